@@ -1,0 +1,56 @@
+"""Documents → token arrays: train the tokenizer on a sample, encode everything, write one `.npy` per kind and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from training.corpus import documents
+from training.tokenizer import BOS, train_tokenizer
+
+SAMPLE = 6_000_000  # characters of each kind the tokenizer learns from
+
+
+def prepare(data: Path, tokenizer_path: Path) -> None:
+    """Write `{code,prose}-{train,held_out}.npy` (uint16 token ids, documents divided by token 0) under `data`.
+
+    The committed tokenizer is used when there is one, so that a second preparation cannot renumber the tokens of
+    models already trained.
+    """
+    docs = list(documents(data / "packages"))
+    if tokenizer_path.exists():
+        tokenizer = Tokenizer.from_file(str(tokenizer_path))
+    else:
+        tokenizer = train_tokenizer(_sample(docs))
+        tokenizer_path.parent.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(str(tokenizer_path))
+    bos = tokenizer.token_to_id(BOS)
+    for kind in ("code", "prose"):
+        for held_out in (False, True):
+            texts = [d.text for d in docs if d.kind == kind and d.held_out == held_out]
+            ids: list[np.ndarray] = []
+            for start in tqdm(range(0, len(texts), 64), desc=f"encode {kind}"):
+                for encoding in tokenizer.encode_batch(texts[start : start + 64], add_special_tokens=False):
+                    ids.append(np.asarray([bos, *encoding.ids], dtype=np.uint16))
+            tokens = np.concatenate(ids)
+            np.save(data / f"{kind}-{'held_out' if held_out else 'train'}.npy", tokens)
+            print(f"{kind} {'held out' if held_out else 'train'}: {len(texts)} documents, {len(tokens):,} tokens")
+
+
+def _sample(docs: list) -> list[str]:
+    sample = []
+    for kind in ("code", "prose"):
+        size = 0
+        for doc in (d for d in docs if d.kind == kind and not d.held_out):
+            if hash_share(doc.name) and size < SAMPLE:
+                sample.append(doc.text)
+                size += len(doc.text)
+    return sample
+
+
+def hash_share(name: str) -> bool:
+    """A fixed third of the documents, so that every package is heard before the sample is full."""
+    return sum(name.encode()) % 3 == 0
