@@ -1,0 +1,16 @@
+"""The one exception a user of mi-checks is meant to read: what is wrong, where, and the remedy, without a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MiChecksError(Exception):
+    """A mistake in an input (a behaviour, a model name, a prompt pool, weights), told in one readable message."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the known word nearest to `word`, or nothing when none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""`Prompts` of a behaviour + a tokenizer → `PromptBatch`."""

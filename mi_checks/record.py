@@ -1,0 +1,157 @@
+"""The run: what was asked, measured and judged, as plain data that survives without the model.
+
+Everything the terminal, junit and the report show is read from here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["pass", "fail", "inconclusive", "error"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value with its 95 % confidence interval over prompts."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    unit: str  # "logits", "share of clean − corrupt", "share of prompts", "attention probability", "nodes"
+    method: str  # how the interval was made, e.g. "bootstrap of the ratio of means"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One pytest item."""
+
+    behaviour: str
+    model: str
+    check: str  # the check's id, e.g. "patching[induction]"; "absent" for a model declared so
+    kind: str
+    node_id: str
+    claim: str  # in words: "L1H3 recovers at least 0.5 of clean − corrupt (denoising, all positions)"
+    outcome: Outcome
+    estimate: Estimate | None
+    bound: str
+    at_least: float | None
+    at_most: float | None
+    message: str  # empty when it passed
+    location: str  # file:line of the check
+    per_prompt: tuple[float, ...] = ()  # the per-prompt values behind the estimate, in prompt order
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """One token of an example prompt, for showing."""
+
+    text: str
+    label: str  # "" where there is none
+    differs: bool  # clean and corrupt have different tokens here
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A token among the most probable at END."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """One prompt pair as it was run."""
+
+    clean: tuple[TokenView, ...]
+    corrupt: tuple[TokenView, ...]
+    answer: str
+    foils: tuple[str, ...]
+    clean_logit_diff: float
+    corrupt_logit_diff: float
+    clean_top: tuple[Prediction, ...]
+    corrupt_top: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Recovered share per node, from denoising each alone: rows are layers, columns heads (or the listed nodes)."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]  # None: not measured
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured for one behaviour on one model, whatever checks read it."""
+
+    behaviour: str
+    model: str
+    summary: str
+    source: str
+    declared: str  # "present" or "absent"
+    yaml: str  # the behaviour file as written
+    yaml_path: str
+    n: int
+    logit_diff: Estimate
+    examples: tuple[Example, ...]
+    heatmaps: tuple[Heatmap, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One session of pytest."""
+
+    command: str
+    started: str  # ISO 8601, UTC
+    seconds: float
+    versions: dict[str, str]
+    settings: dict[str, str]
+    models: dict[str, dict[str, str]]  # model → provenance: source, weights hash, tokenizer hash, dtype, device
+    results: tuple[CheckResult, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_json(self) -> str:
+        """Plain JSON, keys sorted; NaN and infinities cannot occur, and raise ValueError if they do."""
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False, ensure_ascii=True)
+
+
+def result_from_dict(data: dict[str, Any]) -> CheckResult:
+    """The inverse of `dataclasses.asdict` for a result that crossed a process boundary."""
+    estimate = data["estimate"]
+    return CheckResult(
+        **{
+            **data,
+            "estimate": None if estimate is None else Estimate(**estimate),
+            "per_prompt": tuple(data["per_prompt"]),
+        }
+    )
+
+
+def evidence_from_dict(data: dict[str, Any]) -> Evidence:
+    """The inverse of `dataclasses.asdict` for evidence that crossed a process boundary."""
+    return Evidence(
+        **{
+            **data,
+            "logit_diff": Estimate(**data["logit_diff"]),
+            "examples": tuple(_example(e) for e in data["examples"]),
+            "heatmaps": tuple(
+                Heatmap(h["title"], tuple(h["rows"]), tuple(h["columns"]), tuple(tuple(r) for r in h["values"]))
+                for h in data["heatmaps"]
+            ),
+        }
+    )
+
+
+def _example(data: dict[str, Any]) -> Example:
+    views = {side: tuple(TokenView(**t) for t in data[side]) for side in ("clean", "corrupt")}
+    tops = {side: tuple(Prediction(**p) for p in data[side]) for side in ("clean_top", "corrupt_top")}
+    return Example(**{**data, **views, **tops, "foils": tuple(data["foils"])})

@@ -1,0 +1,310 @@
+"""What a behaviour file may say. These models are the grammar: the JSON Schema is generated from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Row = str | dict[Identifier, str]
+
+Predicate = Literal["single_token", "single_token_after_space", "splits_in_two", "leading_space", "alphabetic"]
+
+
+class Part(BaseModel):
+    """Base of every piece of a behaviour file: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class Bound(Part):
+    """One or both sides of an interval that the measured value must lie in, whole confidence interval and all."""
+
+    at_least: float | None = Field(None, allow_inf_nan=False)
+    at_most: float | None = Field(None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _some_side(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a bound needs 'at_least' or 'at_most'")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}: nothing could pass")
+        return self
+
+    def __str__(self) -> str:
+        sides = [f"at least {self.at_least:g}"] if self.at_least is not None else []
+        sides += [f"at most {self.at_most:g}"] if self.at_most is not None else []
+        return " and ".join(sides)
+
+
+class Variable(Part):
+    """What every kind of variable may say about itself."""
+
+    differs_from: Identifier | tuple[Identifier, ...] = Field(
+        (), description="variables, declared before this one, whose value this one must not take"
+    )
+    where: tuple[Predicate, ...] = Field((), description="what the tokenizer must make of the value")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names in `differs_from`, always as a tuple."""
+        return (self.differs_from,) if isinstance(self.differs_from, str) else self.differs_from
+
+
+class RandomTokens(Variable):
+    """`length` tokens drawn uniformly from the vocabulary's words that begin with a space."""
+
+    tokens: Literal["random"]
+    length: int = Field(1, ge=1, le=512)
+    distinct: bool = Field(False, description="no token twice within this variable")
+
+
+class FromPool(Variable):
+    """A value drawn from a pool shipped with the package: `first_names`, `words`, `identifiers`, …"""
+
+    pool: str
+
+
+class FromValues(Variable):
+    """A value drawn from the list written here; a mapping's fields are read as `{{ name.field }}`."""
+
+    values: tuple[Row, ...] = Field(min_length=1)
+
+
+class Prompts(Part):
+    """How clean and corrupt prompts are made, and what continues them."""
+
+    count: int = Field(64, ge=2, le=100_000, description="prompt pairs")
+    seed: int = Field(0, ge=0)
+    variables: dict[Identifier, RandomTokens | FromPool | FromValues]
+    template: str = Field(min_length=1, description="Jinja2; {{ x | at('label') }} names the position of x's tokens")
+    corrupt: dict[str, str] = Field(
+        min_length=1,
+        description="variable (or variable.field) → the one that stands in its place in the corrupt prompt, all at once",
+    )
+    answer: str = Field(min_length=1, description="what the clean prompt is continued with; its first token is scored")
+    foils: tuple[str, ...] = Field(min_length=1, description="what it must be preferred to")
+    foil_reduction: Literal["mean", "max"] = "mean"
+
+
+NodeNames = str | tuple[str, ...]
+
+
+class Check(Part):
+    """Base of the checks. `kind` is the key it stands under in the file."""
+
+    kind: ClassVar[str]
+    models: tuple[str, ...] | None = Field(None, description="claim this only for these models; otherwise for all")
+
+    @property
+    def bound(self) -> Bound | None:
+        """The bound on the measured value, or None for a claim about a set."""
+        return None
+
+    @property
+    def id(self) -> str:
+        """The last part of the pytest node id."""
+        return self.kind
+
+
+def names(nodes: NodeNames) -> tuple[str, ...]:
+    """Node names or node-set names, always as a tuple."""
+    return (nodes,) if isinstance(nodes, str) else nodes
+
+
+class LogitDiff(Check, Bound):
+    """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts."""
+
+    kind = "logit_diff"
+
+    @property
+    def bound(self) -> Bound:
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+
+class Accuracy(Check, Bound):
+    """Share of clean prompts on which the answer's logit is above that of every foil (or of the whole vocabulary)."""
+
+    kind = "accuracy"
+    against: Literal["foils", "vocabulary"] = "foils"
+
+    @property
+    def bound(self) -> Bound:
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+
+class NodeCheck(Check):
+    """A check about named nodes."""
+
+    nodes: NodeNames = Field(description="nodes such as L1H6, L0N12, L1.mlp, or node-set names bound under `models`")
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}[{'+'.join(names(self.nodes))}]"
+
+
+class Patching(NodeCheck):
+    """Denoising (`recovers`) or noising (`removes`) the nodes together.
+
+    recovers = (patched − corrupt)/(clean − corrupt); removes = (clean − patched)/(clean − corrupt); ratios of means.
+    """
+
+    kind = "patching"
+    at: str | None = Field(None, description="patch only at this label's positions; otherwise at all")
+    recovers: Bound | None = None
+    removes: Bound | None = None
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if (self.recovers is None) == (self.removes is None):
+            raise ValueError("patching needs exactly one of 'recovers' (denoising) and 'removes' (noising)")
+        return self
+
+    @property
+    def bound(self) -> Bound | None:
+        return self.recovers or self.removes
+
+    @property
+    def id(self) -> str:
+        at = f"@{self.at}" if self.at else ""
+        noising = ",noising" if self.removes else ""
+        return f"patching[{'+'.join(names(self.nodes))}{at}{noising}]"
+
+
+class Ablation(NodeCheck):
+    """What ablating the nodes together takes from the clean logit difference, as a share of clean − corrupt."""
+
+    kind = "ablation"
+    at: str | None = None
+    with_: Literal["zero", "mean", "resample"] = Field("mean", alias="with")
+    removes: Bound
+
+    @property
+    def bound(self) -> Bound:
+        return self.removes
+
+    @property
+    def id(self) -> str:
+        at = f"@{self.at}" if self.at else ""
+        return f"ablation[{'+'.join(names(self.nodes))}{at},{self.with_}]"
+
+
+class Attention(NodeCheck, Bound):
+    """Mean attention of the heads from one label (its last token) to another (summed over its tokens)."""
+
+    kind = "attention"
+    from_: str = Field(alias="from")
+    to: str
+
+    @property
+    def bound(self) -> Bound:
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+    @property
+    def id(self) -> str:
+        return f"attention[{'+'.join(names(self.nodes))},{self.from_}->{self.to}]"
+
+
+class Mediators(Check):
+    """Which single nodes, among all of a component, recover more than `above` when denoised. Holm-corrected."""
+
+    kind = "mediators"
+    component: Literal["head", "neuron"]
+    above: float = Field(gt=0, lt=1)
+    exactly: NodeNames | None = Field(None, description="these and no others")
+    include: NodeNames | None = Field(None, description="at least these")
+    layers: tuple[int, ...] | None = Field(None, description="sweep only these layers; -1 is the last")
+    at: str | None = None
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> Self:
+        if (self.exactly is None) == (self.include is None):
+            raise ValueError("mediators needs exactly one of 'exactly' and 'include'")
+        return self
+
+    @property
+    def nodes(self) -> NodeNames:
+        """The claimed set, whichever way it is claimed."""
+        claimed = self.exactly if self.exactly is not None else self.include
+        return () if claimed is None else claimed
+
+    @property
+    def id(self) -> str:
+        return f"mediators[{self.component}]"
+
+
+CHECKS: dict[str, type[Check]] = {
+    check.kind: check for check in (LogitDiff, Accuracy, Patching, Ablation, Attention, Mediators)
+}
+BEHAVIOURAL = ("logit_diff", "accuracy")  # the checks that say whether the behaviour is there at all
+
+
+class CheckEntry(Part):
+    """One entry of `checks:`, a mapping with a single key."""
+
+    logit_diff: LogitDiff | None = None
+    accuracy: Accuracy | None = None
+    patching: Patching | None = None
+    ablation: Ablation | None = None
+    attention: Attention | None = None
+    mediators: Mediators | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+            raise ValueError(f"an entry of 'checks' is one of {', '.join(CHECKS)}")
+        return self
+
+    @property
+    def check(self) -> Check:
+        """The check this entry holds."""
+        found: Check = getattr(self, next(iter(self.model_fields_set)))
+        return found
+
+
+class ModelEntry(Part):
+    """What is particular to one model: node sets bound to names, and other bounds, by check id."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Bound]
+
+    nodes: dict[Identifier, NodeNames] = Field({}, description="node-set names → this model's nodes")
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """Check id → the bound that replaces the check's own on this model."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Behaviour(Part):
+    """A claim about language models: what they prefer on prompts like these, and which nodes carry it."""
+
+    name: BehaviourName
+    summary: str = Field(min_length=1)
+    source: str | None = None
+    marks: tuple[Identifier, ...] = Field((), description="pytest marks, for -m")
+    prompts: Prompts
+    checks: tuple[CheckEntry, ...] = Field(min_length=1)
+    models: dict[str, ModelEntry | Literal["absent"]] = Field(
+        min_length=1, description="model → its particulars, or `absent` where the behaviour must not show"
+    )
+
+    def checks_for(self, model: str) -> tuple[Check, ...]:
+        """The checks claimed for a model on which the behaviour is declared present."""
+        return tuple(
+            entry.check for entry in self.checks if entry.check.models is None or model in entry.check.models
+        )
+
+    def bound_for(self, check: Check, model: str) -> Bound | None:
+        """A check's bound on a model: the model's own where it gives one."""
+        entry = self.models.get(model)
+        own: dict[str, Bound] = entry.bounds if isinstance(entry, ModelEntry) else {}
+        return own.get(check.id, check.bound)
+
+    def nodes_for(self, expression: NodeNames, model: str) -> tuple[str, ...]:
+        """Node names of an expression on a model, node-set names replaced by what the model binds to them."""
+        entry: Any = self.models.get(model)
+        sets: dict[str, NodeNames] = entry.nodes if isinstance(entry, ModelEntry) else {}
+        return tuple(node for name in names(expression) for node in names(sets.get(name, name)))
