@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
 
+from training import machine
+from training.evaluate import Bench
+from training.export import ExportRefused, export
 from training.model import SHAPES
 from training.prepare import prepare
 from training.train import Recipe, train
@@ -27,14 +31,36 @@ def main() -> None:
     training.add_argument("--steps", type=int, default=Recipe("").steps)
     training.add_argument("--threads", type=int, help="CPU threads; two models with one each beat one with two")
     training.add_argument("--compile", action="store_true", help="torch.compile the loss (needs a C++ compiler)")
+    exporting = verbs.add_parser("export", help="evaluate finished runs and ship those that meet the criteria")
+    exporting.add_argument("models", nargs="*", metavar="MODEL", help="default: every run that has finished")
     arguments = parser.parse_args()
     if arguments.verb == "prepare":
         prepare(DATA, NANO / "tokenizer.json")
+    elif arguments.verb == "export":
+        if unknown := sorted(set(arguments.models) - set(SHAPES)):
+            parser.error(f"unknown model {unknown[0]!r}; there are {', '.join(sorted(SHAPES))}")
+        sys.exit(_export(arguments.models or sorted(run.parent.name for run in RUNS.glob("*/final.safetensors"))))
     elif arguments.verb == "train":
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
         for model in arguments.models:
+            machine.record(RUNS / model, arguments.threads)
             train(Recipe(model, seed=arguments.seed, steps=arguments.steps), DATA, RUNS, compiled=arguments.compile)
+
+
+def _export(models: list[str]) -> int:
+    if not models:
+        print(f"no finished run in {RUNS}: `python -m training train MODEL` first", file=sys.stderr)
+        return 1
+    refused = 0
+    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)  # the same for all
+    for model in models:
+        try:
+            print(export(model, bench, data=DATA, runs=RUNS, nano=NANO))
+        except ExportRefused as refusal:
+            print(refusal, file=sys.stderr)
+            refused += 1
+    return 1 if refused else 0
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Document:
     """One file, or one block of a single-file package."""
 
     kind: str
+    package: str
     name: str
     text: str
     held_out: bool
@@ -71,8 +72,8 @@ def fetch(package: Package, cache: Path) -> Path:
     partial.mkdir(parents=True)
     pin = f"{package.name}=={package.version}" if package.registry == "pypi" else f"{package.name}={package.version}"
     if package.registry == "pypi":
-        download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", ".", pin]
-        subprocess.run(download, cwd=partial, check=True)
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", "."]
+        subprocess.run([*pip, pin], cwd=partial, check=True)
         for wheel in partial.glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(partial)
@@ -155,4 +156,4 @@ def documents(cache: Path, manifest: Path = MANIFEST) -> Iterator[Document]:
                 if taken > package.most_mb * 1e6:
                     break
                 digest = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
-                yield Document(package.kind, name, text, digest % every == 0)
+                yield Document(package.kind, package.name, name, text, digest % every == 0)

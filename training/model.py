@@ -1,7 +1,7 @@
 """The nano architecture in plain PyTorch, quick to train, with the parameter names of TransformerLens' native model.
 
 `TransformerBridge.boot_native` builds the same function from the same names, so weights pass over by
-`load_state_dict`; `tests/training/test_model.py` holds the two equal.
+`load_state_dict`; `tests/training/test_nano_equals_bridge.py` holds the two equal.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from training.corpus import documents
+from training.corpus import Document, documents
 from training.tokenizer import BOS, train_tokenizer
 
 SAMPLE = 6_000_000  # characters of each kind the tokenizer learns from
@@ -31,7 +32,7 @@ def prepare(data: Path, tokenizer_path: Path) -> None:
     for kind in ("code", "prose"):
         for held_out in (False, True):
             texts = [d.text for d in docs if d.kind == kind and d.held_out == held_out]
-            ids: list[np.ndarray] = []
+            ids: list[npt.NDArray[np.uint16]] = []
             for start in tqdm(range(0, len(texts), 64), desc=f"encode {kind}"):
                 for encoding in tokenizer.encode_batch(texts[start : start + 64], add_special_tokens=False):
                     ids.append(np.asarray([bos, *encoding.ids], dtype=np.uint16))
@@ -40,8 +41,8 @@ def prepare(data: Path, tokenizer_path: Path) -> None:
             print(f"{kind} {'held out' if held_out else 'train'}: {len(texts)} documents, {len(tokens):,} tokens")
 
 
-def _sample(docs: list) -> list[str]:
-    sample = []
+def _sample(docs: list[Document]) -> list[str]:
+    sample: list[str] = []
     for kind in ("code", "prose"):
         size = 0
         for doc in (d for d in docs if d.kind == kind and not d.held_out):

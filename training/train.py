@@ -26,7 +26,7 @@ class Recipe:
 
     model: str
     seed: int = 0
-    steps: int = 1500
+    steps: int = 1200
     batch_size: int = 64
     muon_lr: float = 0.01  # matrices inside the blocks
     adamw_lr: float = 0.003  # embeddings, unembedding, norms and biases
@@ -55,8 +55,8 @@ class Probe:
 def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, save_every: int = 100) -> Path:
     """Train to the end of the recipe, from the last saved state if there is one; returns the run's folder.
 
-    The folder holds `state.pt` (to resume), `log.jsonl` (one `Probe` a line), `final.safetensors` and, for the models in
-    `CHECKPOINTED`, `step-*.safetensors` every 50 steps.
+    The folder holds `state.pt` (to resume), `log.jsonl` (one `Probe` a line), `final.safetensors` and, for the models
+    in `CHECKPOINTED`, `step-*.safetensors` every 50 steps.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = runs / recipe.model
@@ -95,7 +95,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16):
             loss = loss_fn(torch.from_numpy(rows).to(device))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
@@ -136,22 +136,17 @@ def save_weights(model: Nano, path: Path) -> None:
 
 
 def _optimizers(model: Nano, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.dim() == 2 and name.startswith("layers.") else others).append(parameter)
     return [
-        torch.optim.Muon(
-            matrices, lr=recipe.muon_lr, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
-        torch.optim.AdamW(
-            others, lr=recipe.adamw_lr, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-        ),
+        torch.optim.Muon(matrices, lr=recipe.muon_lr, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=recipe.adamw_lr, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True),
     ]
 
 
-def _save_state(
-    path: Path, model: Nano, optimizers: list[torch.optim.Optimizer], step: int, seconds: float
-) -> None:
+def _save_state(path: Path, model: Nano, optimizers: list[torch.optim.Optimizer], step: int, seconds: float) -> None:
     partial = path.with_suffix(".partial")
     state = {
         "model": model.state_dict(),

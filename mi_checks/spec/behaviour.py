@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+
+from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, TAG, Part
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Row = str | dict[Identifier, str]
+Fields = Annotated[dict[Identifier, str], Field(min_length=1)]
+Row = Annotated[
+    Annotated[str, Tag(TAG + "plain")] | Annotated[Fields, Tag(TAG + "mapping")],
+    PLAIN_OR_MAPPING,
+]
 
 Predicate = Literal["single_token", "single_token_after_space", "splits_in_two", "leading_space", "alphabetic"]
 
 
-class Part(BaseModel):
-    """Base of every piece of a behaviour file: immutable, and a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
-
-
 class Bound(Part):
     """One or both sides of an interval that the measured value must lie in, whole confidence interval and all."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]})
 
     at_least: float | None = Field(None, allow_inf_nan=False)
     at_most: float | None = Field(None, allow_inf_nan=False)
@@ -30,7 +32,7 @@ class Bound(Part):
         if self.at_least is None and self.at_most is None:
             raise ValueError("a bound needs 'at_least' or 'at_most'")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}: nothing could pass")
+            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}: nothing could pass")
         return self
 
     def __str__(self) -> str:
@@ -42,9 +44,10 @@ class Bound(Part):
 class Variable(Part):
     """What every kind of variable may say about itself."""
 
-    differs_from: Identifier | tuple[Identifier, ...] = Field(
-        (), description="variables, declared before this one, whose value this one must not take"
-    )
+    differs_from: Annotated[
+        Annotated[Identifier, Tag(TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(TAG + "several")],
+        ONE_OR_SEVERAL,
+    ] = Field((), description="variables, declared before this one, whose value this one must not take")
     where: tuple[Predicate, ...] = Field((), description="what the tokenizer must make of the value")
 
     @property
@@ -73,23 +76,45 @@ class FromValues(Variable):
     values: tuple[Row, ...] = Field(min_length=1)
 
 
+SOURCES = ("tokens", "pool", "values")  # the keys that say where a variable's value comes from
+
+
+def variable_source(variable: Any) -> str | None:
+    """The tag of the kind of variable meant, told by the first key of `SOURCES` that is present."""
+    for source, kind in zip(SOURCES, (RandomTokens, FromPool, FromValues), strict=True):
+        if isinstance(variable, kind) or (isinstance(variable, dict) and source in variable):
+            return TAG + source
+    return None
+
+
+AnyVariable = Annotated[
+    Annotated[RandomTokens, Tag(TAG + "tokens")]
+    | Annotated[FromPool, Tag(TAG + "pool")]
+    | Annotated[FromValues, Tag(TAG + "values")],
+    Discriminator(variable_source),
+]
+
+
 class Prompts(Part):
     """How clean and corrupt prompts are made, and what continues them."""
 
     count: int = Field(64, ge=2, le=100_000, description="prompt pairs")
     seed: int = Field(0, ge=0)
-    variables: dict[Identifier, RandomTokens | FromPool | FromValues]
+    variables: dict[Identifier, AnyVariable]
     template: str = Field(min_length=1, description="Jinja2; {{ x | at('label') }} names the position of x's tokens")
     corrupt: dict[str, str] = Field(
         min_length=1,
-        description="variable (or variable.field) → the one that stands in its place in the corrupt prompt, all at once",
+        description="variable (or variable.field) → what stands in its place in the corrupt prompt, all at once",
     )
     answer: str = Field(min_length=1, description="what the clean prompt is continued with; its first token is scored")
     foils: tuple[str, ...] = Field(min_length=1, description="what it must be preferred to")
     foil_reduction: Literal["mean", "max"] = "mean"
 
 
-NodeNames = str | tuple[str, ...]
+NodeNames = Annotated[
+    Annotated[str, Tag(TAG + "one")] | Annotated[tuple[str, ...], Tag(TAG + "several")],
+    ONE_OR_SEVERAL,
+]
 
 
 class Check(Part):
@@ -121,6 +146,7 @@ class LogitDiff(Check, Bound):
 
     @property
     def bound(self) -> Bound:
+        """The sides written in the check itself."""
         return Bound(at_least=self.at_least, at_most=self.at_most)
 
 
@@ -132,6 +158,7 @@ class Accuracy(Check, Bound):
 
     @property
     def bound(self) -> Bound:
+        """The sides written in the check itself."""
         return Bound(at_least=self.at_least, at_most=self.at_most)
 
 
@@ -142,6 +169,7 @@ class NodeCheck(Check):
 
     @property
     def id(self) -> str:
+        """With the nodes, which tell checks of one kind apart."""
         return f"{self.kind}[{'+'.join(names(self.nodes))}]"
 
 
@@ -150,6 +178,8 @@ class Patching(NodeCheck):
 
     recovers = (patched − corrupt)/(clean − corrupt); removes = (clean − patched)/(clean − corrupt); ratios of means.
     """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["recovers"]}, {"required": ["removes"]}]})
 
     kind = "patching"
     at: str | None = Field(None, description="patch only at this label's positions; otherwise at all")
@@ -164,10 +194,12 @@ class Patching(NodeCheck):
 
     @property
     def bound(self) -> Bound | None:
+        """That of the direction claimed."""
         return self.recovers or self.removes
 
     @property
     def id(self) -> str:
+        """With the position and the direction as well."""
         at = f"@{self.at}" if self.at else ""
         noising = ",noising" if self.removes else ""
         return f"patching[{'+'.join(names(self.nodes))}{at}{noising}]"
@@ -183,10 +215,12 @@ class Ablation(NodeCheck):
 
     @property
     def bound(self) -> Bound:
+        """On the share that ablation takes away."""
         return self.removes
 
     @property
     def id(self) -> str:
+        """With the position and the kind of ablation as well."""
         at = f"@{self.at}" if self.at else ""
         return f"ablation[{'+'.join(names(self.nodes))}{at},{self.with_}]"
 
@@ -200,15 +234,19 @@ class Attention(NodeCheck, Bound):
 
     @property
     def bound(self) -> Bound:
+        """The sides written in the check itself."""
         return Bound(at_least=self.at_least, at_most=self.at_most)
 
     @property
     def id(self) -> str:
+        """With the two labels as well."""
         return f"attention[{'+'.join(names(self.nodes))},{self.from_}->{self.to}]"
 
 
 class Mediators(Check):
     """Which single nodes, among all of a component, recover more than `above` when denoised. Holm-corrected."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["exactly"]}, {"required": ["include"]}]})
 
     kind = "mediators"
     component: Literal["head", "neuron"]
@@ -232,7 +270,9 @@ class Mediators(Check):
 
     @property
     def id(self) -> str:
-        return f"mediators[{self.component}]"
+        """With the component and the position swept."""
+        at = f"@{self.at}" if self.at else ""
+        return f"mediators[{self.component}{at}]"
 
 
 CHECKS: dict[str, type[Check]] = {
@@ -243,6 +283,8 @@ BEHAVIOURAL = ("logit_diff", "accuracy")  # the checks that say whether the beha
 
 class CheckEntry(Part):
     """One entry of `checks:`, a mapping with a single key."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     logit_diff: LogitDiff | None = None
     accuracy: Accuracy | None = None
@@ -267,7 +309,7 @@ class CheckEntry(Part):
 class ModelEntry(Part):
     """What is particular to one model: node sets bound to names, and other bounds, by check id."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Bound]
 
     nodes: dict[Identifier, NodeNames] = Field({}, description="node-set names → this model's nodes")
@@ -276,6 +318,12 @@ class ModelEntry(Part):
     def bounds(self) -> dict[str, Bound]:
         """Check id → the bound that replaces the check's own on this model."""
         return dict(self.__pydantic_extra__ or {})
+
+
+AnyModelEntry = Annotated[
+    Annotated[ModelEntry, Tag(TAG + "mapping")] | Annotated[Literal["absent"], Tag(TAG + "plain")],
+    PLAIN_OR_MAPPING,
+]
 
 
 class Behaviour(Part):
@@ -287,15 +335,13 @@ class Behaviour(Part):
     marks: tuple[Identifier, ...] = Field((), description="pytest marks, for -m")
     prompts: Prompts
     checks: tuple[CheckEntry, ...] = Field(min_length=1)
-    models: dict[str, ModelEntry | Literal["absent"]] = Field(
+    models: dict[str, AnyModelEntry] = Field(
         min_length=1, description="model → its particulars, or `absent` where the behaviour must not show"
     )
 
     def checks_for(self, model: str) -> tuple[Check, ...]:
         """The checks claimed for a model on which the behaviour is declared present."""
-        return tuple(
-            entry.check for entry in self.checks if entry.check.models is None or model in entry.check.models
-        )
+        return tuple(entry.check for entry in self.checks if entry.check.models is None or model in entry.check.models)
 
     def bound_for(self, check: Check, model: str) -> Bound | None:
         """A check's bound on a model: the model's own where it gives one."""

@@ -1,0 +1,40 @@
+# make behaviours   run the suite on the bundled models (creates .venv if it is missing)
+# make test         linters, types, import rules and the tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+REPORT ?= reports/report.html
+
+.PHONY: behaviours test format schema clean
+
+behaviours: $(VENV)/.ready
+	$(BIN)/pytest behaviours/ --mi-report $(REPORT); status=$$?; \
+	  test ! -e $(REPORT) || echo "open file://$(abspath $(REPORT))"; exit $$status
+
+test: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(VENV)/.ready
+	$(BIN)/python -m mi_checks.spec.schema
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

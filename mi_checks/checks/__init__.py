@@ -1,0 +1,1 @@
+"""Measurements → verdicts, one file per kind of check."""

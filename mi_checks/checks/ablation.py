@@ -1,0 +1,19 @@
+"""`ablation`: what replacing the nodes by zero, their mean or another prompt's value takes away."""
+
+from __future__ import annotations
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.shares import share_verdict
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.interventions import ablate
+from mi_checks.engine.nodes import parse_node
+from mi_checks.spec.behaviour import Ablation, Bound
+
+
+def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Verdict:
+    """Ablate the nodes together in the clean run."""
+    nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
+    where = f" at {check.at}" if check.at else ""
+    claim = f"{check.with_}-ablating {', '.join(nodes)}{where} removes {bound} of clean − corrupt"
+    intervention = ablate(*map(parse_node, nodes), kind=check.with_, at=check.at)
+    return share_verdict(claim, intervention, bound, measured)

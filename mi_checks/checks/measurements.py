@@ -1,0 +1,95 @@
+"""One behaviour on one model: everything the checks read, each thing measured once however many checks ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+
+from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.interventions import Intervention, denoise
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.record import Estimate
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.stats import ratio_interval
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The share that each of many single nodes recovers when denoised alone.
+
+    Attributes:
+        nodes: what was swept.
+        at: the label patched at, or None for all positions.
+        recovered: patched − corrupt logit difference, `node prompt`.
+        gap: clean − corrupt logit difference, `prompt`.
+    """
+
+    nodes: tuple[Node, ...]
+    at: str | None
+    recovered: Floats
+    gap: Floats
+
+    @property
+    def shares(self) -> Floats:
+        """Ratio of means for each node, `node`."""
+        shares: Floats = self.recovered.mean(1) / self.gap.mean()
+        return shares
+
+    def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
+        """The nodes that recover most, with intervals."""
+        order = self.shares.argsort()[::-1][:count]
+        return [(self.nodes[i], ratio_interval(self.recovered[i], self.gap)) for i in order]
+
+
+class Measurements:
+    """Lazily measured, then kept. Not shared between processes or threads."""
+
+    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: ReferenceEngine) -> None:
+        self.behaviour = behaviour
+        self.subject = subject
+        self.batch = batch
+        self._engine = engine
+        self._measured: dict[Intervention, Floats] = {}
+        self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
+        self._patterns: dict[Node, torch.Tensor] = {}
+
+    @cached_property
+    def base(self) -> BaseRun:
+        """The clean and the corrupt run."""
+        return self._engine.base
+
+    def logit_diff(self, intervention: Intervention) -> Floats:
+        """Logit difference under an intervention, `prompt`."""
+        if intervention not in self._measured:
+            self._measured[intervention] = self._engine.measure([intervention])[0]
+        return self._measured[intervention]
+
+    def sweep(
+        self, component: Literal["head", "neuron"], layers: tuple[int, ...] | None = None, at: str | None = None
+    ) -> Sweep:
+        """Denoise every head or neuron of the layers, each alone."""
+        key = (component, layers, at)
+        if key not in self._sweeps:
+            nodes = tuple(all_nodes(component, self.subject.shape, layers))
+            title = f"{self.behaviour.name} {self.subject.name}: {component}s"
+            patched = self._engine.measure([denoise(node, at=at) for node in nodes], title)
+            self._measured.update((denoise(node, at=at), row) for node, row in zip(nodes, patched, strict=True))
+            self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
+        return self._sweeps[key]
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The sweeps made so far."""
+        return tuple(self._sweeps.values())
+
+    def pattern(self, head: Node) -> torch.Tensor:
+        """A head's attention in the clean run, `prompt destination source`."""
+        if head not in self._patterns:
+            self._patterns[head] = self._engine.attention(head)
+        return self._patterns[head]

@@ -1,0 +1,56 @@
+"""`mediators`: which single nodes, of all, recover more than a threshold; a claim about a set, corrected for its size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict, nothing_to_share
+from mi_checks.engine.nodes import parse_node
+from mi_checks.record import Outcome
+from mi_checks.spec.behaviour import Bound, Mediators
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
+
+
+def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
+    """Denoise every node alone and compare each with the threshold.
+
+    Claimed nodes must be above it and, for `exactly`, all others below it. Pass when every one of these one-sided tests
+    is significant after Holm's correction over them all; fail when one is significantly contradicted (corrected over
+    the same family); otherwise inconclusive.
+    """
+    claimed = {parse_node(name) for name in measured.behaviour.nodes_for(check.nodes, measured.subject.name)}
+    word = "exactly" if check.exactly is not None else "at least"
+    where = f" at {check.at}" if check.at else ""
+    listed = ", ".join(map(str, sorted(claimed))) or f"no {check.component}"
+    claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
+    sweep = measured.sweep(check.component, check.layers, check.at)
+    try:
+        gap = ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
+    except NoGap as none:
+        return nothing_to_share(claim, bound, str(none))
+    above, below = ratio_p_values(sweep.recovered, sweep.gap, check.above)
+    is_claimed = np.array([node in claimed for node in sweep.nodes])
+    family = np.ones(len(sweep.nodes), dtype=bool) if check.exactly is not None else is_claimed
+    supports = holm(np.where(is_claimed, above, below)[family])
+    contradicts = holm(np.where(is_claimed, below, above)[family])
+    nodes = [node for node, tested in zip(sweep.nodes, family, strict=True) if tested]
+    wrong = [node for node, p in zip(nodes, contradicts, strict=True) if p < ALPHA]
+    unsure = [node for node, p in zip(nodes, supports, strict=True) if p >= ALPHA and node not in wrong]
+    outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
+    deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
+    row = sweep.nodes.index(deciding)
+    estimate = ratio_interval(sweep.recovered[row], sweep.gap)
+    test = f"Holm-corrected over {len(nodes)} {check.component}s"
+    reason = []
+    for title, chosen in (
+        ("claimed, but below the threshold", [n for n in wrong if n in claimed]),
+        ("above the threshold, but not claimed", [n for n in wrong if n not in claimed]),
+        ("too close to the threshold to tell", unsure),
+    ):
+        if chosen:
+            reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
+    values = sweep.recovered[row] / gap.value / sweep.gap.mean()
+    return Verdict(
+        outcome, f"{claim} ({test}; deciding: {deciding})", estimate, bound, "\n".join(reason), tuple(values.tolist()), True
+    )

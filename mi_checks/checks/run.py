@@ -1,0 +1,41 @@
+"""Dispatch: a check of the spec → the function that measures and judges it."""
+
+from __future__ import annotations
+
+from mi_checks.checks.ablation import check_ablation
+from mi_checks.checks.accuracy import check_accuracy
+from mi_checks.checks.attention import check_attention
+from mi_checks.checks.logit_diff import check_logit_diff
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.mediators import check_mediators
+from mi_checks.checks.patching import check_patching
+from mi_checks.checks.verdict import Verdict
+from mi_checks.spec.behaviour import (
+    Ablation,
+    Accuracy,
+    Attention,
+    Bound,
+    Check,
+    LogitDiff,
+    Mediators,
+    Patching,
+)
+
+
+def run_check(check: Check, measured: Measurements) -> Verdict:
+    """Measure one check on one model and judge it against the bound that the behaviour gives for that model."""
+    own = measured.behaviour.bound_for(check, measured.subject.name)
+    match check:
+        case Mediators():
+            return check_mediators(check, own or Bound(at_least=check.above), measured)
+        case LogitDiff():
+            return check_logit_diff(check, own or check.bound, measured)
+        case Accuracy():
+            return check_accuracy(check, own or check.bound, measured)
+        case Patching() if own is not None:
+            return check_patching(check, own, measured)
+        case Ablation():
+            return check_ablation(check, own or check.bound, measured)
+        case Attention():
+            return check_attention(check, own or check.bound, measured)
+    raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar admits no other

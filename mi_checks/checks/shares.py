@@ -1,0 +1,25 @@
+"""Shares of the clean − corrupt logit difference: what patching and ablation both measure."""
+
+from __future__ import annotations
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.interventions import Intervention
+from mi_checks.spec.behaviour import Bound
+from mi_checks.stats import NoGap, ratio_interval
+
+
+def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
+    """Judge the share recovered (interventions on the corrupt run) or removed (on the clean run).
+
+    recovered = (patched − corrupt)/(clean − corrupt); removed = (clean − patched)/(clean − corrupt): ratios of means.
+    """
+    base = measured.base
+    patched = measured.logit_diff(intervention)
+    moved = patched - base.corrupt.logit_diff if intervention.run == "corrupt" else base.clean.logit_diff - patched
+    try:
+        estimate = ratio_interval(moved, base.gap)
+    except NoGap as none:
+        return nothing_to_share(claim, bound, str(none))
+    # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
+    return verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)

@@ -1,0 +1,54 @@
+"""What a check concludes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mi_checks.record import Estimate, Outcome
+from mi_checks.spec.behaviour import Bound
+from mi_checks.stats import judge, prompts_to_settle
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome with its evidence.
+
+    Attributes:
+        outcome: pass, fail or inconclusive.
+        claim: what was claimed, in words.
+        estimate: the measured value with its interval; None where none could be measured.
+        bound: what it is held to.
+        reason: why it is not a pass, in a sentence or several lines; empty for a pass.
+        per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
+        suspects: True when a failure should show which other nodes mediate instead.
+    """
+
+    outcome: Outcome
+    claim: str
+    estimate: Estimate | None
+    bound: Bound
+    reason: str
+    per_prompt: tuple[float, ...] = ()
+    suspects: bool = False
+
+
+def verdict(claim: str, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False) -> Verdict:
+    """Judge an estimate against a bound, three ways."""
+    outcome = judge(estimate, bound)
+    reason = ""
+    if outcome == "inconclusive":
+        enough = prompts_to_settle(estimate, bound)
+        remedy = (
+            "the value sits on the bound, so no number of prompts would settle it"
+            if enough is None
+            else f"about {enough} prompts would settle it: --mi-count {enough}"
+        )
+        reason = f"the interval contains the bound; {remedy}"
+    elif outcome == "fail":
+        reason = "the whole interval is beyond the bound"
+    return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
+
+
+def nothing_to_share(claim: str, bound: Bound, why: str) -> Verdict:
+    """The verdict where clean and corrupt do not differ: no share of nothing can be claimed."""
+    return Verdict("fail", claim, None, bound, f"there is nothing to mediate: {why}")

@@ -1,0 +1,1 @@
+"""Interventions on a `Subject` over a `PromptBatch` → per-prompt effects."""

@@ -1,0 +1,41 @@
+"""What the uninterrupted clean and corrupt runs say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+TOP = 5  # predictions kept per prompt
+
+
+@dataclass(frozen=True)
+class SideRun:
+    """One side (clean or corrupt) at the answer position.
+
+    Attributes:
+        logit_diff: logit(answer) − mean (or max) logit(foils), `prompt`.
+        beats_foils: the answer's logit is above every foil's, `prompt`.
+        is_top: the answer's logit is the highest of the vocabulary, `prompt`.
+        top: for each prompt the most probable tokens, as (token id, probability).
+    """
+
+    logit_diff: Floats
+    beats_foils: npt.NDArray[np.bool_]
+    is_top: npt.NDArray[np.bool_]
+    top: tuple[tuple[tuple[int, float], ...], ...]
+
+
+@dataclass(frozen=True)
+class BaseRun:
+    """The clean and the corrupt run of a batch."""
+
+    clean: SideRun
+    corrupt: SideRun
+
+    @property
+    def gap(self) -> Floats:
+        """clean − corrupt logit difference, `prompt`: what there is to recover or remove."""
+        return self.clean.logit_diff - self.corrupt.logit_diff

@@ -1,0 +1,69 @@
+"""Nodes: the components of a model that a claim can name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from mi_checks.spec.shapes import ModelShape
+
+Kind = Literal["head", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"]
+
+_NAME = re.compile(r"L(?P<layer>\d+)(?:H(?P<head>\d+)|N(?P<neuron>\d+)|\.(?P<whole>attn|mlp|resid_pre|resid_mid|resid_post))")
+
+# Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they write linearly into
+# the residual stream: z before W_O, and the neuron's value just before W_out (after SoLU's layer norm).
+HOOKS: dict[Kind, str] = {
+    "head": "blocks.{}.attn.hook_z",
+    "neuron": "blocks.{}.mlp.hook_post",
+    "attn": "blocks.{}.hook_attn_out",
+    "mlp": "blocks.{}.hook_mlp_out",
+    "resid_pre": "blocks.{}.hook_resid_pre",
+    "resid_mid": "blocks.{}.hook_resid_mid",
+    "resid_post": "blocks.{}.hook_resid_post",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """A head (`L1H6`), an MLP neuron (`L0N123`), a layer's output (`L1.attn`, `L1.mlp`) or residual stream."""
+
+    layer: int
+    kind: Kind
+    index: int | None = None
+
+    @property
+    def hook(self) -> str:
+        """The TransformerBridge hook point that holds this node's activation."""
+        return HOOKS[self.kind].format(self.layer)
+
+    def __str__(self) -> str:
+        if self.kind == "head":
+            return f"L{self.layer}H{self.index}"
+        return f"L{self.layer}N{self.index}" if self.kind == "neuron" else f"L{self.layer}.{self.kind}"
+
+
+def parse_node(name: str) -> Node:
+    """Read a node's name.
+
+    Raises:
+        ValueError: it is not one; behaviour files are checked for this when they are loaded.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not a node")
+    layer = int(match["layer"])
+    if match["head"] is not None:
+        return Node(layer, "head", int(match["head"]))
+    if match["neuron"] is not None:
+        return Node(layer, "neuron", int(match["neuron"]))
+    whole: Kind = match["whole"]  # type: ignore[assignment]  # the pattern admits only kinds
+    return Node(layer, whole)
+
+
+def all_nodes(component: Literal["head", "neuron"], shape: ModelShape, layers: tuple[int, ...] | None = None) -> list[Node]:
+    """Every head or neuron of a model, layer by layer; `layers` may count from the end with negative numbers."""
+    width = shape.n_heads if component == "head" else shape.d_mlp or 0
+    chosen = range(shape.n_layers) if layers is None else sorted({layer % shape.n_layers for layer in layers})
+    return [Node(layer, component, index) for layer in chosen for index in range(width)]

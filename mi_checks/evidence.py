@@ -1,0 +1,82 @@
+"""Measurements → the evidence a report shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.engine.base import SideRun
+from mi_checks.prompts.batch import Prompt, PromptPair
+from mi_checks.record import Evidence, Example, Heatmap, Prediction, TokenView
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.stats import mean_interval
+
+EXAMPLES = 3
+NEURONS = 24  # neurons shown of a sweep: its strongest
+
+
+def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
+    """What was measured for one behaviour on one model, whatever checks read it."""
+    behaviour = loaded.behaviour
+    name = measured.subject.name
+    return Evidence(
+        behaviour=behaviour.name,
+        model=name,
+        summary=behaviour.summary,
+        source=behaviour.source or "",
+        declared="absent" if behaviour.models.get(name) == "absent" else "present",
+        yaml=loaded.text,
+        yaml_path=str(loaded.path),
+        n=len(measured.batch),
+        logit_diff=mean_interval(measured.base.clean.logit_diff, "logits"),
+        examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
+        heatmaps=tuple(_heatmap(sweep, measured) for sweep in measured.sweeps),
+    )
+
+
+def _example(measured: Measurements, index: int) -> Example:
+    pair = measured.batch.pairs[index]
+    base = measured.base
+    return Example(
+        clean=_views(pair.clean, pair),
+        corrupt=_views(pair.corrupt, pair),
+        answer=pair.answer,
+        foils=pair.foils,
+        clean_logit_diff=float(base.clean.logit_diff[index]),
+        corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
+        clean_top=_top(base.clean, index, measured),
+        corrupt_top=_top(base.corrupt, index, measured),
+    )
+
+
+def _views(prompt: Prompt, pair: PromptPair) -> tuple[TokenView, ...]:
+    labels: dict[int, str] = {}
+    for label, positions in prompt.labels.items():
+        for position in positions:
+            labels[position] = f"{labels[position]} {label}" if position in labels else label
+    return tuple(
+        TokenView(piece, labels.get(i, ""), pair.clean.tokens[i] != pair.corrupt.tokens[i])
+        for i, piece in enumerate(prompt.pieces)
+    )
+
+
+def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
+    return tuple(Prediction(measured.subject.tokenization.piece(token), p) for token, p in side.top[index])
+
+
+def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
+    where = f" at {sweep.at}" if sweep.at else ""
+    layers = sorted({node.layer for node in sweep.nodes})
+    rows = tuple(f"L{layer}" for layer in layers)
+    if sweep.nodes[0].kind == "neuron":
+        strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:NEURONS])
+        columns = tuple(str(sweep.nodes[i]) for i in strongest)
+        values = tuple(
+            tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest) for layer in layers
+        )
+        return Heatmap(f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}", rows, columns, values)
+    heads = range(measured.subject.shape.n_heads)
+    shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
+    by_place = {(node.layer, node.index): share for node, share in shares.items()}
+    values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
+    return Heatmap(f"share recovered by each head{where}", rows, tuple(f"H{head}" for head in heads), values)

@@ -1,0 +1,72 @@
+"""The message of a check that did not pass: what was measured, where it is worst, and what mediates instead."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.base import SideRun
+from mi_checks.prompts.visible import visible
+from mi_checks.record import Estimate
+from mi_checks.stats import NoGap
+
+INSTEAD = 5  # mediators named
+
+
+def explain(verdict: Verdict, measured: Measurements, node_id: str, location: str) -> str:
+    """The whole message, its first line fit for pytest's short summary."""
+    estimate = verdict.estimate
+    value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
+    lines = [f"{verdict.outcome}: {value}, bound {verdict.bound}", f"  claim     {verdict.claim}"]
+    if estimate is not None:
+        lines.append(f"  measured  {show(estimate)} {estimate.unit} (95 % interval, {estimate.method}, {estimate.n} prompts)")
+    lines.append(f"  bound     {verdict.bound}")
+    lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
+    lines += _worst_prompt(verdict, measured)
+    if verdict.suspects:
+        lines += _instead(measured)
+    lines += [f"  claimed   {location}", f"  re-run    pytest {shlex.quote(node_id)}"]
+    return "\n".join(lines)
+
+
+def show(estimate: Estimate) -> str:
+    """`0.512 [0.480, 0.551]`."""
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
+    if not verdict.per_prompt:
+        return []
+    pick = max if verdict.bound.at_least is None else min  # worst is what is farthest on the wrong side
+    worst = verdict.per_prompt.index(pick(verdict.per_prompt))
+    pair = measured.batch.pairs[worst]
+    clean, corrupt = measured.base.clean, measured.base.corrupt
+    foils = " ".join(visible(foil) for foil in pair.foils)
+    return [
+        f"  worst of {len(measured.batch)} prompts: {worst}",
+        f"    clean    {visible(pair.clean.text)}",
+        f"    corrupt  {visible(pair.corrupt.text)}",
+        f"    answer   {visible(pair.answer)}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
+        f"{corrupt.logit_diff[worst]:.2f} corrupt",
+        f"    predicts {_predictions(clean, worst, measured)} (clean)",
+        f"             {_predictions(corrupt, worst, measured)} (corrupt)",
+    ]
+
+
+def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
+    return ", ".join(
+        f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}" for token, probability in side.top[prompt]
+    )
+
+
+def _instead(measured: Measurements) -> list[str]:
+    try:
+        swept = [s for s in measured.sweeps if s.at is None] or [measured.sweep("head")]
+        found = [(node, estimate) for sweep in swept for node, estimate in sweep.strongest(INSTEAD)]
+    except NoGap:
+        return []
+    found.sort(key=lambda pair: -pair[1].value)
+    shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found[:INSTEAD])
+    return [f"  mediators found, by share recovered alone: {'; '.join(shown)}"]

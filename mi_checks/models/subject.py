@@ -1,0 +1,34 @@
+"""A model ready to be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.spec.shapes import ModelShape
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a subject came from, recorded with every result."""
+
+    source: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    dtype: str
+    device: str
+    mode: str  # "raw": TransformerLens' compatibility mode folds norms, which changes ablations
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bridge in evaluation mode, its tokenizer, and its provenance."""
+
+    name: str
+    bridge: TransformerBridge
+    tokenization: Tokenization
+    shape: ModelShape
+    n_ctx: int
+    provenance: Provenance

@@ -1,0 +1,155 @@
+"""pytest hooks only: options, collection, and what the terminal says. The work is done by `mi_checks.suite`.
+
+Nothing heavy is imported here: this module is loaded by every pytest run in the environment, and torch and the model
+libraries are wanted only when a behaviour runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mi_checks.session import Session
+    from mi_checks.spec.behaviour import Check
+    from mi_checks.spec.load import LoadedBehaviour
+
+SESSION = pytest.StashKey["Session"]()
+OPTIONS = (
+    ("--mi-model", "mi_model", "run on this model: a bundled name, a folder, or NAME=FOLDER (repeatable)"),
+    ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
+    ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
+    ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),
+    ("--mi-dtype", "mi_dtype", "float32, bfloat16 or float16 (default: float32)"),
+    ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mi-checks", "behavioural checks of language models")
+    for flag, ini, help_text in OPTIONS:
+        many = flag == "--mi-model"
+        group.addoption(flag, action="append" if many else "store", default=None, metavar=flag[5:].upper(), help=help_text)
+        parser.addini(ini, help_text, type="args" if many else "string", default=[] if many else "")
+    parser.addini("mi_behaviours", "folders whose YAML files are behaviours", type="args", default=["behaviours"])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.pluginmanager.hasplugin("xdist"):
+        config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    folders = set(parent.config.getini("mi_behaviours"))
+    if not folders & {part.name for part in file_path.parents}:
+        return None
+    file: BehaviourFile = BehaviourFile.from_parent(parent, path=file_path)
+    return file
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The run's session, begun by the first behaviour that is collected."""
+    if SESSION not in config.stash:
+        from mi_checks.errors import MiChecksError
+        from mi_checks.session import Session
+
+        try:
+            config.stash[SESSION] = Session.from_config(config)
+        except MiChecksError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[SESSION]
+
+
+class BehaviourFile(pytest.File):
+    """A behaviour: one child per model."""
+
+    def collect(self) -> Iterator[ModelNode]:
+        from mi_checks.errors import MiChecksError
+
+        session = session_of(self.config)
+        try:
+            loaded, models = session.load(self.path)
+        except MiChecksError as error:
+            raise self.CollectError(str(error)) from None
+        for mark in loaded.behaviour.marks:
+            self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
+            self.add_marker(mark)
+        for model in models:
+            yield ModelNode.from_parent(self, name=model.replace(" ", "_"), loaded=loaded, model=model)
+
+
+class ModelNode(pytest.Collector):
+    """A behaviour on one model: one item per check."""
+
+    def __init__(self, *, loaded: LoadedBehaviour, model: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.loaded = loaded
+        self.model = model
+
+    def collect(self) -> Iterator[BehaviourItem]:
+        for check, line in session_of(self.config).checks(self.loaded, self.model):
+            item: BehaviourItem = BehaviourItem.from_parent(
+                self, name="absent" if check is None else check.id, check=check, line=line
+            )
+            item.add_marker(pytest.mark.xdist_group(f"{self.loaded.behaviour.name}-{self.model}"))
+            yield item
+
+    def teardown(self) -> None:
+        session_of(self.config).close(self.loaded, self.model)
+
+
+class BehaviourItem(pytest.Item):
+    """One check of one behaviour on one model."""
+
+    parent: ModelNode
+
+    def __init__(self, *, check: Check | None, line: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+        self.line = line
+
+    def runtest(self) -> None:
+        result = session_of(self.config).run(self.parent.loaded, self.parent.model, self.check, self.nodeid, self.line)
+        if result.estimate is not None:
+            self.user_properties += [
+                ("mi_measured", result.estimate.value),
+                ("mi_low", result.estimate.low),
+                ("mi_high", result.estimate.high),
+                ("mi_n", result.estimate.n),
+            ]
+        self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
+        if result.outcome != "pass":
+            pytest.fail(result.message, pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.line - 1, f"{self.parent.name}::{self.name}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SESSION not in session.config.stash:
+        return
+    own = session.config.stash[SESSION]
+    if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
+        session.config.workeroutput["mi_checks"] = own.to_wire()
+    elif not session.config.option.collectonly:
+        own.write_report()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """xdist: a worker has finished; take over what it measured."""
+    wire = getattr(node, "workeroutput", {}).get("mi_checks")
+    if wire is not None:
+        session_of(node.config).from_wire(wire)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if SESSION in config.stash and not config.option.collectonly:
+        for line in config.stash[SESSION].summary():
+            terminalreporter.write_line(line)

@@ -1,0 +1,107 @@
+"""Drawing, rendering and aligning until there are as many prompt pairs as asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.align import align
+from mi_checks.prompts.batch import PromptBatch, PromptPair
+from mi_checks.prompts.failures import too_few
+from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.render import Rendered, Renderer
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.prompts.variables import Variables
+from mi_checks.spec.behaviour import Prompts
+
+REJECTED = 50  # different draws that may fail for one pair: a template that fails so often is wrong, not unlucky
+DRAWN = 2000  # draws for one pair, repeats included: they cost little, and the last value of a small pool comes late
+
+
+def build_prompts(
+    prompts: Prompts,
+    tokenization: Tokenization,
+    *,
+    behaviour: str,
+    count: int | None = None,
+    seed: int | None = None,
+    n_ctx: int | None = None,
+) -> PromptBatch:
+    """The prompt pairs of a behaviour under a tokenizer, no clean prompt twice.
+
+    Pair i depends on the seed and on nothing that comes after it: fewer pairs are the first of more.
+
+    Args:
+        prompts: how they are made.
+        tokenization: the model's tokenizer.
+        behaviour: the name that errors give.
+        count: pairs, instead of the behaviour's own.
+        seed: seed, instead of the behaviour's own.
+        n_ctx: tokens the model reads at most, the beginning-of-sequence token included.
+
+    Raises:
+        MiChecksError: a variable has no values, a template fails, a prompt is longer than `n_ctx`, or there are not
+            enough distinct pairs whose clean and corrupt prompts align.
+    """
+    asked = prompts.count if count is None else count
+    if asked < 1:
+        raise MiChecksError(f"behaviour {behaviour!r}: asked for {asked} prompt pairs; at least 1 is needed")
+    builder = _Builder(prompts, tokenization, behaviour, prompts.seed if seed is None else seed)
+    while len(builder.pairs) < asked:
+        pair = builder.next_pair()
+        if not isinstance(pair, PromptPair):
+            raise too_few(behaviour, len(builder.pairs), asked, pair)
+        _check(pair, builder.pairs, behaviour, n_ctx)
+        builder.pairs.append(pair)
+    return PromptBatch(tuple(builder.pairs), prompts.foil_reduction)
+
+
+class _Builder:
+    def __init__(self, prompts: Prompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
+        self.pairs: list[PromptPair] = []
+        self._variables = Variables(prompts.variables, tokenization, behaviour)
+        self._renderer = Renderer(prompts, behaviour)
+        self._tokenization = tokenization
+        self._seed = seed
+        self._used: set[str] = set()
+        self._rejected: dict[Rendered, Rejection] = {}
+
+    def next_pair(self) -> PromptPair | list[Rejection]:
+        """The next pair, or why every draw for it was rejected."""
+        rejections: list[Rejection] = []
+        known = len(self._rejected)
+        for attempt in range(DRAWN):
+            outcome = self._attempt(np.random.default_rng((self._seed, len(self.pairs), attempt)))
+            if isinstance(outcome, PromptPair):
+                self._used.add(outcome.clean.text)
+                return outcome
+            rejections.append(outcome)
+            if len(self._rejected) - known >= REJECTED:
+                break
+        return rejections
+
+    def _attempt(self, rng: np.random.Generator) -> PromptPair | Rejection:
+        values = self._variables.draw(rng)
+        if isinstance(values, Rejection):
+            return values
+        rendered = self._renderer.render(values)
+        if rendered.clean.text in self._used:
+            return Rejection("repeat", "the clean prompt is one that another pair has already")
+        outcome = self._rejected.get(rendered) or align(rendered, self._tokenization)
+        if isinstance(outcome, Rejection):
+            self._rejected[rendered] = outcome
+        return outcome
+
+
+def _check(pair: PromptPair, earlier: list[PromptPair], behaviour: str, n_ctx: int | None) -> None:
+    length = len(pair.clean.tokens)
+    if n_ctx is not None and length > n_ctx:
+        raise MiChecksError(
+            f"behaviour {behaviour!r}: a prompt is {length} tokens long, and the model reads at most {n_ctx}: "
+            "shorten the template or the `length` of its random tokens"
+        )
+    if earlier and set(pair.clean.labels) != set(earlier[0].clean.labels):
+        odd = ", ".join(sorted(set(pair.clean.labels) ^ set(earlier[0].clean.labels)))
+        raise MiChecksError(
+            f"behaviour {behaviour!r}: label {odd} is in some prompts and not in others: every prompt needs every label"
+        )

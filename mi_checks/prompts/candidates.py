@@ -1,0 +1,93 @@
+"""The values a variable may take under one tokenizer: its pool, its list or the vocabulary's words, by predicates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.pools import pool
+from mi_checks.prompts.predicates import passes, tokens_shown
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.spec.behaviour import FromPool, FromValues, Predicate, RandomTokens
+from mi_checks.spec.template import CLOSE, OPEN, SEP
+
+Value = str | Mapping[str, str]  # a mapping is a row: `{{ case.field }}`
+Declared = RandomTokens | FromPool | FromValues
+
+
+def texts(value: Value) -> tuple[str, ...]:
+    """The value itself, or the texts of a row's fields."""
+    return (value,) if isinstance(value, str) else tuple(value.values())
+
+
+def shown(value: Value) -> str:
+    """The value as an error text gives it."""
+    return repr(value if isinstance(value, str) else dict(value))
+
+
+def candidates(name: str, variable: Declared, tokenization: Tokenization, behaviour: str) -> tuple[Value, ...]:
+    """Every value the variable may take, in a fixed order; a row counts only if all of its fields pass.
+
+    Raises:
+        MiChecksError: no value passes the predicates, the pool is unknown, a value holds a character that the
+            templates use as a mark, or random tokens are asked for that the vocabulary does not have.
+    """
+    origin, found = _all(name, variable, tokenization, behaviour)
+    removed: list[tuple[Predicate, int]] = []
+    for predicate in variable.where:
+        kept = tuple(value for value in found if all(passes(predicate, text, tokenization) for text in texts(value)))
+        removed.append((predicate, len(found) - len(kept)))
+        if not kept:
+            raise MiChecksError(_empty(name, origin, removed, found, tokenization, behaviour))
+        found = kept
+    if isinstance(variable, RandomTokens) and variable.distinct and len(found) < variable.length:
+        raise MiChecksError(
+            f"behaviour {behaviour!r}: variable {name!r} asks for {variable.length} distinct tokens, but only "
+            f"{len(found)} are to be had: lower its length, or ask less in its `where`"
+        )
+    return found
+
+
+def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tuple[str, tuple[Value, ...]]:
+    if isinstance(variable, RandomTokens):
+        words = tuple(text for _, text in by.word_tokens())
+        if not words:
+            raise MiChecksError(
+                f"behaviour {behaviour!r}: variable {name!r} draws random tokens, but this tokenizer has no token that "
+                "is a space followed by letters: give the variable a `pool` or `values` instead"
+            )
+        return "the vocabulary's words", words
+    if isinstance(variable, FromPool):
+        try:
+            return f"pool {variable.pool!r}", pool(variable.pool)
+        except MiChecksError as error:
+            raise MiChecksError(f"behaviour {behaviour!r}: variable {name!r}: {error}") from None
+    for value in variable.values:
+        for text in texts(value):
+            if any(mark in text for mark in (OPEN, SEP, CLOSE)):
+                raise MiChecksError(
+                    f"behaviour {behaviour!r}: the value {text!r} of variable {name!r} holds a character that "
+                    "mi-checks marks labels with (U+E000 to U+E002): write the value without it"
+                )
+    return "its `values`", variable.values
+
+
+def _empty(
+    name: str,
+    origin: str,
+    removed: list[tuple[Predicate, int]],
+    last: tuple[Value, ...],
+    by: Tokenization,
+    behaviour: str,
+) -> str:
+    culprit = removed[-1][0]
+    example = next(text for text in texts(last[0]) if not passes(culprit, text, by))
+    before = sum(number for _, number in removed)
+    steps = ", then ".join(f"`{predicate}` removed {number}" for predicate, number in removed)
+    return (
+        f"behaviour {behaviour!r}: no value is left for variable {name!r}\n"
+        f"  candidates: {before} from {origin}; {steps}\n"
+        f"  for example, {tokens_shown(culprit, example, by)}\n"
+        f"  remedy: drop `{culprit}` from the variable's `where`, or give it other values; "
+        "what is one token differs between tokenizers"
+    )

@@ -1,0 +1,56 @@
+"""What to tell an author whose variables do not give enough prompt pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import Prompt
+from mi_checks.prompts.rejection import Kind, Rejection
+from mi_checks.prompts.visible import visible_tokens
+
+_SHOWN = 12  # tokens on either side of the first difference
+
+_REMEDIES: Mapping[Kind, str] = {
+    "exhausted": "give the variable more values, or take a name out of its `differs_from`",
+    "repeat": "ask for fewer pairs (`count`, or --mi-count), or give the variables more values",
+    "identical": "let the variable that stands in be told apart by `differs_from`, and see that the template uses it",
+    "length": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
+    "or give them values of equally many tokens",
+    "labels": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
+    "or give them values of equally many tokens",
+    "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
+    "token of the word that follows",
+    "first_token": "only the first token of each is scored: let the answer begin with another token than the foils",
+}
+
+
+def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> MiChecksError:
+    """The error for a pair that no draw gave; `rejections` are the draws' reasons, one at least."""
+    kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
+    example = next(rejection for rejection in rejections if rejection.kind == kind)
+    if kind == "first_token" and times == len(rejections) and not found:
+        lines = [f"behaviour {behaviour!r}: {example.detail}"]
+    else:
+        often = "each time" if times == len(rejections) else "most often"
+        lines = [
+            f"behaviour {behaviour!r}: found {found} of the {asked} distinct prompt pairs asked for; "
+            f"the last {len(rejections)} draws gave no other",
+            f"  {often} ({times} of {len(rejections)}): {example.detail}",
+        ]
+    if example.prompts is not None:
+        clean, corrupt = example.prompts
+        first = _first_difference(clean, corrupt)
+        lines += [f"  clean:   {_around(clean.pieces, first)}", f"  corrupt: {_around(corrupt.pieces, first)}"]
+    return MiChecksError("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]))
+
+
+def _first_difference(clean: Prompt, corrupt: Prompt) -> int:
+    pairs = enumerate(zip(clean.tokens, corrupt.tokens, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), 0)
+
+
+def _around(pieces: Sequence[str], place: int) -> str:
+    start, end = max(0, place - _SHOWN), place + _SHOWN + 1
+    return ("… " if start else "") + visible_tokens(pieces[start:end]) + (" …" if end < len(pieces) else "")

@@ -1,0 +1,65 @@
+"""The marks that the filter `at` leaves in rendered text, turned into labels with character spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import END
+from mi_checks.prompts.tokenization import Span
+from mi_checks.spec.template import CLOSE, OPEN, SEP
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A rendered prompt: the text without marks, and label → the (start, end) of its characters in that text."""
+
+    text: str
+    spans: Mapping[str, Span] = field(hash=False)
+
+
+def unmark(rendered: str) -> Marked:
+    """Take the marks out of a rendered template; one label may enclose another.
+
+    Raises:
+        MiChecksError: a label covers no text, is used twice or is `END`, or a filter after `at` broke its marks.
+    """
+    text: list[str] = []
+    spans: dict[str, Span] = {}
+    enclosing: list[tuple[str, int]] = []
+    position = 0
+    while position < len(rendered):
+        character = rendered[position]
+        if character == OPEN:
+            separator = rendered.find(SEP, position)
+            label = rendered[position + 1 : separator]
+            if separator < 0 or not label.isidentifier():
+                raise _broken()
+            enclosing.append((label, len(text)))
+            position = separator
+        elif character == CLOSE and enclosing:
+            label, start = enclosing.pop()
+            _check(label, start, len(text), spans)
+            spans[label] = (start, len(text))
+        elif character in (SEP, CLOSE):
+            raise _broken()
+        else:
+            text.append(character)
+        position += 1
+    if enclosing:
+        raise _broken()
+    return Marked("".join(text), spans)
+
+
+def _check(label: str, start: int, end: int, spans: Mapping[str, Span]) -> None:
+    if label == END:
+        raise MiChecksError(f"label {END!r} is the prompt's last token in every prompt: give this one another name")
+    if label in spans:
+        raise MiChecksError(f"label {label!r} is used twice in one prompt: give each place a label of its own")
+    if start == end:
+        raise MiChecksError(f"label {label!r} covers no text: its expression is empty in this prompt")
+
+
+def _broken() -> MiChecksError:
+    return MiChecksError("a label's marks are broken: in `{{ x | at('label') }}`, `at` must be the last filter")

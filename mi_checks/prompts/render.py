@@ -1,0 +1,137 @@
+"""One draw of the variables → clean text, corrupt text, answer and foils."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import Template, UndefinedError
+
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.prompts.candidates import Value, shown
+from mi_checks.prompts.marks import Marked, unmark
+from mi_checks.spec.behaviour import Prompts
+from mi_checks.spec.template import environment
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The texts of one prompt pair."""
+
+    clean: Marked
+    corrupt: Marked
+    answer: str
+    foils: tuple[str, ...]
+
+
+class _Row:
+    """A mapping row inside a template. No attributes of its own, so that a field may be called `items` or `keys`."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.__fields = fields
+
+    def __getitem__(self, field: str) -> str:
+        return self.__fields[field]
+
+    def __str__(self) -> str:
+        raise UndefinedError(f"a row is no text: write one of its fields ({', '.join(self.__fields)}) after a dot")
+
+
+class Renderer:
+    """A behaviour's templates, compiled once."""
+
+    def __init__(self, prompts: Prompts, behaviour: str) -> None:
+        """Compile the templates.
+
+        Raises:
+            MiChecksError: a template is not Jinja2.
+        """
+        self._behaviour = behaviour
+        self._swaps = prompts.corrupt
+        self._prompt = self._compiled("template", prompts.template)
+        self._answer = self._compiled("answer", prompts.answer)
+        self._foils = tuple(self._compiled("foils", foil) for foil in prompts.foils)
+
+    def render(self, values: Mapping[str, Value]) -> Rendered:
+        """Render one pair; answer and foils see the clean values.
+
+        Raises:
+            MiChecksError: rendering fails, a prompt or continuation comes out empty, or labels do not work out.
+        """
+        try:
+            corrupt = substituted(values, self._swaps)
+            return Rendered(
+                self._marked(self._prompt, values, "clean prompt"),
+                self._marked(self._prompt, corrupt, "corrupt prompt"),
+                self._plain(self._answer, values, "answer"),
+                tuple(self._plain(foil, values, "foil") for foil in self._foils),
+            )
+        except MiChecksError as error:
+            drawn = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+            raise MiChecksError(f"behaviour {self._behaviour!r}: {error}\n  drawn: {drawn}") from None
+
+    def _compiled(self, key: str, source: str) -> Template:
+        try:
+            return environment().from_string(source)
+        except Exception as error:
+            raise MiChecksError(f"behaviour {self._behaviour!r}: `{key}` is not a template: {error}") from None
+
+    def _marked(self, template: Template, values: Mapping[str, Value], what: str) -> Marked:
+        rendered = _text(template, values, what)
+        try:
+            return unmark(rendered)
+        except MiChecksError as error:
+            raise MiChecksError(f"{what}: {error}") from None
+
+    def _plain(self, template: Template, values: Mapping[str, Value], what: str) -> str:
+        marked = self._marked(template, values, what)
+        if marked.spans:
+            raise MiChecksError(f"{what}: a label names a place in the prompt; take `at` out of the {what}")
+        return marked.text
+
+
+def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[str, Value]:
+    """The values that the corrupt prompt is rendered with: all swaps at once, a whole variable before its fields.
+
+    Raises:
+        MiChecksError: a swap names an unknown variable or field, or puts a row in a text's place or the reverse.
+    """
+    result: dict[str, Value] = dict(values)
+    for target, source in sorted(swaps.items(), key=lambda swap: "." in swap[0]):
+        new = _looked_up(values, source)
+        if isinstance(new, str) != isinstance(_looked_up(values, target), str):
+            raise MiChecksError(
+                f"corrupt: {target!r} and {source!r} are a row and a text; neither stands for the other"
+            )
+        name, _, field = target.partition(".")
+        changed = result[name]
+        if field and isinstance(new, str) and not isinstance(changed, str):
+            result[name] = {**changed, field: new}
+        else:
+            result[name] = new
+    return result
+
+
+def _looked_up(values: Mapping[str, Value], path: str) -> Value:
+    name, _, field = path.partition(".")
+    if name not in values:
+        raise MiChecksError(f"corrupt: no variable named {name!r}{did_you_mean(name, values)}")
+    value = values[name]
+    if not field:
+        return value
+    if isinstance(value, str):
+        raise MiChecksError(f"corrupt: {path!r} names a field, but {name!r} is a text")
+    if field not in value:
+        raise MiChecksError(f"corrupt: {name!r} has no field {field!r}{did_you_mean(field, value)}")
+    return value[field]
+
+
+def _text(template: Template, values: Mapping[str, Value], what: str) -> str:
+    context = {name: value if isinstance(value, str) else _Row(value) for name, value in values.items()}
+    try:
+        text = template.render(context)
+    except Exception as error:  # a template can raise anything: 1 / 0, 'a' + 1, a field that a row lacks
+        raise MiChecksError(f"{what}: {error}") from None
+    if not text:
+        raise MiChecksError(f"{what}: nothing is rendered; a text of at least one token is needed")
+    return text

@@ -1,0 +1,103 @@
+"""Drawing one value for each variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.prompts.candidates import Declared, Value, candidates, shown, texts
+from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.spec.behaviour import RandomTokens
+
+
+def differ(value: Value, other: Value) -> bool:
+    """Whether `differs_from` is kept.
+
+    Texts differ if they do without the spaces around them (` name` is `name` in another place). A text differs from a
+    row if it is none of its fields. A row differs from every other row, whatever fields the two share: rows that must
+    not share a field are the author's to write.
+    """
+    if isinstance(value, str) or isinstance(other, str):
+        return {text.strip() for text in texts(value)}.isdisjoint(text.strip() for text in texts(other))
+    return dict(value) != dict(other)
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    variable: Declared
+    candidates: tuple[Value, ...]
+    index: Mapping[int, int]  # of random tokens: token id → its place among the candidates
+
+
+class Variables:
+    """A behaviour's variables under one tokenizer, ready to be drawn."""
+
+    def __init__(self, declared: Mapping[str, Declared], tokenization: Tokenization, behaviour: str) -> None:
+        """Find the candidates of each variable.
+
+        Raises:
+            MiChecksError: as `candidates` does, or `differs_from` names a variable not declared before.
+        """
+        self._tokenization = tokenization
+        ids = {text: token for token, text in tokenization.word_tokens()}
+        sources: list[_Source] = []
+        for name, variable in declared.items():
+            before = [source.name for source in sources]
+            for other in variable.others:
+                if other not in before:
+                    raise MiChecksError(
+                        f"behaviour {behaviour!r}: variable {name!r} differs_from {other!r}, which is not declared "
+                        f"before it{did_you_mean(other, before)}"
+                    )
+            found = candidates(name, variable, tokenization, behaviour)
+            words = (text for value in found for text in texts(value)) if isinstance(variable, RandomTokens) else ()
+            index = {ids[text]: place for place, text in enumerate(words)}
+            sources.append(_Source(name, variable, found, index))
+        self._sources = tuple(sources)
+
+    def draw(self, rng: np.random.Generator) -> dict[str, Value] | Rejection:
+        """A value for each variable, or why what was drawn first leaves nothing for the rest."""
+        drawn: dict[str, Value] = {}
+        for source in self._sources:
+            others = {other: drawn[other] for other in source.variable.others}
+            value: Value | None
+            if isinstance(source.variable, RandomTokens):
+                value = self._random_tokens(source, source.variable, tuple(others.values()), rng)
+            else:
+                value = _one_of(source, tuple(others.values()), rng)
+            if value is None:
+                but = ", ".join(f"{other}={shown(taken)}" for other, taken in others.items())
+                return Rejection("exhausted", f"nothing is left for variable {source.name!r} that differs from {but}")
+            drawn[source.name] = value
+        return drawn
+
+    def _random_tokens(
+        self, source: _Source, variable: RandomTokens, others: tuple[Value, ...], rng: np.random.Generator
+    ) -> str | None:
+        allowed: npt.NDArray[np.intp] = np.arange(len(source.candidates))
+        if others:
+            taken = {token for other in others for text in texts(other) for token in self._tokens(text)}
+            free = np.ones(len(source.candidates), dtype=bool)
+            free[[source.index[token] for token in taken if token in source.index]] = False
+            allowed = np.flatnonzero(free)
+        if len(allowed) < (variable.length if variable.distinct else 1):
+            return None
+        picks = rng.choice(allowed, size=variable.length, replace=not variable.distinct)
+        return "".join(text for pick in picks for text in texts(source.candidates[pick]))
+
+    def _tokens(self, text: str) -> tuple[int, ...]:
+        # A template may well put the space that the value lacks before it.
+        return self._tokenization.encode(text)[0] + self._tokenization.encode(" " + text.removeprefix(" "))[0]
+
+
+def _one_of(source: _Source, others: tuple[Value, ...], rng: np.random.Generator) -> Value | None:
+    if not others:
+        return source.candidates[int(rng.integers(len(source.candidates)))]
+    shuffled = (source.candidates[place] for place in rng.permutation(len(source.candidates)))
+    return next((value for value in shuffled if all(differ(value, other) for other in others)), None)

@@ -1,0 +1,77 @@
+"""`Run` → HTML: the page is put together here, and written so that a reader never sees half of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Run
+from mi_checks.report import intervals, scale
+from mi_checks.report.header import header
+from mi_checks.report.matrix import matrix
+from mi_checks.report.pairs import groups, models
+from mi_checks.report.problems import problems
+from mi_checks.report.sections import section
+from mi_checks.report.text import readable
+
+
+def render(run: Run) -> str:
+    """The report of a run: one HTML document, without scripts and without references to anything outside it."""
+    gathered, columns = groups(run), models(run)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            header=header(run),
+            models=columns,
+            matrix=matrix(gathered, columns),
+            problems=problems(gathered),
+            sections=tuple(section(group) for group in gathered),
+            chart=intervals,
+            levels=tuple(scale.css_class(step) for step in range(-scale.LEVELS, scale.LEVELS + 1)),
+            light=Markup(scale.css(scale.LIGHT)),
+            dark=Markup(scale.css(scale.DARK)),
+        )
+    )
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the report; an older one stays whole until the new one is.
+
+    Raises:
+        MiChecksError: the file cannot be written there.
+    """
+    page = render(run).encode()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(page)
+        os.replace(unfinished, path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        reason = error.strerror or error
+        raise MiChecksError(f"cannot write the report to {path}: {reason}; name another file") from error
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("mi_checks.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+
+
+def _shown(value: object) -> object:
+    """Every string passes here on its way into the page, before it is escaped."""
+    return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,103 @@
+"""The interval against its bound, above the values of the single prompts: the picture behind a verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mi_checks.record import CheckResult
+from mi_checks.report import numbers
+from mi_checks.report.axis import Axis, fit
+
+WIDTH = 300
+LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond
+WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 32, 14
+GOLDEN = 0.6180339887498949  # successive multiples spread evenly, so the jitter is the same in every report
+
+
+@dataclass(frozen=True)
+class BoundLine:
+    """A bound on the axis; `anchor` says on which side of it the label is written."""
+
+    x: float
+    label: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class IntervalChart:
+    """Coordinates and words of one chart."""
+
+    title: str
+    description: str
+    css: str
+    height: float
+    axis_y: float
+    permitted: tuple[float, float] | None  # x, width
+    bounds: tuple[BoundLine, ...]
+    ticks: tuple[tuple[float, str], ...]
+    low: float
+    dot: float
+    high: float
+    strip: str  # one path, a point per prompt
+    below: int
+    above: int
+
+
+def interval_chart(result: CheckResult) -> IntervalChart | None:
+    """The chart of a check, or None where no interval was measured."""
+    estimate = result.estimate
+    if estimate is None or not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
+        return None
+    prompts = [value for value in result.per_prompt if math.isfinite(value)]
+    bounds = [bound for bound in (result.at_least, result.at_most) if bound is not None]
+    whole = [0.0, 1.0] if "share" in estimate.unit or "probability" in estimate.unit else [0.0]
+    axis = fit([estimate.low, estimate.value, estimate.high, *bounds, *whole], prompts, LEFT, RIGHT)
+    below, above = sum(v < axis.low for v in prompts), sum(v > axis.high for v in prompts)
+    axis_y = STRIP_TOP + STRIP_HEIGHT + 4 if prompts else STRIP_TOP
+    told = f"{numbers.value(estimate)} {estimate.unit}, 95 % interval {numbers.interval(estimate)}, n = {estimate.n}"
+    return IntervalChart(
+        title=f"{result.check} on {result.model}: {result.outcome}",
+        description=f"{told}; bound: {result.bound or 'none'}.{_beyond(below + above)}",
+        css=result.outcome,
+        height=axis_y + 14,
+        axis_y=axis_y,
+        permitted=_permitted(result, axis),
+        bounds=_bound_lines(result, axis),
+        ticks=axis.ticks(),
+        low=axis.x(estimate.low),
+        dot=axis.x(estimate.value),
+        high=axis.x(estimate.high),
+        strip=_strip(prompts, axis),
+        below=below,
+        above=above,
+    )
+
+
+def _beyond(n: int) -> str:
+    return f" {numbers.count(n, 'prompt')} beyond the axis." if n else ""
+
+
+def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
+    if result.at_least is None and result.at_most is None:
+        return None
+    start = axis.left if result.at_least is None else axis.x(result.at_least)
+    end = axis.right if result.at_most is None else axis.x(result.at_most)
+    return start, round(end - start, 1)
+
+
+def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
+    both = result.at_least is not None and result.at_most is not None
+    lines = []
+    for bound, sign, side in ((result.at_least, "≥", "start"), (result.at_most, "≤", "end")):
+        if bound is not None:
+            x = axis.x(bound)
+            outward = {"start": "end", "end": "start"}[side] if both else side
+            anchor = "end" if x > WIDTH - 60 else "start" if x < 60 else outward
+            lines.append(BoundLine(x, f"{sign} {bound:g}".replace("-", "−"), anchor))
+    return tuple(lines)
+
+
+def _strip(prompts: list[float], axis: Axis) -> str:
+    inside = ((i, v) for i, v in enumerate(prompts) if axis.low <= v <= axis.high)
+    return "".join(f"M{axis.x(v):g} {STRIP_TOP + STRIP_HEIGHT * (i * GOLDEN % 1):.0f}h0" for i, v in inside)

@@ -1,0 +1,84 @@
+"""The run, gathered by behaviour and model: what every part of the page is built from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from mi_checks.record import CheckResult, Evidence, Outcome, Run
+from mi_checks.report.verdict import Verdict, verdict, worst
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One behaviour on one model. Anchors are numbered, so no name can break or forge one."""
+
+    behaviour: str
+    model: str
+    anchor: str
+    results: tuple[CheckResult, ...]
+    evidence: Evidence | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The gravest outcome among the checks."""
+        return worst(result.outcome for result in self.results)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the behaviour was declared not to be in this model."""
+        if self.evidence is not None:
+            return self.evidence.declared == "absent"
+        return any(result.check == "absent" for result in self.results)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The outcome for showing."""
+        return verdict(self.outcome, self.absent)
+
+    @property
+    def passed(self) -> int:
+        """How many of the checks passed."""
+        return sum(result.outcome == "pass" for result in self.results)
+
+    def check_anchor(self, index: int) -> str:
+        """The anchor of one check's row."""
+        return f"{self.anchor}c{index}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """One behaviour on every model it was run on."""
+
+    behaviour: str
+    anchor: str
+    pairs: tuple[Pair, ...]
+
+
+def models(run: Run) -> tuple[str, ...]:
+    """Models in the order of their provenance, then in order of appearance."""
+    seen = [item.model for item in (*run.evidence, *run.results)]
+    asked = [model for model in run.models if model in set(seen)]
+    return tuple(dict.fromkeys([*asked, *seen]))
+
+
+def groups(run: Run) -> tuple[Group, ...]:
+    """Behaviours in order of appearance."""
+    results: dict[tuple[str, str], list[CheckResult]] = defaultdict(list)
+    for result in run.results:
+        results[result.behaviour, result.model].append(result)
+    evidence = {(found.behaviour, found.model): found for found in run.evidence}
+    columns = models(run)
+    behaviours = dict.fromkeys(item.behaviour for item in (*run.results, *run.evidence))
+    return tuple(
+        Group(
+            name,
+            f"b{row}",
+            tuple(
+                Pair(name, model, f"b{row}m{column}", tuple(results[name, model]), evidence.get((name, model)))
+                for column, model in enumerate(columns)
+                if (name, model) in results or (name, model) in evidence
+            ),
+        )
+        for row, name in enumerate(behaviours)
+    )

@@ -1,0 +1,99 @@
+"""The heat maps' colours: a diverging scale centred on 0, even to the eye (OKLab), light and dark."""
+
+from __future__ import annotations
+
+LEVELS = 20  # steps on each side of 0
+LIMIT = 1.0  # a share of 1 is the whole effect; what lies beyond is drawn like the limit
+LIGHT = ("#174a94", "#f1eee8", "#a83c06")  # −1, 0, +1
+DARK = ("#86b8ff", "#25282d", "#ff9c5f")
+
+Triple = tuple[float, float, float]
+
+
+def level(value: float) -> int:
+    """The step of a value, −LEVELS … LEVELS."""
+    return round(min(max(value / LIMIT, -1.0), 1.0) * LEVELS)
+
+
+def css_class(step: int) -> str:
+    """`n20` … `z0` … `p20`"""
+    return f"{'n' if step < 0 else 'p' if step else 'z'}{abs(step)}"
+
+
+def css(anchors: tuple[str, str, str]) -> str:
+    """One rule per step for the cell, and one for the ink of the value written on it."""
+    rules = []
+    for step in range(-LEVELS, LEVELS + 1):
+        fill = colour(step, anchors)
+        rules.append(f".hm .{css_class(step)}{{fill:{fill}}}.hm .{css_class(step)}+text{{fill:{ink(fill)}}}")
+    return "".join(rules)
+
+
+def colour(step: int, anchors: tuple[str, str, str]) -> str:
+    """The colour of a step."""
+    end = _oklab(anchors[2] if step > 0 else anchors[0])
+    middle, share = _oklab(anchors[1]), abs(step) / LEVELS
+    return _hex(
+        (
+            middle[0] + share * (end[0] - middle[0]),
+            middle[1] + share * (end[1] - middle[1]),
+            middle[2] + share * (end[2] - middle[2]),
+        )
+    )
+
+
+def ink(fill: str) -> str:
+    """Black or white, whichever reads better."""
+    return "#000" if contrast(fill, "#000000") >= contrast(fill, "#ffffff") else "#fff"
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG contrast ratio."""
+    bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _linear(colour: str) -> Triple:
+    r, g, b = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return _expand(r), _expand(g), _expand(b)
+
+
+def _expand(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _luminance(colour: str) -> float:
+    r, g, b = _linear(colour)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def _oklab(colour: str) -> Triple:
+    # Björn Ottosson's OKLab, https://bottosson.github.io/posts/oklab/
+    r, g, b = _linear(colour)
+    l_ = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) ** (1 / 3)
+    m_ = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) ** (1 / 3)
+    s_ = (0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b) ** (1 / 3)
+    return (
+        0.2104542553 * l_ + 0.7936177850 * m_ - 0.0040720468 * s_,
+        1.9779984951 * l_ - 2.4285922050 * m_ + 0.4505937099 * s_,
+        0.0259040371 * l_ + 0.7827717662 * m_ - 0.8086757660 * s_,
+    )
+
+
+def _hex(lab: Triple) -> str:
+    lightness, a, b = lab
+    l_ = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    m_ = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    s_ = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * l_ - 3.3077115913 * m_ + 0.2309699292 * s_,
+        -1.2684380046 * l_ + 2.6097574011 * m_ - 0.3413193965 * s_,
+        -0.0041960863 * l_ - 0.7034186147 * m_ + 1.7076147010 * s_,
+    )
+    return "#" + "".join(f"{_byte(channel):02x}" for channel in linear)
+
+
+def _byte(channel: float) -> int:
+    channel = min(max(channel, 0.0), 1.0)
+    encoded = 12.92 * channel if channel <= 0.0031308 else 1.055 * float(channel ** (1 / 2.4)) - 0.055
+    return round(encoded * 255)

@@ -1,0 +1,258 @@
+"""One pytest run: its settings, what it has measured so far, its report and its last words.
+
+Light to import: the suite (torch, TransformerLens) is built when the first check runs, never for `--collect-only`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mi_checks import __version__
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.models.names import bundled, resolve
+from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
+from mi_checks.spec.behaviour import BEHAVIOURAL, Check
+from mi_checks.spec.crossrefs import check_models, check_shapes
+from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.problems import SpecError
+from mi_checks.table import matrix_lines
+
+if TYPE_CHECKING:
+    from mi_checks.suite import Suite
+
+DTYPES = ("float32", "bfloat16", "float16")
+PATIENCE = 3.0  # seconds a sweep may take before it shows a bar
+
+
+class Session:
+    """What pytest's hooks call."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        models: tuple[str, ...],
+        count: int | None,
+        seed: int | None,
+        device: str,
+        dtype: str,
+        report: Path,
+        terminal: Any | None,
+    ) -> None:
+        self.root = root
+        self.models = models
+        self.count = count
+        self.seed = seed
+        self.device = device
+        self.dtype = dtype
+        self.report = report
+        self.terminal = terminal
+        self.began = time.time()
+        self.results: list[CheckResult] = []
+        self.evidence: dict[tuple[str, str], Evidence] = {}
+        self.provenance: dict[str, dict[str, str]] = {}
+        self._names: dict[str, Path] = {}
+
+    @classmethod
+    def from_config(cls, config: pytest.Config) -> Session:
+        """Read the options and their ini twins.
+
+        Raises:
+            MiChecksError: an option's value is not one it can have, or the report's folder cannot be written.
+        """
+
+        def chosen(name: str) -> Any:
+            value = config.getoption(name)
+            return config.getini(name) if value is None else value
+
+        models = tuple(dict.fromkeys(chosen("mi_model")))
+        for model in models:
+            resolve(model)
+        dtype = chosen("mi_dtype") or "float32"
+        if dtype not in DTYPES:
+            raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
+        report = config.rootpath / (chosen("mi_report") or "reports/report.html")
+        interactive = sys.stdout.isatty() and not hasattr(config, "workerinput")
+        return cls(
+            root=config.rootpath,
+            models=models,
+            count=_whole_number("--mi-count", chosen("mi_count"), least=2),
+            seed=_whole_number("--mi-seed", chosen("mi_seed"), least=0),
+            device=chosen("mi_device") or "auto",
+            dtype=dtype,
+            report=_writable(report),
+            terminal=config.get_terminal_writer() if interactive else None,
+        )
+
+    def load(self, path: Path) -> tuple[LoadedBehaviour, tuple[str, ...]]:
+        """A behaviour file and the models to run it on.
+
+        Raises:
+            SpecError: every mistake in the file.
+        """
+        loaded = load_behaviour(path, self.root)
+        shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in bundled()}
+        problems = (*check_models(loaded, bundled()), *check_shapes(loaded, shapes))
+        if problems:
+            raise SpecError(problems)
+        name = loaded.behaviour.name
+        other = self._names.setdefault(name, path)
+        if other != path:
+            raise MiChecksError(
+                f"{_relative(path, self.root)}:{loaded.line_of(('name',))}:1: behaviour {name!r} is already defined in "
+                f"{_relative(other, self.root)}; give one of them another name"
+            )
+        return loaded, self.models or tuple(loaded.behaviour.models)
+
+    def checks(self, loaded: LoadedBehaviour, model: str) -> Iterator[tuple[Check | None, int]]:
+        """The checks of a behaviour on a model, with their lines; `None` stands for its declared absence.
+
+        On a model that the behaviour does not name there are no bindings, so only what it prefers is checked.
+        """
+        behaviour = loaded.behaviour
+        claims = resolve(model).claims
+        if behaviour.models.get(claims) == "absent":
+            yield None, loaded.line_of(("models", claims))
+            return
+        for index, entry in enumerate(behaviour.checks):
+            check = entry.check
+            if claims not in behaviour.models and check.kind not in BEHAVIOURAL:
+                continue
+            if check.models is None or claims in check.models:
+                yield check, loaded.check_line(index)
+
+    @cached_property
+    def suite(self) -> Suite:
+        """The measuring side, imported only now."""
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from mi_checks.suite import Settings, Suite
+
+        settings = Settings(self.count, self.seed, self.device, self.dtype)
+        return Suite(settings, self._progress)
+
+    def run(self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, line: int) -> CheckResult:
+        """Measure, judge and remember one check. A `MiChecksError` becomes a result of outcome `error`."""
+        location = f"{_relative(loaded.path, self.root)}:{line}"
+        try:
+            result = self.suite.check(loaded, model, check, node_id=node_id, location=location)
+        except MiChecksError as error:
+            result = CheckResult(
+                behaviour=loaded.behaviour.name, model=resolve(model).claims,
+                check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
+                node_id=node_id, claim="", outcome="error", estimate=None, bound="", at_least=None, at_most=None,
+                message=f"{error}\n  claimed   {location}\n  re-run    pytest {shlex.quote(node_id)}", location=location,
+            )  # fmt: skip
+        self.results.append(result)
+        return result
+
+    def close(self, loaded: LoadedBehaviour, model: str) -> None:
+        """A behaviour's items on a model are done: keep the evidence, free the activations."""
+        if "suite" not in self.__dict__:
+            return
+        evidence = self.suite.close(loaded, model)
+        if evidence is not None:
+            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+        self.provenance.update(self.suite.provenance())
+
+    def record(self) -> Run:
+        """The run so far."""
+        packages = ("torch", "transformer_lens", "pytest", "numpy")
+        started = datetime.datetime.fromtimestamp(self.began, datetime.UTC)
+        return Run(
+            command=shlex.join(["pytest", *sys.argv[1:]]),
+            started=started.isoformat(timespec="seconds"),
+            seconds=time.time() - self.began,
+            versions={
+                "mi-checks": __version__,
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in packages},
+            },
+            settings={
+                "engine": "reference",
+                "count": "as in each file" if self.count is None else str(self.count),
+                "seed": "as in each file" if self.seed is None else str(self.seed),
+                "device": self.device,
+                "dtype": self.dtype,
+            },
+            models=self.provenance,
+            results=tuple(self.results),
+            evidence=tuple(self.evidence.values()),
+        )
+
+    def write_report(self) -> None:
+        """Write the HTML report, if anything ran."""
+        if self.results:
+            from mi_checks.report.html import write
+
+            write(self.record(), self.report)
+
+    def summary(self) -> list[str]:
+        """The last lines of the terminal: behaviours × models, and where the report is."""
+        if not self.results:
+            return []
+        return [*matrix_lines(self.results), f"report: {_relative(self.report, self.root)}"]
+
+    def to_wire(self) -> str:
+        """Everything measured here, for the controller of `pytest -n`."""
+        return json.dumps(
+            {
+                "results": [asdict(result) for result in self.results],
+                "evidence": [asdict(evidence) for evidence in self.evidence.values()],
+                "provenance": self.provenance,
+            }
+        )
+
+    def from_wire(self, wire: str) -> None:
+        """Take over what a worker measured."""
+        data = json.loads(wire)
+        self.results += [result_from_dict(result) for result in data["results"]]
+        for evidence in map(evidence_from_dict, data["evidence"]):
+            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+        self.provenance.update(data["provenance"])
+
+    def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
+        if self.terminal is None:
+            return items
+        from tqdm import tqdm
+
+        return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
+
+
+def _whole_number(option: str, text: str | None, *, least: int) -> int | None:
+    if not text:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise MiChecksError(f"{option} {text!r}: use a whole number of at least {least}")
+    return number
+
+
+def _writable(report: Path) -> Path:
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MiChecksError(f"--mi-report: cannot make the folder {str(report.parent)!r}: {error.strerror}") from None
+    if report.is_dir() or not os.access(report.parent, os.W_OK):
+        raise MiChecksError(f"--mi-report: cannot write {str(report)!r}; name a file in a folder that can be written")
+    return report
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,0 +1,80 @@
+"""The checks of a behaviour: their labels, their ids, and the models they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jinja2 import TemplateSyntaxError
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, Check
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.template import END, template_labels
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+_LABEL_FIELDS = {"at": "at", "from_": "from", "to": "to"}
+
+
+def placed_checks(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
+    """Each check with its way through the file."""
+    for index, entry in enumerate(behaviour.checks):
+        yield ("checks", index, entry.check.kind), entry.check
+
+
+def present_models(behaviour: Behaviour) -> tuple[str, ...]:
+    """The models on which the behaviour is declared present."""
+    return tuple(model for model, entry in behaviour.models.items() if entry != "absent")
+
+
+def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+    """What is wrong with the checks, their nodes aside."""
+    try:
+        labels: tuple[str, ...] | None = (*template_labels(behaviour.prompts.template), END)
+    except TemplateSyntaxError:
+        labels = None  # told where the template is looked at
+    first: dict[str, int] = {}
+    for path, check in placed_checks(behaviour):
+        line = source.position(path, of_key=True).line
+        if check.id in first:
+            message = (
+                f"the check {check.id!r} is given twice, on lines {first[check.id]} and {line}; "
+                "for another bound on one model, write it under that model"
+            )
+            yield source.problem(path, message, of_key=True)
+        first.setdefault(check.id, line)
+        if labels is not None:
+            yield from _labels(source, path, check, labels)
+        yield from _models(source, path, check, behaviour)
+    absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
+    if absent and not any(check.kind in BEHAVIOURAL for _, check in placed_checks(behaviour)):
+        message = (
+            f"{absent[0]!r} is declared absent, which is judged by {' or '.join(BEHAVIOURAL)}: add one to 'checks'"
+        )
+        yield source.problem(("models", absent[0]), message, of_key=True)
+
+
+def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
+    for field, key in _LABEL_FIELDS.items():
+        label = getattr(check, field, None)
+        if label is not None and label not in labels:
+            message = f"unknown label {label!r}; labels in the template: {listed(labels)}{did_you_mean(label, labels)}"
+            yield source.problem((*path, key), message)
+
+
+def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[Problem]:
+    path = (*path, "models")
+    if check.models == ():
+        yield source.problem(path, "no model is listed, so the check would never run; remove 'models' to check all")
+    present = present_models(behaviour)
+    for index, model in enumerate(check.models or ()):
+        if model in present:
+            if model in (check.models or ())[:index]:
+                yield source.problem((*path, index), f"{model!r} is listed twice")
+            continue
+        if model in behaviour.models:
+            message = f"{model!r} is declared absent, and only models with the behaviour have this check"
+        else:
+            known = f"declared under 'models': {listed(behaviour.models)}"
+            message = f"unknown model {model!r}; {known}{did_you_mean(model, behaviour.models)}"
+        yield source.problem((*path, index), message)

@@ -1,0 +1,34 @@
+"""What a behaviour says about each model: bounds for checks that exist, and names that can be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mi_checks.spec.behaviour import Behaviour, Check, ModelEntry
+from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.unknown_keys import unknown_override
+from mi_checks.spec.yaml_source import YamlSource
+
+
+def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+    """What is wrong with the entries of `models`, their node sets aside."""
+    checks: dict[str, Check] = {check.id: check for _, check in placed_checks(behaviour)}
+    bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
+    for model, entry in behaviour.models.items():
+        if not isinstance(entry, ModelEntry):
+            continue
+        applying = behaviour.checks_for(model)
+        if not applying:
+            message = f"no check is for {model!r}, so nothing would be tested; remove it or widen a check's 'models'"
+            yield source.problem(("models", model), message, of_key=True)
+        for key in entry.bounds:
+            if key not in checks:
+                message = unknown_override(model, key, bounded)
+            elif key not in bounded:
+                message = f"the check {key!r} has no bound that a model could override"
+            elif checks[key] not in applying:
+                message = f"the check {key!r} is not for {model!r}: its 'models' leaves that one out"
+            else:
+                continue
+            yield source.problem(("models", model, key), message, of_key=True)

@@ -1,0 +1,34 @@
+"""How nodes are written in a behaviour file: L1H6, L0N12, L1.attn, L1.mlp, L1.resid_pre, …"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# [0-9] and not \d, which takes the digits of every script; no leading zeros, so that a node has one name; not so many
+# digits that Python refuses to read them.
+_NUMBER = "(?:0|[1-9][0-9]{0,8})"
+_NODE = re.compile(
+    rf"L(?P<layer>{_NUMBER})(?:(?P<letter>[HN])(?P<index>{_NUMBER})|\.(?P<stream>attn|mlp|resid_pre|resid_mid|resid_post))"
+)
+_COMPONENTS = {"H": "head", "N": "neuron"}
+SPELLING = "nodes are written L1H6 (head), L0N12 (neuron), L1.attn, L1.mlp, L1.resid_pre, L1.resid_mid, L1.resid_post"
+
+
+@dataclass(frozen=True)
+class NodeName:
+    """A node name taken apart."""
+
+    layer: int
+    component: str  # "head", "neuron", "attn", "mlp", "resid_pre", "resid_mid" or "resid_post"
+    index: int | None  # of the head or neuron
+
+
+def parse_node(name: str) -> NodeName | None:
+    """The parts of a node name, or None for what is not one."""
+    found = _NODE.fullmatch(name)
+    if found is None:
+        return None
+    if found["stream"]:
+        return NodeName(int(found["layer"]), found["stream"], None)
+    return NodeName(int(found["layer"]), _COMPONENTS[found["letter"]], int(found["index"]))

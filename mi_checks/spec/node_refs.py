@@ -1,0 +1,40 @@
+"""The nodes a behaviour names, whatever the models' shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mi_checks.spec.behaviour import Behaviour, NodeNames, names
+from mi_checks.spec.check_refs import placed_checks, present_models
+from mi_checks.spec.claim_refs import claim_problems
+from mi_checks.spec.named_nodes import claimed_nodes, node_sets, not_a_node, placed_names
+from mi_checks.spec.node_names import parse_node
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+
+def node_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+    """What is wrong with node names and node sets, whatever the models' shapes."""
+    for path, check in placed_checks(behaviour):
+        claimed = claimed_nodes(path, check)
+        if claimed is not None:
+            yield from claim_problems(source, check, *claimed, behaviour)
+    for model in present_models(behaviour):
+        used = {name for check in behaviour.checks_for(model) for name in names(getattr(check, "nodes", ()))}
+        for name, expression in node_sets(behaviour, model).items():
+            path = ("models", model, "nodes", name)
+            if parse_node(name) is not None:
+                yield source.problem(path, f"a node set cannot be called {name!r}: that is a node", of_key=True)
+            elif name not in used:
+                yield source.problem(path, f"the node set {name!r} is used by no check of {model!r}", of_key=True)
+            yield from _bound_names(source, path, expression)
+
+
+def _bound_names(source: YamlSource, path: Keys, expression: NodeNames) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, name in placed_names(path, expression):
+        if parse_node(name) is None:
+            yield source.problem(place, not_a_node(name, None))
+        elif name in seen:
+            yield source.problem(place, f"{name!r} is listed twice")
+        seen.add(name)

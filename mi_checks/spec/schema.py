@@ -1,0 +1,51 @@
+"""The grammar as a JSON Schema for YAML editors; `python -m mi_checks.spec.schema` writes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mi_checks.spec.behaviour import Behaviour
+
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema in draft 7, the newest that YAML editors read reliably."""
+    schema = _draft_7(Behaviour.model_json_schema(by_alias=True))
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "A mi-checks behaviour"}
+
+
+def schema_text() -> str:
+    """The schema as it stands in the file."""
+    return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _draft_7(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_draft_7(item) for item in node]
+    if not isinstance(node, dict):
+        return node.replace("#/$defs/", "#/definitions/") if isinstance(node, str) else node
+    node = {("definitions" if key == "$defs" else key): _draft_7(value) for key, value in node.items()}
+    node = _without_null(node)
+    if "patternProperties" in node:
+        node.setdefault("additionalProperties", False)
+    if "$ref" in node and len(node) > 1:
+        # In draft 7 whatever stands beside $ref is ignored.
+        node["allOf"] = [{"$ref": node.pop("$ref")}]
+    return node
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """None is how Python says that a key was left out; in a file, a key without a value is a mistake."""
+    options = node.get("anyOf")
+    if not isinstance(options, list) or {"type": "null"} not in options:
+        return node
+    rest = {key: value for key, value in node.items() if key not in ("anyOf", "default")}
+    left = [option for option in options if option != {"type": "null"}]
+    return {**rest, **left[0]} if len(left) == 1 else {**rest, "anyOf": left}
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,153 @@
+"""pydantic's errors in a researcher's words: what was found, what is valid, where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import CHECKS, SOURCES
+from mi_checks.spec.part import TAG
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.unknown_keys import is_override, suggestion, unknown_key, unknown_override
+from mi_checks.spec.words import describe, dotted, listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+_WRONG_TYPE = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "finite_number": "a finite number",
+    "int_parsing_size": "a number of ordinary size",
+}
+_LIMITS = {
+    "greater_than": "above",
+    "greater_than_equal": "at least",
+    "less_than": "below",
+    "less_than_equal": "at most",
+}
+_EMPTY = ("string_too_short", "too_short")
+
+
+def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[Problem]:
+    """What is wrong with the keys and types of a file, given pydantic's errors about it."""
+    nothing = tuple(_nothing(source.data, ()))
+    problems = [source.problem(path, _no_value(path)) for path in nothing]
+    unknown = {_path(error) for error in errors if error["type"] == "extra_forbidden"}
+    suggested = {(*path[:-1], suggestion(path, source.data)) for path in unknown}
+    for error in errors:
+        path = _path(error)
+        if _follows_from_nothing(path, nothing) or (error["type"] == "missing" and path in suggested):
+            continue  # the same mistake, told already
+        if error["type"] == "too_short" and error["input"]:
+            continue  # pydantic counts the valid items only; what is wrong with the others is told there
+        if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_override(str(path[2])):
+            # Any other key is read as a check's id, so the mistake is that key and not what stands under it.
+            message = unknown_override(str(path[1]), str(path[2]), ())
+            problems.append(source.problem(path[:3], message, of_key=True))
+            continue
+        if error["loc"][-1:] == ("[key]",):
+            problems.append(source.problem(path, _bad_name(path[-1], error), of_key=True))
+        elif error["type"] == "extra_forbidden":
+            problems.append(source.problem(path, unknown_key(path, source.data), of_key=True))
+        else:
+            problems.append(source.problem(path, _message(error, path), of_key=error["type"] == "value_error"))
+    return problems
+
+
+def _path(error: ErrorDetails) -> Keys:
+    """The error's way through the file: its location without the tags of unions."""
+    path = [part for part in error["loc"] if not (isinstance(part, str) and part.startswith(TAG))]
+    return tuple(path[:-1] if path[-1:] == ["[key]"] else path)
+
+
+def _nothing(data: Any, path: Keys) -> Iterator[Keys]:
+    if data is None:
+        yield path
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _nothing(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _nothing(value, (*path, index))
+
+
+def _follows_from_nothing(path: Keys, nothing: Sequence[Keys]) -> bool:
+    return any(
+        path[: len(empty)] == empty or path == empty[:-1] or (path[:1] == ("checks",) and path[:2] == empty[:2])
+        for empty in nothing
+    )
+
+
+def _no_value(path: Keys) -> str:
+    if len(path) == 2 and path[0] == "models":
+        return f"{dotted(path)!r} has no value; write 'absent', or {{}} for all checks as written"
+    if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS:
+        return f"{dotted(path)!r} has nothing under it; indent its keys further than {path[2]!r} itself"
+    return f"{dotted(path)!r} has no value; give it one or remove it"
+
+
+def _message(error: ErrorDetails, path: Keys) -> str:
+    kind, found, context = error["type"], error["input"], error.get("ctx", {})
+    where = repr(dotted(path))
+    if kind == "missing":
+        owner = f" in {dotted(path[:-1])!r}" if path[:-1] else ""
+        return f"missing key {path[-1]!r}{owner}"
+    if kind == "union_tag_not_found":
+        return _no_source(path, found)
+    if kind == "literal_error":
+        return _not_among(where, found, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models")
+    if kind in _WRONG_TYPE:
+        return f"{where} must be {_WRONG_TYPE[kind]}, not {describe(found)}{_remedy(_WRONG_TYPE[kind], found)}"
+    if kind in _LIMITS:
+        limit = next(iter(context.values()))
+        return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(found)}"
+    if kind in _EMPTY:
+        return f"{where} must not be empty"
+    if kind == "string_pattern_mismatch":
+        return _bad_name(found, error)
+    if kind == "value_error" and len(path) == 2 and path[0] == "checks":
+        if len(found) > 1:
+            return f"{where} holds {len(found)} checks ({listed(found)}); begin each with '- '"
+        return f"{where} holds no check; checks are: {listed(CHECKS)}"
+    if kind == "value_error":
+        return f"{where}: {context['error']}"
+    return f"{where}: {error['msg']}"
+
+
+def _remedy(wanted: str, found: Any) -> str:
+    if wanted == "text" and not isinstance(found, dict | list | tuple):
+        return "; put quotes around it"
+    if wanted == "a list" and isinstance(found, str):
+        return "; put [ ] around it"
+    return ""
+
+
+def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool) -> str:
+    hint = did_you_mean(found, valid) if isinstance(found, str) else ""
+    if in_models:
+        return f"{where} must be 'absent' or a mapping, not {describe(found)}{hint}"
+    choice = f"one of {', '.join(valid)}" if len(valid) > 1 else repr(valid[0])
+    return f"{where} must be {choice}, not {describe(found)}{hint}"
+
+
+def _no_source(path: Keys, found: Any) -> str:
+    wanted = f"one of the keys {', '.join(SOURCES)}"
+    if not isinstance(found, dict):
+        return f"{dotted(path)!r} must be a mapping with {wanted}, not {describe(found)}"
+    hints = (did_you_mean(key, SOURCES) for key in found)
+    return f"{dotted(path)!r} needs {wanted}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
+
+
+def _bad_name(found: Any, error: ErrorDetails) -> str:
+    lower = "a-z" in error.get("ctx", {}).get("pattern", "") and "A-Z" not in error.get("ctx", {}).get("pattern", "")
+    letters = "lower-case letters" if lower else "letters"
+    start = "a letter" if lower else "a letter or '_'"
+    return f"{found!r} is not a valid name: {letters}, digits and '_', beginning with {start}"

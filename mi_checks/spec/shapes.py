@@ -1,0 +1,94 @@
+"""A behaviour against the models it names: that they are known, and that its nodes lie inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import Check, Mediators
+from mi_checks.spec.check_refs import placed_checks, present_models
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.named_nodes import claimed_nodes, node_sets, placed_names
+from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """How large a model is; `d_mlp` is None for one without MLPs."""
+
+    n_layers: int
+    n_heads: int
+    d_mlp: int | None
+
+
+def check_models(loaded: LoadedBehaviour, known: Iterable[str]) -> tuple[Problem, ...]:
+    """The models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there."""
+    known = tuple(known)
+    return tuple(
+        loaded.source.problem(
+            ("models", model),
+            f"unknown model {model!r}; known models: {listed(known)}{did_you_mean(model, known)}",
+            of_key=True,
+        )
+        for model in loaded.behaviour.models
+        if model not in known and "/" not in model and ":" not in model
+    )
+
+
+def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> tuple[Problem, ...]:
+    """The nodes and layers that lie outside the models whose shapes are given."""
+    problems: list[Problem] = []
+    for model in present_models(loaded.behaviour):
+        if model in shapes:
+            problems += _problems(loaded, model, shapes[model])
+    return tuple(sorted(set(problems)))
+
+
+def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterator[Problem]:
+    behaviour, source = loaded.behaviour, loaded.source
+    placed: list[tuple[Keys, str]] = []
+    for name, expression in node_sets(behaviour, model).items():
+        placed += placed_names(("models", model, "nodes", name), expression)
+    for path, check in placed_checks(behaviour):
+        if check.models is not None and model not in check.models:
+            continue
+        claimed = claimed_nodes(path, check)
+        placed += placed_names(*claimed) if claimed is not None else ()
+        yield from _sweep(source, path, check, model, shape)
+    for path, name in placed:
+        node = parse_node(name)  # None for a node set's name, whose nodes stand under the model
+        outside = None if node is None else _outside(node, shape)
+        if outside:
+            yield source.problem(path, f"node {name!r} is outside {model}, which has {outside}")
+
+
+def _outside(node: NodeName, shape: ModelShape) -> str | None:
+    """What the model has where the node is not in it."""
+    if node.layer >= shape.n_layers:
+        return _range("layer", shape.n_layers)
+    if node.component in ("neuron", "mlp", "resid_mid") and shape.d_mlp is None:
+        return "attention layers only"
+    if node.component == "head" and node.index is not None and node.index >= shape.n_heads:
+        return _range("head", shape.n_heads) + " in each layer"
+    if node.component == "neuron" and node.index is not None and node.index >= (shape.d_mlp or 0):
+        return _range("neuron", shape.d_mlp or 0) + " in each layer"
+    return None
+
+
+def _range(what: str, n: int) -> str:
+    return f"{what}s 0 to {n - 1}" if n > 1 else f"{what} 0 only"
+
+
+def _sweep(source: YamlSource, path: Keys, check: Check, model: str, shape: ModelShape) -> Iterator[Problem]:
+    if not isinstance(check, Mediators):
+        return
+    if check.component == "neuron" and shape.d_mlp is None:
+        yield source.problem((*path, "component"), f"{model} has attention layers only, and so no neurons to sweep")
+    for index, layer in enumerate(check.layers or ()):
+        if not -shape.n_layers <= layer < shape.n_layers:
+            message = f"layer {layer} is outside {model}, which has {_range('layer', shape.n_layers)}"
+            yield source.problem((*path, "layers", index), message)

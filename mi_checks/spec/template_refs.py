@@ -1,0 +1,102 @@
+"""The templates of a behaviour: that they are templates, and that what they name exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jinja2 import TemplateSyntaxError, nodes
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import Prompts, Variable
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.rows import value_problem
+from mi_checks.spec.template import CLOSE, END, OPEN, SEP, TEXT_FILTERS, label_of, marked, parsed
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+# What is left out could loop, call, define or include: a template says where text stands, it does not compute.
+_ALLOWED = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter),
+    *(nodes.Concat, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
+)
+_AT = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | at('label') }}"
+
+
+def template_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
+    """What is wrong with the template, the answer and the foils."""
+    texts: dict[Keys, str] = {("prompts", "template"): prompts.template, ("prompts", "answer"): prompts.answer}
+    texts |= {("prompts", "foils", index): foil for index, foil in enumerate(prompts.foils)}
+    variables: dict[str, Variable] = dict(prompts.variables)
+    for path, text in texts.items():
+        in_prompt = path == ("prompts", "template")
+        for message in dict.fromkeys(_messages(text, variables, in_prompt=in_prompt)):
+            yield source.problem(path, message)
+
+
+def _messages(text: str, variables: dict[str, Variable], *, in_prompt: bool) -> Iterator[str]:
+    if any(sentinel in text for sentinel in (OPEN, SEP, CLOSE)):
+        yield "the characters U+E000 to U+E002 are reserved for marking labels"
+        return
+    try:
+        tree = parsed(text)
+    except TemplateSyntaxError as error:
+        line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
+        yield f"template syntax: {error.message}{line}"
+        return
+    yield from _constructs(tree)
+    yield from _names(tree, variables)
+    yield from _filters(tree)
+    yield from _labels(tree) if in_prompt else _no_labels(tree)
+
+
+def _constructs(tree: nodes.Template) -> Iterator[str]:
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, (*_ALLOWED, nodes.Keyword, nodes.Helper)):
+            name = type(node).__name__.lower()
+            yield f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
+
+
+def _names(tree: nodes.Template, variables: dict[str, Variable]) -> Iterator[str]:
+    owners = set()
+    for attribute in tree.find_all(nodes.Getattr):
+        if isinstance(attribute.node, nodes.Name):
+            owners.add(id(attribute.node))
+            problem = value_problem(attribute.node.name, attribute.attr, variables)
+        else:
+            problem = f"'.{attribute.attr}' must follow the name of a variable"
+        if problem:
+            yield problem
+    for name in tree.find_all(nodes.Name):
+        problem = value_problem(name.name, None, variables) if id(name) not in owners else None
+        if problem:
+            yield problem
+
+
+def _filters(tree: nodes.Template) -> Iterator[str]:
+    valid = ("at", *TEXT_FILTERS)
+    for node in tree.find_all(nodes.Filter):
+        if node.name not in valid:
+            yield f"unknown filter {node.name!r}; filters: {listed(valid)}{did_you_mean(node.name, valid)}"
+
+
+def _labels(tree: nodes.Template) -> Iterator[str]:
+    well_placed = {id(use) for use in marked(tree)}
+    seen = set()
+    for use in tree.find_all(nodes.Filter):
+        if use.name != "at":
+            continue
+        label = label_of(use)
+        if id(use) not in well_placed:
+            yield "'at' must come last in its {{ … }}: what follows it there would change the mark"
+        elif label is None:
+            yield _AT
+        elif label == END:
+            yield f"the label {END!r} is reserved: it is every prompt's last token"
+        elif label in seen:
+            yield f"the label {label!r} is given twice; each names one place"
+        seen.add(label)
+
+
+def _no_labels(tree: nodes.Template) -> Iterator[str]:
+    if any(use.name == "at" for use in tree.find_all(nodes.Filter)):
+        yield "'at' labels a place in the prompt, so it has no use outside 'prompts.template'"

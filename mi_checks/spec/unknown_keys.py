@@ -1,0 +1,84 @@
+"""Keys the grammar does not know: which are valid at that place, and which was meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import (
+    CHECKS,
+    SOURCES,
+    Behaviour,
+    Bound,
+    CheckEntry,
+    FromPool,
+    FromValues,
+    Prompts,
+    RandomTokens,
+)
+from mi_checks.spec.part import Part
+from mi_checks.spec.words import dotted, listed
+from mi_checks.spec.yaml_source import Keys
+
+_VARIABLES: dict[str, type[Part]] = dict(zip(SOURCES, (RandomTokens, FromPool, FromValues), strict=True))
+
+
+def unknown_key(path: Keys, data: Any) -> str:
+    """The message for a key that is not in the grammar."""
+    key, owner = str(path[-1]), path[:-1]
+    if len(owner) == 2 and owner[0] == "checks":
+        return f"unknown check {key!r}; checks are: {listed(CHECKS)}{did_you_mean(key, CHECKS)}"
+    if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in SOURCES:
+        kinds = [source for source in SOURCES if source in _at(data, owner)]
+        return f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; a variable takes its values from one"
+    valid = valid_keys(path, data)
+    inside = f" in {dotted(owner)!r}" if owner else ""
+    return f"unknown key {key!r}{inside}; valid keys: {listed(valid)}{did_you_mean(key, valid)}"
+
+
+def is_override(key: str) -> bool:
+    """Whether a key under a model looks like a check's id."""
+    return key.split("[")[0] in CHECKS
+
+
+def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:
+    """The message for a key under a model that is neither `nodes` nor a check's id."""
+    valid = f"nodes, {listed(ids)}" if ids else "nodes, and the ids of checks"
+    hint = did_you_mean(key, ("nodes", *(ids or CHECKS)))
+    return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
+
+
+def suggestion(path: Keys, data: Any) -> str | None:
+    """The key that an unknown one was probably meant to be."""
+    near = difflib.get_close_matches(str(path[-1]), valid_keys(path, data), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def valid_keys(path: Keys, data: Any) -> list[str]:
+    """The keys that could stand where `path` ends."""
+    part = _part(path[:-1], data)
+    return sorted(field.alias or name for name, field in part.model_fields.items())
+
+
+def _part(owner: Keys, data: Any) -> type[Part]:
+    """The piece of grammar that describes the mapping at a place; only those that refuse unknown keys are asked for."""
+    match owner:
+        case ():
+            return Behaviour
+        case ("prompts",):
+            return Prompts
+        case ("prompts", "variables", _):
+            return next(part for source, part in _VARIABLES.items() if source in _at(data, owner))
+        case ("checks", _):
+            return CheckEntry
+        case ("checks", _, str(kind)):
+            return CHECKS[kind]
+        case _:
+            return Bound  # under a check's recovers or removes, or a model's override
+
+
+def _at(data: Any, path: Keys) -> Any:
+    for key in path:
+        data = data[key]
+    return data

@@ -1,0 +1,124 @@
+"""The variables of a behaviour and what stands in for what in the corrupt prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jinja2 import TemplateSyntaxError, nodes
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import FromPool, FromValues, Prompts, Variable
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.rows import fields_of, value_problem
+from mi_checks.spec.template import parsed
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+_VARIABLES: Keys = ("prompts", "variables")
+_CORRUPT: Keys = ("prompts", "corrupt")
+_WORDS = frozenset(
+    ["and", "else", "if", "in", "is", "not", "or", "true", "false", "none", "True", "False", "None", "self", "loop"]
+)
+
+
+def variable_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
+    """What is wrong with the variables and with `corrupt`."""
+    for name, variable in prompts.variables.items():
+        path = (*_VARIABLES, name)
+        if name in _WORDS:
+            yield source.problem(path, f"{name!r} is a word of the template language; choose another", of_key=True)
+        yield from _differs(source, path, name, prompts)
+        if isinstance(variable, FromPool):
+            yield from _pool(source, path, variable.pool)
+        if isinstance(variable, FromValues):
+            yield from _rows(source, path, variable)
+    yield from _corrupt(source, prompts)
+
+
+def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Iterator[Problem]:
+    declared = list(prompts.variables)
+    before = declared[: declared.index(name)]
+    variable = prompts.variables[name]
+    for index, other in enumerate(variable.others):
+        place = (*path, "differs_from", *(() if isinstance(variable.differs_from, str) else (index,)))
+        if other == name:
+            yield source.problem(place, f"{name!r} cannot differ from itself")
+        elif other in declared and other not in before:
+            yield source.problem(place, f"{other!r} is declared after {name!r}; declare it before")
+        elif other not in declared:
+            known = f"declared before it: {listed(before)}" if before else "none is declared before it"
+            yield source.problem(place, f"unknown variable {other!r}; {known}{did_you_mean(other, before)}")
+
+
+def _pool(source: YamlSource, path: Keys, pool: str) -> Iterator[Problem]:
+    # Imported late: the prompts stage imports this one.
+    from mi_checks.prompts.pools import pool_names
+
+    known = pool_names()
+    if pool not in known:
+        message = f"unknown pool {pool!r}; pools: {listed(known)}{did_you_mean(pool, known)}"
+        yield source.problem((*path, "pool"), message)
+
+
+def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Problem]:
+    first = variable.values[0]
+    for index, row in enumerate(variable.values):
+        place = (*path, "values", index)
+        if isinstance(row, dict) != isinstance(first, dict):
+            kinds = ("plain text", "a mapping") if isinstance(first, dict) else ("a mapping", "plain text")
+            yield source.problem(place, f"this value is {kinds[0]} and the first is {kinds[1]}; use one kind")
+        elif isinstance(row, dict) and set(row) != set(first):
+            message = f"this value has the fields {listed(row)} and the first has {listed(first)}; give all the same"
+            yield source.problem(place, message)
+
+
+def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
+    variables: dict[str, Variable] = dict(prompts.variables)
+    used = _used(prompts.template, variables)
+    for key, value in prompts.corrupt.items():
+        path = (*_CORRUPT, key)
+        if key == value:
+            yield source.problem(path, f"{key!r} stands in its own place; clean and corrupt would be the same")
+            continue
+        wrong_key, wrong_value = _reference(key, variables), _reference(value, variables)
+        if wrong_key:
+            yield source.problem(path, wrong_key, of_key=True)
+        elif used is not None and not any(name == key or name.startswith(f"{key}.") for name in used):
+            message = (
+                f"{key!r} is not in the template, so replacing it changes nothing; used there: {listed(used) or 'none'}"
+            )
+            yield source.problem(path, message + did_you_mean(key, used), of_key=True)
+        if wrong_value:
+            yield source.problem(path, wrong_value)
+        if not wrong_key and not wrong_value:
+            given, wanted = _fields(value, variables), _fields(key, variables)
+            if set(given) != set(wanted):
+                says = [
+                    f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
+                    for n, f in ((key, wanted), (value, given))
+                ]
+                yield source.problem(path, f"{says[0]} and {says[1]}; one cannot stand for the other")
+
+
+def _reference(text: str, variables: dict[str, Variable]) -> str | None:
+    """Why `x` or `x.field` is neither a variable nor a field of one. A row variable may be named whole."""
+    name, dot, field = text.partition(".")
+    if not dot and name in variables:
+        return None
+    return value_problem(name, field if dot else None, variables)
+
+
+def _fields(text: str, variables: dict[str, Variable]) -> tuple[str, ...]:
+    return () if "." in text else fields_of(variables[text])
+
+
+def _used(template: str, variables: dict[str, Variable]) -> tuple[str, ...] | None:
+    """The variables and fields in a template, or None for one that cannot be read, which is told elsewhere."""
+    try:
+        tree = parsed(template)
+    except TemplateSyntaxError:
+        return None
+    found = [f"{a.node.name}.{a.attr}" for a in tree.find_all(nodes.Getattr) if isinstance(a.node, nodes.Name)]
+    owners = {name.partition(".")[0] for name in found}
+    found += [name.name for name in tree.find_all(nodes.Name) if name.name not in owners]
+    return tuple(name for name in sorted(set(found)) if name.partition(".")[0] in variables)

@@ -1,0 +1,221 @@
+"""YAML text → plain data and the place of every key and value in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.problems import Problem, SpecError
+
+Keys = tuple[str | int, ...]  # the way from the top of the file to a value: keys and list indices
+
+MAX_NODES = 100_000  # an alias is copied wherever it is used, so a few lines of aliases could ask for billions
+MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
+
+_CORE = "tag:yaml.org,2002:"
+_SCALARS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp"))
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML takes for one
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Position(NamedTuple):
+    """Line and column, from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class YamlSource:
+    """A file's data with its positions.
+
+    Attributes:
+        shown: the file's path as error messages give it.
+        data: what `yaml.safe_load` would give.
+        keys: where the key of a mapping's entry stands.
+        values: where a value stands; for an alias, where the anchored value stands.
+    """
+
+    shown: str
+    data: dict[str, Any]
+    keys: Mapping[Keys, Position] = field(repr=False)
+    values: Mapping[Keys, Position] = field(repr=False)
+
+    def position(self, path: Keys, *, of_key: bool = False) -> Position:
+        """Where the value (or its key) stands; for what is not in the file, its nearest parent."""
+        for length in range(len(path), -1, -1):
+            for positions in (self.keys, self.values) if of_key or length < len(path) else (self.values,):
+                if path[:length] in positions:
+                    return positions[path[:length]]
+        return Position(1, 1)
+
+    def problem(self, path: Keys, message: str, *, of_key: bool = False) -> Problem:
+        """A mistake at a value, or at its key."""
+        return Problem(self.shown, *self.position(path, of_key=of_key), message)
+
+
+def read_text(path: Path, shown: str) -> str:
+    """A file's text, with or without a byte-order mark."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise MiChecksError(f"{shown}: cannot be read: {error.strerror or error}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8", errors="replace")
+        message = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8"
+        raise SpecError([Problem(shown, *_position_after(before), message)]) from None
+
+
+def parse_yaml(text: str, shown: str) -> YamlSource:
+    """Data and positions of a YAML mapping; SpecError names every mistake."""
+    root = _compose(text.removeprefix("\ufeff"), shown)
+    if root is None:
+        raise SpecError([Problem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")])
+    builder = _Builder(shown)
+    data = builder.build(root, ())
+    if not isinstance(root, yaml.MappingNode):
+        kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+        builder.wrong(root, f"the file must hold a mapping such as 'name: induction', not {kind}")
+    if builder.problems:
+        raise SpecError(builder.problems)
+    return YamlSource(shown, data, builder.keys, builder.values)
+
+
+class _ShallowLoader(yaml.SafeLoader):
+    """Refuses deep nesting while composing, where PyYAML would run into the recursion limit."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # the scanner itself is far ahead, looking for a key's colon
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _compose(text: str, shown: str) -> yaml.Node | None:
+    try:
+        loader = _ShallowLoader(text)
+    except yaml.reader.ReaderError as error:
+        message = f"not valid YAML: the character U+{error.character:04X} is not allowed in it"
+        raise SpecError([Problem(shown, *_position_after(text[: error.position]), message)]) from None
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+        return node
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark or loader.get_mark()
+        raise SpecError([Problem(shown, *_position(mark), _syntax(error))]) from None
+    except (ValueError, OverflowError):  # PyYAML turns "\UFFFFFFFF" and %YAML 1.999… into numbers unguarded
+        message = "not valid YAML: a number or a character code is too large"
+        raise SpecError([Problem(shown, *_position(loader.get_mark()), message)]) from None
+    finally:
+        loader.dispose()
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "it cannot be read"
+    if "'\\t'" in problem:
+        return "not valid YAML: a tab where only spaces may stand; indent with spaces"
+    if "but found another document" in problem:
+        return "more than one YAML document; a behaviour file holds one, so remove the '---' here"
+    return f"not valid YAML: {problem}" + (f" ({error.context})" if error.context else "")
+
+
+class _Builder:
+    """Constructs data from composed nodes, as SafeConstructor does, noting positions and mistakes."""
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self.keys: dict[Keys, Position] = {}
+        self.values: dict[Keys, Position] = {}
+        self.problems: list[Problem] = []
+        self._count = 0
+        self._scalars = yaml.constructor.SafeConstructor()
+
+    def wrong(self, node: yaml.Node, message: str) -> None:
+        self.problems.append(Problem(self.shown, *_position(node.start_mark), message))
+
+    def build(self, node: yaml.Node, path: Keys) -> Any:
+        self._count += 1
+        if self._count > MAX_NODES or len(path) > MAX_DEPTH:
+            # Going on could take for ever, so this one is told alone.
+            size = f"more than {MAX_NODES} values" if self._count > MAX_NODES else f"nested more than {MAX_DEPTH} deep"
+            self.wrong(node, f"the file is {size} once its aliases (*name) are replaced")
+            raise SpecError(self.problems)
+        self.values[path] = _position(node.start_mark)
+        if isinstance(node, yaml.MappingNode) and node.tag == _CORE + "map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _CORE + "seq":
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
+            return self._scalar(node)
+        if node.tag == _CORE + "value" and isinstance(node, yaml.ScalarNode):
+            return node.value  # a lone '=', which YAML 1.1 reserves without a use
+        tag = node.tag.replace(_CORE, "!!")
+        self.wrong(node, f"the tag {tag!r} is not supported; write plain text, numbers, lists and mappings")
+        return None
+
+    def _mapping(self, node: yaml.MappingNode, path: Keys) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _CORE + "merge":
+                self.wrong(key_node, "merge keys ('<<') are not supported; write the keys out")
+                continue
+            if key_node.tag not in (_CORE + "str", _CORE + "value") or not isinstance(key_node, yaml.ScalarNode):
+                self.wrong(key_node, _not_a_key(key_node))
+                continue
+            key = self._scalar(key_node)
+            place = (*path, key)
+            if key in data:
+                first = self.keys[place].line
+                self.wrong(key_node, f"the key {key!r} is given twice; first on line {first}")
+                continue
+            self.keys[place] = _position(key_node.start_mark)
+            data[key] = self.build(value_node, place)
+        return data
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if _SURROGATE.search(node.value):
+            self.wrong(node, "half of a surrogate pair (\\ud800 to \\udfff) is no character; use \\U with 8 digits")
+            return ""
+        construct = yaml.SafeLoader.yaml_constructors.get(node.tag)
+        if construct is None:
+            return node.value
+        try:
+            return construct(self._scalars, node)
+        except (ValueError, OverflowError, LookupError, AttributeError, TypeError):
+            # PyYAML leaves it to chance what `!!int x`, 2024-99-99 or 10 000 digits raise.
+            self.wrong(node, f"{node.value[:40]!r} cannot be read as {_kind(node)}; put quotes around it if it is text")
+            return None
+
+
+def _not_a_key(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return f"the key {node.value!r} must be text, and YAML reads it as {_kind(node)}; put quotes around it"
+    kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+    return f"a key must be text, not {kind}; a template such as {{{{ x }}}} needs quotes around it"
+
+
+def _kind(node: yaml.Node) -> str:
+    names = {"null": "nothing", "bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}
+    return names.get(str(node.tag).removeprefix(_CORE), f"something tagged {node.tag!r}")
+
+
+def _position(mark: Any) -> Position:
+    return Position(mark.line + 1, mark.column + 1)
+
+
+def _position_after(before: str) -> Position:
+    lines = _LINE_BREAK.split(before)
+    return Position(len(lines), len(lines[-1]) + 1)

@@ -1,0 +1,131 @@
+"""Intervals, tests and corrections over prompts. Everything is seeded; nothing here knows about models."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from mi_checks.record import Estimate, Outcome
+from mi_checks.spec.behaviour import Bound
+
+Floats = npt.NDArray[np.float64]
+CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
+RESAMPLES = 4000
+
+
+class NoGap(ValueError):
+    """Clean and corrupt cannot be told apart, so shares of their difference mean nothing."""
+
+
+def mean_interval(values: Floats, unit: str) -> Estimate:
+    """Mean over prompts with a percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13).
+
+    Args:
+        values: `prompt`.
+    """
+    means = _weights(len(values)) @ values
+    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
+    return Estimate(float(values.mean()), float(low), float(high), len(values), unit, "bootstrap of the mean")
+
+
+def ratio_interval(part: Floats, whole: Floats) -> Estimate:
+    """Ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
+
+    The ratio of means, and not the mean of ratios, because the latter explodes on prompts whose `whole` is near zero.
+
+    Args:
+        part: `prompt`, e.g. patched − corrupt.
+        whole: `prompt`, e.g. clean − corrupt.
+
+    Raises:
+        NoGap: the bootstrap interval of the mean of `whole` contains zero.
+    """
+    weights = _weights(len(whole))
+    wholes = weights @ whole
+    if np.quantile(wholes, ALPHA / 2) <= 0 <= np.quantile(wholes, 1 - ALPHA / 2):
+        gap = mean_interval(whole, "logits")
+        raise NoGap(f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which contains zero")
+    low, high = np.quantile((weights @ part) / wholes, [ALPHA / 2, 1 - ALPHA / 2])
+    value = float(part.mean() / whole.mean())
+    return Estimate(value, float(low), float(high), len(whole), "share of clean − corrupt", "bootstrap of the ratio of means")
+
+
+def proportion_interval(successes: int, n: int) -> Estimate:
+    """A share of prompts with Wilson's score interval (Wilson 1927).
+
+    Not a bootstrap: resampling n successes out of n gives an interval of no width, which n prompts do not earn.
+    """
+    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(successes / n, float(interval.low), float(interval.high), n, "share of prompts", "Wilson score")
+
+
+def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
+    """One-sided p-values that a ratio of means is above, and that it is below, a bound.
+
+    By Fieller's device: mean(part − bound · whole) against zero, a one-sample t-test on n − 1 degrees of freedom.
+
+    Args:
+        parts: `node prompt`.
+        whole: `prompt`; its mean must be positive.
+
+    Returns:
+        p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`.
+    """
+    excess = parts - bound * whole
+    mean = excess.mean(1)
+    error = excess.std(1, ddof=1) / math.sqrt(excess.shape[1])
+    # A node with no variance at all (an effect of exactly zero scaled by a constant gap) is certain, not undefined.
+    t = np.where(error > 0, mean / np.where(error > 0, error, 1), np.sign(mean) * np.inf)
+    freedom = excess.shape[1] - 1
+    return stats.t.sf(t, freedom), stats.t.cdf(t, freedom)
+
+
+def holm(p_values: Floats) -> Floats:
+    """Holm's step-down adjusted p-values (Holm 1979), which control the family-wise error rate under any dependence."""
+    order = np.argsort(p_values)
+    m = len(p_values)
+    stepped = np.maximum.accumulate((m - np.arange(m)) * p_values[order])
+    adjusted = np.empty(m)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def judge(estimate: Estimate, bound: Bound) -> Outcome:
+    """Pass when the whole interval is within the bound, fail when the whole of it is beyond, else inconclusive."""
+    low = -math.inf if bound.at_least is None else bound.at_least
+    high = math.inf if bound.at_most is None else bound.at_most
+    if low <= estimate.low and estimate.high <= high:
+        return "pass"
+    if estimate.high < low or estimate.low > high:
+        return "fail"
+    return "inconclusive"
+
+
+def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
+    """About how many prompts would bring the nearest bound out of the interval, the value staying where it is.
+
+    Intervals shrink with √n. None when the value is within a hundredth of an interval of the bound: no number helps.
+    """
+    sides = [side for side in (bound.at_least, bound.at_most) if side is not None and estimate.low <= side <= estimate.high]
+    if not sides:
+        return estimate.n
+    needed = 0.0
+    for side in sides:
+        reach = estimate.value - estimate.low if side < estimate.value else estimate.high - estimate.value
+        distance = abs(estimate.value - side)
+        if distance < 0.01 * max(reach, 1e-12):
+            return None
+        needed = max(needed, estimate.n * (reach / distance) ** 2)
+    return math.ceil(needed * 1.1)
+
+
+@lru_cache(maxsize=32)
+def _weights(n: int) -> Floats:
+    """Bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
+    rng = np.random.default_rng(n)
+    return rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n

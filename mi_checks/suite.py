@@ -1,0 +1,113 @@
+"""Behaviours × models, measured on demand: the one place where spec, prompts, engine, checks and record meet.
+
+Usable without pytest: `Suite(Settings()).check(load_behaviour(path), "nano-attn-2l", check)`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+from mi_checks.checks.absent import check_absent
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.run import run_check
+from mi_checks.engine.reference import Progress, ReferenceEngine, no_progress
+from mi_checks.evidence import gather
+from mi_checks.explain import explain
+from mi_checks.models.load import load
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.build import build_prompts
+from mi_checks.record import CheckResult, Evidence
+from mi_checks.spec.behaviour import Check
+from mi_checks.spec.load import LoadedBehaviour
+
+ABSENT = "absent"  # the id of the one check on a model that is declared absent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may change without changing a behaviour."""
+
+    count: int | None = None  # prompt pairs; None: as each behaviour says
+    seed: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+
+
+class Suite:
+    """Loads each model once and measures each behaviour on it once."""
+
+    def __init__(self, settings: Settings, progress: Progress = no_progress) -> None:
+        self.settings = settings
+        self.progress = progress
+        self._subjects: dict[str, Subject] = {}
+        self._measurements: dict[tuple[str, str], Measurements] = {}
+
+    def check(
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str
+    ) -> CheckResult:
+        """Measure and judge one check, or the absence of the behaviour when `check` is None.
+
+        Raises:
+            MiChecksError: the model, its prompts or its logits are not fit to be measured.
+        """
+        began = time.perf_counter()
+        measured = self.measurements(loaded, model)
+        verdict = check_absent(measured) if check is None else run_check(check, measured)
+        if check is not None:
+            self._sweep_for_the_report(measured)
+        message = "" if verdict.outcome == "pass" else explain(verdict, measured, node_id, location)
+        return CheckResult(
+            behaviour=loaded.behaviour.name,
+            model=measured.subject.name,
+            check=ABSENT if check is None else check.id,
+            kind=ABSENT if check is None else check.kind,
+            node_id=node_id,
+            claim=verdict.claim,
+            outcome=verdict.outcome,
+            estimate=verdict.estimate,
+            bound=str(verdict.bound),
+            at_least=verdict.bound.at_least,
+            at_most=verdict.bound.at_most,
+            message=message,
+            location=location,
+            per_prompt=verdict.per_prompt,
+            seconds=time.perf_counter() - began,
+        )
+
+    def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
+        """The measurements of a behaviour on a model, begun on first use."""
+        key = (str(loaded.path), model)
+        if key not in self._measurements:
+            subject = self.subject(model)
+            batch = build_prompts(
+                loaded.behaviour.prompts,
+                subject.tokenization,
+                behaviour=loaded.behaviour.name,
+                count=self.settings.count,
+                seed=self.settings.seed,
+                n_ctx=subject.n_ctx,
+            )
+            engine = ReferenceEngine(subject, batch, self.progress)
+            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
+        return self._measurements[key]
+
+    def subject(self, model: str) -> Subject:
+        """A model, loaded on first use."""
+        if model not in self._subjects:
+            self._subjects[model] = load(model, device=self.settings.device, dtype=self.settings.dtype)
+        return self._subjects[model]
+
+    def close(self, loaded: LoadedBehaviour, model: str) -> Evidence | None:
+        """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to."""
+        measured = self._measurements.pop((str(loaded.path), model), None)
+        return None if measured is None else gather(loaded, measured)
+
+    def provenance(self) -> dict[str, dict[str, str]]:
+        """Where each loaded model came from, by name."""
+        return {subject.name: asdict(subject.provenance) for subject in self._subjects.values()}
+
+    @staticmethod
+    def _sweep_for_the_report(measured: Measurements) -> None:
+        if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
+            measured.sweep("head")

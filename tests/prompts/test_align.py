@@ -1,0 +1,134 @@
+from collections.abc import Mapping
+
+import pytest
+from tokenizers import Tokenizer, normalizers
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.align import align, tokenized
+from mi_checks.prompts.batch import PromptPair
+from mi_checks.prompts.marks import Marked
+from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.tokenization import Span, Tokenization
+
+
+def labelled(tokenization: Tokenization, text: str, spans: Mapping[str, Span]) -> dict[str, list[str]]:
+    prompt = tokenized(Marked(text, spans), tokenization)
+    return {label: [prompt.pieces[place] for place in places] for label, places in prompt.labels.items()}
+
+
+def test_tokens_pieces_and_labels(tokenization: Tokenization) -> None:
+    prompt = tokenized(Marked("the name value", {"X": (3, 8)}), tokenization)
+    assert prompt.pieces == ("<|endoftext|>", "the", " name", " value")
+    assert prompt.tokens == (0, *tokenization.encode("the name value")[0])
+    assert prompt.labels == {"X": (2,), "END": (3,)}
+
+
+def test_without_a_beginning_of_sequence_token_nothing_shifts(tokenization: Tokenization) -> None:
+    bare = Tokenization(tokenization.tokenizer, None)
+    prompt = tokenized(Marked("the name", {"X": (3, 8)}), bare)
+    assert (prompt.pieces, prompt.labels) == (("the", " name"), {"X": (1,), "END": (1,)})
+    pair = align(Rendered(Marked("the name", {}), Marked("the value", {}), " x", (" y",)), bare)
+    assert isinstance(pair, PromptPair)
+    assert tokenization.piece(pair.answer_token) == " x"
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "tokens"),
+    [
+        ("the name", (4, 8), [" name"]),  # the token brings its space
+        ("the name", (5, 6), [" name"]),  # a part of a token is that token
+        ("the name value", (2, 9), ["the", " name", " value"]),
+        ("the name value", (3, 8), [" name"]),  # touching is not sharing
+        ("a日b", (1, 2), ["<0xE6>", "<0x97>", "<0xA5>"]),
+    ],
+)
+def test_a_label_has_every_token_that_shares_a_character(
+    text: str, span: Span, tokens: list[str], tokenization: Tokenization
+) -> None:
+    assert labelled(tokenization, text, {"X": span})["X"] == tokens
+
+
+def test_an_aligned_pair(tokenization: Tokenization) -> None:
+    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the value", {"X": (3, 9)}), " a b", (" b", " c"))
+    pair = align(rendered, tokenization)
+    assert isinstance(pair, PromptPair)
+    assert (pair.clean.labels, pair.corrupt.labels) == ({"X": (2,), "END": (2,)},) * 2
+    assert (pair.answer, pair.foils) == (" a b", (" b", " c"))
+    tokens = [tokenization.piece(token) for token in (pair.answer_token, *pair.foil_tokens)]
+    assert tokens == [" a", " b", " c"]
+
+
+@pytest.mark.parametrize(
+    ("clean", "corrupt", "answer", "kind", "detail"),
+    [
+        ("the name", "the name", " a", "identical", "clean and corrupt prompt are the same"),
+        ("the name", "Claire", " a", "length", "clean and corrupt prompt are not equally long: 3 tokens and 5"),
+        (
+            "the name",
+            "the value",
+            "s",
+            "continuation",
+            "with answer 's' written after it, the prompt's token '·name' becomes '·names'",
+        ),
+        (
+            "the name ",
+            "the value ",
+            "a",
+            "continuation",
+            "with answer 'a' written after it, the prompt's token '·' becomes '·a'",
+        ),
+        (
+            "the name",
+            "the value",
+            " b c",
+            "first_token",
+            "answer ' b c' and foil ' b' share their first token '·b'",
+        ),
+    ],
+)
+def test_why_a_pair_does_not_align(
+    clean: str, corrupt: str, answer: str, kind: str, detail: str, tokenization: Tokenization
+) -> None:
+    outcome = align(Rendered(Marked(clean, {}), Marked(corrupt, {}), answer, (" b",)), tokenization)
+    assert isinstance(outcome, Rejection)
+    assert outcome.prompts is not None
+    assert (outcome.kind, outcome.detail) == (kind, detail)
+    assert outcome.prompts[0].text == clean
+
+
+@pytest.mark.parametrize(
+    ("spans", "detail"),
+    [
+        ({"X": (3, 9)}, "label 'X' is at token 1 of the clean prompt and tokens 1, 2 of the corrupt one"),
+        ({}, "label 'X' is at token 1 of the clean prompt and no token of the corrupt one"),
+    ],
+)
+def test_labels_must_sit_at_the_same_positions(
+    spans: Mapping[str, Span], detail: str, tokenization: Tokenization
+) -> None:
+    spans = {label: (0, end) for label, (_, end) in spans.items()}
+    rendered = Rendered(Marked("the name", {"X": (0, 3)}), Marked("the value", spans), " a", (" b",))
+    outcome = align(rendered, tokenization)
+    assert isinstance(outcome, Rejection)
+    assert (outcome.kind, outcome.detail) == ("labels", detail)
+
+
+def test_an_answer_must_begin_with_the_same_token_after_both_prompts(tokenization: Tokenization) -> None:
+    outcome = align(Rendered(Marked("xa", {}), Marked("x'", {}), "'s", ("b",)), tokenization)
+    assert isinstance(outcome, Rejection)
+    assert outcome.kind == "continuation"
+    assert outcome.detail == "answer \"'s\" begins with token ''s' after the clean prompt, ''' after the corrupt one"
+
+
+def test_a_foil_that_changes_the_prompts_own_tokens(tokenization: Tokenization) -> None:
+    outcome = align(Rendered(Marked("a\n", {}), Marked("a\t", {}), "b", ("\n",)), tokenization)
+    assert isinstance(outcome, Rejection)
+    assert outcome.detail == "with foil '\\n' written after it, the prompt's token '⏎' becomes '⏎⏎'"
+
+
+def test_a_label_whose_text_the_tokenizer_drops(tokenization: Tokenization) -> None:
+    tokenizer = Tokenizer.from_str(tokenization.tokenizer.to_str())
+    tokenizer.normalizer = normalizers.Strip()
+    with pytest.raises(MiChecksError, match=r"^label 'X' has no token: the tokenizer drops its text from 'name  '$"):
+        tokenized(Marked("name  ", {"X": (5, 6)}), Tokenization(tokenizer, 0))

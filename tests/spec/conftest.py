@@ -1,0 +1,87 @@
+"""A valid behaviour, and a way to break it at one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.problems import SpecError
+
+VALID = """\
+name: induction
+summary: "A B ... A -> B on random tokens"
+prompts:
+  count: 64
+  variables:
+    pre: {tokens: random, length: 8, distinct: true}
+    A: {tokens: random, differs_from: pre}
+    B: {tokens: random, differs_from: [pre, A]}
+    C: {tokens: random, differs_from: [pre, A, B], where: [alphabetic]}
+    name: {pool: first_names}
+    noun:
+      values:
+        - {one: " cat", many: " cats"}
+        - {one: " dog", many: " dogs"}
+    verb: {values: [" sees", " hears"]}
+  template: "{{ pre }}{{ A | at('A1') }}{{ B | at('B1') }}{{ C }}{{ noun.one }}{{ A | at('A2') }}"
+  corrupt: {B: C, C: B}
+  answer: "{{ B }}"
+  foils: ["{{ C }}"]
+checks:
+  - logit_diff: {at_least: 2}
+  - accuracy: {at_least: 0.9, against: vocabulary}
+  - patching: {nodes: induction, at: A2, recovers: {at_least: 0.5}}
+  - patching: {nodes: [L1H3, L0.attn], removes: {at_least: 0.5, at_most: 1.5}}
+  - ablation: {nodes: induction, with: mean, removes: {at_least: 0.5}}
+  - attention: {nodes: induction, from: A2, to: B1, at_least: 0.3}
+  - mediators: {component: head, above: 0.15, exactly: induction, layers: [0, -1]}
+models:
+  nano-attn-2l: {nodes: {induction: [L1H3]}, logit_diff: {at_least: 1.5}, "patching[induction@A2]": {at_least: 0.3}}
+  nano-gelu-2l: {nodes: {induction: L1H1}}
+  nano-attn-1l: absent
+"""
+
+
+@pytest.fixture
+def valid() -> str:
+    """The text of a file without mistakes."""
+    return VALID
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], LoadedBehaviour]:
+    """Loads a text as `behaviours/x.yaml`."""
+
+    def load(text: str) -> LoadedBehaviour:
+        path = tmp_path / "behaviours" / "x.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+        return load_behaviour(path, tmp_path)
+
+    return load
+
+
+@pytest.fixture
+def errors(load: Callable[[str], LoadedBehaviour]) -> Callable[[str], str]:
+    """The whole error text of a file, with `x:` for its path."""
+
+    def errors(text: str) -> str:
+        with pytest.raises(SpecError) as caught:
+            load(text)
+        return str(caught.value).replace("behaviours/x.yaml:", "x:")
+
+    return errors
+
+
+@pytest.fixture
+def broken(valid: str, errors: Callable[[str], str]) -> Callable[[str, str], str]:
+    """The error text after one replacement in the valid file, which must be possible."""
+
+    def broken(old: str, new: str) -> str:
+        assert valid.count(old) == 1, f"{old!r} stands {valid.count(old)} times in the valid file"
+        return errors(valid.replace(old, new))
+
+    return broken

@@ -1,0 +1,92 @@
+"""Whatever stands in a behaviour file, it is loaded or refused in words: no other exception, no empty message."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mi_checks.spec.load import validate
+from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.yaml_source import parse_yaml
+
+ODD: list[object] = [
+    *(None, True, 0, -1, 1.5, 10**40, float("inf"), float("nan")),
+    *("", "x", "absent", "L1H3", "L9H9@A", "A", "B", "\0plain", "[key]", "a" * 100),
+    *("{{", "{{ A }}", "{{ A.b.c }}", "{% for a in b %}{% endfor %}", "{{ A | at }}", "{{ A | at(1, *[2]) }}"),
+    *("{{ " + "(" * 400 + "A" + ")" * 400 + " }}", "{{ " + "1" * 5000 + " }}"),
+]
+odd = st.recursive(
+    st.sampled_from(ODD),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["tokens", "values", "at_least", "nodes", "logit_diff", "\0one", "[key]", "A", "x.y", ""]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=4,
+)
+
+
+def places(data: Any) -> list[tuple[Any, Any]]:
+    """Every container of the tree with every key or index in it."""
+    if not isinstance(data, dict | list):
+        return []
+    keys: list[Any] = list(data) if isinstance(data, dict) else list(range(len(data)))
+    return [(data, key) for key in keys] + [place for key in keys for place in places(data[key])]
+
+
+@settings(max_examples=150, deadline=None)
+@given(draw=st.data())
+def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
+    data = copy.deepcopy(_valid())
+    for _ in range(draw.draw(st.integers(1, 2))):
+        container, key = draw.draw(st.sampled_from(places(data)))
+        if isinstance(container, dict) and draw.draw(st.booleans()):
+            container[draw.draw(st.sampled_from(["\0x", "[key]", "tokens", "extra", "", "L1H3", "a.b"]))] = (
+                container.pop(key)
+            )
+        else:
+            container[key] = draw.draw(odd)
+    text = yaml.safe_dump(data, sort_keys=False)
+    problems: tuple[Problem, ...] = ()
+    try:
+        validate(parse_yaml(text, "x"))
+    except SpecError as error:
+        problems = error.problems or (Problem("x", 0, 0, ""),)
+    assert all(problem.message and 1 <= problem.line <= text.count("\n") + 1 for problem in problems)
+
+
+def _valid() -> Any:
+    return {
+        "name": "x",
+        "summary": "s",
+        "prompts": {
+            "count": 4,
+            "variables": {
+                "A": {"tokens": "random", "differs_from": []},
+                "B": {"values": [{"f": "1"}, {"f": "2"}], "differs_from": ["A"]},
+                "C": {"pool": "words", "where": ["alphabetic"], "differs_from": "A"},
+            },
+            "template": "{{ A | at('l') }}{{ B.f }}{{ C }}",
+            "corrupt": {"A": "C"},
+            "answer": "{{ A }}",
+            "foils": ["{{ C }}"],
+        },
+        "checks": [
+            {"logit_diff": {"at_least": 1}},
+            {"patching": {"nodes": ["s", "L0H1"], "at": "l", "recovers": {"at_least": 0.5}}},
+            {"attention": {"nodes": "s", "from": "END", "to": "l", "at_most": 1, "models": ["m"]}},
+            {"mediators": {"component": "head", "above": 0.1, "include": "s", "layers": [0]}},
+        ],
+        "models": {"m": {"nodes": {"s": ["L1H3"]}, "logit_diff": {"at_least": 0.5}}, "n": "absent"},
+    }
+
+
+def test_the_tree_to_break_is_valid() -> None:
+    assert validate(parse_yaml(yaml.safe_dump(_valid(), sort_keys=False), "x")).name == "x"

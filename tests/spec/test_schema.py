@@ -1,0 +1,55 @@
+"""The JSON Schema is current, is a schema, and agrees with the loader on the plain cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from mi_checks.spec.schema import SCHEMA_FILE, json_schema, schema_text
+
+
+@pytest.fixture
+def validator() -> jsonschema.Draft7Validator:
+    jsonschema.Draft7Validator.check_schema(json_schema())
+    return jsonschema.Draft7Validator(json_schema())
+
+
+def test_the_file_is_current() -> None:
+    assert SCHEMA_FILE.read_text("utf-8") == schema_text(), "run: python -m mi_checks.spec.schema"
+
+
+def test_nothing_newer_than_draft_7() -> None:
+    assert json_schema()["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert not any(word in schema_text() for word in ("$defs", "prefixItems", '"null"', "unevaluated", "\\u0000"))
+
+
+def test_accepts_a_valid_file(validator: jsonschema.Draft7Validator, valid: str) -> None:
+    assert list(validator.iter_errors(yaml.safe_load(valid))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  template:", "  tempalte:"),
+        ("count: 64", "count: many"),
+        ("- logit_diff: {at_least: 2}", "- logit_dif: {at_least: 2}"),
+        ("- logit_diff: {at_least: 2}", "- logit_diff: {}"),
+        ("- logit_diff: {at_least: 2}", "- {}"),
+        ("{pool: first_names}", "{pool: first_names, tokens: random}"),
+        ("    verb:", "    my-verb:"),
+        ("recovers: {at_least: 0.5}}", "recovers: {at_least: 0.5}, removes: {at_least: 0.5}}"),
+        ("with: mean", "with_: mean"),
+        (", exactly: induction", ""),
+        ("at: A2", "at:"),
+        ("nano-attn-1l: absent", "nano-attn-1l: abscent"),
+        ("nano-attn-1l: absent", "nano-attn-1l:"),
+        ("{nodes: {induction: L1H1}}", "{node: {induction: L1H1}}"),
+    ],
+)
+def test_refuses_a_wrong_one(validator: jsonschema.Draft7Validator, valid: str, old: str, new: str) -> None:
+    data: Any = yaml.safe_load(valid.replace(old, new))
+    assert valid.count(old) == 1
+    assert not validator.is_valid(data)

@@ -1,0 +1,200 @@
+"""A finished run → `mi_checks/models/nano/<model>/`: weights, config, metrics and card, if it earned its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from training import card, evaluate, machine
+from training.corpus import MANIFEST, documents, packages
+from training.model import SHAPES
+from training.train import Probe
+
+FALLS = (0.1, 0.5, 0.9)  # how much of the second copy's loss has fallen: the phase change's start, middle and end
+
+
+class ExportRefused(Exception):
+    """The run is unfinished, or its model fails a criterion; nothing was written."""
+
+
+def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: Path) -> Path:
+    """Evaluate a finished run's float16 weights and, if they meet the criteria, ship them; returns the folder.
+
+    Raises:
+        ExportRefused: the run has no final weights, or the model fails what its shape requires.
+    """
+    run, shape = runs / model, SHAPES[model]
+    weights = run / "final.safetensors"
+    if not weights.exists():
+        raise ExportRefused(f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`")
+    nano_model = evaluate.load(weights, shape)
+    found = bench.evaluate(nano_model)
+    if failures := found.failures(shape):
+        raise ExportRefused(f"{model}: not exported: " + "; ".join(failures))
+    probes = [Probe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
+    history = checkpoints(probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")})
+    recipe = json.loads((run / "recipe.json").read_text())
+    metrics: dict[str, Any] = {
+        "model": model,
+        "config": shape.bridge_config(),
+        "parameters": sum(parameter.numel() for parameter in nano_model.parameters()),
+        "recipe": recipe,
+        "run": {
+            "machines": machine.machines(run),
+            "seconds": probes[-1].seconds,
+            "tokens_seen": recipe["steps"] * recipe["batch_size"] * shape.n_ctx,
+        },
+        "corpus": corpus_facts(data),
+        "tokenizer": tokenizer_facts(nano / "tokenizer.json"),
+        "held_out": {
+            "windows": len(bench.rows["code"]),
+            "tokens": bench.rows["code"][:, 1:].size,
+            "bigram_prior": bench.bigram.prior,
+            "code": asdict(found.code),
+            "prose": asdict(found.prose),
+        },
+        "repeats": {
+            **asdict(found.repeats),
+            "sequences": evaluate.REPEATS,
+            "length": evaluate.REPEAT_LENGTH,
+            "seed": evaluate.REPEAT_SEED,
+        },
+        "criteria": {
+            "beats_bigram": found.beats_bigram,
+            "shows_induction": found.repeats.shows_induction,
+            "induction_ratio": evaluate.INDUCTION_RATIO,
+        },
+        "phase_change": phase_change(probes) if found.repeats.shows_induction else None,
+        "checkpoints": [
+            {"file": f"checkpoints/{path.name}", "step": step, **_flat(bench.evaluate(evaluate.load(path, shape)))}
+            for step, path in history.items()
+        ],
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    metrics = _rounded(metrics)
+
+    staged = nano / f".{model}.staged"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    shutil.copyfile(weights, staged / "model.safetensors")  # not copy(): the run's files are private to their owner
+    if history:
+        (staged / "checkpoints").mkdir()
+    for path in history.values():
+        shutil.copyfile(path, staged / "checkpoints" / path.name)
+    (staged / "config.json").write_text(_json(shape.bridge_config()))
+    (staged / "metrics.json").write_text(_json(metrics))
+    (staged / "README.md").write_text(card.render(metrics))
+    return _replace(nano / model, staged)
+
+
+def phase_change(probes: Sequence[Probe]) -> dict[str, int]:
+    """The first probed steps at which 10, 50 and 90 % of the second copy's fall in loss were done."""
+    top = max(probe.second_copy for probe in probes)
+    bottom = min(probe.second_copy for probe in probes)
+    return {
+        f"{fall:.0%}": next(probe.step for probe in probes if probe.second_copy <= top - fall * (top - bottom))
+        for fall in FALLS
+    }
+
+
+def checkpoints(probes: Sequence[Probe], saved: Mapping[int, Path]) -> dict[int, Path]:
+    """Four saved steps: one early, then the last before, the nearest to the middle of, and the first after the change.
+
+    Where they coincide, the change being quicker than the saving, steps just after it make up the number.
+    """
+    if not saved:
+        return {}
+    begin, middle, end = phase_change(probes).values()
+    before = max((step for step in saved if step < begin), default=min(saved))
+    after = min((step for step in saved if step >= end), default=max(saved))
+    chosen = {min(saved, key=lambda step: (abs(step - begin / 2), step)), before, after}
+    between = [step for step in saved if before < step < after]
+    chosen |= {min(between, key=lambda step: (abs(step - middle), step))} if between else set()
+    later = sorted(step for step in saved if step > after)
+    chosen |= set(later[: max(0, 4 - len(chosen))])
+    return {step: saved[step] for step in sorted(chosen)}
+
+
+def corpus_facts(data: Path) -> dict[str, Any]:
+    """Packages with the characters read from each, and tokens per kind and split; counted once per manifest."""
+    digest = hashlib.sha256(MANIFEST.read_bytes()).hexdigest()
+    cache = data / "characters.json"
+    if not cache.exists() or json.loads(cache.read_text())["manifest"] != digest:
+        counts: Counter[str] = Counter()
+        for doc in documents(data / "packages"):
+            counts[f"{doc.package} {'held out' if doc.held_out else 'train'}"] += len(doc.text)
+        cache.write_text(_json({"manifest": digest, "characters": counts}))
+    characters: dict[str, int] = json.loads(cache.read_text())["characters"]
+    sources = [
+        {
+            "name": package.name,
+            "version": package.version,
+            "kind": package.kind,
+            "registry": package.registry,
+            "licence": package.licence,
+            "characters": characters.get(f"{package.name} train", 0),
+            "characters_held_out": characters.get(f"{package.name} held out", 0),
+        }
+        for package in packages()
+    ]
+    tokens = {
+        f"{kind} {split}": len(np.load(data / f"{kind}-{split}.npy", mmap_mode="r"))
+        for kind in evaluate.KINDS
+        for split in ("train", "held_out")
+    }
+    return {"packages": sources, "tokens": tokens}
+
+
+def tokenizer_facts(path: Path) -> dict[str, Any]:
+    """Size, special token, and how much of the vocabulary is words with their space."""
+    tokenizer = Tokenizer.from_file(str(path))
+    words = [token[1:] for token in tokenizer.get_vocab() if token.startswith("Ġ") and token[1:].isalpha()]
+    split = sum(len(tokenizer.encode(word, add_special_tokens=False).ids) > 1 for word in words)
+    return {
+        "size": tokenizer.get_vocab_size(),
+        "first": tokenizer.id_to_token(0),
+        "words_with_space": len(words),
+        "of_these_split_without_space": split,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def _flat(found: evaluate.Evaluation) -> dict[str, float]:
+    return {
+        "code": found.code.model,
+        "prose": found.prose.model,
+        "first_copy": found.repeats.first_copy,
+        "second_copy": found.repeats.second_copy,
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Losses to four decimals, as more would differ between machines."""
+    if isinstance(value, float):
+        return round(value, 4) if abs(value) >= 1e-3 else value
+    if isinstance(value, Mapping):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def _replace(folder: Path, staged: Path) -> Path:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    staged.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder

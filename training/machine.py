@@ -1,0 +1,31 @@
+"""What a run was trained on, one line per different machine, so that a model card can say it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+
+import torch
+
+LOG = "machines.jsonl"
+
+
+def record(run: Path, threads: int | None) -> None:
+    """Note this machine in the run's folder, unless it was the last one noted."""
+    machine = {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        "python": platform.python_version(),
+        "threads": threads or torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    if machine not in machines(run)[-1:]:
+        run.mkdir(parents=True, exist_ok=True)
+        with (run / LOG).open("a") as log:
+            log.write(json.dumps(machine, sort_keys=True) + "\n")
+
+
+def machines(run: Path) -> list[dict[str, str | int]]:
+    """The machines a run went through, first to last."""
+    path = run / LOG
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
