@@ -26,7 +26,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import bundled, resolve
 from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
-from mi_checks.spec.crossrefs import check_models, check_shapes
+from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.table import matrix_lines

@@ -10,7 +10,7 @@ import torch
 
 from training import machine
 from training.evaluate import Bench
-from training.export import ExportRefused, export
+from training.export import ExportRefusedError, export
 from training.model import SHAPES
 from training.prepare import prepare
 from training.train import Recipe, train
@@ -57,7 +57,7 @@ def _export(models: list[str]) -> int:
     for model in models:
         try:
             print(export(model, bench, data=DATA, runs=RUNS, nano=NANO))
-        except ExportRefused as refusal:
+        except ExportRefusedError as refusal:
             print(refusal, file=sys.stderr)
             refused += 1
     return 1 if refused else 0

@@ -98,7 +98,7 @@ class _Prose(html.parser.HTMLParser):
         self.parts: list[str] = []
         self.depth = 0
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
         self.depth += tag in self.SKIPPED
         if tag in self.BREAKING:
             self.parts.append("\n")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from training.baselines import Bigram, fit
 from training.batches import Corpus, Ids, Mix, random_repeats
@@ -147,4 +147,4 @@ def repeats(model: Nano, *, seed: int = REPEAT_SEED, size: int = REPEATS, length
 
 
 def _losses(model: Nano, tokens: torch.Tensor) -> torch.Tensor:
-    return F.cross_entropy(model(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none")
+    return cross_entropy(model(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none")

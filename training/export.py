@@ -22,7 +22,7 @@ from training.train import Probe
 FALLS = (0.1, 0.5, 0.9)  # how much of the second copy's loss has fallen: the phase change's start, middle and end
 
 
-class ExportRefused(Exception):
+class ExportRefusedError(Exception):
     """The run is unfinished, or its model fails a criterion; nothing was written."""
 
 
@@ -30,16 +30,18 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
     """Evaluate a finished run's float16 weights and, if they meet the criteria, ship them; returns the folder.
 
     Raises:
-        ExportRefused: the run has no final weights, or the model fails what its shape requires.
+        ExportRefusedError: the run has no final weights, or the model fails what its shape requires.
     """
     run, shape = runs / model, SHAPES[model]
     weights = run / "final.safetensors"
     if not weights.exists():
-        raise ExportRefused(f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`")
+        raise ExportRefusedError(
+            f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`"
+        )
     nano_model = evaluate.load(weights, shape)
     found = bench.evaluate(nano_model)
     if failures := found.failures(shape):
-        raise ExportRefused(f"{model}: not exported: " + "; ".join(failures))
+        raise ExportRefusedError(f"{model}: not exported: " + "; ".join(failures))
     probes = [Probe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
     history = checkpoints(probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")})
     recipe = json.loads((run / "recipe.json").read_text())

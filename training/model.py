@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import gelu, scaled_dot_product_attention, softmax
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, pos, _ = x.shape
         q, k, v = (m(x).view(batch, pos, self.n_heads, -1).transpose(1, 2) for m in (self.q, self.k, self.v))
-        z = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        z = scaled_dot_product_attention(q, k, v, is_causal=True)
         out: Tensor = self.o(z.transpose(1, 2).reshape(batch, pos, -1))
         return out
 
@@ -75,7 +75,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pre = self.fc_in(x)
         # SoLU, https://transformer-circuits.pub/2022/solu: x · softmax(x), then its layer norm
-        mid = F.gelu(pre) if self.ln is None else self.ln(pre * F.softmax(pre, dim=-1))
+        mid = gelu(pre) if self.ln is None else self.ln(pre * softmax(pre, dim=-1))
         out: Tensor = self.fc_out(mid)
         return out
 

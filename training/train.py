@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from training.batches import Corpus, Mix, batch, random_repeats
@@ -79,7 +79,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
 
     def loss_of(tokens: Tensor) -> Tensor:
         logits = model(tokens[:, :-1])
-        return F.cross_entropy(logits.reshape(-1, shape.d_vocab), tokens[:, 1:].reshape(-1))
+        return cross_entropy(logits.reshape(-1, shape.d_vocab), tokens[:, 1:].reshape(-1))
 
     loss_fn = torch.compile(loss_of) if compiled else loss_of
     corpus = Corpus(data)
@@ -124,7 +124,7 @@ def repeat_losses(model: Nano, *, seed: int, size: int, length: int = 50) -> tup
     tokens = torch.from_numpy(rows).to(device)
     with torch.no_grad():
         logits = model(tokens[:, :-1])
-        losses = F.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")
+        losses = cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")
     return losses[:, :length].mean().item(), losses[:, length + 1 :].mean().item()
 
 

@@ -25,7 +25,7 @@ def css(anchors: tuple[str, str, str]) -> str:
     rules = []
     for step in range(-LEVELS, LEVELS + 1):
         fill = colour(step, anchors)
-        rules.append(f".hm .{css_class(step)}{{fill:{fill}}}.hm .{css_class(step)}+text{{fill:{ink(fill)}}}")
+        rules.append(f".hm .{css_class(step)}{{fill:{fill}}}.hm g>.{css_class(step)}+text{{fill:{ink(fill)}}}")
     return "".join(rules)
 
 

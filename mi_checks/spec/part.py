@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
-# Union tags stand in pydantic's error locations beside the file's own keys; the sign keeps the two apart.
+# Union tags stand in pydantic's error locations beside the file's own keys; no key begins with NUL.
 TAG = "\0"
 
 

@@ -53,7 +53,7 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
             message = unknown_override(str(path[1]), str(path[2]), ())
             problems.append(source.problem(path[:3], message, of_key=True))
             continue
-        if error["loc"][-1:] == ("[key]",):
+        if _is_about_key(error):
             problems.append(source.problem(path, _bad_name(path[-1], error), of_key=True))
         elif error["type"] == "extra_forbidden":
             problems.append(source.problem(path, unknown_key(path, source.data), of_key=True))
@@ -64,8 +64,13 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
 
 def _path(error: ErrorDetails) -> Keys:
     """The error's way through the file: its location without the tags of unions."""
-    path = [part for part in error["loc"] if not (isinstance(part, str) and part.startswith(TAG))]
-    return tuple(path[:-1] if path[-1:] == ["[key]"] else path)
+    path = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith(TAG)))
+    return path[:-1] if _is_about_key(error) else path
+
+
+def _is_about_key(error: ErrorDetails) -> bool:
+    # Only names have a pattern, and a value that is one has its own key last.
+    return error["loc"][-1:] == ("[key]",) and error["type"] == "string_pattern_mismatch"
 
 
 def _nothing(data: Any, path: Keys) -> Iterator[Keys]:

@@ -21,7 +21,7 @@ MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursio
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp"))
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML takes for one
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # only an escape such as "\ud800" brings these in
 
 
 class Position(NamedTuple):
@@ -97,7 +97,8 @@ class _ShallowLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            mark = self.peek_event().start_mark  # the scanner itself is far ahead, looking for a key's colon
+            # The scanner itself is far ahead, looking for the colon after a key.
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
@@ -186,8 +187,8 @@ class _Builder:
         return data
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if _SURROGATE.search(node.value):
-            self.wrong(node, "half of a surrogate pair (\\ud800 to \\udfff) is no character; use \\U with 8 digits")
+        if found := _NO_TEXT.search(node.value):
+            self.wrong(node, f"the character U+{ord(found[0]):04X} cannot stand in text")
             return ""
         construct = yaml.SafeLoader.yaml_constructors.get(node.tag)
         if construct is None:

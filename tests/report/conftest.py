@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -103,8 +102,8 @@ def example(rng: random.Random) -> Example:
         return tuple(TokenView(t, label, t == second) for t, label in zip(texts, labels, strict=True))
 
     def top(first: str, second: str) -> tuple[Prediction, ...]:
-        others = rng.sample(WORDS, 3)
-        texts = [first, second, *(" " + word for word in others)]
+        others = rng.sample([" " + word for word in WORDS if " " + word not in (first, second)], 3)
+        texts = [first, second, *others]
         return tuple(Prediction(t, p) for t, p in zip(texts, (0.81, 0.07, 0.03, 0.012, 0.004), strict=True))
 
     return Example(side(b), side(c), b, (c,), 4.31, -3.87, top(b, c), top(c, b))
@@ -241,17 +240,3 @@ def make_run() -> Run:
 @pytest.fixture(scope="session")
 def run() -> Run:
     return make_run()
-
-
-@pytest.fixture
-def change(run: Run) -> Callable[..., Run]:
-    """The run with one behaviour's evidence and first result altered."""
-
-    def altered(*, evidence: dict[str, object] | None = None, result: dict[str, object] | None = None) -> Run:
-        return replace(
-            run,
-            evidence=(replace(run.evidence[0], **(evidence or {})), *run.evidence[1:]),  # type: ignore[arg-type]
-            results=(replace(run.results[0], **(result or {})), *run.results[1:]),  # type: ignore[arg-type]
-        )
-
-    return altered

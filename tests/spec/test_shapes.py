@@ -35,7 +35,7 @@ def test_models_without_a_shape_are_not_looked_at(load: Load, valid: str) -> Non
         (
             "induction: [L1H3]",
             "induction: [L9H0]",
-            "x:29:37: node 'L9H0' is outside nano-attn-2l, which has layers 0 to 1",
+            "x:29:38: node 'L9H0' is outside nano-attn-2l, which has layers 0 to 1",
         ),
         (
             "induction: L1H1",
@@ -52,16 +52,16 @@ def test_models_without_a_shape_are_not_looked_at(load: Load, valid: str) -> Non
         (
             "layers: [0, -1]",
             "layers: [0, 2, -3]",
-            "x:27:80: layer 2 is outside nano-attn-2l, which has layers 0 to 1\n"
-            "x:27:80: layer 2 is outside nano-gelu-2l, which has layers 0 to 1\n"
-            "x:27:83: layer -3 is outside nano-attn-2l, which has layers 0 to 1\n"
-            "x:27:83: layer -3 is outside nano-gelu-2l, which has layers 0 to 1",
+            "x:27:79: layer 2 is outside nano-attn-2l, which has layers 0 to 1\n"
+            "x:27:79: layer 2 is outside nano-gelu-2l, which has layers 0 to 1\n"
+            "x:27:82: layer -3 is outside nano-attn-2l, which has layers 0 to 1\n"
+            "x:27:82: layer -3 is outside nano-gelu-2l, which has layers 0 to 1",
         ),
         (
             "component: head, above: 0.15, exactly: induction",
             "component: neuron, above: 0.15, exactly: [L0N1]",
             "x:27:28: nano-attn-2l has attention layers only, and so no neurons to sweep\n"
-            "x:27:71: node 'L0N1' is outside nano-attn-2l, which has attention layers only",
+            "x:27:59: node 'L0N1' is outside nano-attn-2l, which has attention layers only",
         ),
     ],
 )

@@ -49,11 +49,12 @@ from mi_checks.spec.yaml_source import parse_yaml, read_text
         ("a: *x\n", "x:1:4: not valid YAML: found undefined alias 'x'"),
         (
             'a: "\\ud800"\n',
-            "x:1:4: half of a surrogate pair (\\ud800 to \\udfff) is no character; use \\U with 8 digits",
+            "x:1:4: the character U+D800 cannot stand in text",
         ),
         ('a: "\\UFFFFFFFF"\n', "x:1:7: not valid YAML: a number or a character code is too large"),
         ("a: \x07\n", "x:1:4: not valid YAML: the character U+0007 is not allowed in it"),
         ("a: 2024-99-99\n", "x:1:4: '2024-99-99' cannot be read as a date; put quotes around it if it is text"),
+        ('"\\0": b\n', "x:1:1: the character U+0000 cannot stand in text"),
         ("a: !!int x\n", "x:1:4: 'x' cannot be read as a number; put quotes around it if it is text"),
         ("a: &a [*a]\n", "x:1:4: the file is nested more than 50 deep once its aliases (*name) are replaced"),
         (

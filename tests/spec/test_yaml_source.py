@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.yaml_source import Position, parse_yaml
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts | st.dates()
 data = st.dictionaries(
     texts,

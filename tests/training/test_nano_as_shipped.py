@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
+from mi_checks.models.load import load as load_packaged
 from training import card
 from training.corpus import packages
 from training.evaluate import INDUCTION_RATIO
+from training.evaluate import load as load_measured
 from training.model import SHAPES, Nano
 
 NANO = Path(__file__).parents[2] / "mi_checks" / "models" / "nano"
@@ -90,6 +93,15 @@ def test_checkpoints_are_the_listed_ones_and_show_the_change(folder: Path) -> No
     if listed:
         assert listed[0]["second_copy"] > 0.9 * listed[0]["first_copy"]
         assert listed[-1]["second_copy"] < INDUCTION_RATIO * listed[-1]["first_copy"]
+
+
+@shipped
+def test_the_packages_own_loader_gives_the_model_that_was_measured(folder: Path) -> None:
+    tokens = torch.randint(0, SHAPES[folder.name].d_vocab, (2, 40), generator=torch.Generator().manual_seed(0))
+    measured = load_measured(folder / "model.safetensors", SHAPES[folder.name])
+    with torch.no_grad():
+        found = load_packaged(folder.name, device="cpu").bridge(tokens)
+        torch.testing.assert_close(found, measured(tokens), atol=1e-4, rtol=0)
 
 
 def test_all_weights_together_stay_small() -> None:

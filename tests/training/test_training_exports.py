@@ -9,7 +9,7 @@ import pytest
 from training import evaluate
 from training.corpus import packages
 from training.evaluate import Bench, Evaluation, RepeatLoss, TextLoss
-from training.export import ExportRefused, checkpoints, export, phase_change
+from training.export import ExportRefusedError, checkpoints, export, phase_change
 from training.model import SHAPES, Nano, initialise
 from training.tokenizer import train_tokenizer
 from training.train import Probe, Recipe, save_weights
@@ -55,7 +55,7 @@ def files(nano: Path) -> list[str]:
 
 
 def test_refuses_a_model_without_induction_and_writes_nothing(run: Path, nano: Path, bench: Bench, data: Path) -> None:
-    with pytest.raises(ExportRefused) as refusal:
+    with pytest.raises(ExportRefusedError) as refusal:
         export(MODEL, bench, data=data, runs=run.parent, nano=nano)
     assert str(refusal.value).startswith(f"{MODEL}: not exported: held-out code: 4.")
     assert "no better than a bigram's" in str(refusal.value)
@@ -65,14 +65,14 @@ def test_refuses_a_model_without_induction_and_writes_nothing(run: Path, nano: P
 
 def test_refuses_an_unfinished_run(run: Path, nano: Path, bench: Bench, data: Path) -> None:
     (run / "final.safetensors").unlink()
-    with pytest.raises(ExportRefused, match="not finished"):
+    with pytest.raises(ExportRefusedError, match="not finished"):
         export(MODEL, bench, data=data, runs=run.parent, nano=nano)
 
 
 def test_refusal_leaves_what_had_shipped(run: Path, nano: Path, bench: Bench, data: Path) -> None:
     (nano / MODEL).mkdir()
     (nano / MODEL / "model.safetensors").write_bytes(b"old")
-    with pytest.raises(ExportRefused):
+    with pytest.raises(ExportRefusedError):
         export(MODEL, bench, data=data, runs=run.parent, nano=nano)
     assert (nano / MODEL / "model.safetensors").read_bytes() == b"old"
 

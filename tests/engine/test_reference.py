@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+
+from mi_checks.engine.interventions import ablate, denoise, noise
+from mi_checks.engine.nodes import Node, all_nodes, parse_node
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import PromptBatch
+
+
+def test_denoising_everything_gives_the_clean_run(engine_of):
+    engine = engine_of("nano-gelu-2l")
+    patched = engine.measure([denoise(Node(0, "resid_pre")), noise(Node(0, "resid_pre"))])
+    np.testing.assert_allclose(patched[0], engine.base.clean.logit_diff, atol=1e-5)
+    np.testing.assert_allclose(patched[1], engine.base.corrupt.logit_diff, atol=1e-5)
+
+
+def test_nodes_are_patched_together(engine_of):
+    engine = engine_of("nano-attn-2l")
+    every_head = all_nodes("head", engine.subject.shape)
+    together = engine.measure([denoise(*every_head)])[0]
+    attention = engine.measure([denoise(Node(0, "attn"), Node(1, "attn"))])[0]
+    np.testing.assert_allclose(together, attention, atol=1e-5)
+
+
+def test_padding_changes_nothing(ragged_engine_of):
+    """Prompts of different lengths in one batch measure what each would alone."""
+    engine = ragged_engine_of("nano-gelu-2l")
+    assert len(set(engine.lengths)) > 1
+    what = [denoise(Node(0, "head", 1)), noise(Node(0, "mlp"), at="x"), ablate(Node(1, "neuron", 3), kind="zero")]
+    batched = engine.measure(what)
+    for i, pair in enumerate(engine.batch.pairs):
+        alone = ReferenceEngine(engine.subject, PromptBatch((pair,), "mean"))
+        np.testing.assert_allclose(alone.measure(what)[:, 0], batched[:, i], atol=1e-5)
+
+
+def test_mean_ablation_leaves_padding_out_of_the_mean(ragged_engine_of):
+    engine = ragged_engine_of("nano-attn-2l")
+    mean = engine.replacement(ablate(Node(0, "head", 0), kind="mean"), Node(0, "head", 0))
+    own = engine.activation("clean", Node(0, "head", 0))
+    last = engine.width - 1
+    longest = [i for i, length in enumerate(engine.lengths) if length == engine.width]
+    assert 0 < len(longest) < len(engine.lengths)
+    torch.testing.assert_close(mean[0, last], own[longest, last].mean(0))
+
+
+def test_resampling_never_gives_a_prompt_its_own(engine_of):
+    engine = engine_of("nano-attn-2l")
+    node = Node(1, "head", 0)
+    own = engine.activation("clean", node)
+    other = engine.replacement(ablate(node, kind="resample"), node)
+    assert (own - other).abs().flatten(1).max(1).values.min() > 0
+
+
+def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of):
+    engine = engine_of("nano-attn-2l")
+    engine._activations["clean", "mlp"] = {"blocks.0.hook_mlp_out": torch.zeros(8, engine.width, 192)}
+    with pytest.raises((MiChecksError, KeyError, ValueError)):
+        engine.measure([denoise(Node(0, "mlp"))])
+
+
+def test_nan_logits_name_the_model_and_the_prompt(engine_of):
+    engine = engine_of("nano-solu-1l")
+    weight = engine.subject.bridge.blocks[0].attn.o.weight
+    kept = weight.detach().clone()
+    try:
+        weight.data[0, 0] = float("nan")
+        with pytest.raises(MiChecksError) as error:
+            _ = engine.base
+    finally:
+        weight.data.copy_(kept)
+    assert str(error.value) == (
+        "nano-solu-1l: 8 of 8 prompts give NaN or infinite logits at END on the clean prompts, "
+        f"first prompt 0: {engine.batch.pairs[0].clean.text!r}; check the weights, or use --mi-dtype float32"
+    )
+
+
+def test_several_foils_are_averaged_or_the_highest_taken(engine_of):
+    engine = engine_of("nano-attn-2l")
+    logits = torch.zeros(8, 2048)
+    logits[:, 5], logits[:, 6], logits[:, 7] = 3.0, 1.0, 2.0
+    engine.answers = torch.full((8,), 5)
+    engine.foils = torch.tensor([[6, 7]] * 8)
+    assert engine._difference(logits).tolist() == [1.5] * 8
+    engine.batch = type(engine.batch)(engine.batch.pairs, "max")
+    assert engine._difference(logits).tolist() == [1.0] * 8
+
+
+@pytest.mark.parametrize("name", ["L1H6", "L0N123", "L1.attn", "L0.mlp", "L1.resid_pre"])
+def test_node_names_round_trip(name):
+    assert str(parse_node(name)) == name
+
+
+def test_attention_patterns_are_distributions(engine_of):
+    engine = engine_of("nano-attn-2l")
+    pattern = engine.attention(Node(0, "head", 5))
+    torch.testing.assert_close(pattern.sum(-1), torch.ones(pattern.shape[:2]))
+    assert pattern.triu(1).abs().max() == 0
