@@ -23,7 +23,7 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.models.names import bundled, resolve
+from mi_checks.models.names import bundled, checkpoints, resolve
 from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
 from mi_checks.spec.shapes import check_models, check_shapes
@@ -105,8 +105,9 @@ class Session:
             SpecError: every mistake in the file.
         """
         loaded = load_behaviour(path, self.root)
-        shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in bundled()}
-        problems = (*check_models(loaded, bundled()), *check_shapes(loaded, shapes))
+        known = (*bundled(), *checkpoints())
+        shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in known}
+        problems = (*check_models(loaded, known), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
         name = loaded.behaviour.name

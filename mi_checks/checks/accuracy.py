@@ -9,11 +9,15 @@ from mi_checks.stats import proportion_interval
 
 
 def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Verdict:
-    """Share of clean prompts on which the answer is above every foil, or above the whole vocabulary."""
+    """Share of prompts on which the answer wins against what the check names."""
     clean = measured.base.clean
-    won = clean.is_top if check.against == "vocabulary" else clean.beats_foils
-    rivals = "every other token" if check.against == "vocabulary" else "every foil"
-    claim = f"the answer beats {rivals} on {bound} of the prompts"
+    won, how = {
+        "foils": (clean.beats_foils, "the answer beats every foil"),
+        "vocabulary": (clean.is_top, "the answer beats every other token"),
+        "corrupt": (measured.base.gap > 0, "the answer is preferred more than on the corrupt prompt"),
+    }[check.against]
+    claim = f"{how} on {bound} of the prompts"
     estimate = proportion_interval(int(won.sum()), len(won))
-    # The logit difference orders the prompts within won and lost, so that the worst prompt can be shown.
-    return verdict(claim, estimate, bound, tuple(clean.logit_diff.tolist()))
+    # The margin orders the prompts within won and lost, so that the worst prompt can be shown.
+    margin = measured.base.gap if check.against == "corrupt" else clean.logit_diff
+    return verdict(claim, estimate, bound, tuple(margin.tolist()))

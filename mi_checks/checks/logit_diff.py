@@ -9,7 +9,8 @@ from mi_checks.stats import mean_interval
 
 
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
-    """Mean over prompts of logit(answer) − logit(foils) on the clean prompts."""
-    values = measured.base.clean.logit_diff
-    claim = f"the answer's logit exceeds the foils' by {bound}"
+    """Mean over prompts of logit(answer) − logit(foils) on the clean prompts, or of what it is above the corrupt one's."""
+    values = measured.base.clean.logit_diff if check.against == "foils" else measured.base.gap
+    more = "" if check.against == "foils" else " more than on the corrupt prompt"
+    claim = f"the answer's logit exceeds the foils'{more} by {bound}"
     return verdict(claim, mean_interval(values, "logits"), bound, tuple(values.tolist()))

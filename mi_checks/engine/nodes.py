@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+from mi_checks.spec import node_names
 from mi_checks.spec.shapes import ModelShape
 
 Kind = Literal["head", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"]
-
-_NAME = re.compile(r"L(?P<layer>\d+)(?:H(?P<head>\d+)|N(?P<neuron>\d+)|\.(?P<whole>attn|mlp|resid_pre|resid_mid|resid_post))")
 
 # Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they write linearly into
 # the residual stream: z before W_O, and the neuron's value just before W_out (after SoLU's layer norm).
@@ -50,16 +48,10 @@ def parse_node(name: str) -> Node:
     Raises:
         ValueError: it is not one; behaviour files are checked for this when they are loaded.
     """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"{name!r} is not a node")
-    layer = int(match["layer"])
-    if match["head"] is not None:
-        return Node(layer, "head", int(match["head"]))
-    if match["neuron"] is not None:
-        return Node(layer, "neuron", int(match["neuron"]))
-    whole: Kind = match["whole"]  # type: ignore[assignment]  # the pattern admits only kinds
-    return Node(layer, whole)
+    read = node_names.parse_node(name)
+    if read is None:
+        raise ValueError(f"{name!r} is not a node; {node_names.SPELLING}")
+    return Node(read.layer, cast(Kind, read.component), read.index)
 
 
 def all_nodes(component: Literal["head", "neuron"], shape: ModelShape, layers: tuple[int, ...] | None = None) -> list[Node]:

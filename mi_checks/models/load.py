@@ -41,24 +41,23 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         MiChecksError: unknown name, missing file, weights that do not fit the config, or a device that is not there.
     """
     model = resolve(name)
-    weights_path = model.folder / "model.safetensors"
+    weights_path = model.weights
     tokenizer_path = model.folder / "tokenizer.json"
     if not tokenizer_path.exists():
         tokenizer_path = TOKENIZER
     config = model.config
-    bridge: TransformerBridge = TransformerBridge.boot_native(dict(config))
+    place = _device(device)
+    bridge: TransformerBridge = TransformerBridge.boot_native(dict(config), device=place, dtype=DTYPES[dtype])
     try:
-        weights = {_bridge_name(k): v.to(torch.float32) for k, v in load_file(weights_path).items()}
+        weights = {_bridge_name(k): v.to(place, DTYPES[dtype]) for k, v in load_file(weights_path).items()}
         # The bridge gives every unembedding a bias; a model trained without one has it zero.
-        weights.setdefault("unembed.bias", torch.zeros(config["d_vocab"]))
+        weights.setdefault("unembed.bias", torch.zeros(config["d_vocab"], device=place, dtype=DTYPES[dtype]))
         bridge.load_state_dict(weights)
     except FileNotFoundError:
         raise MiChecksError(f"model {name!r}: {weights_path} is missing") from None
     except (SafetensorError, RuntimeError) as error:
         first_line = str(error).splitlines()[0]
         raise MiChecksError(f"model {name!r}: {weights_path} does not fit config.json: {first_line}") from None
-    place = _device(device)
-    bridge = bridge.to(device=place, dtype=DTYPES[dtype])
     bridge.eval()
     bridge.requires_grad_(False)
     return Subject(

@@ -18,12 +18,14 @@ TOKENIZER = NANO / "tokenizer.json"
 class ModelName:
     """A model as the user names it.
 
-    `nano-attn-2l` is bundled; `path/to/folder` holds `config.json` and `model.safetensors` in the bundled layout;
-    `nano-attn-2l=path/to/folder` runs those weights under the claims made for `nano-attn-2l`.
+    `nano-attn-2l` is bundled, and so is its training checkpoint `nano-attn-2l@200`; `path/to/folder` holds `config.json`
+    and `model.safetensors` in the bundled layout; `nano-attn-2l=path/to/folder` runs those weights under the claims made
+    for `nano-attn-2l`.
     """
 
     claims: str  # the name its claims stand under in behaviour files
     folder: Path
+    weights: Path
 
     @property
     def config(self) -> dict[str, Any]:
@@ -50,8 +52,16 @@ class ModelName:
 
 
 def bundled() -> tuple[str, ...]:
-    """The models that ship with the project, smallest first within a family."""
+    """The models that ship with the project."""
     return tuple(sorted(folder.parent.name for folder in NANO.glob("*/config.json")))
+
+
+def checkpoints() -> dict[str, Path]:
+    """The training checkpoints that ship: `nano-attn-2l@200` → weights, in the order of training."""
+    return {
+        f"{path.parent.parent.name}@{int(path.stem.removeprefix('step-'))}": path
+        for path in sorted(NANO.glob("*/checkpoints/step-*.safetensors"))
+    }
 
 
 def resolve(name: str) -> ModelName:
@@ -61,13 +71,14 @@ def resolve(name: str) -> ModelName:
         MiChecksError: nothing is known by that name; the message names what is, and the nearest.
     """
     claims, _, source = name.partition("=")
-    if claims in bundled() and not source:
-        return ModelName(claims, NANO / claims)
+    if not source and claims in bundled():
+        return ModelName(claims, NANO / claims, NANO / claims / "model.safetensors")
+    if not source and claims in checkpoints():
+        return ModelName(claims, NANO / claims.split("@")[0], checkpoints()[claims])
     folder = Path(source or claims)
     if source or folder.is_dir() or "/" in claims:
         if not folder.is_dir():
             raise MiChecksError(f"model {name!r}: there is no folder {str(folder)!r}")
-        return ModelName(claims, folder)
-    raise MiChecksError(
-        f"unknown model {name!r}; bundled models: {', '.join(bundled())}{did_you_mean(name, bundled())}"
-    )
+        return ModelName(claims, folder, folder / "model.safetensors")
+    known = (*bundled(), *checkpoints())
+    raise MiChecksError(f"unknown model {name!r}; bundled models: {', '.join(known)}{did_you_mean(name, known)}")

@@ -12,7 +12,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import Declared, Value, candidates, shown, texts
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.behaviour import RandomTokens
+from mi_checks.spec.behaviour import RandomTokens, SameAs
 
 
 def differ(value: Value, other: Value) -> bool:
@@ -38,7 +38,7 @@ class _Source:
 class Variables:
     """A behaviour's variables under one tokenizer, ready to be drawn."""
 
-    def __init__(self, declared: Mapping[str, Declared], tokenization: Tokenization, behaviour: str) -> None:
+    def __init__(self, declared: Mapping[str, Declared | SameAs], tokenization: Tokenization, behaviour: str) -> None:
         """Find the candidates of each variable.
 
         Raises:
@@ -47,6 +47,7 @@ class Variables:
         self._tokenization = tokenization
         ids = {text: token for token, text in tokenization.word_tokens()}
         sources: list[_Source] = []
+        self._copies: dict[str, str] = {}  # same_as: a variable → the one whose value it takes
         for name, variable in declared.items():
             before = [source.name for source in sources]
             for other in variable.others:
@@ -55,6 +56,9 @@ class Variables:
                         f"behaviour {behaviour!r}: variable {name!r} differs_from {other!r}, which is not declared "
                         f"before it{did_you_mean(other, before)}"
                     )
+            if isinstance(variable, SameAs):
+                self._copies[name] = variable.same_as
+                continue
             found = candidates(name, variable, tokenization, behaviour)
             words = (text for value in found for text in texts(value)) if isinstance(variable, RandomTokens) else ()
             index = {ids[text]: place for place, text in enumerate(words)}
@@ -75,7 +79,7 @@ class Variables:
                 but = ", ".join(f"{other}={shown(taken)}" for other, taken in others.items())
                 return Rejection("exhausted", f"nothing is left for variable {source.name!r} that differs from {but}")
             drawn[source.name] = value
-        return drawn
+        return drawn | {name: drawn[other] for name, other in self._copies.items()}
 
     def _random_tokens(
         self, source: _Source, variable: RandomTokens, others: tuple[Value, ...], rng: np.random.Generator

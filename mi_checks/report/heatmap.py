@@ -17,7 +17,7 @@ CHARACTER = 6.2  # pixels, of a label
 class HeatCell:
     """One node. An empty `css` means that it was not measured."""
 
-    x: float
+    x: int
     title: str
     css: str
     text: str
@@ -28,7 +28,7 @@ class HeatCell:
 class HeatRow:
     """One layer."""
 
-    y: float
+    y: int  # of the middle
     label: str
     cells: tuple[HeatCell, ...]
 
@@ -38,12 +38,12 @@ class HeatmapView:
     """Coordinates and words of one heat map."""
 
     title: str
-    width: float
-    height: float
-    left: float
-    cell_width: float
-    cell_height: float
-    columns: tuple[tuple[float, str], ...]  # label position and text; labels thin out where they would collide
+    width: int
+    height: int
+    left: int
+    cell_width: int
+    cell_height: int
+    columns: tuple[tuple[int, str], ...]  # label position and text; labels thin out where they would collide
     column_names: tuple[str, ...]
     rows: tuple[HeatRow, ...]
     unmeasured: bool
@@ -53,29 +53,29 @@ def heatmap_view(heatmap: Heatmap) -> HeatmapView:
     """Lay out a heat map."""
     labels = max((len(label) for label in heatmap.columns), default=1) * CHARACTER + 8
     printed = len(heatmap.columns) <= PRINTED
-    cell_width = max(36.0, labels) if printed else 16.0 if len(heatmap.columns) <= 48 else 8.0
-    cell_height = 26.0 if printed else 16.0
+    cell_width = max(36, 2 * math.ceil(labels / 2)) if printed else 16 if len(heatmap.columns) <= 48 else 8
+    cell_height = 26 if printed else 16
     left = math.ceil(max((len(label) for label in heatmap.rows), default=1) * CHARACTER + 10)
     every = math.ceil(labels / cell_width)
     return HeatmapView(
         title=heatmap.title,
-        width=left + math.ceil(cell_width * len(heatmap.columns)) + 2,
+        width=left + cell_width * len(heatmap.columns) + 2,
         height=18 + cell_height * len(heatmap.rows) + 2,
         left=left,
         cell_width=cell_width,
         cell_height=cell_height,
         columns=tuple(
-            (round(left + cell_width * (i + 0.5), 1), label)
+            (left + cell_width * i + cell_width // 2, label)
             for i, label in enumerate(heatmap.columns)
             if i % every == 0
         ),
         column_names=heatmap.columns,
         rows=tuple(
             HeatRow(
-                18 + cell_height * i,
+                18 + cell_height * i + cell_height // 2,
                 label,
                 tuple(
-                    _cell(round(left + cell_width * j, 1), _node(label, column), value, printed)
+                    _cell(left + cell_width * j, _node(label, column), value, printed)
                     for j, (column, value) in enumerate(zip(heatmap.columns, values, strict=True))
                 ),
             )
@@ -85,7 +85,7 @@ def heatmap_view(heatmap: Heatmap) -> HeatmapView:
     )
 
 
-def _cell(x: float, node: str, value: float | None, printed: bool) -> HeatCell:
+def _cell(x: int, node: str, value: float | None, printed: bool) -> HeatCell:
     if value is None or not math.isfinite(value):
         return HeatCell(x, f"{node}: not measured", "", "", "not measured")
     exact = number(value, 3)

@@ -34,9 +34,9 @@ def render(run: Run) -> str:
             problems=problems(gathered),
             sections=tuple(section(group) for group in gathered),
             chart=intervals,
-            levels=tuple(scale.css_class(step) for step in range(-scale.LEVELS, scale.LEVELS + 1)),
-            light=Markup(scale.css(scale.LIGHT)),
-            dark=Markup(scale.css(scale.DARK)),
+            levels=scale.CLASSES,
+            light=scale.rules(scale.LIGHT),
+            dark=scale.rules(scale.DARK),
         )
     )
 

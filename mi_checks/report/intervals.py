@@ -12,6 +12,7 @@ from mi_checks.report.axis import Axis, fit
 WIDTH = 300
 LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond
 WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 32, 14
+DRAWN = 300  # dots; of more prompts every k-th is drawn
 GOLDEN = 0.6180339887498949  # successive multiples spread evenly, so the jitter is the same in every report
 
 
@@ -58,7 +59,7 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
     told = f"{numbers.value(estimate)} {estimate.unit}, 95 % interval {numbers.interval(estimate)}, n = {estimate.n}"
     return IntervalChart(
         title=f"{result.check} on {result.model}: {result.outcome}",
-        description=f"{told}; bound: {result.bound or 'none'}.{_beyond(below + above)}",
+        description=f"{told}; bound: {result.bound or 'none'}.{_unseen(prompts, below + above)}",
         css=result.outcome,
         height=axis_y + 14,
         axis_y=axis_y,
@@ -74,8 +75,14 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
     )
 
 
-def _beyond(n: int) -> str:
-    return f" {numbers.count(n, 'prompt')} beyond the axis." if n else ""
+def _unseen(prompts: list[float], beyond: int) -> str:
+    step = _step(prompts)
+    drawn = f" A dot for every {step} prompts." if step > 1 else ""
+    return drawn + (f" {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else "")
+
+
+def _step(prompts: list[float]) -> int:
+    return math.ceil(len(prompts) / DRAWN) or 1
 
 
 def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
@@ -99,5 +106,5 @@ def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
 
 
 def _strip(prompts: list[float], axis: Axis) -> str:
-    inside = ((i, v) for i, v in enumerate(prompts) if axis.low <= v <= axis.high)
+    inside = ((i, v) for i, v in enumerate(prompts[:: _step(prompts)]) if axis.low <= v <= axis.high)
     return "".join(f"M{axis.x(v):g} {STRIP_TOP + STRIP_HEIGHT * (i * GOLDEN % 1):.0f}h0" for i, v in inside)

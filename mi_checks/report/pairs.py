@@ -57,7 +57,7 @@ class Group:
 
 def models(run: Run) -> tuple[str, ...]:
     """Models in the order of their provenance, then in order of appearance."""
-    seen = [item.model for item in (*run.evidence, *run.results)]
+    seen = [found.model for found in run.evidence] + [result.model for result in run.results]
     asked = [model for model in run.models if model in set(seen)]
     return tuple(dict.fromkeys([*asked, *seen]))
 
@@ -69,7 +69,7 @@ def groups(run: Run) -> tuple[Group, ...]:
         results[result.behaviour, result.model].append(result)
     evidence = {(found.behaviour, found.model): found for found in run.evidence}
     columns = models(run)
-    behaviours = dict.fromkeys(item.behaviour for item in (*run.results, *run.evidence))
+    named = [result.behaviour for result in run.results] + [found.behaviour for found in run.evidence]
     return tuple(
         Group(
             name,
@@ -80,5 +80,5 @@ def groups(run: Run) -> tuple[Group, ...]:
                 if (name, model) in results or (name, model) in evidence
             ),
         )
-        for row, name in enumerate(behaviours)
+        for row, name in enumerate(dict.fromkeys(named))
     )

@@ -20,13 +20,13 @@ def css_class(step: int) -> str:
     return f"{'n' if step < 0 else 'p' if step else 'z'}{abs(step)}"
 
 
-def css(anchors: tuple[str, str, str]) -> str:
-    """One rule per step for the cell, and one for the ink of the value written on it."""
-    rules = []
-    for step in range(-LEVELS, LEVELS + 1):
-        fill = colour(step, anchors)
-        rules.append(f".hm .{css_class(step)}{{fill:{fill}}}.hm g>.{css_class(step)}+text{{fill:{ink(fill)}}}")
-    return "".join(rules)
+CLASSES = tuple(css_class(step) for step in range(-LEVELS, LEVELS + 1))
+
+
+def rules(anchors: tuple[str, str, str]) -> tuple[tuple[str, str, str], ...]:
+    """For each step its class, its colour, and the ink of a value written on it."""
+    fills = [colour(step, anchors) for step in range(-LEVELS, LEVELS + 1)]
+    return tuple((name, fill, ink(fill)) for name, fill in zip(CLASSES, fills, strict=True))
 
 
 def colour(step: int, anchors: tuple[str, str, str]) -> str:

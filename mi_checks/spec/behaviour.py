@@ -76,12 +76,29 @@ class FromValues(Variable):
     values: tuple[Row, ...] = Field(min_length=1)
 
 
-SOURCES = ("tokens", "pool", "values")  # the keys that say where a variable's value comes from
+class SameAs(Part):
+    """The value of a variable declared before, so that one of its places can be corrupted and another left alone."""
+
+    same_as: Identifier
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Nothing: what the other variable differs from, this one does."""
+        return ()
+
+
+VARIABLES: dict[str, type[Part]] = {
+    "tokens": RandomTokens,
+    "pool": FromPool,
+    "values": FromValues,
+    "same_as": SameAs,
+}
+SOURCES = tuple(VARIABLES)  # the keys that say where a variable's value comes from
 
 
 def variable_source(variable: Any) -> str | None:
     """The tag of the kind of variable meant, told by the first key of `SOURCES` that is present."""
-    for source, kind in zip(SOURCES, (RandomTokens, FromPool, FromValues), strict=True):
+    for source, kind in VARIABLES.items():
         if isinstance(variable, kind) or (isinstance(variable, dict) and source in variable):
             return TAG + source
     return None
@@ -90,7 +107,8 @@ def variable_source(variable: Any) -> str | None:
 AnyVariable = Annotated[
     Annotated[RandomTokens, Tag(TAG + "tokens")]
     | Annotated[FromPool, Tag(TAG + "pool")]
-    | Annotated[FromValues, Tag(TAG + "values")],
+    | Annotated[FromValues, Tag(TAG + "values")]
+    | Annotated[SameAs, Tag(TAG + "same_as")],
     Discriminator(variable_source),
 ]
 
@@ -139,27 +157,42 @@ def names(nodes: NodeNames) -> tuple[str, ...]:
     return (nodes,) if isinstance(nodes, str) else nodes
 
 
-class LogitDiff(Check, Bound):
-    """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts."""
+class _Preference(Check, Bound):
+    """What the two checks of the preference itself have in common: the bound stands in the check, beside its rival."""
+
+    against: str
+
+    @property
+    def bound(self) -> Bound:
+        """The sides written in the check itself."""
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+    @property
+    def id(self) -> str:
+        """With the rival, unless it is the usual one."""
+        return self.kind if self.against == "foils" else f"{self.kind}[{self.against}]"
+
+
+class LogitDiff(_Preference):
+    """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts.
+
+    Against `corrupt`, what the same difference is on the corrupt prompt is taken off, which leaves the tokens' own
+    frequencies out.
+    """
 
     kind = "logit_diff"
-
-    @property
-    def bound(self) -> Bound:
-        """The sides written in the check itself."""
-        return Bound(at_least=self.at_least, at_most=self.at_most)
+    against: Literal["foils", "corrupt"] = "foils"
 
 
-class Accuracy(Check, Bound):
-    """Share of clean prompts on which the answer's logit is above that of every foil (or of the whole vocabulary)."""
+class Accuracy(_Preference):
+    """Share of prompts on which the answer wins.
+
+    Against `foils` or the whole `vocabulary`: its logit on the clean prompt is above all of theirs. Against `corrupt`: the
+    logit difference is higher on the clean prompt than on the corrupt one, which leaves the tokens' own frequencies out.
+    """
 
     kind = "accuracy"
-    against: Literal["foils", "vocabulary"] = "foils"
-
-    @property
-    def bound(self) -> Bound:
-        """The sides written in the check itself."""
-        return Bound(at_least=self.at_least, at_most=self.at_most)
+    against: Literal["foils", "vocabulary", "corrupt"] = "foils"
 
 
 class NodeCheck(Check):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import FromValues, Variable
+from mi_checks.spec.behaviour import AnyVariable, FromValues
 from mi_checks.spec.words import listed
 
 
-def fields_of(variable: Variable) -> tuple[str, ...]:
+def fields_of(variable: AnyVariable) -> tuple[str, ...]:
     """The fields of a row variable (those of its first row), or nothing for one with plain values."""
     first = variable.values[0] if isinstance(variable, FromValues) else ""
     return tuple(first) if isinstance(first, dict) else ()
 
 
-def value_problem(name: str, field: str | None, variables: dict[str, Variable]) -> str | None:
+def value_problem(name: str, field: str | None, variables: dict[str, AnyVariable]) -> str | None:
     """Why `name` or `name.field` gives no text, or None when it does."""
     if name not in variables:
         return f"unknown variable {name!r}; variables: {listed(variables) or 'none'}{did_you_mean(name, variables)}"

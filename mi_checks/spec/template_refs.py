@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import Prompts, Variable
+from mi_checks.spec.behaviour import AnyVariable, Prompts
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import value_problem
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, TEXT_FILTERS, label_of, marked, parsed
@@ -26,14 +26,14 @@ def template_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]
     """What is wrong with the template, the answer and the foils."""
     texts: dict[Keys, str] = {("prompts", "template"): prompts.template, ("prompts", "answer"): prompts.answer}
     texts |= {("prompts", "foils", index): foil for index, foil in enumerate(prompts.foils)}
-    variables: dict[str, Variable] = dict(prompts.variables)
+    variables: dict[str, AnyVariable] = dict(prompts.variables)
     for path, text in texts.items():
         in_prompt = path == ("prompts", "template")
         for message in dict.fromkeys(_messages(text, variables, in_prompt=in_prompt)):
             yield source.problem(path, message)
 
 
-def _messages(text: str, variables: dict[str, Variable], *, in_prompt: bool) -> Iterator[str]:
+def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) -> Iterator[str]:
     if any(sentinel in text for sentinel in (OPEN, SEP, CLOSE)):
         yield "the characters U+E000 to U+E002 are reserved for marking labels"
         return
@@ -56,7 +56,7 @@ def _constructs(tree: nodes.Template) -> Iterator[str]:
             yield f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
 
 
-def _names(tree: nodes.Template, variables: dict[str, Variable]) -> Iterator[str]:
+def _names(tree: nodes.Template, variables: dict[str, AnyVariable]) -> Iterator[str]:
     owners = set()
     for attribute in tree.find_all(nodes.Getattr):
         if isinstance(attribute.node, nodes.Name):

@@ -9,19 +9,15 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import (
     CHECKS,
     SOURCES,
+    VARIABLES,
     Behaviour,
     Bound,
     CheckEntry,
-    FromPool,
-    FromValues,
     Prompts,
-    RandomTokens,
 )
 from mi_checks.spec.part import Part
 from mi_checks.spec.words import dotted, listed
 from mi_checks.spec.yaml_source import Keys
-
-_VARIABLES: dict[str, type[Part]] = dict(zip(SOURCES, (RandomTokens, FromPool, FromValues), strict=True))
 
 
 def unknown_key(path: Keys, data: Any) -> str:
@@ -69,7 +65,7 @@ def _part(owner: Keys, data: Any) -> type[Part]:
         case ("prompts",):
             return Prompts
         case ("prompts", "variables", _):
-            return next(part for source, part in _VARIABLES.items() if source in _at(data, owner))
+            return next(part for source, part in VARIABLES.items() if source in _at(data, owner))
         case ("checks", _):
             return CheckEntry
         case ("checks", _, str(kind)):

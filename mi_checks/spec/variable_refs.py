@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import FromPool, FromValues, Prompts, Variable
+from mi_checks.spec.behaviour import AnyVariable, FromPool, FromValues, Prompts, SameAs
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import fields_of, value_problem
 from mi_checks.spec.template import parsed
@@ -32,6 +32,8 @@ def variable_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]
             yield from _pool(source, path, variable.pool)
         if isinstance(variable, FromValues):
             yield from _rows(source, path, variable)
+        if isinstance(variable, SameAs):
+            yield from _same_as(source, path, name, variable, prompts)
     yield from _corrupt(source, prompts)
 
 
@@ -39,10 +41,14 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
     declared = list(prompts.variables)
     before = declared[: declared.index(name)]
     variable = prompts.variables[name]
+    if isinstance(variable, SameAs):
+        return
     for index, other in enumerate(variable.others):
         place = (*path, "differs_from", *(() if isinstance(variable.differs_from, str) else (index,)))
         if other == name:
             yield source.problem(place, f"{name!r} cannot differ from itself")
+        elif isinstance(same := prompts.variables.get(other), SameAs):
+            yield source.problem(place, f"{other!r} has the value of {same.same_as!r}; differ from that")
         elif other in declared and other not in before:
             yield source.problem(place, f"{other!r} is declared after {name!r}; declare it before")
         elif other not in declared:
@@ -60,6 +66,17 @@ def _pool(source: YamlSource, path: Keys, pool: str) -> Iterator[Problem]:
         yield source.problem((*path, "pool"), message)
 
 
+def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompts: Prompts) -> Iterator[Problem]:
+    declared = list(prompts.variables)
+    before = [n for n in declared[: declared.index(name)] if not isinstance(prompts.variables[n], SameAs)]
+    before = [n for n in before if not fields_of(prompts.variables[n])]
+    other = variable.same_as
+    if other not in before:
+        known = f"texts declared before it: {listed(before)}" if before else "no text is declared before it"
+        why = "has no text of its own to take" if other in declared else "is not declared"
+        yield source.problem((*path, "same_as"), f"{other!r} {why}; {known}{did_you_mean(other, before)}")
+
+
 def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Problem]:
     first = variable.values[0]
     for index, row in enumerate(variable.values):
@@ -73,7 +90,7 @@ def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Prob
 
 
 def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
-    variables: dict[str, Variable] = dict(prompts.variables)
+    variables: dict[str, AnyVariable] = dict(prompts.variables)
     used = _used(prompts.template, variables)
     for key, value in prompts.corrupt.items():
         path = (*_CORRUPT, key)
@@ -100,7 +117,7 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
                 yield source.problem(path, f"{says[0]} and {says[1]}; one cannot stand for the other")
 
 
-def _reference(text: str, variables: dict[str, Variable]) -> str | None:
+def _reference(text: str, variables: dict[str, AnyVariable]) -> str | None:
     """Why `x` or `x.field` is neither a variable nor a field of one. A row variable may be named whole."""
     name, dot, field = text.partition(".")
     if not dot and name in variables:
@@ -108,11 +125,11 @@ def _reference(text: str, variables: dict[str, Variable]) -> str | None:
     return value_problem(name, field if dot else None, variables)
 
 
-def _fields(text: str, variables: dict[str, Variable]) -> tuple[str, ...]:
+def _fields(text: str, variables: dict[str, AnyVariable]) -> tuple[str, ...]:
     return () if "." in text else fields_of(variables[text])
 
 
-def _used(template: str, variables: dict[str, Variable]) -> tuple[str, ...] | None:
+def _used(template: str, variables: dict[str, AnyVariable]) -> tuple[str, ...] | None:
     """The variables and fields in a template, or None for one that cannot be read, which is told elsewhere."""
     try:
         tree = parsed(template)

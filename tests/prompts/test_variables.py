@@ -159,3 +159,9 @@ def test_differs_from_a_variable_declared_later(refused: Callable[..., str]) -> 
     assert refused(**declared) == (
         "behaviour 'demo': variable 'y' differs_from 'frist', which is not declared before it; did you mean 'first'?"
     )
+
+
+def test_same_as_takes_the_value_of_the_other(draws: Callable[..., list[Any]]) -> None:
+    drawn = draws(x={"pool": "words"}, y={"same_as": "x"})
+    assert all(values["x"] == values["y"] for values in drawn)
+    assert len({values["y"] for values in drawn}) > 10

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from mi_checks.record import CheckResult, Estimate, Evidence, Example, Heatmap, Outcome, Prediction, Run, TokenView
 
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l", "nano-gelu-4l")
@@ -47,7 +49,10 @@ models:
   nano-attn-1l: absent
   nano-attn-2l: {{}}
 """
-WORDS = " river lamp stone paper window garden silver morning copper thread hollow sail amber winter field".split()
+WORDS = (
+    *("river", "lamp", "stone", "paper", "window", "garden", "silver", "morning"),
+    *("copper", "thread", "field", "sail", "amber", "winter", "hollow"),
+)
 
 
 def estimate(values: list[float], unit: str) -> Estimate:
@@ -117,7 +122,7 @@ def heatmap(rng: random.Random, title: str, layers: int, heads: int, strong: dic
 
 
 def evidence(behaviour: str, model: str, declared: str, mean: float, layers: int = 2, heads: int = 8) -> Evidence:
-    rng = random.Random(f"{behaviour} {model}")
+    rng = random.Random(f"{behaviour} {model}")  # noqa: S311 — the same page in every session
     strong = {(layers - 1, 3): 0.62, (0, 5): 0.41, (layers - 1, 6): -0.27} if declared == "present" else {}
     maps = [heatmap(rng, "Heads, denoised at all positions", layers, heads, strong)]
     if declared == "present":
@@ -139,7 +144,7 @@ def evidence(behaviour: str, model: str, declared: str, mean: float, layers: int
 
 
 def present(behaviour: str, model: str, mean: float = 4.0) -> list[CheckResult]:
-    rng = random.Random(f"checks {behaviour} {model}")
+    rng = random.Random(f"checks {behaviour} {model}")  # noqa: S311
 
     def around(centre: float, spread: float) -> tuple[float, ...]:
         return tuple(rng.gauss(centre, spread) for _ in range(64))
@@ -151,7 +156,7 @@ def present(behaviour: str, model: str, mean: float = 4.0) -> list[CheckResult]:
                values=around(mean, 1.4), at_least=2.0, line=17),
         result(behaviour, model, "accuracy", "the answer beats every foil on at least 0.85 of prompts", "pass",
                values=hits, unit="share of prompts", at_least=0.85, line=18),
-        result(behaviour, model, "patching[induction@A2]", "L1H3 at A2 recovers at least 0.5 of clean − corrupt (denoising)",
+        result(behaviour, model, "patching[induction@A2]", "L1H3 at A2 recovers at least 0.5 of clean − corrupt",
                "pass", values=(*around(0.66, 0.2)[:61], 7.2, -5.0, 9.1), unit=share, at_least=0.5, line=19),
         result(behaviour, model, "ablation[induction,mean]", "mean-ablating L1H3 removes 0.5 to 1.1 of clean − corrupt",
                "pass", values=around(0.81, 0.25), unit=share, at_least=0.5, at_most=1.1, line=20),
@@ -159,7 +164,7 @@ def present(behaviour: str, model: str, mean: float = 4.0) -> list[CheckResult]:
                "pass", values=tuple(min(1, max(0, v)) for v in around(0.72, 0.15)), unit="attention probability",
                at_least=0.3, line=21),
         replace(
-            result(behaviour, model, "mediators[head]", "L0H5 and L1H3, and no other head, recover more than 0.15 alone",
+            result(behaviour, model, "mediators[head]", "L0H5 and L1H3, and no others, recover more than 0.15 alone",
                    "pass", line=22),
             estimate=Estimate(2, 2, 2, 64, "nodes", "Holm-corrected one-sided tests over 16 heads"),
         ),
@@ -167,7 +172,7 @@ def present(behaviour: str, model: str, mean: float = 4.0) -> list[CheckResult]:
 
 
 def absent(behaviour: str, model: str) -> CheckResult:
-    rng = random.Random(f"absent {behaviour} {model}")
+    rng = random.Random(f"absent {behaviour} {model}")  # noqa: S311
     return result(behaviour, model, "absent", "the behaviour is absent: logit_diff does not reach 2", "pass",
                   values=tuple(rng.gauss(0.1, 0.9) for _ in range(64)), at_most=2.0, line=24)  # fmt: skip
 
@@ -199,8 +204,8 @@ def doubt(results: list[CheckResult]) -> list[CheckResult]:
 
 def broken(behaviour: str, model: str) -> list[CheckResult]:
     first = present(behaviour, model)[:2]
-    crashed = result(behaviour, model, "patching[name_movers]", "the name movers recover at least 0.5", "error", line=19,
-                     message="node set 'name_movers' is not bound for nano-gelu-4l\n"
+    crashed = result(behaviour, model, "patching[name_movers]", "the name movers recover at least 0.5", "error",
+                     line=19, message="node set 'name_movers' is not bound for nano-gelu-4l\n"
                      "  behaviours/ioi.yaml:19:16\n  bound here: s_inhibition, duplicate_token")  # fmt: skip
     return [*first, crashed]
 
@@ -240,3 +245,20 @@ def make_run() -> Run:
 @pytest.fixture(scope="session")
 def run() -> Run:
     return make_run()
+
+
+@pytest.fixture(scope="session")
+def large() -> Callable[[], Run]:
+    """Six behaviours on six models with four layers of eight heads: twice as deep as the bundled models."""
+
+    def make() -> Run:
+        small = make_run()
+        pairs = [(f"behaviour_{b}", f"model-{m}") for b in range(6) for m in range(6)]
+        found, results = [], []
+        for behaviour, model in pairs:
+            whole = evidence("ioi", "nano-gelu-4l", "present", 4.0, 4)
+            found.append(replace(whole, behaviour=behaviour, model=model))
+            results += [replace(check, behaviour=behaviour, model=model) for check in present("ioi", "nano-gelu-4l")]
+        return replace(small, models={}, evidence=tuple(found), results=tuple(results))
+
+    return make

@@ -31,6 +31,21 @@ import pytest
             "x:8:45: unknown variable 'Q'; declared before it: pre, A",
         ),
         (
+            "{tokens: random, differs_from: pre}",
+            "{same_as: prey}",
+            "x:7:18: 'prey' is not declared; texts declared before it: pre; did you mean 'pre'?",
+        ),
+        (
+            "{tokens: random, differs_from: pre}",
+            "{same_as: verb}",
+            "x:7:18: 'verb' has no text of its own to take; texts declared before it: pre",
+        ),
+        (
+            "differs_from: [pre, A]}",
+            "differs_from: pre}\n    Q: {same_as: A}\n    R: {pool: words, differs_from: Q}",
+            "x:10:36: 'Q' has the value of 'A'; differ from that",
+        ),
+        (
             "    verb:",
             "    in:",
             "x:15:5: 'in' is a word of the template language; choose another",

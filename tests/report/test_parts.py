@@ -1,0 +1,228 @@
+"""The parts of the page, before they are drawn."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from importlib import resources
+
+import pytest
+
+from mi_checks.record import CheckResult, Estimate, Heatmap, Run
+from mi_checks.report import numbers, scale
+from mi_checks.report.axis import fit
+from mi_checks.report.header import header
+from mi_checks.report.heatmap import heatmap_view
+from mi_checks.report.intervals import interval_chart
+from mi_checks.report.matrix import matrix
+from mi_checks.report.pairs import groups, models
+from mi_checks.report.problems import problems
+from mi_checks.report.sections import section
+from mi_checks.report.text import chip, readable
+from mi_checks.report.tokens import example_view
+
+
+def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:
+    return next(r for r in run.results if (r.behaviour, r.model, r.check) == (behaviour, model, check))
+
+
+def test_the_matrix_says_each_verdict_in_words(run: Run) -> None:
+    rows = {row.behaviour: dict(row.cells) for row in matrix(groups(run), models(run))}
+    words = {b: [cell.verdict.word if cell else None for cell in cells.values()] for b, cells in rows.items()}
+    assert words == {
+        "induction": ["absent", "pass", "fail", "pass"],
+        "ioi": ["absent", "inconclusive", "pass", "error"],
+        "greater_than": ["absent", "pass", "pass", None],
+    }
+    cell = rows["induction"]["nano-gelu-2l"]
+    assert cell is not None
+    assert (cell.passed, cell.total) == (5, 6)
+    assert re.fullmatch(r"\d\.\d\d", cell.logit_diff)
+
+
+def test_an_absent_pass_does_not_look_like_a_present_one(run: Run) -> None:
+    absent, present = (groups(run)[0].pairs[column].verdict for column in (0, 1))
+    assert (absent.symbol, absent.word, absent.css) == ("✓", "absent", "absent")
+    assert (present.symbol, present.word, present.css) == ("✓", "pass", "pass")
+
+
+def test_an_absent_behaviour_that_shows_is_a_failure_and_says_what_was_declared(run: Run) -> None:
+    shown = replace(run.results[0], outcome="fail")
+    verdict = groups(replace(run, results=(shown,)))[0].pairs[0].verdict
+    assert (verdict.word, verdict.note) == ("fail", "declared absent")
+
+
+def test_problems_come_gravest_first_and_lead_to_their_checks(run: Run) -> None:
+    found = problems(groups(run))
+    assert [problem.result.outcome for problem in found] == ["fail", "error", "inconclusive"]
+    rows = {row.anchor: row.result for group in groups(run) for m in section(group).models for row in m.checks}
+    assert all(rows[problem.check_anchor] is problem.result for problem in found)
+
+
+def test_a_check_points_at_its_line_of_the_yaml(run: Run) -> None:
+    behaviour = section(groups(run)[0])
+    row = next(row for row in behaviour.models[1].checks if row.result.kind == "attention")
+    assert "attention:" in behaviour.yaml[row.line - 1]
+
+
+@pytest.mark.parametrize("location", ["elsewhere.yaml:3", "behaviours/induction.yaml:999", "induction.yaml", "", ":1"])
+def test_a_location_that_is_not_in_the_shown_file_is_no_link(run: Run, location: str) -> None:
+    changed = replace(run, results=(replace(run.results[0], location=location),))
+    assert section(groups(changed)[0]).models[0].checks[0].line == 0
+
+
+def test_the_chart_puts_the_interval_where_the_verdict_says(run: Run) -> None:
+    passed = interval_chart(find(run, "induction", "nano-attn-2l", "logit_diff"))
+    failed = interval_chart(find(run, "induction", "nano-gelu-2l", "patching[induction@A2]"))
+    unsure = interval_chart(find(run, "ioi", "nano-attn-2l", "attention[induction,A2->B1]"))
+    assert passed is not None
+    assert failed is not None
+    assert unsure is not None
+    assert passed.bounds[0].x < passed.low < passed.dot < passed.high
+    assert failed.low < failed.dot < failed.high < failed.bounds[0].x
+    assert unsure.low < unsure.bounds[0].x < unsure.high
+    assert failed.permitted is not None
+    assert failed.permitted[0] == failed.bounds[0].x
+    assert "bound: at least 0.5" in failed.description
+
+
+def test_both_bounds_enclose_the_permitted_ground(run: Run) -> None:
+    chart = interval_chart(find(run, "induction", "nano-attn-2l", "ablation[induction,mean]"))
+    assert chart is not None
+    assert chart.permitted is not None
+    assert [bound.label for bound in chart.bounds] == ["≥ 0.5", "≤ 1.1"]
+    start, width = chart.permitted
+    assert (start, start + width) == pytest.approx((chart.bounds[0].x, chart.bounds[1].x))
+
+
+def test_every_prompt_is_a_dot_or_counted_beyond_the_axis(run: Run) -> None:
+    result = find(run, "induction", "nano-attn-2l", "patching[induction@A2]")
+    chart = interval_chart(result)
+    assert chart is not None
+    assert (chart.below, chart.above) == (1, 2)
+    assert chart.strip.count("M") == len(result.per_prompt) - 3
+    assert "3 prompts beyond the axis" in chart.description
+
+
+def test_of_very_many_prompts_some_are_drawn_and_all_are_counted(run: Run) -> None:
+    many = (*(index / 10_000 for index in range(9_997)), 50.0, 51.0, -50.0)
+    chart = interval_chart(replace(find(run, "induction", "nano-attn-2l", "logit_diff"), per_prompt=many))
+    assert chart is not None
+    assert 200 <= chart.strip.count("M") <= 300
+    assert "A dot for every 34 prompts." in chart.description
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "bound"),
+    [(0, 0, 0, None), (1e6, 1e6, 1e6, 1e6), (-1e-9, -1e-9, 1e-9, 0), (-5, -7, -3, -6), (float("nan"), 0, 0, 1)],
+)
+def test_odd_values_still_draw(run: Run, value: float, low: float, high: float, bound: float | None) -> None:
+    odd = replace(run.results[0], estimate=Estimate(value, low, high, 2, "logits", ""), per_prompt=(), at_most=bound)
+    chart = interval_chart(odd)
+    assert (chart is None) == (value != value)
+    if chart is not None:
+        assert 0 <= chart.low <= chart.dot <= chart.high <= 300
+        assert 1 <= len(chart.ticks) <= 12
+
+
+def test_ticks_are_round_and_outliers_do_not_squeeze_the_rest() -> None:
+    axis = fit([0.0, 1.0], [0.5] * 98 + [1000.0, -1000.0], 0, 100)
+    assert [label for _, label in axis.ticks()] == ["0.0", "0.5", "1.0"]
+    assert axis.x(5000) == 100
+
+
+def test_heat_map_cells_are_clamped_in_colour_but_not_in_number() -> None:
+    view = heatmap_view(Heatmap("t", ("L0",), ("H0", "H1", "H2", "H3"), ((1.18, None, -0.004, -3.0),)))
+    over, missing, nothing, under = view.rows[0].cells
+    assert (over.css, over.text, over.title) == ("p20", "1.18", "L0H0: 1.180")
+    assert (missing.css, missing.text, missing.title) == ("", "", "L0H1: not measured")
+    assert (nothing.css, nothing.text) == ("z0", "0")
+    assert (under.css, under.text) == ("n20", "−3.00")
+
+
+def test_wide_heat_maps_drop_the_numbers_and_thin_the_labels() -> None:
+    columns = tuple(f"L0N{i}" for i in range(100))
+    view = heatmap_view(Heatmap("t", ("L0",), columns, ((0.5,) * 100,)))
+    assert not any(cell.text for cell in view.rows[0].cells)
+    assert len(view.columns) < 30
+    assert view.rows[0].cells[7].title == "L0N7: 0.500"
+    assert view.column_names == columns
+
+
+def test_a_heat_map_of_nothing_draws() -> None:
+    assert heatmap_view(Heatmap("t", (), (), ())).rows == ()
+
+
+@pytest.mark.parametrize("anchors", [scale.LIGHT, scale.DARK])
+def test_values_can_be_read_on_every_colour_of_the_scale(anchors: tuple[str, str, str]) -> None:
+    for step in range(-scale.LEVELS, scale.LEVELS + 1):
+        fill = scale.colour(step, anchors)
+        ink = scale.ink(fill)
+        assert scale.contrast(fill, {"#000": "#000000", "#fff": "#ffffff"}[ink]) >= 4.5
+
+
+def test_the_scale_is_centred_and_reaches_its_ends() -> None:
+    assert [scale.level(v) for v in (-2, -1, 0, 0.5, 1, 9)] == [-20, -20, 0, 10, 20, 20]
+    assert (scale.CLASSES[0], scale.CLASSES[20], scale.CLASSES[-1]) == ("n20", "z0", "p20")
+    assert [scale.colour(step, scale.LIGHT) for step in (-20, 0, 20)] == list(scale.LIGHT)
+
+
+def test_text_colours_meet_wcag_aa_on_both_grounds() -> None:
+    css = resources.files("mi_checks.report").joinpath("templates/style.css.j2").read_text(encoding="utf-8")
+    for block in re.findall(r":root\{([^}]*)", css)[:2]:
+        names = dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", block))
+        assert len(names) == 13
+        for text in ("ink", "quiet", "link", "pass", "fail", "inconclusive", "error", "absent"):
+            for ground in ("paper", "wash"):
+                assert scale.contrast(names[text], names[ground]) >= 4.5, (text, ground)
+        assert scale.contrast(names["pts"], names["ok"]) >= 2.5
+
+
+def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> None:
+    pair = run.evidence[0].examples[0]
+    view = example_view(pair)
+    assert [column.differs for column in view.columns].count(True) == 1
+    column = view.columns[8]
+    assert (column.label, column.differs) == ("B1", True)
+    assert column.clean is not None
+    assert column.corrupt is not None
+    assert column.clean.text == "·" + pair.answer.strip()
+    assert column.corrupt.text == "·" + pair.foils[0].strip()
+    assert [c.label for c in view.columns if c.label] == ["pre", "A1", "B1", "mid", "A2"]
+    assert [guess.part for guess in view.sides[0].guesses[:3]] == ["answer", "foil", ""]
+
+
+def test_prompts_of_unequal_length_are_still_shown_whole(run: Run) -> None:
+    pair = run.evidence[0].examples[0]
+    view = example_view(replace(pair, corrupt=pair.corrupt[:-2]))
+    assert len(view.columns) == len(pair.clean)
+    assert view.columns[-1].corrupt is None
+    assert view.columns[-1].differs
+
+
+def test_text_keeps_its_spaces_and_tokens_show_theirs() -> None:
+    assert readable("a  b\n\tc\u202e\0") == "a  b\n\tc\\u202e\\x00"
+    assert chip(" a\n").text == "·a⏎"
+    assert readable(chip(" a b").text) == "·a·b"
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [(-0.001, 2, "0.00"), (-0.5, 2, "−0.50"), (3.14159, 3, "3.142"), (-10.0, 0, "−10"), (float("nan"), 2, "nan")],
+)
+def test_numbers(value: float, decimals: int, text: str) -> None:
+    assert numbers.number(value, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (12.4, "12 s"), (83.2, "1 min 23 s"), (3725, "1 h 2 min"), (59.7, "1 min 0 s")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert numbers.duration(seconds) == text
+
+
+def test_headlines(run: Run) -> None:
+    passed = [result for result in run.results if result.outcome == "pass"]
+    assert header(replace(run, results=tuple(passed))).headline == "All 45 checks passed."
+    assert header(replace(run, results=tuple(passed[:1]))).headline == "The one check passed."
