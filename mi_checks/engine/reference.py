@@ -149,16 +149,26 @@ class ReferenceEngine:
             return hook_fn
 
         hooks = [(name, replace(nodes)) for name, nodes in by_hook.items()]
-        with torch.no_grad():
-            logits: Tensor = self.subject.bridge.run_with_hooks(self.tokens[intervention.run], fwd_hooks=hooks)
+        logits = self._logits_at_end(intervention.run, hooks)
         unfired = set(by_hook) - fired
         if unfired:  # an intervention that was never installed would read as "no effect"
             raise MiChecksError(f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on")
-        return logits[self.rows, self.end].float()
+        return logits
+
+    def _logits_at_end(self, side: Side, hooks: list[tuple[str, Callable[..., Tensor]]]) -> Tensor:
+        """Logits at END, `prompt d_vocab`, float32. The final norm and the unembedding are spared the other positions."""
+
+        def only_end(resid: Tensor, hook: Any) -> Tensor:
+            return resid[self.rows, self.end][:, None]
+
+        with torch.no_grad():
+            logits: Tensor = self.subject.bridge.run_with_hooks(
+                self.tokens[side], fwd_hooks=[*hooks, ("ln_final.hook_in", only_end)]
+            )
+        return logits[:, 0].float()
 
     def _side(self, side: Side) -> SideRun:
-        with torch.no_grad():
-            logits = self.subject.bridge(self.tokens[side])[self.rows, self.end].float()
+        logits = self._logits_at_end(side, [])
         answer = logits[self.rows, self.answers]
         foils = logits.gather(1, self.foils)
         top = logits.softmax(-1).topk(min(TOP, logits.shape[-1]))
