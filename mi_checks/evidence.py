@@ -72,9 +72,12 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
         strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:NEURONS])
         columns = tuple(str(sweep.nodes[i]) for i in strongest)
         values = tuple(
-            tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest) for layer in layers
+            tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
+            for layer in layers
         )
-        return Heatmap(f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}", rows, columns, values)
+        return Heatmap(
+            f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}", rows, columns, values
+        )
     heads = range(measured.subject.shape.n_heads)
     shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}

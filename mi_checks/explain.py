@@ -21,7 +21,9 @@ def explain(verdict: Verdict, measured: Measurements, node_id: str, location: st
     value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
     lines = [f"{verdict.outcome}: {value}, bound {verdict.bound}", f"  claim     {verdict.claim}"]
     if estimate is not None:
-        lines.append(f"  measured  {show(estimate)} {estimate.unit} (95 % interval, {estimate.method}, {estimate.n} prompts)")
+        lines.append(
+            f"  measured  {show(estimate)} {estimate.unit} (95 % interval, {estimate.method}, {estimate.n} prompts)"
+        )
     lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
     lines += _worst_prompt(verdict, measured)
@@ -57,7 +59,8 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
 
 def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
     return ", ".join(
-        f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}" for token, probability in side.top[prompt]
+        f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}"
+        for token, probability in side.top[prompt]
     )
 
 

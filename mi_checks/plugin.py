@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.behaviour import Check
     from mi_checks.spec.load import LoadedBehaviour
 
-SESSION = pytest.StashKey["Session"]()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
 OPTIONS = (
     ("--mi-model", "mi_model", "run on this model: a bundled name, a folder, or NAME=FOLDER (repeatable)"),
     ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
@@ -31,9 +31,12 @@ OPTIONS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mi-checks", "behavioural checks of language models")
     for flag, ini, help_text in OPTIONS:
-        many = flag == "--mi-model"
-        group.addoption(flag, action="append" if many else "store", default=None, metavar=flag[5:].upper(), help=help_text)
-        parser.addini(ini, help_text, type="args" if many else "string", default=[] if many else "")
+        if flag == "--mi-model":
+            group.addoption(flag, action="append", default=None, metavar="NAME", help=help_text)
+            parser.addini(ini, help_text, type="args", default=[])
+        else:
+            group.addoption(flag, default=None, metavar=flag[5:].upper(), help=help_text)
+            parser.addini(ini, help_text, type="string", default="")
     parser.addini("mi_behaviours", "folders whose YAML files are behaviours", type="args", default=["behaviours"])
 
 

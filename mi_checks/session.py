@@ -26,9 +26,9 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import bundled, checkpoints, resolve
 from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
-from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour
 from mi_checks.spec.problems import SpecError
+from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.table import matrix_lines
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ class Session:
                 behaviour=loaded.behaviour.name, model=resolve(model).claims,
                 check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
                 node_id=node_id, claim="", outcome="error", estimate=None, bound="", at_least=None, at_most=None,
-                message=f"{error}\n  claimed   {location}\n  re-run    pytest {shlex.quote(node_id)}", location=location,
+                message=f"{error}\n  claimed   {location}\n  re-run    pytest {shlex.quote(node_id)}",
+                location=location,
             )  # fmt: skip
         self.results.append(result)
         return result

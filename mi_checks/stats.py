@@ -52,7 +52,9 @@ def ratio_interval(part: Floats, whole: Floats) -> Estimate:
         raise NoGap(f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which contains zero")
     low, high = np.quantile((weights @ part) / wholes, [ALPHA / 2, 1 - ALPHA / 2])
     value = float(part.mean() / whole.mean())
-    return Estimate(value, float(low), float(high), len(whole), "share of clean − corrupt", "bootstrap of the ratio of means")
+    return Estimate(
+        value, float(low), float(high), len(whole), "share of clean − corrupt", "bootstrap of the ratio of means"
+    )
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
@@ -111,7 +113,9 @@ def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
 
     Intervals shrink with √n. None when the value is within a hundredth of an interval of the bound: no number helps.
     """
-    sides = [side for side in (bound.at_least, bound.at_most) if side is not None and estimate.low <= side <= estimate.high]
+    sides = [
+        side for side in (bound.at_least, bound.at_most) if side is not None and estimate.low <= side <= estimate.high
+    ]
     if not sides:
         return estimate.n
     needed = 0.0

@@ -9,7 +9,7 @@ from mi_checks.stats import mean_interval
 
 
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
-    """Mean over prompts of logit(answer) − logit(foils) on the clean prompts, or of what it is above the corrupt one's."""
+    """Mean over prompts of logit(answer) − logit(foils), on the clean prompts or above what it is on the corrupt."""
     values = measured.base.clean.logit_diff if check.against == "foils" else measured.base.gap
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
     claim = f"the answer's logit exceeds the foils'{more} by {bound}"

@@ -1,4 +1,4 @@
-"""`mediators`: which single nodes, of all, recover more than a threshold; a claim about a set, corrected for its size."""
+"""`mediators`: which nodes alone recover more than a threshold; a claim about a set, corrected for its size."""
 
 from __future__ import annotations
 
@@ -52,5 +52,11 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
     values = sweep.recovered[row] / gap.value / sweep.gap.mean()
     return Verdict(
-        outcome, f"{claim} ({test}; deciding: {deciding})", estimate, bound, "\n".join(reason), tuple(values.tolist()), True
+        outcome,
+        f"{claim} ({test}; deciding: {deciding})",
+        estimate,
+        bound,
+        "\n".join(reason),
+        tuple(values.tolist()),
+        True,
     )

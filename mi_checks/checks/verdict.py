@@ -32,7 +32,9 @@ class Verdict:
     suspects: bool = False
 
 
-def verdict(claim: str, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False) -> Verdict:
+def verdict(
+    claim: str, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False
+) -> Verdict:
     """Judge an estimate against a bound, three ways."""
     outcome = judge(estimate, bound)
     reason = ""

@@ -27,7 +27,9 @@ def last_layer_neurons(engine: ReferenceEngine, interventions: list[Intervention
     alone = {
         i: intervention
         for i, intervention in enumerate(interventions)
-        if len(intervention.nodes) == 1 and intervention.nodes[0].kind == "neuron" and intervention.nodes[0].layer == last
+        if len(intervention.nodes) == 1
+        and intervention.nodes[0].kind == "neuron"
+        and intervention.nodes[0].layer == last
     }
     out: dict[int, Floats] = {}
     kinds = {(x.run, x.value, x.at) for x in alone.values()}

@@ -51,10 +51,12 @@ def parse_node(name: str) -> Node:
     read = node_names.parse_node(name)
     if read is None:
         raise ValueError(f"{name!r} is not a node; {node_names.SPELLING}")
-    return Node(read.layer, cast(Kind, read.component), read.index)
+    return Node(read.layer, cast("Kind", read.component), read.index)
 
 
-def all_nodes(component: Literal["head", "neuron"], shape: ModelShape, layers: tuple[int, ...] | None = None) -> list[Node]:
+def all_nodes(
+    component: Literal["head", "neuron"], shape: ModelShape, layers: tuple[int, ...] | None = None
+) -> list[Node]:
     """Every head or neuron of a model, layer by layer; `layers` may count from the end with negative numbers."""
     width = shape.n_heads if component == "head" else shape.d_mlp or 0
     chosen = range(shape.n_layers) if layers is None else sorted({layer % shape.n_layers for layer in layers})

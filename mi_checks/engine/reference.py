@@ -21,7 +21,7 @@ from mi_checks.prompts.batch import END, PromptBatch
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
-def no_progress(items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
+def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]:
     """A progress bar that shows nothing."""
     return items
 
@@ -74,15 +74,18 @@ class ReferenceEngine:
         hook = f"blocks.{head.layer}.attn.hook_pattern"
         with torch.no_grad():
             _, cache = self.subject.bridge.run_with_cache(self.tokens["clean"], names_filter=lambda name: name == hook)
-        return cache[hook][:, head.index].float().cpu()
+        pattern: Tensor = cache[hook][:, head.index].float().cpu()
+        return pattern
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """A node's whole activation tensor in the clean or corrupt run: `prompt pos …`, all heads or neurons of its layer."""
+        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
         key = (side, node.kind)
         if key not in self._activations:
             wanted = {HOOKS[node.kind].format(layer) for layer in range(self.subject.shape.n_layers)}
             with torch.no_grad():
-                _, cache = self.subject.bridge.run_with_cache(self.tokens[side], names_filter=lambda name: name in wanted)
+                _, cache = self.subject.bridge.run_with_cache(
+                    self.tokens[side], names_filter=lambda name: name in wanted
+                )
             self._activations[key] = {name: cache[name] for name in wanted}
         return self._activations[key][node.hook]
 
@@ -138,7 +141,7 @@ class ReferenceEngine:
         def replace(nodes: list[Node]) -> Callable[..., Tensor]:
             new = self.replacement(intervention, nodes[0])
 
-            def hook_fn(activation: Tensor, hook: Any) -> Tensor:
+            def hook_fn(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
                 fired.add(nodes[0].hook)
                 where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
                 chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=self.device)
@@ -152,13 +155,15 @@ class ReferenceEngine:
         logits = self._logits_at_end(intervention.run, hooks)
         unfired = set(by_hook) - fired
         if unfired:  # an intervention that was never installed would read as "no effect"
-            raise MiChecksError(f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on")
+            raise MiChecksError(
+                f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
+            )
         return logits
 
     def _logits_at_end(self, side: Side, hooks: list[tuple[str, Callable[..., Tensor]]]) -> Tensor:
-        """Logits at END, `prompt d_vocab`, float32. The final norm and the unembedding are spared the other positions."""
+        """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding."""
 
-        def only_end(resid: Tensor, hook: Any) -> Tensor:
+        def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             return resid[self.rows, self.end][:, None]
 
         with torch.no_grad():
@@ -187,8 +192,8 @@ class ReferenceEngine:
         if len(bad):
             text = self.batch.pairs[int(bad[0])].clean.text
             raise MiChecksError(
-                f"{self.subject.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at {END} {where}, "
-                f"first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
+                f"{self.subject.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at {END} "
+                f"{where}, first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
             )
         return self._difference(logits).double().cpu().numpy()
 

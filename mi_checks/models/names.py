@@ -18,9 +18,9 @@ TOKENIZER = NANO / "tokenizer.json"
 class ModelName:
     """A model as the user names it.
 
-    `nano-attn-2l` is bundled, and so is its training checkpoint `nano-attn-2l@200`; `path/to/folder` holds `config.json`
-    and `model.safetensors` in the bundled layout; `nano-attn-2l=path/to/folder` runs those weights under the claims made
-    for `nano-attn-2l`.
+    `nano-attn-2l` is bundled, and so is its training checkpoint `nano-attn-2l@200`; `path/to/folder` holds
+    `config.json` and `model.safetensors` in the bundled layout; `nano-attn-2l=path/to/folder` runs those weights under
+    the claims made for `nano-attn-2l`.
     """
 
     claims: str  # the name its claims stand under in behaviour files
@@ -38,7 +38,9 @@ class ModelName:
         try:
             config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise MiChecksError(f"{self.folder}: no config.json; a model folder holds config.json and model.safetensors") from None
+            raise MiChecksError(
+                f"{self.folder}: no config.json; a model folder holds config.json and model.safetensors"
+            ) from None
         except ValueError as error:
             raise MiChecksError(f"{path}: not valid JSON: {error}") from None
         return config

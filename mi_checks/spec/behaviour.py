@@ -187,8 +187,9 @@ class LogitDiff(_Preference):
 class Accuracy(_Preference):
     """Share of prompts on which the answer wins.
 
-    Against `foils` or the whole `vocabulary`: its logit on the clean prompt is above all of theirs. Against `corrupt`: the
-    logit difference is higher on the clean prompt than on the corrupt one, which leaves the tokens' own frequencies out.
+    Against `foils` or the whole `vocabulary`: its logit on the clean prompt is above all of theirs. Against `corrupt`:
+    the logit difference is higher on the clean prompt than on the corrupt one, which leaves the tokens' own frequencies
+    out.
     """
 
     kind = "accuracy"

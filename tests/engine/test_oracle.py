@@ -109,8 +109,6 @@ def test_ablations_by_plain_hooks(model, kind, engine_of):
         return z
 
     with torch.no_grad():
-        logits = engine.subject.bridge.run_with_hooks(
-            engine.tokens["clean"], fwd_hooks=[("blocks.0.attn.hook_z", put)]
-        )
+        logits = engine.subject.bridge.run_with_hooks(engine.tokens["clean"], fwd_hooks=[("blocks.0.attn.hook_z", put)])
     assert np.abs(ours - metric_of(engine)(logits).double().numpy()).max() < TOLERANCE
     assert np.abs(ours - engine.base.clean.logit_diff).max() > 1e-3

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes, parse_node
 from mi_checks.engine.reference import ReferenceEngine
