@@ -26,7 +26,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         source=behaviour.source or "",
         declared="absent" if behaviour.models.get(name) == "absent" else "present",
         yaml=loaded.text,
-        yaml_path=str(loaded.path),
+        yaml_path=loaded.source.shown,
         n=len(measured.batch),
         logit_diff=mean_interval(measured.base.clean.logit_diff, "logits"),
         examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),

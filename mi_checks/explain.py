@@ -39,10 +39,9 @@ def show(estimate: Estimate) -> str:
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
-    if not verdict.per_prompt:
+    worst = verdict.worst_prompt
+    if worst is None:
         return []
-    pick = max if verdict.bound.at_least is None else min  # worst is what is farthest on the wrong side
-    worst = verdict.per_prompt.index(pick(verdict.per_prompt))
     pair = measured.batch.pairs[worst]
     clean, corrupt = measured.base.clean, measured.base.corrupt
     foils = " ".join(visible(foil) for foil in pair.foils)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.behaviour import Accuracy, Bound
@@ -18,6 +20,5 @@ def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Ver
     }[check.against]
     claim = f"{how} on {bound} of the prompts"
     estimate = proportion_interval(int(won.sum()), len(won))
-    # The margin orders the prompts within won and lost, so that the worst prompt can be shown.
     margin = measured.base.gap if check.against == "corrupt" else clean.logit_diff
-    return verdict(claim, estimate, bound, tuple(margin.tolist()))
+    return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))

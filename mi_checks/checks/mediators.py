@@ -26,7 +26,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
     sweep = measured.sweep(check.component, check.layers, check.at)
     try:
-        gap = ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
+        ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
     except NoGap as none:
         return nothing_to_share(claim, bound, str(none))
     above, below = ratio_p_values(sweep.recovered, sweep.gap, check.above)
@@ -50,13 +50,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     ):
         if chosen:
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
-    values = sweep.recovered[row] / gap.value / sweep.gap.mean()
-    return Verdict(
-        outcome,
-        f"{claim} ({test}; deciding: {deciding})",
-        estimate,
-        bound,
-        "\n".join(reason),
-        tuple(values.tolist()),
-        True,
-    )
+    values = sweep.recovered[row] / sweep.gap.mean()
+    side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
+    claim = f"{claim} ({test}; deciding: {deciding})"
+    return Verdict(outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True)

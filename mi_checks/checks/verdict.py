@@ -20,6 +20,7 @@ class Verdict:
         bound: what it is held to.
         reason: why it is not a pass, in a sentence or several lines; empty for a pass.
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
+        worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         suspects: True when a failure should show which other nodes mediate instead.
     """
 
@@ -30,6 +31,15 @@ class Verdict:
     reason: str
     per_prompt: tuple[float, ...] = ()
     suspects: bool = False
+    worst: int | None = None
+
+    @property
+    def worst_prompt(self) -> int | None:
+        """The index of the prompt to show, or None where there are no values."""
+        if self.worst is not None or not self.per_prompt:
+            return self.worst
+        farthest = max if self.bound.at_least is None else min
+        return self.per_prompt.index(farthest(self.per_prompt))
 
 
 def verdict(
