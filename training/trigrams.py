@@ -6,6 +6,7 @@ than after b in general, so that a preference for c over c2 that turns with a ca
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,19 @@ def mine(
         if second is not None:
             pairs.append((candidates[0], second))
     return sorted(pairs, key=lambda pair: -min(pair[0].count, pair[1].count))
+
+
+def rows(pair: tuple[Trigram, Trigram]) -> list[str]:
+    """The pair as two YAML rows, each trigram once as the clean one, with its counts in a comment."""
+    lines = []
+    for clean, corrupt in (pair, pair[::-1]):
+        fields = {"a": clean.a, "b": clean.b, "c": clean.c, "a2": corrupt.a, "c2": corrupt.c}
+        written = ", ".join(f"{name}: {json.dumps(text)}" for name, text in fields.items())
+        lines.append(
+            f"        - {{{written}}}  # {clean.count} times, P(c|a,b) {clean.given_both:.2f} "
+            f"(held out {clean.given_both_held_out:.2f}), P(c|b) {clean.given_last:.3f}"
+        )
+    return lines
 
 
 def _tally(codes: npt.NDArray[np.int64]) -> dict[int, int]:

@@ -1,0 +1,41 @@
+"""What the README shows is what there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mi_checks.models.names import bundled, checkpoints
+from mi_checks.plugin import OPTIONS
+from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.shapes import check_models
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_example_is_a_valid_behaviour(tmp_path):
+    example = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]
+    path = tmp_path / "example.yaml"
+    path.write_text(example)
+    assert check_models(load_behaviour(path), bundled()) == ()
+
+
+@pytest.mark.parametrize("flag", [flag for flag, _, _ in OPTIONS])
+def test_every_option_is_in_the_table(flag):
+    assert re.search(rf"^\| `{flag} [A-Z]+` \| `{flag[2:].replace('-', '_')}` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_every_check_is_in_the_table(kind):
+    assert f"\n| `{kind}` |" in README
+
+
+def test_the_models_it_names_ship():
+    assert set(re.findall(r"nano-\w+-\dl(?:@\d+)?", README)) <= {*bundled(), *checkpoints()}
+
+
+def test_its_picture_and_pages_exist():
+    for target in re.findall(r"\]\(([^)h][^)]*)\)", README):
+        assert (ROOT / target).exists(), target
