@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from mi_checks.checks.measurements import Measurements
@@ -15,7 +14,7 @@ from mi_checks.stats import NoGap
 INSTEAD = 5  # mediators named
 
 
-def explain(verdict: Verdict, measured: Measurements, node_id: str, location: str) -> str:
+def explain(verdict: Verdict, measured: Measurements, *, location: str, rerun: str) -> str:
     """The whole message, its first line fit for pytest's short summary."""
     estimate = verdict.estimate
     value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
@@ -29,7 +28,7 @@ def explain(verdict: Verdict, measured: Measurements, node_id: str, location: st
     lines += _worst_prompt(verdict, measured)
     if verdict.suspects:
         lines += _instead(measured)
-    lines += [f"  claimed   {location}", f"  re-run    pytest {shlex.quote(node_id)}"]
+    lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)
 
 

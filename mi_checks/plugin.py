@@ -40,31 +40,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("mi_behaviours", "folders whose YAML files are behaviours", type="args", default=["behaviours"])
 
 
+@pytest.hookimpl(trylast=True)  # the session asks for the terminal reporter
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
+    if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
+        from mi_checks.errors import MiChecksError
+
+        try:
+            session_of(config)  # a value that cannot be used ends the run before anything is collected
+        except MiChecksError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix not in (".yaml", ".yml"):
         return None
-    folders = set(parent.config.getini("mi_behaviours"))
-    if not folders & {part.name for part in file_path.parents}:
+    # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
+    above = parent.config.rootpath.parent
+    inside = file_path.parent.relative_to(above) if file_path.is_relative_to(above) else file_path.parent
+    folders = parent.config.getini("mi_behaviours")
+    if not any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in folders):
         return None
     file: BehaviourFile = BehaviourFile.from_parent(parent, path=file_path)
     return file
 
 
 def session_of(config: pytest.Config) -> Session:
-    """The run's session, begun by the first behaviour that is collected."""
+    """The run's session, begun by the first option that is set or the first behaviour that is collected.
+
+    Raises:
+        MiChecksError: an option's value cannot be used.
+    """
     if SESSION not in config.stash:
-        from mi_checks.errors import MiChecksError
         from mi_checks.session import Session
 
-        try:
-            config.stash[SESSION] = Session.from_config(config)
-        except MiChecksError as error:
-            raise pytest.UsageError(str(error)) from None
+        config.stash[SESSION] = Session.from_config(config)
     return config.stash[SESSION]
 
 
@@ -74,9 +85,8 @@ class BehaviourFile(pytest.File):
     def collect(self) -> Iterator[ModelNode]:
         from mi_checks.errors import MiChecksError
 
-        session = session_of(self.config)
         try:
-            loaded, models = session.load(self.path)
+            loaded, models = session_of(self.config).load(self.path)
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None
         for mark in loaded.behaviour.marks:
@@ -95,7 +105,13 @@ class ModelNode(pytest.Collector):
         self.model = model
 
     def collect(self) -> Iterator[BehaviourItem]:
-        for check, line in session_of(self.config).checks(self.loaded, self.model):
+        from mi_checks.errors import MiChecksError
+
+        try:
+            checks = session_of(self.config).checks(self.loaded, self.model)
+        except MiChecksError as error:
+            raise self.CollectError(str(error)) from None
+        for check, line in checks:
             item: BehaviourItem = BehaviourItem.from_parent(
                 self, name="absent" if check is None else check.id, check=check, line=line
             )
@@ -115,9 +131,12 @@ class BehaviourItem(pytest.Item):
         super().__init__(**kwargs)
         self.check = check
         self.line = line
+        self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
 
     def runtest(self) -> None:
-        result = session_of(self.config).run(self.parent.loaded, self.parent.model, self.check, self.nodeid, self.line)
+        result = session_of(self.config).run(
+            self.parent.loaded, self.parent.model, self.check, self.written_id, self.line
+        )
         if result.estimate is not None:
             self.user_properties += [
                 ("mi_measured", result.estimate.value),

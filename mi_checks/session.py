@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import io
 import json
 import os
 import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,7 @@ class Session:
         device: str,
         dtype: str,
         report: Path,
-        terminal: Any | None,
+        terminal: io.TextIOBase | None,
     ) -> None:
         self.root = root
         self.models = models
@@ -86,7 +88,6 @@ class Session:
         if dtype not in DTYPES:
             raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
         report = config.rootpath / (chosen("mi_report") or "reports/report.html")
-        interactive = sys.stdout.isatty() and not hasattr(config, "workerinput")
         return cls(
             root=config.rootpath,
             models=models,
@@ -95,7 +96,7 @@ class Session:
             device=chosen("mi_device") or "auto",
             dtype=dtype,
             report=_writable(report),
-            terminal=config.get_terminal_writer() if interactive else None,
+            terminal=_terminal(config),
         )
 
     def load(self, path: Path) -> tuple[LoadedBehaviour, tuple[str, ...]]:
@@ -119,22 +120,32 @@ class Session:
             )
         return loaded, self.models or tuple(loaded.behaviour.models)
 
-    def checks(self, loaded: LoadedBehaviour, model: str) -> Iterator[tuple[Check | None, int]]:
+    def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, int]]:
         """The checks of a behaviour on a model, with their lines; `None` stands for its declared absence.
 
         On a model that the behaviour does not name there are no bindings, so only what it prefers is checked.
+
+        Raises:
+            SpecError: a claimed node lies outside the model.
+            MiChecksError: there is no such model.
         """
         behaviour = loaded.behaviour
-        claims = resolve(model).claims
+        name = resolve(model)
+        claims = name.claims
         if behaviour.models.get(claims) == "absent":
-            yield None, loaded.line_of(("models", claims))
-            return
+            return [(None, loaded.line_of(("models", claims)))]
+        if claims in behaviour.models:  # a folder may hold another shape than the model whose claims it is held to
+            problems = check_shapes(loaded, {claims: name.shape})
+            if problems:
+                raise SpecError(problems)
+        chosen: list[tuple[Check | None, int]] = []
         for index, entry in enumerate(behaviour.checks):
             check = entry.check
             if claims not in behaviour.models and check.kind not in BEHAVIOURAL:
                 continue
             if check.models is None or claims in check.models:
-                yield check, loaded.check_line(index)
+                chosen.append((check, loaded.check_line(index)))
+        return chosen
 
     @cached_property
     def suite(self) -> Suite:
@@ -148,14 +159,15 @@ class Session:
     def run(self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, line: int) -> CheckResult:
         """Measure, judge and remember one check. A `MiChecksError` becomes a result of outcome `error`."""
         location = f"{_relative(loaded.path, self.root)}:{line}"
+        rerun = self._rerun(node_id, model)
         try:
-            result = self.suite.check(loaded, model, check, node_id=node_id, location=location)
+            result = self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
         except MiChecksError as error:
             result = CheckResult(
                 behaviour=loaded.behaviour.name, model=resolve(model).claims,
                 check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
                 node_id=node_id, claim="", outcome="error", estimate=None, bound="", at_least=None, at_most=None,
-                message=f"{error}\n  claimed   {location}\n  re-run    pytest {shlex.quote(node_id)}",
+                message=f"{error}\n  claimed   {location}\n  re-run    {rerun}",
                 location=location,
             )  # fmt: skip
         self.results.append(result)
@@ -165,10 +177,20 @@ class Session:
         """A behaviour's items on a model are done: keep the evidence, free the activations."""
         if "suite" not in self.__dict__:
             return
-        evidence = self.suite.close(loaded, model)
+        try:
+            evidence = self.suite.close(loaded, model)
+        except MiChecksError:  # told already, by each check that met it
+            evidence = None
         if evidence is not None:
-            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+            self._keep(evidence)
         self.provenance.update(self.suite.provenance())
+
+    def _keep(self, evidence: Evidence) -> None:
+        key = (evidence.behaviour, evidence.model)
+        kept = self.evidence.setdefault(key, evidence)
+        titles = {heatmap.title for heatmap in kept.heatmaps}
+        more = tuple(heatmap for heatmap in evidence.heatmaps if heatmap.title not in titles)
+        self.evidence[key] = replace(kept, heatmaps=kept.heatmaps + more)  # workers may have swept different nodes
 
     def record(self) -> Run:
         """The run so far."""
@@ -223,8 +245,16 @@ class Session:
         data = json.loads(wire)
         self.results += [result_from_dict(result) for result in data["results"]]
         for evidence in map(evidence_from_dict, data["evidence"]):
-            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+            self._keep(evidence)
         self.provenance.update(data["provenance"])
+        self.results.sort(key=_file_model_line)  # workers finish in any order; this is that of one process
+
+    def _rerun(self, node_id: str, model: str) -> str:
+        """The command for one item, with whatever on this run's command line decides its outcome."""
+        given = {"--mi-model": model if self.models else None, "--mi-count": self.count, "--mi-seed": self.seed}
+        options = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+        options += ["--mi-dtype", self.dtype] if self.dtype != "float32" else []
+        return shlex.join(["pytest", node_id, *options])
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
         if self.terminal is None:
@@ -232,6 +262,30 @@ class Session:
         from tqdm import tqdm
 
         return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
+
+
+class _Terminal(io.TextIOBase):
+    """Writes past pytest's capture, which is on whenever a check runs."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._writer = config.get_terminal_writer()
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+
+    def write(self, text: str) -> int:
+        with nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled():
+            self._writer.write(text, flush=True)
+        return len(text)
+
+
+def _terminal(config: pytest.Config) -> _Terminal | None:
+    """Where a progress bar may be drawn: nowhere on an xdist worker or when the output is a file."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    return _Terminal(config) if reporter is not None and reporter.isatty else None
+
+
+def _file_model_line(result: CheckResult) -> tuple[str, str, int]:
+    file, _, line = result.location.rpartition(":")
+    return file, result.model, int(line)
 
 
 def _whole_number(option: str, text: str | None, *, least: int) -> int | None:

@@ -43,13 +43,16 @@ def ratio_interval(part: Floats, whole: Floats) -> Estimate:
         whole: `prompt`, e.g. clean − corrupt.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` contains zero.
+        NoGap: the bootstrap interval of the mean of `whole` is not above zero. Of a negative gap a share could be had,
+            but it would count what takes the answer's lead away.
     """
     weights = _weights(len(whole))
     wholes = weights @ whole
-    if np.quantile(wholes, ALPHA / 2) <= 0 <= np.quantile(wholes, 1 - ALPHA / 2):
+    if np.quantile(wholes, ALPHA / 2) <= 0:
         gap = mean_interval(whole, "logits")
-        raise NoGap(f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which contains zero")
+        raise NoGap(
+            f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero"
+        )
     low, high = np.quantile((weights @ part) / wholes, [ALPHA / 2, 1 - ALPHA / 2])
     value = float(part.mean() / whole.mean())
     return Estimate(
@@ -82,7 +85,8 @@ def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, 
     mean = excess.mean(1)
     error = excess.std(1, ddof=1) / math.sqrt(excess.shape[1])
     # A node with no variance at all (an effect of exactly zero scaled by a constant gap) is certain, not undefined.
-    t = np.where(error > 0, mean / np.where(error > 0, error, 1), np.sign(mean) * np.inf)
+    certain = np.where(mean > 0, np.inf, np.where(mean < 0, -np.inf, 0.0))
+    t = np.where(error > 0, mean / np.where(error > 0, error, 1), certain)
     freedom = excess.shape[1] - 1
     return stats.t.sf(t, freedom), stats.t.cdf(t, freedom)
 

@@ -16,6 +16,7 @@ from mi_checks.evidence import gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
 from mi_checks.record import CheckResult, Evidence
 from mi_checks.spec.behaviour import Check
@@ -41,12 +42,21 @@ class Suite:
         self.settings = settings
         self.progress = progress
         self._subjects: dict[str, Subject] = {}
+        self._batches: dict[tuple[str, str, int], PromptBatch] = {}
         self._measurements: dict[tuple[str, str], Measurements] = {}
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
     ) -> CheckResult:
         """Measure and judge one check, or the absence of the behaviour when `check` is None.
+
+        Args:
+            loaded: the behaviour.
+            model: as `mi_checks.models.names.resolve` takes it.
+            check: one of the behaviour's checks, or None.
+            node_id: what the result is known by.
+            location: file and line of the claim, for the message of a failure.
+            rerun: the command that runs just this check again, likewise.
 
         Raises:
             MiChecksError: the model, its prompts or its logits are not fit to be measured.
@@ -56,7 +66,7 @@ class Suite:
         verdict = check_absent(measured) if check is None else run_check(check, measured)
         if check is not None:
             self._sweep_for_the_report(measured)
-        message = "" if verdict.outcome == "pass" else explain(verdict, measured, node_id, location)
+        message = "" if verdict.outcome == "pass" else explain(verdict, measured, location=location, rerun=rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
             model=measured.subject.name,
@@ -80,7 +90,16 @@ class Suite:
         key = (str(loaded.path), model)
         if key not in self._measurements:
             subject = self.subject(model)
-            batch = build_prompts(
+            batch = self._prompts(loaded, subject)
+            engine = ReferenceEngine(subject, batch, self.progress)
+            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
+        return self._measurements[key]
+
+    def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
+        # Models that share a tokenizer and a context length share prompts.
+        key = (str(loaded.path), subject.provenance.tokenizer_sha256, subject.n_ctx)
+        if key not in self._batches:
+            self._batches[key] = build_prompts(
                 loaded.behaviour.prompts,
                 subject.tokenization,
                 behaviour=loaded.behaviour.name,
@@ -88,9 +107,7 @@ class Suite:
                 seed=self.settings.seed,
                 n_ctx=subject.n_ctx,
             )
-            engine = ReferenceEngine(subject, batch, self.progress)
-            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
-        return self._measurements[key]
+        return self._batches[key]
 
     def subject(self, model: str) -> Subject:
         """A model, loaded on first use."""

@@ -34,9 +34,7 @@ def main() -> None:
     training.add_argument("--compile", action="store_true", help="torch.compile the loss (needs a C++ compiler)")
     exporting = verbs.add_parser("export", help="evaluate finished runs and ship those that meet the criteria")
     exporting.add_argument("models", nargs="*", metavar="MODEL", help="default: every run that has finished")
-    mining = verbs.add_parser(
-        "trigrams", help="print the rows of behaviours/trigram.yaml, mined from the corpus"
-    )
+    mining = verbs.add_parser("trigrams", help="print the rows of behaviours/trigram.yaml, mined from the corpus")
     mining.add_argument("--most", type=int, default=40, help="pairs (default: 40)")
     arguments = parser.parse_args()
     if arguments.verb == "prepare":

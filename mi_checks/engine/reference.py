@@ -13,7 +13,7 @@ from torch import Tensor
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.last_layer import last_layer_neurons
-from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.nodes import HOOKS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
@@ -47,7 +47,7 @@ class ReferenceEngine:
             "clean": self._padded([pair.clean.tokens for pair in batch.pairs]),
             "corrupt": self._padded([pair.corrupt.tokens for pair in batch.pairs]),
         }
-        self._activations: dict[tuple[Side, Kind], dict[str, Tensor]] = {}
+        self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
 
     @cached_property
     def base(self) -> BaseRun:
@@ -71,23 +71,23 @@ class ReferenceEngine:
 
     def attention(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `prompt destination source`."""
-        hook = f"blocks.{head.layer}.attn.hook_pattern"
-        with torch.no_grad():
-            _, cache = self.subject.bridge.run_with_cache(self.tokens["clean"], names_filter=lambda name: name == hook)
-        pattern: Tensor = cache[hook][:, head.index].float().cpu()
-        return pattern
+        return self._cached("clean", "blocks.{}.attn.hook_pattern", head.layer)[:, head.index].float().cpu()
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
-        key = (side, node.kind)
+        return self._cached(side, HOOKS[node.kind], node.layer)
+
+    def _cached(self, side: Side, hook: str, layer: int) -> Tensor:
+        """What passes a hook point of every layer in one run, fetched for all layers at once; `hook` has a `{}`."""
+        key = (side, hook)
         if key not in self._activations:
-            wanted = {HOOKS[node.kind].format(layer) for layer in range(self.subject.shape.n_layers)}
+            wanted = {hook.format(i): i for i in range(self.subject.shape.n_layers)}
             with torch.no_grad():
                 _, cache = self.subject.bridge.run_with_cache(
                     self.tokens[side], names_filter=lambda name: name in wanted
                 )
-            self._activations[key] = {name: cache[name] for name in wanted}
-        return self._activations[key][node.hook]
+            self._activations[key] = {i: cache[name] for name, i in wanted.items()}
+        return self._activations[key][layer]
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
         """What is put in the node's place: its layer's whole activation tensor, `prompt pos …`."""
@@ -152,7 +152,7 @@ class ReferenceEngine:
             return hook_fn
 
         hooks = [(name, replace(nodes)) for name, nodes in by_hook.items()]
-        logits = self._logits_at_end(intervention.run, hooks)
+        logits = self._logits_at_end(intervention.run, hooks, first=min(node.layer for node in intervention.nodes))
         unfired = set(by_hook) - fired
         if unfired:  # an intervention that was never installed would read as "no effect"
             raise MiChecksError(
@@ -160,16 +160,25 @@ class ReferenceEngine:
             )
         return logits
 
-    def _logits_at_end(self, side: Side, hooks: list[tuple[str, Callable[..., Tensor]]]) -> Tensor:
-        """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding."""
+    def _logits_at_end(self, side: Side, hooks: list[tuple[str, Callable[..., Tensor]]], first: int = 0) -> Tensor:
+        """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding.
+
+        Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
+        blocks need nothing but the residual stream.
+        """
 
         def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             return resid[self.rows, self.end][:, None]
 
-        with torch.no_grad():
-            logits: Tensor = self.subject.bridge.run_with_hooks(
-                self.tokens[side], fwd_hooks=[*hooks, ("ln_final.hook_in", only_end)]
-            )
+        bridge = self.subject.bridge
+        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("ln_final.hook_in", only_end)]):
+            if first and bridge.cfg.architecture == "TransformerLensNative":
+                resid = self.activation(side, Node(first, "resid_pre"))
+                for block in bridge.blocks[first:]:
+                    (resid,) = block(resid)
+                logits: Tensor = bridge.unembed(bridge.ln_final(resid))
+            else:
+                logits = bridge(self.tokens[side])
         return logits[:, 0].float()
 
     def _side(self, side: Side) -> SideRun:

@@ -53,11 +53,14 @@ def test_resampling_never_gives_a_prompt_its_own(engine_of):
     assert (own - other).abs().flatten(1).max(1).values.min() > 0
 
 
-def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of):
+def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatch):
+    """It would otherwise read as «no effect»."""
     engine = engine_of("nano-attn-2l")
-    engine._activations["clean", "mlp"] = {"blocks.0.hook_mlp_out": torch.zeros(8, engine.width, 192)}
-    with pytest.raises((MiChecksError, KeyError, ValueError)):
-        engine.measure([denoise(Node(0, "mlp"))])
+    installed = engine.subject.bridge.hooks
+    monkeypatch.setattr(engine.subject.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))
+    with pytest.raises(MiChecksError) as error:
+        engine.measure([denoise(Node(1, "head", 0))])
+    assert str(error.value) == "nano-attn-2l: hook blocks.1.attn.hook_z never ran, so nothing was intervened on"
 
 
 def test_nan_logits_name_the_model_and_the_prompt(engine_of):

@@ -1,0 +1,67 @@
+"""However many checks read them, a model is loaded once and each intervention measured once."""
+
+from collections import Counter
+
+import pytest
+
+CHECKS = """\
+  - logit_diff: {at_least: 1.5}
+  - logit_diff: {against: corrupt, at_least: 1.5}
+  - mediators: {component: head, above: 0.2, include: induction}
+  - patching: {nodes: induction, recovers: {at_least: 0.3}}
+  - patching: {nodes: L1H2, recovers: {at_least: 0.3}}
+  - patching: {nodes: L0H3, removes: {at_least: 0.3}}
+  - attention: {nodes: induction, from: A2, to: B1, at_least: 0.1}
+  - attention: {nodes: L1H2, from: A2, to: B1, at_least: 0.1}
+  - attention: {nodes: L1H2, from: A2, to: A1, at_most: 0.5}"""
+BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
+
+
+@pytest.fixture
+def counted(project, monkeypatch):
+    """How often each model was loaded, each intervention measured and each pattern read."""
+    from mi_checks import suite
+    from mi_checks.engine.reference import ReferenceEngine
+
+    counts = Counter()
+    load, measure, attention = suite.load, ReferenceEngine.measure, ReferenceEngine.attention
+
+    def counting_load(name, **kwargs):
+        counts["load", name] += 1
+        return load(name, **kwargs)
+
+    def counting_measure(self, interventions, *rest):
+        counts.update((self.batch.pairs[0].clean.text, intervention) for intervention in interventions)
+        return measure(self, interventions, *rest)
+
+    def counting_attention(self, head):
+        counts["attention", head] += 1
+        return attention(self, head)
+
+    monkeypatch.setattr(suite, "load", counting_load)
+    monkeypatch.setattr(ReferenceEngine, "measure", counting_measure)
+    monkeypatch.setattr(ReferenceEngine, "attention", counting_attention)
+    return counts
+
+
+def test_everything_once(project, counted):
+    project.behaviour("ab", checks=CHECKS.replace("[induction]", "[L1H2]"), models=BOUND)
+    project.behaviour("cd", models="  nano-attn-2l: {}\n  nano-attn-1l: absent")
+    project.run().assert_outcomes(passed=11)
+    assert set(counted.values()) == {1}
+    assert [key for key in counted if key[0] == "load"] == [("load", "nano-attn-2l"), ("load", "nano-attn-1l")]
+    assert (
+        len(counted) == 2 + 13 + 12 + 1
+    )  # models; ab's 12 heads and one noising; cd's heads, for the report; a pattern
+
+
+def test_a_sweep_is_made_for_the_report_alone(project, counted):
+    project.behaviour()
+    project.run()
+    assert sum(key[0] != "load" for key in counted) == 12
+
+
+def test_nothing_is_swept_where_the_behaviour_is_absent(project, counted):
+    project.behaviour(models="  nano-attn-1l: absent")
+    project.run()
+    assert list(counted) == [("load", "nano-attn-1l")]

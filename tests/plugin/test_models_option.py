@@ -1,0 +1,97 @@
+"""`--mi-model`, and its twin `mi_model`."""
+
+import pytest
+
+LISTED = "  nano-attn-2l: {nodes: {induction: L1H2}}\n  nano-attn-1l: absent"
+
+
+def test_one_model_of_those_listed(project):
+    project.whole()
+    assert project.ids("--mi-model", "nano-attn-1l") == ["behaviours/ab.yaml::nano-attn-1l::absent"]
+
+
+def test_several_each_once(project):
+    project.behaviour(models="  nano-attn-2l: {}\n  nano-gelu-2l: {}\n  nano-attn-1l: absent")
+    chosen = ["--mi-model", "nano-gelu-2l", "--mi-model", "nano-attn-1l", "--mi-model", "nano-gelu-2l"]
+    assert project.ids(*chosen) == [
+        "behaviours/ab.yaml::nano-gelu-2l::logit_diff",
+        "behaviours/ab.yaml::nano-attn-1l::absent",
+    ]
+
+
+def test_on_a_model_not_listed_only_the_preference_is_checked(project):
+    """Its heads have no names yet, so nothing can be claimed about them."""
+    project.whole()
+    assert project.ids("--mi-model", "nano-gelu-2l") == [
+        "behaviours/ab.yaml::nano-gelu-2l::logit_diff",
+        "behaviours/ab.yaml::nano-gelu-2l::accuracy",
+    ]
+    project.run("--mi-model", "nano-gelu-2l").assert_outcomes(passed=2)
+
+
+def test_a_training_checkpoint(project):
+    project.behaviour()
+    result = project.run("--mi-model", "nano-attn-2l@200")
+    result.assert_outcomes(failed=1)  # before the induction heads form
+    result.stdout.fnmatch_lines(["*nano-attn-2l@200", "ab  ✗ 0/1"])
+
+
+def test_an_unknown_model_is_told_with_the_nearest(project):
+    project.behaviour()
+    result = project.run("--mi-model", "nano-atn-2l")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "no tests ran" not in result.stdout.str()
+    assert result.stderr.lines[0].startswith("ERROR: unknown model 'nano-atn-2l'; bundled models: nano-attn-1l, ")
+    assert result.stderr.lines[0].endswith("; did you mean 'nano-attn-2l'?")
+
+
+def test_other_weights_under_the_claims_of_a_model(project, folder):
+    project.whole()
+    weights = folder()
+    model = f"nano-attn-2l={weights}"
+    result = project.run("--mi-model", model, "-v")
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines([f"behaviours/ab.yaml::{model}::mediators?head? PASSED*", "ab  ✓ 5/5"])
+
+
+def test_a_folder_that_is_not_there(project):
+    project.behaviour()
+    result = project.run("--mi-model", "nano-attn-2l=nowhere")
+    assert result.ret == 4
+    assert result.stderr.lines[0] == "ERROR: model 'nano-attn-2l=nowhere': there is no folder 'nowhere'"
+
+
+def test_a_claimed_head_outside_the_weights(project, folder):
+    project.whole()
+    small = folder("nano-attn-1l")
+    result = project.run("--mi-model", f"nano-attn-2l={small}")
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(
+        ["behaviours/ab.yaml:24:37: node 'L1H2' is outside nano-attn-2l, which has layer 0 only"]
+    )
+    result.assert_outcomes(errors=1)
+
+
+def test_a_listed_folder_that_is_not_there(project):
+    """A name with a slash is somebody's folder, and only the machine can say whether it is there."""
+    project.behaviour(models="  ./mine/model: {}")
+    result = project.run()
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["model './mine/model': there is no folder 'mine/model'"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_ini(project):
+    project.behaviour(
+        models=LISTED,
+        checks="  - patching: {nodes: induction, recovers: {at_least: 0.3}}\n  - accuracy: {at_least: 0.5}",
+    )
+    project.ini("mi_model = nano-attn-1l nano-gelu-2l")
+    assert project.ids() == ["behaviours/ab.yaml::nano-attn-1l::absent", "behaviours/ab.yaml::nano-gelu-2l::accuracy"]
+    assert len(project.ids("--mi-model", "nano-attn-2l")) == 2
+
+
+def test_ini_with_an_unknown_model(project):
+    project.behaviour()
+    project.ini("mi_model = nano-attn-9l")
+    assert project.run().ret == 4

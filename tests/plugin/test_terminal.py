@@ -1,0 +1,67 @@
+"""The last lines, and the bar while a sweep runs."""
+
+import pytest
+
+
+def test_the_table_and_the_report(project):
+    project.whole("ab")
+    project.behaviour(
+        "longer_name", checks="  - logit_diff: {at_least: 5}", models="  nano-gelu-2l: {}\n  nano-attn-2l: {}"
+    )
+    lines = project.run().outlines
+    start = lines.index("             nano-attn-1l  nano-attn-2l  nano-gelu-2l")
+    assert lines[start + 1] == "ab           ✓ absent      ✓ 5/5         ·"
+    assert lines[start + 2].startswith("longer_name  ·             ? 0/1         ")
+    assert (
+        lines[start + 3]
+        == "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
+    )
+    assert lines[start + 4] == "report: reports/report.html"
+
+
+def test_nothing_is_said_where_no_behaviour_ran(project):
+    project.write("test_other.py", "def test_other(): pass")
+    assert "absent:" not in project.run().stdout.str()
+
+
+def test_behaviours_and_tests_run_together(project):
+    project.behaviour()
+    project.write("test_other.py", "def test_other(): assert False")
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["ab  ✓ 1/1"])
+
+
+@pytest.fixture
+def impatient(project, monkeypatch):
+    from mi_checks import session
+
+    monkeypatch.setattr(session, "PATIENCE", 0.0)
+    return project
+
+
+def test_a_bar_is_drawn_on_a_terminal_past_the_capture(impatient):
+    """`pytester` gives no terminal, so the reporter is told that it has one."""
+    impatient.behaviour()
+    impatient.write(
+        "conftest.py",
+        "import pytest\n"
+        "@pytest.hookimpl(trylast=True)\n"
+        "def pytest_configure(config):\n"
+        "    type(config.pluginmanager.getplugin('terminalreporter')).isatty = True\n",
+    )
+    from _pytest.terminal import TerminalReporter
+
+    original = TerminalReporter.__dict__["isatty"]
+    try:
+        result = impatient.run()
+    finally:
+        TerminalReporter.isatty = original
+    result.assert_outcomes(passed=1)
+    assert "ab nano-attn-2l: heads: 100%" in result.stdout.str()
+    assert "| 12/12 " in result.stdout.str()
+
+
+def test_no_bar_is_drawn_in_a_log(impatient):
+    impatient.behaviour()
+    assert "heads:" not in impatient.run().stdout.str()
