@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
-from mi_checks.engine.reference import Progress, ReferenceEngine, no_progress
+from mi_checks.engine.choose import EngineName, choose
+from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
@@ -33,6 +34,7 @@ class Settings:
     seed: int | None = None
     device: str = "auto"
     dtype: str = "float32"
+    engine: EngineName = "auto"
 
 
 class Suite:
@@ -43,6 +45,7 @@ class Suite:
         self.progress = progress
         self._subjects: dict[str, Subject] = {}
         self._batches: dict[tuple[str, str, int], PromptBatch] = {}
+        self._engines: dict[str, str] = {}
         self._measurements: dict[tuple[str, str], Measurements] = {}
 
     def check(
@@ -91,7 +94,8 @@ class Suite:
         if key not in self._measurements:
             subject = self.subject(model)
             batch = self._prompts(loaded, subject)
-            engine = ReferenceEngine(subject, batch, self.progress)
+            engine = choose(self.settings.engine, subject, batch, self.progress)
+            self._engines[subject.name] = engine.name
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
         return self._measurements[key]
 
@@ -121,8 +125,11 @@ class Suite:
         return None if measured is None else gather(loaded, measured)
 
     def provenance(self) -> dict[str, dict[str, str]]:
-        """Where each loaded model came from, by name."""
-        return {subject.name: asdict(subject.provenance) for subject in self._subjects.values()}
+        """Where each loaded model came from and the engine that measures it, by name."""
+        return {
+            subject.name: {**asdict(subject.provenance), "engine": self._engines.get(subject.name, "none")}
+            for subject in self._subjects.values()
+        }
 
     @staticmethod
     def _sweep_for_the_report(measured: Measurements) -> None:

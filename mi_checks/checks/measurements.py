@@ -11,7 +11,7 @@ import torch
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.engine import Engine
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.record import Estimate
@@ -50,7 +50,7 @@ class Sweep:
 class Measurements:
     """Lazily measured, then kept. Not shared between processes or threads."""
 
-    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: ReferenceEngine) -> None:
+    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: Engine) -> None:
         self.behaviour = behaviour
         self.subject = subject
         self.batch = batch

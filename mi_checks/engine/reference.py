@@ -1,72 +1,40 @@
-"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, and the oracle for others."""
+"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, and the oracle of the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.base import Floats
+from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.last_layer import last_layer_neurons
 from mi_checks.engine.nodes import HOOKS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.batch import END, PromptBatch
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+from mi_checks.prompts.batch import PromptBatch
 
 
-def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]:
-    """A progress bar that shows nothing."""
-    return items
+Hook = tuple[str, Callable[..., Tensor]]
 
 
-class ReferenceEngine:
-    """Measures interventions on one subject over one batch of prompts.
+class ReferenceEngine(Engine):
+    """Every intervention through TransformerLens' own hooks, on any model it can bridge."""
 
-    Prompts of different lengths are padded on the right: attention is causal, so the padding changes nothing before it.
-    """
+    name = "reference"
 
     def __init__(self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> None:
-        self.subject = subject
-        self.batch = batch
-        self.progress = progress
-        self.device = next(subject.bridge.parameters()).device
-        self.lengths = [len(pair.clean.tokens) for pair in batch.pairs]
-        self.width = max(self.lengths)
-        self.end = torch.tensor([length - 1 for length in self.lengths], device=self.device)
-        self.rows = torch.arange(len(batch), device=self.device)
-        self.answers = torch.tensor([pair.answer_token for pair in batch.pairs], device=self.device)
-        self.foils = torch.tensor([pair.foil_tokens for pair in batch.pairs], device=self.device)
-        self.tokens: dict[Side, Tensor] = {
-            "clean": self._padded([pair.clean.tokens for pair in batch.pairs]),
-            "corrupt": self._padded([pair.corrupt.tokens for pair in batch.pairs]),
-        }
+        super().__init__(subject, batch, progress)
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
 
-    @cached_property
-    def base(self) -> BaseRun:
-        """The clean and the corrupt run, without intervention."""
-        return BaseRun(clean=self._side("clean"), corrupt=self._side("corrupt"))
-
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """The logit difference under each intervention, `intervention prompt`.
-
-        Raises:
-            MiChecksError: a logit that is read is NaN or infinite.
-        """
+        """One forward for each; see `Engine.measure`."""
         out = np.empty((len(interventions), len(self.batch)))
-        shortcut = last_layer_neurons(self, interventions)
-        left = [i for i in range(len(interventions)) if i not in shortcut]
-        for i, values in shortcut.items():
-            out[i] = values
-        for i in self.progress(left, len(left), title):
-            out[i] = self._logit_diff(self._patched_logits(interventions[i]), f"under {title}")
+        for i in self.progress(range(len(interventions)), len(interventions), title):
+            out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
         return out
 
     def attention(self, head: Node) -> Tensor:
@@ -76,6 +44,10 @@ class ReferenceEngine:
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
         return self._cached(side, HOOKS[node.kind], node.layer)
+
+    def base_logits(self, side: Side) -> Tensor:
+        """Logits at END without intervention, `prompt d_vocab`, float32."""
+        return self._logits_at_end(side, [])
 
     def _cached(self, side: Side, hook: str, layer: int) -> Tensor:
         """What passes a hook point of every layer in one run, fetched for all layers at once; `hook` has a `{}`."""
@@ -88,48 +60,6 @@ class ReferenceEngine:
                 )
             self._activations[key] = {i: cache[name] for name, i in wanted.items()}
         return self._activations[key][layer]
-
-    def replacement(self, intervention: Intervention, node: Node) -> Tensor:
-        """What is put in the node's place: its layer's whole activation tensor, `prompt pos …`."""
-        if intervention.value in ("clean", "corrupt"):
-            return self.activation(intervention.value, node)
-        own = self.activation(intervention.run, node)
-        if intervention.value == "zero":
-            return torch.zeros_like(own)
-        real = self.real.view(*self.real.shape, *[1] * (own.dim() - 2))
-        if intervention.value == "mean":
-            # float32 whatever the weights: a mean over many prompts loses digits in half precision
-            total = (own.float() * real).sum(0, keepdim=True) / real.sum(0, keepdim=True)
-            return total.to(own.dtype).expand_as(own)
-        donor = self.rows.roll(1)  # every prompt gets its neighbour's; prompts are drawn independently
-        place = torch.minimum(torch.arange(self.width, device=self.device)[None], self.end[donor][:, None])
-        return own[donor[:, None], place]
-
-    @cached_property
-    def real(self) -> Tensor:
-        """True where there is a token and not padding, `prompt pos`."""
-        return torch.arange(self.width, device=self.device)[None] <= self.end[:, None]
-
-    def mask(self, at: str | None) -> Tensor:
-        """True where an intervention at this label acts, `prompt pos`."""
-        if at is None:
-            return torch.ones_like(self.real)
-        mask = torch.zeros_like(self.real)
-        for row, positions in enumerate(self.batch.positions(at)):
-            mask[row, list(positions)] = True
-        return mask
-
-    def logit_diff_at_end(self, resid_end: Tensor) -> Tensor:
-        """Final residual stream at END `… prompt d_model` → logit difference `… prompt`, in float32."""
-        final = self.subject.bridge.ln_final(resid_end.reshape(-1, 1, resid_end.shape[-1]))
-        logits = self.subject.bridge.unembed(final).float().reshape(*resid_end.shape[:-1], -1)
-        return self._difference(logits)
-
-    def _padded(self, rows: list[tuple[int, ...]]) -> Tensor:
-        tokens = torch.zeros((len(rows), self.width), dtype=torch.long)
-        for i, row in enumerate(rows):
-            tokens[i, : len(row)] = torch.tensor(row)
-        return tokens.to(self.device)
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
         mask = self.mask(intervention.at)
@@ -151,7 +81,10 @@ class ReferenceEngine:
 
             return hook_fn
 
-        hooks = [(name, replace(nodes)) for name, nodes in by_hook.items()]
+        hooks: list[Hook] = []
+        for name, nodes in by_hook.items():
+            install = _in_the_stream if nodes[0].kind == "resid_mid" else _as_it_passes
+            hooks += install(name, replace(nodes))
         logits = self._logits_at_end(intervention.run, hooks, first=min(node.layer for node in intervention.nodes))
         unfired = set(by_hook) - fired
         if unfired:  # an intervention that was never installed would read as "no effect"
@@ -160,7 +93,7 @@ class ReferenceEngine:
             )
         return logits
 
-    def _logits_at_end(self, side: Side, hooks: list[tuple[str, Callable[..., Tensor]]], first: int = 0) -> Tensor:
+    def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding.
 
         Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
@@ -171,9 +104,13 @@ class ReferenceEngine:
             return resid[self.rows, self.end][:, None]
 
         bridge = self.subject.bridge
+        skips = (
+            first > 0 and bridge.cfg.architecture == "TransformerLensNative" and bridge.cfg.output_logits_soft_cap <= 0
+        )
+        # Fetched before the hooks are in: what they change must not get into what is kept.
+        resid = self.activation(side, Node(first, "resid_pre")) if skips else None
         with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("ln_final.hook_in", only_end)]):
-            if first and bridge.cfg.architecture == "TransformerLensNative":
-                resid = self.activation(side, Node(first, "resid_pre"))
+            if resid is not None:
                 for block in bridge.blocks[first:]:
                     (resid,) = block(resid)
                 logits: Tensor = bridge.unembed(bridge.ln_final(resid))
@@ -181,33 +118,25 @@ class ReferenceEngine:
                 logits = bridge(self.tokens[side])
         return logits[:, 0].float()
 
-    def _side(self, side: Side) -> SideRun:
-        logits = self._logits_at_end(side, [])
-        answer = logits[self.rows, self.answers]
-        foils = logits.gather(1, self.foils)
-        top = logits.softmax(-1).topk(min(TOP, logits.shape[-1]))
-        return SideRun(
-            logit_diff=self._logit_diff(logits, f"on the {side} prompts"),
-            beats_foils=(answer[:, None] > foils).all(1).cpu().numpy(),
-            is_top=(logits.argmax(-1) == self.answers).cpu().numpy(),
-            top=tuple(
-                tuple(zip(ids, probabilities, strict=True))
-                for ids, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-            ),
-        )
 
-    def _logit_diff(self, logits: Tensor, where: str) -> Floats:
-        bad = (~torch.isfinite(logits)).any(-1).nonzero()
-        if len(bad):
-            text = self.batch.pairs[int(bad[0])].clean.text
-            raise MiChecksError(
-                f"{self.subject.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at {END} "
-                f"{where}, first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
-            )
-        return self._difference(logits).double().cpu().numpy()
+def _as_it_passes(name: str, replace: Callable[..., Tensor]) -> list[Hook]:
+    return [(name, replace)]
 
-    def _difference(self, logits: Tensor) -> Tensor:
-        answer = logits.gather(-1, self.answers.expand(logits.shape[:-1])[..., None])[..., 0]
-        foils = logits.gather(-1, self.foils.expand(*logits.shape[:-1], -1))
-        reduced = foils.amax(-1) if self.batch.foil_reduction == "max" else foils.mean(-1)
-        return answer - reduced
+
+def _in_the_stream(name: str, replace: Callable[..., Tensor]) -> list[Hook]:
+    """Hooks that change the residual stream in the middle of a layer.
+
+    TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the MLP but
+    not the stream that goes around it. So the change is made to what the attention layer writes.
+    """
+    block = name.removesuffix(".hook_resid_mid")
+    before: list[Tensor] = []
+
+    def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+        before[:] = [resid]
+        return resid
+
+    def write(attn_out: Tensor, hook: Any) -> Tensor:
+        return replace(before[0] + attn_out, hook) - before[0]
+
+    return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]

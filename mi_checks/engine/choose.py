@@ -1,0 +1,71 @@
+"""Which engine measures a model: replay where it reproduces the model's own logits, else the reference."""
+
+from __future__ import annotations
+
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+EngineName = Literal["auto", "replay", "reference"]
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # of the largest probe logit
+PROBES = 2  # prompts of random tokens
+PROBE_LENGTH = 24
+
+_trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
+
+
+def choose(name: EngineName, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> Engine:
+    """The engine asked for, or with `auto` the fastest that is trusted on this model.
+
+    Raises:
+        MiChecksError: replay is asked for on a model that it does not reproduce.
+    """
+    if name == "reference":
+        return ReferenceEngine(subject, batch, progress)
+    model = trusted(subject)
+    if model is not None:
+        return ReplayEngine(subject, batch, model, progress)
+    if name == "replay":
+        raise MiChecksError(
+            f"{subject.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
+        )
+    return ReferenceEngine(subject, batch, progress)
+
+
+def trusted(subject: Subject) -> Transformer | None:
+    """The replayable function of a subject, if on probe prompts it gives the bridge's logits; asked once per model."""
+    if subject.bridge not in _trusted:
+        model = Transformer.of(subject.bridge)
+        _trusted[subject.bridge] = model if model is not None and reproduces(model, subject) else None
+    return _trusted[subject.bridge]
+
+
+def reproduces(model: Transformer, subject: Subject) -> bool:
+    """Whether the two agree at every position of random prompts, within the dtype's tolerance."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (PROBES, min(PROBE_LENGTH, subject.n_ctx))
+    weights = model.weights["embed.weight"]
+    tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
+    with torch.no_grad():
+        wanted = subject.bridge(tokens).float()
+        resid = model.embed(tokens)
+        positions = torch.arange(shape[1], device=weights.device)[None].expand(shape)
+        for layer in range(model.n_layers):
+            keys, values = model.keys_values(layer, resid, positions)
+            pattern = model.pattern(model.queries(layer, resid, positions), keys, positions)
+            resid = resid + model.attention_out(layer, model.mixed(pattern, values))
+            if not model.attn_only:
+                resid = resid + model.mlp_out(layer, model.neurons(layer, resid))
+        found = model.logits(model.final(resid))
+    limit = TOLERANCE.get(weights.dtype, 0.0) * wanted.abs().max()
+    return bool((wanted - found).abs().max() <= limit)
