@@ -160,16 +160,23 @@ class Session:
         """Measure, judge and remember one check. A `MiChecksError` becomes a result of outcome `error`."""
         location = f"{_relative(loaded.path, self.root)}:{line}"
         rerun = self._rerun(node_id, model)
-        try:
-            result = self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
-        except MiChecksError as error:
-            result = CheckResult(
+
+        def unmeasured(error: str) -> CheckResult:
+            return CheckResult(
                 behaviour=loaded.behaviour.name, model=resolve(model).claims,
                 check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
                 node_id=node_id, claim="", outcome="error", estimate=None, bound="", at_least=None, at_most=None,
                 message=f"{error}\n  claimed   {location}\n  re-run    {rerun}",
                 location=location,
             )  # fmt: skip
+
+        try:
+            result = self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+        except MiChecksError as error:
+            result = unmeasured(str(error))
+        except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run
+            self.results.append(unmeasured(f"{type(error).__name__}: {error}"))
+            raise
         self.results.append(result)
         return result
 

@@ -7,6 +7,7 @@ import numpy as np
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share
 from mi_checks.engine.nodes import parse_node
+from mi_checks.errors import MiChecksError
 from mi_checks.record import Outcome
 from mi_checks.spec.behaviour import Bound, Mediators
 from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
@@ -18,6 +19,9 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     Claimed nodes must be above it and, for `exactly`, all others below it. Pass when every one of these one-sided tests
     is significant after Holm's correction over them all; fail when one is significantly contradicted (corrected over
     the same family); otherwise inconclusive.
+
+    Raises:
+        MiChecksError: a claimed node is in none of the layers that the check names.
     """
     claimed = {parse_node(name) for name in measured.behaviour.nodes_for(check.nodes, measured.subject.name)}
     word = "exactly" if check.exactly is not None else "at least"
@@ -25,6 +29,12 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     listed = ", ".join(map(str, sorted(claimed))) or f"no {check.component}"
     claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
     sweep = measured.sweep(check.component, check.layers, check.at)
+    missed = sorted(claimed - set(sweep.nodes))
+    if missed:  # they would be passed over in silence
+        raise MiChecksError(
+            f"mediators claims {', '.join(map(str, missed))}, outside the layers swept: "
+            "widen 'layers', or take them out of the claim"
+        )
     try:
         ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
     except NoGap as none:

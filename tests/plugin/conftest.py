@@ -1,4 +1,4 @@
-"""A small project with behaviours, in which pytest is run: in this process, so that TransformerLens is imported once."""
+"""A small project with behaviours and pytest run in it, in this process, so that TransformerLens is imported once."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Imports all that a run imports: pytester forgets what a run in this process imports, and torch bears no second."""
+    """Imports all that a run imports: pytester forgets what a run imports, and torch cannot be imported twice."""
     import hypothesis  # noqa: F401  # its plugin does, at the end of each run
     import scipy.stats  # noqa: F401
     import torch

@@ -1,4 +1,4 @@
-"""A failing check tells what was claimed, what was found, where it is worst, what mediates instead, and how to go on."""
+"""A failing check tells what was claimed, what was found, where it is worst, what mediates instead, and what next."""
 
 import re
 import shlex

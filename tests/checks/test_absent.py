@@ -1,0 +1,58 @@
+"""Declared absent: passes when something surely fails, fails when everything surely holds."""
+
+import numpy as np
+import pytest
+
+from mi_checks.checks.absent import absence_checks, check_absent
+
+LOGIT_DIFF = {"logit_diff": {"at_least": 2}}
+ACCURACY = {"accuracy": {"at_least": 0.9}}
+PATCHING = {"patching": {"nodes": "L0H0", "recovers": {"at_least": 0.5}}}
+MANY, HALF = np.ones(64, dtype=bool), np.arange(64) < 32
+NEARLY = np.arange(64) < 59
+
+
+@pytest.mark.parametrize(
+    ("mean", "wins", "outcome", "shown"),
+    [
+        (0, HALF, "pass", "at least 2"),  # neither is there
+        (0, MANY, "pass", "at least 2"),  # one is surely not
+        (4, HALF, "pass", "at least 0.9"),
+        (2, HALF, "pass", "at least 0.9"),
+        (4, MANY, "fail", "at least 2"),  # both surely are
+        (2, MANY, "inconclusive", "at least 2"),
+        (4, NEARLY, "inconclusive", "at least 0.9"),
+        (2, NEARLY, "inconclusive", "at least 2"),
+    ],
+)
+def test_every_case(measurements, around, mean, wins, outcome, shown):
+    measured = measurements(around(mean), checks=[LOGIT_DIFF, ACCURACY, PATCHING], beats=wins)
+    verdict = check_absent(measured)
+    assert (verdict.outcome, str(verdict.bound)) == (outcome, shown)
+    assert verdict.claim == (
+        "declared absent: not so that the answer's logit exceeds the foils' by at least 2 "
+        "and the answer beats every foil on at least 0.9 of the prompts"
+    )
+    assert (
+        verdict.reason.split(";")[0]
+        == {
+            "pass": "",
+            "fail": "the behaviour shows up on a model for which it is declared absent",
+            "inconclusive": "the interval contains the bound",
+        }[outcome]
+    )
+    assert len(verdict.per_prompt) == 64
+
+
+def test_only_the_preference_says_whether_it_is_there(measurements, around):
+    measured = measurements(around(0), checks=[LOGIT_DIFF, ACCURACY, PATCHING])
+    assert [check.kind for check in absence_checks(measured.behaviour)] == ["logit_diff", "accuracy"]
+    check_absent(measured)
+    assert measured.asked == []
+
+
+def test_a_preference_for_a_reason_of_its_own_is_not_the_behaviour(measurements, around):
+    """The answer leads on both prompts alike: against the corrupt prompt, the behaviour is not there."""
+    against = {"logit_diff": {"at_least": 2, "against": "corrupt"}}
+    measured = measurements(around(5), around(5, seed=1), checks=[LOGIT_DIFF, against])
+    assert check_absent(measured).outcome == "pass"

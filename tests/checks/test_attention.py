@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+
+def check(**more):
+    return {"attention": {"nodes": "L1H2", "from": "wide", "to": "A", "at_least": 0.3, **more}}
+
+
+def test_from_the_last_token_of_one_label_to_all_of_another(judged, pattern):
+    """`wide` is tokens 4 and 5, `A` is tokens 1 and 2."""
+    entries = {(5, 1): 0.2, (5, 2): 0.3, (5, 3): 0.5, (4, 1): 1.0}
+    verdict = judged(check(), np.ones(64), patterns={"L1H2": pattern(entries)})
+    assert verdict.estimate.value == pytest.approx(0.5)
+    assert verdict.outcome == "pass"
+    assert verdict.claim == "L1H2 attend from wide to A with probability at least 0.3"
+    assert verdict.estimate.unit == "attention probability"
+
+
+def test_heads_are_averaged(judged, pattern):
+    patterns = {"L0H0": pattern({(5, 1): 0.2}), "L1H1": pattern({(5, 2): 0.6})}
+    verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
+    assert verdict.estimate.value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("mean", "outcome"), [(0.5, "pass"), (0.3, "inconclusive"), (0.1, "fail")])
+def test_three_ways(judged, pattern, around, mean, outcome):
+    patterns = {"L1H2": pattern({(5, 1): around(mean, spread=0.1)})}
+    assert judged(check(), np.ones(64), patterns=patterns).outcome == outcome
+
+
+def test_prompts_keep_their_values(judged, pattern, around):
+    verdict = judged(check(), np.ones(64), patterns={"L1H2": pattern({(5, 1): around(0.4)})})
+    np.testing.assert_allclose(verdict.per_prompt, around(0.4), atol=1e-6)
+
+
+def test_a_model_has_its_own_bound(judged, pattern):
+    patterns = {"L1H2": pattern({(5, 1): 0.1})}
+    assert judged(check(), np.ones(64), patterns=patterns).outcome == "fail"
+    entry = {"attention[L1H2,wide->A]": {"at_least": 0.05}}
+    assert judged(check(), np.ones(64), patterns=patterns, entry=entry).outcome == "pass"

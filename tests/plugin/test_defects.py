@@ -1,0 +1,20 @@
+"""An error of our own keeps its traceback, and the table does not look as if every check had run."""
+
+
+def test_an_unforeseen_error(project, monkeypatch):
+    from mi_checks import suite
+
+    run_check = suite.run_check
+
+    def breaks(check, measured):
+        if check.kind == "accuracy":
+            raise ZeroDivisionError("of ours")
+        return run_check(check, measured)
+
+    monkeypatch.setattr(suite, "run_check", breaks)
+    project.whole()
+    result = project.run("--mi-model", "nano-attn-2l")
+    assert result.ret == 1
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["E * ZeroDivisionError: of ours", "ab  ! 4/5"])
+    assert "ZeroDivisionError: of ours" in (project.path / "reports/report.html").read_text(encoding="utf-8")

@@ -1,0 +1,87 @@
+"""A run crosses process boundaries and is kept as plain JSON, without losing anything."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mi_checks.record import (
+    SCHEMA_VERSION,
+    CheckResult,
+    Estimate,
+    Evidence,
+    Example,
+    Heatmap,
+    Prediction,
+    Run,
+    TokenView,
+    evidence_from_dict,
+    result_from_dict,
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(max_size=12)
+estimates = st.builds(Estimate, numbers, numbers, numbers, st.integers(1, 999), texts, texts)
+results = st.builds(
+    CheckResult,
+    outcome=st.sampled_from(["pass", "fail", "inconclusive", "error"]),
+    estimate=st.none() | estimates,
+    at_least=st.none() | numbers,
+    at_most=st.none() | numbers,
+    per_prompt=st.lists(numbers, max_size=4).map(tuple),
+    seconds=numbers,
+)
+tokens = st.lists(st.builds(TokenView, texts, texts, st.booleans()), max_size=3).map(tuple)
+predictions = st.lists(st.builds(Prediction, texts, numbers), max_size=3).map(tuple)
+names = st.lists(texts, max_size=3).map(tuple)
+rows = st.lists(st.lists(st.none() | numbers, max_size=3).map(tuple), max_size=3).map(tuple)
+evidence = st.builds(
+    Evidence,
+    logit_diff=estimates,
+    examples=st.lists(
+        st.builds(Example, tokens, tokens, texts, names, numbers, numbers, predictions, predictions), max_size=2
+    ).map(tuple),
+    heatmaps=st.lists(st.builds(Heatmap, texts, names, names, rows), max_size=2).map(tuple),
+)
+
+
+def run_of(results=(), evidence=()):
+    return Run("pytest", "2026-01-01T00:00:00+00:00", 1.5, {"python": "3.11"}, {}, {}, tuple(results), tuple(evidence))
+
+
+@given(st.lists(results, max_size=3), st.lists(evidence, max_size=2))
+def test_json_and_back(results, evidence):
+    run = run_of(results, evidence)
+    data = json.loads(run.to_json())
+    assert tuple(map(result_from_dict, data["results"])) == run.results
+    assert tuple(map(evidence_from_dict, data["evidence"])) == run.evidence
+    assert data["schema_version"] == SCHEMA_VERSION
+
+
+@given(st.lists(results, max_size=2))
+def test_the_same_run_is_the_same_text(results):
+    assert run_of(results).to_json() == run_of([result_from_dict(asdict(r)) for r in results]).to_json()
+
+
+def test_it_is_ascii_with_sorted_keys():
+    text = replace(run_of(), command="pytest «·»").to_json()
+    assert text.isascii()
+    keys = list(json.loads(text))
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_refused(bad):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(run_of(), seconds=bad).to_json()
+
+
+def test_what_is_read_back_can_be_hashed():
+    """Tuples stay tuples: JSON has only lists."""
+    result = CheckResult(
+        "b", "m", "c", "k", "id", "claim", "pass", Estimate(1, 0, 2, 8, "u", "m"), "", 0.5, None, "", "x:1", (1.0, 2.0)
+    )
+    again = result_from_dict(json.loads(json.dumps(asdict(result))))
+    assert hash(again) == hash(result)
