@@ -27,7 +27,7 @@ def explain(verdict: Verdict, measured: Measurements, *, location: str, rerun: s
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
     lines += _worst_prompt(verdict, measured)
     if verdict.suspects:
-        lines += _instead(measured)
+        lines += _instead(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)
 
@@ -62,12 +62,10 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
     )
 
 
-def _instead(measured: Measurements) -> list[str]:
+def _instead(verdict: Verdict, measured: Measurements) -> list[str]:
     try:
-        swept = [s for s in measured.sweeps if s.at is None] or [measured.sweep("head")]
-        found = [(node, estimate) for sweep in swept for node, estimate in sweep.strongest(INSTEAD)]
+        found = (verdict.sweep or measured.sweep("head")).strongest(INSTEAD)
     except NoGap:
         return []
-    found.sort(key=lambda pair: -pair[1].value)
-    shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found[:INSTEAD])
+    shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found)
     return [f"  mediators found, by share recovered alone: {'; '.join(shown)}"]

@@ -24,6 +24,7 @@ OPTIONS = (
     ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
     ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),
     ("--mi-dtype", "mi_dtype", "float32, bfloat16 or float16 (default: float32)"),
+    ("--mi-engine", "mi_engine", "auto, replay (fast) or reference (TransformerLens hooks; default: auto)"),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
 )
 
@@ -150,6 +151,11 @@ class BehaviourItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.line - 1, f"{self.parent.name}::{self.name}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if SESSION in session.config.stash:
+        session.config.stash[SESSION].selected = sum(isinstance(item, BehaviourItem) for item in session.items)
 
 
 @pytest.hookimpl(trylast=True)

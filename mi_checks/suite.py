@@ -1,6 +1,6 @@
 """Behaviours × models, measured on demand: the one place where spec, prompts, engine, checks and record meet.
 
-Usable without pytest: `Suite(Settings()).check(load_behaviour(path), "nano-attn-2l", check)`.
+Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "nano-attn-2l").sweep("head")`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
-from mi_checks.engine.choose import EngineName, choose
+from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
@@ -34,7 +34,7 @@ class Settings:
     seed: int | None = None
     device: str = "auto"
     dtype: str = "float32"
-    engine: EngineName = "auto"
+    engine: str = "auto"  # or "replay", "reference"
 
 
 class Suite:

@@ -7,6 +7,8 @@ from mi_checks.checks.shares import share_verdict
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import parse_node
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import END
 from mi_checks.spec.behaviour import Ablation, Bound
 
 
@@ -15,5 +17,11 @@ def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Ver
     nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
     where = f" at {check.at}" if check.at else ""
     claim = f"{check.with_}-ablating {', '.join(nodes)}{where} removes {bound} of clean − corrupt"
+    label = check.at or END
+    if check.with_ != "zero" and len(set(measured.batch.positions(label))) > 1:
+        raise MiChecksError(
+            f"{check.with_} ablation takes other prompts' activations at the same position, but {label!r} is not at "
+            "one position in all prompts: use prompts of one length (single-token values), or 'with: zero'"
+        )
     intervention = ablate(*map(parse_node, nodes), kind=check.with_, at=check.at)
     return share_verdict(claim, intervention, bound, measured)

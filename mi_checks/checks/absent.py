@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
@@ -15,20 +17,25 @@ def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:
 
 
 def check_absent(measured: Measurements) -> Verdict:
-    """Pass when some behavioural check surely fails, fail when all of them surely pass, else inconclusive."""
+    """Pass when every one of these checks surely fails, fail when one surely passes, else inconclusive.
+
+    Every one, because a model that meets some of them has part of the behaviour, and part is not absent.
+    """
     verdicts: list[Verdict] = []
     for check in absence_checks(measured.behaviour):
         if isinstance(check, LogitDiff):
             verdicts.append(check_logit_diff(check, check.bound, measured))
         elif isinstance(check, Accuracy):
             verdicts.append(check_accuracy(check, check.bound, measured))
-    claim = "declared absent: not so that " + " and ".join(v.claim for v in verdicts)
-    failed = [v for v in verdicts if v.outcome == "fail"]
-    if failed:
-        shown = failed[0]
-        return Verdict("pass", claim, shown.estimate, shown.bound, "", shown.per_prompt)
-    shown = next((v for v in verdicts if v.outcome == "inconclusive"), verdicts[0])
-    if shown.outcome == "inconclusive":
-        return Verdict("inconclusive", claim, shown.estimate, shown.bound, shown.reason, shown.per_prompt)
-    reason = "the behaviour shows up on a model for which it is declared absent"
-    return Verdict("fail", claim, shown.estimate, shown.bound, reason, shown.per_prompt)
+    claim = "declared absent: it is not so that " + ", nor that ".join(v.claim for v in verdicts)
+    by_outcome = {
+        outcome: [v for v in verdicts if v.outcome == outcome] for outcome in ("pass", "inconclusive", "fail")
+    }
+    if by_outcome["pass"]:
+        shown = by_outcome["pass"][0]
+        reason = f"the behaviour shows up on a model for which it is declared absent: {shown.claim}"
+        best = max(range(len(shown.per_prompt)), key=shown.per_prompt.__getitem__)
+        return replace(shown, outcome="fail", claim=claim, reason=reason, worst=best)
+    if by_outcome["inconclusive"]:
+        return replace(by_outcome["inconclusive"][0], claim=claim)
+    return replace(verdicts[0], outcome="pass", claim=claim, reason="")

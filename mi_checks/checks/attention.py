@@ -1,4 +1,4 @@
-"""`attention`: where the heads look from one label."""
+"""`attention`: where each of the heads looks from one label."""
 
 from __future__ import annotations
 
@@ -10,16 +10,37 @@ from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import Attention, Bound
 from mi_checks.stats import mean_interval
 
+WORST_FIRST = ("fail", "inconclusive", "pass")
+
 
 def check_attention(check: Attention, bound: Bound, measured: Measurements) -> Verdict:
-    """Attention from the last token of `from` to all tokens of `to` in the clean run, averaged over the heads."""
+    """Attention from the last token of `from` to all tokens of `to` in the clean run, of every head.
+
+    The claim is about each head, and the verdict that of the least certain: that all pass where each does needs no
+    correction, and one that surely fails makes the claim false.
+    """
     nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
     sources = measured.batch.positions(check.to)
     destinations = measured.batch.positions(check.from_)
-    values = np.zeros(len(measured.batch))
-    for head in map(parse_node, nodes):
-        pattern = measured.pattern(head)
-        for row, (destination, source) in enumerate(zip(destinations, sources, strict=True)):
-            values[row] += float(pattern[row, destination[-1], list(source)].sum()) / len(nodes)
-    claim = f"{', '.join(nodes)} attend from {check.from_} to {check.to} with probability {bound}"
-    return verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist()))
+    verdicts: list[Verdict] = []
+    for name in nodes:
+        pattern = measured.pattern(parse_node(name))
+        values = [
+            float(pattern[row, destination[-1], list(source)].sum())
+            for row, (destination, source) in enumerate(zip(destinations, sources, strict=True))
+        ]
+        each = f"each of {', '.join(nodes)} attends" if len(nodes) > 1 else f"{name} attends"
+        deciding = f" (deciding: {name})" if len(nodes) > 1 else ""
+        claim = f"{each} from {check.from_} to {check.to} with probability {bound}{deciding}"
+        verdicts.append(verdict(claim, mean_interval(np.array(values), "attention probability"), bound, tuple(values)))
+    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), _room(v)))
+
+
+def _room(verdict: Verdict) -> float:
+    """How far the interval is inside the bound; the deciding head has the least."""
+    estimate, bound = verdict.estimate, verdict.bound
+    if estimate is None:
+        return 0.0
+    sides = [] if bound.at_least is None else [estimate.low - bound.at_least]
+    sides += [] if bound.at_most is None else [bound.at_most - estimate.high]
+    return min(sides)

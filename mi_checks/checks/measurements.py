@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 
 from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.engine import Engine
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.record import Estimate

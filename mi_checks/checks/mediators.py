@@ -18,7 +18,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
 
     Claimed nodes must be above it and, for `exactly`, all others below it. Pass when every one of these one-sided tests
     is significant after Holm's correction over them all; fail when one is significantly contradicted (corrected over
-    the same family); otherwise inconclusive.
+    the same family); otherwise inconclusive. A side of a 95 % interval leaves 2.5 % out, and so do these tests.
 
     Raises:
         MiChecksError: a claimed node is in none of the layers that the check names.
@@ -45,8 +45,8 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     supports = holm(np.where(is_claimed, above, below)[family])
     contradicts = holm(np.where(is_claimed, below, above)[family])
     nodes = [node for node, tested in zip(sweep.nodes, family, strict=True) if tested]
-    wrong = [node for node, p in zip(nodes, contradicts, strict=True) if p < ALPHA]
-    unsure = [node for node, p in zip(nodes, supports, strict=True) if p >= ALPHA and node not in wrong]
+    wrong = [node for node, p in zip(nodes, contradicts, strict=True) if p < ALPHA / 2]
+    unsure = [node for node, p in zip(nodes, supports, strict=True) if p >= ALPHA / 2 and node not in wrong]
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
@@ -63,4 +63,6 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     values = sweep.recovered[row] / sweep.gap.mean()
     side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
     claim = f"{claim} ({test}; deciding: {deciding})"
-    return Verdict(outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True)
+    return Verdict(
+        outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True, sweep=sweep
+    )

@@ -21,5 +21,8 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
         estimate = ratio_interval(moved, base.gap)
     except NoGap as none:
         return nothing_to_share(claim, bound, str(none))
+    if not moved.any():  # a bound of the form at_most would be green for nothing
+        why = "the intervention changes no prompt at all: nothing it changes reaches END, or both runs agree there"
+        return Verdict("fail", claim, estimate, bound, why, tuple(moved.tolist()))
     # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
     return verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mi_checks.checks.measurements import Sweep
 from mi_checks.record import Estimate, Outcome
 from mi_checks.spec.behaviour import Bound
 from mi_checks.stats import judge, prompts_to_settle
@@ -22,6 +23,7 @@ class Verdict:
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         suspects: True when a failure should show which other nodes mediate instead.
+        sweep: where those are looked for; None for all heads.
     """
 
     outcome: Outcome
@@ -32,6 +34,7 @@ class Verdict:
     per_prompt: tuple[float, ...] = ()
     suspects: bool = False
     worst: int | None = None
+    sweep: Sweep | None = None
 
     @property
     def worst_prompt(self) -> int | None:

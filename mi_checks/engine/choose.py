@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -16,7 +15,6 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 
-EngineName = Literal["auto", "replay", "reference"]
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # of the largest probe logit
 PROBES = 2  # prompts of random tokens
 PROBE_LENGTH = 24
@@ -24,7 +22,7 @@ PROBE_LENGTH = 24
 _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
 
 
-def choose(name: EngineName, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> Engine:
+def choose(name: str, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> Engine:
     """The engine asked for, or with `auto` the fastest that is trusted on this model.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, and the oracle of the other."""
+"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, the oracle of the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from mi_checks.engine.nodes import HOOKS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-
 
 Hook = tuple[str, Callable[..., Tensor]]
 

@@ -126,7 +126,7 @@ class ReplayEngine(Engine):
         return LayerRun(resid, keys, values, z, attn_out, resid_mid, neurons, mlp_out, resid_mid + mlp_out)
 
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
-        """Indices of what is replayed together: single nodes of one layer and kind under one intervention, in chunks."""
+        """Indices of what is replayed together: single nodes of one layer and kind, one intervention, in chunks."""
         together: dict[object, list[int]] = {}
         for i, intervention in enumerate(interventions):
             node = intervention.nodes[0]
@@ -144,7 +144,7 @@ class ReplayEngine(Engine):
             suffix = 1
         width = 8 * self.subject.bridge.cfg.d_model + 2 * (self.subject.shape.d_mlp or 0)
         width += 2 * self.model.n_heads * self.width
-        return max(1, CHUNK_BYTES // (4 * len(self.batch) * suffix * width))
+        return max(1, int(CHUNK_BYTES // (4 * len(self.batch) * suffix * width)))
 
     def _start(self, intervention: Intervention) -> int:
         """The first position that the intervention changes in any prompt."""
@@ -185,7 +185,7 @@ class ReplayEngine(Engine):
         first_whole = node.layer if entry == "pre" else node.layer + 1
         for layer in range(first_whole, self.model.n_layers):
             resid = self._replayed(layer, resid, first.run, start)
-        return self._read(resid[:, 0].unflatten(0, (variants, len(self.batch))))
+        return self._read(resid[:, 0].view(variants, len(self.batch), -1))
 
     def _replayed(self, layer: int, resid: Tensor, side: Side, start: int) -> Tensor:
         """A layer from `start` on, over a base run's keys and values before it; in the last layer only END is left."""

@@ -7,23 +7,24 @@ when it is loaded (`mi_checks.engine.trust`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
-_ACTIVATIONS = {
-    "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "relu": F.relu,
-    "silu": F.silu,
-    "swish": F.silu,
-    "solu": lambda x: x * F.softmax(x, dim=-1),
-    "solu_ln": lambda x: x * F.softmax(x, dim=-1),
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+    "swish": functional.silu,
+    "solu": lambda x: x * functional.softmax(x, dim=-1),
+    "solu_ln": lambda x: x * functional.softmax(x, dim=-1),
 }
 
 
@@ -31,7 +32,7 @@ _ACTIVATIONS = {
 class Transformer:
     """Weights by the bridge's names, and the few facts of the config that decide what is done with them.
 
-    Residual streams are `row pos d_model`, per-head tensors `row pos head d_head`; rows are prompts, or variants of them.
+    Residual streams are `row pos d_model`, per-head tensors `row pos head d_head`; rows are prompts or their variants.
     """
 
     weights: dict[str, Tensor]
@@ -115,7 +116,7 @@ class Transformer:
 
     def attention_out(self, layer: int, z: Tensor) -> Tensor:
         """Z of all heads → what the attention layer writes, `row pos d_model`."""
-        return F.linear(z.flatten(2), *self._linear(f"blocks.{layer}.attn.o"))
+        return functional.linear(z.flatten(2), *self._linear(f"blocks.{layer}.attn.o"))
 
     def w_o(self, layer: int) -> Tensor:
         """What each head's z is multiplied with, `head d_head d_model`."""
@@ -124,21 +125,21 @@ class Transformer:
     def neurons(self, layer: int, resid_mid: Tensor) -> Tensor:
         """Residual stream before an MLP → its neurons as they are multiplied with W_out, `row pos d_mlp`."""
         normed = self._normed(f"blocks.{layer}.ln2", resid_mid)
-        pre = F.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
+        pre = functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
         act = _ACTIVATIONS[self.act_fn]
         if self.gated:
-            return act(F.linear(normed, *self._linear(f"blocks.{layer}.mlp.gate"))) * pre
+            return act(functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.gate"))) * pre
         post = act(pre)
         if self.act_fn == "solu_ln":
             ln = f"blocks.{layer}.mlp.ln"
-            post = F.layer_norm(
+            post = functional.layer_norm(
                 post, post.shape[-1:], self.weights[f"{ln}.weight"], self.weights[f"{ln}.bias"], self.eps
             )
         return post
 
     def mlp_out(self, layer: int, neurons: Tensor) -> Tensor:
         """Neurons → what the MLP writes, `row pos d_model`."""
-        return F.linear(neurons, *self._linear(f"blocks.{layer}.mlp.out"))
+        return functional.linear(neurons, *self._linear(f"blocks.{layer}.mlp.out"))
 
     def w_out(self, layer: int) -> Tensor:
         """What each neuron is multiplied with, `d_mlp d_model`."""
@@ -150,7 +151,7 @@ class Transformer:
 
     def logits(self, final: Tensor) -> Tensor:
         """Normed final residual stream `row d_model` → logits of the whole vocabulary, `row d_vocab`, float32."""
-        return self.capped(F.linear(final, *self._linear("unembed")).float())
+        return self.capped(functional.linear(final, *self._linear("unembed")).float())
 
     def logits_of(self, final: Tensor, tokens: Tensor) -> Tensor:
         """Logits of a few tokens: `variant prompt d_model` and `prompt token` → `variant prompt token`, float32."""
@@ -168,8 +169,8 @@ class Transformer:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
 
     def _projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
-        flat = F.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
-        return flat.unflatten(-1, (-1, self.d_head))
+        flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
+        return flat.view(*flat.shape[:-1], -1, self.d_head)
 
     def _per_head(self, keys: Tensor) -> Tensor:
         repeats = self.n_heads // self.n_kv_heads
@@ -178,7 +179,7 @@ class Transformer:
     def _rotated(self, x: Tensor, positions: Tensor) -> Tensor:
         if self.rotary is None:
             return x
-        turned, _ = self.rotary.apply_rope(x.transpose(1, 2), x.transpose(1, 2), position_ids=positions)
+        turned: Tensor = self.rotary.apply_rope(x.transpose(1, 2), x.transpose(1, 2), position_ids=positions)[0]
         return turned.transpose(1, 2)
 
     def _normed(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
@@ -189,4 +190,4 @@ class Transformer:
             wide = x.float()
             normed = (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype)
             return normed if weight is None else weight * normed
-        return F.layer_norm(x, x.shape[-1:], weight, bias, self.eps)
+        return functional.layer_norm(x, x.shape[-1:], weight, bias, self.eps)

@@ -56,8 +56,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     except FileNotFoundError:
         raise MiChecksError(f"model {name!r}: {weights_path} is missing") from None
     except (SafetensorError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
-        raise MiChecksError(f"model {name!r}: {weights_path} does not fit config.json: {first_line}") from None
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise MiChecksError(f"model {name!r}: {weights_path} does not fit config.json: {reason}") from None
     bridge.eval()
     bridge.requires_grad_(False)
     return Subject(
@@ -67,7 +67,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         shape=model.shape,
         n_ctx=config["n_ctx"],
         provenance=Provenance(
-            source="bundled" if name == model.claims and "/" not in name else str(model.folder),
+            source="bundled" if model.is_bundled else str(model.folder),
             weights_sha256=_sha256(weights_path),
             tokenizer_sha256=_sha256(tokenizer_path),
             dtype=dtype,

@@ -32,7 +32,7 @@ class ModelName:
         """`config.json`, the keys of `TransformerBridgeConfig`.
 
         Raises:
-            MiChecksError: it is missing or not JSON.
+            MiChecksError: it is missing, not JSON, or without the numbers that make a shape.
         """
         path = self.folder / "config.json"
         try:
@@ -43,6 +43,13 @@ class ModelName:
             ) from None
         except ValueError as error:
             raise MiChecksError(f"{path}: not valid JSON: {error}") from None
+        numbers = ["n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab"]
+        if not isinstance(config, dict):
+            raise MiChecksError(f"{path}: must be a mapping of the keys of TransformerBridgeConfig")
+        numbers += [] if config.get("attn_only") else ["d_mlp"]
+        wrong = [key for key in numbers if not isinstance(config.get(key), int)]
+        if wrong:
+            raise MiChecksError(f"{path}: needs a whole number for {', '.join(wrong)}")
         return config
 
     @property
@@ -51,6 +58,11 @@ class ModelName:
         config = self.config
         d_mlp = None if config.get("attn_only") else config["d_mlp"]
         return ModelShape(n_layers=config["n_layers"], n_heads=config["n_heads"], d_mlp=d_mlp)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it ships with the project."""
+        return self.folder.is_relative_to(NANO)
 
 
 def bundled() -> tuple[str, ...]:
@@ -72,7 +84,9 @@ def resolve(name: str) -> ModelName:
     Raises:
         MiChecksError: nothing is known by that name; the message names what is, and the nearest.
     """
-    claims, _, source = name.partition("=")
+    claims, equals, source = name.partition("=")
+    if equals and not source:
+        raise MiChecksError(f"model {name!r}: name a folder after '='")
     if not source and claims in bundled():
         return ModelName(claims, NANO / claims, NANO / claims / "model.safetensors")
     if not source and claims in checkpoints():

@@ -42,7 +42,7 @@ RAGGED = Prompts.model_validate(
 
 @pytest.fixture(scope="session")
 def subject_of():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     loaded = {}
 
     def get(name):

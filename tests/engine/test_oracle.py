@@ -72,7 +72,7 @@ def test_whole_layers_at_a_label(model, kind, sweep, engine_of):
 @pytest.mark.parametrize("at", [None, "END", "B1"])
 @pytest.mark.parametrize("intervene", [denoise, noise], ids=["denoise", "noise"])
 def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
-    """Every layer's first 40 neurons; in the last layer the closed form stands in for the forward."""
+    """Every layer's first 40 neurons."""
     engine = engine_of(model)
     bridge = engine.subject.bridge
     run, donor = ("corrupt", "clean") if intervene is denoise else ("clean", "corrupt")

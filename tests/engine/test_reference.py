@@ -85,9 +85,9 @@ def test_several_foils_are_averaged_or_the_highest_taken(engine_of):
     logits[:, 5], logits[:, 6], logits[:, 7] = 3.0, 1.0, 2.0
     engine.answers = torch.full((8,), 5)
     engine.foils = torch.tensor([[6, 7]] * 8)
-    assert engine._difference(logits).tolist() == [1.5] * 8
+    assert engine.difference(logits).tolist() == [1.5] * 8
     engine.batch = type(engine.batch)(engine.batch.pairs, "max")
-    assert engine._difference(logits).tolist() == [1.0] * 8
+    assert engine.difference(logits).tolist() == [1.0] * 8
 
 
 @pytest.mark.parametrize("name", ["L1H6", "L0N123", "L1.attn", "L0.mlp", "L1.resid_pre"])

@@ -58,7 +58,6 @@ def test_provenance_of_a_folder(folder):
     assert subject.provenance.weights_sha256 == sha256(folder / "model.safetensors")
 
 
-@pytest.mark.xfail(strict=True, reason="load.py tells bundled models by a slash in the name")
 def test_provenance_of_a_folder_named_without_a_slash(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     assert load(folder.name, device="cpu").provenance.source != "bundled"
@@ -123,7 +122,6 @@ def test_weights_that_are_none(folder):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="load.py shows the first line of torch's error, which names no weight")
 def test_weights_of_another_width_name_one_that_does_not_fit(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"d_model": 96, "d_head": 16}))
@@ -133,7 +131,6 @@ def test_weights_of_another_width_name_one_that_does_not_fit(folder):
     assert "96" in found
 
 
-@pytest.mark.xfail(strict=True, reason="load.py shows the first line of torch's error, which names no weight")
 def test_weights_of_more_layers_name_one_that_is_too_many(folder):
     shutil.copy(NANO / "nano-attn-2l" / "model.safetensors", folder / "model.safetensors")
     found = message(str(folder))

@@ -113,7 +113,6 @@ def test_config_that_is_no_json(project, folder):
     assert "Traceback" not in result.stdout.str()
 
 
-@pytest.mark.xfail(reason="mi_checks.models.names reads config.json without looking at what it holds")
 @pytest.mark.parametrize("config", ["{}", "[]", '{"n_layers": "two"}'])
 def test_config_without_what_it_must_say(project, folder, config):
     project.behaviour()

@@ -21,11 +21,11 @@ BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
 def counted(project, monkeypatch):
     """How often each model was loaded, each intervention measured and each pattern read."""
     from mi_checks import suite
-    from mi_checks.engine.reference import ReferenceEngine
+    from mi_checks.engine.replay import ReplayEngine
 
     counts = Counter()
     engines = []
-    load, measure, attention = suite.load, ReferenceEngine.measure, ReferenceEngine.attention
+    load, measure, attention = suite.load, ReplayEngine.measure, ReplayEngine.attention
 
     def counting_load(name, **kwargs):
         counts["load", name] += 1
@@ -41,8 +41,8 @@ def counted(project, monkeypatch):
         return attention(self, head)
 
     monkeypatch.setattr(suite, "load", counting_load)
-    monkeypatch.setattr(ReferenceEngine, "measure", counting_measure)
-    monkeypatch.setattr(ReferenceEngine, "attention", counting_attention)
+    monkeypatch.setattr(ReplayEngine, "measure", counting_measure)
+    monkeypatch.setattr(ReplayEngine, "attention", counting_attention)
     return counts
 
 
