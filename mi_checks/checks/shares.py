@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.interventions import Intervention
 from mi_checks.spec.behaviour import Bound
 from mi_checks.stats import NoGap, ratio_interval
+
+NOISE = 1e-6  # logits; what the order of additions may change
 
 
 def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
@@ -21,7 +25,7 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
         estimate = ratio_interval(moved, base.gap)
     except NoGap as none:
         return nothing_to_share(claim, bound, str(none))
-    if not moved.any():  # a bound of the form at_most would be green for nothing
+    if np.abs(moved).max() <= NOISE:  # a bound of the form at_most would be green for nothing
         why = "the intervention changes no prompt at all: nothing it changes reaches END, or both runs agree there"
         return Verdict("fail", claim, estimate, bound, why, tuple(moved.tolist()))
     # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.

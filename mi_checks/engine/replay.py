@@ -165,8 +165,8 @@ class ReplayEngine(Engine):
         ends_only = node.layer == self.last and node.kind != "resid_pre"
         change = change[self.rows, self.end][:, None] if ends_only else change[:, start:]
         if not bool(change.any()):  # zero by causality, or nothing differs where the intervention acts
-            unchanged = self.run(first.run)[self.last].resid_post[self.rows, self.end]
-            return self._read(unchanged[None]).expand(len(alike), -1)
+            unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
+            return torch.from_numpy(unchanged).expand(len(alike), -1)
         if node.kind == "head":
             heads = torch.tensor([i.nodes[0].index for i in alike], device=self.device)
             delta = torch.einsum("nsvh,vhd->vnsd", change[:, :, heads], self.model.w_o(node.layer)[heads])

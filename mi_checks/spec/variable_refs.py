@@ -47,7 +47,7 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
         place = (*path, "differs_from", *(() if isinstance(variable.differs_from, str) else (index,)))
         if other == name:
             yield source.problem(place, f"{name!r} cannot differ from itself")
-        elif isinstance(same := prompts.variables.get(other), SameAs):
+        elif isinstance(same := prompts.variables.get(other), SameAs) and same.same_as in declared:
             yield source.problem(place, f"{other!r} has the value of {same.same_as!r}; differ from that")
         elif other in declared and other not in before:
             yield source.problem(place, f"{other!r} is declared after {name!r}; declare it before")

@@ -1,4 +1,6 @@
-"""Declared absent: passes when something surely fails, fails when everything surely holds."""
+"""Declared absent: passes when everything surely fails, fails when something surely holds."""
+
+import re
 
 import numpy as np
 import pytest
@@ -16,12 +18,13 @@ NEARLY = np.arange(64) < 59
     ("mean", "wins", "outcome", "shown"),
     [
         (0, HALF, "pass", "at least 2"),  # neither is there
-        (0, MANY, "pass", "at least 2"),  # one is surely not
-        (4, HALF, "pass", "at least 0.9"),
-        (2, HALF, "pass", "at least 0.9"),
-        (4, MANY, "fail", "at least 2"),  # both surely are
-        (2, MANY, "inconclusive", "at least 2"),
-        (4, NEARLY, "inconclusive", "at least 0.9"),
+        (0, MANY, "fail", "at least 0.9"),  # a part of it surely is
+        (4, HALF, "fail", "at least 2"),
+        (4, MANY, "fail", "at least 2"),
+        (2, MANY, "fail", "at least 0.9"),
+        (4, NEARLY, "fail", "at least 2"),
+        (2, HALF, "inconclusive", "at least 2"),
+        (0, NEARLY, "inconclusive", "at least 0.9"),
         (2, NEARLY, "inconclusive", "at least 2"),
     ],
 )
@@ -30,11 +33,11 @@ def test_every_case(measurements, around, mean, wins, outcome, shown):
     verdict = check_absent(measured)
     assert (verdict.outcome, str(verdict.bound)) == (outcome, shown)
     assert verdict.claim == (
-        "declared absent: not so that the answer's logit exceeds the foils' by at least 2 "
-        "and the answer beats every foil on at least 0.9 of the prompts"
+        "declared absent: it is not so that the answer's logit exceeds the foils' by at least 2, "
+        "nor that the answer beats every foil on at least 0.9 of the prompts"
     )
     assert (
-        verdict.reason.split(";")[0]
+        re.split("[;:]", verdict.reason)[0]
         == {
             "pass": "",
             "fail": "the behaviour shows up on a model for which it is declared absent",
@@ -51,8 +54,8 @@ def test_only_the_preference_says_whether_it_is_there(measurements, around):
     assert measured.asked == []
 
 
-def test_a_preference_for_a_reason_of_its_own_is_not_the_behaviour(measurements, around):
-    """The answer leads on both prompts alike: against the corrupt prompt, the behaviour is not there."""
+def test_a_part_of_the_behaviour_is_not_absence(measurements, around):
+    """The answer leads on both prompts alike: against the foils it is there, against the corrupt prompt it is not."""
     against = {"logit_diff": {"at_least": 2, "against": "corrupt"}}
     measured = measurements(around(5), around(5, seed=1), checks=[LOGIT_DIFF, against])
-    assert check_absent(measured).outcome == "pass"
+    assert check_absent(measured).outcome == "fail"

@@ -12,14 +12,24 @@ def test_from_the_last_token_of_one_label_to_all_of_another(judged, pattern):
     verdict = judged(check(), np.ones(64), patterns={"L1H2": pattern(entries)})
     assert verdict.estimate.value == pytest.approx(0.5)
     assert verdict.outcome == "pass"
-    assert verdict.claim == "L1H2 attend from wide to A with probability at least 0.3"
+    assert verdict.claim == "L1H2 attends from wide to A with probability at least 0.3"
     assert verdict.estimate.unit == "attention probability"
 
 
-def test_heads_are_averaged(judged, pattern):
+def test_every_head_must_attend(judged, pattern):
+    """Their mean would be 0.4, above the bound."""
     patterns = {"L0H0": pattern({(5, 1): 0.2}), "L1H1": pattern({(5, 2): 0.6})}
     verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
-    assert verdict.estimate.value == pytest.approx(0.4)
+    assert (verdict.outcome, verdict.estimate.value) == ("fail", pytest.approx(0.2))
+    assert verdict.claim == (
+        "each of L0H0, L1H1 attends from wide to A with probability at least 0.3 (deciding: L0H0)"
+    )
+
+
+def test_the_deciding_head_has_the_least_room(judged, pattern):
+    patterns = {"L0H0": pattern({(5, 1): 0.7}), "L1H1": pattern({(5, 2): 0.6})}
+    verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
+    assert (verdict.outcome, verdict.estimate.value) == ("pass", pytest.approx(0.6))
 
 
 @pytest.mark.parametrize(("mean", "outcome"), [(0.5, "pass"), (0.3, "inconclusive"), (0.1, "fail")])

@@ -73,6 +73,7 @@ def test_attention(measured):
         with torch.no_grad():
             _, cache = bridge.run_with_cache(torch.tensor([pair.clean.tokens]))
         heads = cache["blocks.1.attn.hook_pattern"][0, [1, 2]]
-        expected.append(float(heads[:, pair.clean.labels["A2"][-1], list(pair.clean.labels["B1"])].sum(-1).mean()))
+        expected.append(heads[:, pair.clean.labels["A2"][-1], list(pair.clean.labels["B1"])].sum(-1).tolist())
     verdict = run_check(BEHAVIOUR.checks[2].check, measured)
-    np.testing.assert_allclose(verdict.per_prompt, expected, atol=1e-5)
+    least = min(np.array(expected).T, key=np.mean)  # of the two heads, the one that decides
+    np.testing.assert_allclose(verdict.per_prompt, least, atol=1e-5)

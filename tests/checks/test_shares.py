@@ -84,3 +84,14 @@ def test_a_model_has_its_own_bound(judged, around, check, id_):
     effects = {"L1H2": around(1)}
     assert judged(check, around(4), effects=effects).outcome == "fail"
     assert judged(check, around(4), effects=effects, entry={id_: {"at_least": 0.2}}).outcome == "pass"
+
+
+def test_an_intervention_that_changes_nothing_is_no_evidence(measurements, around):
+    """A bound from above would otherwise be green for a patch that cannot reach what is read."""
+    from mi_checks.checks.run import run_check
+
+    nothing = {"patching": {"nodes": "L1H0", "recovers": {"at_most": 0.1}}}
+    measured = measurements(around(5), around(-5), checks=[nothing])
+    verdict = run_check(measured.behaviour.checks[0].check, measured)
+    assert verdict.outcome == "fail"
+    assert verdict.reason.startswith("the intervention changes no prompt at all")

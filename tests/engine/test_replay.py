@@ -103,7 +103,8 @@ def test_every_intervention(architecture, at, subjects):
         found
         - np.where([[i.run == "clean"] for i in what], replay.base.clean.logit_diff, replay.base.corrupt.logit_diff)
     )
-    assert (moved.max(1) > 1e-4).mean() > 0.4
+    if at in (None, "END"):  # elsewhere causality forbids most of it in the last layer
+        assert (moved.max(1) > 1e-4).mean() > 0.4
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -42,7 +42,7 @@ models:
 """
 CHECKS = """\
   - logit_diff: {at_least: 1.5}
-  - accuracy: {at_least: 0.5}
+  - accuracy: {at_least: 0.65}
   - patching: {nodes: induction, recovers: {at_least: 0.3}}
   - mediators: {component: head, above: 0.2, include: induction}
   - attention: {nodes: induction, from: A2, to: B1, at_least: 0.1}"""

@@ -19,7 +19,7 @@ models:
 
 def test_0_when_all_pass(project):
     project.whole()
-    result = project.run()
+    result = project.run("--mi-count", "96")
     assert result.ret == 0
     result.assert_outcomes(passed=6)
 

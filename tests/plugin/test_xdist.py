@@ -20,14 +20,14 @@ def table(result):
 @pytest.fixture
 def two_behaviours(project):
     models = "  nano-attn-2l: {}\n  nano-attn-1l: absent"
-    project.behaviour("ab", checks=CHECKS.replace("at_most: 0.01", "at_least: 0.3"), models=models)
+    project.behaviour("ab", checks=CHECKS.replace("at_most: 0.01", "at_least: 0.65"), models=models)
     project.behaviour("cd", checks=CHECKS, models=models)
     return project
 
 
 def test_workers_measure_what_one_process_does(two_behaviours):
-    alone = two_behaviours.run("--mi-report", "alone.html")
-    spread = two_behaviours.run("-n", "2", "--mi-report", "spread.html")
+    alone = two_behaviours.run("--mi-report", "alone.html", "--mi-count", "96")
+    spread = two_behaviours.run("-n", "2", "--mi-report", "spread.html", "--mi-count", "96")
     assert table(spread)[:-1] == table(alone)[:-1]
     assert table(spread)[-1] == "report: spread.html"
     assert spread.ret == alone.ret == 1

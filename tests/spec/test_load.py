@@ -22,7 +22,7 @@ def test_valid_file(load: Load, valid: str) -> None:
     behaviour = loaded.behaviour
     assert [entry.check.id for entry in behaviour.checks] == [
         "logit_diff",
-        "accuracy",
+        "accuracy[vocabulary]",
         "patching[induction@A2]",
         "patching[L1H3+L0.attn,noising]",
         "ablation[induction,mean]",

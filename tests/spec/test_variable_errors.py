@@ -38,7 +38,11 @@ import pytest
         (
             "{tokens: random, differs_from: pre}",
             "{same_as: verb}",
-            "x:7:18: 'verb' has no text of its own to take; texts declared before it: pre",
+            (
+                "x:7:18: 'verb' has no text of its own to take; texts declared before it: pre\n"
+                "x:8:45: 'A' has the value of 'verb'; differ from that\n"
+                "x:9:45: 'A' has the value of 'verb'; differ from that"
+            ),
         ),
         (
             "differs_from: [pre, A]}",
