@@ -113,8 +113,10 @@ class ModelNode(pytest.Collector):
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None
         for check, line in checks:
+            name = "absent" if check is None else check.id
+            # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: BehaviourItem = BehaviourItem.from_parent(
-                self, name="absent" if check is None else check.id, check=check, line=line
+                self, name=name, nodeid=f"{self.nodeid}::{name}", check=check, line=line
             )
             item.add_marker(pytest.mark.xdist_group(f"{self.loaded.behaviour.name}-{self.model}"))
             yield item

@@ -59,8 +59,8 @@ import pytest
             "logit_dif: {at_least: 1.5}",
             (
                 "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, logit_diff, "
-                "accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], ablation[induction,mean], "
-                "attention[induction,A2->B1]; did you mean 'logit_diff'?"
+                "accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
+                "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'logit_diff'?"
             ),
         ),
         (

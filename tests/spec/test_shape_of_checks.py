@@ -65,8 +65,8 @@ import pytest
             "against: vocabulary",
             "against: vocab",
             (
-                "x:22:40: 'checks[1].accuracy.against' must be one of foils, vocabulary, corrupt, not the text 'vocab'; "
-                "did you mean 'vocabulary'?"
+                "x:22:40: 'checks[1].accuracy.against' must be one of foils, vocabulary, corrupt, not the text "
+                "'vocab'; did you mean 'vocabulary'?"
             ),
         ),
         (
