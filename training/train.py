@@ -61,7 +61,11 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = runs / recipe.model
     run.mkdir(parents=True, exist_ok=True)
-    (run / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1, sort_keys=True))
+    written = json.dumps(asdict(recipe), indent=1, sort_keys=True)
+    if (run / "state.pt").exists() and (run / "recipe.json").read_text() != written:
+        # The card would otherwise name a recipe that did not make the weights.
+        raise SystemExit(f"{run} was begun with another recipe; remove it, or train with the recipe in its recipe.json")
+    (run / "recipe.json").write_text(written)
     shape = SHAPES[recipe.model]
     model = Nano(shape)
     initialise(model, recipe.seed)

@@ -1,6 +1,7 @@
 """A run that was killed ends in the weights of one that was not."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,12 @@ def test_rates_warm_up_stay_and_fall_to_zero() -> None:
     assert recipe.rate(30) == 1.0
     assert recipe.rate(75) == pytest.approx(0.5)
     assert recipe.rate(100) == 0.0
+
+
+def test_a_run_begun_with_another_recipe_is_not_resumed(tmp_path: Path) -> None:
+    run = tmp_path / "nano-attn-1l"
+    run.mkdir()
+    (run / "state.pt").touch()
+    (run / "recipe.json").write_text(json.dumps(asdict(Recipe("nano-attn-1l", seed=1)), indent=1, sort_keys=True))
+    with pytest.raises(SystemExit, match="was begun with another recipe"):
+        train(Recipe("nano-attn-1l", seed=2), tmp_path, tmp_path)
