@@ -15,7 +15,9 @@ INI = """\
 [pytest]
 addopts = --strict-markers --strict-config
 xfail_strict = true
-filterwarnings = error
+filterwarnings =
+    error
+    ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning
 """
 # The bounds are far from what is measured: sixteen prompts are enough to pass.
 BEHAVIOUR = """\
