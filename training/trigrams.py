@@ -62,13 +62,12 @@ def mine(
     Kept are triples of letters whose a starts a word (so that the text can follow any other word), seen at least
     `least_count` times, with P(c | a, b) ≥ `likely` in training and held-out text and P(c | b) ≤ `unlikely`.
     """
-    splits = {
-        split: Counts.of(np.concatenate([np.load(data / f"{kind}-{split}.npy") for kind in ("code", "prose")]), v)
-        for v in (tokenizer.get_vocab_size(),)
+    vocabulary = tokenizer.get_vocab_size()
+    train, held_out = (
+        Counts.of(np.concatenate([np.load(data / f"{kind}-{split}.npy") for kind in ("code", "prose")]), vocabulary)
         for split in ("train", "held_out")
-    }
-    train, held_out = splits["train"], splits["held_out"]
-    texts = [tokenizer.decode([i]) for i in range(train.vocabulary)]
+    )
+    texts = [tokenizer.decode([i]) for i in range(vocabulary)]
     by_last: dict[str, list[Trigram]] = {}
     for code, count in train.trigrams.items():
         if count < least_count:

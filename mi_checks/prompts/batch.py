@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-END = "END"  # the label of every prompt's last token, where the answer is read
+from mi_checks.spec.template import END as END  # the last token, where the answer is read: one label for both stages
 
 
 @dataclass(frozen=True)
