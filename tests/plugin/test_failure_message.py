@@ -101,6 +101,13 @@ def test_the_first_line_is_fit_for_the_short_summary(output):
     assert re.search(r"FAILED behaviours/induction\.yaml::nano-attn-2l::mediators\[head\] - Failed: ", output)
 
 
+def test_on_continuous_integration_the_short_summary_repeats_the_message(project, text, monkeypatch):
+    monkeypatch.setenv("CI", "1")
+    project.copy("induction", text)
+    output = project.run("--mi-count", COUNT, "--mi-model", "nano-attn-2l", "-k", "patching[induction]").stdout.str()
+    assert output.count("  re-run    pytest ") == 2
+
+
 def test_no_python_in_it(output):
     for word in ("Traceback", ".py:", "self", "raise "):
         assert word not in output
