@@ -99,7 +99,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16):
             loss = loss_fn(torch.from_numpy(rows).to(device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

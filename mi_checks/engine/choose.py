@@ -8,6 +8,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.forward_pass import ForwardPass
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
@@ -22,8 +23,17 @@ PROBE_LENGTH = 24
 _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
 
 
-def choose(name: str, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> Engine:
+def choose(
+    name: str, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, memory: int | None = None
+) -> Engine:
     """The engine asked for, or with `auto` the fastest that is trusted on this model.
+
+    Args:
+        name: `auto`, `replay` or `reference`.
+        subject: the model.
+        batch: its prompts.
+        progress: shows how far a sweep is.
+        memory: bytes that the replay engine may take for its variants; None for a quarter of what is free.
 
     Raises:
         MiChecksError: replay is asked for on a model that it does not reproduce.
@@ -32,7 +42,7 @@ def choose(name: str, subject: Subject, batch: PromptBatch, progress: Progress =
         return ReferenceEngine(subject, batch, progress)
     model = trusted(subject)
     if model is not None:
-        return ReplayEngine(subject, batch, model, progress)
+        return ReplayEngine(subject, batch, model, progress, memory=memory)
     if name == "replay":
         raise MiChecksError(
             f"{subject.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
@@ -56,14 +66,8 @@ def reproduces(model: Transformer, subject: Subject) -> bool:
     tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
     with torch.no_grad():
         wanted = subject.bridge(tokens).float()
-        resid = model.embed(tokens)
-        positions = torch.arange(shape[1], device=weights.device)[None].expand(shape)
-        for layer in range(model.n_layers):
-            keys, values = model.keys_values(layer, resid, positions)
-            pattern = model.pattern(model.queries(layer, resid, positions), keys, positions)
-            resid = resid + model.attention_out(layer, model.mixed(pattern, values))
-            if not model.attn_only:
-                resid = resid + model.mlp_out(layer, model.neurons(layer, resid))
-        found = model.logits(model.final(resid))
+        positions = torch.arange(shape[1], device=weights.device).expand(shape)
+        run = ForwardPass(model, tokens, positions, positions[:, -1])
+        found = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
     limit = TOLERANCE.get(weights.dtype, 0.0) * wanted.abs().max()
     return bool((wanted - found).abs().max() <= limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
 
+Padding = Literal["left", "right"]
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
@@ -28,19 +29,31 @@ def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]
 class Engine(ABC):
     """Measures interventions on one subject over one batch of prompts.
 
-    Prompts of different lengths are padded on the right: attention is causal, so the padding changes nothing before it.
+    Prompts of different lengths are padded on one side. On the right causal attention keeps the padding out of sight;
+    on the left it is masked, and positions are counted from a prompt's first token.
+
+    Attributes:
+        positions: of each column's token in its prompt, `prompt pos`; negative for padding on the left.
+        end: the column of END, `prompt`.
     """
 
     name: str
 
-    def __init__(self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> None:
+    def __init__(
+        self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, *, padding: Padding = "right"
+    ) -> None:
         self.subject = subject
         self.batch = batch
         self.progress = progress
+        self.padding = padding
         self.device = next(subject.bridge.parameters()).device
         self.lengths = [len(pair.clean.tokens) for pair in batch.pairs]
         self.width = max(self.lengths)
-        self.end = torch.tensor([length - 1 for length in self.lengths], device=self.device)
+        self.begin = torch.tensor(
+            [self.width - length if padding == "left" else 0 for length in self.lengths], device=self.device
+        )
+        self.positions = torch.arange(self.width, device=self.device) - self.begin[:, None]
+        self.end = self.begin + torch.tensor(self.lengths, device=self.device) - 1
         self.rows = torch.arange(len(batch), device=self.device)
         self.answers = torch.tensor([pair.answer_token for pair in batch.pairs], device=self.device)
         self.foils = torch.tensor([pair.foil_tokens for pair in batch.pairs], device=self.device)
@@ -81,27 +94,41 @@ class Engine(ABC):
         own = self.activation(intervention.run, node)
         if intervention.value == "zero":
             return torch.zeros_like(own)
-        real = self.real.view(*self.real.shape, *[1] * (own.dim() - 2))
+        # Prompts meet at the same position, which with padding on the left is not the same column.
+        columns = (torch.arange(self.width, device=self.device) + self.begin[:, None]) % self.width
+        aligned = self._moved(own, columns, node)
         if intervention.value == "mean":
+            real = (torch.arange(self.width, device=self.device) < self.end[:, None] - self.begin[:, None] + 1).view(
+                *self.real.shape, *[1] * (own.dim() - 2)
+            )
             # float32 whatever the weights: a mean over many prompts loses digits in half precision
-            total = (own.float() * real).sum(0, keepdim=True) / real.sum(0, keepdim=True)
-            return total.to(own.dtype).expand_as(own)
-        donor = self.rows.roll(1)  # every prompt gets its neighbour's; prompts are drawn independently
-        place = torch.minimum(torch.arange(self.width, device=self.device)[None], self.end[donor][:, None])
-        return own[donor[:, None], place]
+            total = (aligned.float() * real).sum(0, keepdim=True) / real.sum(0, keepdim=True)
+            new = total.to(own.dtype).expand_as(own)
+        else:
+            donor = self.rows.roll(1)  # every prompt gets its neighbour's; prompts are drawn independently
+            last = (self.end - self.begin)[donor][:, None]
+            new = aligned[donor[:, None], torch.arange(self.width, device=self.device).minimum(last)]
+        return self._moved(new, self.positions % self.width, node)
+
+    def _moved(self, activation: Tensor, columns: Tensor, node: Node) -> Tensor:
+        """Activations from other columns, `prompt pos`; a pattern's sources move with its destinations."""
+        moved = activation[self.rows[:, None], columns]
+        return moved.take_along_dim(columns[:, None, None], -1) if node.kind == "pattern" else moved
 
     @cached_property
     def real(self) -> Tensor:
         """True where there is a token and not padding, `prompt pos`."""
-        return torch.arange(self.width, device=self.device)[None] <= self.end[:, None]
+        return (self.positions >= 0) & (torch.arange(self.width, device=self.device) <= self.end[:, None])
 
-    def mask(self, at: str | None) -> Tensor:
-        """True where an intervention at this label acts, `prompt pos`."""
+    def mask(self, at: str | int | None) -> Tensor:
+        """True where an intervention at this label or position acts, `prompt pos`."""
         if at is None:
             return torch.ones_like(self.real)
+        if isinstance(at, int):
+            return self.real & (self.positions == at)
         mask = torch.zeros_like(self.real)
         for row, positions in enumerate(self.batch.positions(at)):
-            mask[row, list(positions)] = True
+            mask[row, [self.width - self.lengths[row] + p if self.padding == "left" else p for p in positions]] = True
         return mask
 
     def finite(self, values: Tensor, where: str) -> Floats:
@@ -132,7 +159,8 @@ class Engine(ABC):
     def _padded(self, rows: list[tuple[int, ...]]) -> Tensor:
         tokens = torch.zeros((len(rows), self.width), dtype=torch.long)
         for i, row in enumerate(rows):
-            tokens[i, : len(row)] = torch.tensor(row)
+            first = self.width - len(row) if self.padding == "left" else 0
+            tokens[i, first : first + len(row)] = torch.tensor(row)
         return tokens.to(self.device)
 
     def _side(self, side: Side) -> SideRun:

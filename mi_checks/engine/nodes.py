@@ -8,12 +8,21 @@ from typing import Literal, cast
 from mi_checks.spec import node_names
 from mi_checks.spec.shapes import ModelShape
 
-Kind = Literal["head", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"]
+Kind = Literal[
+    "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post", "logits"
+]
+
+Component = Literal["head", "q", "k", "v", "pattern", "neuron"]  # what a layer has several of
 
 # Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they write linearly into
-# the residual stream: z before W_O, and the neuron's value just before W_out (after SoLU's layer norm).
+# the residual stream: z before W_O (so that patching z and patching the head's output are one thing), and the neuron's
+# value just before W_out (after SoLU's layer norm). Queries and keys are taken before any rotation by position.
 HOOKS: dict[Kind, str] = {
     "head": "blocks.{}.attn.hook_z",
+    "q": "blocks.{}.attn.hook_q",
+    "k": "blocks.{}.attn.hook_k",
+    "v": "blocks.{}.attn.hook_v",
+    "pattern": "blocks.{}.attn.hook_pattern",
     "neuron": "blocks.{}.mlp.hook_post",
     "attn": "blocks.{}.hook_attn_out",
     "mlp": "blocks.{}.hook_mlp_out",
@@ -21,11 +30,16 @@ HOOKS: dict[Kind, str] = {
     "resid_mid": "blocks.{}.hook_resid_mid",
     "resid_post": "blocks.{}.hook_resid_post",
 }
+PARTS = ("q", "k", "v", "pattern")  # of a head
 
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """A head (`L1H6`), an MLP neuron (`L0N123`), a layer's output (`L1.attn`, `L1.mlp`) or residual stream."""
+    """A head (`L1H6`), its query, key, value or pattern (`L1H6.k`), an MLP neuron (`L0N123`), a layer's output
+    (`L1.attn`, `L1.mlp`) or residual stream.
+
+    Keys and values are counted as the model has them: where several heads share one, its index is that of the group.
+    """
 
     layer: int
     kind: Kind
@@ -39,6 +53,10 @@ class Node:
     def __str__(self) -> str:
         if self.kind == "head":
             return f"L{self.layer}H{self.index}"
+        if self.kind in PARTS:
+            return f"L{self.layer}H{self.index}.{self.kind}"
+        if self.kind == "logits":
+            return self.kind
         return f"L{self.layer}N{self.index}" if self.kind == "neuron" else f"L{self.layer}.{self.kind}"
 
 
@@ -54,10 +72,11 @@ def parse_node(name: str) -> Node:
     return Node(read.layer, cast("Kind", read.component), read.index)
 
 
-def all_nodes(
-    component: Literal["head", "neuron"], shape: ModelShape, layers: tuple[int, ...] | None = None
-) -> list[Node]:
-    """Every head or neuron of a model, layer by layer; `layers` may count from the end with negative numbers."""
-    width = shape.n_heads if component == "head" else shape.d_mlp or 0
+LOGITS = Node(-1, "logits")  # what the unembedding reads, as the end of a path
+
+
+def all_nodes(component: Component, shape: ModelShape, layers: tuple[int, ...] | None = None) -> list[Node]:
+    """Every head, neuron or part of a head, layer by layer; `layers` may count from the end with negative numbers."""
+    width = {"neuron": shape.d_mlp or 0, "k": shape.n_kv_heads, "v": shape.n_kv_heads}.get(component, shape.n_heads)
     chosen = range(shape.n_layers) if layers is None else sorted({layer % shape.n_layers for layer in layers})
     return [Node(layer, component, index) for layer in chosen for index in range(width)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base import Floats
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine, Padding, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.nodes import HOOKS, Node
+from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
@@ -25,8 +26,10 @@ class ReferenceEngine(Engine):
 
     name = "reference"
 
-    def __init__(self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress) -> None:
-        super().__init__(subject, batch, progress)
+    def __init__(
+        self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, *, padding: Padding = "right"
+    ) -> None:
+        super().__init__(subject, batch, progress, padding=padding)
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -38,11 +41,12 @@ class ReferenceEngine(Engine):
 
     def attention(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `prompt destination source`."""
-        return self._cached("clean", "blocks.{}.attn.hook_pattern", head.layer)[:, head.index].float().cpu()
+        return self._cached("clean", HOOKS["pattern"], head.layer)[:, head.index].float().cpu()
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
-        return self._cached(side, HOOKS[node.kind], node.layer)
+        found = self._cached(side, HOOKS[node.kind], node.layer)
+        return found.transpose(1, 2) if node.kind == "pattern" else found
 
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `prompt d_vocab`, float32."""
@@ -55,42 +59,79 @@ class ReferenceEngine(Engine):
             wanted = {hook.format(i): i for i in range(self.subject.shape.n_layers)}
             with torch.no_grad():
                 _, cache = self.subject.bridge.run_with_cache(
-                    self.tokens[side], names_filter=lambda name: name in wanted
+                    self.tokens[side], names_filter=lambda name: name in wanted, **self._padding()
                 )
             self._activations[key] = {i: cache[name] for name, i in wanted.items()}
         return self._activations[key][layer]
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
-        mask = self.mask(intervention.at)
-        by_hook: dict[str, list[Node]] = {}
-        for node in intervention.nodes:
-            by_hook.setdefault(node.hook, []).append(node)
+        if intervention.into:
+            sites = [site for receiver in intervention.into for site in self._path(intervention, receiver)]
+            first = min(node.layer for node in intervention.nodes)
+        else:
+            by_place: dict[tuple[int, Kind], list[Node]] = {}
+            for node in intervention.nodes:
+                by_place.setdefault((node.layer, node.kind), []).append(node)
+            sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
+            first = min((node.layer for node in intervention.nodes), default=0)
         fired: set[str] = set()
-
-        def replace(nodes: list[Node]) -> Callable[..., Tensor]:
-            new = self.replacement(intervention, nodes[0])
-
-            def hook_fn(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-                fired.add(nodes[0].hook)
-                where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
-                chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=self.device)
-                for node in nodes:
-                    chosen[slice(None) if node.index is None else node.index] = True
-                return torch.where(where & chosen, new, activation)
-
-            return hook_fn
-
         hooks: list[Hook] = []
-        for name, nodes in by_hook.items():
-            install = _in_the_stream if nodes[0].kind == "resid_mid" else _as_it_passes
-            hooks += install(name, replace(nodes))
-        logits = self._logits_at_end(intervention.run, hooks, first=min(node.layer for node in intervention.nodes))
-        unfired = set(by_hook) - fired
+        for site in sites:
+            hooks += site.hooks(fired)
+        logits = self._logits_at_end(intervention.run, hooks, first)
+        unfired = {site.name for site in sites} - fired
         if unfired:  # an intervention that was never installed would read as "no effect"
             raise MiChecksError(
                 f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
             )
         return logits
+
+    def _replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
+        """Nodes of one layer and kind get their replacements."""
+        mask, new, kind = self.mask(intervention.at), self.replacement(intervention, nodes[0]), nodes[0].kind
+
+        def change(activation: Tensor) -> Tensor:
+            where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
+            return torch.where(where & _chosen(nodes, activation), new, activation)
+
+        return Site(nodes[0].hook, change, kind)
+
+    def _path(self, intervention: Intervention, receiver: Node) -> list[Site]:
+        """One input of a path sees what the senders write differently.
+
+        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference.
+        """
+        sent = self._sent(intervention)
+        if receiver.kind == "logits":
+            return [Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)]
+        if receiver.kind == "mlp":  # the input of the second norm, which the stream around the MLP does not pass
+            return [Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent)]
+        seen: list[Tensor] = []
+
+        def keep(activation: Tensor) -> Tensor:
+            seen[:] = [activation.clone()]
+            return activation
+
+        before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
+        fired: set[str] = set()
+        hooks = [*before.hooks(fired), *Site(receiver.hook, keep).hooks(fired)]
+        self._logits_at_end(intervention.run, hooks, receiver.layer)
+        return [Site(receiver.hook, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
+
+    def _sent(self, intervention: Intervention) -> Tensor:
+        """What the senders write differently, `prompt pos d_model`."""
+        mask, total = self.mask(intervention.at)[..., None], torch.zeros(())
+        for node in intervention.nodes:
+            new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
+            if node.kind in ("attn", "mlp"):
+                written = new - own
+            else:
+                block = self.subject.bridge.blocks[node.layer]
+                out = block.attn.o if node.kind == "head" else block.mlp.out
+                change = torch.where(_chosen([node], own), new - own, 0).flatten(2)
+                written = out.original_component(change) - out.original_component(torch.zeros_like(change))
+            total = total + torch.where(mask, written, 0)
+        return total
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding.
@@ -104,7 +145,10 @@ class ReferenceEngine(Engine):
 
         bridge = self.subject.bridge
         skips = (
-            first > 0 and bridge.cfg.architecture == "TransformerLensNative" and bridge.cfg.output_logits_soft_cap <= 0
+            first > 0
+            and self.padding == "right"
+            and bridge.cfg.architecture == "TransformerLensNative"
+            and bridge.cfg.output_logits_soft_cap <= 0
         )
         # Fetched before the hooks are in: what they change must not get into what is kept.
         resid = self.activation(side, Node(first, "resid_pre")) if skips else None
@@ -114,28 +158,53 @@ class ReferenceEngine(Engine):
                     (resid,) = block(resid)
                 logits: Tensor = bridge.unembed(bridge.ln_final(resid))
             else:
-                logits = bridge(self.tokens[side])
+                logits = bridge(self.tokens[side], **self._padding())
         return logits[:, 0].float()
 
+    def _padding(self) -> dict[str, Tensor]:
+        """What a model must be told of padding on the left; on the right, causal attention leaves it out."""
+        if self.padding == "right":
+            return {}
+        return {"attention_mask": self.real.long(), "position_ids": self.positions.clamp(min=0)}
 
-def _as_it_passes(name: str, replace: Callable[..., Tensor]) -> list[Hook]:
-    return [(name, replace)]
+
+@dataclass(frozen=True)
+class Site:
+    """A hook point and what is done to what passes it, `prompt pos …`."""
+
+    name: str
+    change: Callable[[Tensor], Tensor]
+    kind: Kind | None = None
+
+    def hooks(self, fired: set[str]) -> list[Hook]:
+        """Hooks that note in `fired` that they ran."""
+        before: list[Tensor] = []
+
+        def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+            fired.add(self.name)
+            if self.name.endswith(".hook_pattern"):  # prompt head destination source
+                return self.change(activation.transpose(1, 2)).transpose(1, 2)
+            return self.change(activation)
+
+        if self.kind != "resid_mid":
+            return [(self.name, run)]
+
+        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the
+        # MLP but not the stream that goes around it. So the change is made to what the attention layer writes.
+        def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+            before[:] = [resid]
+            return resid
+
+        def write(attn_out: Tensor, hook: Any) -> Tensor:
+            return run(before[0] + attn_out, hook) - before[0]
+
+        block = self.name.removesuffix(".hook_resid_mid")
+        return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
 
 
-def _in_the_stream(name: str, replace: Callable[..., Tensor]) -> list[Hook]:
-    """Hooks that change the residual stream in the middle of a layer.
-
-    TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the MLP but
-    not the stream that goes around it. So the change is made to what the attention layer writes.
-    """
-    block = name.removesuffix(".hook_resid_mid")
-    before: list[Tensor] = []
-
-    def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-        before[:] = [resid]
-        return resid
-
-    def write(attn_out: Tensor, hook: Any) -> Tensor:
-        return replace(before[0] + attn_out, hook) - before[0]
-
-    return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
+def _chosen(nodes: list[Node], activation: Tensor) -> Tensor:
+    """Which of a layer's heads or neurons are among the nodes, as wide as the activation after its positions."""
+    chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
+    for node in nodes:
+        chosen[slice(None) if node.index is None else node.index] = True
+    return chosen

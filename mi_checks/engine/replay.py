@@ -1,251 +1,221 @@
 """The replay engine: only what an intervention can change is computed again, for many interventions at once.
 
 Exact, and against one forward per intervention it saves: the layers before the patch, the positions before the first
-one that differs (their keys and values are kept), in the last layer all but the answer position, and all of the
-unembedding but the answer's and foils' columns. Single heads, neurons and layer outputs are stacked into one batch:
-each enters the residual stream as a difference. What cannot reach END is not computed at all.
+one that differs (their keys and values are kept), in the last layer all but END, whose attention needs no keys and
+values of the others, and all of the unembedding but the answer's and foils' columns. What cannot reach END is not
+computed at all. Interventions on single nodes of one layer and kind enter the residual stream as differences, stacked
+in one batch; those on several nodes walk through the layers together, each changed where its nodes are.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mi_checks.engine.attention import attend_from
 from mi_checks.engine.base import Floats
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.edits import Edits
+from mi_checks.engine.engine import Padding, Progress, no_progress
+from mi_checks.engine.entries import Entry, enter
 from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.nodes import Node
+from mi_checks.engine.kept_runs import KeptRuns
+from mi_checks.engine.memory import Memory
+from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 
-CHUNK_BYTES = 192 * 2**20  # of activations held for the variants replayed together
-WRITERS = ("head", "attn", "resid_mid")  # what enters the residual stream before the MLP
 
+class ReplayEngine(KeptRuns):
+    """Measures what `ReferenceEngine` does, to the same numbers.
 
-@dataclass(frozen=True)
-class LayerRun:
-    """One layer of a base run, everything `prompt pos …`."""
-
-    resid_pre: Tensor
-    keys: Tensor
-    values: Tensor
-    z: Tensor
-    attn_out: Tensor
-    resid_mid: Tensor
-    neurons: Tensor | None
-    mlp_out: Tensor | None
-    resid_post: Tensor
-
-
-class ReplayEngine(Engine):
-    """Measures what `ReferenceEngine` does, to the same numbers."""
+    Attributes:
+        computed: how many positions (of prompts × variants) went through what since the engine was made: `queries`,
+            `sources` (attended to, and not kept) and `mlp`.
+    """
 
     name = "replay"
 
     def __init__(
-        self, subject: Subject, batch: PromptBatch, model: Transformer, progress: Progress = no_progress
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        model: Transformer,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        memory: int | None = None,
     ) -> None:
-        super().__init__(subject, batch, progress)
-        self.model = model
-        self.last = model.n_layers - 1
+        super().__init__(subject, batch, model, progress, padding=padding)
+        self.memory = Memory(self.device, memory)
         self.read = torch.cat([self.answers[:, None], self.foils], dim=1)  # prompt 1+foil
-        self._runs: dict[Side, list[LayerRun]] = {}
-        differs = (self.tokens["clean"] != self.tokens["corrupt"]).any(0)
-        self.first_difference = int(differs.int().argmax()) if bool(differs.any()) else self.width
+        self.computed: Counter[str] = Counter()
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """Alike interventions on single nodes together, the others one by one; see `Engine.measure`."""
+        """Alike interventions together; see `Engine.measure`."""
         out = np.empty((len(interventions), len(self.batch)))
-        groups = list(self._groups(interventions))
         with torch.no_grad():
+            groups = list(self._groups(interventions))
             for group in self.progress(groups, len(groups), title):
                 alike = [interventions[i] for i in group]
-                one = len(alike) == 1 and len(alike[0].nodes) != 1
-                values = self._set(alike[0]) if one else self._singles(alike)
-                out[group] = self.finite(values, f"under {title}")
+                out[group] = self.finite(self.memory.within(self._together, alike), f"under {title}")
         return out
 
-    def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
-        run = self.run(side)[node.layer]
-        stored: dict[str, Tensor | None] = {
-            "head": run.z,
-            "neuron": run.neurons,
-            "attn": run.attn_out,
-            "mlp": run.mlp_out,
-            "resid_pre": run.resid_pre,
-            "resid_mid": run.resid_mid,
-            "resid_post": run.resid_post,
-        }
-        found = stored[node.kind]
-        if found is None:
-            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # behaviour files are checked for this
-        return found
-
-    def attention(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `prompt destination source`."""
-        layer = self.run("clean")[head.layer]
-        with torch.no_grad():
-            positions = self._positions(0, len(self.batch))
-            queries = self.model.queries(head.layer, layer.resid_pre, positions)
-            return self.model.pattern(queries, layer.keys, positions)[:, head.index].float().cpu()
-
-    def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `prompt d_vocab`, float32."""
-        with torch.no_grad():
-            resid = self.run(side)[self.last].resid_post[self.rows, self.end]
-            return self.model.logits(self.model.final(resid))
-
-    def run(self, side: Side) -> list[LayerRun]:
-        """The clean or corrupt run, layer by layer, computed once."""
-        if side not in self._runs:
-            with torch.no_grad():
-                resid = self.model.embed(self.tokens[side])
-                layers: list[LayerRun] = []
-                for layer in range(self.model.n_layers):
-                    layers.append(self._layer(layer, resid))
-                    resid = layers[-1].resid_post
-            self._runs[side] = layers
-        return self._runs[side]
-
-    def _layer(self, layer: int, resid: Tensor) -> LayerRun:
-        model, positions = self.model, self._positions(0, len(resid))
-        keys, values = model.keys_values(layer, resid, positions)
-        z = model.mixed(model.pattern(model.queries(layer, resid, positions), keys, positions), values)
-        attn_out = model.attention_out(layer, z)
-        resid_mid = resid + attn_out
-        if model.attn_only:
-            return LayerRun(resid, keys, values, z, attn_out, resid_mid, None, None, resid_mid)
-        neurons = model.neurons(layer, resid_mid)
-        mlp_out = model.mlp_out(layer, neurons)
-        return LayerRun(resid, keys, values, z, attn_out, resid_mid, neurons, mlp_out, resid_mid + mlp_out)
-
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
-        """Indices of what is replayed together: single nodes of one layer and kind, one intervention, in chunks."""
+        """Indices of what is replayed together, in chunks that fit the memory."""
         together: dict[object, list[int]] = {}
         for i, intervention in enumerate(interventions):
-            node = intervention.nodes[0]
-            kind = (node.layer, node.kind, intervention.run, intervention.value, intervention.at)
-            together.setdefault(kind if len(intervention.nodes) == 1 else i, []).append(i)
+            together.setdefault(_alike(intervention), []).append(i)
         for group in together.values():
-            size = self._chunk(interventions[group[0]])
+            size = self.memory.holds(self._bytes(interventions[group[0]]))
             yield from (group[start : start + size] for start in range(0, len(group), size))
 
-    def _chunk(self, intervention: Intervention) -> int:
-        """How many variants fit in the byte budget."""
-        node = intervention.nodes[0]
-        suffix = self.width - self._start(intervention)
-        if node.layer == self.last and node.kind != "resid_pre":
-            suffix = 1
-        width = 8 * self.subject.bridge.cfg.d_model + 2 * (self.subject.shape.d_mlp or 0)
-        width += 2 * self.model.n_heads * self.width
-        return max(1, int(CHUNK_BYTES // (4 * len(self.batch) * suffix * width)))
+    def _bytes(self, intervention: Intervention) -> int:
+        """About what one variant takes while it is replayed."""
+        cfg = self.subject.bridge.cfg
+        rest = (
+            1 if min(node.layer for node in intervention.nodes) == self.last else self.width - self.start(intervention)
+        )
+        floats = 8 * cfg.d_model + 2 * (self.subject.shape.d_mlp or 0) + 2 * self.model.n_heads * self.width
+        return int(len(self.batch) * rest * floats * self.model.weights["embed.weight"].element_size())
 
-    def _start(self, intervention: Intervention) -> int:
-        """The first position that the intervention changes in any prompt."""
-        if intervention.at is not None:
-            return min(positions[0] for positions in self.batch.positions(intervention.at))
-        if intervention.value in ("clean", "corrupt"):
-            return min(self.first_difference, int(self.end.min()))
-        return 0
-
-    def _singles(self, alike: list[Intervention]) -> Tensor:
-        """Single nodes of one layer and kind → logit differences, `variant prompt`."""
+    def _together(self, alike: list[Intervention]) -> Tensor:
+        """Interventions of one group → logit differences, `variant prompt`."""
         first = alike[0]
-        node, start = first.nodes[0], self._start(first)
-        before = self.run(first.run)[node.layer]
-        change = self.replacement(first, node) - self.activation(first.run, node)
-        mask = self.mask(first.at)
-        change = torch.where(mask.view(*mask.shape, *[1] * (change.dim() - 2)), change, torch.zeros_like(change))
-        ends_only = node.layer == self.last and node.kind != "resid_pre"
-        change = change[self.rows, self.end][:, None] if ends_only else change[:, start:]
-        if not bool(change.any()):  # zero by causality, or nothing differs where the intervention acts
+        start = self.start(first)
+        if len(first.nodes) != 1 or len(first.into) > 1:
+            edits = Edits(self, alike, start)
+            resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
+            resid = resid.expand(-1, len(alike), -1, -1)
+            return self._read(self._onward(edits.first, resid, first.run, start, edits))
+        entry = enter(self, alike, start)
+        if entry is None:  # zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(alike), -1)
-        if node.kind == "head":
-            heads = torch.tensor([i.nodes[0].index for i in alike], device=self.device)
-            delta = torch.einsum("nsvh,vhd->vnsd", change[:, :, heads], self.model.w_o(node.layer)[heads])
-        elif node.kind == "neuron":
-            units = torch.tensor([i.nodes[0].index for i in alike], device=self.device)
-            delta = change[:, :, units].permute(2, 0, 1)[..., None] * self.model.w_out(node.layer)[units][:, None, None]
+        return self._read(self._entered(entry, first.run, start))
+
+    def _entered(self, entry: Entry, side: Side, start: int) -> Tensor:
+        """The final residual stream at END after a difference entered, `prompt variant d_model`."""
+        layer = self.passes[side][entry.layer]
+        if entry.layer == self.last and entry.point != "pre":
+            written = layer.at_end
+            if entry.point == "mid":
+                return self._mlp(entry.layer, written.resid_mid + entry.delta[:, :, 0])
+            return written.resid_post + entry.delta[:, :, 0]
+        if entry.point == "pre":
+            return self._onward(entry.layer, _plus(layer.resid_pre[:, start:], entry.delta), side, start)
+        if entry.point == "mid":
+            resid = self._mlp(entry.layer, _plus(layer.whole.resid_mid[:, start:], entry.delta))
         else:
-            delta = change[None].expand(len(alike), *change.shape)
-        entry = "pre" if node.kind == "resid_pre" else "mid" if node.kind in WRITERS else "post"
-        base = {"pre": before.resid_pre, "mid": before.resid_mid, "post": before.resid_post}[entry]
-        base = base[self.rows, self.end][:, None] if ends_only else base[:, start:]
-        variants = delta.shape[0]
-        resid = (base[None] + delta).flatten(0, 1)  # variant·prompt pos d_model
-        if entry == "mid":
-            resid = self._mlp(node.layer, resid)
-        first_whole = node.layer if entry == "pre" else node.layer + 1
-        for layer in range(first_whole, self.model.n_layers):
-            resid = self._replayed(layer, resid, first.run, start)
-        return self._read(resid[:, 0].view(variants, len(self.batch), -1))
+            resid = _plus(layer.whole.resid_post[:, start:], entry.delta)
+        return self._onward(entry.layer + 1, resid, side, start)
 
-    def _replayed(self, layer: int, resid: Tensor, side: Side, start: int) -> Tensor:
-        """A layer from `start` on, over a base run's keys and values before it; in the last layer only END is left."""
-        model = self.model
-        variants = len(resid) // len(self.batch)
-        positions = self._positions(start, len(resid))
-        keys, values = model.keys_values(layer, resid, positions)
-        kept = self.run(side)[layer]
+    def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
+        """Residual stream before a layer, from a column on, `prompt variant pos d_model` → final one at END."""
+        for index in range(layer, self.last):
+            resid = self._layer(index, resid, side, start, edits)
+        if edits is not None and edits.touch(self.last):
+            resid = self._layer(self.last, resid, side, start, edits)
+            return edits.read(LOGITS.layer, "logits", resid)[self.rows, :, self.end - start]
+        return self._last(resid, side, start)
+
+    def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
+        """A layer over the keys and values that are kept of the columns before `start`."""
+        model, (prompts, variants, _, _) = self.model, resid.shape
+        self._count(resid, "queries", "sources")
+        sources = self.columns if len(self.columns) == 1 else self.columns.repeat_interleave(variants, 0)
+        positions = sources[:, start:]
+        if edits is not None:
+            resid = edits.put(layer, "resid_pre", resid)
+        normed = model.normed(layer, resid)
+        queries, keys, values = (
+            model.projected(layer, kind, normed)
+            if edits is None
+            else edits.put(layer, kind, edits.projected(layer, kind, resid, normed))
+            for kind in ("q", "k", "v")
+        )
+        queries, keys, values = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
+        queries, keys = model.rotated(queries, positions), model.rotated(keys, positions)
         if start:
-            keys = torch.cat([kept.keys[:, :start].repeat(variants, 1, 1, 1), keys], 1)
-            values = torch.cat([kept.values[:, :start].repeat(variants, 1, 1, 1), values], 1)
-        if layer == self.last:
-            end = self.end.repeat(variants)
-            resid = resid[torch.arange(len(resid), device=self.device), end - start][:, None]
-            positions = end[:, None]
-        z = model.mixed(model.pattern(model.queries(layer, resid, positions), keys, positions), values)
-        return self._mlp(layer, resid + model.attention_out(layer, z))
+            kept = self.passes[side][layer].kept(start)
+            keys, values = (
+                torch.cat([before.repeat_interleave(variants, 0), new], 1)
+                for before, new in zip(kept, (keys, values), strict=True)
+            )
+        if edits is None:
+            z = model.attended(queries, positions, keys, values, sources).unflatten(0, (prompts, variants))
+            return self._mlp(layer, model.attention_out(layer, z).add_(resid), resid)
+        pattern = model.pattern(queries, positions, keys, sources)
+        if edits.touch(layer):
+            by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (prompts, variants)))
+            pattern = by_position.flatten(0, 1).transpose(1, 2)
+        z = model.mixed(pattern, values).unflatten(0, (prompts, variants))
+        z = edits.put(layer, "head", z)
+        attn_out = edits.put(layer, "attn", model.attention_out(layer, z))
+        resid_mid = edits.put(layer, "resid_mid", resid + attn_out)
+        if model.attn_only:
+            return edits.put(layer, "resid_post", resid_mid)
+        self._count(resid, "mlp")
+        mlp_in = edits.read(layer, "mlp", resid if model.parallel else resid_mid)
+        neurons = edits.put(layer, "neuron", model.neurons(layer, mlp_in))
+        mlp_out = edits.put(layer, "mlp", model.mlp_out(layer, neurons))
+        return edits.put(layer, "resid_post", resid_mid + mlp_out)
 
-    def _mlp(self, layer: int, resid_mid: Tensor) -> Tensor:
+    def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
+        """The last layer at END, `prompt variant d_model`."""
+        model = self.model
+        normed = model.normed(self.last, resid)
+        self._count(resid, "sources")
+        self._count(resid[:, :, :1], "queries")
+        end = self.end - start
+        z = attend_from(
+            model,
+            self.last,
+            normed[self.rows, :, end],
+            self.positions[self.rows, self.end],
+            normed,
+            self.positions[:, start:],
+            *((*self.passes[side][self.last].kept(start), self.positions[:, :start]) if start else ()),
+        )
+        before = resid[self.rows, :, end]
+        return self._mlp(self.last, before + model.attention_out(self.last, z), before)
+
+    def _mlp(self, layer: int, resid_mid: Tensor, resid_pre: Tensor | None = None) -> Tensor:
+        """Residual stream before the MLP → after it; in parallel models the MLP reads that before the attention."""
         if self.model.attn_only:
             return resid_mid
-        return resid_mid + self.model.mlp_out(layer, self.model.neurons(layer, resid_mid))
-
-    def _set(self, intervention: Intervention) -> Tensor:
-        """Several nodes at once, those of later layers put in as the replay reaches them → `1 prompt`."""
-        model, side = self.model, intervention.run
-        first = min(node.layer for node in intervention.nodes)
-        start = self._start(intervention)
-        mask = self.mask(intervention.at)[:, start:]
-        positions = self._positions(start, len(self.batch))
-        resid = self.run(side)[first].resid_pre[:, start:]
-
-        def put(layer: int, kind: str, activation: Tensor) -> Tensor:
-            nodes = [node for node in intervention.nodes if (node.layer, node.kind) == (layer, kind)]
-            if not nodes:
-                return activation
-            chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=self.device)
-            for node in nodes:
-                chosen[slice(None) if node.index is None else node.index] = True
-            where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
-            return torch.where(where & chosen, self.replacement(intervention, nodes[0])[:, start:], activation)
-
-        for layer in range(first, model.n_layers):
-            resid = put(layer, "resid_pre", resid)
-            keys, values = model.keys_values(layer, resid, positions)
-            kept = self.run(side)[layer]
-            keys, values = torch.cat([kept.keys[:, :start], keys], 1), torch.cat([kept.values[:, :start], values], 1)
-            z = model.mixed(model.pattern(model.queries(layer, resid, positions), keys, positions), values)
-            attn_out = put(layer, "attn", model.attention_out(layer, put(layer, "head", z)))
-            resid = put(layer, "resid_mid", resid + attn_out)
-            if not model.attn_only:
-                neurons = put(layer, "neuron", model.neurons(layer, resid))
-                resid = resid + put(layer, "mlp", model.mlp_out(layer, neurons))
-            resid = put(layer, "resid_post", resid)
-        return self._read(resid[self.rows, self.end - start][None])
+        if not self.model.parallel:
+            mlp_in = resid_mid
+        elif resid_pre is None:
+            raise TypeError("in a parallel layer nothing enters between attention and MLP")
+        else:
+            mlp_in = resid_pre
+        self._count(resid_mid, "mlp")
+        return self.model.mlp_out(layer, self.model.neurons(layer, mlp_in)).add_(resid_mid)
 
     def _read(self, resid_end: Tensor) -> Tensor:
-        """Final residual stream at END, `variant prompt d_model` → logit differences, `variant prompt`."""
+        """Final residual stream at END, `prompt variant d_model` → logit differences, `variant prompt`."""
         logits = self.model.logits_of(self.model.final(resid_end), self.read)
-        return logits[..., 0] - self.reduced(logits[..., 1:])
+        return (logits[..., 0] - self.reduced(logits[..., 1:])).T
 
-    def _positions(self, start: int, rows: int) -> Tensor:
-        return torch.arange(start, self.width, device=self.device)[None].expand(rows, -1)
+    def _count(self, resid: Tensor, *what: str) -> None:
+        for part in what:
+            self.computed[part] += resid[..., 0].numel()
+
+
+def _plus(base: Tensor, delta: Tensor) -> Tensor:
+    """`prompt pos d_model` + `prompt variant pos d_model`, laid out in that order whatever the order of the latter."""
+    return torch.add(base[:, None], delta, out=torch.empty(delta.shape, dtype=delta.dtype, device=delta.device))
+
+
+def _alike(intervention: Intervention) -> tuple[object, ...]:
+    """What interventions must have in common to be replayed together."""
+    how = (intervention.run, intervention.value, intervention.at)
+    if len(intervention.nodes) != 1 or len(intervention.into) > 1:
+        return how
+    places = [(node.layer, node.kind) for node in (*intervention.nodes, *intervention.into)]
+    return (*how, *places)

@@ -17,14 +17,15 @@ from torch.nn import functional
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
+# In place: what they are given is large and just computed, and fresh memory costs more than the arithmetic.
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": functional.gelu,
-    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
-    "relu": functional.relu,
-    "silu": functional.silu,
-    "swish": functional.silu,
-    "solu": lambda x: x * functional.softmax(x, dim=-1),
-    "solu_ln": lambda x: x * functional.softmax(x, dim=-1),
+    "gelu": torch.ops.aten.gelu_,
+    "gelu_new": lambda x: torch.ops.aten.gelu_(x, approximate="tanh"),
+    "relu": torch.relu_,
+    "silu": lambda x: functional.silu(x, inplace=True),
+    "swish": lambda x: functional.silu(x, inplace=True),
+    "solu": lambda x: x.mul_(functional.softmax(x, dim=-1)),
+    "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
 
@@ -41,6 +42,7 @@ class Transformer:
     n_kv_heads: int
     d_head: int
     attn_only: bool
+    parallel: bool  # attention and MLP read the same residual stream
     gated: bool
     act_fn: str
     norm: str | None  # "LN", "RMS", "LNPRE", "RMSPRE" or None
@@ -58,7 +60,6 @@ class Transformer:
         understood = (
             cfg.architecture == "TransformerLensNative"
             and cfg.attention_dir == "causal"
-            and not getattr(bridge, "compatibility_mode", False)
             and (cfg.act_fn or "gelu").lower() in _ACTIVATIONS
         )
         if not understood:
@@ -74,6 +75,7 @@ class Transformer:
             n_kv_heads=cfg.n_key_value_heads or cfg.n_heads,
             d_head=cfg.d_head,
             attn_only=bool(cfg.attn_only),
+            parallel=False,  # TransformerLens' native block has no such form
             gated=bool(cfg.gated_mlp),
             act_fn=(cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower(),
             norm=norm,
@@ -85,46 +87,88 @@ class Transformer:
             rotary=NativeRotary(cfg).to(device) if is_rotary else None,
         )
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Tokens `row pos` → residual stream before the first layer."""
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Tokens and their positions, `row pos`, negative in front of a prompt → residual stream before layer 0."""
         resid = self.weights["embed.weight"][tokens]
         if self.rotary is None:
-            resid = resid + self.weights["pos_embed.weight"][: tokens.shape[1]]
+            resid = resid + self.weights["pos_embed.weight"][positions.clamp(min=0)]
         return resid
 
-    def queries(self, layer: int, resid: Tensor, positions: Tensor) -> Tensor:
-        """Residual stream before a layer → queries, `row pos head d_head`; `positions` is `row pos`."""
-        return self._rotated(self._projected(layer, "q", self._normed(f"blocks.{layer}.ln1", resid)), positions)
+    def normed(self, layer: int, resid: Tensor) -> Tensor:
+        """Residual stream before a layer → what its queries, keys and values are projected from."""
+        return self._normed(f"blocks.{layer}.ln1", resid)
 
-    def keys_values(self, layer: int, resid: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Residual stream before a layer → keys and values, `row pos kv_head d_head`."""
-        normed = self._normed(f"blocks.{layer}.ln1", resid)
-        return self._rotated(self._projected(layer, "k", normed), positions), self._projected(layer, "v", normed)
+    def projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
+        """Queries, keys or values (`kind` q, k or v) before any rotation, `… head d_head`."""
+        flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
+        return flat.view(*flat.shape[:-1], -1, self.d_head)
 
-    def pattern(self, queries: Tensor, keys: Tensor, positions: Tensor) -> Tensor:
-        """Queries at `positions` (`row pos`) and keys from position 0 on → attention, `row head pos source`."""
-        keys = self._per_head(keys)
-        scores = queries.transpose(1, 2) @ keys.permute(0, 2, 3, 1) / self.scale
+    def projection(self, layer: int, kind: str) -> tuple[Tensor, Tensor | None]:
+        """The matrix, `head d_head d_model`, and bias, `head d_head`, of queries, keys or values."""
+        weight, bias = self._linear(f"blocks.{layer}.attn.{kind}")
+        return weight.unflatten(0, (-1, self.d_head)), None if bias is None else bias.unflatten(0, (-1, self.d_head))
+
+    def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Queries or keys, `row pos head d_head`, turned by their positions, `row pos`, where the model does that."""
+        if self.rotary is None:
+            return x
+        turned: Tensor = x.transpose(1, 2)
+        turned = self.rotary.apply_rope(turned, turned, position_ids=positions.clamp(min=0))[0]
+        return turned.transpose(1, 2)
+
+    def probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
+        """Products of queries and keys, `… dest source`, and positions that broadcast with them → attention."""
+        scores = scores / self.scale
         if self.scores_cap > 0:
             scores = self.scores_cap * torch.tanh(scores / self.scores_cap)
-        later = torch.arange(keys.shape[1], device=keys.device) > positions[:, None, :, None]
-        return scores.masked_fill(later, float("-inf")).softmax(-1)
+        return scores.masked_fill(~_seen(destinations, sources), float("-inf")).softmax(-1)
+
+    def pattern(self, queries: Tensor, destinations: Tensor, keys: Tensor, sources: Tensor) -> Tensor:
+        """Rotated queries and keys, `row pos head d_head`, at positions `row pos` → attention, `row head dest source`.
+
+        Positions may have one row for all.
+        """
+        scores = queries.transpose(1, 2) @ self.per_head(keys).permute(0, 2, 3, 1)
+        return self.probabilities(scores, destinations[:, None], sources[:, None])
 
     def mixed(self, pattern: Tensor, values: Tensor) -> Tensor:
-        """Attention and values from position 0 on → z, `row pos head d_head`."""
-        return (pattern @ self._per_head(values).transpose(1, 2)).transpose(1, 2)
+        """Attention, `row head dest source`, and values, `row pos kv_head d_head` → z, `row dest head d_head`."""
+        return (pattern @ self.per_head(values).transpose(1, 2)).transpose(1, 2)
+
+    def attended(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
+        """`mixed` of `pattern`, without making the pattern where torch has that in one step (not with soft caps)."""
+        if self.scores_cap > 0:
+            return self.mixed(self.pattern(queries, destinations, keys, sources), values)
+        z = functional.scaled_dot_product_attention(
+            queries.transpose(1, 2),
+            keys.transpose(1, 2),
+            values.transpose(1, 2),
+            attn_mask=_seen(destinations, sources)[:, None],
+            scale=1 / self.scale,
+            enable_gqa=self.group > 1,
+        )
+        return z.transpose(1, 2)
+
+    def per_head(self, keys: Tensor) -> Tensor:
+        """Keys or values `… kv_head d_head`, repeated for the query heads that share them, `… head d_head`."""
+        return keys if self.group == 1 else keys.repeat_interleave(self.group, dim=-2)
+
+    @property
+    def group(self) -> int:
+        """How many query heads share a key."""
+        return self.n_heads // self.n_kv_heads
 
     def attention_out(self, layer: int, z: Tensor) -> Tensor:
         """Z of all heads → what the attention layer writes, `row pos d_model`."""
-        return functional.linear(z.flatten(2), *self._linear(f"blocks.{layer}.attn.o"))
+        return functional.linear(z.flatten(-2), *self._linear(f"blocks.{layer}.attn.o"))
 
     def w_o(self, layer: int) -> Tensor:
         """What each head's z is multiplied with, `head d_head d_model`."""
         return self.weights[f"blocks.{layer}.attn.o.weight"].T.reshape(self.n_heads, self.d_head, -1)
 
-    def neurons(self, layer: int, resid_mid: Tensor) -> Tensor:
-        """Residual stream before an MLP → its neurons as they are multiplied with W_out, `row pos d_mlp`."""
-        normed = self._normed(f"blocks.{layer}.ln2", resid_mid)
+    def neurons(self, layer: int, mlp_in: Tensor) -> Tensor:
+        """Residual stream that an MLP reads → its neurons as they are multiplied with W_out, `… d_mlp`."""
+        normed = self._normed(f"blocks.{layer}.ln2", mlp_in)
         pre = functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
         act = _ACTIVATIONS[self.act_fn]
         if self.gated:
@@ -154,11 +198,11 @@ class Transformer:
         return self.capped(functional.linear(final, *self._linear("unembed")).float())
 
     def logits_of(self, final: Tensor, tokens: Tensor) -> Tensor:
-        """Logits of a few tokens: `variant prompt d_model` and `prompt token` → `variant prompt token`, float32."""
+        """Logits of a few tokens: `prompt variant d_model` and `prompt token` → `prompt variant token`, float32."""
         columns = self.weights["unembed.weight"][tokens].float()  # prompt token d_model
-        logits = torch.einsum("vpd,ptd->vpt", final.float(), columns)
+        logits = final.float() @ columns.mT
         if "unembed.bias" in self.weights:
-            logits = logits + self.weights["unembed.bias"][tokens].float()
+            logits = logits + self.weights["unembed.bias"][tokens].float()[:, None]
         return self.capped(logits)
 
     def capped(self, logits: Tensor) -> Tensor:
@@ -167,20 +211,6 @@ class Transformer:
 
     def _linear(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
-
-    def _projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
-        flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
-        return flat.view(*flat.shape[:-1], -1, self.d_head)
-
-    def _per_head(self, keys: Tensor) -> Tensor:
-        repeats = self.n_heads // self.n_kv_heads
-        return keys if repeats == 1 else keys.repeat_interleave(repeats, dim=2)
-
-    def _rotated(self, x: Tensor, positions: Tensor) -> Tensor:
-        if self.rotary is None:
-            return x
-        turned: Tensor = self.rotary.apply_rope(x.transpose(1, 2), x.transpose(1, 2), position_ids=positions)[0]
-        return turned.transpose(1, 2)
 
     def _normed(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
         weight, bias = self.weights.get(f"{name}.weight"), self.weights.get(f"{name}.bias")
@@ -191,3 +221,9 @@ class Transformer:
             normed = (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype)
             return normed if weight is None else weight * normed
         return functional.layer_norm(x, x.shape[-1:], weight, bias, self.eps)
+
+
+def _seen(destinations: Tensor, sources: Tensor) -> Tensor:
+    """What may be attended to: nothing later, and no padding in front except by padding itself, `… dest source`."""
+    d, s = destinations[..., :, None], sources[..., None, :]
+    return (s <= d) & ((s >= 0) | (d < 0))

@@ -23,6 +23,12 @@ class ModelShape:
     n_layers: int
     n_heads: int
     d_mlp: int | None
+    shared_kv_heads: int | None = None  # where several heads share a key and a value; None: each has its own
+
+    @property
+    def n_kv_heads(self) -> int:
+        """How many keys and values a layer has."""
+        return self.shared_kv_heads or self.n_heads
 
 
 def check_models(loaded: LoadedBehaviour, known: Iterable[str]) -> tuple[Problem, ...]:

@@ -1,0 +1,83 @@
+"""The matrix products that a sweep over heads cannot do without, and what they take on this machine.
+
+Counted after these reductions: only layers after the patch; only positions from the first difference on, over kept keys
+and values; in the last layer only the answer's query; only the answer's and foil's columns of the unembedding; the last
+layer's heads as vectors added to the residual stream; the clean and the corrupt run included.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+LENGTH = 64
+SUFFIX = LENGTH // 2  # positions from the first difference on
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model and a number of prompt pairs; `d_mlp` is 0 for attention alone."""
+
+    n_layers: int
+    d_model: int
+    d_mlp: int
+    d_vocab: int
+    pairs: int
+    n_heads: int = 8
+
+
+Product = tuple[int, int, int, int]  # how many at once, rows, inner, columns
+
+
+def sweep_of_heads(shape: Shape) -> Counter[Product]:
+    """The products of denoising every head's z over all positions, with how often each is done."""
+    d, heads, d_head, last = shape.d_model, shape.n_heads, shape.d_model // shape.n_heads, shape.n_layers - 1
+    products: Counter[Product] = Counter()
+
+    def attention(rows: int, queries: int) -> None:
+        products[1, rows * queries, d, d] += 2  # q, o
+        products[rows * heads, queries, d_head, LENGTH] += 1
+        products[rows * heads, queries, LENGTH, d_head] += 1
+
+    def mlp(positions: int) -> None:
+        if shape.d_mlp:
+            products[1, positions, d, shape.d_mlp] += 1
+            products[1, positions, shape.d_mlp, d] += 1
+
+    def layer(index: int, rows: int, positions: int) -> None:
+        products[1, rows * positions, d, d] += 2  # k, v
+        queries = 1 if index == last else positions
+        attention(rows, queries)
+        mlp(rows * queries)
+
+    for positions in (LENGTH, SUFFIX):  # the clean run, then what the corrupt one does not share with it
+        for index in range(shape.n_layers):
+            layer(index, shape.pairs, positions)
+    variants = heads * shape.pairs
+    for patched in range(shape.n_layers):
+        positions = 1 if patched == last else SUFFIX
+        products[heads, shape.pairs * positions, d_head, d] += 1
+        mlp(variants * positions)
+        for index in range(patched + 1, shape.n_layers):
+            layer(index, variants, SUFFIX)
+    return products
+
+
+def floor_seconds(products: Counter[Product], repeats: int = 5) -> float:
+    """What the products take, each shape timed alone on this machine (the median of some repeats)."""
+    total = 0.0
+    for (batch, rows, inner, columns), times in products.items():
+        a, b = torch.randn(batch, rows, inner), torch.randn(batch, inner, columns)
+        out = torch.empty(batch, rows, columns)
+        torch.bmm(a, b, out=out)
+        taken = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            torch.bmm(a, b, out=out)
+            taken.append(time.perf_counter() - began)
+        total += times * statistics.median(taken)
+    return total

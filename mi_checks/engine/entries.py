@@ -1,0 +1,189 @@
+"""Where interventions on single nodes first change the residual stream, and by how much.
+
+A patched query, key, value or pattern is a patched z: attention is computed once with the one part replaced, for all
+heads, and each variant takes its own head's. A path ends in the difference that its receiver then writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.kept_runs import KeptRuns
+from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.transformer import Transformer
+
+Point = Literal["pre", "mid", "post"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Differences that variants make to the residual stream.
+
+    Attributes:
+        layer: the layer.
+        point: before it, between its attention and its MLP, or after it.
+        delta: `prompt variant pos d_model`, from the first changed column on; in the last layer, unless before it, at
+            END alone.
+    """
+
+    layer: int
+    point: Point
+    delta: Tensor
+
+
+def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None:
+    """Where interventions enter that differ only in the index of their node (and of their path's receiver).
+
+    None if they change nothing that reaches END.
+    """
+    first = alike[0]
+    node = first.nodes[0]
+    if not first.into:
+        return _written(runs, alike, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
+    receiver = first.into[0]
+    ends = receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
+    senders = sorted({i.nodes[0] for i in alike})
+    sent = _written(runs, alike, senders, start, ends=ends)
+    if sent is None:
+        return None
+    which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
+    if receiver.kind == "logits":
+        return Entry(runs.last, "post", sent.delta[:, which])
+    if receiver.kind == "mlp":
+        return _into_mlp(runs, first, sent.delta[:, which], start, ends=ends)
+    heads = torch.tensor([i.into[0].index for i in alike], device=runs.device)
+    return _into_heads(runs, first, sent.delta, which, heads, start)
+
+
+def _written(runs: KeptRuns, alike: list[Intervention], nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
+    """What nodes of one layer and kind write differently: from `start` on, or at END where only that is read."""
+    how, node, model = alike[0], nodes[0], runs.model
+    if node.kind == "resid_pre" and not how.into:
+        ends = False  # the last layer's keys and values read it everywhere
+    part = node.kind in PARTS
+    change = _change_of_z(runs, how, node, start, ends=ends) if part else _change(runs, how, node, start, ends=ends)
+    if not bool(change.any()):
+        return None
+    before_mlp = part or node.kind in ("head", "attn", "resid_mid")
+    point: Point = "pre" if node.kind == "resid_pre" else "mid" if before_mlp and not model.parallel else "post"
+    if node.index is None:
+        return Entry(node.layer, point, change[:, None].expand(-1, len(nodes), -1, -1))
+    index = torch.tensor([n.index for n in nodes], device=runs.device)
+    if node.kind == "neuron":
+        delta = change[..., index].transpose(1, 2)[..., None] * model.w_out(node.layer)[index][:, None]
+        return Entry(node.layer, point, delta)
+    w_o = model.w_o(node.layer)  # head d_head d_model
+    if node.kind in ("k", "v"):  # all heads of the group that shares it
+        change = change.unflatten(2, (model.n_kv_heads, -1)).flatten(3)
+        w_o = w_o.unflatten(0, (model.n_kv_heads, -1)).flatten(1, 2)
+    return Entry(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
+
+
+def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+    """New minus old activations of a layer where the intervention acts, `prompt pos …`."""
+    mask = runs.mask(how.at)
+    if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
+        own = runs.at_end(how.run, node)
+        new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
+        mask = mask[runs.rows, runs.end][:, None]
+    else:
+        own, new = runs.activation(how.run, node), runs.replacement(how, node)
+        if ends:
+            at = (runs.rows, runs.end)
+            own, new, mask = own[at][:, None], new[at][:, None], mask[at][:, None]
+        else:
+            own, new, mask = own[:, start:], new[:, start:], mask[:, start:]
+    return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
+
+
+def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+    """New minus old z of all heads, each with its query, key, value or pattern replaced, `prompt pos head d_head`."""
+    model, layer = runs.model, runs.passes[how.run][node.layer]
+    at_end = ends and node.layer == runs.last
+    own = runs.activation(how.run, node)
+    new = torch.where(runs.mask(how.at)[:, :, None, None], runs.replacement(how, node), own)
+
+    def destinations(x: Tensor) -> Tensor:
+        return x[runs.rows, runs.end][:, None] if at_end else x[:, start:]
+
+    values = new if node.kind == "v" else layer.values
+    if node.kind == "pattern":
+        pattern = destinations(new).transpose(1, 2)
+    else:
+        positions = destinations(runs.positions)
+        queries = model.rotated(destinations(new if node.kind == "q" else layer.queries), positions)
+        keys = model.rotated(new, runs.positions) if node.kind == "k" else layer.rotated_keys
+        pattern = model.pattern(queries, positions, keys, runs.positions)
+    change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.whole.z[:, start:])
+    return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
+
+
+def _into_mlp(runs: KeptRuns, how: Intervention, delta: Tensor, start: int, *, ends: bool) -> Entry:
+    """What an MLP writes differently when it alone sees a difference, `prompt variant pos d_model`."""
+    layer = how.into[0].layer
+    run = runs.passes[how.run][layer]
+    written, first = (run.at_end, 0) if ends else (run.whole, start)
+    if written.mlp_out is None:
+        raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
+    neurons = runs.model.neurons(layer, written.mlp_in[:, None, first:] + delta)
+    return Entry(layer, "post", runs.model.mlp_out(layer, neurons) - written.mlp_out[:, None, first:])
+
+
+def _into_heads(
+    runs: KeptRuns, how: Intervention, sent: Tensor, which: Tensor, heads: Tensor, start: int
+) -> Entry | None:
+    """What heads write differently when the query, key or value of each alone sees one sender's difference.
+
+    Args:
+        runs: the kept runs.
+        how: one of the interventions.
+        sent: what each sender writes differently, `prompt sender pos d_model`, for the last layer's queries at END.
+        which: the sender of each variant, `variant`.
+        heads: the index of the query, key or value that sees it, `variant`.
+        start: the first changed column.
+    """
+    receiver, model = how.into[0], runs.model
+    run = runs.passes[how.run][receiver.layer]
+    ends = receiver.layer == runs.last
+
+    def destinations(x: Tensor) -> Tensor:
+        return x[runs.rows, runs.end][:, None] if ends else x[:, start:]
+
+    resid = destinations(run.resid_pre) if receiver.kind == "q" else run.resid_pre[:, start:]
+    seen = model.normed(receiver.layer, resid[:, None] + sent)
+    new = model.projected(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
+    new = new.transpose(2, 3)[:, which, heads]  # prompt variant pos d_head
+    group = 1 if receiver.kind == "q" else model.group  # query heads that share what was replaced
+    if group > 1:
+        new = new.repeat_interleave(group, 1)
+        heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
+    shared = heads // model.group
+
+    positions = destinations(runs.positions)
+    if receiver.kind == "q":
+        queries = _rotated(model, new, positions)
+    else:
+        queries = model.rotated(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
+    keys = run.rotated_keys[:, :, shared].transpose(1, 2)
+    if receiver.kind == "k":
+        keys = torch.cat([keys[:, :, :start], _rotated(model, new, runs.positions[:, start:])], 2)
+    values = run.values[:, :, shared].transpose(1, 2)
+    if receiver.kind == "v":
+        values = torch.cat([values[:, :, :start], new], 2)
+    pattern = model.probabilities(queries @ keys.mT, positions[:, None], runs.positions[:, None])
+    own = run.at_end.z if ends else run.whole.z[:, start:]
+    change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
+    delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
+    if group > 1:
+        delta = delta.unflatten(1, (-1, group)).sum(2)
+    return Entry(receiver.layer, "post" if model.parallel else "mid", delta) if bool(delta.any()) else None
+
+
+def _rotated(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
+    """Queries or keys of one head per variant, `prompt variant pos d_head`, rotated."""
+    return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)

@@ -1,0 +1,199 @@
+"""The uninterrupted runs that interventions depart from: computed as far as they are asked for, and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.attention import attend_from
+from mi_checks.engine.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one layer computes from z on; `prompt pos …`, or with one position for END alone."""
+
+    z: Tensor
+    attn_out: Tensor
+    resid_mid: Tensor
+    mlp_in: Tensor
+    neurons: Tensor | None
+    mlp_out: Tensor | None
+    resid_post: Tensor
+
+
+def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
+    """The rest of a layer, from its residual stream and z at some positions."""
+    attn_out = model.attention_out(layer, z)
+    resid_mid = resid + attn_out
+    mlp_in = resid if model.parallel else resid_mid
+    if model.attn_only:
+        return Written(z, attn_out, resid_mid, mlp_in, None, None, resid_mid)
+    neurons = model.neurons(layer, mlp_in)
+    mlp_out = model.mlp_out(layer, neurons)
+    return Written(z, attn_out, resid_mid, mlp_in, neurons, mlp_out, resid_mid + mlp_out)
+
+
+class LayerPass:
+    """One layer of a forward pass, everything `prompt pos …`.
+
+    Args:
+        model: the model.
+        layer: which layer.
+        resid: the residual stream before it.
+        positions: of the tokens, `prompt pos` or one row for all, negative for padding in front.
+        end: the column of END, `prompt`.
+        twin: the same layer of a run on prompts whose first `shared` tokens are the same: not computed again.
+        shared: how many.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        layer: int,
+        resid: Tensor,
+        positions: Tensor,
+        end: Tensor,
+        twin: LayerPass | None = None,
+        shared: int = 0,
+    ) -> None:
+        self.model = model
+        self.layer = layer
+        self.resid_pre = resid
+        self.positions = positions
+        self.end = end
+        self._twin = twin
+        self._shared = 0 if twin is None else shared
+        self._kept: tuple[Tensor, Tensor] | None = None
+
+    @cached_property
+    def normed(self) -> Tensor:
+        """What queries, keys and values are projected from."""
+        return self._joined("normed", self.normed_tail)
+
+    @cached_property
+    def normed_tail(self) -> Tensor:
+        """The same from the first column on that the twin does not have."""
+        return self.model.normed(self.layer, self.resid_pre[:, self._shared :].contiguous())
+
+    @cached_property
+    def queries(self) -> Tensor:
+        """Before rotation, `prompt pos head d_head`."""
+        return self._joined("queries", self._projected("q"))
+
+    @cached_property
+    def keys(self) -> Tensor:
+        """Before rotation, `prompt pos kv_head d_head`."""
+        return self._joined("keys", self._projected("k"))
+
+    @cached_property
+    def rotated_keys(self) -> Tensor:
+        """As queries meet them."""
+        return self.model.rotated(self.keys, self.positions)
+
+    @cached_property
+    def values(self) -> Tensor:
+        """`prompt pos kv_head d_head`."""
+        return self._joined("values", self._projected("v"))
+
+    def kept(self, start: int) -> tuple[Tensor, Tensor]:
+        """Rotated keys and values before a column; of the last layer, whose others nobody needs, no more than these."""
+        twin = self._twin
+        if twin is not None and start <= self._shared:
+            return twin.kept(start)
+        if self.layer < self.model.n_layers - 1 or start <= 0:
+            return self.rotated_keys[:, :start], self.values[:, :start]
+        if self._kept is None or self._kept[0].shape[1] < start:
+            # Asked for more than once, sweeps go by position: then all at once.
+            until = start if self._kept is None else self.normed.shape[1]
+            normed = self.normed[:, :until].contiguous()
+            keys, values = (self.model.projected(self.layer, kind, normed) for kind in ("k", "v"))
+            self._kept = self.model.rotated(keys, self.positions[:, :until]), values
+        return self._kept[0][:, :start], self._kept[1][:, :start]
+
+    @property
+    def pattern(self) -> Tensor:
+        """Attention, `prompt head destination source`; large, so not kept."""
+        return self.model.pattern(
+            self.model.rotated(self.queries, self.positions), self.positions, self.rotated_keys, self.positions
+        )
+
+    @cached_property
+    def whole(self) -> Written:
+        """The layer at every position."""
+        tail, positions = self._shared, self.positions[:, self._shared :]
+        queries = self.model.rotated(self.queries[:, tail:], positions)
+        z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
+        written = write(self.model, self.layer, self.resid_pre[:, tail:], z)
+        if self._twin is None or tail == 0:
+            return written
+        before = self._twin.whole
+
+        def join(kept: Tensor | None, new: Tensor | None) -> Tensor | None:
+            return None if kept is None or new is None else torch.cat([kept[:, :tail], new], 1)
+
+        return Written(*(join(getattr(before, name), getattr(written, name)) for name in Written.__annotations__))  # type: ignore[arg-type]
+
+    @cached_property
+    def at_end(self) -> Written:
+        """The layer at END alone, keys and values never made."""
+        rows = torch.arange(len(self.end), device=self.end.device)
+        end = (rows, self.end)
+        z = attend_from(
+            self.model,
+            self.layer,
+            self.normed[end][:, None],
+            self.positions.expand(len(rows), -1)[end],
+            self.normed[:, None],
+            self.positions,
+        )
+        return write(self.model, self.layer, self.resid_pre[end][:, None], z)
+
+    def _projected(self, kind: str) -> Tensor:
+        return self.model.projected(self.layer, kind, self.normed_tail)
+
+    def _joined(self, name: str, tail: Tensor) -> Tensor:
+        if self._twin is None or self._shared == 0:
+            return tail
+        return torch.cat([getattr(self._twin, name)[:, : self._shared], tail], 1)
+
+
+class ForwardPass:
+    """The uninterrupted clean or corrupt run, layer by layer.
+
+    Args:
+        model: the model.
+        tokens: `prompt pos`.
+        positions: of the tokens, `prompt pos` or one row for all, negative for padding in front.
+        end: the column of END, `prompt`.
+        twin: the run on the other side of the pairs, if it is to lend what both share.
+        shared: up to which column the two sides' tokens are the same.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        tokens: Tensor,
+        positions: Tensor,
+        end: Tensor,
+        twin: ForwardPass | None = None,
+        shared: int = 0,
+    ) -> None:
+        self.model = model
+        self.tokens = tokens
+        self.positions = positions
+        self.end = end
+        self._twin = twin
+        self._shared = shared
+        self._layers: list[LayerPass] = []
+
+    def __getitem__(self, layer: int) -> LayerPass:
+        while len(self._layers) <= layer:
+            index = len(self._layers)
+            resid = self._layers[-1].whole.resid_post if self._layers else self.model.embed(self.tokens, self.positions)
+            twin = None if self._twin is None else self._twin[index]
+            self._layers.append(LayerPass(self.model, index, resid, self.positions, self.end, twin, self._shared))
+        return self._layers[layer]

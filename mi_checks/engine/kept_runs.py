@@ -1,0 +1,101 @@
+"""An engine that keeps the clean and the corrupt run, computed from the weights."""
+
+from __future__ import annotations
+
+from abc import ABC
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.engine import Engine, Padding, Progress, no_progress
+from mi_checks.engine.forward_pass import ForwardPass, Written
+from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.nodes import Node
+from mi_checks.engine.transformer import Transformer
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+
+class KeptRuns(Engine, ABC):
+    """What a replay departs from: all that passes in the uninterrupted runs, computed when first asked for.
+
+    The corrupt run shares with the clean one all columns before `first_difference`, where their tokens are the same.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        model: Transformer,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+    ) -> None:
+        super().__init__(subject, batch, progress, padding=padding)
+        self.model = model
+        self.last = model.n_layers - 1
+        differs = (self.tokens["clean"] != self.tokens["corrupt"]).any(0)
+        first = int(differs.int().argmax()) if bool(differs.any()) else self.width
+        self.first_difference = min(first, int(self.end.min()))
+        # one row where all prompts have the same
+        self.columns = self.positions[:1] if padding == "right" else self.positions
+        clean = ForwardPass(model, self.tokens["clean"], self.columns, self.end)
+        corrupt = ForwardPass(
+            model, self.tokens["corrupt"], self.columns, self.end, twin=clean, shared=self.first_difference
+        )
+        self.passes: dict[Side, ForwardPass] = {"clean": clean, "corrupt": corrupt}
+
+    def start(self, intervention: Intervention) -> int:
+        """The first column that the intervention changes in any prompt."""
+        columns = self.mask(intervention.at).any(0)
+        first = int(columns.int().argmax()) if bool(columns.any()) else self.width
+        if intervention.value in ("clean", "corrupt"):
+            first = max(first, self.first_difference)
+        return min(first, int(self.end.min()))
+
+    def activation(self, side: Side, node: Node) -> Tensor:
+        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
+        with torch.no_grad():
+            layer = self.passes[side][node.layer]
+            match node.kind:
+                case "q":
+                    return layer.queries
+                case "k":
+                    return layer.keys
+                case "v":
+                    return layer.values
+                case "pattern":
+                    return layer.pattern.transpose(1, 2)
+                case "resid_pre":
+                    return layer.resid_pre
+                case _:
+                    return self._part(layer.whole, node)
+
+    def at_end(self, side: Side, node: Node) -> Tensor:
+        """The same for what the last layer writes, at END alone, `prompt 1 …`, without computing the rest of it."""
+        return self._part(self.passes[side][self.last].at_end, node)
+
+    def attention(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `prompt destination source`."""
+        with torch.no_grad():
+            return self.passes["clean"][head.layer].pattern[:, head.index].float().cpu()
+
+    def base_logits(self, side: Side) -> Tensor:
+        """Logits at END without intervention, `prompt d_vocab`, float32."""
+        with torch.no_grad():
+            resid = self.passes[side][self.last].at_end.resid_post[:, 0]
+            return self.model.logits(self.model.final(resid))
+
+    def _part(self, written: Written, node: Node) -> Tensor:
+        parts = {
+            "head": written.z,
+            "neuron": written.neurons,
+            "attn": written.attn_out,
+            "mlp": written.mlp_out,
+            "resid_mid": written.resid_mid,
+            "resid_post": written.resid_post,
+        }
+        part = parts[node.kind]
+        if part is None:
+            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # behaviour files are checked for this
+        return part

@@ -1,0 +1,61 @@
+"""How many interventions are replayed at once: as many as fit a budget of bytes, fewer when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+import torch
+from torch import Tensor
+
+CACHED = 192 * 2**20  # on a CPU larger chunks only fall out of its caches
+T = TypeVar("T")
+
+
+class Memory:
+    """A budget of bytes.
+
+    Args:
+        device: where the activations are.
+        limit: bytes; None for a quarter of what is free there now.
+    """
+
+    def __init__(self, device: torch.device, limit: int | None = None) -> None:
+        self.limit = free(device) // 4 if limit is None else limit
+        self.chunk = self.limit if device.type == "cuda" else min(self.limit, CACHED)
+
+    def holds(self, each: int) -> int:
+        """How many variants of so many bytes fit; always one."""
+        return max(1, self.chunk // max(1, each))
+
+    def within(self, compute: Callable[[list[T]], Tensor], variants: list[T]) -> Tensor:
+        """`compute(variants)`, `variant prompt`; in halves for as long as that runs out of memory, and so from then on.
+
+        Raises:
+            RuntimeError: one variant alone does not fit.
+        """
+        try:
+            return compute(variants)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error) or len(variants) == 1:
+                raise
+        # Outside the handler, whose traceback keeps the tensors of the failed attempt alive.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.chunk //= 2
+        half = len(variants) // 2
+        return torch.cat([self.within(compute, variants[:half]), self.within(compute, variants[half:])])
+
+
+def free(device: torch.device) -> int:
+    """Bytes that can be had on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # A CPU allocation that fails is a plain RuntimeError.
+    texts = ("can't allocate memory", "not enough memory")
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(text in str(error) for text in texts)
