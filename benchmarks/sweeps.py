@@ -32,7 +32,7 @@ from products import Shape, floor_seconds, sweep_of_heads
 
 from mi_checks.engine.choose import trusted
 from mi_checks.engine.interventions import Intervention, denoise, reaches
-from mi_checks.engine.nodes import LOGITS, Kind, Node, all_nodes
+from mi_checks.engine.nodes import Kind, Node, all_nodes
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.models.subject import Provenance, Subject
@@ -290,7 +290,6 @@ def cases() -> list[Callable[[], Case]]:
             40,
         )
 
-    assert LOGITS
     return [
         heads("heads' z, 2L attn-only d=256 V=2048, 32 pairs", Shape(2, 256, 0, 2048, 32), 15, 0.3),
         heads("heads' z, 2L attn-only d=512 V=48262, 16 pairs", Shape(2, 512, 0, 48262, 16), 60, 0.3),
@@ -313,8 +312,7 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
     def ours() -> np.ndarray:
         return ReplayEngine(case.subject, case.batch, model).measure(case.interventions)  # base runs included
 
-    found = ours()
-    our_time = statistics.median(_timed(ours) for _ in range(repeats))
+    found, our_time = ours(), median_seconds(ours, repeats)
     total = len(case.interventions)
     sample = list(range(total))
     if forwards is not None and total > forwards:
@@ -343,10 +341,15 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
     )
 
 
-def _timed(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def median_seconds(run: Callable[[], object], repeats: int) -> float:
+    """The median of some repeats, after one that does not count."""
     run()
-    return time.perf_counter() - began
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
 
 
 def line(row: Row) -> str:

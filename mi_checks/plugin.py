@@ -25,6 +25,11 @@ OPTIONS = (
     ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),
     ("--mi-dtype", "mi_dtype", "float32, bfloat16 or float16 (default: float32)"),
     ("--mi-engine", "mi_engine", "auto, replay (fast) or reference (TransformerLens hooks; default: auto)"),
+    (
+        "--mi-memory",
+        "mi_memory",
+        "how much the replay engine may take, such as 2GB (default: a quarter of what is free)",
+    ),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
 )
 

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -54,6 +55,7 @@ class Session:
         device: str,
         dtype: str,
         engine: str,
+        memory: int | None,
         report: Path,
         terminal: io.TextIOBase | None,
     ) -> None:
@@ -64,6 +66,7 @@ class Session:
         self.device = device
         self.dtype = dtype
         self.engine = engine
+        self.memory = memory
         self.report = report
         self.terminal = terminal
         self.began = time.time()
@@ -106,6 +109,7 @@ class Session:
             device=chosen("mi_device") or "auto",
             dtype=dtype,
             engine=engine,
+            memory=_bytes("--mi-memory", chosen("mi_memory")),
             report=_writable(report),
             terminal=_terminal(config),
         )
@@ -170,7 +174,7 @@ class Session:
             # One thread is faster on models this small (the suite: 24 s against 61 s with two, on two cores), and
             # under `pytest -n` each worker would otherwise take every core.
             torch.set_num_threads(1)
-        settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine)
+        settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory)
         return Suite(settings, self._progress)
 
     def run(self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, line: int) -> CheckResult:
@@ -257,8 +261,18 @@ class Session:
         return [
             *matrix_lines(self.results),
             *(cut_short if len(self.results) < self.selected else []),
+            *self._engines(),
             f"report: {_relative(self.report, self.root)}",
         ]
+
+    def _engines(self) -> list[str]:
+        """Which engine measured; by `auto` a model is left to the reference only if replay does not reproduce it."""
+        left = sorted(name for name, model in self.provenance.items() if model["engine"] == "reference")
+        used = {model["engine"] for model in self.provenance.values()} - {"none"}
+        if self.engine == "auto" and left:
+            others = "replay, but " if "replay" in used else ""
+            return [f"engine: {others}reference for {', '.join(left)}, whose logits replay does not reproduce"]
+        return [f"engine: {', '.join(sorted(used))}"] if used else []
 
     def to_wire(self) -> str:
         """Everything measured here, for the controller of `pytest -n`."""
@@ -329,6 +343,18 @@ def _whole_number(option: str, text: str | None, *, least: int) -> int | None:
         number = least - 1
     if number < least:
         raise MiChecksError(f"{option} {text!r}: use a whole number of at least {least}")
+    return number
+
+
+def _bytes(option: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    number = (
+        0 if found is None else int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
+    )
+    if number < 1:
+        raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
     return number
 
 

@@ -35,6 +35,7 @@ class Settings:
     device: str = "auto"
     dtype: str = "float32"
     engine: str = "auto"  # or "replay", "reference"
+    memory: int | None = None  # bytes the replay engine may take; None: a quarter of what is free
 
 
 class Suite:
@@ -94,7 +95,7 @@ class Suite:
         if key not in self._measurements:
             subject = self.subject(model)
             batch = self._prompts(loaded, subject)
-            engine = choose(self.settings.engine, subject, batch, self.progress)
+            engine = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory)
             self._engines[subject.name] = engine.name
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
         return self._measurements[key]

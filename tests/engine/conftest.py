@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mi_checks.engine.choose import choose
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.models.load import load
 from mi_checks.prompts.build import build_prompts
@@ -61,6 +62,12 @@ def engine_of(subject_of):
         return ReferenceEngine(subject, batch)
 
     return make
+
+
+@pytest.fixture
+def replaying():
+    """The replay engine on another engine's model and prompts."""
+    return lambda engine: choose("replay", engine.subject, engine.batch)
 
 
 @pytest.fixture

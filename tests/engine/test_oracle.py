@@ -38,6 +38,51 @@ def test_heads_over_all_positions(model, engine_of):
     assert np.abs(ours - engine.base.corrupt.logit_diff).max() > 0.01  # the patches moved something
 
 
+EVERY = {  # as in TransformerLens' `get_act_patch_attn_head_all_pos_every` and `…_by_pos_every`
+    "q": (patching.get_act_patch_attn_head_q_all_pos, patching.get_act_patch_attn_head_q_by_pos),
+    "k": (patching.get_act_patch_attn_head_k_all_pos, patching.get_act_patch_attn_head_k_by_pos),
+    "v": (patching.get_act_patch_attn_head_v_all_pos, patching.get_act_patch_attn_head_v_by_pos),
+    "pattern": (patching.get_act_patch_attn_head_pattern_all_pos, patching.get_act_patch_attn_head_pattern_by_pos),
+}
+
+
+@pytest.mark.parametrize("engine_name", ["reference", "replay"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("part", EVERY)
+def test_parts_of_heads(model, part, engine_name, engine_of, replaying):
+    """Over all positions, and by position: TransformerLens sweeps every position, we take every third."""
+    engine = engine_of(model)
+    ours = engine if engine_name == "reference" else replaying(engine)
+    nodes = all_nodes(part, engine.subject.shape)
+    all_pos, by_pos = (transformer_lens_sweep(sweep, engine) for sweep in EVERY[part])
+    found = ours.measure([denoise(node) for node in nodes])
+    limit = TOLERANCE * np.abs(all_pos).max()  # the two differ in the order of their additions
+    assert np.abs(found - all_pos.reshape(found.shape)).max() < limit
+    if engine.subject.shape.n_layers > 1:  # in one layer nothing but the token itself is in END's query
+        assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.001
+    for position in range(0, engine.width, 3):
+        found = ours.measure([denoise(node, at=position) for node in nodes])
+        theirs = by_pos[:, :, position] if part == "pattern" else by_pos[:, position]  # layer head prompt
+        assert np.abs(found - theirs.reshape(found.shape)).max() < limit
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_block_by_position(model, engine_of, replaying):
+    engine = engine_of(model)
+    kinds = ["resid_pre", "attn", "mlp"] if engine.subject.shape.d_mlp else ["resid_pre", "attn"]
+    sweeps = {
+        "resid_pre": patching.get_act_patch_resid_pre,
+        "attn": patching.get_act_patch_attn_out,
+        "mlp": patching.get_act_patch_mlp_out,
+    }
+    replay = replaying(engine)
+    for kind in kinds:
+        theirs = transformer_lens_sweep(sweeps[kind], engine)  # layer pos prompt
+        places = [(layer, p) for layer in range(engine.subject.shape.n_layers) for p in range(engine.width)]
+        found = replay.measure([denoise(Node(layer, kind), at=p) for layer, p in places])
+        assert np.abs(found - theirs.reshape(found.shape)).max() < TOLERANCE * np.abs(theirs).max()
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("label", ["B1", "A2"])
 def test_heads_at_a_label(model, label, engine_of):

@@ -1,4 +1,4 @@
-"""`--mi-device` and `--mi-dtype`, and their twins."""
+"""`--mi-device`, `--mi-dtype` and `--mi-memory`, and their twins."""
 
 import pytest
 import torch
@@ -61,3 +61,25 @@ def test_a_dtype_of_no_kind(project, value, near):
     for result in (by_option, by_ini):
         assert result.ret == 4
         assert result.stderr.lines[0] == f"ERROR: --mi-dtype '{value}': use one of float32, bfloat16, float16{near}"
+
+
+def test_memory_changes_nothing_that_is_measured(project):
+    project.behaviour(checks="  - mediators: {component: head, above: 0.2, include: [L1H2]}")
+    measured = [run.stdout.str() for run in (project.run(), project.run("--mi-memory", "1kB"))]
+    project.ini("mi_memory = 0.5 MiB")
+    measured.append(project.run().stdout.str())
+    assert all(" 1 passed" in output for output in measured)
+
+
+@pytest.mark.parametrize("value", ["much", "-1", "0", "GB", "0.1", "1e9"])
+def test_a_memory_of_no_size(project, value):
+    project.behaviour()
+    by_option = project.run(f"--mi-memory={value}")
+    project.ini(f"mi_memory = {value}")
+    by_ini = project.run()
+    for result in (by_option, by_ini):
+        assert result.ret == 4
+        assert (
+            result.stderr.lines[0]
+            == f"ERROR: --mi-memory '{value}': use a size such as 2GB, 512MiB, or a number of bytes"
+        )

@@ -16,7 +16,7 @@ def test_the_table_and_the_report(project):
         lines[start + 3]
         == "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
     )
-    assert lines[start + 4] == "report: reports/report.html"
+    assert lines[start + 4 : start + 6] == ["engine: replay", "report: reports/report.html"]
 
 
 def test_nothing_is_said_where_no_behaviour_ran(project):

@@ -1,0 +1,81 @@
+"""The shipped suite under both engines: `python benchmarks/engines.py` prints both times and the largest difference.
+
+Ends with exit code 1 if a verdict differs, or an effect (or an end of its interval) by more than 1e-4. Single prompts
+may differ by more, as either engine does from float64: rounding grows where attention is sharp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mi_checks.models.names import bundled, resolve
+from mi_checks.record import CheckResult
+from mi_checks.session import Session
+from mi_checks.spec.load import load_behaviour
+from mi_checks.suite import Settings, Suite
+
+TOLERANCE = 1e-4
+ROOT = Path(__file__).parents[1]
+
+
+def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
+    """Every check of the behaviours, by node id, and the seconds that all took together, loading included."""
+    session = Session(
+        root=ROOT, models=(), count=None, seed=None, device="cpu", dtype="float32", engine=engine, memory=None,
+        report=ROOT / "reports" / "report.html", terminal=None,
+    )  # fmt: skip
+    suite, results, began = Suite(Settings(engine=engine)), {}, time.perf_counter()
+    for path in paths:
+        loaded = load_behaviour(path, ROOT)
+        for model in loaded.behaviour.models:
+            for check, _ in session.checks(loaded, model):
+                name = f"{loaded.behaviour.name}::{model}::{'absent' if check is None else check.id}"
+                results[name] = suite.check(loaded, model, check, node_id=name, location="", rerun="")
+            suite.close(loaded, model)
+    return results, time.perf_counter() - began
+
+
+def _effect(a: CheckResult, b: CheckResult) -> float:
+    if a.estimate is None or b.estimate is None:
+        return 0.0 if a.estimate is b.estimate else float("inf")
+    return max(abs(getattr(a.estimate, part) - getattr(b.estimate, part)) for part in ("value", "low", "high"))
+
+
+def _prompts(a: CheckResult, b: CheckResult) -> float:
+    return float(np.abs(np.subtract(a.per_prompt, b.per_prompt)).max(initial=0.0))
+
+
+def main() -> None:
+    """Compare the engines."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("behaviours", type=Path, nargs="*", default=sorted((ROOT / "behaviours").glob("*.yaml")))
+    paths = parser.parse_args().behaviours
+    torch.set_num_threads(1)  # as in `pytest behaviours/`
+    for model in bundled():
+        resolve(model)
+    reference, slow = measured("reference", paths)
+    replay, fast = measured("replay", paths)
+    verdicts = [name for name in replay if replay[name].outcome != reference[name].outcome]
+    effects, prompts = (
+        {name: difference(replay[name], reference[name]) for name in replay} for difference in (_effect, _prompts)
+    )
+    furthest = max(prompts, key=prompts.__getitem__)
+    print(f"{len(replay)} checks: reference {slow:.1f} s, replay {fast:.1f} s, ratio {slow / fast:.1f}")
+    print(f"verdicts that differ: {', '.join(verdicts) or 'none'}")
+    print(f"largest difference of an effect or an end of its interval: {max(effects.values()):.1e}")
+    print(
+        f"largest difference on a single prompt: {prompts[furthest]:.1e} {replay[furthest].estimate.unit} ({furthest})"
+    )
+    largest = max(effects.values())
+    if verdicts or largest > TOLERANCE:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Half-precision weights: the metrics are taken in float32, and both engines agree to what the weights can tell."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.models.load import load
+from mi_checks.prompts.build import build_prompts
+from tests.engine.conftest import INDUCTION
+
+# Of the largest logit difference: bfloat16 keeps 8 bits of a number, float16 11.
+TOLERANCE = {"bfloat16": 0.1, "float16": 0.01}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-1l"])
+def test_both_engines_agree(model, dtype):
+    subject = load(model, device="cpu", dtype=dtype)
+    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
+    heads = all_nodes("head", subject.shape)
+    what = [denoise(node) for node in heads] + [ablate(heads[0], kind="mean"), denoise(heads[1], into=(LOGITS,))]
+    what += [denoise(Node(0, "k", 1)), denoise(heads[0], heads[-1])]
+    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+    found, expected = replay.measure(what), reference.measure(what)
+    assert np.abs(found - expected).max() < TOLERANCE[dtype] * np.abs(expected).max()
+    assert replay.passes["clean"][0].keys.dtype == getattr(torch, dtype)
+
+
+def test_logits_are_read_in_float32():
+    """In bfloat16 logits near 16 come in steps of 1/8: differences of them would too."""
+    subject = load("nano-attn-2l", device="cpu", dtype="bfloat16")
+    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
+    replay = choose("replay", subject, batch)
+    steps = replay.measure([denoise(node) for node in all_nodes("head", subject.shape)]) * 32
+    assert np.abs(steps - steps.round()).max() > 0.1
+    assert replay.base_logits("clean").dtype == torch.float32

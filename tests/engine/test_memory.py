@@ -1,0 +1,92 @@
+"""Memory: how much is replayed at once, and what happens when it runs out."""
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from mi_checks.engine import memory
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.memory import CACHED, Memory
+from mi_checks.engine.nodes import all_nodes
+from mi_checks.engine.replay import ReplayEngine
+
+CPU = torch.device("cpu")
+FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried …")
+
+
+def test_a_quarter_of_what_is_free_is_the_limit():
+    assert abs(Memory(CPU).limit - psutil.virtual_memory().available / 4) < 2**30
+    assert Memory(CPU, 10**6).limit == 10**6
+
+
+def test_on_a_cpu_a_chunk_stays_near_the_caches():
+    assert Memory(CPU, 10**12).chunk == CACHED
+    assert Memory(CPU, 10**6).chunk == 10**6
+
+
+def test_on_a_gpu_a_chunk_is_the_limit(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (40 * 2**30, 80 * 2**30))
+    assert Memory(torch.device("cuda")).chunk == 10 * 2**30
+
+
+@pytest.mark.parametrize(("each", "held"), [(1000, 1), (300, 3), (1, 1000), (0, 1000), (10**9, 1)])
+def test_how_many_fit(each, held):
+    assert Memory(CPU, 1000).holds(each) == held
+
+
+@pytest.mark.parametrize("error", [FULL, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_out_of_memory_goes_on_in_halves(error):
+    budget, sizes = Memory(CPU, 1024), []
+
+    def compute(variants):
+        sizes.append(len(variants))
+        if len(variants) > 3:
+            raise error
+        return torch.tensor(variants)[:, None]
+
+    assert budget.within(compute, list(range(10))).flatten().tolist() == list(range(10))
+    assert sizes == [10, 5, 2, 3, 5, 2, 3]
+    assert budget.chunk == 1024 // 8  # smaller chunks from now on
+
+
+def test_one_that_does_not_fit_alone_is_an_error():
+    def compute(variants):
+        raise FULL
+
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        Memory(CPU, 1024).within(compute, [1, 2])
+
+
+def test_other_errors_are_not_taken_for_it():
+    def compute(variants):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        Memory(CPU, 1024).within(compute, [1, 2])
+
+
+def test_a_sweep_survives_it(engine_of, monkeypatch):
+    reference = engine_of("nano-attn-2l")
+    subject = reference.subject
+    from mi_checks.engine.choose import trusted
+
+    replay = ReplayEngine(subject, reference.batch, trusted(subject))
+    what = [denoise(node) for node in all_nodes("head", subject.shape)]
+    expected = replay.measure(what)
+    together = ReplayEngine._together
+    failed = []
+
+    def scarce(self, alike):
+        if len(alike) > 2:
+            failed.append(len(alike))
+            raise MemoryError
+        return together(self, alike)
+
+    monkeypatch.setattr(ReplayEngine, "_together", scarce)
+    np.testing.assert_allclose(replay.measure(what), expected, atol=1e-5)
+    assert failed
+
+
+def test_free_memory_of_this_machine():
+    assert 0 < memory.free(CPU) <= psutil.virtual_memory().total
