@@ -7,6 +7,7 @@ may differ by more, as either engine does from float64: rounding grows where att
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mi_checks.models.names import bundled, resolve
+sys.path.insert(0, str(Path(__file__).parent))
+from sweeps import machine
+
 from mi_checks.record import CheckResult
 from mi_checks.session import Session
 from mi_checks.spec.load import load_behaviour
@@ -55,10 +58,10 @@ def main() -> None:
     """Compare the engines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("behaviours", type=Path, nargs="*", default=sorted((ROOT / "behaviours").glob("*.yaml")))
-    paths = parser.parse_args().behaviours
+    parser.add_argument("--json", type=Path, help="also write what is said there")
+    arguments = parser.parse_args()
+    paths = arguments.behaviours
     torch.set_num_threads(1)  # as in `pytest behaviours/`
-    for model in bundled():
-        resolve(model)
     reference, slow = measured("reference", paths)
     replay, fast = measured("replay", paths)
     verdicts = [name for name in replay if replay[name].outcome != reference[name].outcome]
@@ -66,13 +69,18 @@ def main() -> None:
         {name: difference(replay[name], reference[name]) for name in replay} for difference in (_effect, _prompts)
     )
     furthest = max(prompts, key=prompts.__getitem__)
-    print(f"{len(replay)} checks: reference {slow:.1f} s, replay {fast:.1f} s, ratio {slow / fast:.1f}")
-    print(f"verdicts that differ: {', '.join(verdicts) or 'none'}")
-    print(f"largest difference of an effect or an end of its interval: {max(effects.values()):.1e}")
-    print(
-        f"largest difference on a single prompt: {prompts[furthest]:.1e} {replay[furthest].estimate.unit} ({furthest})"
-    )
     largest = max(effects.values())
+    unit = getattr(replay[furthest].estimate, "unit", "")
+    lines = [
+        f"{len(replay)} checks: reference {slow:.1f} s, replay {fast:.1f} s, ratio {slow / fast:.1f}",
+        f"verdicts that differ: {', '.join(verdicts) or 'none'}",
+        f"largest difference of an effect or an end of its interval: {largest:.1e}",
+        f"largest difference on a single prompt: {prompts[furthest]:.1e} {unit} ({furthest})",
+    ]
+    print("\n".join(lines))
+    if arguments.json:
+        told = {"machine": machine(), "lines": lines}
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     if verdicts or largest > TOLERANCE:
         sys.exit(1)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import statistics
@@ -365,6 +366,11 @@ def line(row: Row) -> str:
         f"| {row.case} | {row.theirs:.2f}{timed} | {row.ours:.3f} | {row.ratio:.0f} (≥ {row.wanted:g}) "
         f"| {row.largest_difference:.1e} of {row.largest_effect:.2g} | {floor} | {share} |"
     )
+
+
+def machine() -> str:
+    """What the figures were taken on."""
+    return f"{os.cpu_count()} cores of {platform.machine()}, torch {torch.__version__}, no GPU used"
 
 
 def main() -> None:

@@ -1,0 +1,36 @@
+"""Where the time of a row of `sweeps.py` goes: `python benchmarks/profile_sweep.py ROW`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from torch.profiler import ProfilerActivity, profile
+
+sys.path.insert(0, str(Path(__file__).parent))
+import sweeps
+
+from mi_checks.engine.choose import trusted
+from mi_checks.engine.replay import ReplayEngine
+
+
+def main() -> None:
+    """Print torch's table of operations, by their own time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("row", type=int, help="from 1")
+    case = sweeps.cases()[parser.parse_args().row - 1]()
+    model = trusted(case.subject)
+    assert model is not None
+
+    def run() -> None:
+        ReplayEngine(case.subject, case.batch, model).measure(case.interventions)
+
+    run()
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as taken:
+        run()
+    print(taken.key_averages(group_by_input_shape=True).table(sort_by="self_cpu_time_total", row_limit=25))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Write `benchmarks/README.md` from the committed results: `python benchmarks/readme.py`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import growth
+import sweeps
+
+TEXT = """\
+# Benchmarks
+
+Not part of the tests: timings of one machine say nothing about another. Every figure below was printed by the command
+above it ({machine}), written to `results/` with `--json`, and put here by `python benchmarks/readme.py`.
+
+## Sweeps beside TransformerLens
+
+    python benchmarks/sweeps.py --json benchmarks/results/sweeps.json
+
+The same effects, measured by `transformer_lens.patching` (or, where it has no such sweep, by one hooked forward each)
+and by the replay engine in one run: seeded native models, random pairs of 64 tokens that differ at the middle. Of long
+rows TransformerLens is timed on a random sample of its forwards (`--whole` times all). In brackets: what this
+project holds itself to.
+
+| sweep | TransformerLens, s | replay, s | ratio | largest difference, logits | floor, s | floor ÷ replay |
+|---|---|---|---|---|---|---|
+{sweeps}
+
+The floor is the time of the matrix products that were thought unavoidable when the engine was planned
+([products.py](products.py)), each shape timed alone in the same run. The engine comes near it or passes it because the
+last layer's attention is read from END without projecting anybody's keys and values
+([attention.py](../mi_checks/engine/attention.py)).
+
+Where the rest of the time goes (torch's profiler, `python benchmarks/profile_sweep.py ROW`): in the 4-layer GELU row
+nine tenths are the matrix products of the MLPs and projections themselves; in the small attention-only row half is
+moving memory: joining kept and new columns, layer norms, laying out the heads' differences. The neurons' row is
+bound by the last layer's MLP at END, once per neuron and prompt, which no exact method avoids, and by the layer norm of
+every changed position, which a rank-one form could spare.
+
+## Growth
+
+    python benchmarks/growth.py --json benchmarks/results/growth.json
+
+One size of the sweep over all heads is grown at a time. More heads of the same width are also a wider model, so that
+cost grows with more than their square; more layers are more patches, each with more layers after it.
+
+| growing | seconds at each size | exponent |
+|---|---|---|
+{growth}
+
+## The suite under both engines
+
+    python benchmarks/engines.py --json benchmarks/results/engines.json
+
+{engines}
+"""
+
+
+def main() -> None:
+    """Read the results and write the page."""
+
+    def told(name: str) -> Any:
+        return json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+    engines = told("engines")
+    table = [sweeps.Row(**row) for row in told("sweeps")]
+    grown = [growth.Growth(**row) for row in told("growth")]
+    text = TEXT.format(
+        machine=engines["machine"],
+        sweeps="\n".join(map(sweeps.line, table)),
+        growth="\n".join(map(growth.line, grown)),
+        engines="\n".join(f"- {line}" for line in engines["lines"]),
+    )
+    (HERE / "README.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
