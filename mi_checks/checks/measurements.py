@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import torch
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, denoise
-from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats import ratio_interval
 
 
@@ -70,14 +70,12 @@ class Measurements:
             self._measured[intervention] = self._engine.measure([intervention])[0]
         return self._measured[intervention]
 
-    def sweep(
-        self, component: Literal["head", "neuron"], layers: tuple[int, ...] | None = None, at: str | None = None
-    ) -> Sweep:
-        """Denoise every head or neuron of the layers, each alone."""
+    def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
+        """Denoise every head, part of a head or neuron of the layers, each alone."""
         key = (component, layers, at)
         if key not in self._sweeps:
             nodes = tuple(all_nodes(component, self.subject.shape, layers))
-            title = f"{self.behaviour.name} {self.subject.name}: {component}s"
+            title = f"{self.behaviour.name} {self.subject.name}: {PLURAL[component]}"
             patched = self._engine.measure([denoise(node, at=at) for node in nodes], title)
             self._measured.update((denoise(node, at=at), row) for node, row in zip(nodes, patched, strict=True))
             self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)

@@ -10,6 +10,7 @@ from mi_checks.engine.nodes import parse_node
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Outcome
 from mi_checks.spec.behaviour import Bound, Mediators
+from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
 
 
@@ -26,7 +27,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     claimed = {parse_node(name) for name in measured.behaviour.nodes_for(check.nodes, measured.subject.name)}
     word = "exactly" if check.exactly is not None else "at least"
     where = f" at {check.at}" if check.at else ""
-    listed = ", ".join(map(str, sorted(claimed))) or f"no {check.component}"
+    listed = ", ".join(map(str, sorted(claimed))) or f"no {PLURAL[check.component]}"
     claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
     sweep = measured.sweep(check.component, check.layers, check.at)
     missed = sorted(claimed - set(sweep.nodes))
@@ -51,7 +52,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
     estimate = ratio_interval(sweep.recovered[row], sweep.gap)
-    test = f"Holm-corrected over {len(nodes)} {check.component}s"
+    test = f"Holm-corrected over {len(nodes)} {PLURAL[check.component]}"
     reason = []
     for title, chosen in (
         ("claimed, but below the threshold", [n for n in wrong if n in claimed]),

@@ -199,7 +199,9 @@ class Accuracy(_Preference):
 class NodeCheck(Check):
     """A check about named nodes."""
 
-    nodes: NodeNames = Field(description="nodes such as L1H6, L0N12, L1.mlp, or node-set names bound under `models`")
+    nodes: NodeNames = Field(
+        description="nodes such as L1H6, L1H6.k, L0N12, L1.mlp, or node-set names bound under `models`"
+    )
 
     @property
     def id(self) -> str:
@@ -283,7 +285,7 @@ class Mediators(Check):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["exactly"]}, {"required": ["include"]}]})
 
     kind = "mediators"
-    component: Literal["head", "neuron"]
+    component: Literal["head", "q", "k", "v", "pattern", "neuron"]
     above: float = Field(gt=0, lt=1)
     exactly: NodeNames | None = Field(None, description="these and no others")
     include: NodeNames | None = Field(None, description="at least these")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mi_checks.spec.behaviour import Attention, Behaviour, Check, Mediators, NodeNames, names
 from mi_checks.spec.check_refs import present_models
 from mi_checks.spec.named_nodes import node_sets, not_a_node, placed_names
-from mi_checks.spec.node_names import parse_node
+from mi_checks.spec.node_names import PLURAL, parse_node
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
@@ -72,7 +72,7 @@ class _Claim:
             for node in nodes:
                 parts = parse_node(node)
                 if parts is not None and parts.component != wanted:
-                    yield f"{self.check.kind} is about {wanted}s here, and {node!r}{where} is not one"
+                    yield f"{self.check.kind} is about {PLURAL[wanted]} here, and {node!r}{where} is not one"
 
     def expanded(self) -> Iterator[str]:
         """A check acts on its nodes together, so on each model they must be some, and each once."""

@@ -1,4 +1,4 @@
-"""How nodes are written in a behaviour file: L1H6, L0N12, L1.attn, L1.mlp, L1.resid_pre, …"""
+"""How nodes are written in a behaviour file: L1H6, L1H6.k, L0N12, L1.attn, L1.mlp, L1.resid_pre, …"""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from dataclasses import dataclass
 # digits that Python refuses to read them.
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _NODE = re.compile(
-    rf"L(?P<layer>{_NUMBER})(?:(?P<letter>[HN])(?P<index>{_NUMBER})|\.(?P<stream>attn|mlp|resid_pre|resid_mid|resid_post))"
+    rf"L(?P<layer>{_NUMBER})(?:"
+    rf"H(?P<head>{_NUMBER})(?:\.(?P<part>q|k|v|pattern))?"
+    rf"|N(?P<neuron>{_NUMBER})"
+    r"|\.(?P<stream>attn|mlp|resid_pre|resid_mid|resid_post))"
 )
-_COMPONENTS = {"H": "head", "N": "neuron"}
-SPELLING = "nodes are written L1H6 (head), L0N12 (neuron), L1.attn, L1.mlp, L1.resid_pre, L1.resid_mid, L1.resid_post"
+SPELLING = (
+    "nodes are written L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+    "L1.resid_pre, L1.resid_mid, L1.resid_post"
+)
+# What a component is called when there are several.
+PLURAL = {"head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns", "neuron": "neurons"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class NodeName:
     """A node name taken apart."""
 
     layer: int
-    component: str  # "head", "neuron", "attn", "mlp", "resid_pre", "resid_mid" or "resid_post"
+    component: str  # "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
     index: int | None  # of the head or neuron
 
 
@@ -29,6 +36,9 @@ def parse_node(name: str) -> NodeName | None:
     found = _NODE.fullmatch(name)
     if found is None:
         return None
+    layer = int(found["layer"])
     if found["stream"]:
-        return NodeName(int(found["layer"]), found["stream"], None)
-    return NodeName(int(found["layer"]), _COMPONENTS[found["letter"]], int(found["index"]))
+        return NodeName(layer, found["stream"], None)
+    if found["neuron"]:
+        return NodeName(layer, "neuron", int(found["neuron"]))
+    return NodeName(layer, found["part"] or "head", int(found["head"]))

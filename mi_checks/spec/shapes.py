@@ -78,8 +78,11 @@ def _outside(node: NodeName, shape: ModelShape) -> str | None:
         return _range("layer", shape.n_layers)
     if node.component in ("neuron", "mlp", "resid_mid") and shape.d_mlp is None:
         return "attention layers only"
-    if node.component == "head" and node.index is not None and node.index >= shape.n_heads:
+    if node.component in ("head", "q", "pattern") and node.index is not None and node.index >= shape.n_heads:
         return _range("head", shape.n_heads) + " in each layer"
+    if node.component in ("k", "v") and node.index is not None and node.index >= shape.n_kv_heads:
+        what = "key" if node.component == "k" else "value"
+        return _range(what, shape.n_kv_heads) + " in each layer"
     if node.component == "neuron" and node.index is not None and node.index >= (shape.d_mlp or 0):
         return _range("neuron", shape.d_mlp or 0) + " in each layer"
     return None

@@ -84,7 +84,7 @@ def test_none_at_all_is_a_claim(judged, around):
     check = {"mediators": {"component": "head", "above": 0.25, "exactly": []}}
     verdict = judged(check, around(GAP), effects=shares(around, L0H0=0.05))
     assert verdict.outcome == "pass"
-    assert verdict.claim.startswith("exactly no head recover more than 0.25")
+    assert verdict.claim.startswith("exactly no heads recover more than 0.25")
     assert judged(check, around(GAP, seed=9), effects=shares(around, L0H0=0.5)).outcome == "fail"
 
 

@@ -90,7 +90,7 @@ def test_several_foils_are_averaged_or_the_highest_taken(engine_of):
     assert engine.difference(logits).tolist() == [1.0] * 8
 
 
-@pytest.mark.parametrize("name", ["L1H6", "L0N123", "L1.attn", "L0.mlp", "L1.resid_pre"])
+@pytest.mark.parametrize("name", ["L1H6", "L1H6.k", "L0H0.pattern", "L0N123", "L1.attn", "L0.mlp", "L1.resid_pre"])
 def test_node_names_round_trip(name):
     assert str(parse_node(name)) == name
 

@@ -15,7 +15,8 @@ import pytest
             "[L1H3, L0.atn]",
             (
                 "x:24:30: unknown node or node set 'L0.atn'; node sets: induction; nodes are written L1H6 "
-                "(head), L0N12 (neuron), L1.attn, L1.mlp, L1.resid_pre, L1.resid_mid, L1.resid_post"
+                "(head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+                "L1.resid_pre, L1.resid_mid, L1.resid_post"
             ),
         ),
         (
@@ -33,7 +34,8 @@ import pytest
             "[L1H3, inducton]",
             (
                 "x:24:30: unknown node or node set 'inducton'; node sets: induction; nodes are written L1H6 "
-                "(head), L0N12 (neuron), L1.attn, L1.mlp, L1.resid_pre, L1.resid_mid, L1.resid_post; did you "
+                "(head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+                "L1.resid_pre, L1.resid_mid, L1.resid_post; did you "
                 "mean 'induction'?"
             ),
         ),
@@ -79,7 +81,8 @@ import pytest
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: [other]}}",
             (
-                "x:30:38: unknown node 'other'; nodes are written L1H6 (head), L0N12 (neuron), L1.attn, L1.mlp, "
+                "x:30:38: unknown node 'other'; nodes are written L1H6 (head), L1H6.q (its queries; k, v, "
+                "pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
                 "L1.resid_pre, L1.resid_mid, L1.resid_post"
             ),
         ),
@@ -87,7 +90,8 @@ import pytest
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: [L01H1]}}",
             (
-                "x:30:38: unknown node 'L01H1'; nodes are written L1H6 (head), L0N12 (neuron), L1.attn, L1.mlp, "
+                "x:30:38: unknown node 'L01H1'; nodes are written L1H6 (head), L1H6.q (its queries; k, v, "
+                "pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
                 "L1.resid_pre, L1.resid_mid, L1.resid_post"
             ),
         ),

@@ -109,7 +109,8 @@ import pytest
         (
             "component: head",
             "component: layer",
-            "x:27:28: 'checks[6].mediators.component' must be one of head, neuron, not the text 'layer'",
+            "x:27:28: 'checks[6].mediators.component' must be one of head, q, k, v, pattern, neuron, "
+            "not the text 'layer'",
         ),
         (
             "above: 0.15",

@@ -42,6 +42,12 @@ def test_models_without_a_shape_are_not_looked_at(load: Load, valid: str) -> Non
             "induction: L1H4",
             "x:30:37: node 'L1H4' is outside nano-gelu-2l, which has heads 0 to 3 in each layer",
         ),
+        (
+            "L0.attn",
+            "L1H4.pattern",
+            "x:24:30: node 'L1H4.pattern' is outside nano-attn-2l, which has heads 0 to 3 in each layer\n"
+            "x:24:30: node 'L1H4.pattern' is outside nano-gelu-2l, which has heads 0 to 3 in each layer",
+        ),
         ("L0.attn", "L0.mlp", "x:24:30: node 'L0.mlp' is outside nano-attn-2l, which has attention layers only"),
         (
             "L0.attn",
@@ -68,6 +74,14 @@ def test_models_without_a_shape_are_not_looked_at(load: Load, valid: str) -> Non
 def test_outside(load: Load, valid: str, old: str, new: str, expected: str) -> None:
     assert valid.count(old) == 1
     assert shape_text(load(valid.replace(old, new))) == expected
+
+
+def test_keys_are_counted_as_the_model_has_them(load: Load, valid: str) -> None:
+    text = valid.replace("L0.attn", "L0H2.k")
+    assert shape_text(load(text)) == ""
+    assert shape_text(load(text), gelu=ModelShape(2, 4, 8, shared_kv_heads=2)) == (
+        "x:24:30: node 'L0H2.k' is outside nano-gelu-2l, which has keys 0 to 1 in each layer"
+    )
 
 
 def test_one_layer(load: Load, valid: str) -> None:
