@@ -8,6 +8,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.families import read
 from mi_checks.engine.forward_pass import ForwardPass
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
@@ -53,7 +54,7 @@ def choose(
 def trusted(subject: Subject) -> Transformer | None:
     """The replayable function of a subject, if on probe prompts it gives the bridge's logits; asked once per model."""
     if subject.bridge not in _trusted:
-        model = Transformer.of(subject.bridge)
+        model = read(subject.bridge)
         _trusted[subject.bridge] = model if model is not None and reproduces(model, subject) else None
     return _trusted[subject.bridge]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
@@ -35,6 +36,7 @@ class Engine(ABC):
     Attributes:
         positions: of each column's token in its prompt, `prompt pos`; negative for padding on the left.
         end: the column of END, `prompt`.
+        parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Engine(ABC):
         self.batch = batch
         self.progress = progress
         self.padding = padding
+        self.parallel = is_parallel(subject.bridge)
         self.device = next(subject.bridge.parameters()).device
         self.lengths = [len(pair.clean.tokens) for pair in batch.pairs]
         self.width = max(self.lengths)
@@ -67,7 +70,7 @@ class Engine(ABC):
         """The logit difference under each intervention, `intervention prompt`.
 
         Raises:
-            MiChecksError: a logit that is read is NaN or infinite.
+            MiChecksError: one of them has no meaning in this model, or a logit that is read is NaN or infinite.
         """
 
     @abstractmethod
@@ -81,6 +84,26 @@ class Engine(ABC):
     @abstractmethod
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `prompt d_vocab`, float32."""
+
+    def admit(self, interventions: list[Intervention]) -> None:
+        """Nothing, if all of them have a meaning in this model.
+
+        Raises:
+            MiChecksError: the layers are parallel, and one of them is on the residual stream between a layer's
+                attention and MLP, or on the path from one to the other.
+        """
+        if not self.parallel:
+            return
+        why = "whose attention and MLP of a layer read the same residual stream"
+        for intervention in interventions:
+            for node in intervention.nodes:
+                if node.kind == "resid_mid":
+                    raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
+                for receiver in intervention.into:
+                    if receiver.kind == "mlp" and receiver.layer == node.layer:
+                        raise MiChecksError(
+                            f"{self.subject.name}: there is no path from {node} to {receiver} in this model, {why}"
+                        )
 
     @cached_property
     def base(self) -> BaseRun:

@@ -34,6 +34,7 @@ class ReferenceEngine(Engine):
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """One forward for each; see `Engine.measure`."""
+        self.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
             out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
@@ -61,6 +62,9 @@ class ReferenceEngine(Engine):
                 _, cache = self.subject.bridge.run_with_cache(
                     self.tokens[side], names_filter=lambda name: name in wanted, **self._padding()
                 )
+            missing = sorted(wanted.keys() - cache.keys())
+            if missing:
+                raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {missing[0]} in this model")
             self._activations[key] = {i: cache[name] for name, i in wanted.items()}
         return self._activations[key][layer]
 
@@ -99,13 +103,16 @@ class ReferenceEngine(Engine):
     def _path(self, intervention: Intervention, receiver: Node) -> list[Site]:
         """One input of a path sees what the senders write differently.
 
-        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference.
+        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
+        what a parallel layer's MLP is given.
         """
         sent = self._sent(intervention)
         if receiver.kind == "logits":
             return [Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)]
-        if receiver.kind == "mlp":  # the input of the second norm, which the stream around the MLP does not pass
+        if receiver.kind == "mlp" and not self.parallel:
+            # the input of the second norm, which the stream around the MLP does not pass
             return [Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent)]
+        place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
         seen: list[Tensor] = []
 
         def keep(activation: Tensor) -> Tensor:
@@ -114,9 +121,9 @@ class ReferenceEngine(Engine):
 
         before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
         fired: set[str] = set()
-        hooks = [*before.hooks(fired), *Site(receiver.hook, keep).hooks(fired)]
+        hooks = [*before.hooks(fired), *Site(place, keep).hooks(fired)]
         self._logits_at_end(intervention.run, hooks, receiver.layer)
-        return [Site(receiver.hook, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
+        return [Site(place, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
 
     def _sent(self, intervention: Intervention) -> Tensor:
         """What the senders write differently, `prompt pos d_model`."""
@@ -134,7 +141,7 @@ class ReferenceEngine(Engine):
         return total
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
-        """Logits at END, `prompt d_vocab`, float32; other positions are spared the final norm and the unembedding.
+        """Logits at END, `prompt d_vocab`, float32; other positions are spared the unembedding.
 
         Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
         blocks need nothing but the residual stream.
@@ -152,7 +159,7 @@ class ReferenceEngine(Engine):
         )
         # Fetched before the hooks are in: what they change must not get into what is kept.
         resid = self.activation(side, Node(first, "resid_pre")) if skips else None
-        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("ln_final.hook_in", only_end)]):
+        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("unembed.hook_in", only_end)]):
             if resid is not None:
                 for block in bridge.blocks[first:]:
                     (resid,) = block(resid)

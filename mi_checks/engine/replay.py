@@ -57,6 +57,7 @@ class ReplayEngine(KeptRuns):
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Alike interventions together; see `Engine.measure`."""
+        self.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         with torch.no_grad():
             groups = list(self._groups(interventions))

@@ -1,26 +1,24 @@
-"""A native model's function, piece by piece, from its weights: what the replay engine computes with.
+"""A model's function, piece by piece, from its weights: what the replay engine computes with.
 
-The pieces follow `transformer_lens.model_bridge.sources.native.model`; whether they still do is asked of every model
-when it is loaded (`mi_checks.engine.trust`).
+Which model has which pieces is told by `mi_checks.engine.families`; whether they still give the model's logits is asked
+of every model when it is first measured (`mi_checks.engine.choose`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
 # In place: what they are given is large and just computed, and fresh memory costs more than the arithmetic.
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": torch.ops.aten.gelu_,
     "gelu_new": lambda x: torch.ops.aten.gelu_(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: torch.ops.aten.gelu_(x, approximate="tanh"),
     "relu": torch.relu_,
     "silu": lambda x: functional.silu(x, inplace=True),
     "swish": lambda x: functional.silu(x, inplace=True),
@@ -30,8 +28,35 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
+class Rotary:
+    """Queries and keys turned by their positions: pairs of their first dimensions, each by an angle of its own.
+
+    Attributes:
+        cos: of the angles, `position pair`.
+        sin: likewise.
+        pairs: whether a pair is two dimensions side by side, or one of each half of those that are turned.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    pairs: Literal["adjacent", "half"]
+
+    def turned(self, x: Tensor, positions: Tensor) -> Tensor:
+        """Queries or keys, `row pos head d_head`, at positions `row pos`, or one row for all."""
+        cos, sin = (table[positions].to(x.dtype)[:, :, None] for table in (self.cos, self.sin))
+        n = cos.shape[-1]
+        if self.pairs == "adjacent":
+            first, second = x[..., 0 : 2 * n : 2], x[..., 1 : 2 * n : 2]
+            turned = torch.stack([first * cos - second * sin, second * cos + first * sin], -1).flatten(-2)
+            return torch.cat([turned, x[..., 2 * n :]], -1)
+        first, second = x[..., :n], x[..., n : 2 * n]
+        return torch.cat([first * cos - second * sin, second * cos + first * sin, x[..., 2 * n :]], -1)
+
+
+@dataclass(frozen=True)
 class Transformer:
-    """Weights by the bridge's names, and the few facts of the config that decide what is done with them.
+    """Weights by the names of a TransformerBridge's state dict, matrices as `torch.nn.Linear` has them, and the few
+    facts that decide what is done with them.
 
     Residual streams are `row pos d_model`, per-head tensors `row pos head d_head`; rows are prompts or their variants.
     """
@@ -51,41 +76,7 @@ class Transformer:
     scale: float  # scores are divided by it
     scores_cap: float  # ≤ 0: none
     logits_cap: float
-    rotary: NativeRotary | None
-
-    @classmethod
-    def of(cls, bridge: TransformerBridge) -> Transformer | None:
-        """The function of a native bridge, or None where the model is not one whose function is known here."""
-        cfg: Any = bridge.cfg
-        understood = (
-            cfg.architecture == "TransformerLensNative"
-            and cfg.attention_dir == "causal"
-            and (cfg.act_fn or "gelu").lower() in _ACTIVATIONS
-        )
-        if not understood:
-            return None
-        weights = {name: weight.detach() for name, weight in bridge.state_dict().items()}
-        device = weights["embed.weight"].device
-        is_rotary = (cfg.positional_embedding_type or "standard").lower() == "rotary"
-        norm = None if cfg.normalization_type is None else cfg.normalization_type.upper()
-        return cls(
-            weights=weights,
-            n_layers=cfg.n_layers,
-            n_heads=cfg.n_heads,
-            n_kv_heads=cfg.n_key_value_heads or cfg.n_heads,
-            d_head=cfg.d_head,
-            attn_only=bool(cfg.attn_only),
-            parallel=False,  # TransformerLens' native block has no such form
-            gated=bool(cfg.gated_mlp),
-            act_fn=(cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower(),
-            norm=norm,
-            final_rms=bool(cfg.final_rms),
-            eps=cfg.eps,
-            scale=cfg.attn_scale if cfg.use_attn_scale and cfg.attn_scale > 0 else math.sqrt(cfg.d_head),
-            scores_cap=float(cfg.attn_scores_soft_cap),
-            logits_cap=float(cfg.output_logits_soft_cap),
-            rotary=NativeRotary(cfg).to(device) if is_rotary else None,
-        )
+    rotary: Rotary | None  # None: positions are embedded
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Tokens and their positions, `row pos`, negative in front of a prompt → residual stream before layer 0."""
@@ -112,9 +103,7 @@ class Transformer:
         """Queries or keys, `row pos head d_head`, turned by their positions, `row pos`, where the model does that."""
         if self.rotary is None:
             return x
-        turned: Tensor = x.transpose(1, 2)
-        turned = self.rotary.apply_rope(turned, turned, position_ids=positions.clamp(min=0))[0]
-        return turned.transpose(1, 2)
+        return self.rotary.turned(x, positions.clamp(min=0))
 
     def probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
         """Products of queries and keys, `… dest source`, and positions that broadcast with them → attention."""
@@ -170,7 +159,7 @@ class Transformer:
         """Residual stream that an MLP reads → its neurons as they are multiplied with W_out, `… d_mlp`."""
         normed = self._normed(f"blocks.{layer}.ln2", mlp_in)
         pre = functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
-        act = _ACTIVATIONS[self.act_fn]
+        act = ACTIVATIONS[self.act_fn]
         if self.gated:
             return act(functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.gate"))) * pre
         post = act(pre)

@@ -1,0 +1,129 @@
+"""What is known of TransformerLens' bridges: the weights and the facts of each family as a `Transformer`.
+
+A bridge's state dict already has one set of names for all families, with fused queries, keys and values taken apart,
+and in compatibility mode it holds the processed weights. A family or an option that is not known here is left to the
+reference engine, and so is one that `mi_checks.engine.choose` notices: but its probes are too short to notice a sliding
+window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.generalized_components import ParallelBlockBridge
+from transformer_lens.model_bridge.sources.native.model import NativeRotary
+
+from mi_checks.engine.transformer import ACTIVATIONS, Rotary, Transformer
+
+# Rotations whose angles are the same however long the prompt is.
+_FIXED_ROPE = ("default", "linear", "llama3", "yarn")
+
+
+def read(bridge: TransformerBridge) -> Transformer | None:
+    """The function of a bridge, or None where its family, or an option of it, is not known."""
+    reader = _READERS.get(bridge.cfg.architecture)
+    return None if reader is None else reader(bridge)
+
+
+def is_parallel(bridge: TransformerBridge) -> bool:
+    """Whether the attention and the MLP of a layer read the same residual stream, so that there is none between."""
+    return isinstance(bridge.blocks[0], ParallelBlockBridge)
+
+
+def _native(bridge: TransformerBridge) -> Transformer | None:
+    """TransformerLens' own, in all its forms but bidirectional attention."""
+    cfg: Any = bridge.cfg
+    if cfg.attention_dir != "causal":
+        return None
+    rotary = None
+    if (cfg.positional_embedding_type or "standard").lower() == "rotary":
+        tables = NativeRotary(cfg)  # each angle twice, for both dimensions of a pair
+        rotary = Rotary(tables.cos_cached[:, ::2], tables.sin_cached[:, ::2], "adjacent")
+    return _transformer(bridge, _weights(bridge), rotary)
+
+
+def _gpt2(bridge: TransformerBridge) -> Transformer | None:
+    """GPT-2, whose matrices but those of queries, keys and values are stored as `in out`."""
+    config: Any = bridge.original_model.config
+    if config.scale_attn_by_inverse_layer_idx:
+        return None
+    weights = _weights(bridge)
+    for name, weight in weights.items():
+        if name.endswith(("attn.o.weight", "mlp.in.weight", "mlp.out.weight")):
+            weights[name] = weight.T
+    return _transformer(bridge, weights, None)
+
+
+def _neox(bridge: TransformerBridge) -> Transformer | None:
+    """GPT-NeoX (Pythia), which turns part of each query and key."""
+    rotary = _rotary(bridge)
+    return None if rotary is None else _transformer(bridge, _weights(bridge), rotary)
+
+
+def _llama(bridge: TransformerBridge) -> Transformer | None:
+    """Llama and those that differ from it in biases only, as long as nothing slides out of their attention."""
+    cfg: Any = bridge.cfg
+    window = getattr(bridge.original_model.config, "sliding_window", None)
+    rotary = _rotary(bridge)
+    if rotary is None or (window is not None and window < cfg.n_ctx):
+        return None
+    return _transformer(bridge, _weights(bridge), rotary)
+
+
+_READERS: dict[str, Callable[[TransformerBridge], Transformer | None]] = {
+    "TransformerLensNative": _native,
+    "GPT2LMHeadModel": _gpt2,
+    "GPTNeoXForCausalLM": _neox,
+    "LlamaForCausalLM": _llama,
+    "MistralForCausalLM": _llama,
+    "Qwen2ForCausalLM": _llama,
+}
+
+
+def _weights(bridge: TransformerBridge) -> dict[str, Tensor]:
+    return {name: weight.detach() for name, weight in bridge.state_dict().items()}
+
+
+def _rotary(bridge: TransformerBridge) -> Rotary | None:
+    """The angles that a Hugging Face model's own module makes."""
+    cfg: Any = bridge.cfg
+    module: Any = bridge.rotary_emb.original_component
+    if module.rope_type not in _FIXED_ROPE:
+        return None
+    device = module.inv_freq.device
+    with torch.no_grad():  # float32, to which the model's dtype is taken only when it is used
+        cos, sin = module(torch.zeros((), device=device), torch.arange(cfg.n_ctx, device=device)[None])
+    pairs = cos.shape[-1] // 2  # each angle twice, for both halves
+    return Rotary(cos[0, :, :pairs], sin[0, :, :pairs], "half")
+
+
+def _transformer(bridge: TransformerBridge, weights: dict[str, Tensor], rotary: Rotary | None) -> Transformer | None:
+    cfg: Any = bridge.cfg
+    act_fn = (cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower()
+    device = weights["embed.weight"].device
+    whole = all(weight.device == device and weight.is_floating_point() for weight in weights.values())
+    if act_fn not in ACTIVATIONS or not whole or device.type == "meta":  # quantised, on several devices, or offloaded
+        return None
+    return Transformer(
+        weights=weights,
+        n_layers=cfg.n_layers,
+        n_heads=cfg.n_heads,
+        n_kv_heads=cfg.n_key_value_heads or cfg.n_heads,
+        d_head=cfg.d_head,
+        attn_only=bool(cfg.attn_only),
+        parallel=is_parallel(bridge),
+        gated=bool(cfg.gated_mlp),
+        act_fn=act_fn,
+        norm=None if cfg.normalization_type is None else cfg.normalization_type.upper(),
+        final_rms=bool(cfg.final_rms),
+        eps=cfg.eps,
+        scale=cfg.attn_scale if cfg.use_attn_scale and cfg.attn_scale > 0 else math.sqrt(cfg.d_head),
+        scores_cap=float(cfg.attn_scores_soft_cap),
+        logits_cap=float(cfg.output_logits_soft_cap),
+        rotary=None if rotary is None else Rotary(rotary.cos.to(device), rotary.sin.to(device), rotary.pairs),
+    )

@@ -1,0 +1,226 @@
+"""Hugging Face families: the replay engine understands them, raw and processed, and gives the reference's numbers."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from transformer_lens import patching
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.families import is_parallel, read
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.models.names import TOKENIZER
+from mi_checks.spec.shapes import ModelShape
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts, subject
+
+N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048
+SIZE = {
+    "vocab_size": VOCAB, "hidden_size": 32, "num_hidden_layers": N_LAYERS, "num_attention_heads": N_HEADS,
+    "intermediate_size": D_MLP, "max_position_embeddings": 24,
+}  # fmt: skip
+LLAMA3 = {
+    "rope_type": "llama3", "rope_theta": 1e4, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8,
+}  # fmt: skip
+GPT2 = {
+    "vocab_size": VOCAB, "n_embd": 32, "n_layer": N_LAYERS, "n_head": N_HEADS, "n_inner": D_MLP, "n_positions": 24,
+}  # fmt: skip
+NEOX = {**SIZE, "rotary_pct": 0.5}
+LLAMA = {**SIZE, "num_key_value_heads": 2}
+OPT = {**SIZE, "ffn_dim": D_MLP, "word_embed_proj_dim": 32}
+# A name that TransformerLens takes, the config's class and its arguments.
+MODELS = {
+    "gpt2": ("gpt2", "GPT2", GPT2),
+    "neox": ("EleutherAI/pythia-70m", "GPTNeoX", NEOX),
+    "sequential neox": ("EleutherAI/pythia-70m", "GPTNeoX", {**NEOX, "use_parallel_residual": False}),
+    "llama": ("llama", "Llama", LLAMA),
+    "llama 3": ("llama", "Llama", {**LLAMA, "head_dim": 12, "rms_norm_eps": 1e-3, "rope_parameters": LLAMA3}),
+    "qwen2": ("qwen2", "Qwen2", LLAMA),
+    "mistral": ("mistral", "Mistral", {**LLAMA, "sliding_window": None}),
+    "opt": ("facebook/opt-125m", "OPT", OPT),
+}
+FAMILIES = ["gpt2", "neox", "sequential neox", "llama", "llama 3", "qwen2"]
+MODES = ["raw", "compatibility"]
+ACROSS = [(family, mode) for family in FAMILIES for mode in MODES]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokenizer")
+    special = dict.fromkeys(("bos_token", "eos_token", "pad_token"), "<|endoftext|>")
+    made = transformers.PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER), **special)
+    made.save_pretrained(folder)
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def make(tokenizer):
+    def make(family, mode="raw", **more):
+        name, cls, config = MODELS[family]
+        torch.manual_seed(1)
+        config = getattr(transformers, f"{cls}Config")(**{**config, **more})
+        hf_model = transformers.AutoModelForCausalLM.from_config(config).eval()
+        bridge = TransformerBridge.boot_transformers(name, hf_model=hf_model, tokenizer=tokenizer, device="cpu").eval()
+        shape = ModelShape(N_LAYERS, N_HEADS, D_MLP, getattr(config, "num_key_value_heads", None))
+        return subject(family, bridge, shape, mode)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def subject_of(make):
+    made = {}
+
+    def get(family, mode):
+        if (family, mode) not in made:
+            made[family, mode] = make(family, mode)
+        return made[family, mode]
+
+    return get
+
+
+def equal(found, expected):
+    """The same numbers, as closely as float32 has them."""
+    return np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("at", [None, "X"])
+@pytest.mark.parametrize(("family", "mode"), ACROSS)
+def test_every_intervention(family, mode, at, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
+    replay = choose("replay", subject, batch)
+    assert isinstance(replay, ReplayEngine)
+    what = list(everything(subject, at))
+    found = replay.measure(what)
+    assert equal(found, ReferenceEngine(subject, batch).measure(what))
+    assert np.abs(np.diff(found, axis=0)).max() > 0.01
+
+
+@pytest.mark.parametrize("at", [None, "X"])
+@pytest.mark.parametrize(("family", "mode"), ACROSS)
+def test_every_path(family, mode, at, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
+    what = list(paths(subject, at))
+    assert equal(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+
+
+@pytest.mark.parametrize(("family", "mode"), ACROSS)
+def test_padding_on_the_left(family, mode, subject_of):
+    """The same prompts padded on either side, in either engine, give the same."""
+    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
+    what = [*everything(subject, None), *everything(subject, "Y"), *paths(subject, "X")][::3]
+    expected = ReferenceEngine(subject, batch).measure(what)
+    assert equal(ReferenceEngine(subject, batch, padding="left").measure(what), expected)
+    assert equal(ReplayEngine(subject, batch, trusted(subject), padding="left").measure(what), expected)
+
+
+@pytest.mark.parametrize(("family", "mode"), ACROSS)
+def test_base_runs_and_attention(family, mode, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=5, seed=4)
+    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+    for side in ("clean", "corrupt"):
+        expected = reference.base_logits(side)
+        assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
+    for head in all_nodes("head", subject.shape):
+        real = replay.real[:, :, None] & replay.real[:, None, :]
+        found, expected = (engine.attention(head) * real for engine in (replay, reference))
+        torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_native_models_in_compatibility_mode(architecture):
+    subject, batch = native(architecture, "compatibility"), prompts(count=5, seed=3)
+    what = [*everything(subject, None), *paths(subject, None), *everything(subject, "X"), *paths(subject, "X")][::2]
+    replay = choose("replay", subject, batch)
+    assert isinstance(replay, ReplayEngine)
+    expected = ReferenceEngine(subject, batch).measure(what)
+    assert equal(replay.measure(what), expected)
+
+
+@pytest.mark.parametrize("component", ["q", "k", "v"])
+@pytest.mark.parametrize(("family", "mode"), [("gpt2", "raw"), ("gpt2", "compatibility"), ("neox", "raw")])
+def test_paths_between_heads_are_transformer_lens_own(family, mode, component, subject_of):
+    """Against `get_act_patch_direct_path`, one prompt at a time, since it takes the metric of all."""
+    subject = subject_of(family, mode)
+    bridge, batch = subject.bridge, prompts(count=3, seed=3, ragged=False)
+    engine = choose("replay", subject, batch)
+    senders, receivers = all_nodes("head", subject.shape, (0,)), all_nodes(component, subject.shape, (1,))
+    what = [denoise(sender, into=(receiver,)) for sender in senders for receiver in receivers]
+    found = engine.measure(what).reshape(len(senders), len(receivers), len(batch))
+    assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.01
+    for row in range(len(batch)):
+        clean, corrupt = (engine.tokens[side][row : row + 1] for side in ("clean", "corrupt"))
+
+        def metric(logits, row=row):
+            return logits[0, -1, engine.answers[row]] - logits[0, -1, engine.foils[row]].mean()
+
+        with torch.no_grad():
+            caches = [bridge.run_with_cache(tokens)[1] for tokens in (clean, corrupt)]
+            for sender in senders:
+                expected = patching.get_act_patch_direct_path(
+                    bridge, corrupt, *caches, metric, 0, sender.index, component, verbose=False
+                )
+                assert equal(found[sender.index, :, row], expected[1].numpy())
+
+
+@pytest.mark.parametrize(
+    ("intervention", "why"),
+    [
+        (denoise(Node(0, "resid_mid")), "there is no L0.resid_mid in this model"),
+        (denoise(Node(1, "head", 2), into=(Node(1, "mlp"),)), "there is no path from L1H2 to L1.mlp in this model"),
+        (
+            ablate(Node(0, "head", 0), Node(0, "attn"), kind="mean", into=(Node(1, "mlp"), Node(0, "mlp"))),
+            "there is no path from L0H0 to L0.mlp in this model",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["replay", "reference"])
+def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, subject_of):
+    subject = subject_of("neox", "raw")
+    assert is_parallel(subject.bridge)
+    engine = choose(name, subject, prompts(count=2, seed=0))
+    with pytest.raises(MiChecksError) as error:
+        engine.measure([denoise(Node(0, "head", 0)), intervention])
+    assert str(error.value) == f"neox: {why}, whose attention and MLP of a layer read the same residual stream"
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
+        ("gpt2", {"activation_function": "quick_gelu"}),
+        ("llama", {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}),
+        ("mistral", {"sliding_window": 8}),
+        ("opt", {}),
+    ],
+)
+def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
+    subject, batch = make(family, **more), prompts(count=3, seed=0)
+    assert read(subject.bridge) is None
+    engine = choose("auto", subject, batch)
+    assert isinstance(engine, ReferenceEngine)
+    heads = all_nodes("head", subject.shape, (0,))
+    found = engine.measure([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
+    assert equal(found[0], found[1])
+    assert np.abs(found - engine.base.corrupt.logit_diff).max(1).min() > 1e-4
+    with pytest.raises(MiChecksError, match="does not reproduce this model"):
+        choose("replay", subject, batch)
+
+
+@pytest.mark.parametrize("window", [None, 24])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_window_that_nothing_slides_out_of_does_not_matter(mode, window, make):
+    assert trusted(make("mistral", mode, sliding_window=window)) is not None
+
+
+def test_quantised_weights_are_left_to_the_reference(make, monkeypatch):
+    bridge = make("gpt2").bridge
+    weights = bridge.state_dict()
+    weights["blocks.0.mlp.in.weight"] = weights["blocks.0.mlp.in.weight"].to(torch.int8)
+    monkeypatch.setattr(type(bridge), "state_dict", lambda self: weights)
+    assert read(bridge) is None
