@@ -36,9 +36,9 @@ The floor is the time of the matrix products that were thought unavoidable when 
 last layer's attention is read from END without projecting anybody's keys and values
 ([attention.py](../mi_checks/engine/attention.py)).
 
-Where the rest of the time goes (torch's profiler, `python benchmarks/profile_sweep.py ROW`): in the 4-layer GELU row
-nine tenths are the matrix products of the MLPs and projections themselves; in the small attention-only row half is
-moving memory: joining kept and new columns, layer norms, laying out the heads' differences. The neurons' row is
+Where the rest of the time goes (`python benchmarks/profile_sweep.py ROW` prints torch's profile): in the 4-layer GELU
+row nearly all of it is the matrix products of the MLPs and projections themselves; in the small attention-only row it
+is half moving memory: joining kept and new columns, layer norms, laying out the heads' differences. The neurons' row is
 bound by the last layer's MLP at END, once per neuron and prompt, which no exact method avoids, and by the layer norm of
 every changed position, which a rank-one form could spare.
 
