@@ -91,6 +91,8 @@ def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: 
         own = runs.at_end(how.run, node)
         new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
         mask = mask[runs.rows, runs.end][:, None]
+    elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre":
+        own, new, mask = runs.after(how.run, node, start), runs.after(how.value, node, start), mask[:, start:]
     else:
         own, new = runs.activation(how.run, node), runs.replacement(how, node)
         if ends:
@@ -119,7 +121,7 @@ def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, e
         queries = model.rotated(destinations(new if node.kind == "q" else layer.queries), positions)
         keys = model.rotated(new, runs.positions) if node.kind == "k" else layer.rotated_keys
         pattern = model.pattern(queries, positions, keys, runs.positions)
-    change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.whole.z[:, start:])
+    change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.after(start).z)
     return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
 
 
@@ -127,11 +129,11 @@ def _into_mlp(runs: KeptRuns, how: Intervention, delta: Tensor, start: int, *, e
     """What an MLP writes differently when it alone sees a difference, `prompt variant pos d_model`."""
     layer = how.into[0].layer
     run = runs.passes[how.run][layer]
-    written, first = (run.at_end, 0) if ends else (run.whole, start)
+    written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
         raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
-    neurons = runs.model.neurons(layer, written.mlp_in[:, None, first:] + delta)
-    return Entry(layer, "post", runs.model.mlp_out(layer, neurons) - written.mlp_out[:, None, first:])
+    neurons = runs.model.neurons(layer, written.mlp_in[:, None] + delta)
+    return Entry(layer, "post", runs.model.mlp_out(layer, neurons) - written.mlp_out[:, None])
 
 
 def _into_heads(
@@ -176,7 +178,7 @@ def _into_heads(
     if receiver.kind == "v":
         values = torch.cat([values[:, :, :start], new], 2)
     pattern = model.probabilities(queries @ keys.mT, positions[:, None], runs.positions[:, None])
-    own = run.at_end.z if ends else run.whole.z[:, start:]
+    own = run.at_end.z if ends else run.after(start).z
     change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
     delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
     if group > 1:

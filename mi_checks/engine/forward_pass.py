@@ -43,7 +43,7 @@ class LayerPass:
     Args:
         model: the model.
         layer: which layer.
-        resid: the residual stream before it.
+        resid: the residual stream before it, of the columns that are not shared.
         positions: of the tokens, `prompt pos` or one row for all, negative for padding in front.
         end: the column of END, `prompt`.
         twin: the same layer of a run on prompts whose first `shared` tokens are the same: not computed again.
@@ -62,12 +62,17 @@ class LayerPass:
     ) -> None:
         self.model = model
         self.layer = layer
-        self.resid_pre = resid
+        self.resid_tail = resid
         self.positions = positions
         self.end = end
         self._twin = twin
         self._shared = 0 if twin is None else shared
         self._kept: tuple[Tensor, Tensor] | None = None
+
+    @cached_property
+    def resid_pre(self) -> Tensor:
+        """The residual stream before the layer."""
+        return self._joined("resid_pre", self.resid_tail)
 
     @cached_property
     def normed(self) -> Tensor:
@@ -77,7 +82,7 @@ class LayerPass:
     @cached_property
     def normed_tail(self) -> Tensor:
         """The same from the first column on that the twin does not have."""
-        return self.model.normed(self.layer, self.resid_pre[:, self._shared :].contiguous())
+        return self.model.normed(self.layer, self.resid_tail)
 
     @cached_property
     def queries(self) -> Tensor:
@@ -122,20 +127,31 @@ class LayerPass:
         )
 
     @cached_property
-    def whole(self) -> Written:
-        """The layer at every position."""
-        tail, positions = self._shared, self.positions[:, self._shared :]
-        queries = self.model.rotated(self.queries[:, tail:], positions)
+    def tail(self) -> Written:
+        """The layer at the columns that are not shared."""
+        positions = self.positions[:, self._shared :]
+        queries = self.model.rotated(self.model.projected(self.layer, "q", self.normed_tail), positions)
         z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
-        written = write(self.model, self.layer, self.resid_pre[:, tail:], z)
-        if self._twin is None or tail == 0:
-            return written
-        before = self._twin.whole
+        return write(self.model, self.layer, self.resid_tail, z)
 
-        def join(kept: Tensor | None, new: Tensor | None) -> Tensor | None:
-            return None if kept is None or new is None else torch.cat([kept[:, :tail], new], 1)
+    @cached_property
+    def whole(self) -> Written:
+        """The layer at every column."""
+        return self.after(0)
 
-        return Written(*(join(getattr(before, name), getattr(written, name)) for name in Written.__annotations__))  # type: ignore[arg-type]
+    def after(self, start: int) -> Written:
+        """The layer from a column on."""
+        before = None if self._twin is None or start >= self._shared else self._twin.after(start)
+
+        def part(name: str) -> Tensor | None:
+            own: Tensor | None = getattr(self.tail, name)
+            if own is None:
+                return None
+            if before is None:
+                return own[:, start - self._shared :]
+            return torch.cat([getattr(before, name)[:, : self._shared - start], own], 1)
+
+        return Written(*(part(name) for name in Written.__annotations__))  # type: ignore[arg-type]
 
     @cached_property
     def at_end(self) -> Written:
@@ -193,7 +209,11 @@ class ForwardPass:
     def __getitem__(self, layer: int) -> LayerPass:
         while len(self._layers) <= layer:
             index = len(self._layers)
-            resid = self._layers[-1].whole.resid_post if self._layers else self.model.embed(self.tokens, self.positions)
+            shared = 0 if self._twin is None else self._shared
+            if self._layers:
+                resid = self._layers[-1].tail.resid_post
+            else:
+                resid = self.model.embed(self.tokens[:, shared:], self.positions[:, shared:])
             twin = None if self._twin is None else self._twin[index]
             self._layers.append(LayerPass(self.model, index, resid, self.positions, self.end, twin, self._shared))
         return self._layers[layer]

@@ -75,6 +75,10 @@ class KeptRuns(Engine, ABC):
         """The same for what the last layer writes, at END alone, `prompt 1 …`, without computing the rest of it."""
         return self._part(self.passes[side][self.last].at_end, node)
 
+    def after(self, side: Side, node: Node, start: int) -> Tensor:
+        """The same for what any layer writes, from a column on."""
+        return self._part(self.passes[side][node.layer].after(start), node)
+
     def attention(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `prompt destination source`."""
         with torch.no_grad():

@@ -110,9 +110,9 @@ class ReplayEngine(KeptRuns):
         if entry.point == "pre":
             return self._onward(entry.layer, _plus(layer.resid_pre[:, start:], entry.delta), side, start)
         if entry.point == "mid":
-            resid = self._mlp(entry.layer, _plus(layer.whole.resid_mid[:, start:], entry.delta))
+            resid = self._mlp(entry.layer, _plus(layer.after(start).resid_mid, entry.delta))
         else:
-            resid = _plus(layer.whole.resid_post[:, start:], entry.delta)
+            resid = _plus(layer.after(start).resid_post, entry.delta)
         return self._onward(entry.layer + 1, resid, side, start)
 
     def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
