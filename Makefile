@@ -1,15 +1,19 @@
-# make behaviours   run the suite on the bundled models (creates .venv if it is missing)
+# make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
+# make engines      the suite under both engines: same verdicts, same effects, both times
 # make test         linters, types, import rules and the tests
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/report.html
 
-.PHONY: behaviours test format schema clean
+.PHONY: behaviours engines test format schema clean
 
 behaviours: $(VENV)/.ready
-	$(BIN)/pytest behaviours/ --mi-report $(REPORT); status=$$?; \
+	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
 	  test ! -e $(REPORT) || echo "open file://$(abspath $(REPORT))"; exit $$status
+
+engines: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/engines.py
 
 test: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
