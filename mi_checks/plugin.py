@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mi_checks.session import Session
     from mi_checks.spec.behaviour import Check
     from mi_checks.spec.load import LoadedBehaviour
+    from mi_checks.spec.yaml_source import Position
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 OPTIONS = (
@@ -46,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("mi_behaviours", "folders whose YAML files are behaviours", type="args", default=["behaviours"])
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from mi_checks import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 @pytest.hookimpl(trylast=True)  # the session asks for the terminal reporter
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
@@ -60,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix not in (".yaml", ".yml"):
+    if file_path.suffix not in (".yaml", ".yml") or file_path.name.startswith("_"):  # _x.yaml is for others to extend
         return None
     # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
     above = parent.config.rootpath.parent
@@ -86,20 +93,39 @@ def session_of(config: pytest.Config) -> Session:
 
 
 class BehaviourFile(pytest.File):
-    """A behaviour: one child per model."""
+    """A behaviour: one child per model. A file with a table of cases: one child per case."""
 
-    def collect(self) -> Iterator[ModelNode]:
+    def collect(self) -> Iterator[CaseNode | ModelNode]:
         from mi_checks.errors import MiChecksError
 
         try:
-            loaded, models = session_of(self.config).load(self.path)
+            found = session_of(self.config).load(self.path, self.ihook, self.config)
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None
-        for mark in loaded.behaviour.marks:
+        for mark in found[0].behaviour.marks:  # a case does not change them
             self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
             self.add_marker(mark)
-        for model in models:
-            yield ModelNode.from_parent(self, name=model.replace(" ", "_"), loaded=loaded, model=model)
+        for loaded in found:
+            if loaded.case:
+                yield CaseNode.from_parent(self, name=loaded.case, loaded=loaded)
+            else:
+                yield from model_nodes(self, loaded)
+
+
+class CaseNode(pytest.Collector):
+    """A case, which is a behaviour of its own: one child per model."""
+
+    def __init__(self, *, loaded: LoadedBehaviour, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.loaded = loaded
+
+    def collect(self) -> Iterator[ModelNode]:
+        yield from model_nodes(self, self.loaded)
+
+
+def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
+    for model in session_of(parent.config).models_for(loaded):
+        yield ModelNode.from_parent(parent, name=model.replace(" ", "_"), loaded=loaded, model=model)
 
 
 class ModelNode(pytest.Collector):
@@ -117,13 +143,15 @@ class ModelNode(pytest.Collector):
             checks = session_of(self.config).checks(self.loaded, self.model)
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None
-        for check, line in checks:
+        # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
+        group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
+        for check, place in checks:
             name = "absent" if check is None else check.id
             # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: BehaviourItem = BehaviourItem.from_parent(
-                self, name=name, nodeid=f"{self.nodeid}::{name}", check=check, line=line
+                self, name=name, nodeid=f"{self.nodeid}::{name}", check=check, place=place
             )
-            item.add_marker(pytest.mark.xdist_group(f"{self.loaded.behaviour.name}-{self.model}"))
+            item.add_marker(pytest.mark.xdist_group(group))
             yield item
 
     def teardown(self) -> None:
@@ -135,15 +163,15 @@ class BehaviourItem(pytest.Item):
 
     parent: ModelNode
 
-    def __init__(self, *, check: Check | None, line: int, **kwargs: Any) -> None:
+    def __init__(self, *, check: Check | None, place: Position, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.check = check
-        self.line = line
+        self.place = place
         self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
 
     def runtest(self) -> None:
         result = session_of(self.config).run(
-            self.parent.loaded, self.parent.model, self.check, self.written_id, self.line
+            self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
         )
         if result.estimate is not None:
             self.user_properties += [
@@ -157,12 +185,16 @@ class BehaviourItem(pytest.Item):
             pytest.fail(result.message, pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.line - 1, f"{self.parent.name}::{self.name}"
+        case = f"{self.parent.loaded.case}::" if self.parent.loaded.case else ""
+        path = self.parent.loaded.source.files[self.place.file]
+        return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSION in session.config.stash:
-        session.config.stash[SESSION].selected = sum(isinstance(item, BehaviourItem) for item in session.items)
+        session.config.stash[SESSION].selected = [
+            item.written_id for item in session.items if isinstance(item, BehaviourItem)
+        ]
 
 
 @pytest.hookimpl(trylast=True)

@@ -27,14 +27,18 @@ import pytest
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import bundled, checkpoints, resolve
+from mi_checks.prompts.user_pools import user_pools
 from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
-from mi_checks.spec.load import LoadedBehaviour, load_behaviour
-from mi_checks.spec.problems import SpecError
+from mi_checks.spec.load import LoadedBehaviour, load_behaviours
+from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_models, check_shapes
+from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 
 if TYPE_CHECKING:
+    import pluggy
+
     from mi_checks.suite import Suite
 
 ENGINES = ("auto", "replay", "reference")
@@ -73,8 +77,9 @@ class Session:
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}
         self.provenance: dict[str, dict[str, str]] = {}
-        self.selected = 0  # items pytest meant to run; more than the results when a run was cut short
+        self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names: dict[str, Path] = {}
+        self._pools: dict[Path, dict[str, tuple[str, ...]]] = {}  # folder → what its conftest.py and those above add
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Session:
@@ -114,29 +119,40 @@ class Session:
             terminal=_terminal(config),
         )
 
-    def load(self, path: Path) -> tuple[LoadedBehaviour, tuple[str, ...]]:
-        """A behaviour file and the models to run it on.
+    def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
+        """The behaviours in a file: one, or one for each of its cases.
 
         Raises:
             SpecError: every mistake in the file.
+            MiChecksError: another file has a behaviour of that name, or a conftest.py gives pools that are none.
         """
-        loaded = load_behaviour(path, self.root)
+        if path.parent not in self._pools:
+            files = [_relative(Path(impl.plugin_name), self.root) for impl in hooks.pytest_mi_pools.get_hookimpls()]
+            given = hooks.pytest_mi_pools(config=config)
+            self._pools[path.parent] = user_pools(given, ", ".join(sorted(files)))
+        found = load_behaviours(path, self.root, self._pools[path.parent])
         known = (*bundled(), *checkpoints())
-        shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in known}
-        problems = (*check_models(loaded, known), *check_shapes(loaded, shapes))
+        problems: list[Problem] = []
+        for loaded in found:
+            shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in known}
+            problems += (*check_models(loaded, known), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
-        name = loaded.behaviour.name
+        name = found[0].source.data["name"]  # of the file: that of a case has the case's in brackets
         other = self._names.setdefault(name, path)
         if other != path:
             raise MiChecksError(
-                f"{_relative(path, self.root)}:{loaded.line_of(('name',))}:1: behaviour {name!r} is already defined in "
-                f"{_relative(other, self.root)}; give one of them another name"
+                f"{_relative(path, self.root)}:{found[0].line_of(('name',))}:1: behaviour {name!r} is already defined "
+                f"in {_relative(other, self.root)}; give one of them another name"
             )
-        return loaded, self.models or tuple(loaded.behaviour.models)
+        return found
 
-    def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, int]]:
-        """The checks of a behaviour on a model, with their lines; `None` stands for its declared absence.
+    def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
+        """The models to run a behaviour on."""
+        return self.models or tuple(loaded.behaviour.models)
+
+    def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, Position]]:
+        """The checks of a behaviour on a model, with their places; `None` stands for its declared absence.
 
         On a model that the behaviour does not name there are no bindings, so only what it prefers is checked.
 
@@ -148,18 +164,18 @@ class Session:
         name = resolve(model)
         claims = name.claims
         if behaviour.models.get(claims) == "absent":
-            return [(None, loaded.line_of(("models", claims)))]
+            return [(None, loaded.place_of(("models", claims)))]
         if claims in behaviour.models:  # a folder may hold another shape than the model whose claims it is held to
             problems = check_shapes(loaded, {claims: name.shape})
             if problems:
                 raise SpecError(problems)
-        chosen: list[tuple[Check | None, int]] = []
+        chosen: list[tuple[Check | None, Position]] = []
         for index, entry in enumerate(behaviour.checks):
             check = entry.check
             if claims not in behaviour.models and check.kind not in BEHAVIOURAL:
                 continue
             if check.models is None or claims in check.models:
-                chosen.append((check, loaded.check_line(index)))
+                chosen.append((check, loaded.place_of(("checks", index))))
         return chosen
 
     @cached_property
@@ -177,9 +193,11 @@ class Session:
         settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory)
         return Suite(settings, self._progress)
 
-    def run(self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, line: int) -> CheckResult:
+    def run(
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
+    ) -> CheckResult:
         """Measure, judge and remember one check. A `MiChecksError` becomes a result of outcome `error`."""
-        location = f"{_relative(loaded.path, self.root)}:{line}"
+        location = f"{place.file}:{place.line}"
         rerun = self._rerun(node_id, model)
 
         def unmeasured(error: str) -> CheckResult:
@@ -223,6 +241,7 @@ class Session:
     def record(self) -> Run:
         """The run so far."""
         packages = ("torch", "transformer_lens", "pytest", "numpy")
+        ran = str(len(self.results)) + (f" of {len(self.selected)}" if self.selected else "")
         started = datetime.datetime.fromtimestamp(self.began, datetime.UTC)
         return Run(
             command=shlex.join(["pytest", *sys.argv[1:]]),
@@ -235,7 +254,7 @@ class Session:
             },
             settings={
                 "engine": self.engine,
-                "checks run": f"{len(self.results)} of {self.selected}" if self.selected else str(len(self.results)),
+                "checks run": ran,
                 "count": "as in each file" if self.count is None else str(self.count),
                 "seed": "as in each file" if self.seed is None else str(self.seed),
                 "device": self.device,
@@ -257,10 +276,10 @@ class Session:
         """The last lines of the terminal: behaviours × models, and where the report is."""
         if not self.results:
             return []
-        cut_short = [f"cut short: {len(self.results)} of {self.selected} checks ran"]
+        cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
         return [
             *matrix_lines(self.results),
-            *(cut_short if len(self.results) < self.selected else []),
+            *(cut_short if len(self.results) < len(self.selected) else []),
             *self._engines(),
             f"report: {_relative(self.report, self.root)}",
         ]
@@ -281,6 +300,7 @@ class Session:
                 "results": [asdict(result) for result in self.results],
                 "evidence": [asdict(evidence) for evidence in self.evidence.values()],
                 "provenance": self.provenance,
+                "selected": self.selected,
             }
         )
 
@@ -291,7 +311,9 @@ class Session:
         for evidence in map(evidence_from_dict, data["evidence"]):
             self._keep(evidence)
         self.provenance.update(data["provenance"])
-        self.results.sort(key=_file_model_line)  # workers finish in any order; this is that of one process
+        self.selected = data["selected"]  # each worker collects all
+        order = {node_id: place for place, node_id in enumerate(self.selected)}
+        self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""
@@ -327,11 +349,6 @@ def _terminal(config: pytest.Config) -> _Terminal | None:
     """Where a progress bar may be drawn: nowhere on an xdist worker or when the output is a file."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     return _Terminal(config) if reporter is not None and reporter.isatty else None
-
-
-def _file_model_line(result: CheckResult) -> tuple[str, str, int]:
-    file, _, line = result.location.rpartition(":")
-    return file, result.model, int(line)
 
 
 def _whole_number(option: str, text: str | None, *, least: int) -> int | None:

@@ -45,9 +45,9 @@ class Suite:
         self.settings = settings
         self.progress = progress
         self._subjects: dict[str, Subject] = {}
-        self._batches: dict[tuple[str, str, int], PromptBatch] = {}
+        self._batches: dict[tuple[tuple[str, str], str, int], PromptBatch] = {}
         self._engines: dict[str, str] = {}
-        self._measurements: dict[tuple[str, str], Measurements] = {}
+        self._measurements: dict[tuple[tuple[str, str], str], Measurements] = {}
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
@@ -91,7 +91,7 @@ class Suite:
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
         """The measurements of a behaviour on a model, begun on first use."""
-        key = (str(loaded.path), model)
+        key = (loaded.key, model)
         if key not in self._measurements:
             subject = self.subject(model)
             batch = self._prompts(loaded, subject)
@@ -102,7 +102,7 @@ class Suite:
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
         # Models that share a tokenizer and a context length share prompts.
-        key = (str(loaded.path), subject.provenance.tokenizer_sha256, subject.n_ctx)
+        key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx)
         if key not in self._batches:
             self._batches[key] = build_prompts(
                 loaded.behaviour.prompts,
@@ -122,7 +122,7 @@ class Suite:
 
     def close(self, loaded: LoadedBehaviour, model: str) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to."""
-        measured = self._measurements.pop((str(loaded.path), model), None)
+        measured = self._measurements.pop((loaded.key, model), None)
         return None if measured is None else gather(loaded, measured)
 
     def provenance(self) -> dict[str, dict[str, str]]:

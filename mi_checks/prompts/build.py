@@ -8,18 +8,20 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align
 from mi_checks.prompts.batch import PromptBatch, PromptPair
 from mi_checks.prompts.failures import too_few
+from mi_checks.prompts.quoted import QuotedPairs
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.render import Rendered, Renderer
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.variables import Variables
-from mi_checks.spec.behaviour import Prompts
+from mi_checks.spec.behaviour import AnyPrompts, Prompts
+from mi_checks.spec.quotes import QuotedPrompts
 
 REJECTED = 50  # different draws that may fail for one pair: a template that fails so often is wrong, not unlucky
 DRAWN = 2000  # draws for one pair, repeats included: they cost little, and the last value of a small pool comes late
 
 
 def build_prompts(
-    prompts: Prompts,
+    prompts: AnyPrompts,
     tokenization: Tokenization,
     *,
     behaviour: str,
@@ -43,31 +45,35 @@ def build_prompts(
         MiChecksError: a variable has no values, a template fails, a prompt is longer than `n_ctx`, or there are not
             enough distinct pairs whose clean and corrupt prompts align.
     """
-    asked = prompts.count if count is None else count
+    asked = prompts.pairs if count is None else count
     if asked < 1:
         raise MiChecksError(f"behaviour {behaviour!r}: asked for {asked} prompt pairs; at least 1 is needed")
-    builder = _Builder(prompts, tokenization, behaviour, prompts.seed if seed is None else seed)
+    seed = prompts.seed if seed is None else seed
+    builder = (
+        QuotedPairs(prompts, tokenization, behaviour, seed)
+        if isinstance(prompts, QuotedPrompts)
+        else _DrawnPairs(prompts, tokenization, behaviour, seed)
+    )
     while len(builder.pairs) < asked:
-        pair = builder.next_pair()
-        if not isinstance(pair, PromptPair):
-            raise too_few(behaviour, len(builder.pairs), asked, pair)
+        pair = builder.next_pair(asked)
         _check(pair, builder.pairs, behaviour, n_ctx)
         builder.pairs.append(pair)
     return PromptBatch(tuple(builder.pairs), prompts.foil_reduction)
 
 
-class _Builder:
+class _DrawnPairs:
     def __init__(self, prompts: Prompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
         self.pairs: list[PromptPair] = []
         self._variables = Variables(prompts.variables, tokenization, behaviour)
         self._renderer = Renderer(prompts, behaviour)
         self._tokenization = tokenization
+        self._behaviour = behaviour
         self._seed = seed
         self._used: set[str] = set()
         self._rejected: dict[Rendered, Rejection] = {}
 
-    def next_pair(self) -> PromptPair | list[Rejection]:
-        """The next pair, or why every draw for it was rejected."""
+    def next_pair(self, asked: int) -> PromptPair:
+        """The next pair of those asked for; the error says why every draw for it was rejected."""
         rejections: list[Rejection] = []
         known = len(self._rejected)
         for attempt in range(DRAWN):
@@ -78,7 +84,7 @@ class _Builder:
             rejections.append(outcome)
             if len(self._rejected) - known >= REJECTED:
                 break
-        return rejections
+        raise too_few(self._behaviour, len(self.pairs), asked, rejections)
 
     def _attempt(self, rng: np.random.Generator) -> PromptPair | Rejection:
         values = self._variables.draw(rng)

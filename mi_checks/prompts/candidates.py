@@ -8,11 +8,11 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.pools import pool
 from mi_checks.prompts.predicates import passes, tokens_shown
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.behaviour import FromPool, FromValues, Predicate, RandomTokens
 from mi_checks.spec.template import CLOSE, OPEN, SEP
+from mi_checks.spec.variables import FromFile, FromPool, FromValues, Predicate, RandomTokens, Supplied
 
 Value = str | Mapping[str, str]  # a mapping is a row: `{{ case.field }}`
-Declared = RandomTokens | FromPool | FromValues
+Declared = RandomTokens | FromPool | FromValues | FromFile
 
 
 def texts(value: Value) -> tuple[str, ...]:
@@ -62,6 +62,12 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
             return f"pool {variable.pool!r}", pool(variable.pool)
         except MiChecksError as error:
             raise MiChecksError(f"behaviour {behaviour!r}: variable {name!r}: {error}") from None
+    if isinstance(variable, FromFile):
+        raise MiChecksError(
+            f"behaviour {behaviour!r}: variable {name!r} has no rows: only load_behaviour reads its file"
+        )
+    if isinstance(variable, Supplied):
+        return variable.origin, variable.values  # looked through when they were read
     for value in variable.values:
         for text in texts(value):
             if any(mark in text for mark in (OPEN, SEP, CLOSE)):

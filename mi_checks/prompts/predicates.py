@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.visible import visible_tokens
-from mi_checks.spec.behaviour import Predicate
+from mi_checks.spec.variables import Predicate
 
 
 def _bare(value: str) -> str:

@@ -12,7 +12,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import Declared, Value, candidates, shown, texts
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.behaviour import RandomTokens, SameAs
+from mi_checks.spec.variables import RandomTokens, SameAs
 
 
 def differ(value: Value, other: Value) -> bool:

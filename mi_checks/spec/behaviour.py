@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringConstraints, Tag, model_validator
 
 from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.quotes import QuotedPrompts
+from mi_checks.spec.variables import AdjustedVariable, AnyVariable, Identifier
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Fields = Annotated[dict[Identifier, str], Field(min_length=1)]
-Row = Annotated[
-    Annotated[str, Tag(TAG + "plain")] | Annotated[Fields, Tag(TAG + "mapping")],
-    PLAIN_OR_MAPPING,
-]
-
-Predicate = Literal["single_token", "single_token_after_space", "splits_in_two", "leading_space", "alphabetic"]
 
 
 class Bound(Part):
@@ -41,78 +35,6 @@ class Bound(Part):
         return " and ".join(sides)
 
 
-class Variable(Part):
-    """What every kind of variable may say about itself."""
-
-    differs_from: Annotated[
-        Annotated[Identifier, Tag(TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(TAG + "several")],
-        ONE_OR_SEVERAL,
-    ] = Field((), description="variables, declared before this one, whose value this one must not take")
-    where: tuple[Predicate, ...] = Field((), description="what the tokenizer must make of the value")
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """The names in `differs_from`, always as a tuple."""
-        return (self.differs_from,) if isinstance(self.differs_from, str) else self.differs_from
-
-
-class RandomTokens(Variable):
-    """`length` tokens drawn uniformly from the vocabulary's words that begin with a space."""
-
-    tokens: Literal["random"]
-    length: int = Field(1, ge=1, le=512)
-    distinct: bool = Field(False, description="no token twice within this variable")
-
-
-class FromPool(Variable):
-    """A value drawn from a pool shipped with the package: `first_names`, `words`, `identifiers`, …"""
-
-    pool: str
-
-
-class FromValues(Variable):
-    """A value drawn from the list written here; a mapping's fields are read as `{{ name.field }}`."""
-
-    values: tuple[Row, ...] = Field(min_length=1)
-
-
-class SameAs(Part):
-    """The value of a variable declared before, so that one of its places can be corrupted and another left alone."""
-
-    same_as: Identifier
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """Nothing: what the other variable differs from, this one does."""
-        return ()
-
-
-VARIABLES: dict[str, type[Part]] = {
-    "tokens": RandomTokens,
-    "pool": FromPool,
-    "values": FromValues,
-    "same_as": SameAs,
-}
-SOURCES = tuple(VARIABLES)  # the keys that say where a variable's value comes from
-
-
-def variable_source(variable: Any) -> str | None:
-    """The tag of the kind of variable meant, told by the first key of `SOURCES` that is present."""
-    for source, kind in VARIABLES.items():
-        if isinstance(variable, kind) or (isinstance(variable, dict) and source in variable):
-            return TAG + source
-    return None
-
-
-AnyVariable = Annotated[
-    Annotated[RandomTokens, Tag(TAG + "tokens")]
-    | Annotated[FromPool, Tag(TAG + "pool")]
-    | Annotated[FromValues, Tag(TAG + "values")]
-    | Annotated[SameAs, Tag(TAG + "same_as")],
-    Discriminator(variable_source),
-]
-
-
 class Prompts(Part):
     """How clean and corrupt prompts are made, and what continues them."""
 
@@ -127,6 +49,23 @@ class Prompts(Part):
     answer: str = Field(min_length=1, description="what the clean prompt is continued with; its first token is scored")
     foils: tuple[str, ...] = Field(min_length=1, description="what it must be preferred to")
     foil_reduction: Literal["mean", "max"] = "mean"
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs are asked for."""
+        return self.count
+
+
+def prompts_kind(prompts: Any) -> str:
+    """The tag of prompts that are quoted or made from a template."""
+    quoted = isinstance(prompts, QuotedPrompts) or (isinstance(prompts, dict) and "quotes" in prompts)
+    return TAG + ("quotes" if quoted else "template")
+
+
+AnyPrompts = Annotated[
+    Annotated[Prompts, Tag(TAG + "template")] | Annotated[QuotedPrompts, Tag(TAG + "quotes")],
+    Discriminator(prompts_kind),
+]
 
 
 NodeNames = Annotated[
@@ -362,17 +301,34 @@ AnyModelEntry = Annotated[
 ]
 
 
+class Case(Part):
+    """One row of the table of `cases`: what is otherwise than in the file itself."""
+
+    summary: str | None = Field(None, min_length=1)
+    variables: dict[Identifier, SkipValidation[AnyVariable | AdjustedVariable]] = Field(
+        {}, description="variables in place of the file's, or without a source the keys of one that differ"
+    )
+    bounds: dict[str, Bound] = Field({}, description="check id → the bound in place of the check's own")
+    models: dict[str, SkipValidation[AnyModelEntry]] = Field({}, description="entries in place of the file's, or new")
+
+
 class Behaviour(Part):
     """A claim about language models: what they prefer on prompts like these, and which nodes carry it."""
 
     name: BehaviourName
+    extends: str | None = Field(
+        None, description="a file beside this one whose keys hold here too, but for those that stand here as well"
+    )
     summary: str = Field(min_length=1)
     source: str | None = None
     marks: tuple[Identifier, ...] = Field((), description="pytest marks, for -m")
-    prompts: Prompts
+    prompts: AnyPrompts
     checks: tuple[CheckEntry, ...] = Field(min_length=1)
     models: dict[str, AnyModelEntry] = Field(
         min_length=1, description="model → its particulars, or `absent` where the behaviour must not show"
+    )
+    cases: dict[Identifier, Case] | None = Field(
+        None, min_length=1, description="a table of behaviours: name → what is otherwise in it; its name is NAME[case]"
     )
 
     def checks_for(self, model: str) -> tuple[Check, ...]:

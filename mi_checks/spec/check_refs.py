@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, Check
+from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, Check
 from mi_checks.spec.problems import Problem
+from mi_checks.spec.quote_refs import quote_labels
+from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.template import END, template_labels
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
@@ -29,10 +31,8 @@ def present_models(behaviour: Behaviour) -> tuple[str, ...]:
 
 def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
     """What is wrong with the checks, their nodes aside."""
-    try:
-        labels: tuple[str, ...] | None = (*template_labels(behaviour.prompts.template), END)
-    except TemplateSyntaxError:
-        labels = None  # told where the template is looked at
+    labels = _known_labels(behaviour.prompts)
+    where = "quotes" if isinstance(behaviour.prompts, QuotedPrompts) else "template"
     first: dict[str, int] = {}
     for path, check in placed_checks(behaviour):
         line = source.position(path, of_key=True).line
@@ -44,7 +44,7 @@ def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
             yield source.problem(path, message, of_key=True)
         first.setdefault(check.id, line)
         if labels is not None:
-            yield from _labels(source, path, check, labels)
+            yield from _labels(source, path, check, labels, where)
         yield from _models(source, path, check, behaviour)
     absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
     if absent and not any(check.kind in BEHAVIOURAL for _, check in placed_checks(behaviour)):
@@ -54,11 +54,21 @@ def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
         yield source.problem(("models", absent[0]), message, of_key=True)
 
 
-def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
+def _known_labels(prompts: AnyPrompts) -> tuple[str, ...] | None:
+    if isinstance(prompts, QuotedPrompts):
+        labels = quote_labels(prompts)
+        return None if labels is None else (*labels, END)
+    try:
+        return (*template_labels(prompts.template), END)
+    except TemplateSyntaxError:
+        return None  # told where the template is looked at
+
+
+def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...], where: str) -> Iterator[Problem]:
     for field, key in _LABEL_FIELDS.items():
         label = getattr(check, field, None)
         if label is not None and label not in labels:
-            message = f"unknown label {label!r}; labels in the template: {listed(labels)}{did_you_mean(label, labels)}"
+            message = f"unknown label {label!r}; labels in the {where}: {listed(labels)}{did_you_mean(label, labels)}"
             yield source.problem((*path, key), message)
 
 

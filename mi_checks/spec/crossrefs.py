@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from mi_checks.spec.behaviour import Behaviour
+from collections.abc import Iterable, Iterator
+
+from mi_checks.spec.behaviour import AnyPrompts, Behaviour
 from mi_checks.spec.check_refs import check_problems
 from mi_checks.spec.model_refs import model_problems
 from mi_checks.spec.node_refs import node_problems
 from mi_checks.spec.problems import Problem
+from mi_checks.spec.quote_refs import quote_problems
+from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.template_refs import template_problems
 from mi_checks.spec.variable_refs import variable_problems
 from mi_checks.spec.yaml_source import YamlSource
 
 
-def crossref_problems(source: YamlSource, behaviour: Behaviour) -> list[Problem]:
+def crossref_problems(source: YamlSource, behaviour: Behaviour, pools: Iterable[str] = ()) -> list[Problem]:
     """Every reference in the file that leads nowhere or contradicts another."""
     return [
-        *variable_problems(source, behaviour.prompts),
-        *template_problems(source, behaviour.prompts),
+        *_prompt_problems(source, behaviour.prompts, pools),
         *check_problems(source, behaviour),
         *node_problems(source, behaviour),
         *model_problems(source, behaviour),
     ]
+
+
+def _prompt_problems(source: YamlSource, prompts: AnyPrompts, pools: Iterable[str]) -> Iterator[Problem]:
+    if isinstance(prompts, QuotedPrompts):
+        yield from quote_problems(source, prompts)
+    else:
+        yield from variable_problems(source, prompts, pools)
+        yield from template_problems(source, prompts)

@@ -1,4 +1,4 @@
-"""A behaviour file → a validated `Behaviour` that still knows its lines."""
+"""A behaviour file → the validated behaviours in it, which still know their lines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from mi_checks.spec.behaviour import Behaviour
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.spec.behaviour import Behaviour, Bound
+from mi_checks.spec.cases import bound_problems, case_source, cases_of, for_case
 from mi_checks.spec.crossrefs import crossref_problems
-from mi_checks.spec.problems import SpecError
+from mi_checks.spec.extends import with_bases
+from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shape_errors import shape_problems
-from mi_checks.spec.yaml_source import Keys, YamlSource, parse_yaml, read_text
+from mi_checks.spec.supply import Pools, supplied
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, Position, YamlSource, parse_yaml, read_text
+
+NO_POOLS: Pools = {}
 
 
 @dataclass(frozen=True)
@@ -20,41 +27,109 @@ class LoadedBehaviour:
 
     Attributes:
         path: the file.
-        text: the file as written.
+        text: the file as written, and after it each file that it extends.
         source: its data and positions; `source.shown` is the path as messages give it.
+        case: its name in the file's table of cases, or nothing where the file is one behaviour.
     """
 
     behaviour: Behaviour
     path: Path
     text: str
     source: YamlSource = field(repr=False)
+    case: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other behaviour that is loaded."""
+        return str(self.path), self.case
+
+    def place_of(self, path: Keys) -> Position:
+        """Where a key, or an item of a list, stands; what is not written down stands where its nearest parent does."""
+        line, column, file = self.source.position(path, of_key=True)
+        return Position(line, column, file or self.source.shown)
 
     def line_of(self, path: Keys) -> int:
-        """The line of a key, or of an item of a list; for what is not written down, of its nearest parent."""
-        return self.source.position(path, of_key=True).line
+        """The line of that place."""
+        return self.place_of(path).line
 
     def check_line(self, index: int) -> int:
         """The line of an entry of `checks`."""
         return self.line_of(("checks", index))
 
 
-def load_behaviour(path: Path, root: Path | None = None) -> LoadedBehaviour:
-    """Read and validate a file; SpecError tells all that is wrong with it, with paths relative to `root`."""
+def load_behaviour(
+    path: Path, root: Path | None = None, case: str | None = None, pools: Pools = NO_POOLS
+) -> LoadedBehaviour:
+    """Read and validate a file that is one behaviour, or one case of a file with a table of them.
+
+    Raises:
+        SpecError: all that is wrong with the file, with paths relative to `root`.
+        MiChecksError: the file cannot be read, or has no such case, or has several and none is named.
+    """
+    found = load_behaviours(path, root, pools)
+    if case is None and len(found) == 1:
+        return found[0]
+    chosen = next((loaded for loaded in found if loaded.case == case), None)
+    if chosen is None:
+        shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
+        if not cases:
+            raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
+        if case is None:
+            raise MiChecksError(f"{shown}: name one of its cases, as in case={cases[0]!r}: {listed(cases)}")
+        raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
+    return chosen
+
+
+def load_behaviours(path: Path, root: Path | None = None, pools: Pools = NO_POOLS) -> tuple[LoadedBehaviour, ...]:
+    """Read and validate a file: its one behaviour, or one for each of its cases; errors are as for one.
+
+    Args:
+        path: the file.
+        root: what paths in messages are relative to.
+        pools: pools beside those that come with the package.
+    """
     shown = shown_path(path, root)
     text = read_text(path, shown)
-    source = parse_yaml(text, shown)
-    return LoadedBehaviour(validate(source), path, text, source)
+    source, text = with_bases(parse_yaml(text, shown, path), path, text)
+    if "cases" not in source.data:
+        return (LoadedBehaviour(validate(source, pools=pools), path, text, source),)
+    whole = _shaped(source)
+    found: list[LoadedBehaviour] = []
+    problems: list[Problem] = []
+    for case in cases_of(source):
+        own = case_source(source, case)
+        try:
+            behaviour = validate(own, case, whole.cases[case].bounds if whole.cases else {}, pools)
+        except SpecError as error:
+            problems += error.problems
+        else:
+            found.append(LoadedBehaviour(behaviour, path, text, own, case))
+    if problems:
+        raise SpecError(problems)
+    return tuple(found)
 
 
-def validate(source: YamlSource) -> Behaviour:
+def validate(
+    source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, pools: Pools = NO_POOLS
+) -> Behaviour:
     """The behaviour in a parsed file. References are looked at once the shape is right: before, they mean nothing."""
+    behaviour = _shaped(source)
+    prompts, problems = supplied(source, behaviour.prompts, pools)
+    behaviour = behaviour.model_copy(update={"prompts": prompts})
+    problems = problems or crossref_problems(source, behaviour, pools)
+    problems += bound_problems(source, behaviour, case, bounds or {})
+    if problems:
+        raise SpecError(problems)
+    return for_case(behaviour, case, bounds or {}) if case else behaviour
+
+
+def _shaped(source: YamlSource) -> Behaviour:
     try:
         # The file says `with` and `from`; `with_` and `from_` are for Python only.
         behaviour = Behaviour.model_validate(source.data, by_alias=True, by_name=False)
-        errors = []
+        problems = shape_problems(source, [])
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-    problems = shape_problems(source, errors) or crossref_problems(source, behaviour)
+        problems = shape_problems(source, error.errors(include_url=False))
     if problems:
         raise SpecError(problems)
     return behaviour

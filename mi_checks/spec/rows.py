@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import AnyVariable, FromValues
+from mi_checks.spec.variables import AnyVariable, FromValues
 from mi_checks.spec.words import listed
 
 

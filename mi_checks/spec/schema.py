@@ -13,13 +13,31 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 def json_schema() -> dict[str, Any]:
     """The schema in draft 7, the newest that YAML editors read reliably."""
-    schema = _draft_7(Behaviour.model_json_schema(by_alias=True))
+    schema = _extendable(_draft_7(Behaviour.model_json_schema(by_alias=True)))
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "A mi-checks behaviour"}
 
 
 def schema_text() -> str:
     """The schema as it stands in the file."""
     return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _extendable(schema: dict[str, Any]) -> dict[str, Any]:
+    """A file that extends another may leave out what the other says, in `prompts` as well, and a variable's source."""
+    parts = schema["definitions"]
+    partial = {key: value for key, value in parts["Prompts"].items() if key != "required"}
+    properties = dict(partial["properties"])
+    adjusted = {"$ref": "#/definitions/AdjustedVariable"}
+    kinds = properties["variables"]["patternProperties"]
+    kinds = {pattern: {"anyOf": [adjusted, kind]} for pattern, kind in kinds.items()}
+    properties["variables"] = {**properties["variables"], "patternProperties": kinds}
+    parts["PartialPrompts"] = {**partial, "properties": properties, "title": "PartialPrompts"}
+    parts["PartialQuotes"] = {key: value for key, value in parts["QuotedPrompts"].items() if key != "required"}
+    whole = {"required": schema.pop("required"), "properties": {"prompts": schema["properties"].pop("prompts")}}
+    either = {"anyOf": [{"$ref": "#/definitions/PartialPrompts"}, {"$ref": "#/definitions/PartialQuotes"}]}
+    some = {"required": ["name"], "properties": {"prompts": either}}
+    schema["properties"]["prompts"] = {}
+    return {**schema, "if": {"required": ["extends"]}, "then": some, "else": whole}
 
 
 def _draft_7(node: Any) -> Any:

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS, SOURCES
+from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.part import TAG
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import is_override, suggestion, unknown_key, unknown_override
+from mi_checks.spec.variables import SOURCES
 from mi_checks.spec.words import describe, dotted, listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
@@ -46,7 +47,7 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
         path = _path(error)
         if _follows_from_nothing(path, nothing) or (error["type"] == "missing" and path in suggested):
             continue  # the same mistake, told already
-        if error["type"] == "too_short" and error["input"]:
+        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
             continue  # pydantic counts the valid items only; what is wrong with the others is told there
         if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_override(str(path[2])):
             # Any other key is read as a check's id, so the mistake is that key and not what stands under it.
@@ -115,7 +116,8 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         limit = next(iter(context.values()))
         return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(found)}"
     if kind in _EMPTY:
-        return f"{where} must not be empty"
+        least = context["min_length"]
+        return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
     if kind == "string_pattern_mismatch":
         return _bad_name(found, error)
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import AnyVariable, Prompts
+from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import value_problem
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, TEXT_FILTERS, label_of, marked, parsed
+from mi_checks.spec.variables import AnyVariable
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 

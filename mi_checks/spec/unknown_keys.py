@@ -6,16 +6,10 @@ import difflib
 from typing import Any
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import (
-    CHECKS,
-    SOURCES,
-    VARIABLES,
-    Behaviour,
-    Bound,
-    CheckEntry,
-    Prompts,
-)
+from mi_checks.spec.behaviour import CHECKS, Behaviour, Bound, Case, CheckEntry, Prompts
 from mi_checks.spec.part import Part
+from mi_checks.spec.quotes import Quote, QuotedPrompts
+from mi_checks.spec.variables import SOURCES, VARIABLES
 from mi_checks.spec.words import dotted, listed
 from mi_checks.spec.yaml_source import Keys
 
@@ -25,12 +19,20 @@ def unknown_key(path: Keys, data: Any) -> str:
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
         return f"unknown check {key!r}; checks are: {listed(CHECKS)}{did_you_mean(key, CHECKS)}"
+    if _is_quote(path):
+        return f"YAML takes the ': ' after {key!r} for that of a key; put quotes around the whole text"
     if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in SOURCES:
         kinds = [source for source in SOURCES if source in _at(data, owner)]
         return f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; a variable takes its values from one"
     valid = valid_keys(path, data)
     inside = f" in {dotted(owner)!r}" if owner else ""
-    return f"unknown key {key!r}{inside}; valid keys: {listed(valid)}{did_you_mean(key, valid)}"
+    also = ("quotes",) if owner == ("prompts",) else ()  # the key by which the other kind of prompts is told
+    return f"unknown key {key!r}{inside}; valid keys: {listed(valid)}{did_you_mean(key, [*valid, *also])}"
+
+
+def _is_quote(path: Keys) -> bool:
+    """Whether what stands there as a key is the beginning of a quote: `The [[noun: key|keys]]` without quotes."""
+    return path[:2] == ("prompts", "quotes") and len(path) == 4 and "[[" in str(path[-1])
 
 
 def is_override(key: str) -> bool:
@@ -47,6 +49,8 @@ def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:
 
 def suggestion(path: Keys, data: Any) -> str | None:
     """The key that an unknown one was probably meant to be."""
+    if _is_quote(path):
+        return "text"
     near = difflib.get_close_matches(str(path[-1]), valid_keys(path, data), n=1, cutoff=0.6)
     return near[0] if near else None
 
@@ -63,9 +67,13 @@ def _part(owner: Keys, data: Any) -> type[Part]:
         case ():
             return Behaviour
         case ("prompts",):
-            return Prompts
+            return QuotedPrompts if "quotes" in data["prompts"] else Prompts
+        case ("prompts", "quotes", _):
+            return Quote
         case ("prompts", "variables", _):
             return next(part for source, part in VARIABLES.items() if source in _at(data, owner))
+        case ("cases", _):
+            return Case
         case ("checks", _):
             return CheckEntry
         case ("checks", _, str(kind)):

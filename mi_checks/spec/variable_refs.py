@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import AnyVariable, FromPool, FromValues, Prompts, SameAs
+from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import fields_of, value_problem
 from mi_checks.spec.template import parsed
+from mi_checks.spec.variables import AnyVariable, FromPool, FromValues, SameAs
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
@@ -21,15 +22,15 @@ _WORDS = frozenset(
 )
 
 
-def variable_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
-    """What is wrong with the variables and with `corrupt`."""
+def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with the variables and with `corrupt`; `pools` are the project's own, by name."""
     for name, variable in prompts.variables.items():
         path = (*_VARIABLES, name)
         if name in _WORDS:
             yield source.problem(path, f"{name!r} is a word of the template language; choose another", of_key=True)
         yield from _differs(source, path, name, prompts)
         if isinstance(variable, FromPool):
-            yield from _pool(source, path, variable.pool)
+            yield from _pool(source, path, variable.pool, pools)
         if isinstance(variable, FromValues):
             yield from _rows(source, path, variable)
         if isinstance(variable, SameAs):
@@ -56,11 +57,11 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
             yield source.problem(place, f"unknown variable {other!r}; {known}{did_you_mean(other, before)}")
 
 
-def _pool(source: YamlSource, path: Keys, pool: str) -> Iterator[Problem]:
+def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[Problem]:
     # Imported late: the prompts stage imports this one.
     from mi_checks.prompts.pools import pool_names
 
-    known = pool_names()
+    known = (*pool_names(), *own)
     if pool not in known:
         message = f"unknown pool {pool!r}; pools: {listed(known)}{did_you_mean(pool, known)}"
         yield source.problem((*path, "pool"), message)

@@ -21,14 +21,15 @@ MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursio
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp"))
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML takes for one
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # only an escape such as "\ud800" brings these in
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # only an escape such as "\ud800" brings these in
 
 
 class Position(NamedTuple):
-    """Line and column, from 1."""
+    """Line and column, from 1, and the file as messages give it where it is another than the source's own."""
 
     line: int
     column: int
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class YamlSource:
         data: what `yaml.safe_load` would give.
         keys: where the key of a mapping's entry stands.
         values: where a value stands; for an alias, where the anchored value stands.
+        files: each file that the data were read from, by the path that messages give; the first is the source's own.
     """
 
     shown: str
     data: dict[str, Any]
     keys: Mapping[Keys, Position] = field(repr=False)
     values: Mapping[Keys, Position] = field(repr=False)
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
     def position(self, path: Keys, *, of_key: bool = False) -> Position:
         """Where the value (or its key) stands; for what is not in the file, its nearest parent."""
@@ -57,7 +60,13 @@ class YamlSource:
 
     def problem(self, path: Keys, message: str, *, of_key: bool = False) -> Problem:
         """A mistake at a value, or at its key."""
-        return Problem(self.shown, *self.position(path, of_key=of_key), message)
+        line, column, file = self.position(path, of_key=of_key)
+        return Problem(file or self.shown, line, column, message)
+
+    def file_of(self, path: Keys) -> Path:
+        """The file that a value stands in."""
+        shown = self.position(path).file or self.shown
+        return self.files.get(shown, Path(shown))
 
 
 def read_text(path: Path, shown: str) -> str:
@@ -71,11 +80,11 @@ def read_text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8", errors="replace")
         message = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8"
-        raise SpecError([Problem(shown, *_position_after(before), message)]) from None
+        raise SpecError([Problem(shown, *_position_after(before)[:2], message)]) from None
 
 
-def parse_yaml(text: str, shown: str) -> YamlSource:
-    """Data and positions of a YAML mapping; SpecError names every mistake."""
+def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
+    """Data and positions of a YAML mapping, read from `path`; SpecError names every mistake."""
     root = _compose(text.removeprefix("\ufeff"), shown)
     if root is None:
         raise SpecError([Problem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")])
@@ -86,7 +95,7 @@ def parse_yaml(text: str, shown: str) -> YamlSource:
         builder.wrong(root, f"the file must hold a mapping such as 'name: induction', not {kind}")
     if builder.problems:
         raise SpecError(builder.problems)
-    return YamlSource(shown, data, builder.keys, builder.values)
+    return YamlSource(shown, data, builder.keys, builder.values, {shown: path or Path(shown)})
 
 
 class _ShallowLoader(yaml.SafeLoader):
@@ -110,16 +119,16 @@ def _compose(text: str, shown: str) -> yaml.Node | None:
         loader = _ShallowLoader(text)
     except yaml.reader.ReaderError as error:
         message = f"not valid YAML: the character U+{error.character:04X} is not allowed in it"
-        raise SpecError([Problem(shown, *_position_after(text[: error.position]), message)]) from None
+        raise SpecError([Problem(shown, *_position_after(text[: error.position])[:2], message)]) from None
     try:
         node: yaml.Node | None = loader.get_single_node()
         return node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
-        raise SpecError([Problem(shown, *_position(mark), _syntax(error))]) from None
+        raise SpecError([Problem(shown, *_position(mark)[:2], _syntax(error))]) from None
     except (ValueError, OverflowError):  # PyYAML turns "\UFFFFFFFF" and %YAML 1.999… into numbers unguarded
         message = "not valid YAML: a number or a character code is too large"
-        raise SpecError([Problem(shown, *_position(loader.get_mark()), message)]) from None
+        raise SpecError([Problem(shown, *_position(loader.get_mark())[:2], message)]) from None
     finally:
         loader.dispose()
 
@@ -145,7 +154,7 @@ class _Builder:
         self._scalars = yaml.constructor.SafeConstructor()
 
     def wrong(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(self.shown, *_position(node.start_mark), message))
+        self.problems.append(Problem(self.shown, *_position(node.start_mark)[:2], message))
 
     def build(self, node: yaml.Node, path: Keys) -> Any:
         self._count += 1
@@ -187,7 +196,7 @@ class _Builder:
         return data
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if found := _NO_TEXT.search(node.value):
+        if found := NO_TEXT.search(node.value):
             self.wrong(node, f"the character U+{ord(found[0]):04X} cannot stand in text")
             return ""
         construct = yaml.SafeLoader.yaml_constructors.get(node.tag)

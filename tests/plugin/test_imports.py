@@ -28,4 +28,4 @@ def test_a_run_without_behaviours_stays_light(tmp_path):
         "mine = {name for name in sys.modules if name.startswith('mi_checks')}\n"
         f"print('heavy:', sorted({HEAVY} & set(sys.modules)), sorted(mine))\n"
     )
-    assert "heavy: [] ['mi_checks', 'mi_checks.plugin']" in python(code, tmp_path)
+    assert "heavy: [] ['mi_checks', 'mi_checks.hookspecs', 'mi_checks.plugin']" in python(code, tmp_path)

@@ -14,7 +14,8 @@ CHECKS = """\
 def table(result):
     lines = result.outlines
     start = next(i for i, line in enumerate(lines) if re.fullmatch(r" +nano-attn-1l  nano-attn-2l", line))
-    return lines[start : start + 5]
+    end = next(i for i, line in enumerate(lines) if line.startswith("report: "))
+    return lines[start : end + 1]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.prompts.predicates import passes, tokens_shown
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.behaviour import Predicate
+from mi_checks.spec.variables import Predicate
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.variables import Variables, differ
-from mi_checks.spec.behaviour import AnyVariable
+from mi_checks.spec.variables import AnyVariable
 
 ROWS = ({"a": "(", "b": ")"}, {"a": "[", "b": "]"})
 

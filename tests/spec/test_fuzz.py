@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mi_checks.spec.cases import case_source
 from mi_checks.spec.load import validate
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.yaml_source import parse_yaml
@@ -44,7 +45,7 @@ def places(data: Any) -> list[tuple[Any, Any]]:
 @settings(max_examples=150, deadline=None)
 @given(draw=st.data())
 def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
-    data = copy.deepcopy(_valid())
+    data = copy.deepcopy(draw.draw(st.sampled_from([_valid(), _quoted()])))
     for _ in range(draw.draw(st.integers(1, 2))):
         container, key = draw.draw(st.sampled_from(places(data)))
         if isinstance(container, dict) and draw.draw(st.booleans()):
@@ -56,7 +57,10 @@ def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
     text = yaml.safe_dump(data, sort_keys=False)
     problems: tuple[Problem, ...] = ()
     try:
-        validate(parse_yaml(text, "x"))
+        source = parse_yaml(text, "x")
+        behaviour = validate(source)
+        for case, said in (behaviour.cases or {}).items():
+            validate(case_source(source, case), case, said.bounds)
     except SpecError as error:
         problems = error.problems or (Problem("x", 0, 0, ""),)
     assert all(problem.message and 1 <= problem.line <= text.count("\n") + 1 for problem in problems)
@@ -85,8 +89,22 @@ def _valid() -> Any:
             {"mediators": {"component": "head", "above": 0.1, "include": "s", "layers": [0]}},
         ],
         "models": {"m": {"nodes": {"s": ["L1H3"]}, "logit_diff": {"at_least": 0.5}}, "n": "absent"},
+        "cases": {
+            "c": {"variables": {"A": {"length": 2}, "D": {"pool": "words"}}, "bounds": {"logit_diff": {"at_most": 1}}},
+            "d": {"summary": "t", "models": {"n": "absent"}},
+        },
     }
 
 
+def _quoted() -> Any:
+    quotes = ["[[a|b]] [[l: c]]", {"text": "[[l: a|b]][[c|d]]", "answer": "x", "foils": ["y"]}]
+    prompts = {"count": 2, "quotes": quotes, "answer": "x", "foils": ["y"]}
+    cases = {"c": {"bounds": {"logit_diff": {"at_most": 1}}}}
+    return {**_valid(), "prompts": prompts, "cases": cases}
+
+
 def test_the_tree_to_break_is_valid() -> None:
-    assert validate(parse_yaml(yaml.safe_dump(_valid(), sort_keys=False), "x")).name == "x"
+    for data in (_valid(), _quoted()):
+        source = parse_yaml(yaml.safe_dump(data, sort_keys=False), "x")
+        assert validate(source).name == "x"
+        assert validate(case_source(source, "c"), "c").name == "x[c]"

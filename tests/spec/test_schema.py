@@ -53,3 +53,46 @@ def test_refuses_a_wrong_one(validator: jsonschema.Draft7Validator, valid: str, 
     data: Any = yaml.safe_load(valid.replace(old, new))
     assert valid.count(old) == 1
     assert not validator.is_valid(data)
+
+
+NEW = [
+    "cases: {far: {summary: s, variables: {pre: {length: 9}, x: {pool: words}}, bounds: {logit_diff: {at_most: 1}}}}\n",
+    "cases: {far: {models: {nano-attn-2l: absent}}, near: {}}\n",
+]
+
+
+@pytest.mark.parametrize("more", NEW)
+def test_accepts_cases(validator: jsonschema.Draft7Validator, valid: str, more: str) -> None:
+    assert list(validator.iter_errors(yaml.safe_load(valid + more))) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "cases: {}",
+        "cases: [a]",
+        "cases: {far: {template: x}}",
+        "cases: {far: {bounds: {logit_diff: {}}}}",
+        "cases: {a-b: {}}",
+        "cases: {far: {variables: {pre: {lenght: 9}}}}",
+        "cases: {far: {models: {m: {node: {}}}}}",
+    ],
+)
+def test_refuses_wrong_cases(validator: jsonschema.Draft7Validator, valid: str, more: str) -> None:
+    assert not validator.is_valid(yaml.safe_load(valid + more))
+
+
+def test_only_what_extends_may_leave_things_out(validator: jsonschema.Draft7Validator) -> None:
+    text = "{name: far, prompts: {count: 9, variables: {pre: {length: 64}, x: {pool: words}}}}"
+    assert not validator.is_valid(yaml.safe_load(text))
+    data = {**yaml.safe_load(text), "extends": "_base.yaml"}
+    assert list(validator.iter_errors(data)) == []
+    assert not validator.is_valid({**data, "prompts": {"cuont": 9}})
+    assert not validator.is_valid({**data, "prompts": {"variables": {"pre": {"lenght": 9}}}})
+    del data["name"]
+    assert not validator.is_valid(data)
+
+
+def test_accepts_a_data_file(validator: jsonschema.Draft7Validator, valid: str) -> None:
+    assert validator.is_valid(yaml.safe_load(valid.replace("{pool: first_names}", "{file: names.csv}")))
+    assert not validator.is_valid(yaml.safe_load(valid.replace("{pool: first_names}", "{file: names.csv, pool: x}")))

@@ -92,8 +92,8 @@ import pytest
             "pool: first_names",
             "pol: first_names",
             (
-                "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, same_as, and has pol; "
-                "did you mean 'pool'?"
+                "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, same_as, and "
+                "has pol; did you mean 'pool'?"
             ),
         ),
         (
@@ -105,14 +105,14 @@ import pytest
             "{pool: first_names}",
             "first_names",
             (
-                "x:10:11: 'prompts.variables.name' must be a mapping with one of the keys tokens, pool, values, "
+                "x:10:11: 'prompts.variables.name' must be a mapping with one of the keys tokens, pool, values, file, "
                 "same_as, not the text 'first_names'"
             ),
         ),
         (
             "{pool: first_names}",
             "{}",
-            "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, same_as, and has none",
+            "x:10:11: 'prompts.variables.name' needs one of the keys tokens, pool, values, file, same_as, and has none",
         ),
         (
             "{pool: first_names}",

@@ -1,0 +1,70 @@
+"""Prompt pairs from quotes: each quote is one, taken in an order that depends on the seed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.align import align
+from mi_checks.prompts.batch import PromptPair
+from mi_checks.prompts.marks import unmark
+from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.prompts.visible import visible_tokens
+from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, marks_of
+
+_SHOWN = 3  # quotes that give no pair
+
+
+class QuotedPairs:
+    """The pairs of quotes under one tokenizer."""
+
+    def __init__(self, prompts: QuotedPrompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
+        """Take the quotes apart.
+
+        Raises:
+            MiChecksError: a quote cannot be read, or has no answer or foils.
+        """
+        self.pairs: list[PromptPair] = []
+        self._behaviour = behaviour
+        self._tokenization = tokenization
+        quotes = prompts.whole
+        self._left = [self._rendered(quotes[place]) for place in np.random.default_rng(seed).permutation(len(quotes))]
+        self._total = len(quotes)
+        self._rejections: list[tuple[Rendered, Rejection]] = []
+
+    def next_pair(self, asked: int) -> PromptPair:
+        """The pair of the next quote that gives one, of those asked for; the error says why there is no other."""
+        while self._left:
+            rendered = self._left.pop(0)
+            outcome = align(rendered, self._tokenization)
+            if isinstance(outcome, PromptPair):
+                return outcome
+            self._rejections.append((rendered, outcome))
+        raise self._too_few(asked)
+
+    def _too_few(self, asked: int) -> MiChecksError:
+        has = f"{asked} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
+        lines = [f"behaviour {self._behaviour!r}: {has}"]
+        for rendered, rejection in self._rejections[:_SHOWN]:
+            lines.append(f"  {rendered.clean.text[:60]!r}: {rejection.detail}")
+            if rejection.prompts is not None:
+                clean, corrupt = (visible_tokens(prompt.pieces) for prompt in rejection.prompts)
+                lines += [f"    clean:   {clean}", f"    corrupt: {corrupt}"]
+        if len(self._rejections) > _SHOWN:
+            lines.append(f"  and {len(self._rejections) - _SHOWN} more")
+        change = "change these quotes, " if self._rejections else ""
+        lines.append(f"  remedy: {change}ask for fewer pairs (`count`, or --mi-count), or quote more")
+        return MiChecksError("\n".join(lines))
+
+    def _rendered(self, quote: Quote) -> Rendered:
+        if quote.answer is None or quote.foils is None:
+            raise MiChecksError(
+                f"behaviour {self._behaviour!r}: the quote {quote.text[:60]!r} has no answer or no foils"
+            )
+        try:
+            marks = marks_of(quote.text)
+        except QuoteError as error:
+            raise MiChecksError(f"behaviour {self._behaviour!r}: {error}") from None
+        return Rendered(unmark(marks.clean), unmark(marks.corrupt), quote.answer, quote.foils)

@@ -1,0 +1,61 @@
+"""Pools that a project adds by the hook `pytest_mi_pools`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.pools import pool_names
+from mi_checks.spec.template import CLOSE, OPEN, SEP
+from mi_checks.spec.words import describe
+
+
+def user_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
+    """The pools in what the hook's implementations returned.
+
+    Args:
+        given: what each implementation returned.
+        where: the files of the implementations, for errors.
+
+    Raises:
+        MiChecksError: something else was returned, or two pools have one name.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for pools in given:
+        if not isinstance(pools, Mapping):
+            raise _wrong(where, f"must return a dict of pools, not {_kind(pools)}")
+        for name, values in pools.items():
+            if not isinstance(name, str) or not name:
+                raise _wrong(where, f"a pool's name must be text, not {name!r}")
+            if name in pool_names():
+                raise _wrong(where, f"the pool {name!r} comes with mi-checks; choose another name")
+            if name in found:
+                raise _wrong(where, f"the pool {name!r} is given twice; choose another name")
+            found[name] = _values(name, values, where)
+    return found
+
+
+def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(values, list | tuple):
+        raise _wrong(where, f"the pool {name!r} must be a list of texts, not {_kind(values)}")
+    if not values:
+        raise _wrong(where, f"the pool {name!r} is empty")
+    for place, value in enumerate(values):
+        if not isinstance(value, str) or not value:
+            what = "an empty text" if value == "" else _kind(value)
+            raise _wrong(where, f"the pool {name!r} must be a list of texts, and item {place} is {what}")
+        if any(mark in value for mark in (OPEN, SEP, CLOSE)):
+            message = f"{value!r} in the pool {name!r} holds a character that mi-checks marks labels with"
+            raise _wrong(where, f"{message} (U+E000 to U+E002)")
+    return tuple(values)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str | bool | int | float | list | tuple) or value is None:
+        return describe(value)
+    return f"a {type(value).__name__}"
+
+
+def _wrong(where: str, message: str) -> MiChecksError:
+    return MiChecksError(f"pytest_mi_pools in {where}: {message}")

@@ -1,0 +1,33 @@
+"""Files that a behaviour names: relative to the file that names them, and inside its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mi_checks.errors import did_you_mean
+
+
+def beside(owner: Path, name: str) -> Path | str:
+    """The file called `name` in the folder of `owner`, or why there cannot be one."""
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        return f"{name!r} is an absolute path; name the file relative to the folder of this one"
+    if "\\" in name:
+        return f"{name!r} has a backslash; write the path with '/'"
+    depth = 0
+    for part in PurePosixPath(name).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return f"{name!r} leaves the folder of this file; move the file there, or into a folder inside it"
+    return owner.parent / name
+
+
+def missing(path: Path, name: str) -> str:
+    """The message for a file that is not there, with what its folder has of the same kind."""
+    if os.path.isdir(path):
+        return f"{name!r} is a folder; name a file"
+    if not os.path.isdir(path.parent):
+        return f"no file {name!r} beside this one: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
+    there = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
+    known = f"; {path.suffix} files there: {', '.join(there)}" if there else f"; there is no {path.suffix} file there"
+    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, there)}"

@@ -1,0 +1,88 @@
+"""The table of `cases`: one behaviour each, which is the file with what the case says laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mi_checks.errors import did_you_mean
+from mi_checks.spec.behaviour import Behaviour, Bound, Check, Patching
+from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.overlay import overlaid
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.words import dotted, listed
+from mi_checks.spec.yaml_source import Keys, Position, YamlSource
+
+# What a case says, and the place in a behaviour that it says it of.
+_PLACES: dict[str, Keys] = {"summary": ("summary",), "variables": ("prompts", "variables"), "models": ("models",)}
+
+
+def cases_of(source: YamlSource) -> tuple[str, ...]:
+    """The names in the table, in the file's order; none for a file that is one behaviour."""
+    table = source.data.get("cases")
+    return tuple(table) if isinstance(table, dict) else ()
+
+
+def case_source(source: YamlSource, case: str) -> YamlSource:
+    """A file as if it were written for one of its cases alone."""
+    plain = {key: value for key, value in source.data.items() if key != "cases"}
+    base = YamlSource(source.shown, plain, source.keys, source.values, source.files)
+    said: dict[str, Any] = source.data["cases"][case]
+    data: dict[str, Any] = {}
+    keys: dict[Keys, Position] = {}
+    values: dict[Keys, Position] = {}
+    for name, place in _PLACES.items():
+        if name in said:
+            owner = data
+            for key in place[:-1]:
+                owner = owner.setdefault(str(key), {})
+            owner[str(place[-1])] = said[name]
+            origin = ("cases", case, name)
+            # A mapping that both have stays where the file has it: what is missing in it is missing there.
+            keys |= _moved(source.keys, origin, place)
+            values |= _moved(source.values, origin, place)
+    return overlaid(base, YamlSource(source.shown, data, keys, values, source.files))
+
+
+def _moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dict[Keys, Position]:
+    size = len(origin)
+    return {
+        (*place, *path[size:]): position
+        for path, position in positions.items()
+        if path[:size] == origin and (len(path) > size or place == ("summary",))
+    }
+
+
+def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Behaviour:
+    """A case's behaviour with its own name and bounds."""
+    checks = tuple(
+        entry.model_copy(update={entry.check.kind: _held_to(entry.check, bounds[entry.check.id])})
+        if entry.check.id in bounds
+        else entry
+        for entry in behaviour.checks
+    )
+    return behaviour.model_copy(update={"name": f"{behaviour.name}[{case}]", "checks": checks})
+
+
+def _held_to(check: Check, bound: Bound) -> Check:
+    if isinstance(check, Bound):
+        return check.model_copy(update={"at_least": bound.at_least, "at_most": bound.at_most})
+    return check.model_copy(update={"recovers" if isinstance(check, Patching) and check.recovers else "removes": bound})
+
+
+def bound_problems(
+    source: YamlSource, behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]
+) -> Iterator[Problem]:
+    """The bounds of a case that are for no check."""
+    checks = {check.id: check for _, check in placed_checks(behaviour)}
+    bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
+    place: Keys = ("cases", case, "bounds")
+    for id_ in bounds:
+        if id_ in checks and id_ not in bounded:
+            message = f"the check {id_!r} has no bound that a case could override"
+        elif id_ not in checks:
+            message = f"unknown check {id_!r} in {dotted(place)!r}; valid ids: {listed(bounded)}"
+            message += did_you_mean(id_, bounded)
+        else:
+            continue
+        yield source.problem((*place, id_), message, of_key=True)

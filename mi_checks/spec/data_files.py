@@ -1,0 +1,145 @@
+"""CSV and JSONL files → rows of text fields, and every mistake in them with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.template import CLOSE, OPEN, SEP
+from mi_checks.spec.words import describe, listed
+from mi_checks.spec.yaml_source import NO_TEXT, read_text
+
+Fields = dict[str, str]
+Line = tuple[int, Fields | str]  # a line number with the row that begins there, or with what is wrong with it
+
+TOLD = 10  # mistakes told of one file: a wrong column is wrong in every row
+
+
+def read_rows(path: Path, shown: str) -> tuple[Fields, ...]:
+    """The rows of a data file, read once as long as it does not change.
+
+    Raises:
+        SpecError: the mistakes in it, the first ten at least.
+        MiChecksError: it cannot be read.
+    """
+    state = path.stat()
+    return _read(path, shown, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[Fields, ...]:
+    rows: list[Fields] = []
+    wrong: list[Problem] = []
+    for line, row in FORMATS[path.suffix](read_text(path, shown)):
+        message = row if isinstance(row, str) else _unfit(row)
+        if message:
+            wrong.append(Problem(shown, line, 1, message))
+        elif isinstance(row, dict):
+            rows.append(row)
+    if len(wrong) > TOLD:
+        more = f"… and so on: {len(wrong) - TOLD} more mistakes in this file"
+        wrong[TOLD:] = [Problem(shown, wrong[TOLD].line, 1, more)]
+    if not rows and not wrong:
+        wrong.append(Problem(shown, 1, 1, "the file has no rows; give it one at least"))
+    if wrong:
+        raise SpecError(wrong)
+    return tuple(rows)
+
+
+def _unfit(row: Fields) -> str | None:
+    for field, text in row.items():
+        if any(mark in text for mark in (OPEN, SEP, CLOSE)):
+            return f"{field!r} holds a character that mi-checks marks labels with (U+E000 to U+E002); write it without"
+        if found := NO_TEXT.search(text):
+            return f"{field!r} holds the character U+{ord(found[0]):04X}, which cannot stand in text"
+    return None
+
+
+def _csv(text: str) -> Iterator[Line]:
+    # Without strict, a quote that is never closed would swallow the rest of the file.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            yield line, f"not valid CSV: {error}"
+            return
+        if fields is None:
+            return
+        if not fields:
+            continue  # a blank line
+        if header is None:
+            header = [name.strip() for name in fields]  # in a value a space counts, in a column's name it is a slip
+            if message := _bad_header(header):
+                yield line, message
+                return
+        elif len(fields) != len(header):
+            yield line, f"this row has {_fields(len(fields))}, and the header {len(header)}: {listed(header)}"
+        else:
+            yield line, dict(zip(header, fields, strict=True))
+
+
+def _fields(count: int) -> str:
+    return f"{count} field{'' if count == 1 else 's'}"
+
+
+def _bad_header(header: list[str]) -> str | None:
+    for place, name in enumerate(header):
+        if not name:
+            return f"the header has no name for column {place + 1}; the first line names the columns"
+        if name in header[:place]:
+            return f"the header has the column {name!r} twice"
+    return None
+
+
+def _jsonl(text: str) -> Iterator[Line]:
+    first: Fields | None = None
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if not line.strip():
+            continue
+        row = _json_row(line)
+        if isinstance(row, dict):
+            first = row if first is None else first
+            if set(row) != set(first):
+                row = f"this row has the fields {listed(row)}, and the first has {listed(first)}; give all the same"
+        yield number, row
+
+
+def _json_row(line: str) -> Fields | str:
+    twice: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        twice.extend(key for place, key in enumerate(keys) if key in keys[:place])
+        return dict(pairs)
+
+    try:
+        row = json.loads(line, object_pairs_hook=mapping)
+    except json.JSONDecodeError as error:
+        return f"not valid JSON: {error.msg} (column {error.colno})"
+    except (RecursionError, ValueError):  # nested without end, or a number of thousands of digits
+        return "not valid JSON: nested too deeply, or a number too large"
+    if not isinstance(row, dict) or not row:
+        found = "an empty one" if isinstance(row, dict) else describe(row)
+        return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}, not {found}'
+    if twice:
+        return f"the field {twice[0]!r} is given twice"
+    for field, value in row.items():
+        if not field.strip():
+            return "a field has no name"
+        if not isinstance(value, str):
+            return f"{field!r} must be text, not {describe(value)}" + (
+                "" if value is None else "; put quotes around it"
+            )
+    return row
+
+
+FORMATS: dict[str, Callable[[str], Iterator[Line]]] = {".csv": _csv, ".jsonl": _jsonl}

@@ -1,0 +1,56 @@
+"""One mapping laid over another: what `extends` and `cases` mean, told on plain data and its positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mi_checks.spec.variables import SOURCES
+from mi_checks.spec.yaml_source import Keys, Position, YamlSource
+
+MERGED: frozenset[Keys] = frozenset({(), ("prompts",), ("prompts", "variables"), ("models",)})  # key by key
+
+
+def overlaid(base: YamlSource, over: YamlSource) -> YamlSource:
+    """`base` with what `over` says instead, whose file the result is known by.
+
+    The top, `prompts`, `prompts.variables` and `models` are merged key by key, and so is a variable that `over` gives
+    no source of values. Everything else is replaced whole.
+    """
+    replaced: set[Keys] = set()
+    data = _merged((), base.data, over.data, replaced)
+    elsewhere = base.shown if base.shown != over.shown else ""
+    return YamlSource(
+        over.shown,
+        data,
+        _kept(base.keys, replaced, elsewhere) | dict(over.keys),
+        _kept(base.values, replaced, elsewhere) | dict(over.values),
+        {**over.files, **_others(base.files, over.files)},
+    )
+
+
+def _merged(path: Keys, base: Any, over: Any, replaced: set[Keys]) -> Any:
+    if not isinstance(base, dict) or not isinstance(over, dict) or not (path in MERGED or _adjusts(path, over)):
+        replaced.add(path)
+        return over
+    result = dict(base)
+    for key, value in over.items():
+        result[key] = _merged((*path, key), base[key], value, replaced) if key in base else value
+    return result
+
+
+def _adjusts(path: Keys, over: dict[str, Any]) -> bool:
+    return len(path) == 3 and path[:2] == ("prompts", "variables") and not any(source in over for source in SOURCES)
+
+
+def _kept(positions: Mapping[Keys, Position], replaced: set[Keys], elsewhere: str) -> dict[Keys, Position]:
+    return {
+        path: position._replace(file=position.file or elsewhere)
+        for path, position in positions.items()
+        if not any(path[:length] in replaced for length in range(len(path) + 1))
+    }
+
+
+def _others(files: Mapping[str, Path], known: Mapping[str, Path]) -> dict[str, Path]:
+    return {shown: path for shown, path in files.items() if shown not in known}

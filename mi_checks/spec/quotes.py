@@ -1,0 +1,127 @@
+"""Prompts quoted from real text, in which `[[label: was|becomes]]` marks what the corrupt prompt has otherwise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.template import CLOSE, END, OPEN, SEP, mark
+
+SPAN = "span"  # the label of a mark that gives none
+
+_MARK = re.compile(r"\\\[\[|\[\[((?:\\\||\\\]\]|[^\[\]]|\[(?!\[)|\](?!\](?!\])))*)(\]\]|\Z|(?=\[\[))", re.DOTALL)
+_LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*): ")
+_BAR = re.compile(r"(?<!\\)\|")
+_SPELLING = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"
+
+QuoteText = Annotated[str, Field(min_length=1, description="text with [[was|becomes]] or [[label: was|becomes]] in it")]
+
+
+class Quote(Part):
+    """A text that has an answer or foils of its own."""
+
+    text: QuoteText
+    answer: str | None = Field(None, min_length=1, description="instead of that of all quotes")
+    foils: tuple[str, ...] | None = Field(None, min_length=1, description="instead of those of all quotes")
+
+
+AnyQuote = Annotated[
+    Annotated[QuoteText, Tag(TAG + "plain")] | Annotated[Quote, Tag(TAG + "mapping")],
+    PLAIN_OR_MAPPING,
+]
+
+
+class QuotedPrompts(Part):
+    """Prompts that are written out, one pair for each quote. No text in them is a template."""
+
+    count: int | None = Field(None, ge=2, description="prompt pairs, at most as many as quotes; otherwise all")
+    seed: int = Field(0, ge=0, description="in which order they are taken")
+    quotes: tuple[AnyQuote, ...] = Field(min_length=2)
+    answer: str | None = Field(None, min_length=1, description="what every clean prompt is continued with")
+    foils: tuple[str, ...] | None = Field(None, min_length=1, description="what it must be preferred to")
+    foil_reduction: Literal["mean", "max"] = "mean"
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs are asked for: one for each quote, unless the file says fewer."""
+        return len(self.quotes) if self.count is None else self.count
+
+    @property
+    def whole(self) -> tuple[Quote, ...]:
+        """The quotes, each with its answer and foils."""
+        quotes = (quote if isinstance(quote, Quote) else Quote(text=quote) for quote in self.quotes)
+        return tuple(
+            Quote.model_construct(text=quote.text, answer=quote.answer or self.answer, foils=quote.foils or self.foils)
+            for quote in quotes
+        )
+
+
+class QuoteError(ValueError):
+    """A mark that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A quote taken apart.
+
+    Attributes:
+        clean: the text with the first alternatives, marked as the filter `at` marks.
+        corrupt: that with the second.
+        labels: those of its marks, in order.
+    """
+
+    clean: str
+    corrupt: str
+    labels: tuple[str, ...]
+
+
+def marks_of(text: str) -> Marks:
+    """The two prompts in a quote; QuoteError says what is wrong with its marks."""
+    if any(reserved in text for reserved in (OPEN, SEP, CLOSE)):
+        raise QuoteError("the characters U+E000 to U+E002 are reserved for marking labels")
+    sides: tuple[list[str], list[str]] = ([], [])
+    labels: list[str] = []
+    end = 0
+    for found in _MARK.finditer(text):
+        between = text[end : found.start()]
+        end = found.end()
+        if found[0] == "\\[[":
+            for side in sides:
+                side.append(between + "[[")
+            continue
+        if found[2] != "]]":
+            raise QuoteError(f"{_short(found[0])} is not closed; {_SPELLING}, and \\[[ is two brackets of the text")
+        label, alternatives = _read(found[0], found[1])
+        if label in labels:
+            raise QuoteError(f"the label {label!r} is given twice; each names one place: [[label: was|becomes]]")
+        labels.append(label)
+        for side, alternative in zip(sides, alternatives, strict=True):
+            side.append(between + mark(alternative, label))
+    clean, corrupt = ("".join(side) + text[end:] for side in sides)
+    if clean == corrupt:
+        raise QuoteError(f"nothing in this quote changes, so clean and corrupt are the same; {_SPELLING}")
+    return Marks(clean, corrupt, tuple(labels))
+
+
+def _read(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
+    found = _LABEL.match(inside)
+    label = found[1] if found else SPAN
+    alternatives = _BAR.split(inside[found.end() :] if found else inside)
+    if len(alternatives) > 2:
+        raise QuoteError(f"{_short(whole)} has {len(alternatives)} alternatives; {_SPELLING}; \\| is a bar of the text")
+    if len(alternatives) == 1 and not found:
+        raise QuoteError(f"{_short(whole)} has one alternative and no label; {_SPELLING}")
+    if not all(alternatives):
+        raise QuoteError(f"{_short(whole)} has an empty alternative; clean and corrupt must align token by token")
+    if label == END:
+        raise QuoteError(f"the label {END!r} is reserved: it is every prompt's last token")
+    was, becomes = (part.replace("\\|", "|").replace("\\]]", "]]") for part in (alternatives[0], alternatives[-1]))
+    return label, (was, becomes)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")

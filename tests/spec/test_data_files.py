@@ -1,0 +1,210 @@
+"""Variables whose rows stand in a data file: what they give, and every mistake in the file or in its naming."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.problems import SpecError
+from mi_checks.spec.variables import Supplied
+
+NOUNS = """\
+    noun:
+      values:
+        - {one: " cat", many: " cats"}
+        - {one: " dog", many: " dogs"}
+"""
+ROWS = ({"one": " cat", "many": " cats"}, {"one": " dog", "many": " dogs"})
+CSV = "one,many\n cat, cats\n dog, dogs\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / "behaviours" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def load(write: Callable[[str, str | bytes], Path], valid: str, tmp_path: Path) -> Callable[..., LoadedBehaviour]:
+    """Loads the valid file with its nouns from the file of that name and content."""
+
+    def load(
+        content: str | bytes | None, name: str = "nouns.csv", *, said: str = "", more: str = ""
+    ) -> LoadedBehaviour:
+        if content is not None:
+            write(name, content)
+        text = valid.replace(NOUNS, f"    noun: {{file: {said or name}{more}}}\n")
+        return load_behaviour(write("x.yaml", text), tmp_path)
+
+    return load
+
+
+@pytest.fixture
+def errors(load: Callable[..., LoadedBehaviour]) -> Callable[..., str]:
+    def errors(*args: object, **kwargs: object) -> str:
+        with pytest.raises(SpecError) as caught:
+            load(*args, **kwargs)
+        return str(caught.value).replace("behaviours/", "")
+
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nouns.csv", CSV),
+        ("sub/nouns.csv", CSV),
+        ("nouns.csv", "\ufeff" + CSV.replace("\n", "\r\n")),
+        ("nouns.csv", '"one", many\n" cat"," cats"\n\n dog, dogs'),
+        ("nouns.jsonl", '{"one": " cat", "many": " cats"}\n\n{"many": " dogs", "one": " dog"}\n'),
+        ("nouns.jsonl", '\ufeff{"one": " cat", "many": " cats"}\r\n{"one": " dog", "many": " dogs"}'),
+    ],
+)
+def test_rows_are_as_if_written_as_values(load: Callable[..., LoadedBehaviour], name: str, content: str) -> None:
+    variable = load(content, name, more=", where: [leading_space], differs_from: pre").behaviour.prompts.variables[
+        "noun"
+    ]
+    assert isinstance(variable, Supplied)
+    assert variable.values == ROWS
+    assert (variable.where, variable.others) == (("leading_space",), ("pre",))
+    assert variable.origin == f"the file {name!r}"
+
+
+def test_a_quoted_field_may_have_a_comma_quotes_and_lines(load: Callable[..., LoadedBehaviour]) -> None:
+    variable = load('one,many\n"a, ""b""\nc",d\n').behaviour.prompts.variables["noun"]
+    assert isinstance(variable, Supplied)
+    assert variable.values == ({"one": 'a, "b"\nc', "many": "d"},)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("nuons.csv", "no file 'nuons.csv' beside this one; .csv files there: nouns.csv; did you mean 'nouns.csv'?"),
+        ("nouns.jsonl", "no file 'nouns.jsonl' beside this one; there is no .jsonl file there"),
+        ("sub/nouns.csv", "no file 'sub/nouns.csv' beside this one: there is no folder 'sub'"),
+        ("n" * 300 + ".csv", f"no file {'n' * 300 + '.csv'!r} beside this one; .csv files there: nouns.csv"),
+        ("folder.csv", "'folder.csv' is a folder; name a file"),
+        ("nouns.tsv", "'nouns.tsv' is no data file; its name ends with .csv or .jsonl; did you mean '.csv'?"),
+        ("nouns", "'nouns' is no data file; its name ends with .csv or .jsonl"),
+        ("/etc/nouns.csv", "'/etc/nouns.csv' is an absolute path; name the file relative to the folder of this one"),
+        ("C:/nouns.csv", "'C:/nouns.csv' is an absolute path; name the file relative to the folder of this one"),
+        (
+            "../nouns.csv",
+            "'../nouns.csv' leaves the folder of this file; move the file there, or into a folder inside it",
+        ),
+        (
+            "a/../../nouns.csv",
+            "'a/../../nouns.csv' leaves the folder of this file; move the file there, or into a folder inside it",
+        ),
+        ("a\\nouns.csv", "'a\\\\nouns.csv' has a backslash; write the path with '/'"),
+    ],
+)
+def test_wrong_names(errors: Callable[..., str], write: Callable[[str, str], Path], said: str, expected: str) -> None:
+    write("folder.csv/x", "")
+    assert errors(CSV, said=said) == f"x.yaml:11:18: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("n.csv", "", "n.csv:1:1: the file has no rows; give it one at least"),
+        ("n.csv", "one,many\n", "n.csv:1:1: the file has no rows; give it one at least"),
+        ("n.csv", "one,many\n a,b\n a\n", "n.csv:3:1: this row has 1 field, and the header 2: one, many"),
+        (
+            "n.csv",
+            'one,many\n"a\nb",c\n\na,b,c\n',
+            "n.csv:5:1: this row has 3 fields, and the header 2: one, many",
+        ),
+        (
+            "n.csv",
+            "one,,many\na,b,c\n",
+            "n.csv:1:1: the header has no name for column 2; the first line names the columns",
+        ),
+        ("n.csv", "one,many, one\na,b,c\n", "n.csv:1:1: the header has the column 'one' twice"),
+        ("n.csv", 'one,many\na,"b\nc,d\n', "n.csv:2:1: not valid CSV: unexpected end of data"),
+        ("n.csv", 'one,many\na,"b"c\n', "n.csv:2:1: not valid CSV: ',' expected after '\"'"),
+        (
+            "n.csv",
+            "one,many\na,b\nc,\ue001\n",
+            (
+                "n.csv:3:1: 'many' holds a character that mi-checks marks labels with (U+E000 to U+E002); "
+                "write it without"
+            ),
+        ),
+        ("n.csv", "one,many\na,\0\n", "n.csv:2:1: 'many' holds the character U+0000, which cannot stand in text"),
+        ("n.csv", b"one,many\na,b\nc,\xff\n", "n.csv:3:3: not UTF-8: byte 0xff; save the file as UTF-8"),
+        ("n.jsonl", "\n\n", "n.jsonl:1:1: the file has no rows; give it one at least"),
+        (
+            "n.jsonl",
+            '{"one": "a", "many": "b"}\n{"one": "a"}\n',
+            "n.jsonl:2:1: this row has the fields one, and the first has one, many; give all the same",
+        ),
+        (
+            "n.jsonl",
+            '{"one": "a",\n',
+            "n.jsonl:1:1: not valid JSON: Expecting property name enclosed in double quotes (column 13)",
+        ),
+        ("n.jsonl", "[" * 100000, "n.jsonl:1:1: not valid JSON: nested too deeply, or a number too large"),
+        ("n.jsonl", "1" * 5000, "n.jsonl:1:1: not valid JSON: nested too deeply, or a number too large"),
+        (
+            "n.jsonl",
+            '["a"]\n',
+            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}, not a list',
+        ),
+        (
+            "n.jsonl",
+            "{}\n",
+            'n.jsonl:1:1: a row must be an object with fields, such as {"noun": "key", "verb": "is"}, not an empty one',
+        ),
+        ("n.jsonl", '{"one": "a", "one": "b"}\n', "n.jsonl:1:1: the field 'one' is given twice"),
+        ("n.jsonl", '{"": "a"}\n', "n.jsonl:1:1: a field has no name"),
+        ("n.jsonl", '{"one": 1}\n', "n.jsonl:1:1: 'one' must be text, not 1; put quotes around it"),
+        ("n.jsonl", '{"one": null}\n', "n.jsonl:1:1: 'one' must be text, not nothing"),
+        (
+            "n.jsonl",
+            '{"one": "\\ud800"}\n',
+            "n.jsonl:1:1: 'one' holds the character U+D800, which cannot stand in text",
+        ),
+    ],
+)
+def test_wrong_files(errors: Callable[..., str], name: str, content: str | bytes, expected: str) -> None:
+    assert errors(content, name) == expected
+
+
+def test_a_column_that_the_file_lacks(errors: Callable[..., str]) -> None:
+    assert errors("oen,many\na,b\n") == (
+        "x.yaml:13:13: 'noun' has no field 'one'; fields: oen, many; did you mean 'oen'?"
+    )
+
+
+def test_a_mistake_in_every_row_is_told_ten_times(errors: Callable[..., str]) -> None:
+    lines = errors("one,many\n" + "a\n" * 5000).splitlines()
+    assert len(lines) == 11
+    assert lines[9] == "nouns.csv:11:1: this row has 1 field, and the header 2: one, many"
+    assert lines[10] == "nouns.csv:12:1: … and so on: 4990 more mistakes in this file"
+
+
+def test_a_changed_file_is_read_again(load: Callable[..., LoadedBehaviour]) -> None:
+    load(CSV)
+    variable = load("one,many\na,b\n").behaviour.prompts.variables["noun"]
+    assert isinstance(variable, Supplied)
+    assert len(variable.values) == 1
+
+
+@pytest.mark.parametrize("name", ["nouns.csv", "nouns.jsonl"])
+def test_ten_thousand_rows_are_quick(load: Callable[..., LoadedBehaviour], name: str) -> None:
+    rows = range(10_000)
+    csv = "one,many\n" + "".join(f"a{n},b{n}\n" for n in rows)
+    jsonl = "".join(f'{{"one": "a{n}", "many": "b{n}"}}\n' for n in rows)
+    began = time.perf_counter()
+    load(csv if name.endswith("csv") else jsonl, name)
+    assert time.perf_counter() - began < 0.5
