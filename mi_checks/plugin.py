@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 OPTIONS = (
-    ("--mi-model", "mi_model", "run on this model: a bundled name, a folder, or NAME=FOLDER (repeatable)"),
+    (
+        "--mi-model",
+        "mi_model",
+        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these (repeatable)",
+    ),
     ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
     ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
     ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),

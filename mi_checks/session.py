@@ -26,7 +26,7 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.models.names import bundled, checkpoints, resolve
+from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
@@ -94,7 +94,10 @@ class Session:
             return config.getini(name) if value is None else value
 
         models = tuple(dict.fromkeys(chosen("mi_model")))
-        names = [resolve(model).claims for model in models]
+        chosen_models = [resolve(model) for model in models]
+        for model in chosen_models:
+            model.require()
+        names = [model.claims for model in chosen_models]
         if len(set(names)) < len(names):  # they would share a column, and one would hide the other
             raise MiChecksError(f"--mi-model: {', '.join(models)} run under the same claims; run them one at a time")
         dtype = chosen("mi_dtype") or "float32"
@@ -131,10 +134,11 @@ class Session:
             given = hooks.pytest_mi_pools(config=config)
             self._pools[path.parent] = user_pools(given, ", ".join(sorted(files)))
         found = load_behaviours(path, self.root, self._pools[path.parent])
-        known = (*bundled(), *checkpoints())
         problems: list[Problem] = []
         for loaded in found:
-            shapes = {name: resolve(name).shape for name in loaded.behaviour.models if name in known}
+            named = [name for name in loaded.behaviour.models if is_known(name)]
+            shapes = {name: shape for name in named if (shape := resolve(name).shape) is not None}
+            known = dict.fromkeys((*known_names(), *named))
             problems += (*check_models(loaded, known), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
@@ -165,8 +169,9 @@ class Session:
         claims = name.claims
         if behaviour.models.get(claims) == "absent":
             return [(None, loaded.place_of(("models", claims)))]
-        if claims in behaviour.models:  # a folder may hold another shape than the model whose claims it is held to
-            problems = check_shapes(loaded, {claims: name.shape})
+        shape = name.shape if claims in behaviour.models else None
+        if shape is not None:  # a folder may hold another shape than the model whose claims it is held to
+            problems = check_shapes(loaded, {claims: shape})
             if problems:
                 raise SpecError(problems)
         chosen: list[tuple[Check | None, Position]] = []

@@ -22,6 +22,8 @@ from mi_checks.prompts.build import build_prompts
 from mi_checks.record import CheckResult, Evidence
 from mi_checks.spec.behaviour import Check
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.problems import SpecError
+from mi_checks.spec.shapes import check_shapes
 
 ABSENT = "absent"  # the id of the one check on a model that is declared absent
 
@@ -94,6 +96,9 @@ class Suite:
         key = (loaded.key, model)
         if key not in self._measurements:
             subject = self.subject(model)
+            outside = check_shapes(loaded, {subject.name: subject.shape})
+            if outside:  # known before only of models whose shape can be read without loading them
+                raise SpecError(outside)
             batch = self._prompts(loaded, subject)
             engine = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory)
             self._engines[subject.name] = engine.name
@@ -128,7 +133,10 @@ class Suite:
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""
         return {
-            subject.name: {**asdict(subject.provenance), "engine": self._engines.get(subject.name, "none")}
+            subject.name: {
+                **{key: value for key, value in asdict(subject.provenance).items() if value},
+                "engine": self._engines.get(subject.name, "none"),
+            }
             for subject in self._subjects.values()
         }
 

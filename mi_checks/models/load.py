@@ -1,36 +1,34 @@
-"""Load a model: config and safetensors → `TransformerBridge.boot_native` → `Subject`."""
+"""Load a model: its source, by the loader of its layout → `Subject`."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from tokenizers import Tokenizer
-from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import TOKENIZER, resolve
+from mi_checks.models.hub import download
+from mi_checks.models.loaders.gguf import load_gguf
+from mi_checks.models.loaders.huggingface import load_huggingface
+from mi_checks.models.loaders.legacy import load_legacy
+from mi_checks.models.loaders.loaded import Loaded, Placement
+from mi_checks.models.loaders.native import load_native
+from mi_checks.models.names import resolve
+from mi_checks.models.sources.folder import Folder
+from mi_checks.models.sources.gguf import Gguf
+from mi_checks.models.sources.hub import Hub
+from mi_checks.models.sources.packaged import Packaged
+from mi_checks.models.sources.source import Source, Unloadable
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.spec.shapes import ModelShape
 
-# TransformerLens' native module and the bridge around it call the same parameters by different names.
-NATIVE_TO_BRIDGE = {
-    "tok_embed": "embed",
-    "pos": "pos_embed",
-    "layers": "blocks",
-    "ln_out": "ln_final",
-    "head": "unembed",
-    "fc_in": "in",
-    "fc_out": "out",
-}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
-    """Load a bundled model or a folder of the bundled layout.
+    """Load a model.
 
     Args:
         name: as `mi_checks.models.names.resolve` takes it.
@@ -38,47 +36,70 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         dtype: `float32`, `bfloat16` or `float16`.
 
     Raises:
-        MiChecksError: unknown name, missing file, weights that do not fit the config, or a device that is not there.
+        MiChecksError: unknown name, missing file, weights that do not fit the config or are not to be trusted, a hub
+            that cannot be reached, or a device that is not there.
     """
     model = resolve(name)
-    weights_path = model.weights
-    tokenizer_path = model.folder / "tokenizer.json"
-    if not tokenizer_path.exists():
-        tokenizer_path = TOKENIZER
-    config = model.config
     place = _device(device)
-    bridge: TransformerBridge = TransformerBridge.boot_native(dict(config), device=place, dtype=DTYPES[dtype])
     try:
-        weights = {_bridge_name(k): v.to(place, DTYPES[dtype]) for k, v in load_file(weights_path).items()}
-        # The bridge gives every unembedding a bias; a model trained without one has it zero.
-        weights.setdefault("unembed.bias", torch.zeros(config["d_vocab"], device=place, dtype=DTYPES[dtype]))
-        bridge.load_state_dict(weights)
-    except FileNotFoundError:
-        raise MiChecksError(f"model {name!r}: {weights_path} is missing") from None
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise MiChecksError(f"model {name!r}: {weights_path} does not fit config.json: {reason}") from None
-    bridge.eval()
-    bridge.requires_grad_(False)
+        loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
+        _check_vocabulary(loaded)
+    except Unloadable as error:
+        raise model.unloadable(error) from None
+    loaded.bridge.eval()
+    loaded.bridge.requires_grad_(False)
     return Subject(
         name=model.claims,
-        bridge=bridge,
-        tokenization=Tokenization(Tokenizer.from_file(str(tokenizer_path)), bos=0),
-        shape=model.shape,
-        n_ctx=config["n_ctx"],
+        bridge=loaded.bridge,
+        tokenization=Tokenization(loaded.tokenizer, loaded.bos),
+        shape=_shape(loaded.bridge.cfg),
+        n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
-            source="bundled" if model.is_bundled else str(model.folder),
-            weights_sha256=_sha256(weights_path),
-            tokenizer_sha256=_sha256(tokenizer_path),
+            source=model.source.described,
+            weights_sha256=loaded.weights_sha256,
+            tokenizer_sha256=loaded.tokenizer_sha256,
             dtype=dtype,
             device=str(place),
             mode="raw",
+            revision=loaded.revision,
         ),
     )
 
 
-def _bridge_name(native: str) -> str:
-    return ".".join(NATIVE_TO_BRIDGE.get(part, part) for part in native.split("."))
+def _loaded(source: Source, to: Placement) -> Loaded:
+    source.require()
+    match source:
+        case Folder():
+            return LAYOUTS[source.layout](source, to)
+        case Hub():
+            folder = download(source)
+            return LAYOUTS[folder.layout](folder, to)
+        case Gguf():
+            return load_gguf(source.path, to)
+        case Packaged():
+            loaded = load_gguf(source.path, to, revision=source.version)
+            if loaded.weights_sha256 != source.sha256:
+                raise Unloadable(
+                    f"{source.path} is not the file that was fetched; mi-checks models fetch {source.name}"
+                )
+            return loaded
+    raise TypeError(source)
+
+
+def _check_vocabulary(loaded: Loaded) -> None:
+    tokens, known = loaded.tokenizer.get_vocab_size(), loaded.bridge.cfg.d_vocab
+    if tokens > known:
+        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {known}; they do not belong together")
+
+
+def _shape(config: Any) -> ModelShape:
+    kv_heads = config.n_key_value_heads
+    return ModelShape(
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        d_mlp=None if config.attn_only else config.d_mlp,
+        shared_kv_heads=kv_heads if kv_heads not in (None, config.n_heads) else None,
+    )
 
 
 def _device(name: str) -> torch.device:
@@ -91,7 +112,3 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise MiChecksError(f"device {name!r} was asked for, but this machine has no CUDA device; use cpu or auto")
     return device
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

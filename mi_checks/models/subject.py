@@ -20,6 +20,7 @@ class Provenance:
     dtype: str
     device: str
     mode: str  # "raw": TransformerLens' compatibility mode folds norms, which changes ablations
+    revision: str = ""  # of the weights, where they have one: a commit, a checkpoint's label, a version
 
 
 @dataclass(frozen=True)

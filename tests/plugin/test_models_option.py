@@ -2,6 +2,10 @@
 
 import pytest
 
+from mi_checks.models.names import resolve
+from tests.models.written import llama, write_huggingface, xglm
+from tests.plugin.conftest import CHECKS
+
 LISTED = "  nano-attn-2l: {nodes: {induction: L1H2}}\n  nano-attn-1l: absent"
 
 
@@ -59,6 +63,51 @@ def test_a_folder_that_is_not_there(project):
     result = project.run("--mi-model", "nano-attn-2l=nowhere")
     assert result.ret == 4
     assert result.stderr.lines[0] == "ERROR: model 'nano-attn-2l=nowhere': there is no folder 'nowhere'"
+
+
+def test_a_model_that_was_not_fetched(project, monkeypatch):
+    monkeypatch.setenv("MI_CHECKS_CACHE", str(project.path))
+    project.behaviour()
+    result = project.run("--mi-model", "smollm2-135m")
+    assert result.ret == 4
+    assert result.stderr.lines[0] == (
+        "ERROR: model 'smollm2-135m': not fetched yet; fetch it once (93 MB): mi-checks models fetch smollm2-135m"
+    )
+
+
+def test_a_listed_model_that_was_not_fetched(project, monkeypatch):
+    """Its shape is known all the same."""
+    monkeypatch.setenv("MI_CHECKS_CACHE", str(project.path))
+    project.behaviour(models="  smollm2-135m: {nodes: {induction: L29H8}}", checks=CHECKS)
+    result = project.run()
+    result.assert_outcomes(failed=5)
+    result.stdout.fnmatch_lines(["model 'smollm2-135m': not fetched yet; fetch it once*"])
+    project.behaviour(models="  smollm2-135m: {nodes: {induction: L29H9}}", checks=CHECKS)
+    result = project.run()
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*: node 'L29H9' is outside smollm2-135m, which has heads 0 to 8 in each layer"])
+
+
+def test_a_model_of_hugging_faces_layout(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("llama")
+    write_huggingface(folder, llama())
+    project.behaviour(models=f"  {folder}: {{nodes: {{induction: L1H3}}}}", checks=CHECKS)
+    result = project.run()
+    outcomes = result.parseoutcomes()
+    assert outcomes["failed"] + outcomes.get("passed", 0) == 5  # its weights are random
+    assert "Traceback" not in result.stdout.str()
+    page = (project.path / "reports/report.html").read_text(encoding="utf-8")
+    assert str(folder) in page
+
+
+def test_a_claimed_head_outside_a_model_whose_shape_only_loading_tells(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("xglm")
+    write_huggingface(folder, xglm())
+    assert resolve(str(folder)).shape is None
+    project.behaviour(models=f"  {folder}: {{nodes: {{induction: L1H4}}}}", checks=CHECKS)
+    result = project.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*: node 'L1H4' is outside {folder}, which has heads 0 to 3 in each layer"])
 
 
 def test_a_claimed_head_outside_the_weights(project, folder):

@@ -172,7 +172,8 @@ def test_a_mistake_in_the_file_is_told_once(errors: Callable[[str], str], valid:
             "'absent'?"
         )),
         ("{nano-gelu-2l: absent}", "{nano-gelu-2l: {nodes: {induction: L1X1}}}", (
-            "x:43:48: unknown node 'L1X1'; nodes are written L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+            "x:43:48: unknown node 'L1X1'; nodes are written L1H6 (head), L1H6.q (its queries; k, v, "
+            "pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
             "L1.resid_pre, L1.resid_mid, L1.resid_post"
         )),
     ],

@@ -1,0 +1,35 @@
+"""`mi-checks`: the verbs that are not a pytest run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from mi_checks import __version__
+from mi_checks.errors import MiChecksError
+from mi_checks.verbs import models
+
+VERBS = (models,)  # in the order of the help
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; a mistake is one line on standard error and exit code 2."""
+    parser = argparse.ArgumentParser(
+        prog="mi-checks",
+        description="pytest for circuits: what goes with the pytest plugin.",
+        epilog="Behaviours are run by pytest: pytest behaviours/ --mi-model NAME",
+    )
+    parser.add_argument("--version", action="version", version=f"mi-checks {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        verb.register(verbs)
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except MiChecksError as error:
+        print(f"mi-checks: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0

