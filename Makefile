@@ -1,5 +1,5 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
-# make engines      the suite under both engines: same verdicts, same effects, both times
+# make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make test         linters, types, import rules and the tests
 PYTHON ?= python3
 VENV   ?= .venv

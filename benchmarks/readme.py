@@ -53,9 +53,11 @@ cost grows with more than their square; more layers are more patches, each with 
 |---|---|---|
 {growth}
 
-## The suite under both engines
+## Behaviours under both engines
 
     python benchmarks/engines.py --json benchmarks/results/engines.json
+
+Six behaviours with every kind of check, on all models that ship (other files: name them).
 
 {engines}
 """
