@@ -78,9 +78,8 @@ class ReplayEngine(KeptRuns):
     def _bytes(self, intervention: Intervention) -> int:
         """About what one variant takes while it is replayed."""
         cfg = self.subject.bridge.cfg
-        rest = (
-            1 if min(node.layer for node in intervention.nodes) == self.last else self.width - self.start(intervention)
-        )
+        first = min((node.layer for node in intervention.nodes), default=self.last)
+        rest = 1 if first == self.last else self.width - self.start(intervention)
         floats = 8 * cfg.d_model + 2 * (self.subject.shape.d_mlp or 0) + 2 * self.model.n_heads * self.width
         return int(len(self.batch) * rest * floats * self.model.weights["embed.weight"].element_size())
 
@@ -88,12 +87,12 @@ class ReplayEngine(KeptRuns):
         """Interventions of one group → logit differences, `variant prompt`."""
         first = alike[0]
         start = self.start(first)
-        if len(first.nodes) != 1 or len(first.into) > 1:
+        if len(first.nodes) > 1 or len(first.into) > 1:
             edits = Edits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
             return self._read(self._onward(edits.first, resid, first.run, start, edits))
-        entry = enter(self, alike, start)
+        entry = enter(self, alike, start) if first.nodes else None
         if entry is None:  # zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(alike), -1)
@@ -216,7 +215,9 @@ def _plus(base: Tensor, delta: Tensor) -> Tensor:
 def _alike(intervention: Intervention) -> tuple[object, ...]:
     """What interventions must have in common to be replayed together."""
     how = (intervention.run, intervention.value, intervention.at)
-    if len(intervention.nodes) != 1 or len(intervention.into) > 1:
+    if not intervention.nodes:
+        return (*how, "nothing")
+    if len(intervention.nodes) > 1 or len(intervention.into) > 1:
         return how
     places = [(node.layer, node.kind) for node in (*intervention.nodes, *intervention.into)]
     return (*how, *places)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mi_checks.engine.choose import choose, trusted
-from mi_checks.engine.interventions import Intervention, denoise
+from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
@@ -82,14 +82,14 @@ def test_base_runs_and_attention(architecture, subjects):
     seed=st.integers(0, 10**6),
     foils=st.integers(1, 4),
     ragged=st.booleans(),
-    at=st.sampled_from([None, "X", "Y", "END"]),
+    at=st.sampled_from([None, "X", "Y", "END", 2, 5]),
     data=st.data(),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_shapes_positions_and_sizes(subjects, architecture, count, seed, foils, ragged, at, data):
     subject = subjects[architecture]
     batch = prompts(count=count, seed=seed, foils=foils, ragged=ragged)
-    candidates = list(everything(subject, at))
+    candidates = [*everything(subject, at), *paths(subject, at)]
     what = data.draw(st.lists(st.sampled_from(candidates), min_size=1, max_size=6))
     expected = ReferenceEngine(subject, batch).measure(what)
     found = choose("replay", subject, batch).measure(what)
@@ -116,3 +116,13 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(subjects):
     last = subject.shape.n_layers - 1
     unmoved = replay.measure([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
     np.testing.assert_array_equal(unmoved[0], replay.base.clean.logit_diff)
+
+
+@pytest.mark.parametrize("engine", ["replay", "reference"])
+def test_nothing_patched_changes_nothing(engine, subjects):
+    subject, batch = subjects["gelu"], prompts(count=4, seed=7)
+    measured = choose(engine, subject, batch)
+    found = measured.measure([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
+    np.testing.assert_allclose(found[0], measured.base.corrupt.logit_diff, atol=1e-6)
+    np.testing.assert_allclose(found[1], measured.base.clean.logit_diff, atol=1e-6)
+    assert np.abs(found[2] - found[0]).max() > 1e-3
