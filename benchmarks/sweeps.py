@@ -380,7 +380,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="*", help="rows to measure, from 1")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
-        "--forwards", type=int, default=64, help="time TransformerLens on at most so many forwards of a row"
+        "--forwards", type=int, default=48, help="time TransformerLens on at most so many forwards of a row"
     )
     parser.add_argument("--whole", action="store_true", help="time TransformerLens on every forward (half an hour)")
     arguments = parser.parse_args()
