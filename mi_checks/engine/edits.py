@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from mi_checks.engine.entries import written
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.kept_runs import KeptRuns
 from mi_checks.engine.nodes import Node
@@ -29,7 +31,6 @@ class Edits:
         self.start = start
         self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
         self._reading = _by_place((i, node) for i, e in enumerate(alike) for node in e.into)
-        self._sent: Tensor | None = None
         places = [*self._replaced, *self._reading]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
 
@@ -67,24 +68,16 @@ class Edits:
         reading = self._reading.get((layer, kind))
         return resid if reading is None else torch.where(self._chosen(reading, resid), resid + self.sent, resid)
 
-    @property
+    @cached_property
     def sent(self) -> Tensor:
         """What the senders of each variant write differently, `prompt variant pos d_model`."""
-        if self._sent is None:
-            runs, model, how = self.runs, self.runs.model, self.how
-            by_variant: list[Tensor] = []
-            for intervention in self.alike:
-                total = torch.zeros_like(runs.passes[how.run][0].resid_pre[:, self.start :])
-                for node in intervention.nodes if intervention.into else ():
-                    change = (runs.replacement(how, node) - runs.activation(how.run, node))[:, self.start :]
-                    if node.kind == "head":
-                        change = change[:, :, node.index] @ model.w_o(node.layer)[node.index]
-                    elif node.kind == "neuron":
-                        change = change[:, :, node.index, None] * model.w_out(node.layer)[node.index]
-                    total = total + torch.where(self.mask[:, 0, :, None], change, 0)
-                by_variant.append(total)
-            self._sent = torch.stack(by_variant, 1)
-        return self._sent
+        nothing = torch.zeros_like(self.runs.passes[self.how.run][0].resid_pre[:, self.start :])
+        by_variant: list[Tensor] = []
+        for intervention in self.alike:
+            senders = intervention.nodes if intervention.into else ()
+            entries = (written(self.runs, self.how, [node], self.start, ends=False) for node in senders)
+            by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
+        return torch.stack(by_variant, 1)
 
     def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
         """Which variants, and which of the layer's heads or neurons, `variant 1 …`."""

@@ -52,9 +52,8 @@ class Engine(ABC):
         self.device = next(subject.bridge.parameters()).device
         self.lengths = [len(pair.clean.tokens) for pair in batch.pairs]
         self.width = max(self.lengths)
-        self.begin = torch.tensor(
-            [self.width - length if padding == "left" else 0 for length in self.lengths], device=self.device
-        )
+        self.offsets = [self.width - length if padding == "left" else 0 for length in self.lengths]
+        self.begin = torch.tensor(self.offsets, device=self.device)
         self.positions = torch.arange(self.width, device=self.device) - self.begin[:, None]
         self.end = self.begin + torch.tensor(self.lengths, device=self.device) - 1
         self.rows = torch.arange(len(batch), device=self.device)
@@ -151,7 +150,7 @@ class Engine(ABC):
             return self.real & (self.positions == at)
         mask = torch.zeros_like(self.real)
         for row, positions in enumerate(self.batch.positions(at)):
-            mask[row, [self.width - self.lengths[row] + p if self.padding == "left" else p for p in positions]] = True
+            mask[row, [self.offsets[row] + position for position in positions]] = True
         return mask
 
     def finite(self, values: Tensor, where: str) -> Floats:
@@ -181,9 +180,8 @@ class Engine(ABC):
 
     def _padded(self, rows: list[tuple[int, ...]]) -> Tensor:
         tokens = torch.zeros((len(rows), self.width), dtype=torch.long)
-        for i, row in enumerate(rows):
-            first = self.width - len(row) if self.padding == "left" else 0
-            tokens[i, first : first + len(row)] = torch.tensor(row)
+        for i, (row, offset) in enumerate(zip(rows, self.offsets, strict=True)):
+            tokens[i, offset : offset + len(row)] = torch.tensor(row)
         return tokens.to(self.device)
 
     def _side(self, side: Side) -> SideRun:

@@ -44,11 +44,11 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
     first = alike[0]
     node = first.nodes[0]
     if not first.into:
-        return _written(runs, alike, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
+        return written(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
     receiver = first.into[0]
     ends = receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
     senders = sorted({i.nodes[0] for i in alike})
-    sent = _written(runs, alike, senders, start, ends=ends)
+    sent = written(runs, first, senders, start, ends=ends)
     if sent is None:
         return None
     which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
@@ -60,9 +60,9 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
     return _into_heads(runs, first, sent.delta, which, heads, start)
 
 
-def _written(runs: KeptRuns, alike: list[Intervention], nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
+def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
     """What nodes of one layer and kind write differently: from `start` on, or at END where only that is read."""
-    how, node, model = alike[0], nodes[0], runs.model
+    node, model = nodes[0], runs.model
     if node.kind == "resid_pre" and not how.into:
         ends = False  # the last layer's keys and values read it everywhere
     part = node.kind in PARTS
@@ -90,16 +90,12 @@ def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: 
     if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
         own = runs.at_end(how.run, node)
         new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
-        mask = mask[runs.rows, runs.end][:, None]
+        mask = runs.reached(mask, start, ends=True)
     elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre":
         own, new, mask = runs.after(how.run, node, start), runs.after(how.value, node, start), mask[:, start:]
     else:
         own, new = runs.activation(how.run, node), runs.replacement(how, node)
-        if ends:
-            at = (runs.rows, runs.end)
-            own, new, mask = own[at][:, None], new[at][:, None], mask[at][:, None]
-        else:
-            own, new, mask = own[:, start:], new[:, start:], mask[:, start:]
+        own, new, mask = (runs.reached(x, start, ends=ends) for x in (own, new, mask))
     return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
 
 
@@ -111,7 +107,7 @@ def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, e
     new = torch.where(runs.mask(how.at)[:, :, None, None], runs.replacement(how, node), own)
 
     def destinations(x: Tensor) -> Tensor:
-        return x[runs.rows, runs.end][:, None] if at_end else x[:, start:]
+        return runs.reached(x, start, ends=at_end)
 
     values = new if node.kind == "v" else layer.values
     if node.kind == "pattern":
@@ -154,7 +150,7 @@ def _into_heads(
     ends = receiver.layer == runs.last
 
     def destinations(x: Tensor) -> Tensor:
-        return x[runs.rows, runs.end][:, None] if ends else x[:, start:]
+        return runs.reached(x, start, ends=ends)
 
     resid = destinations(run.resid_pre) if receiver.kind == "q" else run.resid_pre[:, start:]
     seen = model.normed(receiver.layer, resid[:, None] + sent)

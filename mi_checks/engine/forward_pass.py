@@ -29,7 +29,7 @@ def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
     """The rest of a layer, from its residual stream and z at some positions."""
     attn_out = model.attention_out(layer, z)
     resid_mid = resid + attn_out
-    mlp_in = resid if model.parallel else resid_mid
+    mlp_in = model.mlp_in(resid, resid_mid)
     if model.attn_only:
         return Written(z, attn_out, resid_mid, mlp_in, None, None, resid_mid)
     neurons = model.neurons(layer, mlp_in)
@@ -87,7 +87,12 @@ class LayerPass:
     @cached_property
     def queries(self) -> Tensor:
         """Before rotation, `prompt pos head d_head`."""
-        return self._joined("queries", self._projected("q"))
+        return self._joined("queries", self.queries_tail)
+
+    @cached_property
+    def queries_tail(self) -> Tensor:
+        """The same from the first column on that the twin does not have."""
+        return self._projected("q")
 
     @cached_property
     def keys(self) -> Tensor:
@@ -130,7 +135,7 @@ class LayerPass:
     def tail(self) -> Written:
         """The layer at the columns that are not shared."""
         positions = self.positions[:, self._shared :]
-        queries = self.model.rotated(self.model.projected(self.layer, "q", self.normed_tail), positions)
+        queries = self.model.rotated(self.queries_tail, positions)
         z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
         return write(self.model, self.layer, self.resid_tail, z)
 

@@ -53,6 +53,10 @@ class KeptRuns(Engine, ABC):
             first = max(first, self.first_difference)
         return min(first, int(self.end.min()))
 
+    def reached(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
+        """Of `prompt pos …` the columns from `start` on, or END alone."""
+        return x[self.rows, self.end][:, None] if ends else x[:, start:]
+
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
         with torch.no_grad():

@@ -104,12 +104,14 @@ class ReplayEngine(KeptRuns):
         if entry.layer == self.last and entry.point != "pre":
             written = layer.at_end
             if entry.point == "mid":
-                return self._mlp(entry.layer, written.resid_mid + entry.delta[:, :, 0])
+                resid_mid = written.resid_mid + entry.delta[:, :, 0]
+                return self._mlp(entry.layer, resid_mid, resid_mid)
             return written.resid_post + entry.delta[:, :, 0]
         if entry.point == "pre":
             return self._onward(entry.layer, _plus(layer.resid_pre[:, start:], entry.delta), side, start)
         if entry.point == "mid":
-            resid = self._mlp(entry.layer, _plus(layer.after(start).resid_mid, entry.delta))
+            resid_mid = _plus(layer.after(start).resid_mid, entry.delta)
+            resid = self._mlp(entry.layer, resid_mid, resid_mid)
         else:
             resid = _plus(layer.after(start).resid_post, entry.delta)
         return self._onward(entry.layer + 1, resid, side, start)
@@ -117,14 +119,14 @@ class ReplayEngine(KeptRuns):
     def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
         """Residual stream before a layer, from a column on, `prompt variant pos d_model` → final one at END."""
         for index in range(layer, self.last):
-            resid = self._layer(index, resid, side, start, edits)
+            resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
         if edits is not None and edits.touch(self.last):
             resid = self._layer(self.last, resid, side, start, edits)
             return edits.read(LOGITS.layer, "logits", resid)[self.rows, :, self.end - start]
         return self._last(resid, side, start)
 
     def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
-        """A layer over the keys and values that are kept of the columns before `start`."""
+        """A layer over the keys and values that are kept of the columns before `start`, with what is edited in it."""
         model, (prompts, variants, _, _) = self.model, resid.shape
         self._count(resid, "queries", "sources")
         sources = self.columns if len(self.columns) == 1 else self.columns.repeat_interleave(variants, 0)
@@ -148,11 +150,11 @@ class ReplayEngine(KeptRuns):
             )
         if edits is None:
             z = model.attended(queries, positions, keys, values, sources).unflatten(0, (prompts, variants))
-            return self._mlp(layer, model.attention_out(layer, z).add_(resid), resid)
+            resid_mid = model.attention_out(layer, z).add_(resid)
+            return self._mlp(layer, resid_mid, model.mlp_in(resid, resid_mid))
         pattern = model.pattern(queries, positions, keys, sources)
-        if edits.touch(layer):
-            by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (prompts, variants)))
-            pattern = by_position.flatten(0, 1).transpose(1, 2)
+        by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (prompts, variants)))
+        pattern = by_position.flatten(0, 1).transpose(1, 2)
         z = model.mixed(pattern, values).unflatten(0, (prompts, variants))
         z = edits.put(layer, "head", z)
         attn_out = edits.put(layer, "attn", model.attention_out(layer, z))
@@ -160,7 +162,7 @@ class ReplayEngine(KeptRuns):
         if model.attn_only:
             return edits.put(layer, "resid_post", resid_mid)
         self._count(resid, "mlp")
-        mlp_in = edits.read(layer, "mlp", resid if model.parallel else resid_mid)
+        mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid))
         neurons = edits.put(layer, "neuron", model.neurons(layer, mlp_in))
         mlp_out = edits.put(layer, "mlp", model.mlp_out(layer, neurons))
         return edits.put(layer, "resid_post", resid_mid + mlp_out)
@@ -182,18 +184,13 @@ class ReplayEngine(KeptRuns):
             *((*self.passes[side][self.last].kept(start), self.positions[:, :start]) if start else ()),
         )
         before = resid[self.rows, :, end]
-        return self._mlp(self.last, before + model.attention_out(self.last, z), before)
+        resid_mid = before + model.attention_out(self.last, z)
+        return self._mlp(self.last, resid_mid, model.mlp_in(before, resid_mid))
 
-    def _mlp(self, layer: int, resid_mid: Tensor, resid_pre: Tensor | None = None) -> Tensor:
-        """Residual stream before the MLP → after it; in parallel models the MLP reads that before the attention."""
+    def _mlp(self, layer: int, resid_mid: Tensor, mlp_in: Tensor) -> Tensor:
+        """Residual stream before the MLP → after it."""
         if self.model.attn_only:
             return resid_mid
-        if not self.model.parallel:
-            mlp_in = resid_mid
-        elif resid_pre is None:
-            raise TypeError("in a parallel layer nothing enters between attention and MLP")
-        else:
-            mlp_in = resid_pre
         self._count(resid_mid, "mlp")
         return self.model.mlp_out(layer, self.model.neurons(layer, mlp_in)).add_(resid_mid)
 

@@ -155,6 +155,10 @@ class Transformer:
         """What each head's z is multiplied with, `head d_head d_model`."""
         return self.weights[f"blocks.{layer}.attn.o.weight"].T.reshape(self.n_heads, self.d_head, -1)
 
+    def mlp_in(self, resid_pre: Tensor, resid_mid: Tensor) -> Tensor:
+        """What an MLP reads: the residual stream after its layer's attention, in parallel models that before it."""
+        return resid_pre if self.parallel else resid_mid
+
     def neurons(self, layer: int, mlp_in: Tensor) -> Tensor:
         """Residual stream that an MLP reads → its neurons as they are multiplied with W_out, `… d_mlp`."""
         normed = self._normed(f"blocks.{layer}.ln2", mlp_in)
