@@ -11,9 +11,17 @@ import torch
 LOG = "machines.jsonl"
 
 
+def precision(device: torch.device) -> torch.dtype:
+    """What products are computed in: bfloat16, but on CPUs that only emulate it, ten times slower than float32."""
+    emulated = device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.float32 if emulated else torch.bfloat16
+
+
 def record(run: Path, threads: int | None) -> None:
     """Note this machine in the run's folder, unless it was the last one noted."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     machine = {
+        "precision": str(precision(device)).removeprefix("torch."),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "python": platform.python_version(),
         "threads": threads or torch.get_num_threads(),

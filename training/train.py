@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from training.batches import Corpus, Mix, batch, random_repeats
+from training.machine import precision
 from training.model import SHAPES, Nano, initialise
 
 CHECKPOINTED = ("nano-attn-2l", "nano-gelu-2l")  # the models whose history ships, for checkpoint comparisons
@@ -97,7 +98,7 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
             corpus, recipe.mix, seed=recipe.seed, step=step,
             size=recipe.batch_size, n_ctx=shape.n_ctx + 1, d_vocab=shape.d_vocab,
         )  # fmt: skip
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == torch.bfloat16):
             loss = loss_fn(torch.from_numpy(rows).to(device))
         loss.backward()
         for optimizer in optimizers:
