@@ -74,7 +74,7 @@ def pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
         corrupt[length // 2] = (clean[length // 2] + 1) % d_vocab
         a, b = (Prompt("", tuple(t), ("",) * length, {"END": (length - 1,)}) for t in (clean, corrupt))
         answer, foil = draw.sample(range(d_vocab), 2)
-        return PromptPair(a, b, "", ("",), answer, (foil,))
+        return PromptPair(a, b, ("",), ("",), ((answer,),), ((foil,),))
 
     return PromptBatch(tuple(pair() for _ in range(count)), "mean")
 
@@ -116,7 +116,7 @@ def metric(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]
 
     def measure(logits: torch.Tensor) -> torch.Tensor:
         end = logits[:, -1]
-        return end.gather(1, reference.answers[:, None])[:, 0] - end.gather(1, reference.foils)[:, 0]
+        return end.gather(1, reference.readout.answers)[:, 0] - end.gather(1, reference.readout.foils)[:, 0]
 
     return measure
 
@@ -127,7 +127,7 @@ def transformer_lens(
     """`transformer_lens.patching` on rows of index tuples, sweep after sweep."""
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.tokens["clean"])
+        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
     flat = [(sweep, index) for sweep, indices in sweeps for index in indices]
 
     def run(chosen: list[int]) -> np.ndarray:
@@ -140,7 +140,7 @@ def transformer_lens(
             with torch.no_grad():
                 result = patching.generic_activation_patch(
                     subject.bridge,
-                    reference.tokens["corrupt"],
+                    reference.layouts["corrupt"].tokens,
                     clean,
                     metric(reference),
                     sweep.keywords["patch_setter"],
@@ -160,7 +160,7 @@ def hook_loop(
     """Neurons, as a user of TransformerLens would loop over them."""
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.tokens["clean"])
+        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
 
     def run(chosen: list[int]) -> np.ndarray:
         out = []
@@ -172,7 +172,9 @@ def hook_loop(
                 return value
 
             with torch.no_grad():
-                logits = subject.bridge.run_with_hooks(reference.tokens["corrupt"], fwd_hooks=[(node.hook, put)])
+                logits = subject.bridge.run_with_hooks(
+                    reference.layouts["corrupt"].tokens, fwd_hooks=[(node.hook, put)]
+                )
             out.append(metric(reference)(logits).double().numpy())
         return np.array(out)
 
@@ -188,8 +190,8 @@ def edge_loop(
     """
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.tokens["clean"])
-        _, corrupt = subject.bridge.run_with_cache(reference.tokens["corrupt"])
+        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
+        _, corrupt = subject.bridge.run_with_cache(reference.layouts["corrupt"].tokens)
 
     def run(chosen: list[int]) -> np.ndarray:
         out = []
@@ -209,7 +211,9 @@ def edge_loop(
                 return value
 
             with torch.no_grad():
-                logits = subject.bridge.run_with_hooks(reference.tokens["corrupt"], fwd_hooks=[(receiver.hook, put)])
+                logits = subject.bridge.run_with_hooks(
+                    reference.layouts["corrupt"].tokens, fwd_hooks=[(receiver.hook, put)]
+                )
             out.append(metric(reference)(logits).double().numpy())
         return np.array(out)
 

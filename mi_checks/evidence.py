@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+
 import numpy as np
 
+from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base import SideRun
-from mi_checks.prompts.batch import Prompt, PromptPair
+from mi_checks.prompts.batch import Prompt
 from mi_checks.record import Evidence, Example, Heatmap, Prediction, TokenView
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.stats import mean_interval
@@ -28,7 +31,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         yaml=loaded.text,
         yaml_path=loaded.source.shown,
         n=len(measured.batch),
-        logit_diff=mean_interval(measured.base.clean.logit_diff, "logits"),
+        logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
         examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
         heatmaps=tuple(_heatmap(sweep, measured) for sweep in measured.sweeps),
     )
@@ -38,9 +41,9 @@ def _example(measured: Measurements, index: int) -> Example:
     pair = measured.batch.pairs[index]
     base = measured.base
     return Example(
-        clean=_views(pair.clean, pair),
-        corrupt=_views(pair.corrupt, pair),
-        answer=pair.answer,
+        clean=_views(pair.clean, pair.corrupt),
+        corrupt=_views(pair.corrupt, pair.clean),
+        answers=pair.answers,
         foils=pair.foils,
         clean_logit_diff=float(base.clean.logit_diff[index]),
         corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
@@ -49,15 +52,21 @@ def _example(measured: Measurements, index: int) -> Example:
     )
 
 
-def _views(prompt: Prompt, pair: PromptPair) -> tuple[TokenView, ...]:
+def _views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
     labels: dict[int, str] = {}
     for label, positions in prompt.labels.items():
         for position in positions:
             labels[position] = f"{labels[position]} {label}" if position in labels else label
-    return tuple(
-        TokenView(piece, labels.get(i, ""), pair.clean.tokens[i] != pair.corrupt.tokens[i])
-        for i, piece in enumerate(prompt.pieces)
-    )
+    differs = _differing(prompt.tokens, other.tokens)
+    return tuple(TokenView(piece, labels.get(i, ""), i in differs) for i, piece in enumerate(prompt.pieces))
+
+
+def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
+    """Positions whose token is another in the other prompt, or not there."""
+    if len(tokens) == len(others):
+        return {i for i, (own, other) in enumerate(zip(tokens, others, strict=True)) if own != other}
+    blocks = SequenceMatcher(None, tokens, others, autojunk=False).get_matching_blocks()
+    return set(range(len(tokens))) - {i for block in blocks for i in range(block.a, block.a + block.size)}
 
 
 def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:

@@ -43,12 +43,12 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
         return []
     pair = measured.batch.pairs[worst]
     clean, corrupt = measured.base.clean, measured.base.corrupt
-    foils = " ".join(visible(foil) for foil in pair.foils)
+    answers, foils = (" ".join(map(visible, texts)) for texts in (pair.answers, pair.foils))
     return [
         f"  worst of {len(measured.batch)} prompts: {worst}",
         f"    clean    {visible(pair.clean.text)}",
         f"    corrupt  {visible(pair.corrupt.text)}",
-        f"    answer   {visible(pair.answer)}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
+        f"    answer   {answers}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
         f"{corrupt.logit_diff[worst]:.2f} corrupt",
         f"    predicts {_predictions(clean, worst, measured)} (clean)",
         f"             {_predictions(corrupt, worst, measured)} (corrupt)",
@@ -64,7 +64,7 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
 
 def _instead(verdict: Verdict, measured: Measurements) -> list[str]:
     try:
-        found = (verdict.sweep or measured.sweep("head")).strongest(INSTEAD)
+        found = (verdict.sweep or measured.sweep("head", at=measured.everywhere)).strongest(INSTEAD)
     except NoGap:
         return []
     shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @pytest.hookspec
@@ -13,6 +17,21 @@ def pytest_mi_pools(config: pytest.Config) -> Mapping[str, Sequence[str]] | None
 
     Called once for each folder that has behaviours, when they are collected. The values are drawn by their place, so
     they are a list or a tuple: the order of a set is another in every run.
+
+    Args:
+        config: pytest's, for its options and `config.rootpath`.
+    """
+
+
+@pytest.hookspec
+def pytest_mi_scores(config: pytest.Config) -> Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] | None:
+    """Scores of the project's own, by name, for `score: NAME` in the behaviours of the conftest's folder and below.
+
+    Called once for each folder that has behaviours, when they are collected. A score is a function of the logits at
+    END, `prompt d_vocab`, the first token of each answer, `prompt answer`, and of each foil, `prompt foil`; it returns
+    one number for each prompt, `prompt`, the larger the more of the behaviour there is. It stands where the logit
+    difference stands otherwise: in `logit_diff`, and as what patching recovers a share of. It is called once for every
+    patched run.
 
     Args:
         config: pytest's, for its options and `config.rootpath`.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
-Outcome = Literal["pass", "fail", "inconclusive", "error"]
+Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Example:
 
     clean: tuple[TokenView, ...]
     corrupt: tuple[TokenView, ...]
-    answer: str
+    answers: tuple[str, ...]
     foils: tuple[str, ...]
     clean_logit_diff: float
     corrupt_logit_diff: float
@@ -154,4 +154,4 @@ def evidence_from_dict(data: dict[str, Any]) -> Evidence:
 def _example(data: dict[str, Any]) -> Example:
     views = {side: tuple(TokenView(**t) for t in data[side]) for side in ("clean", "corrupt")}
     tops = {side: tuple(Prediction(**p) for p in data[side]) for side in ("clean_top", "corrupt_top")}
-    return Example(**{**data, **views, **tops, "foils": tuple(data["foils"])})
+    return Example(**{**data, **views, **tops, "answers": tuple(data["answers"]), "foils": tuple(data["foils"])})

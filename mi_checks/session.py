@@ -27,8 +27,11 @@ import pytest
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
-from mi_checks.record import CheckResult, Evidence, Run, evidence_from_dict, result_from_dict
+from mi_checks.prompts.user_scores import user_scores
+from mi_checks.record import CheckResult, Evidence, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.spec.additions import Additions
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
@@ -79,7 +82,7 @@ class Session:
         self.provenance: dict[str, dict[str, str]] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names: dict[str, Path] = {}
-        self._pools: dict[Path, dict[str, tuple[str, ...]]] = {}  # folder → what its conftest.py and those above add
+        self._added: dict[Path, Additions] = {}  # folder → what its conftest.py and those above add
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> Session:
@@ -127,13 +130,15 @@ class Session:
 
         Raises:
             SpecError: every mistake in the file.
-            MiChecksError: another file has a behaviour of that name, or a conftest.py gives pools that are none.
+            MiChecksError: another file has a behaviour of that name, or what a conftest.py gives is no pool or score.
         """
-        if path.parent not in self._pools:
-            files = [_relative(Path(impl.plugin_name), self.root) for impl in hooks.pytest_mi_pools.get_hookimpls()]
-            given = hooks.pytest_mi_pools(config=config)
-            self._pools[path.parent] = user_pools(given, ", ".join(sorted(files)))
-        found = load_behaviours(path, self.root, self._pools[path.parent])
+        if path.parent not in self._added:
+            pools, scores = hooks.pytest_mi_pools, hooks.pytest_mi_scores
+            self._added[path.parent] = Additions(
+                user_pools(pools(config=config), self._files(pools)),
+                user_scores(scores(config=config), self._files(scores)),
+            )
+        found = load_behaviours(path, self.root, self._added[path.parent])
         problems: list[Problem] = []
         for loaded in found:
             named = [name for name in loaded.behaviour.models if is_known(name)]
@@ -150,6 +155,10 @@ class Session:
                 f"in {_relative(other, self.root)}; give one of them another name"
             )
         return found
+
+    def _files(self, hook: pluggy.HookCaller) -> str:
+        """The files that implement a hook."""
+        return ", ".join(sorted(_relative(Path(impl.plugin_name), self.root) for impl in hook.get_hookimpls()))
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """The models to run a behaviour on."""
@@ -201,21 +210,28 @@ class Session:
     def run(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
-        """Measure, judge and remember one check. A `MiChecksError` becomes a result of outcome `error`."""
+        """Measure, judge and remember one check.
+
+        A `MiChecksError` becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer
+        of a model that the behaviour does not name.
+        """
         location = f"{place.file}:{place.line}"
         rerun = self._rerun(node_id, model)
 
-        def unmeasured(error: str) -> CheckResult:
+        def unmeasured(error: str, outcome: Outcome = "error") -> CheckResult:
             return CheckResult(
                 behaviour=loaded.behaviour.name, model=resolve(model).claims,
                 check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
-                node_id=node_id, claim="", outcome="error", estimate=None, bound="", at_least=None, at_most=None,
+                node_id=node_id, claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
                 message=f"{error}\n  claimed   {location}\n  re-run    {rerun}",
                 location=location,
             )  # fmt: skip
 
         try:
             result = self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+        except TooFewPrompts as error:
+            own = resolve(model).claims in loaded.behaviour.models  # then its author's mistake
+            result = unmeasured(str(error)) if own else unmeasured(_too_few(model, error), "skipped")
         except MiChecksError as error:
             result = unmeasured(str(error))
         except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run
@@ -378,6 +394,12 @@ def _bytes(option: str, text: str | None) -> int | None:
     if number < 1:
         raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
     return number
+
+
+def _too_few(model: str, error: TooFewPrompts) -> str:
+    fewer = f"; --mi-count {error.found} runs on these" if error.found > 1 else ""
+    found = f"{error.found} of the {error.asked} prompt pairs asked for survive the tokenizer of {model}{fewer}"
+    return f"{found}\n{error}"
 
 
 def _writable(report: Path) -> Path:

@@ -100,7 +100,7 @@ class Suite:
             if outside:  # known before only of models whose shape can be read without loading them
                 raise SpecError(outside)
             batch = self._prompts(loaded, subject)
-            engine = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory)
+            engine = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
             self._engines[subject.name] = engine.name
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
         return self._measurements[key]
@@ -143,4 +143,4 @@ class Suite:
     @staticmethod
     def _sweep_for_the_report(measured: Measurements) -> None:
         if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
-            measured.sweep("head")
+            measured.sweep("head", at=measured.everywhere)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mi_checks.record import CheckResult
 
-SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!"}
-WORST_FIRST = ("error", "fail", "inconclusive", "pass")
+SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "skipped": "–"}
+WORST_FIRST = ("error", "fail", "inconclusive", "pass", "skipped")
 
 
 def matrix_lines(results: Sequence[CheckResult]) -> list[str]:
@@ -27,7 +27,8 @@ def matrix_lines(results: Sequence[CheckResult]) -> list[str]:
         + "".join(f"  {cells[behaviour, model]:<{width}}" for model, width in zip(models, widths, strict=True))
         for behaviour in behaviours
     ]
-    legend = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
+    skipped = "   – too few prompts" if any(result.outcome == "skipped" for result in results) else ""
+    legend = f"✓ all pass   ✗ a check fails   ? inconclusive   ! error{skipped}   absent: declared so, and found so"
     return [line.rstrip() for line in ("", header, *rows, legend)]
 
 
@@ -37,6 +38,8 @@ def _cell(results: list[CheckResult]) -> str:
     outcomes = [result.outcome for result in results]
     worst = next(outcome for outcome in WORST_FIRST if outcome in outcomes)
     symbol = SYMBOLS[worst]
+    if worst == "skipped":
+        return f"{symbol} skipped"
     if results[0].kind == "absent":
         return f"{symbol} absent"
     return f"{symbol} {outcomes.count('pass')}/{len(outcomes)}"

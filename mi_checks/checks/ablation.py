@@ -17,11 +17,10 @@ def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Ver
     nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
     where = f" at {check.at}" if check.at else ""
     claim = f"{check.with_}-ablating {', '.join(nodes)}{where} removes {bound} of clean − corrupt"
-    label = check.at or END
-    if check.with_ != "zero" and len(set(measured.batch.positions(label))) > 1:
+    if check.with_ != "zero" and check.at is None and len(set(measured.batch.positions(END))) > 1:
         raise MiChecksError(
-            f"{check.with_} ablation takes other prompts' activations at the same position, but {label!r} is not at "
-            "one position in all prompts: use prompts of one length (single-token values), or 'with: zero'"
+            f"{check.with_} ablation takes other prompts' activations at the same position, and not all prompts are "
+            "equally long: use values of equally many tokens, name a label ('at'), or 'with: zero'"
         )
     intervention = ablate(*map(parse_node, nodes), kind=check.with_, at=check.at)
     return share_verdict(claim, intervention, bound, measured)

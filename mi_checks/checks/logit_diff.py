@@ -5,12 +5,21 @@ from __future__ import annotations
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.behaviour import Bound, LogitDiff
+from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY, SCORES
 from mi_checks.stats import mean_interval
 
 
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
-    """Mean over prompts of logit(answer) − logit(foils), on the clean prompts or above what it is on the corrupt."""
+    """Mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above what it is corrupt."""
     values = measured.base.clean.logit_diff if check.against == "foils" else measured.base.gap
+    score = measured.batch.score
+    builtin = score in SCORES
+    what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
-    claim = f"the answer's logit exceeds the foils'{more} by {bound}"
-    return verdict(claim, mean_interval(values, "logits"), bound, tuple(values.tolist()))
+    claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
+    return verdict(claim, mean_interval(values, unit(score)), bound, tuple(values.tolist()))
+
+
+def unit(score: str) -> str:
+    """What a score is counted in."""
+    return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)

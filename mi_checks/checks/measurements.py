@@ -12,7 +12,7 @@ from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.batch import PromptBatch
+from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import PLURAL
@@ -80,6 +80,11 @@ class Measurements:
             self._measured.update((denoise(node, at=at), row) for node, row in zip(nodes, patched, strict=True))
             self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
         return self._sweeps[key]
+
+    @property
+    def everywhere(self) -> str | None:
+        """Where nodes are patched that no claim places: all positions, but END where these do not correspond."""
+        return END if self.batch.by_labels else None
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:

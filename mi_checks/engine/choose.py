@@ -10,6 +10,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.families import read
 from mi_checks.engine.forward_pass import ForwardPass
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
@@ -25,7 +26,12 @@ _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDict
 
 
 def choose(
-    name: str, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, memory: int | None = None
+    name: str,
+    subject: Subject,
+    batch: PromptBatch,
+    progress: Progress = no_progress,
+    memory: int | None = None,
+    score: ScoreFunction | None = None,
 ) -> Engine:
     """The engine asked for, or with `auto` the fastest that is trusted on this model.
 
@@ -35,20 +41,21 @@ def choose(
         batch: its prompts.
         progress: shows how far a sweep is.
         memory: bytes that the replay engine may take for its variants; None for a quarter of what is free.
+        score: the project's own, where the behaviour asks for it.
 
     Raises:
         MiChecksError: replay is asked for on a model that it does not reproduce.
     """
     if name == "reference":
-        return ReferenceEngine(subject, batch, progress)
+        return ReferenceEngine(subject, batch, progress, score=score)
     model = trusted(subject)
     if model is not None:
-        return ReplayEngine(subject, batch, model, progress, memory=memory)
+        return ReplayEngine(subject, batch, model, progress, memory=memory, score=score)
     if name == "replay":
         raise MiChecksError(
             f"{subject.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
         )
-    return ReferenceEngine(subject, batch, progress)
+    return ReferenceEngine(subject, batch, progress, score=score)
 
 
 def trusted(subject: Subject) -> Transformer | None:

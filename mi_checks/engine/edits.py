@@ -27,7 +27,7 @@ class Edits:
         self.runs = runs
         self.alike = alike
         self.how = alike[0]
-        self.mask = runs.mask(self.how.at)[:, None, start:]  # prompt 1 pos
+        self.mask = runs.mask(self.how.run, self.how.at)[:, None, start:]  # row 1 pos
         self.start = start
         self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
         self._reading = _by_place((i, node) for i, e in enumerate(alike) for node in e.into)
@@ -44,7 +44,7 @@ class Edits:
         return layer in self.layers
 
     def put(self, layer: int, kind: str, activation: Tensor) -> Tensor:
-        """An activation, `prompt variant pos …`, with what is to be replaced in it replaced."""
+        """An activation, `row variant pos …`, with what is to be replaced in it replaced."""
         chosen = self._replaced.get((layer, kind))
         if chosen is None:
             return activation
@@ -54,7 +54,7 @@ class Edits:
         return torch.where(mask & which, new, activation)
 
     def projected(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
-        """Queries, keys or values, `prompt variant pos head d_head`, those at the end of a path from what they see."""
+        """Queries, keys or values, `row variant pos head d_head`, those at the end of a path from what they see."""
         model = self.runs.model
         own = model.projected(layer, kind, normed)
         reading = self._reading.get((layer, kind))
@@ -70,7 +70,7 @@ class Edits:
 
     @cached_property
     def sent(self) -> Tensor:
-        """What the senders of each variant write differently, `prompt variant pos d_model`."""
+        """What the senders of each variant write differently, `row variant pos d_model`."""
         nothing = torch.zeros_like(self.runs.passes[self.how.run][0].resid_pre[:, self.start :])
         by_variant: list[Tensor] = []
         for intervention in self.alike:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Layout, Padding, rows_of
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Readout, ScoreFunction
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.batch import END, PromptBatch
+from mi_checks.prompts.batch import END, Prompt, PromptBatch
 
-Padding = Literal["left", "right"]
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
@@ -30,39 +32,59 @@ def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]
 class Engine(ABC):
     """Measures interventions on one subject over one batch of prompts.
 
-    Prompts of different lengths are padded on one side. On the right causal attention keeps the padding out of sight;
-    on the left it is masked, and positions are counted from a prompt's first token.
+    Rows of different lengths are padded on one side. On the right causal attention keeps the padding out of sight; on
+    the left it is masked, and positions are counted from a row's first token. Where clean and corrupt correspond at
+    their labels alone they are padded on the left, so that END is one column in both.
 
     Attributes:
-        positions: of each column's token in its prompt, `prompt pos`; negative for padding on the left.
-        end: the column of END, `prompt`.
+        layouts: the tokens of each side.
+        end: the column of END, `row`.
+        rows: all rows' indices, `row`.
+        readout: what is read at END; logits are `row d_vocab`, scores `prompt`.
         parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
 
     name: str
 
     def __init__(
-        self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, *, padding: Padding = "right"
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        score: ScoreFunction | None = None,
     ) -> None:
         self.subject = subject
         self.batch = batch
         self.progress = progress
-        self.padding = padding
+        self.padding: Padding = "left" if batch.by_labels else padding
         self.parallel = is_parallel(subject.bridge)
         self.device = next(subject.bridge.parameters()).device
-        self.lengths = [len(pair.clean.tokens) for pair in batch.pairs]
-        self.width = max(self.lengths)
-        self.offsets = [self.width - length if padding == "left" else 0 for length in self.lengths]
-        self.begin = torch.tensor(self.offsets, device=self.device)
-        self.positions = torch.arange(self.width, device=self.device) - self.begin[:, None]
-        self.end = self.begin + torch.tensor(self.lengths, device=self.device) - 1
-        self.rows = torch.arange(len(batch), device=self.device)
-        self.answers = torch.tensor([pair.answer_token for pair in batch.pairs], device=self.device)
-        self.foils = torch.tensor([pair.foil_tokens for pair in batch.pairs], device=self.device)
-        self.tokens: dict[Side, Tensor] = {
-            "clean": self._padded([pair.clean.tokens for pair in batch.pairs]),
-            "corrupt": self._padded([pair.corrupt.tokens for pair in batch.pairs]),
+        self.run_rows = rows_of(batch)
+        pairs = [batch.pairs[row.pair] for row in self.run_rows]
+        sides: dict[Side, list[Prompt]] = {
+            "clean": [pair.clean for pair in pairs],
+            "corrupt": [pair.corrupt for pair in pairs],
         }
+        tokens = {
+            side: [row.tokens(prompt) for row, prompt in zip(self.run_rows, prompts, strict=True)]
+            for side, prompts in sides.items()
+        }
+        self.width = max(len(row) for rows in tokens.values() for row in rows)
+        self.layouts: dict[Side, Layout] = {
+            side: Layout(
+                tokens[side],
+                [row.labels(prompt) for row, prompt in zip(self.run_rows, prompts, strict=True)],
+                width=self.width,
+                padding=self.padding,
+                device=self.device,
+            )
+            for side, prompts in sides.items()
+        }
+        self.end = self.layouts["clean"].end
+        self.rows = torch.arange(len(self.run_rows), device=self.device)
+        self.readout = Readout(batch, self.run_rows, self.device, score)
 
     @abstractmethod
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -74,35 +96,54 @@ class Engine(ABC):
 
     @abstractmethod
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
+        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
 
     @abstractmethod
-    def attention(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `prompt destination source`."""
+    def pattern(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `row destination source`."""
 
     @abstractmethod
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `prompt d_vocab`, float32."""
+        """Logits at END without intervention, `row d_vocab`, float32."""
 
     def admit(self, interventions: list[Intervention]) -> None:
         """Nothing, if all of them have a meaning in this model.
 
         Raises:
             MiChecksError: the layers are parallel, and one of them is on the residual stream between a layer's
-                attention and MLP, or on the path from one to the other.
+                attention and MLP, or on the path from one to the other; or clean and corrupt correspond at their
+                labels alone, and one patches at no label.
         """
-        if not self.parallel:
-            return
-        why = "whose attention and MLP of a layer read the same residual stream"
         for intervention in interventions:
-            for node in intervention.nodes:
-                if node.kind == "resid_mid":
-                    raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
-                for receiver in intervention.into:
-                    if receiver.kind == "mlp" and receiver.layer == node.layer:
-                        raise MiChecksError(
-                            f"{self.subject.name}: there is no path from {node} to {receiver} in this model, {why}"
-                        )
+            self._admit_place(intervention)
+            if self.parallel:
+                self._admit_parallel(intervention)
+
+    def _admit_place(self, intervention: Intervention) -> None:
+        if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
+            return
+        if not isinstance(intervention.at, str):
+            where = "all positions" if intervention.at is None else f"position {intervention.at}"
+            raise MiChecksError(
+                f"{self.subject.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
+                "(align: labels) have nothing in common to patch; name a label (`at`)"
+            )
+        if any(node.kind == "pattern" for node in intervention.nodes):
+            raise MiChecksError(
+                f"{self.subject.name}: the attention pattern of {intervention.nodes[0]} is over all positions, and "
+                "clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
+            )
+
+    def _admit_parallel(self, intervention: Intervention) -> None:
+        why = "whose attention and MLP of a layer read the same residual stream"
+        for node in intervention.nodes:
+            if node.kind == "resid_mid":
+                raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
+            for receiver in intervention.into:
+                if receiver.kind == "mlp" and receiver.layer == node.layer:
+                    raise MiChecksError(
+                        f"{self.subject.name}: there is no path from {node} to {receiver} in this model, {why}"
+                    )
 
     @cached_property
     def base(self) -> BaseRun:
@@ -110,48 +151,47 @@ class Engine(ABC):
         return BaseRun(clean=self._side("clean"), corrupt=self._side("corrupt"))
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
-        """What is put in the node's place: its layer's whole activation tensor, `prompt pos …`."""
+        """What is put in the node's place: its layer's whole activation tensor, `row pos …`.
+
+        Where clean and corrupt correspond at their labels alone, only what stands at the label is meant.
+
+        Raises:
+            MiChecksError: a mean or resample ablation at a label that has more tokens in some prompts than in others.
+        """
+        run = self.layouts[intervention.run]
         if intervention.value in ("clean", "corrupt"):
-            return self.activation(intervention.value, node)
+            other = self.activation(intervention.value, node)
+            if not self.batch.by_labels:
+                return other
+            return self._moved(other, str(intervention.at), intervention.value, intervention.run)
         own = self.activation(intervention.run, node)
         if intervention.value == "zero":
             return torch.zeros_like(own)
-        # Prompts meet at the same position, which with padding on the left is not the same column.
-        columns = (torch.arange(self.width, device=self.device) + self.begin[:, None]) % self.width
-        aligned = self._moved(own, columns, node)
-        if intervention.value == "mean":
-            real = (torch.arange(self.width, device=self.device) < self.end[:, None] - self.begin[:, None] + 1).view(
-                *self.real.shape, *[1] * (own.dim() - 2)
-            )
-            # float32 whatever the weights: a mean over many prompts loses digits in half precision
-            total = (aligned.float() * real).sum(0, keepdim=True) / real.sum(0, keepdim=True)
-            new = total.to(own.dtype).expand_as(own)
-        else:
-            donor = self.rows.roll(1)  # every prompt gets its neighbour's; prompts are drawn independently
-            last = (self.end - self.begin)[donor][:, None]
-            new = aligned[donor[:, None], torch.arange(self.width, device=self.device).minimum(last)]
-        return self._moved(new, self.positions % self.width, node)
+        donate = averaged if intervention.value == "mean" else resampled
+        return donate(own, node, intervention.at, run, self.run_rows)
 
-    def _moved(self, activation: Tensor, columns: Tensor, node: Node) -> Tensor:
-        """Activations from other columns, `prompt pos`; a pattern's sources move with its destinations."""
-        moved = activation[self.rows[:, None], columns]
-        return moved.take_along_dim(columns[:, None, None], -1) if node.kind == "pattern" else moved
+    def _moved(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:
+        """One side's activations, each where the other side's token of the same label stands, `row pos …`."""
+        source = torch.arange(self.width, device=self.device).repeat(len(self.rows), 1)
+        sides = (self.layouts[to].columns(label), self.layouts[origin].columns(label))
+        for row, (columns, others) in enumerate(zip(*sides, strict=True)):
+            source[row, columns] = torch.tensor(others, device=self.device)
+        return activation[self.rows[:, None], source]
 
-    @cached_property
-    def real(self) -> Tensor:
-        """True where there is a token and not padding, `prompt pos`."""
-        return (self.positions >= 0) & (torch.arange(self.width, device=self.device) <= self.end[:, None])
+    def attention(self, head: Node) -> Tensor:
+        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`."""
+        with torch.no_grad():
+            first = self.readout.first
+            pattern = self.pattern(head)[first].float()
+            columns = (
+                torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[first, None]
+            ) % self.width
+            pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
+            return pattern.cpu()
 
-    def mask(self, at: str | int | None) -> Tensor:
-        """True where an intervention at this label or position acts, `prompt pos`."""
-        if at is None:
-            return torch.ones_like(self.real)
-        if isinstance(at, int):
-            return self.real & (self.positions == at)
-        mask = torch.zeros_like(self.real)
-        for row, positions in enumerate(self.batch.positions(at)):
-            mask[row, [self.offsets[row] + position for position in positions]] = True
-        return mask
+    def mask(self, side: Side, at: str | int | None) -> Tensor:
+        """True where an intervention on a run at this label or position acts, `row pos`."""
+        return self.layouts[side].mask(at)
 
     def finite(self, values: Tensor, where: str) -> Floats:
         """`… prompt` values as float64.
@@ -169,31 +209,24 @@ class Engine(ABC):
         return values.double().cpu().numpy()
 
     def difference(self, logits: Tensor) -> Tensor:
-        """Logits `… prompt d_vocab` → logit(answer) − mean (or highest) logit(foils), `… prompt`."""
-        answer = logits.gather(-1, self.answers.expand(logits.shape[:-1])[..., None])[..., 0]
-        foils = logits.gather(-1, self.foils.expand(*logits.shape[:-1], -1))
-        return answer - self.reduced(foils)
+        """Logits `… row d_vocab` → the score, by default logit(answer) − logit(foils), `… prompt`."""
+        return self.readout.score(logits)
 
-    def reduced(self, foils: Tensor) -> Tensor:
-        """Logits of the foils `… foil` → their mean, or the highest where the behaviour asks for it."""
-        return foils.amax(-1) if self.batch.foil_reduction == "max" else foils.mean(-1)
-
-    def _padded(self, rows: list[tuple[int, ...]]) -> Tensor:
-        tokens = torch.zeros((len(rows), self.width), dtype=torch.long)
-        for i, (row, offset) in enumerate(zip(rows, self.offsets, strict=True)):
-            tokens[i, offset : offset + len(row)] = torch.tensor(row)
-        return tokens.to(self.device)
+    def _finite_logits(self, logits: Tensor, side: Side) -> None:
+        rows = logits.sum(-1)  # of a whole vocabulary, of which the score may read few
+        bad = torch.zeros(len(self.batch), device=self.device, dtype=rows.dtype)
+        pairs = torch.tensor([row.pair for row in self.run_rows], device=self.device)
+        self.finite(bad.index_add_(0, pairs, rows), f"on the {side} prompts")
 
     def _side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
-        self.finite(logits.sum(-1), f"on the {side} prompts")
-        answer = logits[self.rows, self.answers]
-        foils = logits.gather(1, self.foils)
-        top = logits.softmax(-1).topk(min(TOP, logits.shape[-1]))
+        self._finite_logits(logits, side)
+        beats, is_top = self.readout.wins(logits)
+        top = logits[self.readout.first].softmax(-1).topk(min(TOP, logits.shape[-1]))
         return SideRun(
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
-            beats_foils=(answer[:, None] > foils).all(1).cpu().numpy(),
-            is_top=(logits.argmax(-1) == self.answers).cpu().numpy(),
+            beats_foils=beats.cpu().numpy(),
+            is_top=is_top.cpu().numpy(),
             top=tuple(
                 tuple(zip(ids, probabilities, strict=True))
                 for ids, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)

@@ -27,7 +27,7 @@ class Entry:
     Attributes:
         layer: the layer.
         point: before it, between its attention and its MLP, or after it.
-        delta: `prompt variant pos d_model`, from the first changed column on; in the last layer, unless before it, at
+        delta: `row variant pos d_model`, from the first changed column on; in the last layer, unless before it, at
             END alone.
     """
 
@@ -85,13 +85,13 @@ def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *,
 
 
 def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
-    """New minus old activations of a layer where the intervention acts, `prompt pos …`."""
-    mask = runs.mask(how.at)
+    """New minus old activations of a layer where the intervention acts, `row pos …`."""
+    mask = runs.mask(how.run, how.at)
     if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
         own = runs.at_end(how.run, node)
         new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
         mask = runs.reached(mask, start, ends=True)
-    elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre":
+    elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre" and not runs.batch.by_labels:
         own, new, mask = runs.after(how.run, node, start), runs.after(how.value, node, start), mask[:, start:]
     else:
         own, new = runs.activation(how.run, node), runs.replacement(how, node)
@@ -100,29 +100,29 @@ def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: 
 
 
 def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
-    """New minus old z of all heads, each with its query, key, value or pattern replaced, `prompt pos head d_head`."""
+    """New minus old z of all heads, each with its query, key, value or pattern replaced, `row pos head d_head`."""
     model, layer = runs.model, runs.passes[how.run][node.layer]
     at_end = ends and node.layer == runs.last
     own = runs.activation(how.run, node)
-    new = torch.where(runs.mask(how.at)[:, :, None, None], runs.replacement(how, node), own)
+    new = torch.where(runs.mask(how.run, how.at)[:, :, None, None], runs.replacement(how, node), own)
 
     def destinations(x: Tensor) -> Tensor:
         return runs.reached(x, start, ends=at_end)
 
-    values = new if node.kind == "v" else layer.values
+    values, own_positions = new if node.kind == "v" else layer.values, runs.layouts[how.run].positions
     if node.kind == "pattern":
         pattern = destinations(new).transpose(1, 2)
     else:
-        positions = destinations(runs.positions)
+        positions = destinations(own_positions)
         queries = model.rotated(destinations(new if node.kind == "q" else layer.queries), positions)
-        keys = model.rotated(new, runs.positions) if node.kind == "k" else layer.rotated_keys
-        pattern = model.pattern(queries, positions, keys, runs.positions)
+        keys = model.rotated(new, own_positions) if node.kind == "k" else layer.rotated_keys
+        pattern = model.pattern(queries, positions, keys, own_positions)
     change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.after(start).z)
     return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
 
 
 def _into_mlp(runs: KeptRuns, how: Intervention, delta: Tensor, start: int, *, ends: bool) -> Entry:
-    """What an MLP writes differently when it alone sees a difference, `prompt variant pos d_model`."""
+    """What an MLP writes differently when it alone sees a difference, `row variant pos d_model`."""
     layer = how.into[0].layer
     run = runs.passes[how.run][layer]
     written = run.at_end if ends else run.after(start)
@@ -140,7 +140,7 @@ def _into_heads(
     Args:
         runs: the kept runs.
         how: one of the interventions.
-        sent: what each sender writes differently, `prompt sender pos d_model`, for the last layer's queries at END.
+        sent: what each sender writes differently, `row sender pos d_model`, for the last layer's queries at END.
         which: the sender of each variant, `variant`.
         heads: the index of the query, key or value that sees it, `variant`.
         start: the first changed column.
@@ -162,18 +162,19 @@ def _into_heads(
         heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
     shared = heads // model.group
 
-    positions = destinations(runs.positions)
+    own_positions = runs.layouts[how.run].positions
+    positions = destinations(own_positions)
     if receiver.kind == "q":
         queries = _rotated(model, new, positions)
     else:
         queries = model.rotated(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
     keys = run.rotated_keys[:, :, shared].transpose(1, 2)
     if receiver.kind == "k":
-        keys = torch.cat([keys[:, :, :start], _rotated(model, new, runs.positions[:, start:])], 2)
+        keys = torch.cat([keys[:, :, :start], _rotated(model, new, own_positions[:, start:])], 2)
     values = run.values[:, :, shared].transpose(1, 2)
     if receiver.kind == "v":
         values = torch.cat([values[:, :, :start], new], 2)
-    pattern = model.probabilities(queries @ keys.mT, positions[:, None], runs.positions[:, None])
+    pattern = model.probabilities(queries @ keys.mT, positions[:, None], own_positions[:, None])
     own = run.at_end.z if ends else run.after(start).z
     change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
     delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
@@ -183,5 +184,5 @@ def _into_heads(
 
 
 def _rotated(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
-    """Queries or keys of one head per variant, `prompt variant pos d_head`, rotated."""
+    """Queries or keys of one head per variant, `row variant pos d_head`, rotated."""
     return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)

@@ -7,10 +7,12 @@ from abc import ABC
 import torch
 from torch import Tensor
 
-from mi_checks.engine.engine import Engine, Padding, Progress, no_progress
+from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.forward_pass import ForwardPass, Written
 from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
@@ -30,35 +32,40 @@ class KeptRuns(Engine, ABC):
         progress: Progress = no_progress,
         *,
         padding: Padding = "right",
+        score: ScoreFunction | None = None,
     ) -> None:
-        super().__init__(subject, batch, progress, padding=padding)
+        super().__init__(subject, batch, progress, padding=padding, score=score)
         self.model = model
         self.last = model.n_layers - 1
-        differs = (self.tokens["clean"] != self.tokens["corrupt"]).any(0)
+        left, right = self.layouts["clean"], self.layouts["corrupt"]
+        differs = ((left.tokens != right.tokens) | (left.positions != right.positions)).any(0)
         first = int(differs.int().argmax()) if bool(differs.any()) else self.width
         self.first_difference = min(first, int(self.end.min()))
-        # one row where all prompts have the same
-        self.columns = self.positions[:1] if padding == "right" else self.positions
-        clean = ForwardPass(model, self.tokens["clean"], self.columns, self.end)
+        # one row where all have the same
+        self.columns: dict[Side, Tensor] = {
+            side: layout.positions[:1] if self.padding == "right" else layout.positions
+            for side, layout in self.layouts.items()
+        }
+        clean = ForwardPass(model, left.tokens, self.columns["clean"], self.end)
         corrupt = ForwardPass(
-            model, self.tokens["corrupt"], self.columns, self.end, twin=clean, shared=self.first_difference
+            model, right.tokens, self.columns["corrupt"], self.end, twin=clean, shared=self.first_difference
         )
         self.passes: dict[Side, ForwardPass] = {"clean": clean, "corrupt": corrupt}
 
     def start(self, intervention: Intervention) -> int:
         """The first column that the intervention changes in any prompt."""
-        columns = self.mask(intervention.at).any(0)
+        columns = self.mask(intervention.run, intervention.at).any(0)
         first = int(columns.int().argmax()) if bool(columns.any()) else self.width
         if intervention.value in ("clean", "corrupt"):
             first = max(first, self.first_difference)
         return min(first, int(self.end.min()))
 
     def reached(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
-        """Of `prompt pos …` the columns from `start` on, or END alone."""
+        """Of `row pos …` the columns from `start` on, or END alone."""
         return x[self.rows, self.end][:, None] if ends else x[:, start:]
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
+        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
         with torch.no_grad():
             layer = self.passes[side][node.layer]
             match node.kind:
@@ -76,20 +83,19 @@ class KeptRuns(Engine, ABC):
                     return self._part(layer.whole, node)
 
     def at_end(self, side: Side, node: Node) -> Tensor:
-        """The same for what the last layer writes, at END alone, `prompt 1 …`, without computing the rest of it."""
+        """The same for what the last layer writes, at END alone, `row 1 …`, without computing the rest of it."""
         return self._part(self.passes[side][self.last].at_end, node)
 
     def after(self, side: Side, node: Node, start: int) -> Tensor:
         """The same for what any layer writes, from a column on."""
         return self._part(self.passes[side][node.layer].after(start), node)
 
-    def attention(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `prompt destination source`."""
-        with torch.no_grad():
-            return self.passes["clean"][head.layer].pattern[:, head.index].float().cpu()
+    def pattern(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `row destination source`."""
+        return self.passes["clean"][head.layer].pattern[:, head.index]
 
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `prompt d_vocab`, float32."""
+        """Logits at END without intervention, `row d_vocab`, float32."""
         with torch.no_grad():
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]
             return self.model.logits(self.model.final(resid))

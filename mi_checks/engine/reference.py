@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base import Floats
-from mi_checks.engine.engine import Engine, Padding, Progress, no_progress
+from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
@@ -27,9 +29,15 @@ class ReferenceEngine(Engine):
     name = "reference"
 
     def __init__(
-        self, subject: Subject, batch: PromptBatch, progress: Progress = no_progress, *, padding: Padding = "right"
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        score: ScoreFunction | None = None,
     ) -> None:
-        super().__init__(subject, batch, progress, padding=padding)
+        super().__init__(subject, batch, progress, padding=padding, score=score)
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -40,17 +48,17 @@ class ReferenceEngine(Engine):
             out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
         return out
 
-    def attention(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `prompt destination source`."""
-        return self._cached("clean", HOOKS["pattern"], head.layer)[:, head.index].float().cpu()
+    def pattern(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `row destination source`."""
+        return self._cached("clean", HOOKS["pattern"], head.layer)[:, head.index]
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `prompt pos …`."""
+        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
         found = self._cached(side, HOOKS[node.kind], node.layer)
         return found.transpose(1, 2) if node.kind == "pattern" else found
 
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `prompt d_vocab`, float32."""
+        """Logits at END without intervention, `row d_vocab`, float32."""
         return self._logits_at_end(side, [])
 
     def _cached(self, side: Side, hook: str, layer: int) -> Tensor:
@@ -60,7 +68,7 @@ class ReferenceEngine(Engine):
             wanted = {hook.format(i): i for i in range(self.subject.shape.n_layers)}
             with torch.no_grad():
                 _, cache = self.subject.bridge.run_with_cache(
-                    self.tokens[side], names_filter=lambda name: name in wanted, **self._padding()
+                    self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self._padding(side)
                 )
             missing = sorted(wanted.keys() - cache.keys())
             if missing:
@@ -92,7 +100,11 @@ class ReferenceEngine(Engine):
 
     def _replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
         """Nodes of one layer and kind get their replacements."""
-        mask, new, kind = self.mask(intervention.at), self.replacement(intervention, nodes[0]), nodes[0].kind
+        mask, new, kind = (
+            self.mask(intervention.run, intervention.at),
+            self.replacement(intervention, nodes[0]),
+            nodes[0].kind,
+        )
 
         def change(activation: Tensor) -> Tensor:
             where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
@@ -126,8 +138,8 @@ class ReferenceEngine(Engine):
         return [Site(place, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
 
     def _sent(self, intervention: Intervention) -> Tensor:
-        """What the senders write differently, `prompt pos d_model`."""
-        mask, total = self.mask(intervention.at)[..., None], torch.zeros(())
+        """What the senders write differently, `row pos d_model`."""
+        mask, total = self.mask(intervention.run, intervention.at)[..., None], torch.zeros(())
         for node in intervention.nodes:
             new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
             if node.kind in ("attn", "mlp"):
@@ -141,7 +153,7 @@ class ReferenceEngine(Engine):
         return total
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
-        """Logits at END, `prompt d_vocab`, float32; other positions are spared the unembedding.
+        """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
 
         Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
         blocks need nothing but the residual stream.
@@ -165,19 +177,20 @@ class ReferenceEngine(Engine):
                     (resid,) = block(resid)
                 logits: Tensor = bridge.unembed(bridge.ln_final(resid))
             else:
-                logits = bridge(self.tokens[side], **self._padding())
+                logits = bridge(self.layouts[side].tokens, **self._padding(side))
         return logits[:, 0].float()
 
-    def _padding(self) -> dict[str, Tensor]:
+    def _padding(self, side: Side) -> dict[str, Tensor]:
         """What a model must be told of padding on the left; on the right, causal attention leaves it out."""
         if self.padding == "right":
             return {}
-        return {"attention_mask": self.real.long(), "position_ids": self.positions.clamp(min=0)}
+        layout = self.layouts[side]
+        return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
 
 @dataclass(frozen=True)
 class Site:
-    """A hook point and what is done to what passes it, `prompt pos …`."""
+    """A hook point and what is done to what passes it, `row pos …`."""
 
     name: str
     change: Callable[[Tensor], Tensor]

@@ -19,12 +19,14 @@ from torch import Tensor
 from mi_checks.engine.attention import attend_from
 from mi_checks.engine.base import Floats
 from mi_checks.engine.edits import Edits
-from mi_checks.engine.engine import Padding, Progress, no_progress
+from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.entries import Entry, enter
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.kept_runs import KeptRuns
+from mi_checks.engine.layout import Padding
 from mi_checks.engine.memory import Memory
 from mi_checks.engine.nodes import LOGITS
+from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
@@ -34,7 +36,7 @@ class ReplayEngine(KeptRuns):
     """Measures what `ReferenceEngine` does, to the same numbers.
 
     Attributes:
-        computed: how many positions (of prompts × variants) went through what since the engine was made: `queries`,
+        computed: how many positions (of rows × variants) went through what since the engine was made: `queries`,
             `sources` (attended to, and not kept) and `mlp`.
     """
 
@@ -48,11 +50,11 @@ class ReplayEngine(KeptRuns):
         progress: Progress = no_progress,
         *,
         padding: Padding = "right",
+        score: ScoreFunction | None = None,
         memory: int | None = None,
     ) -> None:
-        super().__init__(subject, batch, model, progress, padding=padding)
+        super().__init__(subject, batch, model, progress, padding=padding, score=score)
         self.memory = Memory(self.device, memory)
-        self.read = torch.cat([self.answers[:, None], self.foils], dim=1)  # prompt 1+foil
         self.computed: Counter[str] = Counter()
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -81,7 +83,8 @@ class ReplayEngine(KeptRuns):
         first = min((node.layer for node in intervention.nodes), default=self.last)
         rest = 1 if first == self.last else self.width - self.start(intervention)
         floats = 8 * cfg.d_model + 2 * (self.subject.shape.d_mlp or 0) + 2 * self.model.n_heads * self.width
-        return int(len(self.batch) * rest * floats * self.model.weights["embed.weight"].element_size())
+        whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
+        return int(len(self.rows) * (rest * floats + whole) * self.model.weights["embed.weight"].element_size())
 
     def _together(self, alike: list[Intervention]) -> Tensor:
         """Interventions of one group → logit differences, `variant prompt`."""
@@ -99,7 +102,7 @@ class ReplayEngine(KeptRuns):
         return self._read(self._entered(entry, first.run, start))
 
     def _entered(self, entry: Entry, side: Side, start: int) -> Tensor:
-        """The final residual stream at END after a difference entered, `prompt variant d_model`."""
+        """The final residual stream at END after a difference entered, `row variant d_model`."""
         layer = self.passes[side][entry.layer]
         if entry.layer == self.last and entry.point != "pre":
             written = layer.at_end
@@ -117,7 +120,7 @@ class ReplayEngine(KeptRuns):
         return self._onward(entry.layer + 1, resid, side, start)
 
     def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
-        """Residual stream before a layer, from a column on, `prompt variant pos d_model` → final one at END."""
+        """Residual stream before a layer, from a column on, `row variant pos d_model` → final one at END."""
         for index in range(layer, self.last):
             resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
         if edits is not None and edits.touch(self.last):
@@ -127,9 +130,10 @@ class ReplayEngine(KeptRuns):
 
     def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
         """A layer over the keys and values that are kept of the columns before `start`, with what is edited in it."""
-        model, (prompts, variants, _, _) = self.model, resid.shape
+        model, (rows, variants, _, _) = self.model, resid.shape
         self._count(resid, "queries", "sources")
-        sources = self.columns if len(self.columns) == 1 else self.columns.repeat_interleave(variants, 0)
+        columns = self.columns[side]
+        sources = columns if len(columns) == 1 else columns.repeat_interleave(variants, 0)
         positions = sources[:, start:]
         if edits is not None:
             resid = edits.put(layer, "resid_pre", resid)
@@ -149,13 +153,13 @@ class ReplayEngine(KeptRuns):
                 for before, new in zip(kept, (keys, values), strict=True)
             )
         if edits is None:
-            z = model.attended(queries, positions, keys, values, sources).unflatten(0, (prompts, variants))
+            z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
             resid_mid = model.attention_out(layer, z).add_(resid)
             return self._mlp(layer, resid_mid, model.mlp_in(resid, resid_mid))
         pattern = model.pattern(queries, positions, keys, sources)
-        by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (prompts, variants)))
+        by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
         pattern = by_position.flatten(0, 1).transpose(1, 2)
-        z = model.mixed(pattern, values).unflatten(0, (prompts, variants))
+        z = model.mixed(pattern, values).unflatten(0, (rows, variants))
         z = edits.put(layer, "head", z)
         attn_out = edits.put(layer, "attn", model.attention_out(layer, z))
         resid_mid = edits.put(layer, "resid_mid", resid + attn_out)
@@ -168,20 +172,20 @@ class ReplayEngine(KeptRuns):
         return edits.put(layer, "resid_post", resid_mid + mlp_out)
 
     def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
-        """The last layer at END, `prompt variant d_model`."""
+        """The last layer at END, `row variant d_model`."""
         model = self.model
         normed = model.normed(self.last, resid)
         self._count(resid, "sources")
         self._count(resid[:, :, :1], "queries")
-        end = self.end - start
+        end, positions = self.end - start, self.layouts[side].positions
         z = attend_from(
             model,
             self.last,
             normed[self.rows, :, end],
-            self.positions[self.rows, self.end],
+            positions[self.rows, self.end],
             normed,
-            self.positions[:, start:],
-            *((*self.passes[side][self.last].kept(start), self.positions[:, :start]) if start else ()),
+            positions[:, start:],
+            *((*self.passes[side][self.last].kept(start), positions[:, :start]) if start else ()),
         )
         before = resid[self.rows, :, end]
         resid_mid = before + model.attention_out(self.last, z)
@@ -195,9 +199,11 @@ class ReplayEngine(KeptRuns):
         return self.model.mlp_out(layer, self.model.neurons(layer, mlp_in)).add_(resid_mid)
 
     def _read(self, resid_end: Tensor) -> Tensor:
-        """Final residual stream at END, `prompt variant d_model` → logit differences, `variant prompt`."""
-        logits = self.model.logits_of(self.model.final(resid_end), self.read)
-        return (logits[..., 0] - self.reduced(logits[..., 1:])).T
+        """Final residual stream at END, `row variant d_model` → scores, `variant prompt`."""
+        final, tokens = self.model.final(resid_end), self.readout.tokens
+        if tokens is not None:
+            return self.readout.score_of_tokens(self.model.logits_of(final, tokens).transpose(0, 1))
+        return self.readout.score(self.model.logits(final).transpose(0, 1))
 
     def _count(self, resid: Tensor, *what: str) -> None:
         for part in what:
@@ -205,7 +211,7 @@ class ReplayEngine(KeptRuns):
 
 
 def _plus(base: Tensor, delta: Tensor) -> Tensor:
-    """`prompt pos d_model` + `prompt variant pos d_model`, laid out in that order whatever the order of the latter."""
+    """`row pos d_model` + `row variant pos d_model`, laid out in that order whatever the order of the latter."""
     return torch.add(base[:, None], delta, out=torch.empty(delta.shape, dtype=delta.dtype, device=delta.device))
 
 

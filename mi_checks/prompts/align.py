@@ -1,14 +1,15 @@
-"""Rendered texts → a token-aligned prompt pair, or the reason why they are none."""
+"""Rendered texts → a prompt pair whose sides correspond token by token or label by label, or why they are none."""
 
 from __future__ import annotations
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, Prompt, PromptPair
+from mi_checks.prompts.continuations import continuations
 from mi_checks.prompts.marks import Marked
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.render import Rendered
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.prompts.visible import visible
+from mi_checks.spec.scoring import FIRST_TOKEN
 
 
 def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
@@ -34,9 +35,13 @@ def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
     return Prompt(marked.text, tokens, tuple(tokenization.piece(token) for token in tokens), labels)
 
 
-def align(rendered: Rendered, tokenization: Tokenization) -> PromptPair | Rejection:
-    """The pair, if clean and corrupt differ, are equally long, carry each label at the same positions, and are
-    continued by answer and foils with the same first tokens, the answer's unlike any foil's.
+def align(
+    rendered: Rendered, tokenization: Tokenization, *, score: str = FIRST_TOKEN, by_labels: bool = False
+) -> PromptPair | Rejection:
+    """The pair, if clean and corrupt differ and correspond, and answers and foils continue both with the same tokens.
+
+    They correspond if they are equally long and carry each label at the same positions, or `by_labels` if each label
+    has as many tokens in one as in the other.
 
     Raises:
         MiChecksError: the tokenizer cannot read a text.
@@ -46,26 +51,37 @@ def align(rendered: Rendered, tokenization: Tokenization) -> PromptPair | Reject
     both = (clean, corrupt)
     if clean.tokens == corrupt.tokens:
         return Rejection("identical", "clean and corrupt prompt are the same", both)
-    if len(clean.tokens) != len(corrupt.tokens):
+    if not by_labels and len(clean.tokens) != len(corrupt.tokens):
         counts = f"{len(clean.tokens)} tokens and {len(corrupt.tokens)}"
         return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", both)
     for label in sorted({*clean.labels, *corrupt.labels}):
-        if clean.labels.get(label) != corrupt.labels.get(label):
+        places = [prompt.labels.get(label) for prompt in both]
+        same = len(places[0] or ()) == len(places[1] or ()) if by_labels else places[0] == places[1]
+        if not same:
             where = (
                 f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt one"
             )
             return Rejection("labels", f"label {label!r} is at {where}", both)
-    firsts: list[int] = []
-    for what, text in (("answer", rendered.answer), *(("foil", foil) for foil in rendered.foils)):
-        found = _first_token(what, text, both, tokenization)
-        if isinstance(found, Rejection):
-            return found
-        firsts.append(found)
-    for foil, token in zip(rendered.foils, firsts[1:], strict=True):
-        if token == firsts[0]:
-            shared = f"share their first token '{visible(tokenization.piece(token))}'"
-            return Rejection("first_token", f"answer {rendered.answer!r} and foil {foil!r} {shared}", both)
-    return PromptPair(clean, corrupt, rendered.answer, rendered.foils, firsts[0], tuple(firsts[1:]))
+    found = continuations(rendered, both, tokenization, score)
+    if isinstance(found, Rejection):
+        return found
+    return PromptPair(
+        _continued(clean, found.shared, tokenization),
+        _continued(corrupt, found.shared, tokenization),
+        rendered.answers,
+        rendered.foils,
+        found.answers,
+        found.foils,
+    )
+
+
+def _continued(prompt: Prompt, tokens: tuple[int, ...], tokenization: Tokenization) -> Prompt:
+    """The prompt with tokens written after it, the last of which is END."""
+    if not tokens:
+        return prompt
+    pieces = tuple(tokenization.piece(token) for token in tokens)
+    labels = {**prompt.labels, END: (len(prompt.tokens) + len(tokens) - 1,)}
+    return Prompt(prompt.text + "".join(pieces), prompt.tokens + tokens, prompt.pieces + pieces, labels)
 
 
 def _positions(prompt: Prompt, label: str) -> str:
@@ -73,26 +89,3 @@ def _positions(prompt: Prompt, label: str) -> str:
     if places is None:
         return "no token"
     return f"token{'' if len(places) == 1 else 's'} {', '.join(map(str, places))}"
-
-
-def _first_token(what: str, text: str, both: tuple[Prompt, Prompt], tokenization: Tokenization) -> int | Rejection:
-    shift = 0 if tokenization.bos is None else 1
-    found: list[int] = []
-    for prompt in both:
-        ids = tokenization.encode(prompt.text + text)[0]
-        own = prompt.tokens[shift:]
-        if ids[: len(own)] != own or len(ids) == len(own):
-            return Rejection("continuation", _joined(what, text, own, ids, tokenization), both)
-        found.append(ids[len(own)])
-    if found[0] != found[1]:
-        first, second = (visible(tokenization.piece(token)) for token in found)
-        why = f"{what} {text!r} begins with token '{first}' after the clean prompt, '{second}' after the corrupt one"
-        return Rejection("continuation", why, both)
-    return found[0]
-
-
-def _joined(what: str, text: str, own: tuple[int, ...], ids: tuple[int, ...], tokenization: Tokenization) -> str:
-    pairs = enumerate(zip(own, ids, strict=False))
-    place = next((place for place, (one, other) in pairs if one != other), len(own) - 1)
-    was, became = (visible(tokenization.piece(tokens[place])) for tokens in (own, ids))
-    return f"with {what} {text!r} written after it, the prompt's token '{was}' becomes '{became}'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mi_checks.spec.scoring import FIRST_TOKEN
 from mi_checks.spec.template import END as END  # the last token, where the answer is read: one label for both stages
 
 
@@ -27,26 +28,47 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PromptPair:
-    """Clean and corrupt prompt, token-aligned: equally long, each label at the same positions in both."""
+    """Clean and corrupt prompt, with the same labels. Unless the batch is aligned by labels they are equally long, and
+    each label stands at the same positions in both.
+
+    Attributes:
+        clean: the clean prompt, with what answers and foils share if the first difference is scored.
+        corrupt: the corrupt prompt, likewise.
+        answers: what the clean prompt is continued with.
+        foils: what it must be preferred to.
+        answer_tokens: of each answer the tokens that are scored: one, or all of them for its log-probability.
+        foil_tokens: likewise.
+    """
 
     clean: Prompt
     corrupt: Prompt
-    answer: str
+    answers: tuple[str, ...]
     foils: tuple[str, ...]
-    answer_token: int
-    foil_tokens: tuple[int, ...]
+    answer_tokens: tuple[tuple[int, ...], ...]
+    foil_tokens: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """The prompt pairs of one behaviour under one tokenizer."""
+    """The prompt pairs of one behaviour under one tokenizer.
+
+    Attributes:
+        pairs: the pairs.
+        foil_reduction: what several foils count as, `mean` or `max`.
+        answer_reduction: what several answers count as.
+        score: how continuations are scored, see `mi_checks.spec.scoring`.
+        by_labels: whether clean and corrupt correspond at their labels alone.
+    """
 
     pairs: tuple[PromptPair, ...]
-    foil_reduction: str  # "mean" or "max"
+    foil_reduction: str = "mean"
+    answer_reduction: str = "mean"
+    score: str = FIRST_TOKEN
+    by_labels: bool = False
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def positions(self, label: str) -> tuple[tuple[int, ...], ...]:
-        """For each pair, the positions of a label's tokens."""
+        """For each pair, the positions of a label's tokens in the clean prompt."""
         return tuple(pair.clean.labels[label] for pair in self.pairs)

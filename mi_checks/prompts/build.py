@@ -9,7 +9,7 @@ from mi_checks.prompts.align import align
 from mi_checks.prompts.batch import PromptBatch, PromptPair
 from mi_checks.prompts.failures import too_few
 from mi_checks.prompts.quoted import QuotedPairs
-from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.rejection import Rejection, TooFewPrompts
 from mi_checks.prompts.render import Rendered, Renderer
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.variables import Variables
@@ -42,23 +42,33 @@ def build_prompts(
         n_ctx: tokens the model reads at most, the beginning-of-sequence token included.
 
     Raises:
-        MiChecksError: a variable has no values, a template fails, a prompt is longer than `n_ctx`, or there are not
-            enough distinct pairs whose clean and corrupt prompts align.
+        TooFewPrompts: a variable has no values, or there are not enough distinct pairs whose clean and corrupt prompts
+            align.
+        MiChecksError: a template fails, or a prompt is longer than `n_ctx`.
     """
     asked = prompts.pairs if count is None else count
     if asked < 1:
         raise MiChecksError(f"behaviour {behaviour!r}: asked for {asked} prompt pairs; at least 1 is needed")
     seed = prompts.seed if seed is None else seed
-    builder = (
-        QuotedPairs(prompts, tokenization, behaviour, seed)
-        if isinstance(prompts, QuotedPrompts)
-        else _DrawnPairs(prompts, tokenization, behaviour, seed)
-    )
+    try:
+        builder = (
+            QuotedPairs(prompts, tokenization, behaviour, seed)
+            if isinstance(prompts, QuotedPrompts)
+            else _DrawnPairs(prompts, tokenization, behaviour, seed)
+        )
+    except TooFewPrompts as none:
+        raise TooFewPrompts(str(none), none.found, asked) from None
     while len(builder.pairs) < asked:
         pair = builder.next_pair(asked)
         _check(pair, builder.pairs, behaviour, n_ctx)
         builder.pairs.append(pair)
-    return PromptBatch(tuple(builder.pairs), prompts.foil_reduction)
+    return PromptBatch(
+        tuple(builder.pairs),
+        foil_reduction=prompts.foil_reduction,
+        answer_reduction=prompts.answer_reduction,
+        score=prompts.score,
+        by_labels=prompts.align == "labels",
+    )
 
 
 class _DrawnPairs:
@@ -66,6 +76,8 @@ class _DrawnPairs:
         self.pairs: list[PromptPair] = []
         self._variables = Variables(prompts.variables, tokenization, behaviour)
         self._renderer = Renderer(prompts, behaviour)
+        self._score = prompts.score
+        self._by_labels = prompts.align == "labels"
         self._tokenization = tokenization
         self._behaviour = behaviour
         self._seed = seed
@@ -79,7 +91,6 @@ class _DrawnPairs:
         for attempt in range(DRAWN):
             outcome = self._attempt(np.random.default_rng((self._seed, len(self.pairs), attempt)))
             if isinstance(outcome, PromptPair):
-                self._used.add(outcome.clean.text)
                 return outcome
             rejections.append(outcome)
             if len(self._rejected) - known >= REJECTED:
@@ -93,17 +104,23 @@ class _DrawnPairs:
         rendered = self._renderer.render(values)
         if rendered.clean.text in self._used:
             return Rejection("repeat", "the clean prompt is one that another pair has already")
-        outcome = self._rejected.get(rendered) or align(rendered, self._tokenization)
+        outcome = self._rejected.get(rendered) or align(
+            rendered, self._tokenization, score=self._score, by_labels=self._by_labels
+        )
         if isinstance(outcome, Rejection):
             self._rejected[rendered] = outcome
+        else:
+            self._used.add(rendered.clean.text)
         return outcome
 
 
 def _check(pair: PromptPair, earlier: list[PromptPair], behaviour: str, n_ctx: int | None) -> None:
-    length = len(pair.clean.tokens)
+    forced = max(len(tokens) for tokens in (*pair.answer_tokens, *pair.foil_tokens)) - 1
+    length = max(len(prompt.tokens) for prompt in (pair.clean, pair.corrupt)) + forced
     if n_ctx is not None and length > n_ctx:
+        with_it = f" with {forced} of a continuation" if forced else ""
         raise MiChecksError(
-            f"behaviour {behaviour!r}: a prompt is {length} tokens long, and the model reads at most {n_ctx}: "
+            f"behaviour {behaviour!r}: a prompt is {length} tokens long{with_it}, and the model reads at most {n_ctx}: "
             "shorten the template or the `length` of its random tokens"
         )
     if earlier and set(pair.clean.labels) != set(earlier[0].clean.labels):

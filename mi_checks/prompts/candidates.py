@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.pools import pool
 from mi_checks.prompts.predicates import passes, tokens_shown
+from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.template import CLOSE, OPEN, SEP
 from mi_checks.spec.variables import FromFile, FromPool, FromValues, Predicate, RandomTokens, Supplied
@@ -29,8 +30,9 @@ def candidates(name: str, variable: Declared, tokenization: Tokenization, behavi
     """Every value the variable may take, in a fixed order; a row counts only if all of its fields pass.
 
     Raises:
-        MiChecksError: no value passes the predicates, the pool is unknown, a value holds a character that the
-            templates use as a mark, or random tokens are asked for that the vocabulary does not have.
+        TooFewPrompts: no value passes the predicates, or the vocabulary has no words to draw at random.
+        MiChecksError: the pool is unknown, a value holds a character that the templates use as a mark, or more
+            distinct random tokens are asked for than the vocabulary has.
     """
     origin, found = _all(name, variable, tokenization, behaviour)
     removed: list[tuple[Predicate, int]] = []
@@ -38,7 +40,7 @@ def candidates(name: str, variable: Declared, tokenization: Tokenization, behavi
         kept = tuple(value for value in found if all(passes(predicate, text, tokenization) for text in texts(value)))
         removed.append((predicate, len(found) - len(kept)))
         if not kept:
-            raise MiChecksError(_empty(name, origin, removed, found, tokenization, behaviour))
+            raise TooFewPrompts(_empty(name, origin, removed, found, tokenization, behaviour), 0)
         found = kept
     if isinstance(variable, RandomTokens) and variable.distinct and len(found) < variable.length:
         raise MiChecksError(
@@ -52,9 +54,10 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
     if isinstance(variable, RandomTokens):
         words = tuple(text for _, text in by.word_tokens())
         if not words:
-            raise MiChecksError(
+            raise TooFewPrompts(
                 f"behaviour {behaviour!r}: variable {name!r} draws random tokens, but this tokenizer has no token that "
-                "is a space followed by letters: give the variable a `pool` or `values` instead"
+                "is a space followed by letters: give the variable a `pool` or `values` instead",
+                0,
             )
         return "the vocabulary's words", words
     if isinstance(variable, FromPool):

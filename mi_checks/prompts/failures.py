@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt
-from mi_checks.prompts.rejection import Kind, Rejection
+from mi_checks.prompts.rejection import Kind, Rejection, TooFewPrompts
 from mi_checks.prompts.visible import visible_tokens
 
 _SHOWN = 12  # tokens on either side of the first difference
@@ -17,20 +16,21 @@ _REMEDIES: Mapping[Kind, str] = {
     "repeat": "ask for fewer pairs (`count`, or --mi-count), or give the variables more values",
     "identical": "let the variable that stands in be told apart by `differs_from`, and see that the template uses it",
     "length": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
-    "or give them values of equally many tokens",
+    "give them values of equally many tokens, or let the prompts correspond at their labels (`align: labels`)",
     "labels": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
     "or give them values of equally many tokens",
     "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
     "token of the word that follows",
-    "first_token": "only the first token of each is scored: let the answer begin with another token than the foils",
+    "same_tokens": "only the first token of each is scored: let the answer begin with another token than the foils, or "
+    "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)",
 }
 
 
-def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> MiChecksError:
+def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> TooFewPrompts:
     """The error for a pair that no draw gave; `rejections` are the draws' reasons, one at least."""
     kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
     example = next(rejection for rejection in rejections if rejection.kind == kind)
-    if kind == "first_token" and times == len(rejections) and not found:
+    if kind == "same_tokens" and times == len(rejections) and not found:
         lines = [f"behaviour {behaviour!r}: {example.detail}"]
     else:
         often = "each time" if times == len(rejections) else "most often"
@@ -43,7 +43,7 @@ def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejecti
         clean, corrupt = example.prompts
         first = _first_difference(clean, corrupt)
         lines += [f"  clean:   {_around(clean.pieces, first)}", f"  corrupt: {_around(corrupt.pieces, first)}"]
-    return MiChecksError("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]))
+    return TooFewPrompts("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]), found, asked)
 
 
 def _first_difference(clean: Prompt, corrupt: Prompt) -> int:

@@ -8,7 +8,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.marks import unmark
-from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.rejection import Rejection, TooFewPrompts
 from mi_checks.prompts.render import Rendered
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.visible import visible_tokens
@@ -29,6 +29,8 @@ class QuotedPairs:
         self.pairs: list[PromptPair] = []
         self._behaviour = behaviour
         self._tokenization = tokenization
+        self._score = prompts.score
+        self._by_labels = prompts.align == "labels"
         quotes = prompts.whole
         self._left = [self._rendered(quotes[place]) for place in np.random.default_rng(seed).permutation(len(quotes))]
         self._total = len(quotes)
@@ -38,13 +40,13 @@ class QuotedPairs:
         """The pair of the next quote that gives one, of those asked for; the error says why there is no other."""
         while self._left:
             rendered = self._left.pop(0)
-            outcome = align(rendered, self._tokenization)
+            outcome = align(rendered, self._tokenization, score=self._score, by_labels=self._by_labels)
             if isinstance(outcome, PromptPair):
                 return outcome
             self._rejections.append((rendered, outcome))
         raise self._too_few(asked)
 
-    def _too_few(self, asked: int) -> MiChecksError:
+    def _too_few(self, asked: int) -> TooFewPrompts:
         has = f"{asked} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
         lines = [f"behaviour {self._behaviour!r}: {has}"]
         for rendered, rejection in self._rejections[:_SHOWN]:
@@ -56,10 +58,10 @@ class QuotedPairs:
             lines.append(f"  and {len(self._rejections) - _SHOWN} more")
         change = "change these quotes, " if self._rejections else ""
         lines.append(f"  remedy: {change}ask for fewer pairs (`count`, or --mi-count), or quote more")
-        return MiChecksError("\n".join(lines))
+        return TooFewPrompts("\n".join(lines), len(self.pairs), asked)
 
     def _rendered(self, quote: Quote) -> Rendered:
-        if quote.answer is None or quote.foils is None:
+        if not quote.answers or quote.foils is None:
             raise MiChecksError(
                 f"behaviour {self._behaviour!r}: the quote {quote.text[:60]!r} has no answer or no foils"
             )
@@ -67,4 +69,4 @@ class QuotedPairs:
             marks = marks_of(quote.text)
         except QuoteError as error:
             raise MiChecksError(f"behaviour {self._behaviour!r}: {error}") from None
-        return Rendered(unmark(marks.clean), unmark(marks.corrupt), quote.answer, quote.foils)
+        return Rendered(unmark(marks.clean), unmark(marks.corrupt), quote.answers, quote.foils)

@@ -5,9 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt
 
-Kind = Literal["exhausted", "repeat", "identical", "length", "labels", "continuation", "first_token"]
+Kind = Literal["exhausted", "repeat", "identical", "length", "labels", "continuation", "same_tokens"]
+
+
+class TooFewPrompts(MiChecksError):
+    """There are fewer prompt pairs than are asked for. On a model that the behaviour is not about, with a tokenizer of
+    its own, that is nobody's mistake.
+
+    Attributes:
+        found: how many there are.
+        asked: how many are asked for, where that is known.
+    """
+
+    def __init__(self, message: str, found: int, asked: int | None = None) -> None:
+        super().__init__(message)
+        self.found = found
+        self.asked = asked
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One draw of the variables → clean text, corrupt text, answer and foils."""
+"""One draw of the variables → clean text, corrupt text, answers and foils."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Rendered:
 
     clean: Marked
     corrupt: Marked
-    answer: str
+    answers: tuple[str, ...]
     foils: tuple[str, ...]
 
 
@@ -49,11 +49,11 @@ class Renderer:
         self._behaviour = behaviour
         self._swaps = prompts.corrupt
         self._prompt = self._compiled("template", prompts.template)
-        self._answer = self._compiled("answer", prompts.answer)
+        self._answers = tuple(self._compiled("answer", answer) for answer in prompts.answers)
         self._foils = tuple(self._compiled("foils", foil) for foil in prompts.foils)
 
     def render(self, values: Mapping[str, Value]) -> Rendered:
-        """Render one pair; answer and foils see the clean values.
+        """Render one pair; answers and foils see the clean values.
 
         Raises:
             MiChecksError: rendering fails, a prompt or continuation comes out empty, or labels do not work out.
@@ -63,7 +63,7 @@ class Renderer:
             return Rendered(
                 self._marked(self._prompt, values, "clean prompt"),
                 self._marked(self._prompt, corrupt, "corrupt prompt"),
-                self._plain(self._answer, values, "answer"),
+                tuple(self._plain(answer, values, "answer") for answer in self._answers),
                 tuple(self._plain(foil, values, "foil") for foil in self._foils),
             )
         except MiChecksError as error:

@@ -38,6 +38,6 @@ def problems(groups: tuple[Group, ...]) -> tuple[Problem, ...]:
         for group in groups
         for pair in group.pairs
         for index, result in enumerate(pair.results)
-        if result.outcome != "pass"
+        if result.outcome not in ("pass", "skipped")
     ]
     return tuple(sorted(found, key=lambda problem: SEVERITY.index(problem.result.outcome)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -46,7 +47,7 @@ class ExampleView:
     """One prompt pair for showing."""
 
     columns: tuple[Column, ...]
-    answer: Chip
+    answers: tuple[Chip, ...]
     foils: tuple[Chip, ...]
     sides: tuple[Side, Side]
 
@@ -55,7 +56,7 @@ def example_view(example: Example) -> ExampleView:
     """Lay out a prompt pair."""
     return ExampleView(
         columns=_columns(example),
-        answer=chip(example.answer),
+        answers=tuple(chip(answer) for answer in example.answers),
         foils=tuple(chip(foil) for foil in example.foils),
         sides=(
             _side("clean", example.clean, example.clean_logit_diff, example.clean_top, example),
@@ -66,8 +67,10 @@ def example_view(example: Example) -> ExampleView:
 
 def _columns(example: Example) -> tuple[Column, ...]:
     columns, before = [], ""
-    for clean, corrupt in zip_longest(example.clean, example.corrupt):
-        token: TokenView = clean or corrupt
+    for clean, corrupt in _beside(example.clean, example.corrupt):
+        token = clean or corrupt
+        if token is None:
+            continue
         columns.append(
             Column(
                 label=token.label if token.label != before else "",
@@ -79,6 +82,25 @@ def _columns(example: Example) -> tuple[Column, ...]:
         )
         before = token.label
     return tuple(columns)
+
+
+def _beside(
+    clean: tuple[TokenView, ...], corrupt: tuple[TokenView, ...]
+) -> Iterator[tuple[TokenView | None, TokenView | None]]:
+    """Tokens that are the same in both prompts beside each other, and between them those that differ, with gaps."""
+    for left, right in zip_longest(_stretches(clean), _stretches(corrupt), fillvalue=()):
+        yield from zip_longest(left, right)
+
+
+def _stretches(tokens: tuple[TokenView, ...]) -> list[list[TokenView]]:
+    """Before each token that is the same in both prompts, those that differ; then it; and so on."""
+    stretches: list[list[TokenView]] = [[]]
+    for token in tokens:
+        if token.differs:
+            stretches[-1].append(token)
+        else:
+            stretches += [[token], []]
+    return stretches
 
 
 def _side(
@@ -93,6 +115,6 @@ def _side(
 
 
 def _guess(prediction: Prediction, example: Example) -> Guess:
-    part = "answer" if prediction.text == example.answer else "foil" if prediction.text in example.foils else ""
+    part = "answer" if prediction.text in example.answers else "foil" if prediction.text in example.foils else ""
     percent = round(100 * min(max(prediction.probability, 0.0), 1.0), 1)
     return Guess(chip(prediction.text), number(prediction.probability, 3), percent, part)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mi_checks.record import Outcome
 
-SEVERITY: tuple[Outcome, ...] = ("fail", "error", "inconclusive", "pass")  # worst first
+SEVERITY: tuple[Outcome, ...] = ("fail", "error", "inconclusive", "pass", "skipped")  # worst first
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ OUTCOMES: dict[str, Verdict] = {
     "fail": Verdict("✗", "fail", "fail"),
     "inconclusive": Verdict("?", "inconclusive", "inconclusive"),
     "error": Verdict("!", "error", "error"),
+    "skipped": Verdict("–", "skipped", "none"),
 }
 PASSED_ABSENT = Verdict("✓", "absent", "absent", "as declared")
 NOT_RUN = Verdict("–", "no checks", "none")

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringCon
 
 from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, TAG, Part
 from mi_checks.spec.quotes import QuotedPrompts
+from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.variables import AdjustedVariable, AnyVariable, Identifier
 
 BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -35,7 +36,7 @@ class Bound(Part):
         return " and ".join(sides)
 
 
-class Prompts(Part):
+class Prompts(Scoring):
     """How clean and corrupt prompts are made, and what continues them."""
 
     count: int = Field(64, ge=2, le=100_000, description="prompt pairs")
@@ -46,9 +47,13 @@ class Prompts(Part):
         min_length=1,
         description="variable (or variable.field) → what stands in its place in the corrupt prompt, all at once",
     )
-    answer: str = Field(min_length=1, description="what the clean prompt is continued with; its first token is scored")
-    foils: tuple[str, ...] = Field(min_length=1, description="what it must be preferred to")
-    foil_reduction: Literal["mean", "max"] = "mean"
+    answer: Texts = Field(description="what the clean prompt is continued with: one text, or several")
+    foils: tuple[Text, ...] = Field(min_length=1, description="what it must be preferred to")
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The answers' templates, also where there is one."""
+        return texts(self.answer)
 
     @property
     def pairs(self) -> int:

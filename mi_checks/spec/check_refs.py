@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, Check
+from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, Check, Mediators, Patching
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.quote_refs import quote_labels
 from mi_checks.spec.quotes import QuotedPrompts
@@ -45,6 +45,8 @@ def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
         first.setdefault(check.id, line)
         if labels is not None:
             yield from _labels(source, path, check, labels, where)
+        if behaviour.prompts.align == "labels":
+            yield from _unaligned(source, path, check, labels or ())
         yield from _models(source, path, check, behaviour)
     absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
     if absent and not any(check.kind in BEHAVIOURAL for _, check in placed_checks(behaviour)):
@@ -70,6 +72,19 @@ def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...
         if label is not None and label not in labels:
             message = f"unknown label {label!r}; labels in the {where}: {listed(labels)}{did_you_mean(label, labels)}"
             yield source.problem((*path, key), message)
+
+
+def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
+    """Patching where clean and corrupt correspond at their labels alone."""
+    if not isinstance(check, Patching | Mediators):
+        return
+    why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
+    if check.at is None:
+        message = f"{why}, and this patches at all positions; add 'at' with one of {listed(labels)}"
+        yield source.problem(path, message, of_key=True)
+    if isinstance(check, Mediators) and check.component == "pattern":
+        message = f"{why}, and an attention pattern is over all positions; sweep heads, q, k or v"
+        yield source.problem((*path, "component"), message)
 
 
 def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[Problem]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.spec.additions import NOTHING, Additions
 from mi_checks.spec.behaviour import Behaviour, Bound
 from mi_checks.spec.cases import bound_problems, case_source, cases_of, for_case
 from mi_checks.spec.crossrefs import crossref_problems
 from mi_checks.spec.extends import with_bases
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shape_errors import shape_problems
-from mi_checks.spec.supply import Pools, supplied
+from mi_checks.spec.supply import supplied
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, Position, YamlSource, parse_yaml, read_text
-
-NO_POOLS: Pools = {}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class LoadedBehaviour:
         text: the file as written, and after it each file that it extends.
         source: its data and positions; `source.shown` is the path as messages give it.
         case: its name in the file's table of cases, or nothing where the file is one behaviour.
+        score: the project's own score that its prompts ask for, if they do.
     """
 
     behaviour: Behaviour
@@ -37,6 +39,7 @@ class LoadedBehaviour:
     text: str
     source: YamlSource = field(repr=False)
     case: str = ""
+    score: Callable[..., Any] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -58,7 +61,7 @@ class LoadedBehaviour:
 
 
 def load_behaviour(
-    path: Path, root: Path | None = None, case: str | None = None, pools: Pools = NO_POOLS
+    path: Path, root: Path | None = None, case: str | None = None, added: Additions = NOTHING
 ) -> LoadedBehaviour:
     """Read and validate a file that is one behaviour, or one case of a file with a table of them.
 
@@ -66,7 +69,7 @@ def load_behaviour(
         SpecError: all that is wrong with the file, with paths relative to `root`.
         MiChecksError: the file cannot be read, or has no such case, or has several and none is named.
     """
-    found = load_behaviours(path, root, pools)
+    found = load_behaviours(path, root, added)
     if case is None and len(found) == 1:
         return found[0]
     chosen = next((loaded for loaded in found if loaded.case == case), None)
@@ -80,47 +83,51 @@ def load_behaviour(
     return chosen
 
 
-def load_behaviours(path: Path, root: Path | None = None, pools: Pools = NO_POOLS) -> tuple[LoadedBehaviour, ...]:
+def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOTHING) -> tuple[LoadedBehaviour, ...]:
     """Read and validate a file: its one behaviour, or one for each of its cases; errors are as for one.
 
     Args:
         path: the file.
         root: what paths in messages are relative to.
-        pools: pools beside those that come with the package.
+        added: what the project adds.
     """
     shown = shown_path(path, root)
     text = read_text(path, shown)
     source, text = with_bases(parse_yaml(text, shown, path), path, text)
     if "cases" not in source.data:
-        return (LoadedBehaviour(validate(source, pools=pools), path, text, source),)
+        return (LoadedBehaviour(validate(source, added=added), path, text, source, score=_score(source, added)),)
     whole = _shaped(source)
     found: list[LoadedBehaviour] = []
     problems: list[Problem] = []
     for case in cases_of(source):
         own = case_source(source, case)
         try:
-            behaviour = validate(own, case, whole.cases[case].bounds if whole.cases else {}, pools)
+            behaviour = validate(own, case, whole.cases[case].bounds if whole.cases else {}, added)
         except SpecError as error:
             problems += error.problems
         else:
-            found.append(LoadedBehaviour(behaviour, path, text, own, case))
+            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(own, added)))
     if problems:
         raise SpecError(problems)
     return tuple(found)
 
 
 def validate(
-    source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, pools: Pools = NO_POOLS
+    source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, added: Additions = NOTHING
 ) -> Behaviour:
     """The behaviour in a parsed file. References are looked at once the shape is right: before, they mean nothing."""
     behaviour = _shaped(source)
-    prompts, problems = supplied(source, behaviour.prompts, pools)
+    prompts, problems = supplied(source, behaviour.prompts, added.pools)
     behaviour = behaviour.model_copy(update={"prompts": prompts})
-    problems = problems or crossref_problems(source, behaviour, pools)
+    problems = problems or crossref_problems(source, behaviour, added)
     problems += bound_problems(source, behaviour, case, bounds or {})
     if problems:
         raise SpecError(problems)
     return for_case(behaviour, case, bounds or {}) if case else behaviour
+
+
+def _score(source: YamlSource, added: Additions) -> Callable[..., Any] | None:
+    return added.scores.get(source.data["prompts"].get("score", ""))
 
 
 def _shaped(source: YamlSource) -> Behaviour:

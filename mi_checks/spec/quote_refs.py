@@ -41,10 +41,14 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Probl
             if getattr(quote, key) is None:
                 message = f"no {key}: give this quote {key!r}, or all of them 'prompts.{key}'"
                 yield source.problem(place, message)
-        if quote.foils is not None and quotes[0].foils is not None and len(quote.foils) != len(quotes[0].foils):
-            has = f"{len(quotes[0].foils)} foil{'' if len(quotes[0].foils) == 1 else 's'}"
-            message = f"the first quote has {has} and this one {len(quote.foils)}; give all equally many"
-            yield source.problem((*place, "foils"), message)
+        for key, own, firsts in (
+            ("answer", quote.answers, quotes[0].answers),
+            ("foils", quote.foils or (), quotes[0].foils or ()),
+        ):
+            if own and firsts and len(own) != len(firsts):
+                has = f"{len(firsts)} {key.removesuffix('s')}{'' if len(firsts) == 1 else 's'}"
+                message = f"the first quote has {has} and this one {len(own)}; give all equally many"
+                yield source.problem((*place, key), message)
 
 
 def quote_labels(prompts: QuotedPrompts) -> tuple[str, ...] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, Tag
 
 from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, mark
 
 SPAN = "span"  # the label of a mark that gives none
@@ -25,8 +26,13 @@ class Quote(Part):
     """A text that has an answer or foils of its own."""
 
     text: QuoteText
-    answer: str | None = Field(None, min_length=1, description="instead of that of all quotes")
-    foils: tuple[str, ...] | None = Field(None, min_length=1, description="instead of those of all quotes")
+    answer: Texts | None = Field(None, description="instead of that of all quotes")
+    foils: tuple[Text, ...] | None = Field(None, min_length=1, description="instead of those of all quotes")
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The answers, none where it has none of its own."""
+        return () if self.answer is None else texts(self.answer)
 
 
 AnyQuote = Annotated[
@@ -35,15 +41,14 @@ AnyQuote = Annotated[
 ]
 
 
-class QuotedPrompts(Part):
+class QuotedPrompts(Scoring):
     """Prompts that are written out, one pair for each quote. No text in them is a template."""
 
     count: int | None = Field(None, ge=2, description="prompt pairs, at most as many as quotes; otherwise all")
     seed: int = Field(0, ge=0, description="in which order they are taken")
     quotes: tuple[AnyQuote, ...] = Field(min_length=2)
-    answer: str | None = Field(None, min_length=1, description="what every clean prompt is continued with")
-    foils: tuple[str, ...] | None = Field(None, min_length=1, description="what it must be preferred to")
-    foil_reduction: Literal["mean", "max"] = "mean"
+    answer: Texts | None = Field(None, description="what every clean prompt is continued with: one text, or several")
+    foils: tuple[Text, ...] | None = Field(None, min_length=1, description="what it must be preferred to")
 
     @property
     def pairs(self) -> int:

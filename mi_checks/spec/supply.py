@@ -15,10 +15,10 @@ from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, Row, Supplied, Variable
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
-Pools = Mapping[str, tuple[str, ...]]
 
-
-def supplied(source: YamlSource, prompts: AnyPrompts, pools: Pools) -> tuple[AnyPrompts, list[Problem]]:
+def supplied(
+    source: YamlSource, prompts: AnyPrompts, pools: Mapping[str, tuple[str, ...]]
+) -> tuple[AnyPrompts, list[Problem]]:
     """The prompts with every data file read and the project's pools filled in, and what is wrong with the files."""
     problems: list[Problem] = []
     if isinstance(prompts, QuotedPrompts):

@@ -25,7 +25,11 @@ _AT = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | a
 
 def template_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
     """What is wrong with the template, the answer and the foils."""
-    texts: dict[Keys, str] = {("prompts", "template"): prompts.template, ("prompts", "answer"): prompts.answer}
+    texts: dict[Keys, str] = {("prompts", "template"): prompts.template}
+    if isinstance(prompts.answer, str):
+        texts["prompts", "answer"] = prompts.answer
+    else:
+        texts |= {("prompts", "answer", index): answer for index, answer in enumerate(prompts.answer)}
     texts |= {("prompts", "foils", index): foil for index, foil in enumerate(prompts.foils)}
     variables: dict[str, AnyVariable] = dict(prompts.variables)
     for path, text in texts.items():

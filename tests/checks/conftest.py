@@ -76,7 +76,7 @@ def measurements():
             by_name=False,
         )
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
-        pair = PromptPair(prompt, prompt, "a", ("b",), 0, (1,))
+        pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
         engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), effects or {}, patterns or {})
         subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
         measured = Measurements(behaviour, subject, PromptBatch((pair,) * len(clean), "mean"), engine)

@@ -67,8 +67,8 @@ def prompts(*, count, seed, first_difference=2, ragged=True, foils=2):
         corrupt[where] = (clean[where] + 1) % SIZE["d_vocab"]
         labels = {"X": (where,), "Y": (where + 1, length - 1), "END": (length - 1,)}
         both = [Prompt("", tuple(tokens), ("",) * length, labels) for tokens in (clean, corrupt)]
-        answer, *others = rng.choice(SIZE["d_vocab"], 1 + foils, replace=False).tolist()
-        pairs.append(PromptPair(*both, "", ("",) * foils, answer, tuple(others)))
+        answer, *others = [(token,) for token in rng.choice(SIZE["d_vocab"], 1 + foils, replace=False).tolist()]
+        pairs.append(PromptPair(*both, ("",), ("",) * foils, (answer,), tuple(others)))
     return PromptBatch(tuple(pairs), "mean")
 
 

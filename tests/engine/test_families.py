@@ -127,7 +127,8 @@ def test_base_runs_and_attention(family, mode, subject_of):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", subject.shape):
-        real = replay.real[:, :, None] & replay.real[:, None, :]
+        real = replay.layouts["clean"].real
+        real = real[:, :, None] & real[:, None, :]
         found, expected = (engine.attention(head) * real for engine in (replay, reference))
         torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
 
@@ -154,10 +155,10 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, s
     found = engine.measure(what).reshape(len(senders), len(receivers), len(batch))
     assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.01
     for row in range(len(batch)):
-        clean, corrupt = (engine.tokens[side][row : row + 1] for side in ("clean", "corrupt"))
+        clean, corrupt = (engine.layouts[side].tokens[row : row + 1] for side in ("clean", "corrupt"))
 
         def metric(logits, row=row):
-            return logits[0, -1, engine.answers[row]] - logits[0, -1, engine.foils[row]].mean()
+            return logits[0, -1, engine.readout.answers[row, 0]] - logits[0, -1, engine.readout.foils[row]].mean()
 
         with torch.no_grad():
             caches = [bridge.run_with_cache(tokens)[1] for tokens in (clean, corrupt)]

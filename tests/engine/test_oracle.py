@@ -15,7 +15,7 @@ MODELS = ("nano-attn-2l", "nano-gelu-2l", "nano-solu-1l")
 def metric_of(engine):
     def metric(logits):
         end = logits[torch.arange(len(logits)), engine.end]
-        return end.gather(1, engine.answers[:, None])[:, 0] - end.gather(1, engine.foils)[:, 0]
+        return end.gather(1, engine.readout.answers)[:, 0] - end.gather(1, engine.readout.foils)[:, 0]
 
     return metric
 
@@ -23,8 +23,10 @@ def metric_of(engine):
 def transformer_lens_sweep(sweep, engine):
     """TransformerLens' denoising sweep: corrupt tokens, clean cache, every example kept."""
     with torch.no_grad():
-        _, clean_cache = engine.subject.bridge.run_with_cache(engine.tokens["clean"])
-        result = sweep(engine.subject.bridge, engine.tokens["corrupt"], clean_cache, metric_of(engine), reduce="none")
+        _, clean_cache = engine.subject.bridge.run_with_cache(engine.layouts["clean"].tokens)
+        result = sweep(
+            engine.subject.bridge, engine.layouts["corrupt"].tokens, clean_cache, metric_of(engine), reduce="none"
+        )
     return result.values.double().numpy()
 
 
@@ -126,7 +128,9 @@ def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
     for row, node in zip(ours, nodes, strict=True):
         hook_name = f"blocks.{node.layer}.mlp.hook_post"
         with torch.no_grad():
-            _, cache = bridge.run_with_cache(engine.tokens[donor], names_filter=lambda name, h=hook_name: name == h)
+            _, cache = bridge.run_with_cache(
+                engine.layouts[donor].tokens, names_filter=lambda name, h=hook_name: name == h
+            )
 
             def put(value, hook, node=node, new=cache[hook_name]):
                 positions = [p[0] for p in engine.batch.positions(at)] if at else None
@@ -137,7 +141,7 @@ def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
                     value[rows, positions, node.index] = new[rows, positions, node.index]
                 return value
 
-            theirs = metric_of(engine)(bridge.run_with_hooks(engine.tokens[run], fwd_hooks=[(hook_name, put)]))
+            theirs = metric_of(engine)(bridge.run_with_hooks(engine.layouts[run].tokens, fwd_hooks=[(hook_name, put)]))
         assert np.abs(row - theirs.double().numpy()).max() < TOLERANCE
 
 
@@ -154,6 +158,8 @@ def test_ablations_by_plain_hooks(model, kind, engine_of):
         return z
 
     with torch.no_grad():
-        logits = engine.subject.bridge.run_with_hooks(engine.tokens["clean"], fwd_hooks=[("blocks.0.attn.hook_z", put)])
+        logits = engine.subject.bridge.run_with_hooks(
+            engine.layouts["clean"].tokens, fwd_hooks=[("blocks.0.attn.hook_z", put)]
+        )
     assert np.abs(ours - metric_of(engine)(logits).double().numpy()).max() < TOLERANCE
     assert np.abs(ours - engine.base.clean.logit_diff).max() > 1e-3

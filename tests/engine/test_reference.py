@@ -27,7 +27,7 @@ def test_nodes_are_patched_together(engine_of):
 def test_padding_changes_nothing(ragged_engine_of):
     """Prompts of different lengths in one batch measure what each would alone."""
     engine = ragged_engine_of("nano-gelu-2l")
-    assert len(set(engine.lengths)) > 1
+    assert len({len(pair.clean.tokens) for pair in engine.batch.pairs}) > 1
     what = [denoise(Node(0, "head", 1)), noise(Node(0, "mlp"), at="x"), ablate(Node(1, "neuron", 3), kind="zero")]
     batched = engine.measure(what)
     for i, pair in enumerate(engine.batch.pairs):
@@ -40,9 +40,9 @@ def test_mean_ablation_leaves_padding_out_of_the_mean(ragged_engine_of):
     mean = engine.replacement(ablate(Node(0, "head", 0), kind="mean"), Node(0, "head", 0))
     own = engine.activation("clean", Node(0, "head", 0))
     last = engine.width - 1
-    longest = [i for i, length in enumerate(engine.lengths) if length == engine.width]
-    assert 0 < len(longest) < len(engine.lengths)
-    torch.testing.assert_close(mean[0, last], own[longest, last].mean(0))
+    longest = [i for i, pair in enumerate(engine.batch.pairs) if len(pair.clean.tokens) == engine.width]
+    assert 0 < len(longest) < len(engine.batch)
+    torch.testing.assert_close(mean[longest[0], last], own[longest, last].mean(0))
 
 
 def test_resampling_never_gives_a_prompt_its_own(engine_of):
@@ -77,17 +77,6 @@ def test_nan_logits_name_the_model_and_the_prompt(engine_of):
         "nano-solu-1l: 8 of 8 prompts give NaN or infinite logits at END on the clean prompts, "
         f"first prompt 0: {engine.batch.pairs[0].clean.text!r}; check the weights, or use --mi-dtype float32"
     )
-
-
-def test_several_foils_are_averaged_or_the_highest_taken(engine_of):
-    engine = engine_of("nano-attn-2l")
-    logits = torch.zeros(8, 2048)
-    logits[:, 5], logits[:, 6], logits[:, 7] = 3.0, 1.0, 2.0
-    engine.answers = torch.full((8,), 5)
-    engine.foils = torch.tensor([[6, 7]] * 8)
-    assert engine.difference(logits).tolist() == [1.5] * 8
-    engine.batch = type(engine.batch)(engine.batch.pairs, "max")
-    assert engine.difference(logits).tolist() == [1.0] * 8
 
 
 @pytest.mark.parametrize("name", ["L1H6", "L1H6.k", "L0H0.pattern", "L0N123", "L1.attn", "L0.mlp", "L1.resid_pre"])

@@ -69,7 +69,7 @@ def test_base_runs_and_attention(architecture, subjects):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", subject.shape):
-        real = replay.real.float()
+        real = replay.layouts["clean"].real.float()
         mask = real[:, :, None] * real[:, None, :]
         torch.testing.assert_close(
             replay.attention(head) * mask, reference.attention(head) * mask, atol=TOLERANCE, rtol=0

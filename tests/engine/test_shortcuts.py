@@ -38,7 +38,7 @@ def engine(subject):
         both = [
             Prompt("", tuple(t), ("",) * LENGTH, {"END": (LENGTH - 1,), "X": (DIFFERS + 2,)}) for t in (clean, corrupt)
         ]
-        pairs.append(PromptPair(*both, "", ("",), 1, (2,)))
+        pairs.append(PromptPair(*both, ("",), ("",), ((1,),), ((2,),)))
     return ReplayEngine(subject, PromptBatch(tuple(pairs), "mean"), trusted(subject))
 
 

@@ -28,9 +28,9 @@ def test_without_a_beginning_of_sequence_token_nothing_shifts(tokenization: Toke
     bare = Tokenization(tokenization.tokenizer, None)
     prompt = tokenized(Marked("the name", {"X": (3, 8)}), bare)
     assert (prompt.pieces, prompt.labels) == (("the", " name"), {"X": (1,), "END": (1,)})
-    pair = align(Rendered(Marked("the name", {}), Marked("the value", {}), " x", (" y",)), bare)
+    pair = align(Rendered(Marked("the name", {}), Marked("the value", {}), (" x",), (" y",)), bare)
     assert isinstance(pair, PromptPair)
-    assert tokenization.piece(pair.answer_token) == " x"
+    assert tokenization.piece(pair.answer_tokens[0][0]) == " x"
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_label_has_every_token_that_shares_a_character(
 
 
 def test_an_aligned_pair(tokenization: Tokenization) -> None:
-    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the value", {"X": (3, 9)}), " a b", (" b", " c"))
+    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the value", {"X": (3, 9)}), (" a b",), (" b", " c"))
     pair = align(rendered, tokenization)
     assert isinstance(pair, PromptPair)
     assert (pair.clean.labels, pair.corrupt.labels) == ({"X": (2,), "END": (2,)},) * 2
-    assert (pair.answer, pair.foils) == (" a b", (" b", " c"))
-    tokens = [tokenization.piece(token) for token in (pair.answer_token, *pair.foil_tokens)]
+    assert (pair.answers, pair.foils) == ((" a b",), (" b", " c"))
+    tokens = [tokenization.piece(token) for (token,) in (*pair.answer_tokens, *pair.foil_tokens)]
     assert tokens == [" a", " b", " c"]
 
 
@@ -82,7 +82,7 @@ def test_an_aligned_pair(tokenization: Tokenization) -> None:
             "the name",
             "the value",
             " b c",
-            "first_token",
+            "same_tokens",
             "answer ' b c' and foil ' b' share their first token '·b'",
         ),
     ],
@@ -90,7 +90,7 @@ def test_an_aligned_pair(tokenization: Tokenization) -> None:
 def test_why_a_pair_does_not_align(
     clean: str, corrupt: str, answer: str, kind: str, detail: str, tokenization: Tokenization
 ) -> None:
-    outcome = align(Rendered(Marked(clean, {}), Marked(corrupt, {}), answer, (" b",)), tokenization)
+    outcome = align(Rendered(Marked(clean, {}), Marked(corrupt, {}), (answer,), (" b",)), tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.prompts is not None
     assert (outcome.kind, outcome.detail) == (kind, detail)
@@ -108,21 +108,23 @@ def test_labels_must_sit_at_the_same_positions(
     spans: Mapping[str, Span], detail: str, tokenization: Tokenization
 ) -> None:
     spans = {label: (0, end) for label, (_, end) in spans.items()}
-    rendered = Rendered(Marked("the name", {"X": (0, 3)}), Marked("the value", spans), " a", (" b",))
+    rendered = Rendered(Marked("the name", {"X": (0, 3)}), Marked("the value", spans), (" a",), (" b",))
     outcome = align(rendered, tokenization)
     assert isinstance(outcome, Rejection)
     assert (outcome.kind, outcome.detail) == ("labels", detail)
 
 
 def test_an_answer_must_begin_with_the_same_token_after_both_prompts(tokenization: Tokenization) -> None:
-    outcome = align(Rendered(Marked("xa", {}), Marked("x'", {}), "'s", ("b",)), tokenization)
+    outcome = align(Rendered(Marked("xa", {}), Marked("x'", {}), ("'s",), ("b",)), tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.kind == "continuation"
-    assert outcome.detail == "answer \"'s\" begins with token ''s' after the clean prompt, ''' after the corrupt one"
+    assert (
+        outcome.detail == "answer \"'s\" begins with token ''s' after the clean prompt, token ''' after the corrupt one"
+    )
 
 
 def test_a_foil_that_changes_the_prompts_own_tokens(tokenization: Tokenization) -> None:
-    outcome = align(Rendered(Marked("a\n", {}), Marked("a\t", {}), "b", ("\n",)), tokenization)
+    outcome = align(Rendered(Marked("a\n", {}), Marked("a\t", {}), ("b",), ("\n",)), tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.detail == "with foil '\\n' written after it, the prompt's token '⏎' becomes '⏎⏎'"
 

@@ -30,8 +30,8 @@ def test_induction_prompts(build: Build) -> None:
     assert set(batch.positions("A1")) == {(13,)}
     assert set(batch.positions("END")) == {(23,)}
     for pair in batch.pairs:
-        assert pair.answer_token == pair.clean.tokens[14]
-        assert pair.foil_tokens == (pair.corrupt.tokens[14],)
+        assert pair.answer_tokens == ((pair.clean.tokens[14],),)
+        assert pair.foil_tokens == ((pair.corrupt.tokens[14],),)
 
 
 def test_names_of_different_lengths_are_drawn_again_until_they_align(build: Build) -> None:
@@ -72,7 +72,8 @@ def test_answer_and_foil_that_always_share_their_first_token(refusal: Refusal) -
         "behaviour 'demo': answer ' name tag' and foil ' name' share their first token '·name'\n"
         "  clean:   <|endoftext|> the ·key\n"
         "  corrupt: <|endoftext|> the ·path\n"
-        "  remedy: only the first token of each is scored: let the answer begin with another token than the foils"
+        "  remedy: only the first token of each is scored: let the answer begin with another token than the foils, or "
+        "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)"
     )
 
 
@@ -84,7 +85,7 @@ def test_prompts_that_are_never_equally_long(refusal: Refusal) -> None:
         "  clean:   <|endoftext|> the ·name ⏎\n"
         "  corrupt: <|endoftext|> the ·C l a ire ⏎\n"
         "  remedy: ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
-        "or give them values of equally many tokens"
+        "give them values of equally many tokens, or let the prompts correspond at their labels (`align: labels`)"
     )
 
 

@@ -25,11 +25,11 @@ def built(tokenization: Tokenization, *, quotes: tuple[Any, ...] = QUOTES, **mor
 
 def test_each_quote_is_one_pair(tokenization: Tokenization) -> None:
     batch = built(tokenization)
-    texts = {(pair.clean.text, pair.corrupt.text, pair.answer, pair.foils) for pair in batch.pairs}
+    texts = {(pair.clean.text, pair.corrupt.text, pair.answers, pair.foils) for pair in batch.pairs}
     assert texts == {
-        ("the name of the file", "the value of the file", " is", (" and",)),
-        ("the file in a list", "the test in a list", " not", (" in",)),
-        ("a line for the name", "a list for the name", " is", (" and",)),
+        ("the name of the file", "the value of the file", (" is",), (" and",)),
+        ("the file in a list", "the test in a list", (" not",), (" in",)),
+        ("a line for the name", "a list for the name", (" is",), (" and",)),
     }
     for pair in batch.pairs:
         assert [pair.clean.pieces[place] for place in pair.clean.labels["noun"]] == [" " + pair.clean.text.split()[-1]]

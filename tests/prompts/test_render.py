@@ -32,7 +32,7 @@ def refused(render: Callable[..., Rendered]) -> Callable[..., str]:
 
 def test_corrupt_answer_and_foils(render: Callable[..., Rendered]) -> None:
     assert render({"B": " b", "C": " c"}) == Rendered(
-        Marked("the b", {"B1": (3, 5)}), Marked("the c", {"B1": (3, 5)}), " b", (" c",)
+        Marked("the b", {"B1": (3, 5)}), Marked("the c", {"B1": (3, 5)}), (" b",), (" c",)
     )
 
 
@@ -60,7 +60,7 @@ def test_fields_are_read_whatever_their_name(render: Callable[..., Rendered]) ->
         foils=("{{ case.a2 }}",),
     )
     assert (rendered.clean.text, rendered.corrupt.text) == ("f(xy)\n", "f[xy)\n")
-    assert (rendered.answer, rendered.foils) == ("(", ("[",))
+    assert (rendered.answers, rendered.foils) == (("(",), ("[",))
 
 
 VALUES: dict[str, Value] = {"B": " b", "C": "", "case": {"a": "1"}}

@@ -111,7 +111,7 @@ def example(rng: random.Random) -> Example:
         texts = [first, second, *others]
         return tuple(Prediction(t, p) for t, p in zip(texts, (0.81, 0.07, 0.03, 0.012, 0.004), strict=True))
 
-    return Example(side(b), side(c), b, (c,), 4.31, -3.87, top(b, c), top(c, b))
+    return Example(side(b), side(c), (b,), (c,), 4.31, -3.87, top(b, c), top(c, b))
 
 
 def heatmap(rng: random.Random, title: str, layers: int, heads: int, strong: dict[tuple[int, int], float]) -> Heatmap:

@@ -140,7 +140,7 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     pair = evidence.examples[0]
     token = replace(pair.clean[3], text=text, label=text[:60])
     top = (replace(pair.clean_top[0], text=text), *pair.clean_top[1:])
-    pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answer=text, foils=(text,), clean_top=top)
+    pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answers=(text,), foils=(text,), clean_top=top)
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
     hostile = replace(
         run,
@@ -175,7 +175,7 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
 
 def test_a_long_token_is_cut_and_counted(run: Run) -> None:
     evidence = run.evidence[0]
-    pair = replace(evidence.examples[0], answer="x" * 10_000)
+    pair = replace(evidence.examples[0], answers=("x" * 10_000,))
     html = render(replace(run, evidence=(replace(evidence, examples=(pair,)),), results=()))
     assert "x" * 40 + "…" in html
     assert "(10,000 characters)" in html

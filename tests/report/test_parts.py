@@ -186,7 +186,7 @@ def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> Non
     assert (column.label, column.differs) == ("B1", True)
     assert column.clean is not None
     assert column.corrupt is not None
-    assert column.clean.text == "·" + pair.answer.strip()
+    assert column.clean.text == "·" + pair.answers[0].strip()
     assert column.corrupt.text == "·" + pair.foils[0].strip()
     assert [c.label for c in view.columns if c.label] == ["pre", "A1", "B1", "mid", "A2"]
     assert [guess.part for guess in view.sides[0].guesses[:3]] == ["answer", "foil", ""]

@@ -76,8 +76,8 @@ def test_problems_carry_their_place(valid: str, tmp_path: Path) -> None:
     (problem,) = caught.value.problems
     assert (problem.path, problem.line, problem.column) == ("x.yaml", 16, 3)
     assert str(caught.value) == (
-        "x.yaml:16:3: unknown key 'tempalte' in 'prompts'; valid keys: answer, corrupt, count, foil_reduction, foils, "
-        "seed, template, variables; did you mean 'template'?"
+        "x.yaml:16:3: unknown key 'tempalte' in 'prompts'; valid keys: align, answer, answer_reduction, "
+        "corrupt, count, foil_reduction, foils, score, seed, template, variables; did you mean 'template'?"
     )
 
 

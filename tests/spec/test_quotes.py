@@ -124,11 +124,12 @@ def test_marks_that_are_none(text: str, expected: str) -> None:
         ("  quotes:", "  qoutes:", (
             "x:3:1: missing key 'corrupt' in 'prompts'\nx:3:1: missing key 'template' in 'prompts'\n"
             "x:3:1: missing key 'variables' in 'prompts'\n"
-            "x:4:3: unknown key 'qoutes' in 'prompts'; valid keys: answer, corrupt, count, foil_reduction, foils, "
-            "seed, template, variables; did you mean 'quotes'?"
+            "x:4:3: unknown key 'qoutes' in 'prompts'; valid keys: align, answer, answer_reduction, "
+            "corrupt, count, foil_reduction, foils, score, seed, template, variables; did you mean 'quotes'?"
         )),
         ("  quotes:", "  template: x\n  quotes:", (
-            "x:4:3: unknown key 'template' in 'prompts'; valid keys: answer, count, foil_reduction, foils, quotes, seed"
+            "x:4:3: unknown key 'template' in 'prompts'; valid keys: align, answer, answer_reduction, "
+            "count, foil_reduction, foils, quotes, score, seed"
         )),
         ("answer: \" is\"", "anwser: \" is\"", (
             "x:6:70: unknown key 'anwser' in 'prompts.quotes[1]'; valid keys: answer, foils, text; did you mean "

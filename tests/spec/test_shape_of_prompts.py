@@ -14,8 +14,8 @@ import pytest
             "  template:",
             "  tempalte:",
             (
-                "x:16:3: unknown key 'tempalte' in 'prompts'; valid keys: answer, corrupt, count, "
-                "foil_reduction, foils, seed, template, variables; did you mean 'template'?"
+                "x:16:3: unknown key 'tempalte' in 'prompts'; valid keys: align, answer, answer_reduction, "
+                "corrupt, count, foil_reduction, foils, score, seed, template, variables; did you mean 'template'?"
             ),
         ),
         (

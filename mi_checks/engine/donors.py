@@ -1,0 +1,113 @@
+"""What ablation by the mean or by resampling puts in an activation's place: that of other prompts at the same place.
+
+The same place is the same position, counted from the first token, or at a label the same token of that label; for an
+attention pattern, whose sources have positions only, always the position. Rows of one prompt (of its teacher-forced
+continuations) count as one prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.layout import Layout, Row
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The columns of the places at which prompts meet, `row place`, and which of them a row has."""
+
+    columns: Tensor
+    there: Tensor
+
+    @property
+    def last(self) -> Tensor:
+        """The last place of each row."""
+        return self.there.sum(1) - 1
+
+
+def averaged(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
+    """The mean over prompts, `row pos …`.
+
+    Raises:
+        MiChecksError: the label has more tokens in some prompts than in others.
+    """
+    places = _places(None if node.kind == "pattern" else at, layout, rows)
+    met = _met(own, node, places, layout)
+    pairs = torch.tensor([row.pair for row in rows], device=own.device)
+    of_pair = torch.zeros(int(pairs.max()) + 1, places.there.shape[1], device=own.device)
+    of_pair.index_add_(0, pairs, places.there.float())
+    weight = (places.there / of_pair[pairs].clamp(min=1)).view(*places.there.shape, *[1] * (own.dim() - 2))
+    # float32 whatever the weights: a mean over many prompts loses digits in half precision
+    total = (met.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
+    return _put(own, total.to(own.dtype).expand_as(met), node, places, layout)
+
+
+def resampled(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
+    """The next prompt's, which is as good as any other's: prompts are drawn independently; `row pos …`.
+
+    Raises:
+        MiChecksError: the label has more tokens in some prompts than in others.
+    """
+    places = _places(None if node.kind == "pattern" else at, layout, rows)
+    met = _met(own, node, places, layout)
+    donor = torch.tensor(_donors(rows), device=own.device)
+    order = torch.arange(met.shape[1], device=own.device).minimum(places.last[donor][:, None])
+    return _put(own, met[donor[:, None], order], node, places, layout)
+
+
+def _donors(rows: Sequence[Row]) -> list[int]:
+    """For each row the one of the pair before with the same continuation, as far as that goes."""
+    by_place: dict[tuple[int, int], list[int]] = {}
+    for index, row in enumerate(rows):
+        by_place.setdefault((row.pair, row.continuation), []).append(index)
+    pairs = rows[-1].pair + 1
+    donors = []
+    for row in rows:
+        steps = by_place[(row.pair - 1) % pairs, row.continuation]
+        donors.append(steps[min(len(row.forced), len(steps) - 1)])
+    return donors
+
+
+def _places(at: str | int | None, layout: Layout, rows: Sequence[Row]) -> _Places:
+    device = layout.end.device
+    if not isinstance(at, str):
+        columns = (torch.arange(layout.width, device=device) + layout.begin[:, None]) % layout.width
+        there = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
+        return _Places(columns, there)
+    found = layout.columns(at)
+    counts = {len(columns) for columns, row in zip(found, rows, strict=True) if not row.forced}
+    if len(counts) > 1:
+        raise MiChecksError(
+            f"ablation by other prompts' activations takes the same token of the label, but {at!r} has "
+            f"{min(counts)} to {max(counts)} tokens: use values of equally many tokens, or 'with: zero'"
+        )
+    most = max(map(len, found))
+    padded = [columns + [columns[-1]] * (most - len(columns)) for columns in found]
+    own = [[True] * len(columns) + [False] * (most - len(columns)) for columns in found]
+    return _Places(torch.tensor(padded, device=device), torch.tensor(own, device=device))
+
+
+def _met(own: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
+    """Activations by place, `row place …`; a pattern's sources by position."""
+    rows = torch.arange(len(own), device=own.device)[:, None]
+    met = own[rows, places.columns]
+    if node.kind != "pattern":
+        return met
+    sources = (torch.arange(layout.width, device=own.device) + layout.begin[:, None]) % layout.width
+    return met.take_along_dim(sources[:, None, None], -1)
+
+
+def _put(own: Tensor, new: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
+    """New activations by place, put back where they belong in each row."""
+    if node.kind == "pattern":
+        new = new.take_along_dim((layout.positions % layout.width)[:, None, None], -1)
+    rows, index = places.there.nonzero(as_tuple=True)
+    result = own.clone()
+    result[rows, places.columns[rows, index]] = new[rows, index]
+    return result

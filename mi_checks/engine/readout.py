@@ -1,0 +1,118 @@
+"""What is read off the logits at END: one number for each prompt, the larger the more the answer is preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.layout import Row
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.scoring import LOG_PROBABILITY
+
+# logits `row d_vocab`, answers' tokens `row answer`, foils' tokens `row foil` → `row`
+ScoreFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Readout:
+    """The score of a batch.
+
+    It is logit(answer) − logit(foil), or log P(answer) − log P(foil) over all their tokens (teacher-forced); several
+    answers, or foils, count as their mean or as the highest. Or it is what a project's own function makes of the
+    logits.
+
+    Args:
+        batch: the prompts.
+        rows: as they are run, see `mi_checks.engine.layout.rows_of`.
+        device: of the logits.
+        function: the project's own score.
+
+    Attributes:
+        answers: the first scored token of each answer, `row answer`.
+        foils: likewise, `row foil`.
+        tokens: the only tokens whose logits are read, `row token`; None where the whole vocabulary is.
+        first: the row of each bare prompt, `prompt`.
+    """
+
+    def __init__(
+        self,
+        batch: PromptBatch,
+        rows: Sequence[Row],
+        device: torch.device,
+        function: ScoreFunction | None = None,
+    ) -> None:
+        self.batch = batch
+        self.function = function
+        self.n_answers = len(batch.pairs[0].answer_tokens)
+        self.continuations = self.n_answers + len(batch.pairs[0].foil_tokens)
+        self.by_token = batch.score == LOG_PROBABILITY
+        starts = [index for index, row in enumerate(rows) if index == 0 or rows[index - 1].pair != row.pair]
+        self.first = torch.tensor(starts, device=device)
+        scored = [(*pair.answer_tokens, *pair.foil_tokens) for pair in batch.pairs]
+        firsts = [[tokens[0] for tokens in scored[row.pair]] for row in rows]
+        self._firsts = torch.tensor(firsts, device=device)
+        self.answers, self.foils = self._firsts[:, : self.n_answers], self._firsts[:, self.n_answers :]
+        self.tokens = None if self.by_token or function is not None else self._firsts
+        places = [row.pair * self.continuations + row.continuation for row in rows]
+        self._place = torch.tensor(places, device=device)
+        targets = [scored[row.pair][row.continuation][len(row.forced)] for row in rows]
+        self._targets = torch.tensor(targets, device=device)
+
+    def score(self, logits: Tensor) -> Tensor:
+        """Logits at END, `… row d_vocab` → `… prompt`.
+
+        Raises:
+            MiChecksError: the project's function does not return one number for each prompt.
+        """
+        if self.function is not None:
+            flat = logits.reshape(-1, *logits.shape[-2:])
+            scores = torch.stack([self._own(self.function(one, self.answers, self.foils)) for one in flat])
+            return scores.reshape(*logits.shape[:-2], len(self.batch))
+        return self._preference(self._values(logits))
+
+    def score_of_tokens(self, logits: Tensor) -> Tensor:
+        """Logits of `tokens` alone, `… row token` → `… prompt`."""
+        return self._preference(logits)
+
+    def wins(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether an answer is above every foil, and above every other token, from `row d_vocab`, each `prompt`."""
+        values = self._values(logits)
+        answers, foils = values[:, : self.n_answers], values[:, self.n_answers :]
+        beats = answers.amax(1) > foils.amax(1)
+        chosen = logits.argmax(-1)
+        if not self.by_token:
+            return beats, (chosen[:, None] == self.answers).any(1)
+        missed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
+        missed.index_add_(0, self._place, (chosen != self._targets).float())
+        return beats, (missed.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
+
+    def _values(self, logits: Tensor) -> Tensor:
+        """Of each continuation, `… row d_vocab` → `… prompt continuation`."""
+        if not self.by_token:
+            return logits.gather(-1, self._firsts.expand(*logits.shape[:-1], -1))
+        target = logits.gather(-1, self._targets.expand(logits.shape[:-1])[..., None])[..., 0]
+        read = target - logits.logsumexp(-1)  # … row
+        values = read.new_zeros(*read.shape[:-1], len(self.batch) * self.continuations)
+        values.index_add_(-1, self._place, read)
+        return values.view(*read.shape[:-1], len(self.batch), self.continuations)
+
+    def _own(self, scores: Any) -> Tensor:
+        """What the project's function returned, if it is one number for each prompt."""
+        if not isinstance(scores, Tensor) or scores.shape != (len(self.batch),):
+            what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
+            raise MiChecksError(
+                f"the score {self.batch.score!r} must return a tensor with one number for each of the "
+                f"{len(self.batch)} prompts, not {what}"
+            )
+        return scores.float()
+
+    def _preference(self, values: Tensor) -> Tensor:
+        answers = _reduced(values[..., : self.n_answers], self.batch.answer_reduction)
+        return answers - _reduced(values[..., self.n_answers :], self.batch.foil_reduction)
+
+
+def _reduced(values: Tensor, how: str) -> Tensor:
+    return values.amax(-1) if how == "max" else values.mean(-1)

@@ -1,0 +1,102 @@
+"""Answers and foils after a prompt → the tokens of them that are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mi_checks.prompts.batch import Prompt
+from mi_checks.prompts.rejection import Rejection
+from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.prompts.visible import visible
+from mi_checks.spec.scoring import FIRST_DIFFERENCE, LOG_PROBABILITY
+
+
+@dataclass(frozen=True)
+class Continuations:
+    """What is written and what is scored.
+
+    Attributes:
+        shared: tokens that all of them begin with, written to the prompt: none unless the first difference is scored.
+        answers: of each answer the tokens that are scored.
+        foils: likewise.
+    """
+
+    shared: tuple[int, ...]
+    answers: tuple[tuple[int, ...], ...]
+    foils: tuple[tuple[int, ...], ...]
+
+
+def continuations(
+    rendered: Rendered, both: tuple[Prompt, Prompt], tokenization: Tokenization, score: str
+) -> Continuations | Rejection:
+    """The scored tokens of answers and foils, if they are the same after both prompts, and no answer's are a foil's."""
+    texts = [("answer", text) for text in rendered.answers] + [("foil", text) for text in rendered.foils]
+    whole = score in (FIRST_DIFFERENCE, LOG_PROBABILITY)
+    found: list[tuple[int, ...]] = []
+    for what, text in texts:
+        tokens = _tokens(what, text, both, tokenization, whole=whole)
+        if isinstance(tokens, Rejection):
+            return tokens
+        found.append(tokens)
+    count = len(rendered.answers)
+    shared = _shared(found) if score == FIRST_DIFFERENCE else ()
+    scored = found if score == LOG_PROBABILITY else [tokens[len(shared) : len(shared) + 1] for tokens in found]
+    for text, tokens in zip(rendered.answers, scored, strict=False):
+        for foil, others in zip(rendered.foils, scored[count:], strict=True):
+            if not tokens or not others or tokens == others:
+                return Rejection("same_tokens", _alike(text, foil, tokens, others, tokenization, score), both)
+    return Continuations(shared, tuple(scored[:count]), tuple(scored[count:]))
+
+
+def _tokens(
+    what: str, text: str, both: tuple[Prompt, Prompt], tokenization: Tokenization, *, whole: bool
+) -> tuple[int, ...] | Rejection:
+    """The tokens of a continuation, or its first alone, if they are the same after both prompts."""
+    shift = 0 if tokenization.bos is None else 1
+    found: list[tuple[int, ...]] = []
+    for prompt in both:
+        ids = tokenization.encode(prompt.text + text)[0]
+        own = prompt.tokens[shift:]
+        if ids[: len(own)] != own or len(ids) == len(own):
+            return Rejection("continuation", _joined(what, text, own, ids, tokenization), both)
+        found.append(ids[len(own) :] if whole else ids[len(own) : len(own) + 1])
+    if found[0] != found[1]:
+        begins = "is" if whole else "begins with"
+        first, second = (_pieces(tokens, tokenization) for tokens in found)
+        why = f"{what} {text!r} {begins} {first} after the clean prompt, {second} after the corrupt one"
+        return Rejection("continuation", why, both)
+    return found[0]
+
+
+def _shared(found: list[tuple[int, ...]]) -> tuple[int, ...]:
+    length = next(
+        (place for place, tokens in enumerate(zip(*found, strict=False)) if len(set(tokens)) > 1), min(map(len, found))
+    )
+    return found[0][:length]
+
+
+def _alike(
+    answer: str, foil: str, tokens: tuple[int, ...], others: tuple[int, ...], tokenization: Tokenization, score: str
+) -> str:
+    if not tokens or not others:
+        shorter, longer = (f"answer {answer!r}", f"foil {foil!r}")[:: 1 if not tokens else -1]
+        return f"{shorter} has no token left after what all of them begin with, and {longer} goes on"
+    which = {FIRST_DIFFERENCE: "the first token in which any differ", LOG_PROBABILITY: "all their tokens"}
+    shared = which.get(score, "their first token")
+    return f"answer {answer!r} and foil {foil!r} share {shared} {_quoted(tokens, tokenization)}"
+
+
+def _pieces(tokens: tuple[int, ...], tokenization: Tokenization) -> str:
+    return f"token{'' if len(tokens) == 1 else 's'} {_quoted(tokens, tokenization)}"
+
+
+def _quoted(tokens: tuple[int, ...], tokenization: Tokenization) -> str:
+    return " ".join(f"'{visible(tokenization.piece(token))}'" for token in tokens)
+
+
+def _joined(what: str, text: str, own: tuple[int, ...], ids: tuple[int, ...], tokenization: Tokenization) -> str:
+    pairs = enumerate(zip(own, ids, strict=False))
+    place = next((place for place, (one, other) in pairs if one != other), len(own) - 1)
+    was, became = (visible(tokenization.piece(tokens[place])) for tokens in (own, ids))
+    return f"with {what} {text!r} written after it, the prompt's token '{was}' becomes '{became}'"

@@ -1,0 +1,40 @@
+"""Scores that a project adds by the hook `pytest_mi_scores`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.scoring import SCORES
+
+
+def user_scores(given: Iterable[Any], where: str) -> dict[str, Callable[..., Any]]:
+    """The scores in what the hook's implementations returned.
+
+    Args:
+        given: what each implementation returned.
+        where: the files of the implementations, for errors.
+
+    Raises:
+        MiChecksError: something else was returned, or two scores have one name.
+    """
+    found: dict[str, Callable[..., Any]] = {}
+    for scores in given:
+        if not isinstance(scores, Mapping):
+            raise _wrong(where, f"must return a dict of functions, not a {type(scores).__name__}")
+        for name, function in scores.items():
+            if not isinstance(name, str) or not name:
+                raise _wrong(where, f"a score's name must be text, not {name!r}")
+            if name in SCORES:
+                raise _wrong(where, f"the score {name!r} comes with mi-checks; choose another name")
+            if name in found:
+                raise _wrong(where, f"the score {name!r} is given twice; choose another name")
+            if not callable(function):
+                raise _wrong(where, f"the score {name!r} must be a function, not a {type(function).__name__}")
+            found[name] = function
+    return found
+
+
+def _wrong(where: str, message: str) -> MiChecksError:
+    return MiChecksError(f"pytest_mi_scores in {where}: {message}")

@@ -1,0 +1,18 @@
+"""What a project's own conftest.py adds to what behaviours may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Pools by name, and scores by name (see `mi_checks.hookspecs`)."""
+
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+NOTHING = Additions()

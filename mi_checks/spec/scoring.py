@@ -1,0 +1,45 @@
+"""How a prompt's continuations are scored, and how a clean prompt and its corrupt one correspond."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, Tag
+
+from mi_checks.spec.part import ONE_OR_SEVERAL, TAG, Part
+
+FIRST_TOKEN = "first_token"  # noqa: S105  # not a password
+FIRST_DIFFERENCE = "first_difference"
+LOG_PROBABILITY = "log_probability"
+SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE, LOG_PROBABILITY)
+
+Reduction = Literal["mean", "max"]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Texts = Annotated[
+    Annotated[Text, Tag(TAG + "one")] | Annotated[tuple[Text, ...], Field(min_length=1), Tag(TAG + "several")],
+    ONE_OR_SEVERAL,
+]
+
+
+class Scoring(Part):
+    """What prompts of every kind say of their scores."""
+
+    score: str = Field(
+        FIRST_TOKEN,
+        min_length=1,
+        description="first_token: the logit of a continuation's first token; first_difference: that of the first token "
+        "in which answers and foils differ, what they share being written to the prompt; log_probability: the "
+        "teacher-forced log-probability of all its tokens; or a score that a conftest.py gives by pytest_mi_scores",
+    )
+    answer_reduction: Reduction = Field("mean", description="what several answers count as")
+    foil_reduction: Reduction = Field("mean", description="what several foils count as")
+    align: Literal["tokens", "labels"] = Field(
+        "tokens",
+        description="tokens: clean and corrupt prompt are equally long; labels: they need not be, and correspond at "
+        "their labels alone, so that every patching claim says `at` which",
+    )
+
+
+def texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    """One text or several, always as a tuple."""
+    return (text,) if isinstance(text, str) else text

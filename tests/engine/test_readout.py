@@ -1,0 +1,220 @@
+"""What is read off the logits: several answers and foils, log-probabilities, a project's own score."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.layout import rows_of
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.readout import Readout
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
+from mi_checks.prompts.build import build_prompts
+from mi_checks.spec.behaviour import Prompts
+from tests.engine.cases import TOLERANCE, everything, native, paths
+
+ARCHITECTURES = ("attention only", "gelu", "llama", "soft caps", "one layer")
+
+
+def batch_of(answers, foils, *, count=4, seed=0, score="first_token", **how):
+    """Random pairs that differ in one token, continued with the tokens of `answers` and `foils`, one list per pair."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for i in range(count):
+        length = 6 + i % 3
+        clean = rng.integers(0, 50, length).tolist()
+        corrupt = [*clean[:3], (clean[3] + 1) % 50, *clean[4:]]
+        labels = {"X": (3,), "Y": (4, length - 1), "END": (length - 1,)}
+        both = [Prompt(str(i), tuple(tokens), ("",) * length, labels) for tokens in (clean, corrupt)]
+        pairs.append(PromptPair(*both, ("",) * len(answers), ("",) * len(foils), answers, foils))
+    return PromptBatch(tuple(pairs), score=score, **how)
+
+
+@pytest.mark.parametrize(
+    ("answers", "foils", "expected"),
+    [("mean", "mean", 0.5), ("max", "mean", 1.5), ("max", "max", 1.0), ("mean", "max", 0.0)],
+)
+def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, foils, expected):
+    batch = batch_of(((5,), (6,)), ((7,), (8,)), answer_reduction=answers, foil_reduction=foils)
+    logits = torch.zeros(4, 50)
+    logits[:, 5:9] = torch.tensor([3.0, 1.0, 2.0, 1.0])
+    readout = Readout(batch, rows_of(batch), torch.device("cpu"))
+    assert readout.score(logits).tolist() == [expected] * 4
+    beats, top = readout.wins(logits)
+    assert beats.all()
+    assert top.all()
+    logits[:, 8], logits[:, 9] = 3.5, 4.0
+    beats, top = readout.wins(logits)
+    assert not beats.any()
+    assert not top.any()
+
+
+def naive(subject, batch, side, edit=()):
+    """Teacher-forced log-probabilities by one TransformerLens forward per continuation."""
+    found = []
+    for pair in batch.pairs:
+        prompt = getattr(pair, side)
+        sums = []
+        for tokens in (*pair.answer_tokens, *pair.foil_tokens):
+            whole = torch.tensor([prompt.tokens + tokens[:-1]])
+            with torch.no_grad(), subject.bridge.hooks(fwd_hooks=list(edit)):
+                logits = subject.bridge(whole)[0].float()
+            places = range(len(prompt.tokens) - 1, len(prompt.tokens) - 1 + len(tokens))
+            read = [logits[place].log_softmax(-1)[token] for place, token in zip(places, tokens, strict=True)]
+            sums.append(sum(read).item())
+        n = len(pair.answer_tokens)
+        found.append(np.mean(sums[:n]) - np.mean(sums[n:]))
+    return np.array(found)
+
+
+SEVERAL = {"answers": ((5, 7, 9), (5,)), "foils": ((5, 8), (11, 2, 3, 4))}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("side", ["clean", "corrupt"])
+def test_a_log_probability_is_that_of_all_the_tokens_teacher_forced(architecture, side):
+    subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
+    expected = naive(subject, batch, side)
+    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+        found = getattr(engine.base, side).logit_diff
+        assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+
+
+def test_a_head_ablated_at_every_position_of_a_continuation():
+    subject, batch = native("gelu"), batch_of(**SEVERAL, score="log_probability")
+
+    def put(z, hook):
+        z = z.clone()
+        z[:, :, 2] = 0
+        return z
+
+    expected = naive(subject, batch, "clean", [("blocks.1.attn.hook_z", put)])
+    engine = choose("replay", subject, batch)
+    found = engine.measure([ablate(Node(1, "head", 2), kind="zero")])[0]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(found - engine.base.clean.logit_diff).max() > 1e-3
+
+
+def test_at_end_is_where_the_continuation_is_read():
+    """END is the prompt's last token and every token of the continuation before the one read."""
+    subject, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
+    engine = choose("replay", subject, batch)
+    heads = all_nodes("head", subject.shape)
+    everywhere = engine.measure([ablate(*heads, kind="zero")])
+    at_end = engine.measure([ablate(*heads, kind="zero", at="END")])
+    np.testing.assert_allclose(at_end, everywhere, atol=1e-5)  # one layer: nothing else is read
+    assert np.abs(at_end - engine.base.clean.logit_diff).max() > 1e-3
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("at", [None, "X", "END"])
+@pytest.mark.parametrize("padding", ["right", "left"])
+def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
+    subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
+    what = [*everything(subject, at), *paths(subject, at)][::3]
+    expected = ReferenceEngine(subject, batch, padding=padding).measure(what)
+    replay = choose("replay", subject, batch)
+    replay = ReplayEngine(subject, batch, replay.model, padding=padding)
+    assert np.abs(replay.measure(what) - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
+    assert np.abs(expected - expected[0]).max() > 1e-3
+
+
+def test_who_wins_by_log_probability():
+    """Top is what greedy decoding would write."""
+    subject = native("gelu")
+    batch = batch_of(((1, 2),), ((3, 4),), score="log_probability")
+    pairs = []
+    for pair in batch.pairs:
+        tokens = pair.clean.tokens
+        for _ in range(2):
+            with torch.no_grad():
+                tokens += (int(subject.bridge(torch.tensor([tokens]))[0, -1].argmax()),)
+        pairs.append(
+            PromptPair(pair.clean, pair.corrupt, ("",), ("",), (tokens[-2:],), ((tokens[-2], (tokens[-1] + 1) % 50),))
+        )
+    engine = choose("replay", subject, PromptBatch(tuple(pairs), score="log_probability"))
+    assert engine.base.clean.is_top.all()
+    assert engine.base.clean.beats_foils.all()
+    turned = [PromptPair(p.clean, p.corrupt, p.foils, p.answers, p.foil_tokens, p.answer_tokens) for p in pairs]
+    engine = choose("replay", subject, PromptBatch(tuple(turned), score="log_probability"))
+    assert not engine.base.clean.is_top.any()
+    assert not engine.base.clean.beats_foils.any()
+
+
+def test_the_mean_counts_each_prompt_once(subject_of):
+    """Ablated to the mean over prompts, however many rows each has."""
+    subject = native("gelu")
+    batch = batch_of(((5, 7, 9),), ((5, 8),), score="log_probability", count=3)
+    node = Node(0, "head", 1)
+    engine = ReferenceEngine(subject, batch)
+    bare = ReferenceEngine(subject, batch_of(((5,),), ((8,),), count=3))
+    mean = engine.replacement(ablate(node, kind="mean"), node)
+    expected = bare.replacement(ablate(node, kind="mean"), node)
+    torch.testing.assert_close(mean[engine.readout.first][:, :6], expected[:, :6])
+
+
+def test_resampling_takes_the_same_continuation_of_another_prompt():
+    subject = native("gelu")
+    batch = batch_of(((5, 7, 9),), ((5, 8),), score="log_probability", count=3)
+    engine = ReferenceEngine(subject, batch)
+    node = Node(0, "resid_pre")
+    own = engine.activation("clean", node)
+    new = engine.replacement(ablate(node, kind="resample"), node)
+    rows = rows_of(batch)
+    for index, row in enumerate(rows):
+        donor = rows.index(type(row)((row.pair - 1) % 3, row.continuation, row.forced))
+        n = min(
+            len(row.tokens(batch.pairs[row.pair].clean)), len(rows[donor].tokens(batch.pairs[rows[donor].pair].clean))
+        )
+        torch.testing.assert_close(new[index, :n], own[donor, :n])
+
+
+def test_a_projects_own_score(engine_of):
+    engine = engine_of("nano-attn-2l")
+
+    def probability(logits, answers, foils):
+        assert foils.shape == (8, 1)
+        return logits.softmax(-1).gather(1, answers)[:, 0]
+
+    for name in ("reference", "replay"):
+        own = choose(name, engine.subject, engine.batch, score=probability)
+        expected = own.base_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
+        np.testing.assert_allclose(own.base.clean.logit_diff, expected.numpy(), atol=1e-6)
+        patched = own.measure([denoise(Node(0, "resid_pre"))])[0]
+        np.testing.assert_allclose(patched, own.base.clean.logit_diff, atol=1e-5)
+
+
+def test_a_score_that_is_none(engine_of):
+    engine = engine_of("nano-attn-2l")
+    for function, what in ((lambda logits, answers, foils: logits, r"shape \(8, 2048\)"), (lambda *_: 1.0, "float")):
+        with pytest.raises(
+            MiChecksError,
+            match=rf"^the score '\w+' must return a tensor with one number for each of the 8 prompts, not {what}$",
+        ):
+            _ = choose("replay", engine.subject, engine.batch, score=function).base
+
+
+def test_the_first_difference_is_read_after_what_is_shared(subject_of):
+    """' Cl|aire' and ' Cl|ara' differ in their last token, which is read after ' Cl'."""
+    subject = subject_of("nano-attn-2l")
+    texts = (" name value", " name file")
+    made = {
+        "count": 2,
+        "variables": {"x": {"values": (" time", " test")}, "y": {"values": (" the", " a")}},
+        "template": "{{ x | at('x') }}{{ y }}",
+        "corrupt": {"x": "y"},
+        "foils": (texts[1],),
+    }
+    by_difference = Prompts.model_validate({**made, "answer": texts[0], "score": "first_difference"})
+    written = Prompts.model_validate(
+        {**made, "template": made["template"] + " name", "answer": " value", "foils": (" file",)}
+    )
+    batches = [build_prompts(p, subject.tokenization, behaviour="test") for p in (by_difference, written)]
+    assert batches[0].pairs[0].answer_tokens == batches[1].pairs[0].answer_tokens
+    assert batches[0].pairs[0].clean.pieces[-1] == " name"
+    found = [choose("replay", subject, batch).base.clean.logit_diff for batch in batches]
+    np.testing.assert_array_equal(*found)
