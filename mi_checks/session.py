@@ -27,6 +27,7 @@ import pytest
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
@@ -188,7 +189,7 @@ class Session:
             check = entry.check
             if claims not in behaviour.models and check.kind not in BEHAVIOURAL:
                 continue
-            if check.models is None or claims in check.models:
+            if behaviour.claims(check, claims):
                 chosen.append((check, loaded.place_of(("checks", index))))
         return chosen
 
@@ -213,7 +214,7 @@ class Session:
         """Measure, judge and remember one check.
 
         A `MiChecksError` becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer
-        of a model that the behaviour does not name.
+        of a model that the behaviour does not name, or one that it names is not fetched yet.
         """
         location = f"{place.file}:{place.line}"
         rerun = self._rerun(node_id, model)
@@ -232,6 +233,8 @@ class Session:
         except TooFewPrompts as error:
             own = resolve(model).claims in loaded.behaviour.models  # then its author's mistake
             result = unmeasured(str(error)) if own else unmeasured(_too_few(model, error), "skipped")
+        except NotFetched as error:  # never so for a model that was asked for: the run would not have begun
+            result = unmeasured(str(error), "skipped")
         except MiChecksError as error:
             result = unmeasured(str(error))
         except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run

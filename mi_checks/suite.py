@@ -20,7 +20,7 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
 from mi_checks.record import CheckResult, Evidence
-from mi_checks.spec.behaviour import Check
+from mi_checks.spec.behaviour import BEHAVIOURAL, Check
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.shapes import check_shapes
@@ -47,7 +47,7 @@ class Suite:
         self.settings = settings
         self.progress = progress
         self._subjects: dict[str, Subject] = {}
-        self._batches: dict[tuple[tuple[str, str], str, int], PromptBatch] = {}
+        self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[tuple[tuple[str, str], str], Measurements] = {}
 
@@ -106,14 +106,15 @@ class Suite:
         return self._measurements[key]
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
+        count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
         # Models that share a tokenizer and a context length share prompts.
-        key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx)
+        key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx, count)
         if key not in self._batches:
             self._batches[key] = build_prompts(
                 loaded.behaviour.prompts,
                 subject.tokenization,
                 behaviour=loaded.behaviour.name,
-                count=self.settings.count,
+                count=count,
                 seed=self.settings.seed,
                 n_ctx=subject.n_ctx,
             )
@@ -142,5 +143,9 @@ class Suite:
 
     @staticmethod
     def _sweep_for_the_report(measured: Measurements) -> None:
+        """All heads, once for each behaviour that claims anything of nodes: on a large model it takes minutes."""
+        claims = measured.behaviour.checks_for(measured.subject.name)
+        if all(check.kind in BEHAVIOURAL for check in claims):
+            return
         if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
             measured.sweep("head", at=measured.everywhere)

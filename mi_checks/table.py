@@ -27,7 +27,7 @@ def matrix_lines(results: Sequence[CheckResult]) -> list[str]:
         + "".join(f"  {cells[behaviour, model]:<{width}}" for model, width in zip(models, widths, strict=True))
         for behaviour in behaviours
     ]
-    skipped = "   – too few prompts" if any(result.outcome == "skipped" for result in results) else ""
+    skipped = "   – skipped" if any(result.outcome == "skipped" for result in results) else ""
     legend = f"✓ all pass   ✗ a check fails   ? inconclusive   ! error{skipped}   absent: declared so, and found so"
     return [line.rstrip() for line in ("", header, *rows, legend)]
 
@@ -39,7 +39,7 @@ def _cell(results: list[CheckResult]) -> str:
     worst = next(outcome for outcome in WORST_FIRST if outcome in outcomes)
     symbol = SYMBOLS[worst]
     if worst == "skipped":
-        return f"{symbol} skipped"
+        return symbol
     if results[0].kind == "absent":
         return f"{symbol} absent"
     return f"{symbol} {outcomes.count('pass')}/{len(outcomes)}"

@@ -11,7 +11,7 @@ from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import TOYS, Hub
 from mi_checks.models.sources.packaged import PACKAGED
-from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.models.sources.source import NotFetched, Source, Unloadable
 from mi_checks.spec.shapes import ModelShape
 
 NANO = Path(__file__).parent / "nano"
@@ -59,7 +59,8 @@ class ModelName:
 
     def unloadable(self, reason: Unloadable) -> MiChecksError:
         """The reason with the name before it."""
-        return MiChecksError(f"model {self.given!r}: {reason}")
+        kind = NotFetched if isinstance(reason, NotFetched) else MiChecksError
+        return kind(f"model {self.given!r}: {reason}")
 
 
 def bundled() -> tuple[str, ...]:

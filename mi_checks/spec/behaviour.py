@@ -293,6 +293,10 @@ class ModelEntry(Part):
     __pydantic_extra__: dict[str, Bound]
 
     nodes: dict[Identifier, NodeNames] = Field({}, description="node-set names → this model's nodes")
+    count: int | None = Field(None, ge=2, le=100_000, description="prompt pairs on this model, instead of `prompts`'")
+    checks: tuple[str, ...] | None = Field(
+        None, min_length=1, description="claim only these checks, by id, for this model; otherwise all"
+    )
 
     @property
     def bounds(self) -> dict[str, Bound]:
@@ -338,7 +342,18 @@ class Behaviour(Part):
 
     def checks_for(self, model: str) -> tuple[Check, ...]:
         """The checks claimed for a model on which the behaviour is declared present."""
-        return tuple(entry.check for entry in self.checks if entry.check.models is None or model in entry.check.models)
+        return tuple(entry.check for entry in self.checks if self.claims(entry.check, model))
+
+    def pairs_for(self, model: str) -> int | None:
+        """How many prompt pairs are asked for on a model, where its entry says so."""
+        entry = self.models.get(model)
+        return entry.count if isinstance(entry, ModelEntry) else None
+
+    def claims(self, check: Check, model: str) -> bool:
+        """Whether a check is claimed for a model: neither the check nor the model's entry leaves the other out."""
+        entry = self.models.get(model)
+        only = entry.checks if isinstance(entry, ModelEntry) else None
+        return (check.models is None or model in check.models) and (only is None or check.id in only)
 
     def bound_for(self, check: Check, model: str) -> Bound | None:
         """A check's bound on a model: the model's own where it gives one."""

@@ -18,7 +18,7 @@ def claim_problems(
     source: YamlSource, check: Check, path: Keys, expression: NodeNames, behaviour: Behaviour
 ) -> Iterator[Problem]:
     """What is wrong with the nodes of a check, which stand at `path`."""
-    models = [model for model in present_models(behaviour) if check.models is None or model in check.models]
+    models = [model for model in present_models(behaviour) if behaviour.claims(check, model)]
     bound = {model: node_sets(behaviour, model) for model in models}
     everywhere = dict.fromkeys(name for model in behaviour.models for name in node_sets(behaviour, model))
     claim = _Claim(check, expression, bound, tuple(everywhere))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Behaviour, Check, ModelEntry
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import unknown_override
+from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import YamlSource
 
 
@@ -22,13 +24,19 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
         if not applying:
             message = f"no check is for {model!r}, so nothing would be tested; remove it or widen a check's 'models'"
             yield source.problem(("models", model), message, of_key=True)
+        for index, key in enumerate(entry.checks or ()):
+            if key not in checks:
+                message = f"unknown check {key!r}; checks: {listed(checks)}{did_you_mean(key, checks)}"
+                yield source.problem(("models", model, "checks", index), message)
         for key in entry.bounds:
             if key not in checks:
                 message = unknown_override(model, key, bounded)
             elif key not in bounded:
                 message = f"the check {key!r} has no bound that a model could override"
             elif checks[key] not in applying:
-                message = f"the check {key!r} is not for {model!r}: its 'models' leaves that one out"
+                message = (
+                    f"the check {key!r} is not for {model!r}: its 'models', or this entry's 'checks', leaves it out"
+                )
             else:
                 continue
             yield source.problem(("models", model, key), message, of_key=True)

@@ -60,7 +60,7 @@ def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterato
     for name, expression in node_sets(behaviour, model).items():
         placed += placed_names(("models", model, "nodes", name), expression)
     for path, check in placed_checks(behaviour):
-        if check.models is not None and model not in check.models:
+        if not behaviour.claims(check, model):
             continue
         claimed = claimed_nodes(path, check)
         placed += placed_names(*claimed) if claimed is not None else ()

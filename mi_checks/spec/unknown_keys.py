@@ -42,8 +42,8 @@ def is_override(key: str) -> bool:
 
 def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:
     """The message for a key under a model that is neither `nodes` nor a check's id."""
-    valid = f"nodes, {listed(ids)}" if ids else "nodes, and the ids of checks"
-    hint = did_you_mean(key, ("nodes", *(ids or CHECKS)))
+    valid = f"nodes, checks, count, {listed(ids)}" if ids else "nodes, checks, count, and the ids of checks"
+    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 
 

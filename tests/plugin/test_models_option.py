@@ -79,9 +79,10 @@ def test_a_listed_model_that_was_not_fetched(project, monkeypatch):
     """Its shape is known all the same."""
     monkeypatch.setenv("MI_CHECKS_CACHE", str(project.path))
     project.behaviour(models="  smollm2-135m: {nodes: {induction: L29H8}}", checks=CHECKS)
-    result = project.run()
-    result.assert_outcomes(failed=5)
-    result.stdout.fnmatch_lines(["model 'smollm2-135m': not fetched yet; fetch it once*"])
+    result = project.run("-rs")
+    result.assert_outcomes(skipped=5)
+    result.stdout.fnmatch_lines(["SKIPPED * model 'smollm2-135m': not fetched yet; fetch it once*"])
+    assert project.run("--mi-model", "smollm2-135m").ret == 4  # asked for, it must be there
     project.behaviour(models="  smollm2-135m: {nodes: {induction: L29H9}}", checks=CHECKS)
     result = project.run()
     assert result.ret == 2

