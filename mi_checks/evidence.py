@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from mi_checks.checks.effect import effect
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base import SideRun
@@ -32,6 +33,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         yaml_path=loaded.source.shown,
         n=len(measured.batch),
         logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
+        effect=effect(measured),
         examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
         heatmaps=tuple(_heatmap(sweep, measured) for sweep in measured.sweeps),
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 SCHEMA_VERSION = 1
 
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
+Ability = Literal["can", "cannot", "in part", "cannot tell"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,46 @@ class CheckResult:
     location: str  # file:line of the check
     per_prompt: tuple[float, ...] = ()  # the per-prompt values behind the estimate, in prompt order
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What models are put side by side by."""
+
+    kind: str  # "attention-only", or what its MLPs are: "gelu", "solu"
+    n_layers: int
+    n_heads: int
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What one check of the preference measured, and the bound that this model is held to."""
+
+    check: str  # its id
+    estimate: Estimate
+    at_least: float | None
+    at_most: float | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How much of a behaviour a model shows, and what the checks of the preference make of it.
+
+    Models are compared only on equal prompts: of equal `prompts_sha256`, which also tells tokenizers apart.
+    """
+
+    behaviour: str
+    model: str
+    architecture: Architecture
+    checkpoint: str  # of training, as provenance has it; "" at its end
+    declared: Literal["present", "absent", "not named"]
+    against: Literal["foils", "corrupt"]  # "corrupt": what it is on the corrupt prompts is taken off
+    estimate: Estimate  # mean logit difference
+    per_prompt: tuple[float, ...]  # the values behind it, in prompt order
+    prompts_sha256: str
+    preferences: tuple[Preference, ...]
+    ability: Ability  # "can": every check of the preference passes; "cannot": every one surely fails
+    outcome: Outcome  # whether that is what was declared
 
 
 @dataclass(frozen=True)
@@ -100,7 +141,8 @@ class Evidence:
     yaml: str  # the behaviour file as written
     yaml_path: str
     n: int
-    logit_diff: Estimate
+    logit_diff: Estimate  # on the clean prompts
+    effect: Effect
     examples: tuple[Example, ...]
     heatmaps: tuple[Heatmap, ...]
 
@@ -142,10 +184,25 @@ def evidence_from_dict(data: dict[str, Any]) -> Evidence:
         **{
             **data,
             "logit_diff": Estimate(**data["logit_diff"]),
+            "effect": _effect(data["effect"]),
             "examples": tuple(_example(e) for e in data["examples"]),
             "heatmaps": tuple(
                 Heatmap(h["title"], tuple(h["rows"]), tuple(h["columns"]), tuple(tuple(r) for r in h["values"]))
                 for h in data["heatmaps"]
+            ),
+        }
+    )
+
+
+def _effect(data: dict[str, Any]) -> Effect:
+    return Effect(
+        **{
+            **data,
+            "architecture": Architecture(**data["architecture"]),
+            "estimate": Estimate(**data["estimate"]),
+            "per_prompt": tuple(data["per_prompt"]),
+            "preferences": tuple(
+                Preference(**{**check, "estimate": Estimate(**check["estimate"])}) for check in data["preferences"]
             ),
         }
     )

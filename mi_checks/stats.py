@@ -91,6 +91,30 @@ def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, 
     return stats.t.sf(t, freedom), stats.t.cdf(t, freedom)
 
 
+def mean_p_value(values: Floats) -> float:
+    """Two-sided p-value of H0 «the mean is zero», a one-sample t-test; of paired differences, the paired t-test.
+
+    Args:
+        values: `prompt`.
+    """
+    mean, error = values.mean(), values.std(ddof=1) / math.sqrt(len(values))
+    if error <= 1e-12 * abs(mean):  # every prompt differs by the same, or none differs at all
+        return 0.0 if mean else 1.0
+    return float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+
+
+def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:
+    """About how many prompts would make a difference significant among so many comparisons, if it stays what it is.
+
+    The distance from zero in standard errors grows with √n, and Holm's first step asks for `ALPHA / comparisons`. None
+    when the mean is within a twentieth of a standard error of zero: no number helps.
+    """
+    distance = float(stats.norm.isf(p_value / 2))
+    if distance < 0.05:
+        return None
+    return math.ceil(1.1 * n * (float(stats.norm.isf(ALPHA / comparisons / 2)) / distance) ** 2)
+
+
 def holm(p_values: Floats) -> Floats:
     """Holm's step-down adjusted p-values (Holm 1979), which control the family-wise error rate under any dependence."""
     order = np.argsort(p_values)

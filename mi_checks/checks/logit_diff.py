@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.spec.behaviour import Bound, LogitDiff
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY, SCORES
 from mi_checks.stats import mean_interval
 
 
+def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
+    """Clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
+    return base.clean.logit_diff if against == "foils" else base.gap
+
+
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
     """Mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above what it is corrupt."""
-    values = measured.base.clean.logit_diff if check.against == "foils" else measured.base.gap
+    values = preference(check.against, measured.base)
     score = measured.batch.score
     builtin = score in SCORES
     what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"

@@ -33,3 +33,8 @@ class Subject:
     shape: ModelShape
     n_ctx: int
     provenance: Provenance
+
+    @property
+    def kind(self) -> str:
+        """`attention-only`, or the activation of its MLPs without the variant: `gelu` (of `gelu_new`), `solu`, …"""
+        return "attention-only" if self.shape.d_mlp is None else str(self.bridge.cfg.act_fn).partition("_")[0]

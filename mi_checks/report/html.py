@@ -15,6 +15,7 @@ from mi_checks.record import Run
 from mi_checks.report import intervals, scale
 from mi_checks.report.header import header
 from mi_checks.report.matrix import matrix
+from mi_checks.report.neighbours import neighbours
 from mi_checks.report.pairs import groups, models
 from mi_checks.report.problems import problems
 from mi_checks.report.sections import section
@@ -31,6 +32,7 @@ def render(run: Run) -> str:
             header=header(run),
             models=columns,
             matrix=matrix(gathered, columns),
+            neighbours=neighbours(gathered),
             problems=problems(gathered),
             sections=tuple(section(group) for group in gathered),
             chart=intervals,

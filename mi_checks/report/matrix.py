@@ -16,7 +16,7 @@ class Cell:
     model: str
     anchor: str
     verdict: Verdict
-    logit_diff: str
+    effect: str
     interval: str
     passed: int
     total: int
@@ -28,6 +28,7 @@ class Row:
 
     behaviour: str
     anchor: str
+    measure: str  # what the effects are, where they are not the logit difference on the clean prompts
     cells: tuple[tuple[str, Cell | None], ...]
 
 
@@ -37,6 +38,7 @@ def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...
         Row(
             group.behaviour,
             group.anchor,
+            _measure(group),
             tuple((model, cells.get(model)) for model in models),
         )
         for group in groups
@@ -44,13 +46,18 @@ def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...
     )
 
 
+def _measure(group: Group) -> str:
+    rivals = {pair.evidence.effect.against for pair in group.pairs if pair.evidence}
+    return "clean − corrupt" if rivals == {"corrupt"} else ""
+
+
 def _cell(pair: Pair) -> Cell:
-    measured = pair.evidence.logit_diff if pair.evidence else None
+    measured = pair.evidence.effect.estimate if pair.evidence else None
     return Cell(
         model=pair.model,
         anchor=pair.anchor,
         verdict=pair.verdict,
-        logit_diff=numbers.value(measured) if measured else "",
+        effect=numbers.value(measured) if measured else "",
         interval=numbers.interval(measured) if measured else "",
         passed=pair.passed,
         total=len(pair.results),

@@ -49,3 +49,14 @@ def duration(seconds: float) -> str:
 def count(n: int, noun: str) -> str:
     """`1 check`, `3 checks`"""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def signed(estimate: Estimate) -> str:
+    """`+2.31`: a difference."""
+    text = value(estimate)
+    return text if text.startswith("−") else f"+{text}"
+
+
+def p_value(p: float) -> str:
+    """`p = 0.012`, `p < 0.001`"""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"

@@ -9,7 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.record import CheckResult, Estimate, Evidence, Example, Heatmap, Outcome, Prediction, Run, TokenView
+from mi_checks.record import (
+    Architecture,
+    CheckResult,
+    Effect,
+    Estimate,
+    Evidence,
+    Example,
+    Heatmap,
+    Outcome,
+    Prediction,
+    Preference,
+    Run,
+    TokenView,
+)
 
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l", "nano-gelu-4l")
 SOURCES = {
@@ -121,6 +134,24 @@ def heatmap(rng: random.Random, title: str, layers: int, heads: int, strong: dic
     return Heatmap(title, tuple(f"L{row}" for row in range(layers)), tuple(f"H{c}" for c in range(heads)), values)
 
 
+def effect(behaviour: str, model: str, declared: str, values: list[float]) -> Effect:
+    _, kind, layers = model.split("-")
+    return Effect(
+        behaviour=behaviour,
+        model=model,
+        architecture=Architecture({"attn": "attention-only"}.get(kind, kind), int(layers[0]), 8),
+        checkpoint="",
+        declared="absent" if declared == "absent" else "present",
+        against="corrupt" if behaviour == "greater_than" else "foils",
+        estimate=estimate(values, "logits"),
+        per_prompt=tuple(values),
+        prompts_sha256=behaviour,
+        preferences=(Preference("logit_diff", estimate(values, "logits"), 2.0, None),),
+        ability="cannot" if declared == "absent" else "can",
+        outcome="pass",
+    )
+
+
 def evidence(behaviour: str, model: str, declared: str, mean: float, layers: int = 2, heads: int = 8) -> Evidence:
     rng = random.Random(f"{behaviour} {model}")  # noqa: S311 — the same page in every session
     strong = {(layers - 1, 3): 0.62, (0, 5): 0.41, (layers - 1, 6): -0.27} if declared == "present" else {}
@@ -128,6 +159,7 @@ def evidence(behaviour: str, model: str, declared: str, mean: float, layers: int
     if declared == "present":
         rows = heatmap(rng, "Heads, denoised at A2", layers, heads, {(layers - 1, 3): 1.18, (0, 1): -0.12})
         maps.append(replace(rows, values=((None, *rows.values[0][1:]), *rows.values[1:])))
+    values = [rng.gauss(mean, 1.4) for _ in range(64)]
     return Evidence(
         behaviour=behaviour,
         model=model,
@@ -137,7 +169,8 @@ def evidence(behaviour: str, model: str, declared: str, mean: float, layers: int
         yaml=YAML.format(name=behaviour, summary=SUMMARIES[behaviour]),
         yaml_path=f"behaviours/{behaviour}.yaml",
         n=64,
-        logit_diff=estimate([rng.gauss(mean, 1.4) for _ in range(64)], "logits"),
+        logit_diff=estimate([v - 3 for v in values] if behaviour == "greater_than" else values, "logits"),
+        effect=effect(behaviour, model, declared, values),
         examples=tuple(example(rng) for _ in range(3)),
         heatmaps=tuple(maps),
     )
@@ -257,7 +290,9 @@ def large() -> Callable[[], Run]:
         found, results = [], []
         for behaviour, model in pairs:
             whole = evidence("ioi", "nano-gelu-4l", "present", 4.0, 4)
-            found.append(replace(whole, behaviour=behaviour, model=model))
+            numbered = Architecture(f"kind {model[-1]}", 4, 8)  # each the neighbour of every other
+            shown = replace(whole.effect, behaviour=behaviour, model=model, architecture=numbered)
+            found.append(replace(whole, behaviour=behaviour, model=model, effect=shown))
             results += [replace(check, behaviour=behaviour, model=model) for check in present("ioi", "nano-gelu-4l")]
         return replace(small, models={}, evidence=tuple(found), results=tuple(results))
 

@@ -37,7 +37,7 @@ def test_the_matrix_says_each_verdict_in_words(run: Run) -> None:
     cell = rows["induction"]["nano-gelu-2l"]
     assert cell is not None
     assert (cell.passed, cell.total) == (5, 6)
-    assert re.fullmatch(r"\d\.\d\d", cell.logit_diff)
+    assert re.fullmatch(r"\d\.\d\d", cell.effect)
 
 
 def test_an_absent_pass_does_not_look_like_a_present_one(run: Run) -> None:

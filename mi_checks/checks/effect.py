@@ -1,0 +1,73 @@
+"""The effect of a behaviour on a model: what its first `logit_diff` measures, whatever that is held to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mi_checks.checks.absent import absence_checks, check_absent
+from mi_checks.checks.logit_diff import preference, unit
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.run import run_check
+from mi_checks.checks.verdict import Verdict
+from mi_checks.prompts.fingerprint import fingerprint
+from mi_checks.record import Ability, Architecture, Effect, Outcome, Preference
+from mi_checks.spec.behaviour import Behaviour, Check, LogitDiff
+from mi_checks.stats import mean_interval
+
+
+def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
+    """What the effect is measured against: as the first `logit_diff` says, or where there is none the first check."""
+    preferences = absence_checks(behaviour)
+    first = next((check for check in preferences if isinstance(check, LogitDiff)), *preferences[:1])
+    return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"
+
+
+def effect(measured: Measurements) -> Effect:
+    """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
+    behaviour, subject = measured.behaviour, measured.subject
+    rival = against(behaviour)
+    values = preference(rival, measured.base)
+    entry = behaviour.models.get(subject.name)
+    verdicts = _verdicts(measured)
+    outcomes = {verdict.outcome for _, verdict in verdicts}
+    revision = subject.provenance.revision
+    return Effect(
+        behaviour=behaviour.name,
+        model=subject.name,
+        architecture=Architecture(subject.kind, subject.shape.n_layers, subject.shape.n_heads),
+        checkpoint=revision if revision.startswith("checkpoint") else "",
+        declared="not named" if entry is None else "absent" if entry == "absent" else "present",
+        against=rival,
+        estimate=mean_interval(values, unit(measured.batch.score)),
+        per_prompt=tuple(values.tolist()),
+        prompts_sha256=fingerprint(measured.batch),
+        preferences=tuple(
+            Preference(check.id, verdict.estimate, verdict.bound.at_least, verdict.bound.at_most)
+            for check, verdict in verdicts
+            if verdict.estimate is not None
+        ),
+        ability=_ability(outcomes),
+        outcome=check_absent(measured).outcome if entry == "absent" and outcomes else _worst(outcomes),
+    )
+
+
+def _verdicts(measured: Measurements) -> list[tuple[Check, Verdict]]:
+    """Of every check of the preference that is made on this model."""
+    name = measured.subject.name
+    return [
+        (check, run_check(check, measured))
+        for check in absence_checks(measured.behaviour)
+        if check.models is None or name in check.models or measured.behaviour.models.get(name) == "absent"
+    ]
+
+
+def _ability(outcomes: set[Outcome]) -> Ability:
+    if outcomes == {"pass"}:
+        return "can"
+    if outcomes == {"fail"}:
+        return "cannot"
+    return "in part" if outcomes == {"pass", "fail"} else "cannot tell"
+
+
+def _worst(outcomes: set[Outcome]) -> Outcome:
+    return "fail" if "fail" in outcomes else "pass" if outcomes == {"pass"} else "inconclusive"

@@ -1,0 +1,1 @@
+"""A `Matrix` of effects → text for a terminal, Markdown, JSON."""

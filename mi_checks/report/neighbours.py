@@ -1,0 +1,69 @@
+"""Where neighbouring models differ: the paired tests of what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mi_checks.comparison.differences import Difference, method, neighbour_differences
+from mi_checks.report import numbers
+from mi_checks.report.pairs import Group
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One behaviour between two models."""
+
+    behaviour: str
+    anchor: str
+    before: str
+    after: str
+    values: tuple[str, str]
+    difference: str
+    interval: str
+    p_value: str
+    reading: str
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """All comparisons made, in two tables: those that turn «cannot» into «can» or back, and all."""
+
+    turns: tuple[Comparison, ...]
+    all: tuple[Comparison, ...]
+    significant: int
+    method: str
+
+
+def neighbours(groups: Sequence[Group]) -> Neighbours | None:
+    """Test them; None where no two neighbours were run on the same prompts."""
+    anchors = {group.behaviour: group.anchor for group in groups}
+    tests = neighbour_differences([pair.evidence.effect for group in groups for pair in group.pairs if pair.evidence])
+    if not tests:
+        return None
+    return Neighbours(
+        turns=tuple(_comparison(test, anchors) for test in tests if test.turn),
+        all=tuple(_comparison(test, anchors) for test in tests),
+        significant=sum(test.significant for test in tests),
+        method=method(tests),
+    )
+
+
+def _comparison(test: Difference, anchors: dict[str, str]) -> Comparison:
+    return Comparison(
+        behaviour=test.behaviour,
+        anchor=anchors[test.behaviour],
+        before=test.step.before,
+        after=test.step.after,
+        values=(numbers.value(test.before.estimate), numbers.value(test.after.estimate)),
+        difference=numbers.signed(test.estimate),
+        interval=numbers.interval(test.estimate),
+        p_value=numbers.p_value(test.p_value),
+        reading=_reading(test),
+    )
+
+
+def _reading(test: Difference) -> str:
+    if test.significant:
+        return test.turn or ("higher" if test.estimate.value > 0 else "lower")
+    return "not significant" if test.prompts is None else f"not significant; about {test.prompts:,} prompts would tell"

@@ -1,0 +1,127 @@
+"""Files and models → the effect of every behaviour on every model: the base runs only, no interventions, no pytest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mi_checks.comparison.matrix import Matrix, Unmeasured
+from mi_checks.errors import MiChecksError
+from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.record import Effect
+from mi_checks.spec.load import LoadedBehaviour, load_behaviours
+from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.shapes import check_models
+
+if TYPE_CHECKING:
+    from mi_checks.suite import Suite
+
+Cell = tuple[LoadedBehaviour, str]
+
+
+def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
+    """Shows nobody how far it is."""
+    return cells
+
+
+def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, ...]:
+    """The behaviours of files, and of folders and those below; `_x.yaml` is there for others to extend.
+
+    Raises:
+        SpecError: every mistake in every file.
+        MiChecksError: a path is not there or holds no behaviour, or two behaviours have one name.
+    """
+    found: list[LoadedBehaviour] = []
+    problems: list[Problem] = []
+    for file in dict.fromkeys(file for path in paths for file in _files(path)):
+        try:
+            loaded = load_behaviours(file, root)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        named = [name for name in loaded[0].behaviour.models if is_known(name)]
+        for each in loaded:
+            problems += check_models(each, dict.fromkeys((*known_names(), *named)))
+        found += loaded
+    if problems:
+        raise SpecError(problems)
+    places: dict[str, str] = {}
+    for each in found:
+        place = f"{each.source.shown}:{each.line_of(('name',))}"
+        other = places.setdefault(each.behaviour.name, place)
+        if other != place:
+            raise MiChecksError(
+                f"{place}:1: behaviour {each.behaviour.name!r} is already defined in {other.rpartition(':')[0]}; "
+                "give one of them another name"
+            )
+    return tuple(found)
+
+
+def chosen(models: Sequence[str]) -> tuple[str, ...]:
+    """Models as the user names them.
+
+    Raises:
+        MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
+    """
+    names = tuple(dict.fromkeys(models))
+    claims: dict[str, str] = {}
+    for name in names:
+        model = resolve(name)
+        model.require()
+        other = claims.setdefault(model.claims, name)
+        if other != name:
+            raise MiChecksError(f"{other} and {name} run under the same claims; run them one at a time")
+    return names
+
+
+def survey(
+    behaviours: Sequence[LoadedBehaviour],
+    models: Sequence[str] = (),
+    *,
+    count: int | None = None,
+    seed: int | None = None,
+    progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
+) -> Matrix:
+    """Measure each behaviour on the models given, or on those it names.
+
+    What cannot be measured for a reason of its own (too few prompts survive a tokenizer) is left out with that reason.
+    """
+    suite = _suite(count, seed)
+    effects: list[Effect] = []
+    unmeasured: list[Unmeasured] = []
+    cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
+    for loaded, model in progress(cells):
+        try:
+            suite.measurements(loaded, model)
+            evidence = suite.close(loaded, model)
+        except MiChecksError as error:
+            unmeasured.append(Unmeasured(loaded.behaviour.name, resolve(model).claims, str(error)))
+        else:
+            effects += [evidence.effect] if evidence is not None else []
+    return Matrix(tuple(effects), tuple(unmeasured))
+
+
+def _suite(count: int | None, seed: int | None) -> Suite:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+
+    from mi_checks.suite import Settings, Suite
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
+    return Suite(Settings(count, seed))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
+    found = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if not file.name.startswith("_"))
+    if not found:
+        raise MiChecksError(
+            f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"
+        )
+    return found

@@ -1,0 +1,93 @@
+"""`mi-checks matrix`: behaviours × models with effect and interval, and which models differ."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mi_checks.errors import MiChecksError
+
+if TYPE_CHECKING:
+    from mi_checks.comparison.matrix import Matrix
+    from mi_checks.survey import Cell
+
+PATIENCE = 3.0  # seconds before a bar is shown
+FORMATS = ("text", "md", "json")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `matrix`."""
+    parser = verbs.add_parser(
+        "matrix",
+        help="behaviours × models: every effect with its interval, and which models differ",
+        description="Measure every behaviour on every model it names (the preference only, no interventions) and test "
+        "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
+        "paired on the same prompts. Pools that a conftest.py adds are known to pytest only.",
+    )
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
+        help="behaviour files, or folders of them (default: behaviours)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", metavar="NAME", action="append", default=[],
+        help="on this model instead of those each file names: any name of `mi-checks models list`, a folder, "
+        "gguf:FILE, org/name, NAME=these (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--count", metavar="N", type=_at_least(2), help="prompt pairs, instead of what each file says")
+    parser.add_argument(
+        "--seed", metavar="N", type=_at_least(0), help="seed of the prompts, instead of what each file says"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`matrix`.
+
+    Raises:
+        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, a cell could not be.
+    """
+    # Only now: `mi-checks models list` shall not wait for scipy.
+    from mi_checks.survey import behaviours_in, chosen, survey
+
+    models = chosen(options.model)
+    behaviours = behaviours_in(options.paths, Path.cwd())
+    matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=bar)
+    print(_written(matrix, options.format))
+    if matrix.unmeasured:
+        sys.stdout.flush()
+        first = matrix.unmeasured[0]
+        more = f", and {len(matrix.unmeasured) - 1} more" if len(matrix.unmeasured) > 1 else ""
+        raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")
+
+
+def _written(matrix: Matrix, form: str) -> str:
+    from mi_checks.matrix import markdown, plain, text
+
+    if form == "json":
+        return plain.document(matrix)
+    width = shutil.get_terminal_size((120, 24)).columns
+    return "\n".join(markdown.lines(matrix) if form == "md" else text.lines(matrix, width))
+
+
+def bar(cells: Sequence[Cell]) -> Iterable[Cell]:
+    """How far it is, on standard error where that is a terminal."""
+    from tqdm import tqdm
+
+    shown = tqdm(cells, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
+    for loaded, model in shown:
+        shown.set_description(f"{loaded.behaviour.name} {model}", refresh=False)
+        yield loaded, model
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
+        return int(text)
+
+    return whole_number
