@@ -1,12 +1,13 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
+# make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
 # make test         linters, types, import rules and the tests
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/report.html
 
-.PHONY: behaviours engines test format schema clean
+.PHONY: behaviours engines findings test format schema clean
 
 behaviours: $(VENV)/.ready
 	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
@@ -14,6 +15,9 @@ behaviours: $(VENV)/.ready
 
 engines: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/engines.py
+
+findings: $(VENV)/.ready
+	$(BIN)/python -m reports.findings $(ARGS)
 
 test: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

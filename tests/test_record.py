@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from mi_checks.record import (
     SCHEMA_VERSION,
+    Architecture,
     CheckResult,
+    Effect,
     Estimate,
     Evidence,
     Example,
     Heatmap,
     Prediction,
+    Preference,
     Run,
     TokenView,
     evidence_from_dict,
@@ -37,9 +40,18 @@ tokens = st.lists(st.builds(TokenView, texts, texts, st.booleans()), max_size=3)
 predictions = st.lists(st.builds(Prediction, texts, numbers), max_size=3).map(tuple)
 names = st.lists(texts, max_size=3).map(tuple)
 rows = st.lists(st.lists(st.none() | numbers, max_size=3).map(tuple), max_size=3).map(tuple)
+preferences = st.lists(st.builds(Preference, texts, estimates, st.none() | numbers, st.none() | numbers), max_size=2)
+effects = st.builds(
+    Effect,
+    architecture=st.builds(Architecture, texts, st.integers(1, 9), st.integers(1, 9)),
+    estimate=estimates,
+    per_prompt=st.lists(numbers, max_size=4).map(tuple),
+    preferences=preferences.map(tuple),
+)
 evidence = st.builds(
     Evidence,
     logit_diff=estimates,
+    effect=effects,
     examples=st.lists(
         st.builds(Example, tokens, tokens, texts, names, numbers, numbers, predictions, predictions), max_size=2
     ).map(tuple),

@@ -16,7 +16,9 @@ from mi_checks.stats import (
     holm,
     judge,
     mean_interval,
+    mean_p_value,
     prompts_to_settle,
+    prompts_to_tell,
     proportion_interval,
     ratio_interval,
     ratio_p_values,
@@ -306,3 +308,33 @@ def test_as_many_prompts_as_it_says_settle_it(bound):
     right = "pass" if bound < 3 else "fail"
     assert larger.count(right) > 25
     assert set(larger) <= {right, "inconclusive"}
+
+
+@given(st.lists(values, min_size=2, max_size=40).map(np.array))
+def test_the_paired_t_test_is_scipys(drawn):
+    assume(drawn.std() > 1e-3)
+    assert mean_p_value(drawn) == pytest.approx(reference.ttest_1samp(drawn, 0).pvalue, abs=1e-12)
+
+
+@pytest.mark.parametrize(("same", "p_value"), [(0.0, 1.0), (3.0, 0.0), (-0.1, 0.0)])
+def test_prompts_that_all_differ_by_the_same_are_certain(same, p_value):
+    assert mean_p_value(np.full(8, same)) == p_value
+
+
+def test_the_paired_t_test_keeps_its_error_rate():
+    rng = np.random.default_rng(2)
+    found = np.mean([mean_p_value(rng.normal(size=64)) < ALPHA for _ in range(SIMULATIONS)])
+    assert abs(found - ALPHA) < chance(SIMULATIONS)
+
+
+@given(st.floats(1e-6, 0.9), st.integers(2, 1000), st.integers(1, 500))
+def test_more_comparisons_take_more_prompts(p_value, n, comparisons):
+    one, more = prompts_to_tell(p_value, n, comparisons), prompts_to_tell(p_value, n, comparisons + 1)
+    assert one is not None
+    assert more is not None
+    assert one <= more
+
+
+def test_how_many_prompts_would_tell():
+    assert prompts_to_tell(ALPHA, 100, 1) in (110, 111)  # a tenth to spare
+    assert prompts_to_tell(0.99, 100, 1) is None

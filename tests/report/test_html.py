@@ -80,6 +80,14 @@ def test_shows_totals_command_and_provenance(page: Page) -> None:
     assert "transformer-lens" in page.words
 
 
+def test_shows_where_neighbouring_models_differ(run: Run, page: Page) -> None:
+    assert "Between neighbouring models" in page.words
+    assert "nano-attn-1l → nano-attn-2l" in page.words
+    assert "All 6 comparisons, 3 of them significant" in page.words
+    alone = Page(render(replace(run, evidence=tuple(e for e in run.evidence if e.model == "nano-attn-2l"))))
+    assert "Between neighbouring models" not in alone.words
+
+
 def test_every_link_leads_to_exactly_one_place(page: Page) -> None:
     ids = page.values("id")
     assert len(ids) == len(set(ids))

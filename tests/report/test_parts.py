@@ -15,6 +15,7 @@ from mi_checks.report.header import header
 from mi_checks.report.heatmap import heatmap_view
 from mi_checks.report.intervals import interval_chart
 from mi_checks.report.matrix import matrix
+from mi_checks.report.neighbours import neighbours
 from mi_checks.report.pairs import groups, models
 from mi_checks.report.problems import problems
 from mi_checks.report.sections import section
@@ -38,6 +39,44 @@ def test_the_matrix_says_each_verdict_in_words(run: Run) -> None:
     assert cell is not None
     assert (cell.passed, cell.total) == (5, 6)
     assert re.fullmatch(r"\d\.\d\d", cell.effect)
+
+
+def test_a_cell_shows_what_the_first_logit_diff_measures(run: Run) -> None:
+    """Against the corrupt prompts where the check says so: a ✓ above a clean logit difference below zero misleads."""
+    row = next(row for row in matrix(groups(run), models(run)) if row.behaviour == "greater_than")
+    found = next(e for e in run.evidence if (e.behaviour, e.model) == ("greater_than", "nano-attn-2l"))
+    cell = dict(row.cells)["nano-attn-2l"]
+    assert cell is not None
+    assert (cell.effect, cell.interval) == (
+        numbers.value(found.effect.estimate),
+        numbers.interval(found.effect.estimate),
+    )
+    assert cell.effect != numbers.value(found.logit_diff)
+    assert row.measure == "clean − corrupt"
+    assert [row.measure for row in matrix(groups(run), models(run))].count("") == 2
+
+
+def test_neighbours_are_compared_on_what_was_run(run: Run) -> None:
+    found = neighbours(groups(run))
+    assert found is not None
+    assert {(row.before, row.after) for row in found.all} == {
+        ("nano-attn-1l", "nano-attn-2l"),
+        ("nano-attn-2l", "nano-gelu-2l"),
+    }
+    assert len(found.all) == 6
+    assert [row.reading for row in found.turns] == ["cannot → can"] * 3
+    assert {row.behaviour for row in found.turns} == {"induction", "ioi", "greater_than"}
+    assert all(row.p_value == "p < 0.001" and row.difference.startswith("+") for row in found.turns)
+    others = [row.reading for row in found.all if row not in found.turns]
+    assert all(re.fullmatch(r"not significant(; about [\d,]+ prompts would tell)?", reading) for reading in others)
+    assert "Holm over the 6 comparisons" in found.method
+
+
+def test_one_model_alone_has_no_neighbours(run: Run) -> None:
+    alone = replace(run, evidence=tuple(e for e in run.evidence if e.model == "nano-gelu-4l"))
+    assert neighbours(groups(alone)) is None
+    other = replace(run.evidence[1], effect=replace(run.evidence[1].effect, prompts_sha256="others"))
+    assert neighbours(groups(replace(run, evidence=(run.evidence[0], other)))) is None
 
 
 def test_an_absent_pass_does_not_look_like_a_present_one(run: Run) -> None:
@@ -212,6 +251,29 @@ def test_text_keeps_its_spaces_and_tokens_show_theirs() -> None:
 )
 def test_numbers(value: float, decimals: int, text: str) -> None:
     assert numbers.number(value, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0, "p < 0.001"),
+        (0.0009, "p < 0.001"),
+        (0.0123, "p = 0.012"),
+        (0.049, "p = 0.049"),
+        (0.3, "p = 0.30"),
+        (1, "p = 1.00"),
+    ],
+)
+def test_p_values(p: float, text: str) -> None:
+    assert numbers.p_value(p) == text
+
+
+def test_a_difference_has_its_sign() -> None:
+    assert [numbers.signed(Estimate(v, v - 1, v + 1, 9, "logits", "")) for v in (2.5, -2.5, 0)] == [
+        "+2.50",
+        "−2.50",
+        "+0.00",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,171 @@
+"""A question and the facts → its section of the page: the answer as measured, the figures, the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+
+from mi_checks.comparison.differences import Difference
+from mi_checks.matrix.markdown import table
+from mi_checks.record import Effect
+from mi_checks.report import numbers
+from mi_checks.spec.behaviour import Bound
+from mi_checks.stats import prompts_to_settle
+from reports.facts import HEADER, Facts, about, told
+from reports.questions import BUGS, Compared, Done, Fixed, Pair
+
+LARGEST = 5  # shown of the differences that turn nothing; the rest stand at the end of the page
+
+
+@singledispatch
+def answer(question: object, facts: Facts) -> list[str]:
+    """The lines below the question."""
+    raise TypeError(f"{question} over {facts}")
+
+
+@answer.register
+def _(question: Compared, facts: Facts) -> list[str]:
+    tests = [test for pair in question.pairs for test in facts.between(pair)]
+    gains = [test for test in tests if test.turn == "cannot → can"]
+    losses = [test for test in tests if test.turn == "can → cannot"]
+    if not tests:
+        verdict = "not measured"
+    elif question.asks == "gain":
+        bugs = {test.behaviour for test in gains} & set(BUGS)
+        tasks = {test.behaviour for test in gains} - bugs
+        verdict = f"yes, {numbers.count(len(tasks), 'behaviour')}" if tasks else "no, none of these behaviours"
+        verdict += f", and {numbers.count(len(bugs), 'bug')} with them" if bugs else ""
+    elif any(test.significant for test in tests):
+        verdict = f"they do; {len(gains)} gained, {len(losses)} lost"
+    else:
+        verdict = f"cannot tell yet; {about(min((t.prompts for t in tests if t.prompts), default=None))}"
+    lines = [f"**Answer: {verdict}.**", "", *_counts(question.pairs, facts), ""]
+    for pair in question.pairs:
+        shown = [test for test in facts.between(pair) if test.turn]
+        if question.asks == "difference":
+            shown += sorted((t for t in facts.between(pair) if t.significant and not t.turn), key=_size)[:LARGEST]
+        rows = [facts.row(test, told(test)) for test in shown]
+        lines += [*table(HEADER, rows), ""] if rows else []
+    return lines
+
+
+@answer.register
+def _(question: Fixed, facts: Facts) -> list[str]:
+    missing = [f"`{bug}`" for bug in question.bugs if not facts.has(bug)]
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in question.bugs]
+    bugs = [test for test in tests if test.before.ability == "can"]
+    readings = [(test, fixed(test)) for test in bugs]
+    mended = [test for test, reading in readings if reading == "fixed"]
+    open_ones = [test for test, reading in readings if reading.startswith("cannot tell")]
+    if not tests:
+        verdict = f"not measured, there is no behaviour {' or '.join(missing)} on these models"
+    elif not bugs:
+        verdict = "cannot be asked, no smaller model here has the bug"
+    elif mended:
+        verdict = f"yes, in {len(mended)} of {numbers.count(len(bugs), 'comparison')}: {_models(mended)}"
+    elif open_ones:
+        verdict = f"cannot tell yet in {len(open_ones)} of {numbers.count(len(bugs), 'comparison')}, no in the others"
+    else:
+        lessened = sum(reading.startswith("lessened") for _, reading in readings)
+        verdict = f"no, in none of {numbers.count(len(bugs), 'comparison')}; lessened in {lessened} of them"
+    lines = [f"**Answer: {verdict}.**" + (f" {question.aside}" if question.aside else ""), ""]
+    if missing and tests:
+        lines += [f"Not measured: {', '.join(missing)}.", ""]
+    lines += _unmeasured(question.pairs, facts)
+    return [*lines, *(table(HEADER, [facts.row(test, reading) for test, reading in readings]) if bugs else []), ""]
+
+
+@answer.register
+def _(question: Done, facts: Facts) -> list[str]:
+    lines: list[str] = []
+    for name in question.behaviours:
+        if not facts.has(name):
+            lines += [f"**Answer, `{name}`: not measured.**", ""]
+            continue
+        effects = _trained(facts, name)
+        does = {
+            ability: [e for e in effects if e.ability == ability] for ability in dict.fromkeys(map(_ability, effects))
+        }
+        said = "yes" if does.get("can") else "cannot tell yet" if does.get("cannot tell") else "no"
+        told_of = "; ".join(
+            f"{ability}: {', '.join(map(_with_remedy, some))}" for ability, some in sorted(does.items())
+        )
+        lines += [f"**Answer, {facts.behaviour_link(name)}: {said}.** {told_of}.", ""]
+    shown = [name for name in (*question.behaviours, *question.beside) if facts.has(name)]
+    models = [model for model in facts.matrix.architectures if model in facts.models.values()]
+    rows = [
+        [model, *(facts.value_link(cell) if (cell := facts.matrix.cells.get((name, model))) else "·" for name in shown)]
+        for model in models
+    ]
+    lines += [*table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in question.behaviours]
+    return [*lines, *table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
+
+
+def fixed(test: Difference) -> str:
+    """What became of a bug that the smaller model has."""
+    if test.turn == "can → cannot":
+        return "fixed"
+    if test.after.ability == "can":
+        if not test.significant:
+            return f"not fixed, {told(test)}"
+        return "lessened, not fixed" if test.estimate.value < 0 else "not fixed, stronger"
+    return f"cannot tell yet; {about(_needed(test.after))}"
+
+
+def _needed(effect: Effect) -> int | None:
+    """About how many prompts would settle every check of the preference that is open."""
+    found = [
+        prompts_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
+        for check in effect.preferences
+    ]
+    return None if None in found else max((n for n in found if n is not None), default=None)
+
+
+def _with_remedy(effect: Effect) -> str:
+    return f"{effect.model} ({about(_needed(effect))})" if effect.ability == "cannot tell" else effect.model
+
+
+def _ability(effect: Effect) -> str:
+    return effect.ability
+
+
+def _trained(facts: Facts, behaviour: str) -> list[Effect]:
+    names = list(facts.models.values())
+    cells = (facts.matrix.cells.get((behaviour, model)) for model in facts.matrix.architectures if model in names)
+    return [cell for cell in cells if cell is not None]
+
+
+def _counts(pairs: Iterable[Pair], facts: Facts) -> list[str]:
+    lines: list[str] = []
+    for pair in pairs:
+        tests = facts.between(pair)
+        if not tests:
+            lines += _unmeasured([pair], facts)[:1]
+            continue
+        step = tests[0].step
+        readings = [told(test) for test in tests]
+        words = {"cannot → can": "gained", "can → cannot": "lost", "higher": "stronger", "lower": "weaker"}
+        parts = [f"{readings.count(reading)} {word}" for reading, word in words.items()]
+        parts.append(f"{sum(reading.startswith('not') for reading in readings)} not told apart")
+        lines.append(f"- {step.change} ({step.before} → {step.after}), of {len(tests)}: {', '.join(parts)}")
+    return lines
+
+
+def _unmeasured(pairs: Sequence[Pair], facts: Facts) -> list[str]:
+    """A line for each pair of which a model is missing."""
+    lines = []
+    for pair in pairs:
+        missing = [f"{kind} with {numbers.count(n, 'layer')}" for kind, n in pair if (kind, n) not in facts.models]
+        if missing:
+            (kind, n), (other, m) = pair
+            lines.append(f"- {kind} {n}L → {other} {m}L: not measured, no behaviour names {' or '.join(missing)}")
+    return [*lines, ""] if lines else []
+
+
+def _models(tests: Iterable[Difference]) -> str:
+    return ", ".join(f"{test.behaviour} {test.step.before} → {test.step.after}" for test in tests)
+
+
+def _size(test: Difference) -> tuple[float, str]:
+    return -round(abs(test.estimate.value), 2), test.behaviour

@@ -1,0 +1,124 @@
+"""What the answers are composed from: the effects, the tests between models, and links to where each was claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mi_checks.comparison.differences import Difference, differences
+from mi_checks.comparison.matrix import Matrix
+from mi_checks.comparison.neighbours import Step, step
+from mi_checks.matrix.words import label, mark, value
+from mi_checks.record import Effect
+from mi_checks.report import numbers
+from mi_checks.spec.behaviour import LogitDiff
+from mi_checks.spec.load import LoadedBehaviour
+from reports.questions import Model, Pair
+
+UP = "../../"  # from reports/gallery/ to the files
+BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "read as"]
+HEADER = ["behaviour", "models", "before", "after", "difference", "p (Holm)", "read as", "re-run with `pytest`"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything measured for the page.
+
+    Attributes:
+        matrix: the effects.
+        behaviours: the files they came from.
+        pairs: which models any of the questions compares; the tests are corrected over all of them together.
+    """
+
+    matrix: Matrix
+    behaviours: Sequence[LoadedBehaviour]
+    pairs: Sequence[Pair]
+
+    @cached_property
+    def models(self) -> dict[Model, str]:
+        """The model of each kind and depth, at the end of its training."""
+        trained = [effect for effect in self.matrix.effects if not effect.checkpoint]
+        return {(effect.architecture.kind, effect.architecture.n_layers): effect.model for effect in reversed(trained)}
+
+    @cached_property
+    def steps(self) -> dict[Pair, Step]:
+        """Those pairs of which both models were measured."""
+        return {pair: self._step(pair) for pair in dict.fromkeys(self.pairs) if set(pair) <= set(self.models)}
+
+    def _step(self, pair: Pair) -> Step:
+        before, after = (self.models[model] for model in pair)
+        known = self.matrix.architectures
+        return step(before, known[before], after, known[after])
+
+    @cached_property
+    def tests(self) -> tuple[Difference, ...]:
+        """All of them, corrected together."""
+        return differences(self.matrix.effects, self.steps.values())
+
+    def between(self, pair: Pair) -> tuple[Difference, ...]:
+        """Those of one pair."""
+        return tuple(test for test in self.tests if pair in self.steps and test.step == self.steps[pair])
+
+    @cached_property
+    def _by_name(self) -> dict[str, LoadedBehaviour]:
+        return {loaded.behaviour.name: loaded for loaded in self.behaviours}
+
+    def has(self, behaviour: str) -> bool:
+        """Whether there is such a behaviour."""
+        return behaviour in self._by_name
+
+    def behaviour_link(self, behaviour: str) -> str:
+        """To its first check of the preference."""
+        loaded = self._by_name[behaviour]
+        checks = [entry.check for entry in loaded.behaviour.checks]
+        index = next((i for i, check in enumerate(checks) if isinstance(check, LogitDiff)), 0)
+        place = loaded.place_of(("checks", index))
+        return f"[{label(self.matrix, behaviour)}]({UP}{place.file}#L{place.line})"
+
+    def value_link(self, effect: Effect) -> str:
+        """Its value, with the mark of its verdict, as a link to what is claimed of the model."""
+        place = self._by_name[effect.behaviour].place_of(("models", effect.model))
+        return f"{mark(effect)} [{value(effect).replace('[', '(').replace(']', ')')}]({UP}{place.file}#L{place.line})"
+
+    def node_id(self, effect: Effect) -> str:
+        """Of the check that measures the effect."""
+        loaded = self._by_name[effect.behaviour]
+        checks = [preference.check for preference in effect.preferences]
+        first = next((check for check in checks if check.partition("[")[0] == LogitDiff.kind), *checks[:1])
+        check = "absent" if effect.declared == "absent" else first
+        return "::".join(filter(None, (loaded.source.shown, loaded.case, effect.model, check)))
+
+    def row(self, test: Difference, reading: str) -> list[str]:
+        """A row under `HEADER`."""
+        return [
+            self.behaviour_link(test.behaviour),
+            f"{test.step.before} → {test.step.after}",
+            self.value_link(test.before),
+            self.value_link(test.after),
+            f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}",
+            numbers.p_value(test.p_value),
+            reading,
+            f"`{self.node_id(test.before)}` `{self.node_id(test.after)}`",
+        ]
+
+    def brief_row(self, test: Difference) -> list[str]:
+        """A row under `BRIEF`."""
+        full = self.row(test, told(test))
+        before, after = (f"{mark(effect)} {value(effect)}" for effect in (test.before, test.after))
+        return [full[0], before, after, *full[4:7]]
+
+
+def about(prompts: int | None) -> str:
+    """`about 1,300 prompts would tell`: two digits, as the estimate is no better."""
+    if prompts is None:
+        return "no number of prompts would tell, the difference is nil"
+    magnitude = 10 ** max(len(str(prompts)) - 2, 0)
+    return f"about {round(prompts / magnitude) * magnitude:,} prompts would tell"
+
+
+def told(test: Difference) -> str:
+    """What a difference is read as."""
+    if not test.significant:
+        return f"not told apart; {about(test.prompts)}"
+    return test.turn or ("higher" if test.estimate.value > 0 else "lower")

@@ -1,0 +1,159 @@
+"""Measure the behaviours and write `reports/gallery/findings.md`: `make findings`, or `--check` compares."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from mi_checks.comparison.differences import method
+from mi_checks.errors import MiChecksError
+from mi_checks.matrix.markdown import table
+from mi_checks.matrix.words import LEGEND, WHAT
+from mi_checks.report import numbers
+from mi_checks.survey import behaviours_in, survey
+from mi_checks.verbs.matrix import bar
+from reports.answers import answer
+from reports.facts import BRIEF, Facts
+from reports.questions import KINDS, QUESTIONS
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "reports" / "gallery" / "findings.md"
+TEXT = """\
+# Findings
+
+What the behaviours in `behaviours/` measured on the bundled models, question by question. Written by `make findings`;
+nothing here is written by hand. {what} Marks: {legend}.
+
+*Can* and *cannot*: every check of the preference (`logit_diff`, `accuracy`) passes, or every one surely fails; *gained*
+and *lost*: from cannot to can and back, by the bounds of the model that can, the difference being significant. Bounds
+are those of the behaviour files. Each model was trained once, with one seed: what differs between two of them need not
+be what differs between their kinds; and a model that is surer of everything has larger effects in logits.
+
+Method: {method}. The comparisons are all those of this page, whichever question they answer.
+
+## Which depth can what
+
+Layers of the models that can; in brackets those of which it cannot be told, or that can in part.
+
+{summary}
+
+{sections}
+
+## Every comparison
+
+{appendix}
+"""
+
+
+def page() -> str:
+    """Measure, and compose the page.
+
+    Raises:
+        MiChecksError: a behaviour is wrong or cannot be measured.
+    """
+    behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
+    matrix = survey(behaviours, progress=bar)
+    if matrix.unmeasured:
+        first = matrix.unmeasured[0]
+        raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")
+    return composed(Facts(matrix, behaviours, [pair for question in QUESTIONS for pair in question.pairs]))
+
+
+def composed(facts: Facts) -> str:
+    """The page of these facts."""
+    sections: list[str] = []
+    for question in QUESTIONS:
+        sections += [f"## {question.number}: {question.words}", "", *answer(question, facts)]
+    return TEXT.format(
+        what=WHAT,
+        legend="; ".join(LEGEND[:4]),
+        method=method(facts.tests),
+        summary="\n".join(_summary(facts)),
+        sections=_joined(sections),
+        appendix=_joined(_appendix(facts)),
+    )
+
+
+def differing(old: str, new: str) -> list[str]:
+    """The lines that differ by more than another machine's arithmetic can make them."""
+    a, b = old.splitlines(), new.splitlines()
+    return [line for line, other in zip(a, b, strict=False) if not _alike(line, other)] + a[len(b) :] + b[len(a) :]
+
+
+DECIMAL = re.compile(r"(?<![\w.])[+−]?\d+\.\d+")
+PROMPTS = re.compile(r"(?<=about )[\d,]+(?= prompts)")
+
+
+def _alike(line: str, other: str) -> bool:
+    """Equal, but for the last place of a decimal number, and a tenth of a number of prompts."""
+    for pattern in (DECIMAL, PROMPTS):
+        pairs = zip(pattern.findall(line), pattern.findall(other), strict=False)
+        if not all(_close(*pair) for pair in pairs):
+            return False
+        line, other = pattern.sub("#", line), pattern.sub("#", other)
+    return line == other
+
+
+def _close(first: str, second: str) -> bool:
+    a, b = (float(text.replace("−", "-").replace(",", "")) for text in (first, second))
+    places = len(first.partition(".")[2])
+    return abs(a - b) <= (1.01 * 10**-places if places else 0.11 * max(a, b))
+
+
+def _summary(facts: Facts) -> list[str]:
+    rows = []
+    for behaviour in facts.matrix.behaviours:
+        row = [facts.behaviour_link(behaviour)]
+        for kind in KINDS:
+            layers = []
+            for (other, n), model in sorted(facts.models.items()):
+                effect = facts.matrix.cells.get((behaviour, model)) if other == kind else None
+                if effect is not None and effect.ability != "cannot":
+                    layers.append(str(n) if effect.ability == "can" else f"({n})")
+            row.append(", ".join(layers) or "–")
+        rows.append(row)
+    return table(["behaviour", *KINDS], rows)
+
+
+def _appendix(facts: Facts) -> list[str]:
+    lines: list[str] = []
+    for pair, step in facts.steps.items():
+        tests = facts.between(pair)
+        significant = sum(test.significant for test in tests)
+        lines += ["<details>", f"<summary>{step.before} → {step.after}: {step.change}; "]
+        lines[-1] += f"{significant} of {numbers.count(len(tests), 'comparison')} significant</summary>"
+        lines += ["", *table(BRIEF, [facts.brief_row(test) for test in tests]), "", "</details>", ""]
+    return lines
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines).strip()
+
+
+def main() -> int:
+    """Write or compare."""
+    parser = argparse.ArgumentParser(prog="python -m reports.findings", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is out of date")
+    options = parser.parse_args()
+    try:
+        new = page()
+    except MiChecksError as error:
+        print(f"findings: {error}", file=sys.stderr)
+        return 2
+    if options.check:
+        changed = differing(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", new)
+        if changed:
+            print(f"{PAGE.relative_to(ROOT)} is out of date (make findings):", *changed[:10], sep="\n  ")
+        return 1 if changed else 0
+    unfinished = PAGE.with_name(f".{PAGE.name}.{os.getpid()}.tmp")
+    unfinished.write_text(new, encoding="utf-8")
+    os.replace(unfinished, PAGE)
+    print(PAGE.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The questions that `reports/gallery/findings.md` answers, and which behaviours and models answer each.
+
+Models are named by what they are, kind and layers; which those are is read off the behaviours' files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Model = tuple[str, int]  # kind, layers
+Pair = tuple[Model, Model]
+
+ATTENTION, GELU, SOLU = "attention-only", "gelu", "solu"
+KINDS = (ATTENTION, GELU, SOLU)
+INDUCTION_BUGS = ("induction_several_followers", "induction_beyond_the_end")
+SKIP_TRIGRAMS = ("skip_trigram_bug",)
+BUGS = (*INDUCTION_BUGS, *SKIP_TRIGRAMS)  # behaviours that are there where the model errs
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Answered by every behaviour between the models of each pair.
+
+    `asks` is what decides it: whether there is any difference, or any behaviour that only the second has.
+    """
+
+    number: str
+    words: str
+    pairs: tuple[Pair, ...]
+    asks: Literal["difference", "gain"]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Answered by behaviours that are bugs: is one gone from the second model of a pair that the first has?
+
+    Attributes:
+        aside: what of the question these measurements do not answer.
+    """
+
+    number: str
+    words: str
+    bugs: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    aside: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Answered by which models do it.
+
+    Attributes:
+        beside: controls that are shown beside the behaviours, and answer nothing.
+    """
+
+    number: str
+    words: str
+    behaviours: tuple[str, ...]
+    beside: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+
+
+def deeper(kinds: tuple[str, ...], *layers: int) -> tuple[Pair, ...]:
+    """To one layer more, from each depth given."""
+    return tuple(((kind, n), (kind, n + 1)) for kind in kinds for n in layers)
+
+
+def with_mlps(*layers: int) -> tuple[Pair, ...]:
+    """From attention alone to either kind of MLP, at each depth given."""
+    return tuple(((ATTENTION, n), (kind, n)) for n in layers for kind in (GELU, SOLU))
+
+
+LARGER = (*deeper(KINDS, 1, 2, 3), *with_mlps(1, 2, 3, 4))
+HOW = "How it is fixed is for checks of the mechanism (`mediators`, `patching`) to say; effects say only whether."
+
+QUESTIONS: tuple[Compared | Fixed | Done, ...] = (
+    Compared(
+        "1.9",
+        "How do 3-layer and 4-layer attention-only models differ from 2L?",
+        (*deeper((ATTENTION,), 2, 3), ((ATTENTION, 2), (ATTENTION, 4))),
+        "difference",
+    ),
+    Compared(
+        "1.13",
+        "Look for tasks that an nL model cannot do but a (n+1)L model can",
+        deeper(KINDS, 1, 2, 3),
+        "gain",
+    ),
+    Compared("1.14", "How do 1L SoLU/GELU models differ from 1L attention-only?", with_mlps(1), "difference"),
+    Compared("1.15", "How do 2L SoLU models differ from 1L?", deeper((SOLU,), 1), "difference"),
+    Fixed(
+        "1.17",
+        "Analyse how a larger model “fixes the bugs” of a smaller model",
+        BUGS,
+        LARGER,
+        HOW,
+    ),
+    Fixed(
+        "1.18",
+        "Does a 1L MLP transformer fix the skip trigram bugs of a 1L Attn Only model? If so, how?",
+        SKIP_TRIGRAMS,
+        with_mlps(1),
+        HOW,
+    ),
+    Done(
+        "1.19",
+        "Doing split-token induction: where the current token has a preceding space and is one token, but the earlier "
+        "occurrence has no preceding space and is two tokens. (Eg “ Claire” vs “Cl|aire”)",
+        ("split_token_induction", "split_token_induction_reversed"),
+        ("unsplit_token_induction",),
+        deeper(KINDS, 1, 2, 3),
+    ),
+    Fixed(
+        "Induction bug",
+        "Misfiring when the previous token occurred several times with different followers: does a third layer, does "
+        "an MLP, fix it?",
+        INDUCTION_BUGS[:1],
+        (*deeper(KINDS, 2), *with_mlps(2, 3)),
+    ),
+    Fixed(
+        "Induction bug",
+        "Not stopping where the repeated string ends: does a third layer, does an MLP, fix it?",
+        INDUCTION_BUGS[1:],
+        (*deeper(KINDS, 2), *with_mlps(2, 3)),
+    ),
+)

@@ -1,0 +1,37 @@
+"""Effects as models would have them, for whatever compares them."""
+
+import numpy as np
+
+from mi_checks.record import Architecture, Effect, Preference
+from mi_checks.stats import mean_interval
+
+KINDS = {"attn": "attention-only"}
+
+
+def effect(model, values, behaviour="induction", *, at_least=1.0, ability=None, declared="present", **given):
+    """An effect of these values per prompt; `nano-gelu-2l` is of kind gelu and has 2 layers, of 6 heads."""
+    kind, layers = model.split("-")[1:3]
+    values = np.asarray(values, dtype=float)
+    estimate = mean_interval(values, "logits")
+    found = ability or ("can" if estimate.low > at_least else "cannot" if estimate.high < at_least else "cannot tell")
+    as_declared = {"can": "present", "cannot": "absent"}.get(found)
+    return Effect(
+        behaviour=behaviour,
+        model=model,
+        architecture=Architecture(KINDS.get(kind, kind), int(layers[0]), 6),
+        checkpoint=given.get("checkpoint", ""),
+        declared=declared,
+        against=given.get("against", "foils"),
+        estimate=estimate,
+        per_prompt=tuple(values.tolist()),
+        prompts_sha256=given.get("prompts", behaviour),
+        preferences=(Preference("logit_diff", estimate, at_least, None),),
+        ability=found,
+        outcome="inconclusive" if found == "cannot tell" else "pass" if declared == as_declared else "fail",
+    )
+
+
+def around(mean, spread=1.0, seed=0, n=64):
+    """Values per prompt, the same each time, whose mean is exactly that."""
+    noise = np.random.default_rng(seed).normal(0, spread, n)
+    return mean + noise - noise.mean()
