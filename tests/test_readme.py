@@ -1,15 +1,18 @@
 """What the README shows is what there is."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from mi_checks.cli import main
 from mi_checks.models.names import bundled, checkpoints
 from mi_checks.plugin import OPTIONS
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.load import load_behaviour
 from mi_checks.spec.shapes import check_models
+from reports.findings import differing
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -39,3 +42,14 @@ def test_the_models_it_names_ship():
 def test_its_picture_and_pages_exist():
     for target in re.findall(r"\]\(([^)h][^)]*)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_matrix_it_shows_is_what_is_measured(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "120")
+    command, *shown = re.search(r"```\n\$ mi-checks (matrix .*?)\n```", README, re.DOTALL)[1].splitlines()
+    assert main(shlex.split(command)) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert len(shown) == 7
+    for line in shown:
+        assert line == "…" or any(differing(line, other) == [] for other in found), line
