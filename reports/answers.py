@@ -31,7 +31,7 @@ def _(question: Compared, facts: Facts) -> list[str]:
     if not tests:
         verdict = "not measured"
     elif question.asks == "gain":
-        bugs = {test.behaviour for test in gains} & set(BUGS)
+        bugs = {test.behaviour for test in gains} & set(facts.called(BUGS))
         tasks = {test.behaviour for test in gains} - bugs
         verdict = f"yes, {numbers.count(len(tasks), 'behaviour')}" if tasks else "no, none of these behaviours"
         verdict += f", and {numbers.count(len(bugs), 'bug')} with them" if bugs else ""
@@ -51,8 +51,8 @@ def _(question: Compared, facts: Facts) -> list[str]:
 
 @answer.register
 def _(question: Fixed, facts: Facts) -> list[str]:
-    missing = [f"`{bug}`" for bug in question.bugs if not facts.has(bug)]
-    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in question.bugs]
+    missing = [f"`{bug}`" for bug in question.bugs if not facts.called([bug])]
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in facts.called(question.bugs)]
     bugs = [test for test in tests if test.before.ability == "can"]
     readings = [(test, fixed(test)) for test in bugs]
     mended = [test for test, reading in readings if reading == "fixed"]
@@ -78,10 +78,10 @@ def _(question: Fixed, facts: Facts) -> list[str]:
 @answer.register
 def _(question: Done, facts: Facts) -> list[str]:
     lines: list[str] = []
-    for name in question.behaviours:
-        if not facts.has(name):
-            lines += [f"**Answer, `{name}`: not measured.**", ""]
-            continue
+    asked = facts.called(question.behaviours)
+    missing = [name for name in question.behaviours if not facts.called([name])]
+    lines += [line for name in missing for line in (f"**Answer, `{name}`: not measured.**", "")]
+    for name in asked:
         effects = _trained(facts, name)
         does = {
             ability: [e for e in effects if e.ability == ability] for ability in dict.fromkeys(map(_ability, effects))
@@ -91,14 +91,14 @@ def _(question: Done, facts: Facts) -> list[str]:
             f"{ability}: {', '.join(map(_with_remedy, some))}" for ability, some in sorted(does.items())
         )
         lines += [f"**Answer, {facts.behaviour_link(name)}: {said}.** {told_of}.", ""]
-    shown = [name for name in (*question.behaviours, *question.beside) if facts.has(name)]
+    shown = [*asked, *facts.called(question.beside)]
     models = [model for model in facts.matrix.architectures if model in facts.models.values()]
     rows = [
         [model, *(facts.value_link(cell) if (cell := facts.matrix.cells.get((name, model))) else "·" for name in shown)]
         for model in models
     ]
     lines += [*table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
-    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in question.behaviours]
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in asked]
     return [*lines, *table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
 
 

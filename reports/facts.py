@@ -64,9 +64,9 @@ class Facts:
     def _by_name(self) -> dict[str, LoadedBehaviour]:
         return {loaded.behaviour.name: loaded for loaded in self.behaviours}
 
-    def has(self, behaviour: str) -> bool:
-        """Whether there is such a behaviour."""
-        return behaviour in self._by_name
+    def called(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The behaviours of these names; of a file with a table of cases, each of them."""
+        return tuple(found for name in names for found in self._by_name if found.partition("[")[0] == name)
 
     def behaviour_link(self, behaviour: str) -> str:
         """To its first check of the preference."""

@@ -112,6 +112,15 @@ def test_a_behaviour_that_is_not_there_is_not_measured(facts, behaviours):
     )
 
 
+def test_a_bug_may_be_a_table_of_cases(facts, behaviours):
+    case = next(loaded for loaded in behaviours if loaded.behaviour.name == BUG)
+    named = replace(case, behaviour=case.behaviour.model_copy(update={"name": f"{BUG}[near]"}), case="near")
+    found = replace(facts({"nano-attn-2l": 5, "nano-attn-3l": 3}, f"{BUG}[near]"), behaviours=[named])
+    lines = answer(INDUCTION_BUG, found)
+    assert lines[0] == "**Answer: no, in none of 1 comparison; lessened in 1 of them.**"
+    assert f"`behaviours/{BUG}.yaml::near::nano-attn-3l::logit_diff`" in "\n".join(lines)
+
+
 def test_who_does_it(facts):
     found = facts({"nano-attn-1l": 0, "nano-attn-2l": 5, "nano-gelu-2l": 1.01}, "split_token_induction")
     told = said(question(Done), found)
