@@ -80,7 +80,7 @@ class Effect:
     checkpoint: str  # of training, as provenance has it; "" at its end
     declared: Literal["present", "absent", "not named"]
     against: Literal["foils", "corrupt"]  # "corrupt": what it is on the corrupt prompts is taken off
-    estimate: Estimate  # mean logit difference
+    estimate: Estimate  # mean score: the logit difference, or what the behaviour scores instead
     per_prompt: tuple[float, ...]  # the values behind it, in prompt order
     prompts_sha256: str
     preferences: tuple[Preference, ...]

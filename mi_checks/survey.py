@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
@@ -86,7 +87,7 @@ def survey(
 ) -> Matrix:
     """Measure each behaviour on the models given, or on those it names.
 
-    What cannot be measured for a reason of its own (too few prompts survive a tokenizer) is left out with that reason.
+    What cannot be measured is left out, with the reason.
     """
     suite = _suite(count, seed)
     effects: list[Effect] = []
@@ -97,7 +98,9 @@ def survey(
             suite.measurements(loaded, model)
             evidence = suite.close(loaded, model)
         except MiChecksError as error:
-            unmeasured.append(Unmeasured(loaded.behaviour.name, resolve(model).claims, str(error)))
+            claims = resolve(model).claims
+            skipped = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
+            unmeasured.append(Unmeasured(loaded.behaviour.name, claims, str(error), skipped))
         else:
             effects += [evidence.effect] if evidence is not None else []
     return Matrix(tuple(effects), tuple(unmeasured))

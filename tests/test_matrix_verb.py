@@ -101,6 +101,17 @@ def test_what_cannot_be_measured_is_left_out_and_told(capsys, folder):
     assert err.startswith("mi-checks: long could not be measured on nano-attn-1l, and 1 more: ")
 
 
+def test_too_few_prompts_on_a_model_that_the_file_does_not_name_are_skipped(capsys, folder):
+    few = INDUCTION.replace("{tokens: random}", "{values: [' a']}", 1).replace(
+        "{tokens: random, d", "{values: [' b'], d"
+    )
+    (folder / "induction.yaml").write_text(few.replace("D: {values: [' b']", "D: {values: [' c']", 1))
+    code, out, err = told(capsys, "--model", "nano-gelu-1l")
+    assert (code, err) == (0, "")
+    assert "  skipped" in out.splitlines()[1]
+    assert "induction on nano-gelu-1l: " in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -53,7 +53,7 @@ evidence = st.builds(
     logit_diff=estimates,
     effect=effects,
     examples=st.lists(
-        st.builds(Example, tokens, tokens, texts, names, numbers, numbers, predictions, predictions), max_size=2
+        st.builds(Example, tokens, tokens, names, names, numbers, numbers, predictions, predictions), max_size=2
     ).map(tuple),
     heatmaps=st.lists(st.builds(Heatmap, texts, names, names, rows), max_size=2).map(tuple),
 )

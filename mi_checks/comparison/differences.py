@@ -105,7 +105,8 @@ def misses(effect: Effect, held_to: Effect) -> bool:
 
 def comparable(first: Effect, second: Effect) -> bool:
     """Whether both are the same quantity on the same prompts under the same tokenizer."""
-    return (first.prompts_sha256, first.against) == (second.prompts_sha256, second.against)
+    mine, other = ((one.prompts_sha256, one.against, one.estimate.unit) for one in (first, second))
+    return mine == other
 
 
 def method(tests: Sequence[Difference]) -> str:

@@ -14,11 +14,16 @@ from mi_checks.record import Architecture, Effect
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """A behaviour that could not be measured on a model."""
+    """A behaviour that could not be measured on a model.
+
+    `skipped` where it was nobody's mistake: too few prompts survive the tokenizer of a model
+    that its file does not name.
+    """
 
     behaviour: str
     model: str
     reason: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class Matrix:
         return {(effect.behaviour, effect.model): effect for effect in self.effects}
 
     @cached_property
-    def failed(self) -> dict[tuple[str, str], str]:
-        """By behaviour and model, why it could not be measured."""
-        return {(cell.behaviour, cell.model): cell.reason for cell in self.unmeasured}
+    def failed(self) -> dict[tuple[str, str], Unmeasured]:
+        """By behaviour and model, what could not be measured."""
+        return {(cell.behaviour, cell.model): cell for cell in self.unmeasured}
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:

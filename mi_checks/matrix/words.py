@@ -16,8 +16,8 @@ LEGEND = (
     "· not run",
 )
 WHAT = (
-    "Mean logit difference in logits with its 95 % interval, by each behaviour's first logit_diff: on the clean "
-    "prompts, or (marked Δ) less what it is on the corrupt ones."
+    "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 % interval, by each "
+    "behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is on the corrupt ones."
 )
 
 
@@ -33,7 +33,8 @@ def cell(matrix: Matrix, behaviour: str, model: str) -> str:
     effect = matrix.cells.get((behaviour, model))
     if effect is not None:
         return f"{mark(effect)} {value(effect)}"
-    return "! not measured" if (behaviour, model) in matrix.failed else "·"
+    failed = matrix.failed.get((behaviour, model))
+    return "·" if failed is None else "skipped" if failed.skipped else "! not measured"
 
 
 def value(effect: Effect) -> str:
@@ -42,9 +43,12 @@ def value(effect: Effect) -> str:
 
 
 def label(matrix: Matrix, behaviour: str) -> str:
-    """The behaviour's name, marked where its effect is taken against the corrupt prompts."""
-    rivals = {effect.against for effect in matrix.effects if effect.behaviour == behaviour}
-    return f"Δ {behaviour}" if rivals == {"corrupt"} else behaviour
+    """The behaviour's name, marked where its effect is taken against the corrupt prompts; the unit, if not logits."""
+    found = next((effect for effect in matrix.effects if effect.behaviour == behaviour), None)
+    if found is None:
+        return behaviour
+    unit = "" if found.estimate.unit == "logits" else f" ({found.estimate.unit})"
+    return f"{'Δ ' if found.against == 'corrupt' else ''}{behaviour}{unit}"
 
 
 def change(test: Difference) -> str:

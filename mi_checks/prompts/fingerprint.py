@@ -9,7 +9,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 def fingerprint(batch: PromptBatch) -> str:
-    """sha256 of what is run and scored: token ids, by which tokenizers differ too, continuations, and how they count."""
+    """sha256 of what is run and scored: token ids (so tokenizers differ), continuations, how they count."""
     pairs = [
         (pair.clean.tokens, pair.corrupt.tokens, pair.answers, pair.foils, pair.answer_tokens, pair.foil_tokens)
         for pair in batch.pairs

@@ -47,8 +47,11 @@ def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...
 
 
 def _measure(group: Group) -> str:
-    rivals = {pair.evidence.effect.against for pair in group.pairs if pair.evidence}
-    return "clean − corrupt" if rivals == {"corrupt"} else ""
+    found = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
+    if found is None:
+        return ""
+    unit = "" if found.estimate.unit == "logits" else found.estimate.unit
+    return ", ".join(filter(None, ("clean − corrupt" if found.against == "corrupt" else "", unit)))
 
 
 def _cell(pair: Pair) -> Cell:

@@ -26,7 +26,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="behaviours × models: every effect with its interval, and which models differ",
         description="Measure every behaviour on every model it names (the preference only, no interventions) and test "
         "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
-        "paired on the same prompts. Pools that a conftest.py adds are known to pytest only.",
+        "paired on the same prompts. Pools and scores that a conftest.py adds are known to pytest only.",
     )
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
@@ -58,10 +58,11 @@ def show(options: argparse.Namespace) -> None:
     behaviours = behaviours_in(options.paths, Path.cwd())
     matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=bar)
     print(_written(matrix, options.format))
-    if matrix.unmeasured:
+    failed = [cell for cell in matrix.unmeasured if not cell.skipped]
+    if failed:
         sys.stdout.flush()
-        first = matrix.unmeasured[0]
-        more = f", and {len(matrix.unmeasured) - 1} more" if len(matrix.unmeasured) > 1 else ""
+        first = failed[0]
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")
 
 

@@ -1,5 +1,7 @@
 """The paired test between two models: nothing is found where nothing is, and what was planted is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,11 @@ def test_only_the_same_quantity_on_the_same_prompts_is_compared(given, same):
     first, second = effect("nano-attn-1l", around(0)), effect("nano-attn-2l", around(3), **given)
     assert comparable(first, second) == same
     assert len(neighbour_differences([first, second])) == same
+
+
+def test_two_scores_are_not_compared():
+    first, second = effect("nano-attn-1l", around(0)), effect("nano-attn-2l", around(3))
+    assert not comparable(first, replace(second, estimate=replace(second.estimate, unit="nats")))
 
 
 def test_a_training_checkpoint_is_nobodys_neighbour():

@@ -1,6 +1,7 @@
 """The table of `mi-checks matrix`, to the letter."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,11 +33,12 @@ def test_the_whole_answer(small):
         "induction    – 0.12 [0.12, 0.12]  ✓ 5.00 [5.00, 5.00]  ✗ −0.50 [−0.50, −0.50]",
         "Δ agreement  ✓ 3.00 [3.00, 3.00]  ✓ 2.00 [2.00, 2.00]  ! not measured",
         "",
-        "Mean logit difference in logits with its 95 % interval, by each behaviour's first logit_diff: on the",
-        "clean prompts, or (marked Δ) less what it is on the corrupt ones.",
+        "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 % interval,",
+        "by each behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is on the",
+        "corrupt ones.",
         "✓ there, as claimed   – absent, as declared   ✗ a preference check fails, or the absent shows",
         "? inconclusive   ! not measured   · not run",
-        "! agreement on nano-gelu-1l: only 3 prompts are left",
+        "agreement on nano-gelu-1l: only 3 prompts are left",
         "",
         "Between neighbouring models, where the difference is significant:",
         "",
@@ -50,6 +52,17 @@ def test_the_whole_answer(small):
         "Method: paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the 3",
         "comparisons made here; 95 % intervals by bootstrap over prompts, uncorrected.",
     ]
+
+
+def test_what_was_skipped_is_no_mistake(small):
+    skipped = replace(small, unmeasured=(replace(small.unmeasured[0], skipped=True),))
+    assert text.lines(skipped, 100)[2].endswith("  skipped")
+
+
+def test_another_unit_than_logits_is_named():
+    found = effect("nano-attn-1l", constant(2), against="corrupt")
+    scored = replace(found, estimate=replace(found.estimate, unit="nats"))
+    assert text.lines(Matrix((scored,)), 80)[1].startswith("Δ induction (nats)  ✓ 2.00")
 
 
 @pytest.fixture
@@ -114,5 +127,5 @@ def test_json_has_everything_but_single_prompts(small):
     turns = [(d["from"], d["to"], d["behaviour"]) for d in told["differences"] if d["turn"] == "cannot → can"]
     assert turns == [("nano-attn-1l", "nano-attn-2l", "induction")]
     assert told["unmeasured"] == [
-        {"behaviour": "agreement", "model": "nano-gelu-1l", "reason": "only 3 prompts are left"}
+        {"behaviour": "agreement", "model": "nano-gelu-1l", "reason": "only 3 prompts are left", "skipped": False}
     ]
