@@ -18,7 +18,7 @@ from mi_checks.stats import mean_interval
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
     """What the effect is measured against: as the first `logit_diff` says, or where there is none the first check."""
     preferences = absence_checks(behaviour)
-    first = next((check for check in preferences if isinstance(check, LogitDiff)), *preferences[:1])
+    first = next((check for check in preferences if isinstance(check, LogitDiff)), next(iter(preferences), None))
     return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"
 
 
@@ -70,4 +70,6 @@ def _ability(outcomes: set[Outcome]) -> Ability:
 
 
 def _worst(outcomes: set[Outcome]) -> Outcome:
+    if not outcomes:
+        return "skipped"  # the behaviour claims something of the nodes alone
     return "fail" if "fail" in outcomes else "pass" if outcomes == {"pass"} else "inconclusive"

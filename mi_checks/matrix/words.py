@@ -13,7 +13,7 @@ LEGEND = (
     "✗ a preference check fails, or the absent shows",
     "? inconclusive",
     "! not measured",
-    "· not run",
+    "· not run, or of no preference",
 )
 WHAT = (
     "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 % interval, by each "
@@ -25,7 +25,7 @@ def mark(effect: Effect) -> str:
     """One sign for whether the preference is what was declared."""
     if effect.outcome == "pass":
         return "–" if effect.declared == "absent" else "✓"
-    return "?" if effect.outcome == "inconclusive" else "✗"
+    return {"inconclusive": "?", "skipped": "·"}.get(effect.outcome, "✗")
 
 
 def cell(matrix: Matrix, behaviour: str, model: str) -> str:

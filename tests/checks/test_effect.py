@@ -49,6 +49,12 @@ def test_without_a_logit_diff_it_is_as_the_accuracy_says(measured_effect):
     assert measured_effect(3, 1, checks=checks).estimate.value == pytest.approx(3)
 
 
+def test_without_a_check_of_the_preference_nothing_is_read_off(measured_effect):
+    found = measured_effect(3, checks=[{"patching": {"nodes": "L1H2", "recovers": {"at_least": 0.5}}}])
+    assert found.estimate.value == pytest.approx(3)
+    assert (found.preferences, found.ability, found.outcome) == ((), "cannot tell", "skipped")
+
+
 @pytest.mark.parametrize(
     ("clean", "entry", "ability", "outcome"),
     [

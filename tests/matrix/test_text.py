@@ -37,7 +37,7 @@ def test_the_whole_answer(small):
         "interval, by each behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is",
         "on the corrupt ones.",
         "✓ there, as claimed   – absent, as declared   ✗ a preference check fails, or the absent shows",
-        "? inconclusive   ! not measured   · not run",
+        "? inconclusive   ! not measured   · not run, or of no preference",
         "agreement on nano-gelu-1l: only 3 prompts are left",
         "",
         "Between neighbouring models, where the difference is significant:",
