@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
@@ -81,11 +82,12 @@ def survey(
     behaviours: Sequence[LoadedBehaviour],
     models: Sequence[str] = (),
     *,
+    only: Collection[str] | None = None,
     count: int | None = None,
     seed: int | None = None,
     progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
 ) -> Matrix:
-    """Measure each behaviour on the models given, or on those it names.
+    """Measure each behaviour on the models given, or on those it names; of either on those of `only`, if that is given.
 
     What cannot be measured is left out, with the reason.
     """
@@ -93,13 +95,15 @@ def survey(
     effects: list[Effect] = []
     unmeasured: list[Unmeasured] = []
     cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
+    cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells):
         try:
             suite.measurements(loaded, model)
             evidence = suite.close(loaded, model)
         except MiChecksError as error:
             claims = resolve(model).claims
-            skipped = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
+            foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
+            skipped = foreign or isinstance(error, NotFetched)
             unmeasured.append(Unmeasured(loaded.behaviour.name, claims, str(error), skipped))
         else:
             effects += [evidence.effect] if evidence is not None else []

@@ -12,6 +12,7 @@ from mi_checks.comparison.differences import method
 from mi_checks.errors import MiChecksError
 from mi_checks.matrix.markdown import table
 from mi_checks.matrix.words import LEGEND, WHAT
+from mi_checks.models.names import bundled
 from mi_checks.report import numbers
 from mi_checks.survey import behaviours_in, survey
 from mi_checks.verbs.matrix import bar
@@ -55,7 +56,7 @@ def page() -> str:
         MiChecksError: a behaviour is wrong or cannot be measured.
     """
     behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
-    matrix = survey(behaviours, progress=bar)
+    matrix = survey(behaviours, progress=bar, only=bundled())
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")

@@ -109,7 +109,16 @@ def test_too_few_prompts_on_a_model_that_the_file_does_not_name_are_skipped(caps
     code, out, err = told(capsys, "--model", "nano-gelu-1l")
     assert (code, err) == (0, "")
     assert "  skipped" in out.splitlines()[1]
-    assert "induction on nano-gelu-1l: " in out
+    assert "induction on nano-gelu-1l\n  " in out
+
+
+def test_a_model_that_is_not_fetched_is_left_out_with_the_reason(capsys, folder, monkeypatch):
+    monkeypatch.setenv("MI_CHECKS_CACHE", str(folder))
+    (folder / "induction.yaml").write_text(INDUCTION + "  smollm2-135m: {}\n")
+    code, out, err = told(capsys)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].split() == ["nano-attn-1l", "nano-attn-2l"]
+    assert re.search(r"^induction on smollm2-135m\n  .*mi-checks models fetch smollm2-135m", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def effect(measured: Measurements) -> Effect:
 
 def _verdicts(measured: Measurements) -> list[tuple[Check, Verdict]]:
     """Of every check of the preference that is made on this model."""
-    name = measured.subject.name
+    behaviour, name = measured.behaviour, measured.subject.name
     return [
         (check, run_check(check, measured))
-        for check in absence_checks(measured.behaviour)
-        if check.models is None or name in check.models or measured.behaviour.models.get(name) == "absent"
+        for check in absence_checks(behaviour)
+        if behaviour.claims(check, name) or behaviour.models.get(name) == "absent"
     ]
 
 

@@ -16,8 +16,8 @@ from mi_checks.record import Architecture, Effect
 class Unmeasured:
     """A behaviour that could not be measured on a model.
 
-    `skipped` where it was nobody's mistake: too few prompts survive the tokenizer of a model
-    that its file does not name.
+    `skipped` where it was nobody's mistake: the model is to be fetched first, or too few prompts survive the tokenizer
+    of a model that its file does not name.
     """
 
     behaviour: str
@@ -36,7 +36,7 @@ class Matrix:
     @property
     def behaviours(self) -> tuple[str, ...]:
         """In the order they were measured."""
-        return tuple(dict.fromkeys(behaviour for behaviour, _ in (*self.cells, *self.failed)))
+        return tuple(dict.fromkeys([*(e.behaviour for e in self.effects), *(cell.behaviour for cell in self._told)]))
 
     @cached_property
     def architectures(self) -> dict[str, Architecture]:
@@ -47,13 +47,18 @@ class Matrix:
     @property
     def models(self) -> tuple[str, ...]:
         """Those measured in that order, then those that never could be."""
-        return tuple(dict.fromkeys([*self.architectures, *(cell.model for cell in self.unmeasured)]))
+        return tuple(dict.fromkeys([*self.architectures, *(cell.model for cell in self._told)]))
 
     @property
     def kinds(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The models of each kind."""
         grouped = groupby(self.models, lambda name: self.architectures[name].kind if name in self.architectures else "")
         return tuple((kind, tuple(names)) for kind, names in grouped)
+
+    @property
+    def _told(self) -> tuple[Unmeasured, ...]:
+        """What gets a place in the table although it was not measured: a model or behaviour skipped whole gets none."""
+        return tuple(cell for cell in self.unmeasured if not (cell.skipped and self.effects))
 
     @cached_property
     def cells(self) -> dict[tuple[str, str], Effect]:
@@ -69,6 +74,14 @@ class Matrix:
     def differences(self) -> tuple[Difference, ...]:
         """Between neighbours, corrected together."""
         return neighbour_differences(self.effects)
+
+    @property
+    def reasons(self) -> dict[str, tuple[str, ...]]:
+        """Why something could not be measured → what: `induction on smollm2-135m`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for cell in self.unmeasured:
+            found[cell.reason] = (*found.get(cell.reason, ()), f"{cell.behaviour} on {cell.model}")
+        return found
 
     @property
     def changes(self) -> dict[Step, tuple[Difference, ...]]:

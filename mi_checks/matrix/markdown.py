@@ -15,7 +15,7 @@ def lines(matrix: Matrix) -> list[str]:
         rows = [[label(matrix, name), *(cell(matrix, name, model) for model in models)] for name in matrix.behaviours]
         found += [*table(["behaviour", *models], rows), ""]
     found += [WHAT, "", "; ".join(LEGEND) + "."]
-    found += ["", *(f"- {cell.behaviour} on {cell.model}: {_one_line(cell.reason)}" for cell in matrix.unmeasured)]
+    found += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
     return [*found, *([""] if matrix.unmeasured else []), *_changes(matrix)]
 
 

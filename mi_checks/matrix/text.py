@@ -16,7 +16,11 @@ def lines(matrix: Matrix, width: int) -> list[str]:
     """The whole answer, no line longer than the width but where a single column is."""
     found = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
     found += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_kept, LEGEND)), width)]
-    found += [f"{cell.behaviour} on {cell.model}: {cell.reason}" for cell in matrix.unmeasured]
+    found += [
+        line
+        for why, what in matrix.reasons.items()
+        for line in (*_wrapped(", ".join(map(_kept, what)), width), f"  {why}")
+    ]
     return [line.rstrip() for line in (*found, "", *_changes(matrix, width))]
 
 
