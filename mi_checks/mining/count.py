@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from mi_checks.mining.criteria import Criteria, Found, Triple
 from mi_checks.mining.encode import NONE, Tokens
+from mi_checks.mining.written import Bools, Masks
 
 Ints = npt.NDArray[np.int64]
 AT_ONCE = 1 << 22  # tokens gathered at once
@@ -51,24 +52,21 @@ class Counter:
             yield first, self._tokens[places + 1]
 
 
-def mine(
-    counter: Counter, criteria: Criteria, firsts: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]
-) -> list[Found]:
+def mine(counter: Counter, criteria: Criteria, masks: Masks) -> list[Found]:
     """Every trigram that meets the criteria, in the order of b.
 
     Args:
         counter: of the files counted in.
         criteria: what to keep.
-        firsts: which tokens may be a, `vocabulary`.
-        others: which may be b and c, `vocabulary`.
+        masks: which tokens may be a, b and c.
     """
     found: list[Found] = []
-    wanted = [b for b in np.flatnonzero(others).tolist() if counter.occurrences(b) >= criteria.least_count]
+    wanted = [b for b in np.flatnonzero(masks.b).tolist() if counter.occurrences(b) >= criteria.least_count]
     for b in tqdm(wanted, desc="counting", unit=" tokens", delay=3, leave=False):
         after, total = counter.after(b), counter.occurrences(b)
-        allowed = others & (after >= criteria.least_count) & (after <= criteria.unlikely * total)
+        allowed = masks.c & (after >= criteria.least_count) & (after <= criteria.unlikely * total)
         if allowed.any():
-            found += _mine_one(counter, criteria, b, firsts, allowed, after)
+            found += _mine_one(counter, criteria, b, masks.a, allowed, after)
     return found
 
 
@@ -76,20 +74,20 @@ def _mine_one(
     counter: Counter,
     criteria: Criteria,
     b: int,
-    firsts: npt.NDArray[np.bool_],
-    allowed: npt.NDArray[np.bool_],
+    firsts: Bools,
+    allowed: Bools,
     after: Ints,
 ) -> Iterator[Found]:
     size = counter.vocabulary
     both = np.zeros(size, dtype=np.int64)
     codes, counts = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    for first, c in counter.before(b):
+    for first, following in counter.before(b):
         there = first != NONE
         both += np.bincount(first[there], minlength=size)
-        place, column = np.nonzero(there & allowed[c][:, None])
+        place, column = np.nonzero(there & allowed[following][:, None])
         before = first[place, column].astype(np.int64)
         kept = firsts[before]
-        more, how_often = np.unique(before[kept] * size + c[place[kept]], return_counts=True)
+        more, how_often = np.unique(before[kept] * size + following[place[kept]], return_counts=True)
         codes, inverse = np.unique(np.concatenate([codes, more]), return_inverse=True)
         counts = np.bincount(inverse, np.concatenate([counts, how_often]), minlength=len(codes)).astype(np.int64)
     a, c = codes // size, codes % size

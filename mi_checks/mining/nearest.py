@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mi_checks.mining.count import Counter, mine
 from mi_checks.mining.criteria import Criteria, Found
@@ -20,12 +19,11 @@ def nothing_found(counter: Counter, criteria: Criteria, written: Written) -> str
         f"no trigram {shape(criteria)} is seen {criteria.least_count} times or more with "
         f"P(c|a,b) of at least {criteria.likely:g} and P(c|b) of at most {criteria.unlikely:g}"
     ]
-    firsts, others = written.firsts, written.others
-    if near := _best(counter, replace(criteria, likely=0.0), firsts, others, lambda one: one.given_both):
+    if near := _best(counter, replace(criteria, likely=0.0), written, lambda one: one.given_both):
         lines.append(f"  the likeliest of the others: {_told(near, written)}; --likely {_floor(near.given_both)}")
-    if near := _best(counter, replace(criteria, unlikely=1.0), firsts, others, lambda one: -one.given_last):
+    if near := _best(counter, replace(criteria, unlikely=1.0), written, lambda one: -one.given_last):
         lines.append(f"  the one that b predicts least: {_told(near, written)}; --unlikely {_ceil(near.given_last)}")
-    if near := _best(counter, replace(criteria, least_count=2), firsts, others, lambda one: one.count):
+    if near := _best(counter, replace(criteria, least_count=2), written, lambda one: one.count):
         lines.append(f"  the most frequent of the others: {_told(near, written)}; --least-count {near.count}")
     if len(lines) == 1:
         lines.append("  nor with any one of these dropped: give more text, or relax two of them")
@@ -40,11 +38,10 @@ def shape(criteria: Criteria) -> str:
 def _best(
     counter: Counter,
     criteria: Criteria,
-    firsts: npt.NDArray[np.bool_],
-    others: npt.NDArray[np.bool_],
+    written: Written,
     merit: Callable[[Found], float],
 ) -> Found | None:
-    return max(mine(counter, criteria, firsts, others), key=merit, default=None)
+    return max(mine(counter, criteria, written.masks), key=merit, default=None)
 
 
 def _told(found: Found, written: Written) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +11,21 @@ import numpy.typing as npt
 from mi_checks.mining.criteria import Triple
 from mi_checks.prompts.tokenization import Tokenization
 
+Bools = npt.NDArray[np.bool_]
 FILLERS = 4  # words of the vocabulary that a row's texts are tried after and between
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Which tokens may be a, b and c, each `vocabulary`.
+
+    What stands after other words begins one: a always, and b where there is a gap, whose skip trigrams would otherwise
+    be pieces of one word.
+    """
+
+    a: Bools
+    b: Bools
+    c: Bools
 
 
 class Written:
@@ -29,13 +44,15 @@ class Written:
         self.size = tokenization.tokenizer.get_vocab_size()
         self.texts = tuple(tokenization.piece(token) for token in range(self.size))
         added = tokenization.tokenizer.get_added_tokens_decoder()
-        usable = [
-            token not in added and text.isprintable() and bool(text.strip()) and (not letters or _letters(text))
-            for token, text in enumerate(self.texts)
-        ]
-        self.others: npt.NDArray[np.bool_] = np.array(usable, dtype=bool)
-        # A row's first token stands after any word, and so begins one.
-        self.firsts = self.others & np.array([text.startswith(" ") or not letters for text in self.texts], dtype=bool)
+        fit = np.array(
+            [
+                token not in added and text.isprintable() and bool(text.strip()) and (not letters or _letters(text))
+                for token, text in enumerate(self.texts)
+            ],
+            dtype=bool,
+        )
+        begins = np.array([text.startswith(" ") or not letters for text in self.texts], dtype=bool)
+        self.masks = Masks(a=fit & begins, b=fit & begins if gap else fit, c=fit)
 
     def holds(self, triple: Triple) -> bool:
         """Whether the texts of a, b and c are these tokens again, after and between other words."""

@@ -111,7 +111,7 @@ def find_trigrams(chosen: argparse.Namespace) -> None:
 
 
 def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shared | None) -> list[tuple[Found, ...]]:
-    met = mine(counted, criteria, written.firsts, written.others)
+    met = mine(counted, criteria, written.masks)
     if not met:
         raise MiChecksError(nothing_found(counted, criteria, written))
     found = [one for one in met if written.holds(one.triple)]
