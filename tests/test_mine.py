@@ -120,7 +120,7 @@ def test_nothing_held_out_is_said(mined):
 
 def test_what_is_no_text_is_counted(mined, corpus):
     (corpus / "picture.png").write_bytes(b"\x89PNG\xff")
-    assert "1 files are no UTF-8 text and were passed over" in mined(*FOUND)[1]
+    assert "1 file is no UTF-8 text and passed over" in mined(*FOUND)[1]
     assert "passed over" not in mined(*FOUND, "--take", "**/*.txt")[1]
 
 

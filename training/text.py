@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,9 +16,10 @@ def write_text(documents: Iterable[Document], folder: Path) -> str:
     """Write `{train,held_out}/{code,prose}/PACKAGE/NAME.txt`, whole or not at all; returns how many of each.
 
     Raises:
-        FileExistsError: the folder is there.
+        OSError: the folder is there, or cannot be written.
     """
     partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     partial.mkdir(parents=True)
     written = {"train": 0, "held_out": 0}
     for document in documents:

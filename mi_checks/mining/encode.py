@@ -119,5 +119,5 @@ def _nothing(encoded: Encoded, files: int, held_out: float) -> str:
     if encoded.held_out.size:
         all_apart = f"{of_them} every one with text fell to the held-out part"
         return f"{all_apart}: lower --held-out {held_out:g}, or give more files"
-    skipped = f", {encoded.skipped} are no UTF-8 text and" if encoded.skipped else ""
+    skipped = f" ({encoded.skipped} no UTF-8 text)" if encoded.skipped else ""
     return f"{of_them}{skipped} none holds any text: name files of text, or choose them with --take"

@@ -147,7 +147,8 @@ def _summary(groups: list[rows.Group], encoded: Encoded, criteria: Criteria) -> 
     else:
         lines.append("nothing is held out, and so nothing tested: give more files, or raise --held-out")
     if encoded.skipped:
-        lines.append(f"{encoded.skipped} files are no UTF-8 text and were passed over")
+        files = "1 file is" if encoded.skipped == 1 else f"{encoded.skipped} files are"
+        lines.append(f"{files} no UTF-8 text and passed over")
     return lines
 
 
