@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import re
 import subprocess
 import sys
@@ -138,6 +139,21 @@ def test_nothing_found_names_the_option_that_would_find_something(mined, options
     assert first in err
     option, value = re.findall(relaxed, err)[-1].split()
     assert mined("--gap", "4", "--least-count", "20", *options, option, value, "--pair", "none")[0] == 0
+
+
+def test_nothing_near_names_two_options(mined, corpus):
+    for file in corpus.iterdir():
+        file.write_text("".join(random.Random(file.name).choices([" we", " can", " see"], k=300)))  # noqa: S311
+    strict = ["--least-count", "20", "--pair", "none", "--likely", "0.9", "--unlikely", "0.1"]
+    code, _, err = mined(*strict)
+    assert code == 2
+    named = re.search(r"  nor with one of these dropped; the nearest is '.*; (--likely [\d.]+ --unlikely [\d.]+)$", err)
+    assert mined(*strict, *named[1].split())[0] == 0
+
+
+def test_too_little_text_is_said(mined):
+    told = "nor is any trigram of such tokens seen 9999 times: give more text, or lower --least-count"
+    assert told in mined("--least-count", "9999", "--likely", "1", "--unlikely", "0")[2]
 
 
 def test_no_pairs(mined):

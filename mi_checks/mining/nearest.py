@@ -26,7 +26,15 @@ def nothing_found(counter: Counter, criteria: Criteria, written: Written) -> str
     if near := _best(counter, replace(criteria, least_count=2), written, lambda one: one.count):
         lines.append(f"  the most frequent of the others: {_told(near, written)}; --least-count {near.count}")
     if len(lines) == 1:
-        lines.append("  nor with any one of these dropped: give more text, or relax two of them")
+        loose = replace(criteria, likely=0.0, unlikely=1.0)
+        near = _best(counter, loose, written, lambda one: one.given_both - one.given_last)
+        lines.append(
+            f"  nor with one of these dropped; the nearest is {_told(near, written)}; "
+            f"--likely {_floor(near.given_both)} --unlikely {_ceil(near.given_last)}"
+            if near
+            else f"  nor is any trigram of such tokens seen {criteria.least_count} times: give more text, or lower "
+            "--least-count and relax --likely or --unlikely"
+        )
     return "\n".join(lines)
 
 
