@@ -26,7 +26,9 @@ def usage(capsys, *arguments):
     return left.value.code, capsys.readouterr()
 
 
-@pytest.mark.parametrize("verb", [[], ["models"], ["models", "list"], ["models", "fetch"]])
+@pytest.mark.parametrize(
+    "verb", [[], ["models"], ["models", "list"], ["models", "fetch"], ["mine"], ["mine", "trigrams"]]
+)
 def test_help_everywhere(capsys, verb):
     code, said = usage(capsys, *verb, "--help")
     assert code == 0

@@ -1,4 +1,4 @@
-"""`python -m training prepare | train MODEL … | export [MODEL …] | trigrams`: from packages to the shipped weights."""
+"""`python -m training prepare | text FOLDER | train MODEL … | export [MODEL …]`: from packages to shipped weights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
-from training import machine, trigrams
+from training import machine
+from training.corpus import documents
 from training.evaluate import Bench
 from training.export import ExportRefusedError, export
 from training.model import SHAPES
 from training.prepare import prepare
+from training.text import write_text
 from training.train import Recipe, train
 
 HERE = Path(__file__).parent
@@ -34,8 +35,10 @@ def main() -> None:
     training.add_argument("--compile", action="store_true", help="torch.compile the loss (needs a C++ compiler)")
     exporting = verbs.add_parser("export", help="evaluate finished runs and ship those that meet the criteria")
     exporting.add_argument("models", nargs="*", metavar="MODEL", help="default: every run that has finished")
-    mining = verbs.add_parser("trigrams", help="print the rows of behaviours/trigram.yaml, mined from the corpus")
-    mining.add_argument("--most", type=int, default=40, help="pairs (default: 40)")
+    texts = verbs.add_parser(
+        "text", help="write the documents as text files, to mine in: mi-checks mine trigrams FOLDER/train"
+    )
+    texts.add_argument("folder", type=Path, help="a new folder; train/ and held_out/ are made in it")
     arguments = parser.parse_args()
     if arguments.verb == "prepare":
         prepare(DATA, NANO / "tokenizer.json")
@@ -43,10 +46,10 @@ def main() -> None:
         if unknown := sorted(set(arguments.models) - set(SHAPES)):
             parser.error(f"unknown model {unknown[0]!r}; there are {', '.join(sorted(SHAPES))}")
         sys.exit(_export(arguments.models or sorted(run.parent.name for run in RUNS.glob("*/final.safetensors"))))
-    elif arguments.verb == "trigrams":
-        tokenizer = Tokenizer.from_file(str(NANO / "tokenizer.json"))
-        for pair in trigrams.mine(DATA, tokenizer)[: arguments.most]:
-            print("\n".join(trigrams.rows(pair)))
+    elif arguments.verb == "text":
+        if arguments.folder.exists():
+            parser.error(f"{arguments.folder} exists already; name a new folder")
+        print(write_text(documents(DATA / "packages"), arguments.folder))
     elif arguments.verb == "train":
         if arguments.threads:
             torch.set_num_threads(arguments.threads)

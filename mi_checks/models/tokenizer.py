@@ -1,0 +1,45 @@
+"""A name → that model's tokenizer alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from mi_checks.models.names import TOKENIZER, resolve
+from mi_checks.models.sources.folder import Folder
+from mi_checks.models.sources.source import Unloadable
+from mi_checks.prompts.tokenization import Tokenization
+
+
+def load_tokenization(name: str) -> Tokenization:
+    """A model's tokenizer. Of a folder nothing else is read and torch is not imported, nor of a bundled model.
+
+    The token that begins a prompt is known only where the model itself is loaded.
+
+    Raises:
+        MiChecksError: unknown name, or its files are missing or broken.
+    """
+    model = resolve(name)
+    try:
+        if isinstance(model.source, Folder) and (path := _file(model.source)) is not None:
+            return Tokenization(_read(path), bos=None)
+    except Unloadable as error:
+        raise model.unloadable(error) from None
+    from mi_checks.models.load import load
+
+    return load(name, device="cpu").tokenization
+
+
+def _file(folder: Folder) -> Path | None:
+    own = folder.path / "tokenizer.json"
+    if own.exists():
+        return own
+    return TOKENIZER if folder.layout == "native" else None
+
+
+def _read(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust library raises nothing narrower
+        raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from None

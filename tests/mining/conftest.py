@@ -1,0 +1,28 @@
+"""The bundled tokenizer, and a folder of text in which skip trigrams are planted."""
+
+import pytest
+
+from mi_checks.mining.written import Written
+from mi_checks.models.tokenizer import load_tokenization
+from mi_checks.prompts.tokenization import Tokenization
+
+
+@pytest.fixture(scope="session")
+def tokenization() -> Tokenization:
+    return load_tokenization("nano-attn-1l")
+
+
+@pytest.fixture(scope="session")
+def token(tokenization):
+    """The id of a text that is one token."""
+
+    def of(text: str) -> int:
+        ((only,), _) = tokenization.encode(text)
+        return only
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def written(tokenization) -> Written:
+    return Written(tokenization, gap=False, letters=True)
