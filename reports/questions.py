@@ -14,7 +14,7 @@ Pair = tuple[Model, Model]
 ATTENTION, GELU, SOLU = "attention-only", "gelu", "solu"
 KINDS = (ATTENTION, GELU, SOLU)
 INDUCTION_BUGS = ("induction_several_followers", "induction_beyond_the_end")
-SKIP_TRIGRAMS = ("skip_trigram_bug",)
+SKIP_TRIGRAMS = ("skip_trigram_bug", "trigram_bug")  # at a distance, and side by side
 BUGS = (*INDUCTION_BUGS, *SKIP_TRIGRAMS)  # behaviours that are there where the model errs
 
 

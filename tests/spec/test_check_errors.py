@@ -15,7 +15,8 @@ import pytest
             "at: A3",
             (
                 "x:23:38: unknown label 'A3'; labels in the template: A1, B1, A2, END\n"
-                "x:29:75: unknown key 'patching[induction@A2]' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
+                "x:29:75: unknown key 'patching[induction@A2]' in 'models.nano-attn-2l'; valid keys: nodes, checks, "
+                "count, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A3], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A3]'?"
             ),
@@ -58,7 +59,8 @@ import pytest
             "logit_diff: {at_least: 1.5}",
             "logit_dif: {at_least: 1.5}",
             (
-                "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, logit_diff, "
+                "x:29:46: unknown key 'logit_dif' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
+                "logit_diff, "
                 "accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'logit_diff'?"
             ),
@@ -72,7 +74,8 @@ import pytest
             "logit_diff: {at_least: 1.5}",
             '"patching[induction]": {at_least: 1.5}',
             (
-                "x:29:46: unknown key 'patching[induction]' in 'models.nano-attn-2l'; valid keys: nodes, checks, count, "
+                "x:29:46: unknown key 'patching[induction]' in 'models.nano-attn-2l'; valid keys: nodes, checks, "
+                "count, "
                 "logit_diff, accuracy[vocabulary], patching[induction@A2], patching[L1H3+L0.attn,noising], "
                 "ablation[induction,mean], attention[induction,A2->B1]; did you mean 'patching[induction@A2]'?"
             ),
