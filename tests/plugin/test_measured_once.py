@@ -14,6 +14,7 @@ CHECKS = """\
   - attention: {nodes: induction, from: A2, to: B1, at_least: 0.1}
   - attention: {nodes: L1H2, from: A2, to: B1, at_least: 0.1}
   - attention: {nodes: L1H2, from: A2, to: A1, at_most: 0.5}"""
+ATTENTION = "  - logit_diff: {at_least: 1.5}\n  - attention: {nodes: L1H2, from: A2, to: B1, at_least: 0.1}"
 BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
 
 
@@ -37,7 +38,8 @@ def counted(project, monkeypatch):
         return measure(self, interventions, *rest)
 
     def counting_attention(self, head):
-        counts["attention", head] += 1
+        engines.append(self)
+        counts["attention", id(self), head] += 1
         return attention(self, head)
 
     monkeypatch.setattr(suite, "load", counting_load)
@@ -48,19 +50,25 @@ def counted(project, monkeypatch):
 
 def test_everything_once(project, counted):
     project.behaviour("ab", checks=CHECKS.replace("[induction]", "[L1H2]"), models=BOUND)
-    project.behaviour("cd", models="  nano-attn-2l: {}\n  nano-attn-1l: absent")
-    project.run().assert_outcomes(passed=11)
+    project.behaviour("cd", checks=ATTENTION, models="  nano-attn-2l: {}\n  nano-attn-1l: absent")
+    project.run().assert_outcomes(passed=12)
     assert set(counted.values()) == {1}
     assert [key for key in counted if key[0] == "load"] == [("load", "nano-attn-2l"), ("load", "nano-attn-1l")]
-    assert (
-        len(counted) == 2 + 13 + 12 + 1
-    )  # models; ab's 12 heads and one noising; cd's heads, for the report; a pattern
+    assert sum(key[0] == "load" for key in counted) == 2
+    assert sum(key[0] == "attention" for key in counted) == 2
+    assert len(counted) == 2 + 2 + 13 + 12  # ab's 12 heads and one noising; cd's heads, for the report
 
 
-def test_a_sweep_is_made_for_the_report_alone(project, counted):
+def test_heads_are_swept_for_the_report_where_anything_is_claimed_of_them(project, counted):
+    project.behaviour(checks=ATTENTION)
+    project.run()
+    assert sum(key[0] not in ("load", "attention") for key in counted) == 12
+
+
+def test_nothing_is_swept_where_the_preference_is_all_that_is_claimed(project, counted):
     project.behaviour()
     project.run()
-    assert sum(key[0] != "load" for key in counted) == 12
+    assert list(counted) == [("load", "nano-attn-2l")]
 
 
 def test_nothing_is_swept_where_the_behaviour_is_absent(project, counted):

@@ -32,6 +32,9 @@ def test_behaviours_and_tests_run_together(project):
     result.stdout.fnmatch_lines(["ab  ✓ 1/1"])
 
 
+SWEPT = "  - mediators: {component: head, above: 0.2, include: L1H2}"
+
+
 @pytest.fixture
 def impatient(project, monkeypatch):
     from mi_checks import session
@@ -42,7 +45,7 @@ def impatient(project, monkeypatch):
 
 def test_a_bar_is_drawn_on_a_terminal_past_the_capture(impatient):
     """`pytester` gives no terminal, so the reporter is told that it has one."""
-    impatient.behaviour()
+    impatient.behaviour(checks=SWEPT)
     impatient.write(
         "conftest.py",
         "def pytest_plugin_registered(plugin, plugin_name):\n"
@@ -55,5 +58,5 @@ def test_a_bar_is_drawn_on_a_terminal_past_the_capture(impatient):
 
 
 def test_no_bar_is_drawn_in_a_log(impatient):
-    impatient.behaviour()
+    impatient.behaviour(checks=SWEPT)
     assert "heads:" not in impatient.run().stdout.str()

@@ -104,7 +104,7 @@ def test_a_behaviour_that_is_not_there_is_not_measured(facts, behaviours):
     without = [loaded for loaded in behaviours if loaded.behaviour.name not in BUGS]
     found = replace(facts({"nano-attn-1l": 5, "nano-gelu-1l": 0}), behaviours=without)
     assert said(question(Fixed, "1.18"), found).startswith(
-        "**Answer: not measured, there is no behaviour `skip_trigram_bug` on these models.**"
+        "**Answer: not measured, there is no behaviour `skip_trigram_bug` or `trigram_bug` on these models.**"
     )
     without = [loaded for loaded in behaviours if "split" not in loaded.behaviour.name]
     assert "**Answer, `split_token_induction`: not measured.**" in answer(
