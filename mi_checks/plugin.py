@@ -36,6 +36,7 @@ OPTIONS = (
         "how much the replay engine may take, such as 2GB (default: a quarter of what is free)",
     ),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
+    ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
 )
 
 
@@ -45,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if flag == "--mi-model":
             group.addoption(flag, action="append", default=None, metavar="NAME", help=help_text)
             parser.addini(ini, help_text, type="args", default=[])
+        elif flag == "--mi-no-cache":
+            group.addoption(flag, action="store_true", default=None, help=help_text)
+            parser.addini(ini, help_text, type="bool", default=False)
         else:
             group.addoption(flag, default=None, metavar=flag[5:].upper(), help=help_text)
             parser.addini(ini, help_text, type="string", default="")
@@ -211,7 +215,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
-        own.write_report()
+        own.finish()
 
 
 @pytest.hookimpl(optionalhook=True)

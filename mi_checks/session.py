@@ -66,6 +66,7 @@ class Session:
         memory: int | None,
         report: Path,
         terminal: io.TextIOBase | None,
+        kept: Path | None,
     ) -> None:
         self.root = root
         self.models = models
@@ -77,6 +78,8 @@ class Session:
         self.memory = memory
         self.report = report
         self.terminal = terminal
+        self.kept = kept  # the folder of measurements that outlive a run
+        self.reuse = {"asked": 0, "recalled": 0}
         self.began = time.time()
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}
@@ -124,6 +127,7 @@ class Session:
             memory=_bytes("--mi-memory", chosen("mi_memory")),
             report=_writable(report),
             terminal=_terminal(config),
+            kept=None if chosen("mi_no_cache") else _cache_folder(config),
         )
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
@@ -197,6 +201,7 @@ class Session:
     def suite(self) -> Suite:
         """The measuring side, imported only now."""
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from mi_checks.recall.store import Store
         from mi_checks.suite import Settings, Suite
 
         if "OMP_NUM_THREADS" not in os.environ:
@@ -206,7 +211,7 @@ class Session:
             # under `pytest -n` each worker would otherwise take every core.
             torch.set_num_threads(1)
         settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory)
-        return Suite(settings, self._progress)
+        return Suite(settings, self._progress, None if self.kept is None else Store(self.kept))
 
     def run(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
@@ -254,6 +259,7 @@ class Session:
         if evidence is not None:
             self._keep(evidence)
         self.provenance.update(self.suite.provenance())
+        self.reuse = asdict(self.suite.reuse)
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
@@ -289,12 +295,16 @@ class Session:
             evidence=tuple(self.evidence.values()),
         )
 
-    def write_report(self) -> None:
-        """Write the HTML report, if anything ran."""
+    def finish(self) -> None:
+        """Write the HTML report, if anything ran, and keep the kept measurements within their limit."""
         if self.results:
             from mi_checks.report.html import write
 
             write(self.record(), self.report)
+        if self.reuse["asked"] and self.kept is not None:
+            from mi_checks.recall.store import Store
+
+            Store(self.kept).prune()
 
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
@@ -305,6 +315,7 @@ class Session:
             *matrix_lines(self.results),
             *(cut_short if len(self.results) < len(self.selected) else []),
             *self._engines(),
+            *self._reused(),
             f"report: {_relative(self.report, self.root)}",
         ]
 
@@ -317,6 +328,11 @@ class Session:
             return [f"engine: {others}reference for {', '.join(left)}, whose logits replay does not reproduce"]
         return [f"engine: {', '.join(sorted(used))}"] if used else []
 
+    def _reused(self) -> list[str]:
+        if not self.reuse["asked"]:
+            return []
+        return [f"cache: {self.reuse['recalled']} of {self.reuse['asked']} measurements reused"]
+
     def to_wire(self) -> str:
         """Everything measured here, for the controller of `pytest -n`."""
         return json.dumps(
@@ -324,6 +340,7 @@ class Session:
                 "results": [asdict(result) for result in self.results],
                 "evidence": [asdict(evidence) for evidence in self.evidence.values()],
                 "provenance": self.provenance,
+                "reuse": self.reuse,
                 "selected": self.selected,
             }
         )
@@ -335,6 +352,8 @@ class Session:
         for evidence in map(evidence_from_dict, data["evidence"]):
             self._keep(evidence)
         self.provenance.update(data["provenance"])
+        for name, count in data["reuse"].items():
+            self.reuse[name] += count
         self.selected = data["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
@@ -373,6 +392,15 @@ def _terminal(config: pytest.Config) -> _Terminal | None:
     """Where a progress bar may be drawn: nowhere on an xdist worker or when the output is a file."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     return _Terminal(config) if reporter is not None and reporter.isatty else None
+
+
+def _cache_folder(config: pytest.Config) -> Path | None:
+    """A folder in pytest's cache; none where pytest has no cache (`-p no:cacheprovider`) or may not write there."""
+    cache = getattr(config, "cache", None)
+    try:
+        return None if cache is None else Path(cache.mkdir("mi_checks"))
+    except OSError:
+        return None
 
 
 def _whole_number(option: str, text: str | None, *, least: int) -> int | None:

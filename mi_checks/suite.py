@@ -9,16 +9,19 @@ import time
 from dataclasses import asdict, dataclass
 
 from mi_checks.checks.absent import check_absent
-from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.measurements import Measurements, Measuring
 from mi_checks.checks.run import run_check
 from mi_checks.engine.choose import choose
-from mi_checks.engine.engine import Progress, no_progress
+from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
+from mi_checks.recall.key import measurement_key
+from mi_checks.recall.recalling import Recalling
+from mi_checks.recall.store import Store
 from mi_checks.record import CheckResult, Evidence
 from mi_checks.spec.behaviour import BEHAVIOURAL, Check
 from mi_checks.spec.load import LoadedBehaviour
@@ -26,6 +29,18 @@ from mi_checks.spec.problems import SpecError
 from mi_checks.spec.shapes import check_shapes
 
 ABSENT = "absent"  # the id of the one check on a model that is declared absent
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """How many measurements were asked for, and how many of them an earlier run had made."""
+
+    asked: int = 0
+    recalled: int = 0
+
+    def with_those_of(self, recalling: Recalling) -> Reuse:
+        """The sum."""
+        return Reuse(self.asked + recalling.asked, self.recalled + recalling.recalled)
 
 
 @dataclass(frozen=True)
@@ -43,13 +58,17 @@ class Settings:
 class Suite:
     """Loads each model once and measures each behaviour on it once."""
 
-    def __init__(self, settings: Settings, progress: Progress = no_progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress = no_progress, store: Store | None = None) -> None:
+        """Begin with nothing loaded; with a store, what an earlier run has measured is recalled from it."""
         self.settings = settings
         self.progress = progress
+        self.reuse = Reuse()
+        self._store = store
         self._subjects: dict[str, Subject] = {}
         self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[tuple[tuple[str, str], str], Measurements] = {}
+        self._recalling: dict[tuple[tuple[str, str], str], Recalling] = {}
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
@@ -100,9 +119,18 @@ class Suite:
             if outside:  # known before only of models whose shape can be read without loading them
                 raise SpecError(outside)
             batch = self._prompts(loaded, subject)
-            engine = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
-            self._engines[subject.name] = engine.name
-            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, engine)
+
+            def engine() -> Engine:
+                made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
+                self._engines[subject.name] = made.name
+                return made
+
+            if self._store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
+                measuring: Measuring = engine()
+            else:
+                measuring = Recalling(engine, self._store, measurement_key(subject, batch, self.settings.engine))
+                self._recalling[key] = measuring
+            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring)
         return self._measurements[key]
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
@@ -128,8 +156,17 @@ class Suite:
 
     def close(self, loaded: LoadedBehaviour, model: str) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to."""
-        measured = self._measurements.pop((loaded.key, model), None)
-        return None if measured is None else gather(loaded, measured)
+        key = (loaded.key, model)
+        measured = self._measurements.pop(key, None)
+        if measured is None:
+            return None
+        evidence = gather(loaded, measured)
+        recalling = self._recalling.pop(key, None)
+        if recalling is not None:
+            recalling.save()
+            self._engines[measured.subject.name] = recalling.name
+            self.reuse = self.reuse.with_those_of(recalling)
+        return evidence
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""

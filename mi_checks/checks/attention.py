@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.nodes import parse_node
@@ -20,19 +18,13 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
     correction, and one that surely fails makes the claim false.
     """
     nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
-    sources = measured.batch.positions(check.to)
-    destinations = measured.batch.positions(check.from_)
     verdicts: list[Verdict] = []
     for name in nodes:
-        pattern = measured.pattern(parse_node(name))
-        values = [
-            float(pattern[row, destination[-1], list(source)].sum())
-            for row, (destination, source) in enumerate(zip(destinations, sources, strict=True))
-        ]
+        values = measured.attended(parse_node(name), check.from_, check.to)
         each = f"each of {', '.join(nodes)} attends" if len(nodes) > 1 else f"{name} attends"
         deciding = f" (deciding: {name})" if len(nodes) > 1 else ""
         claim = f"{each} from {check.from_} to {check.to} with probability {bound}{deciding}"
-        verdicts.append(verdict(claim, mean_interval(np.array(values), "attention probability"), bound, tuple(values)))
+        verdicts.append(verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist())))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), _room(v)))
 
 

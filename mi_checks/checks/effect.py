@@ -9,7 +9,6 @@ from mi_checks.checks.logit_diff import preference, unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
-from mi_checks.prompts.fingerprint import fingerprint
 from mi_checks.record import Ability, Architecture, Effect, Outcome, Preference
 from mi_checks.spec.behaviour import Behaviour, Check, LogitDiff
 from mi_checks.stats import mean_interval
@@ -40,7 +39,7 @@ def effect(measured: Measurements) -> Effect:
         against=rival,
         estimate=mean_interval(values, unit(measured.batch.score)),
         per_prompt=tuple(values.tolist()),
-        prompts_sha256=fingerprint(measured.batch),
+        prompts_sha256=measured.batch.sha256,
         preferences=tuple(
             Preference(check.id, verdict.estimate, verdict.bound.at_least, verdict.bound.at_most)
             for check, verdict in verdicts

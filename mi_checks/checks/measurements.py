@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-
-import torch
+from typing import Protocol
 
 from mi_checks.engine.base import BaseRun, Floats
-from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.models.subject import Subject
@@ -17,6 +15,20 @@ from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats import ratio_interval
+
+
+class Measuring(Protocol):
+    """An engine, or one that recalls what an earlier run has measured."""
+
+    @property
+    def base(self) -> BaseRun:
+        """The clean and the corrupt run."""
+
+    def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
+        """As `Engine.measure`."""
+
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        """As `Engine.attended`."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +62,14 @@ class Sweep:
 class Measurements:
     """Lazily measured, then kept. Not shared between processes or threads."""
 
-    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: Engine) -> None:
+    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: Measuring) -> None:
         self.behaviour = behaviour
         self.subject = subject
         self.batch = batch
         self._engine = engine
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
-        self._patterns: dict[Node, torch.Tensor] = {}
+        self._attended: dict[tuple[Node, str, str], Floats] = {}
 
     @cached_property
     def base(self) -> BaseRun:
@@ -91,8 +103,9 @@ class Measurements:
         """The sweeps made so far."""
         return tuple(self._sweeps.values())
 
-    def pattern(self, head: Node) -> torch.Tensor:
-        """A head's attention in the clean run, `prompt destination source`."""
-        if head not in self._patterns:
-            self._patterns[head] = self._engine.attention(head)
-        return self._patterns[head]
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        """Attention from the last token of one label to all tokens of another in the clean run, `prompt`."""
+        key = (head, destination, source)
+        if key not in self._attended:
+            self._attended[key] = self._engine.attended(*key)
+        return self._attended[key]

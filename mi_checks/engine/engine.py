@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mi_checks.engine.attended import attended
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.families import is_parallel
@@ -85,6 +86,7 @@ class Engine(ABC):
         self.end = self.layouts["clean"].end
         self.rows = torch.arange(len(self.run_rows), device=self.device)
         self.readout = Readout(batch, self.run_rows, self.device, score)
+        self._patterns: dict[Node, Tensor] = {}
 
     @abstractmethod
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -188,6 +190,12 @@ class Engine(ABC):
             ) % self.width
             pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
             return pattern.cpu()
+
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        """Attention from the last token of one label to all tokens of another in the clean run, `prompt`."""
+        if head not in self._patterns:
+            self._patterns[head] = self.attention(head)
+        return attended(self._patterns[head], self.batch, destination, source)
 
     def mask(self, side: Side, at: str | int | None) -> Tensor:
         """True where an intervention on a run at this label or position acts, `row pos`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mi_checks.spec.scoring import FIRST_TOKEN
 from mi_checks.spec.template import END as END  # the last token, where the answer is read: one label for both stages
@@ -68,6 +71,19 @@ class PromptBatch:
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the prompts as they are measured: token ids (so tokenizers differ), labels, what is scored and how."""
+        pairs = [
+            (
+                *((prompt.tokens, dict(prompt.labels)) for prompt in (pair.clean, pair.corrupt)),
+                *(pair.answers, pair.foils, pair.answer_tokens, pair.foil_tokens),
+            )
+            for pair in self.pairs
+        ]
+        how = (self.score, self.answer_reduction, self.foil_reduction, self.by_labels)
+        return hashlib.sha256(json.dumps([how, pairs], sort_keys=True).encode()).hexdigest()
 
     def positions(self, label: str) -> tuple[tuple[int, ...], ...]:
         """For each pair, the positions of a label's tokens in the clean prompt."""

@@ -56,7 +56,7 @@ def _tokens(
     shift = 0 if tokenization.bos is None else 1
     found: list[tuple[int, ...]] = []
     for prompt in both:
-        ids = tokenization.encode(prompt.text + text)[0]
+        ids = tokenization.ids(prompt.text + text)
         own = prompt.tokens[shift:]
         if ids[: len(own)] != own or len(ids) == len(own):
             return Rejection("continuation", _joined(what, text, own, ids, tokenization), both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
 from mi_checks.prompts.tokenization import Span
 from mi_checks.spec.template import CLOSE, OPEN, SEP
+
+_MARK = re.compile(f"([{OPEN}{SEP}{CLOSE}])")
 
 
 @dataclass(frozen=True)
@@ -26,27 +29,25 @@ def unmark(rendered: str) -> Marked:
         MiChecksError: a label covers no text, is used twice or is `END`, or a filter after `at` broke its marks.
     """
     text: list[str] = []
+    length = 0
     spans: dict[str, Span] = {}
     enclosing: list[tuple[str, int]] = []
-    position = 0
-    while position < len(rendered):
-        character = rendered[position]
-        if character == OPEN:
-            separator = rendered.find(SEP, position)
-            label = rendered[position + 1 : separator]
-            if separator < 0 or not label.isidentifier():
+    parts = iter(_MARK.split(rendered))  # text, mark, text, mark, …, text
+    for part in parts:
+        text.append(part)
+        length += len(part)
+        mark = next(parts, None)
+        if mark == OPEN:
+            label = next(parts)
+            if next(parts, None) != SEP or not label.isidentifier():
                 raise _broken()
-            enclosing.append((label, len(text)))
-            position = separator
-        elif character == CLOSE and enclosing:
+            enclosing.append((label, length))
+        elif mark == CLOSE and enclosing:
             label, start = enclosing.pop()
-            _check(label, start, len(text), spans)
-            spans[label] = (start, len(text))
-        elif character in (SEP, CLOSE):
+            _check(label, start, length, spans)
+            spans[label] = (start, length)
+        elif mark is not None:
             raise _broken()
-        else:
-            text.append(character)
-        position += 1
     if enclosing:
         raise _broken()
     return Marked("".join(text), spans)

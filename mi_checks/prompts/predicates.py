@@ -18,7 +18,7 @@ def _spaced(value: str) -> str:
 
 
 def _tokens(text: str, tokenization: Tokenization) -> int:
-    return len(tokenization.encode(text)[0])
+    return len(tokenization.ids(text))
 
 
 _PREDICATES: dict[Predicate, Callable[[str, Tokenization], bool]] = {

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from mi_checks.errors import MiChecksError
 
@@ -44,10 +44,7 @@ class Tokenization:
         Raises:
             MiChecksError: the text holds a lone surrogate, which no tokenizer can read.
         """
-        try:
-            encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        except (TypeError, UnicodeEncodeError) as error:
-            raise MiChecksError(f"the tokenizer cannot read {text!r}: {error}") from None
+        encoding = self._encode(text)
         spans: list[Span] = []
         reached = 0
         for start, end in encoding.offsets:
@@ -56,8 +53,23 @@ class Tokenization:
             reached = max(reached, end)
         return tuple(encoding.ids), tuple(spans)
 
+    def ids(self, text: str) -> tuple[int, ...]:
+        """As `encode`, without the spans."""
+        return tuple(self._encode(text).ids)
+
+    def _encode(self, text: str) -> Encoding:
+        try:
+            return self.tokenizer.encode(text, add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError) as error:
+            raise MiChecksError(f"the tokenizer cannot read {text!r}: {error}") from None
+
     def piece(self, token_id: int) -> str:
         """The text of a token, for showing; bytes that are no whole UTF-8 character appear as `<0xE6>`."""
+        if token_id not in self._known:
+            self._known[token_id] = self._piece(token_id)
+        return self._known[token_id]
+
+    def _piece(self, token_id: int) -> str:
         token = self.tokenizer.id_to_token(token_id)
         if token is None:  # embeddings are often padded beyond the vocabulary
             return f"<token {token_id}>"
@@ -73,7 +85,7 @@ class Tokenization:
 
     def pieces(self, text: str) -> tuple[str, ...]:
         """The pieces that `text` is split into."""
-        return tuple(self.piece(token) for token in self.encode(text)[0])
+        return tuple(map(self.piece, self.ids(text)))
 
     def word_tokens(self) -> tuple[tuple[int, str], ...]:
         """(id, text) of each token that is a space and two or more ASCII letters, and that its text encodes to."""
@@ -83,8 +95,12 @@ class Tokenization:
     def _word_tokens(self) -> tuple[tuple[int, str], ...]:
         pieces = ((token, self.piece(token)) for token in range(self.tokenizer.get_vocab_size()))
         return tuple(
-            (token, piece) for token, piece in pieces if _WORD.fullmatch(piece) and self.encode(piece)[0] == (token,)
+            (token, piece) for token, piece in pieces if _WORD.fullmatch(piece) and self.ids(piece) == (token,)
         )
+
+    @cached_property
+    def _known(self) -> dict[int, str]:  # tens of prompts for each of hundreds of checks have the same tokens
+        return {}
 
     @cached_property
     def _added(self) -> frozenset[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ class Variables:
         Raises:
             MiChecksError: as `candidates` does, or `differs_from` names a variable not declared before.
         """
-        self._tokenization = tokenization
+        self._tokens = lru_cache(maxsize=1024)(partial(_tokens_of, tokenization))
         ids = {text: token for token, text in tokenization.word_tokens()}
         sources: list[_Source] = []
         self._copies: dict[str, str] = {}  # same_as: a variable → the one whose value it takes
@@ -95,9 +96,10 @@ class Variables:
         picks = rng.choice(allowed, size=variable.length, replace=not variable.distinct)
         return "".join(text for pick in picks for text in texts(source.candidates[pick]))
 
-    def _tokens(self, text: str) -> tuple[int, ...]:
-        # A template may well put the space that the value lacks before it.
-        return self._tokenization.encode(text)[0] + self._tokenization.encode(" " + text.removeprefix(" "))[0]
+
+def _tokens_of(tokenization: Tokenization, text: str) -> tuple[int, ...]:
+    # A template may well put the space that the value lacks before it.
+    return tokenization.ids(text) + tokenization.ids(" " + text.removeprefix(" "))
 
 
 def _one_of(source: _Source, others: tuple[Value, ...], rng: np.random.Generator) -> Value | None:

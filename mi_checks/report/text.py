@@ -26,7 +26,7 @@ class Chip:
 
 def readable(text: str) -> str:
     """Spaces, tabs and newlines stay as they are; control and direction characters and lone surrogates are escaped."""
-    if isinstance(text, Shown):
+    if isinstance(text, Shown) or (text.isascii() and text.isprintable()):
         return text
     return re.sub(r"[^ \n\t]+", lambda run: visible(run[0]), text.replace("\r\n", "\n"))
 

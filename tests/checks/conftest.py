@@ -10,6 +10,7 @@ import torch
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
+from mi_checks.engine.attended import attended
 from mi_checks.engine.base import BaseRun, SideRun
 from mi_checks.engine.nodes import parse_node
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
@@ -26,8 +27,9 @@ class StubEngine:
     An intervention recovers (or removes) the sum of its nodes' effects; a node without one has the effect zero.
     """
 
-    def __init__(self, base, effects, patterns):
+    def __init__(self, base, batch, effects, patterns):
         self.base = base
+        self.batch = batch
         self.effects = {parse_node(name): np.asarray(values, dtype=float) for name, values in effects.items()}
         self.patterns = {parse_node(name): pattern for name, pattern in patterns.items()}
         self.asked = []
@@ -41,8 +43,8 @@ class StubEngine:
             rows.append(self.base.corrupt.logit_diff + moved if corrupt else self.base.clean.logit_diff - moved)
         return np.array(rows)
 
-    def attention(self, head):
-        return self.patterns[head]
+    def attended(self, head, destination, source):
+        return attended(self.patterns[head], self.batch, destination, source)
 
 
 def side(logit_diff, beats=None, top=None):
@@ -77,9 +79,10 @@ def measurements():
         )
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
-        engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), effects or {}, patterns or {})
+        batch = PromptBatch((pair,) * len(clean), "mean")
+        engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), batch, effects or {}, patterns or {})
         subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
-        measured = Measurements(behaviour, subject, PromptBatch((pair,) * len(clean), "mean"), engine)
+        measured = Measurements(behaviour, subject, batch, engine)
         measured.asked = engine.asked
         return measured
 

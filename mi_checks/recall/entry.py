@@ -1,0 +1,98 @@
+"""What is kept of the measurements of one batch on one model, and how it is written as arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.engine.base import BaseRun, Floats, SideRun
+from mi_checks.engine.interventions import Intervention
+
+SIDES = ("clean", "corrupt")
+
+
+@dataclass
+class Entry:
+    """The measurements of one batch on one model by one engine.
+
+    Attributes:
+        engine: the engine that measured; "" where nothing was measured yet.
+        base: the clean and the corrupt run.
+        values: what an intervention or an attention probability came to, `prompt`, by its name.
+    """
+
+    engine: str = ""
+    base: BaseRun | None = None
+    values: dict[str, Floats] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """As arrays, from which `entry_of` makes an equal entry."""
+        names = sorted(self.values)
+        found = {"about": _text({"engine": self.engine, "names": names, "base": self.base is not None})}
+        if names:
+            found["values"] = _narrow(np.stack([self.values[name] for name in names]))
+        if self.base is not None:
+            for side in SIDES:
+                found |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
+        return found
+
+
+def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
+    """The entry that was written as these arrays; an empty one if they are not what an entry is written as."""
+    try:
+        about = json.loads(arrays["about"].tobytes())
+        names = about["names"]
+        rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
+        base = BaseRun(**{side: _read_side(side, arrays) for side in SIDES}) if about["base"] else None
+        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)))
+    except (KeyError, ValueError, TypeError, IndexError):
+        return Entry()
+
+
+def intervention_name(intervention: Intervention) -> str:
+    """A name that no other intervention has."""
+    nodes, into = ([str(node) for node in part] for part in (intervention.nodes, intervention.into))
+    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into])
+
+
+def attention_name(head: str, destination: str, source: str) -> str:
+    """A name that no other attention probability and no intervention has."""
+    return json.dumps(["attention", head, destination, source])
+
+
+def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:
+    ids = [[token for token, _ in row] for row in run.top]
+    probabilities = [[probability for _, probability in row] for row in run.top]
+    return {
+        "logit_diff": _narrow(run.logit_diff),
+        "beats_foils": run.beats_foils,
+        "is_top": run.is_top,
+        "top_ids": np.array(ids, dtype=np.int64),
+        "top_probabilities": np.array(probabilities, dtype=np.float64),
+    }
+
+
+def _read_side(side: str, arrays: Mapping[str, npt.NDArray[Any]]) -> SideRun:
+    ids, probabilities = (arrays[f"{side}.{name}"].tolist() for name in ("top_ids", "top_probabilities"))
+    return SideRun(
+        logit_diff=arrays[f"{side}.logit_diff"].astype(np.float64),
+        beats_foils=arrays[f"{side}.beats_foils"].astype(np.bool_),
+        is_top=arrays[f"{side}.is_top"].astype(np.bool_),
+        top=tuple(tuple(zip(*row, strict=True)) for row in zip(ids, probabilities, strict=True)),
+    )
+
+
+def _narrow(values: Floats) -> npt.NDArray[Any]:
+    """Half the size where nothing is lost: what an engine measures is float32 as a rule."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), values) else values
+
+
+def _text(data: object) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(data).encode(), dtype=np.uint8)

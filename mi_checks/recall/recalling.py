@@ -1,0 +1,86 @@
+"""An engine that measures only what no earlier run has measured, and is not even made where nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.engine import Engine
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.nodes import Node
+from mi_checks.recall.entry import Entry, attention_name, entry_of, intervention_name
+from mi_checks.recall.store import Store
+
+
+class Recalling:
+    """Measures one batch on one model, as an engine does.
+
+    Attributes:
+        asked: measurements asked for: base runs, interventions, attention probabilities.
+        recalled: how many of them an earlier run had made.
+    """
+
+    def __init__(self, make: Callable[[], Engine], store: Store, key: str) -> None:
+        """Recall what the store has under the key; `make` gives the engine for the rest."""
+        self._make = make
+        self._store = store
+        self._key = key
+        self._kept = entry_of(store.read(key))
+        self._new = False
+        self.asked = 0
+        self.recalled = 0
+
+    @property
+    def name(self) -> str:
+        """The engine that measured."""
+        return self._kept.engine or self._engine.name
+
+    @cached_property
+    def base(self) -> BaseRun:
+        """The clean and the corrupt run."""
+        self._count(1, 0 if self._kept.base is None else 1)
+        if self._kept.base is None:
+            self._kept.base = self._engine.base
+            self._new = True
+        return self._kept.base
+
+    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+        """As `Engine.measure`."""
+        names = [intervention_name(intervention) for intervention in interventions]
+        missing = [place for place, name in enumerate(names) if name not in self._kept.values]
+        self._count(len(names), len(names) - len(missing))
+        if missing:
+            measured = self._engine.measure([interventions[place] for place in missing], title)
+            self._keep({names[place]: row for place, row in zip(missing, measured, strict=True)})
+        return np.stack([self._kept.values[name] for name in names])
+
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        """As `Engine.attended`."""
+        name = attention_name(str(head), destination, source)
+        self._count(1, int(name in self._kept.values))
+        if name not in self._kept.values:
+            self._keep({name: self._engine.attended(head, destination, source)})
+        return self._kept.values[name]
+
+    def save(self) -> None:
+        """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
+        if self._new:
+            earlier = entry_of(self._store.read(self._key))
+            both = Entry(self.name, self._kept.base or earlier.base, {**earlier.values, **self._kept.values})
+            self._store.write(self._key, both.arrays())
+            self._new = False
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._make()
+
+    def _keep(self, values: dict[str, Floats]) -> None:
+        self._kept.values.update(values)
+        self._new = True
+
+    def _count(self, asked: int, recalled: int) -> None:
+        self.asked += asked
+        self.recalled += recalled

@@ -1,0 +1,93 @@
+"""A change of anything that a measurement depends on is another key."""
+
+from dataclasses import replace
+
+import pytest
+
+from mi_checks.models.load import load
+from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
+from mi_checks.recall import key as keys
+from mi_checks.recall.key import measurement_key
+
+PROMPT = Prompt("a b", (0, 5, 6), ("<s>", "a", " b"), {"A": (1,), "END": (2,)})
+OTHER = replace(PROMPT, text="a c", tokens=(0, 5, 7))
+PAIR = PromptPair(PROMPT, OTHER, ("c",), ("d",), ((8,),), ((9,),))
+BATCH = PromptBatch((PAIR, PAIR))
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return load("nano-attn-1l")
+
+
+def test_the_same_again_is_the_same_key(subject):
+    assert measurement_key(subject, BATCH, "auto") == measurement_key(load("nano-attn-1l"), BATCH, "auto")
+
+
+@pytest.mark.parametrize("field", ["weights_sha256", "tokenizer_sha256", "dtype", "device", "mode"])
+def test_another_model(subject, field):
+    other = replace(subject, provenance=replace(subject.provenance, **{field: "another"}))
+    assert measurement_key(other, BATCH, "auto") != measurement_key(subject, BATCH, "auto")
+
+
+def test_the_same_weights_read_otherwise():
+    """The configuration is in another file than the weights: an activation changed there changes what is measured."""
+    subject = load("nano-gelu-1l")
+    before = measurement_key(subject, BATCH, "auto")
+    subject.bridge.cfg.act_fn = "relu"
+    assert measurement_key(subject, BATCH, "auto") != before
+
+
+def test_other_prompts_or_another_engine(subject):
+    assert measurement_key(subject, PromptBatch((PAIR,)), "auto") != measurement_key(subject, BATCH, "auto")
+    assert measurement_key(subject, BATCH, "reference") != measurement_key(subject, BATCH, "auto")
+
+
+def test_other_code(subject, tmp_path, monkeypatch):
+    before = measurement_key(subject, BATCH, "auto")
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "replay.py").write_text("# another way")
+    monkeypatch.setattr(keys, "PACKAGE", tmp_path)
+    keys.code.cache_clear()
+    try:
+        assert measurement_key(subject, BATCH, "auto") != before
+    finally:
+        keys.code.cache_clear()
+
+
+def test_other_libraries(subject, monkeypatch):
+    before = measurement_key(subject, BATCH, "auto")
+    monkeypatch.setattr(keys.importlib.metadata, "version", lambda name: "0.0.1")
+    keys.code.cache_clear()
+    try:
+        assert measurement_key(subject, BATCH, "auto") != before
+    finally:
+        keys.code.cache_clear()
+
+
+def test_all_code_that_measures_is_read():
+    for part in keys.MEASURING:
+        assert list((keys.PACKAGE / part).rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PromptBatch((PAIR,)),
+        replace(BATCH, foil_reduction="max"),
+        replace(BATCH, answer_reduction="max"),
+        replace(BATCH, score="log_probability"),
+        replace(BATCH, by_labels=True),
+        PromptBatch((PAIR, replace(PAIR, clean=replace(PROMPT, tokens=(0, 5, 9))))),
+        PromptBatch((PAIR, replace(PAIR, corrupt=replace(OTHER, labels={"A": (2,), "END": (2,)})))),
+        PromptBatch((PAIR, replace(PAIR, answer_tokens=((7,),)))),
+        PromptBatch((PAIR, replace(PAIR, foil_tokens=((7,), (9,)), foils=("d", "e")))),
+    ],
+)  # fmt: skip
+def test_other_prompts(other):
+    assert other.sha256 != BATCH.sha256
+
+
+def test_equal_prompts():
+    again = replace(PAIR, clean=replace(PROMPT, labels=dict(reversed(PROMPT.labels.items()))))
+    assert PromptBatch((again, PAIR)).sha256 == BATCH.sha256

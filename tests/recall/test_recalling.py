@@ -1,0 +1,104 @@
+"""What an earlier run has measured is recalled, bit by bit, and no engine is made for it."""
+
+import numpy as np
+import pytest
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.recall.recalling import Recalling
+from mi_checks.recall.store import Store
+from tests.engine.cases import native, prompts
+
+HEAD = Node(1, "head", 2)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make():
+    subject, batch = native("gelu"), prompts(count=5, seed=4)
+    return lambda: choose("auto", subject, batch)
+
+
+def unwanted():
+    raise AssertionError("an engine was made")
+
+
+def everything(measuring):
+    sweep = [denoise(node) for node in all_nodes("head", native("gelu").shape)]
+    return (
+        measuring.base,
+        measuring.measure(sweep),
+        measuring.measure([ablate(HEAD, kind="mean")]),
+        measuring.attended(HEAD, "Y", "X"),
+    )
+
+
+def test_recalled_is_what_was_measured(store, make):
+    first = Recalling(make, store, "key")
+    measured = everything(first)
+    first.save()
+    assert (first.asked, first.recalled) == (11, 0)
+    second = Recalling(unwanted, store, "key")
+    recalled = everything(second)
+    assert (second.asked, second.recalled) == (11, 11)
+    assert second.name == first.name == "replay"
+    for was, now, by_engine in zip(measured[1:], recalled[1:], everything(make())[1:], strict=True):
+        np.testing.assert_array_equal(now, was)
+        np.testing.assert_array_equal(now, by_engine)
+    for side in ("clean", "corrupt"):
+        was, now = getattr(measured[0], side), getattr(recalled[0], side)
+        np.testing.assert_array_equal(now.logit_diff, was.logit_diff)
+        np.testing.assert_array_equal(now.beats_foils, was.beats_foils)
+        np.testing.assert_array_equal(now.is_top, was.is_top)
+        assert now.top == was.top
+
+
+def test_only_what_is_missing_is_measured(store, make):
+    first = Recalling(make, store, "key")
+    kept = first.measure([denoise(HEAD)])
+    first.save()
+    second = Recalling(make, store, "key")
+    both = second.measure([ablate(HEAD, kind="zero"), denoise(HEAD)])
+    assert (second.asked, second.recalled) == (2, 1)
+    np.testing.assert_array_equal(both[1], kept[0])
+    np.testing.assert_array_equal(both, make().measure([ablate(HEAD, kind="zero"), denoise(HEAD)]))
+
+
+def test_another_key_knows_nothing(store, make):
+    first = Recalling(make, store, "key")
+    first.measure([denoise(HEAD)])
+    first.save()
+    second = Recalling(make, store, "another")
+    second.measure([denoise(HEAD)])
+    assert second.recalled == 0
+
+
+def test_what_two_processes_measured_is_kept_together(store, make):
+    """As under `pytest -n 2`, where one behaviour's items may be on two workers."""
+    one, other = Recalling(make, store, "key"), Recalling(make, store, "key")
+    one.measure([denoise(HEAD)])
+    assert other.base is not None
+    other.measure([ablate(HEAD, kind="zero")])
+    one.save()
+    other.save()
+    third = Recalling(unwanted, store, "key")
+    third.measure([denoise(HEAD), ablate(HEAD, kind="zero")])
+    assert third.base is not None
+    assert third.recalled == third.asked == 3
+
+
+def test_nothing_is_written_where_nothing_is_new(store, make):
+    first = Recalling(make, store, "key")
+    first.measure([denoise(HEAD)])
+    first.save()
+    (path,) = store.folder.iterdir()
+    path.write_bytes(path.read_bytes() + b"a mark")
+    second = Recalling(unwanted, store, "key")
+    second.measure([denoise(HEAD)])
+    second.save()
+    assert path.read_bytes().endswith(b"a mark")
