@@ -72,7 +72,7 @@ def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
 
 
 def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
-    return tuple(Prediction(measured.subject.tokenization.piece(token), p) for token, p in side.top[index])
+    return tuple(Prediction(measured.subject.tokenization.piece(token), p) for token, p in side.guesses(index))
 
 
 def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:

@@ -58,7 +58,7 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
 def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
     return ", ".join(
         f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}"
-        for token, probability in side.top[prompt]
+        for token, probability in side.guesses(prompt)
     )
 
 

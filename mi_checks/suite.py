@@ -19,7 +19,8 @@ from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
-from mi_checks.recall.key import measurement_key
+from mi_checks.recall.key import measurement_key, prompts_key
+from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from mi_checks.record import CheckResult, Evidence
@@ -138,15 +139,26 @@ class Suite:
         # Models that share a tokenizer and a context length share prompts.
         key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx, count)
         if key not in self._batches:
-            self._batches[key] = build_prompts(
-                loaded.behaviour.prompts,
+            self._batches[key] = self._built(loaded, subject, count)
+        return self._batches[key]
+
+    def _built(self, loaded: LoadedBehaviour, subject: Subject, count: int | None) -> PromptBatch:
+        prompts, seed = loaded.behaviour.prompts, self.settings.seed
+
+        def build() -> PromptBatch:
+            return build_prompts(
+                prompts,
                 subject.tokenization,
                 behaviour=loaded.behaviour.name,
                 count=count,
-                seed=self.settings.seed,
+                seed=seed,
                 n_ctx=subject.n_ctx,
             )
-        return self._batches[key]
+
+        if self._store is None:
+            return build()
+        key = prompts_key(prompts, subject, count=prompts.pairs if count is None else count, seed=seed)
+        return recalled_prompts(self._store, key, subject.tokenization, build)
 
     def subject(self, model: str) -> Subject:
         """A model, loaded on first use."""

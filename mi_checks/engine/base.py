@@ -19,13 +19,19 @@ class SideRun:
         logit_diff: logit(answer) − mean (or max) logit(foils), `prompt`.
         beats_foils: the answer's logit is above every foil's, `prompt`.
         is_top: the answer's logit is the highest of the vocabulary, `prompt`.
-        top: for each prompt the most probable tokens, as (token id, probability).
+        top_tokens: ids of the most probable tokens, most probable first, `prompt rank`.
+        top_probabilities: their probabilities, `prompt rank`.
     """
 
     logit_diff: Floats
     beats_foils: npt.NDArray[np.bool_]
     is_top: npt.NDArray[np.bool_]
-    top: tuple[tuple[tuple[int, float], ...], ...]
+    top_tokens: npt.NDArray[np.int64]
+    top_probabilities: Floats
+
+    def guesses(self, prompt: int) -> list[tuple[int, float]]:
+        """The most probable tokens of one prompt, as (token id, probability)."""
+        return list(zip(self.top_tokens[prompt].tolist(), self.top_probabilities[prompt].tolist(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -235,8 +235,6 @@ class Engine(ABC):
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
             beats_foils=beats.cpu().numpy(),
             is_top=is_top.cpu().numpy(),
-            top=tuple(
-                tuple(zip(ids, probabilities, strict=True))
-                for ids, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-            ),
+            top_tokens=top.indices.cpu().numpy(),
+            top_probabilities=top.values.double().cpu().numpy(),
         )

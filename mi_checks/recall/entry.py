@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -66,24 +66,14 @@ def attention_name(head: str, destination: str, source: str) -> str:
 
 
 def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:
-    ids = [[token for token, _ in row] for row in run.top]
-    probabilities = [[probability for _, probability in row] for row in run.top]
-    return {
-        "logit_diff": _narrow(run.logit_diff),
-        "beats_foils": run.beats_foils,
-        "is_top": run.is_top,
-        "top_ids": np.array(ids, dtype=np.int64),
-        "top_probabilities": np.array(probabilities, dtype=np.float64),
-    }
+    arrays = {part.name: getattr(run, part.name) for part in fields(run)}
+    return {name: _narrow(array) if array.dtype == np.float64 else array for name, array in arrays.items()}
 
 
 def _read_side(side: str, arrays: Mapping[str, npt.NDArray[Any]]) -> SideRun:
-    ids, probabilities = (arrays[f"{side}.{name}"].tolist() for name in ("top_ids", "top_probabilities"))
+    read: dict[str, Any] = {part.name: arrays[f"{side}.{part.name}"] for part in fields(SideRun)}
     return SideRun(
-        logit_diff=arrays[f"{side}.logit_diff"].astype(np.float64),
-        beats_foils=arrays[f"{side}.beats_foils"].astype(np.bool_),
-        is_top=arrays[f"{side}.is_top"].astype(np.bool_),
-        top=tuple(tuple(zip(*row, strict=True)) for row in zip(ids, probabilities, strict=True)),
+        **{name: array.astype(np.float64) if array.dtype == np.float32 else array for name, array in read.items()}
     )
 
 

@@ -1,4 +1,4 @@
-"""All that a measurement depends on, as one digest: change any of it and nothing kept is found."""
+"""All that prompts and measurements depend on, as digests: change any of it and nothing kept is found."""
 
 from __future__ import annotations
 
@@ -10,10 +10,27 @@ from pathlib import Path
 
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.behaviour import AnyPrompts
 
 PACKAGE = Path(__file__).parents[1]
-MEASURING = ("engine", "models/loaders", "recall")  # the code whose change may change a measurement
-LIBRARIES = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
+# The code, and the packages it uses, whose change may change what is kept.
+DRAWING = ("prompts", "recall", "spec")
+DRAWING_WITH = ("jinja2", "numpy", "tokenizers")
+MEASURING = ("engine", "models/loaders", "recall")
+MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
+
+
+def prompts_key(prompts: AnyPrompts, subject: Subject, *, count: int, seed: int | None) -> str:
+    """sha256 over how prompts are made, the tokenizer, how long they may be, and the code that makes them.
+
+    Args:
+        prompts: the part of a behaviour, with what data files and pools hold in it.
+        subject: a model that reads them.
+        count: pairs.
+        seed: instead of the behaviour's own.
+    """
+    about = [repr(prompts), subject.provenance.tokenizer_sha256, subject.tokenization.bos, subject.n_ctx, count, seed]
+    return _sha256([*about, code(DRAWING, DRAWING_WITH)])
 
 
 def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
@@ -33,17 +50,18 @@ def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
             repr(getattr(bridge.original_model, "config", None)),  # what TransformerLens' own configuration leaves out
             batch.sha256,
             engine,
-            code(),
+            code(MEASURING, MEASURING_WITH),
         ]
     )
 
 
 @cache
-def code() -> str:
-    """sha256 of the files that measure and of the versions of what they use."""
-    files = sorted(path for part in MEASURING for path in (PACKAGE / part).rglob("*.py"))
-    sources = [(path.relative_to(PACKAGE).as_posix(), path.read_text()) for path in files]
-    return _sha256([sources, {name: importlib.metadata.version(name) for name in LIBRARIES}])
+def code(parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
+    """sha256 of the files in parts of this package, word lists among them, and of the versions of libraries."""
+    files = sorted(path for part in parts for path in (PACKAGE / part).rglob("*") if path.is_file())
+    files = [path for path in files if "__pycache__" not in path.parts]
+    sources = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    return _sha256([sources, {name: importlib.metadata.version(name) for name in libraries}])
 
 
 def _sha256(data: object) -> str:

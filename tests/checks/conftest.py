@@ -50,7 +50,8 @@ class StubEngine:
 def side(logit_diff, beats=None, top=None):
     logit_diff = np.asarray(logit_diff, dtype=float)
     beats = logit_diff > 0 if beats is None else np.asarray(beats, dtype=bool)
-    return SideRun(logit_diff, beats, beats if top is None else np.asarray(top, dtype=bool), ((),) * len(logit_diff))
+    none = np.empty((len(logit_diff), 0))
+    return SideRun(logit_diff, beats, beats if top is None else np.asarray(top, dtype=bool), none.astype(int), none)
 
 
 @pytest.fixture

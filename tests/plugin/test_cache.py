@@ -82,8 +82,8 @@ def test_cache_clear_clears_it(kept):
 
 
 def test_a_garbled_entry_is_measured_anew(kept):
-    (entry,) = entries(kept)
-    entry.write_bytes(entry.read_bytes()[:100])
+    for entry in entries(kept):
+        entry.write_bytes(entry.read_bytes()[:100])
     second = kept.run()
     second.assert_outcomes(passed=3)
     second.stdout.fnmatch_lines(["cache: 0 of 14 measurements reused"])
@@ -99,7 +99,7 @@ def test_an_own_score_is_always_measured(kept):
     result = kept.run()
     result.assert_outcomes(passed=1)
     assert "cache:" not in result.stdout.str()
-    assert entries(kept) == []
+    assert len(entries(kept)) == 1  # the prompts
 
 
 def test_workers_share_it(kept):

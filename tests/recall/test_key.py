@@ -7,8 +7,27 @@ import pytest
 from mi_checks.models.load import load
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.recall import key as keys
-from mi_checks.recall.key import measurement_key
+from mi_checks.recall.key import measurement_key, prompts_key
+from mi_checks.spec.load import load_behaviours
 
+TEXT = """\
+name: ab
+summary: a
+prompts:
+  count: 2
+{more}
+  variables:
+    A: {{file: rows.csv}}
+    B: {{file: rows.csv, differs_from: A}}
+  template: "a{{{{ A.word }}}}"
+  corrupt: {{A: B}}
+  answer: "{{{{ A.next }}}}"
+  foils: ["{{{{ B.next }}}}"]
+checks:
+  - logit_diff: {{at_least: 0}}
+models:
+  nano-attn-1l: {{}}
+"""
 PROMPT = Prompt("a b", (0, 5, 6), ("<s>", "a", " b"), {"A": (1,), "END": (2,)})
 OTHER = replace(PROMPT, text="a c", tokens=(0, 5, 7))
 PAIR = PromptPair(PROMPT, OTHER, ("c",), ("d",), ((8,),), ((9,),))
@@ -65,8 +84,8 @@ def test_other_libraries(subject, monkeypatch):
         keys.code.cache_clear()
 
 
-def test_all_code_that_measures_is_read():
-    for part in keys.MEASURING:
+def test_all_parts_are_there():
+    for part in {*keys.MEASURING, *keys.DRAWING}:
         assert list((keys.PACKAGE / part).rglob("*.py"))
 
 
@@ -91,3 +110,30 @@ def test_other_prompts(other):
 def test_equal_prompts():
     again = replace(PAIR, clean=replace(PROMPT, labels=dict(reversed(PROMPT.labels.items()))))
     assert PromptBatch((again, PAIR)).sha256 == BATCH.sha256
+
+
+def test_prompts_made_otherwise_are_others(subject, tmp_path):
+    path = tmp_path / "behaviours" / "ab.yaml"
+    path.parent.mkdir()
+
+    def of(more="", **given):
+        path.write_text(TEXT.format(more=more))
+        prompts = load_behaviours(path, tmp_path)[0].behaviour.prompts
+        return prompts_key(prompts, given.pop("subject", subject), **{"count": 2, "seed": None, **given})
+
+    def rows(text):
+        (path.parent / "rows.csv").write_text(text)
+
+    rows("word,next\n cat, dog\n cow, hen\n")
+    assert of() == of()
+    other = replace(subject, provenance=replace(subject.provenance, tokenizer_sha256="another"))
+    different = {
+        of(),
+        of(count=3),
+        of(seed=1),
+        of(more="  seed: 3"),
+        of(subject=other),
+        of(subject=replace(subject, n_ctx=9)),
+    }
+    rows("word,next\n cat, dog\n cow, ape\n")  # the file's rows are no part of the behaviour file
+    assert len({*different, of()}) == 7
