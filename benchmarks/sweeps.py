@@ -39,7 +39,7 @@ from mi_checks.engine.replay import ReplayEngine
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 LENGTH = 64
 MIDDLE = LENGTH // 2

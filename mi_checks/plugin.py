@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mi_checks.session import Session
-    from mi_checks.spec.behaviour import Check
+    from mi_checks.spec.check import Check
     from mi_checks.spec.load import LoadedBehaviour
     from mi_checks.spec.yaml_source import Position
 

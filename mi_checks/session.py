@@ -33,7 +33,9 @@ from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, Outcome, Run, evidence_from_dict, result_from_dict
 from mi_checks.spec.additions import Additions
-from mi_checks.spec.behaviour import BEHAVIOURAL, Check
+from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.check import Check
+from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_models, check_shapes
@@ -188,14 +190,11 @@ class Session:
             problems = check_shapes(loaded, {claims: shape})
             if problems:
                 raise SpecError(problems)
-        chosen: list[tuple[Check | None, Position]] = []
-        for index, entry in enumerate(behaviour.checks):
-            check = entry.check
-            if claims not in behaviour.models and check.kind not in BEHAVIOURAL:
-                continue
-            if behaviour.claims(check, claims):
-                chosen.append((check, loaded.place_of(("checks", index))))
-        return chosen
+        return [
+            (check, loaded.place_of(path[:2]))
+            for path, check in placed_checks(behaviour)
+            if behaviour.claims(check, claims) and (claims in behaviour.models or check.kind in BEHAVIOURAL)
+        ]
 
     @cached_property
     def suite(self) -> Suite:

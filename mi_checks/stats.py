@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from mi_checks.record import Estimate, Outcome
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95

@@ -24,7 +24,8 @@ from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from mi_checks.record import CheckResult, Evidence
-from mi_checks.spec.behaviour import BEHAVIOURAL, Check
+from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.shapes import check_shapes

@@ -9,7 +9,7 @@ from mi_checks.comparison.differences import Difference
 from mi_checks.matrix.markdown import table
 from mi_checks.record import Effect
 from mi_checks.report import numbers
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 from mi_checks.stats import prompts_to_settle
 from reports.facts import HEADER, Facts, about, told
 from reports.questions import BUGS, Compared, Done, Fixed, Pair

@@ -12,8 +12,8 @@ from mi_checks.comparison.neighbours import Step, step
 from mi_checks.matrix.words import label, mark, value
 from mi_checks.record import Effect
 from mi_checks.report import numbers
-from mi_checks.spec.behaviour import LogitDiff
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.preference_checks import LogitDiff
 from reports.questions import Model, Pair
 
 UP = "../../"  # from reports/gallery/ to the files

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from mi_checks.record import Estimate
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 from mi_checks.stats import (
     ALPHA,
     NoGap,

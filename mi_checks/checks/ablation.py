@@ -6,21 +6,22 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.shares import share_verdict
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.interventions import ablate
-from mi_checks.engine.nodes import parse_node
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
-from mi_checks.spec.behaviour import Ablation, Bound
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.words import listed
 
 
 def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Verdict:
     """Ablate the nodes together in the clean run."""
-    nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
+    nodes = measured.nodes(check.nodes)
     where = f" at {check.at}" if check.at else ""
-    claim = f"{check.with_}-ablating {', '.join(nodes)}{where} removes {bound} of clean − corrupt"
+    claim = f"{check.with_}-ablating {listed(nodes)}{where} removes {bound} of clean − corrupt"
     if check.with_ != "zero" and check.at is None and len(set(measured.batch.positions(END))) > 1:
         raise MiChecksError(
             f"{check.with_} ablation takes other prompts' activations at the same position, and not all prompts are "
             "equally long: use values of equally many tokens, name a label ('at'), or 'with: zero'"
         )
-    intervention = ablate(*map(parse_node, nodes), kind=check.with_, at=check.at)
+    intervention = ablate(*nodes, kind=check.with_, at=check.at)
     return share_verdict(claim, intervention, bound, measured)

@@ -8,7 +8,9 @@ from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
-from mi_checks.spec.behaviour import Accuracy, Behaviour, Check, LogitDiff
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.check import Check
+from mi_checks.spec.preference_checks import Accuracy, LogitDiff
 
 
 def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:

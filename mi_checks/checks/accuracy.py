@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.spec.behaviour import Accuracy, Bound
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.preference_checks import Accuracy
 from mi_checks.stats import proportion_interval
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.engine.nodes import parse_node
-from mi_checks.spec.behaviour import Attention, Bound
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.node_checks import Attention
+from mi_checks.spec.words import listed
 from mi_checks.stats import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
@@ -17,12 +18,12 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
     The claim is about each head, and the verdict that of the least certain: that all pass where each does needs no
     correction, and one that surely fails makes the claim false.
     """
-    nodes = measured.behaviour.nodes_for(check.nodes, measured.subject.name)
+    nodes = measured.nodes(check.nodes)
     verdicts: list[Verdict] = []
-    for name in nodes:
-        values = measured.attended(parse_node(name), check.from_, check.to)
-        each = f"each of {', '.join(nodes)} attends" if len(nodes) > 1 else f"{name} attends"
-        deciding = f" (deciding: {name})" if len(nodes) > 1 else ""
+    for node in nodes:
+        values = measured.attended(node, check.from_, check.to)
+        each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
+        deciding = f" (deciding: {node})" if len(nodes) > 1 else ""
         claim = f"{each} from {check.from_} to {check.to} with probability {bound}{deciding}"
         verdicts.append(verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist())))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), _room(v)))

@@ -10,7 +10,9 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.record import Ability, Architecture, Effect, Outcome, Preference
-from mi_checks.spec.behaviour import Behaviour, Check, LogitDiff
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.check import Check
+from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.stats import mean_interval
 
 

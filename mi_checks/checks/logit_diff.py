@@ -7,7 +7,8 @@ from typing import Literal
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.base import BaseRun, Floats
-from mi_checks.spec.behaviour import Bound, LogitDiff
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY, SCORES
 from mi_checks.stats import mean_interval
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.interventions import Intervention, denoise
-from mi_checks.engine.nodes import Component, Node, all_nodes
+from mi_checks.engine.nodes import Component, Node, all_nodes, parse_node
+from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.check import NodeNames, joined, names
+from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats import ratio_interval
 
@@ -62,11 +66,20 @@ class Sweep:
 class Measurements:
     """Lazily measured, then kept. Not shared between processes or threads."""
 
-    def __init__(self, behaviour: Behaviour, subject: Subject, batch: PromptBatch, engine: Measuring) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        subject: Subject,
+        batch: PromptBatch,
+        engine: Measuring,
+        roles: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Begin with nothing measured; `roles` are the nodes that the behaviour's roles are bound to on this model."""
         self.behaviour = behaviour
         self.subject = subject
         self.batch = batch
         self._engine = engine
+        self._bound = {**behaviour.sets_for(subject.name), **(roles or {})}
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
         self._attended: dict[tuple[Node, str, str], Floats] = {}
@@ -92,6 +105,22 @@ class Measurements:
             self._measured.update((denoise(node, at=at), row) for node, row in zip(nodes, patched, strict=True))
             self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
         return self._sweeps[key]
+
+    def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
+        """The nodes of an expression on this model.
+
+        Raises:
+            MiChecksError: a role in it is bound to none, or one of them is named twice.
+        """
+        for name in names(expression):
+            for part in referenced(name):
+                if not names(self._bound.get(part, part)):
+                    raise MiChecksError(f"the role {part!r} is bound to no node of {self.subject.name}")
+        found = expanded(expression, self._bound, self.subject.shape)
+        twice = next((node for node in found if found.count(node) > 1), None)
+        if twice is not None:
+            raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.subject.name}")
+        return tuple(map(parse_node, found))
 
     @property
     def everywhere(self) -> str | None:

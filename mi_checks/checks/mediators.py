@@ -6,10 +6,10 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share
-from mi_checks.engine.nodes import parse_node
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Outcome
-from mi_checks.spec.behaviour import Bound, Mediators
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
 
@@ -24,7 +24,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     Raises:
         MiChecksError: a claimed node is in none of the layers that the check names.
     """
-    claimed = {parse_node(name) for name in measured.behaviour.nodes_for(check.nodes, measured.subject.name)}
+    claimed = set(measured.nodes(check.nodes))
     word = "exactly" if check.exactly is not None else "at least"
     where = f" at {check.at}" if check.at else ""
     listed = ", ".join(map(str, sorted(claimed))) or f"no {PLURAL[check.component]}"

@@ -10,16 +10,10 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
 from mi_checks.checks.patching import check_patching
 from mi_checks.checks.verdict import Verdict
-from mi_checks.spec.behaviour import (
-    Ablation,
-    Accuracy,
-    Attention,
-    Bound,
-    Check,
-    LogitDiff,
-    Mediators,
-    Patching,
-)
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check
+from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
+from mi_checks.spec.preference_checks import Accuracy, LogitDiff
 
 
 def run_check(check: Check, measured: Measurements) -> Verdict:

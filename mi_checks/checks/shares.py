@@ -7,7 +7,7 @@ import numpy as np
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.interventions import Intervention
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 from mi_checks.stats import NoGap, ratio_interval
 
 NOISE = 1e-6  # logits; what the order of additions may change

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mi_checks.checks.measurements import Sweep
 from mi_checks.record import Estimate, Outcome
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 from mi_checks.stats import judge, prompts_to_settle
 
 

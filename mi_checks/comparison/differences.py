@@ -9,7 +9,7 @@ import numpy as np
 
 from mi_checks.comparison.neighbours import Step, steps
 from mi_checks.record import Effect, Estimate
-from mi_checks.spec.behaviour import Bound
+from mi_checks.spec.bound import Bound
 from mi_checks.stats import ALPHA, holm, judge, mean_interval, mean_p_value, prompts_to_tell
 
 METHOD = (

@@ -21,7 +21,7 @@ from mi_checks.models.sources.packaged import Packaged
 from mi_checks.models.sources.source import Source, Unloadable
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 
 @dataclass(frozen=True)

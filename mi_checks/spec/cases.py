@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import Behaviour, Bound, Check, Patching
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.bound import Bound
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.overlay import overlaid
 from mi_checks.spec.problems import Problem
@@ -56,18 +57,12 @@ def _moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dic
 def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Behaviour:
     """A case's behaviour with its own name and bounds."""
     checks = tuple(
-        entry.model_copy(update={entry.check.kind: _held_to(entry.check, bounds[entry.check.id])})
-        if entry.check.id in bounds
+        entry.model_copy(update={entry.check.kind: entry.check.held_to(bounds)})
+        if any(part.id in bounds for part in entry.check.parts)
         else entry
         for entry in behaviour.checks
     )
     return behaviour.model_copy(update={"name": f"{behaviour.name}[{case}]", "checks": checks})
-
-
-def _held_to(check: Check, bound: Bound) -> Check:
-    if isinstance(check, Bound):
-        return check.model_copy(update={"at_least": bound.at_least, "at_most": bound.at_most})
-    return check.model_copy(update={"recovers" if isinstance(check, Patching) and check.recovers else "removes": bound})
 
 
 def bound_problems(

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, Check, Mediators, Patching
+from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour
+from mi_checks.spec.check import Check
+from mi_checks.spec.node_checks import Attention, Mediators, Patching
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.quote_refs import quote_labels
 from mi_checks.spec.quotes import QuotedPrompts
@@ -15,13 +17,14 @@ from mi_checks.spec.template import END, template_labels
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
-_LABEL_FIELDS = {"at": "at", "from_": "from", "to": "to"}
+_FROM_AND_TO = {"from_": "from", "to": "to"}
 
 
 def placed_checks(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
-    """Each check with its way through the file."""
+    """Each check with the way through the file to its entry; an entry may come to several."""
     for index, entry in enumerate(behaviour.checks):
-        yield ("checks", index, entry.check.kind), entry.check
+        for part in entry.check.parts:
+            yield ("checks", index, entry.check.kind), part
 
 
 def present_models(behaviour: Behaviour) -> tuple[str, ...]:
@@ -30,7 +33,11 @@ def present_models(behaviour: Behaviour) -> tuple[str, ...]:
 
 
 def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
-    """What is wrong with the checks, their nodes aside."""
+    """What is wrong with the checks, their nodes aside; the parts of one entry have most mistakes in common."""
+    yield from dict.fromkeys(_problems(source, behaviour))
+
+
+def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
     labels = _known_labels(behaviour.prompts)
     where = "quotes" if isinstance(behaviour.prompts, QuotedPrompts) else "template"
     first: dict[str, int] = {}
@@ -67,7 +74,8 @@ def _known_labels(prompts: AnyPrompts) -> tuple[str, ...] | None:
 
 
 def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...], where: str) -> Iterator[Problem]:
-    for field, key in _LABEL_FIELDS.items():
+    fields = {"at": "at", **(_FROM_AND_TO if isinstance(check, Attention) else {})}
+    for field, key in fields.items():
         label = getattr(check, field, None)
         if label is not None and label not in labels:
             message = f"unknown label {label!r}; labels in the {where}: {listed(labels)}{did_you_mean(label, labels)}"

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.additions import NOTHING, Additions
-from mi_checks.spec.behaviour import Behaviour, Bound
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.bound import Bound
 from mi_checks.spec.cases import bound_problems, case_source, cases_of, for_case
 from mi_checks.spec.crossrefs import crossref_problems
 from mi_checks.spec.extends import with_bases

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import Behaviour, Check, ModelEntry
-from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.behaviour import Behaviour, ModelEntry
+from mi_checks.spec.check import Check
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import unknown_override
 from mi_checks.spec.words import listed
@@ -15,13 +15,13 @@ from mi_checks.spec.yaml_source import YamlSource
 
 def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
     """What is wrong with the entries of `models`, their node sets aside."""
-    checks: dict[str, Check] = {check.id: check for _, check in placed_checks(behaviour)}
+    checks: dict[str, Check] = {check.id: check for check in _all(behaviour)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     for model, entry in behaviour.models.items():
         if not isinstance(entry, ModelEntry):
             continue
-        applying = behaviour.checks_for(model)
-        if not applying:
+        applying = (*behaviour.checks_for(model), *behaviour.role_checks)
+        if not behaviour.checks_for(model):
             message = f"no check is for {model!r}, so nothing would be tested; remove it or widen a check's 'models'"
             yield source.problem(("models", model), message, of_key=True)
         for index, key in enumerate(entry.checks or ()):
@@ -40,3 +40,9 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
             else:
                 continue
             yield source.problem(("models", model, key), message, of_key=True)
+
+
+def _all(behaviour: Behaviour) -> Iterator[Check]:
+    for entry in behaviour.checks:
+        yield from entry.check.parts
+    yield from behaviour.role_checks

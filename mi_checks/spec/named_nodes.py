@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import Behaviour, Check, Mediators, ModelEntry, NodeCheck, NodeNames
-from mi_checks.spec.node_names import SPELLING
+from mi_checks.spec.check import Check, NodeCheck, NodeNames
+from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.edges import parse_edge
+from mi_checks.spec.node_checks import Attention, Mediators
+from mi_checks.spec.node_expressions import GROUPS
+from mi_checks.spec.node_names import PLURAL, SPELLING
+from mi_checks.spec.path_checks import LOGITS, Attribution, Composes, Path
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys
 
@@ -20,26 +26,70 @@ def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]
             yield (*path, index), name
 
 
-def claimed_nodes(path: Keys, check: Check) -> tuple[Keys, NodeNames] | None:
-    """Where a check names nodes, and which; None for a check that names none."""
-    if isinstance(check, NodeCheck):
-        return (*path, "nodes"), check.nodes
-    if isinstance(check, Mediators):
-        return (*path, "exactly" if check.exactly is not None else "include"), check.nodes
-    return None
+@dataclass(frozen=True)
+class Place:
+    """Somewhere in a check where nodes stand, and what may stand there.
+
+    Attributes:
+        path: the way through the file.
+        expression: the names.
+        components: of which kinds the nodes must be; None for any that can be replaced.
+        what: those kinds, in a message.
+    """
+
+    path: Keys
+    expression: NodeNames
+    components: tuple[str, ...] | None = None
+    what: str = ""
 
 
-def node_sets(behaviour: Behaviour, model: str) -> dict[str, NodeNames]:
-    """The node sets a model binds."""
-    entry = behaviour.models[model]
-    return entry.nodes if isinstance(entry, ModelEntry) else {}
+def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
+    """Where a check names nodes."""
+    heads = (("head",), "heads")
+    match check:
+        case Attention():
+            yield Place((*path, "nodes"), check.nodes, *heads)
+        case Mediators():
+            key = "exactly" if check.exactly is not None else "include"
+            yield Place((*path, key), check.nodes, (check.component,), PLURAL[check.component])
+        case Path():
+            yield Place((*path, "from"), check.from_, *_SENDERS)
+            for index, hop in enumerate(check.through):
+                yield Place((*path, "through", index, "nodes"), hop.nodes, *_receivers(hop.via))
+            if check.to != LOGITS:
+                yield Place((*path, "to"), check.to, *_receivers(check.via))
+        case Composes():
+            yield Place((*path, "from"), check.from_, *heads)
+            yield Place((*path, "to"), check.to, *heads)
+        case Attribution():
+            yield Place((*path, "nodes"), check.nodes, *_SENDERS)
+        case Circuit(nodes=None):
+            for index, text in enumerate(check.edges or ()):
+                edge = parse_edge(text)
+                if edge is None:  # the grammar refuses it
+                    continue
+                yield Place((*path, "edges", index), edge.sender, *_MEMBERS)
+                if edge.receiver != LOGITS:
+                    yield Place((*path, "edges", index), edge.receiver, *_receivers(edge.via))
+        case Circuit():
+            yield Place((*path, "nodes"), check.nodes or (), *_MEMBERS)
+        case NodeCheck():
+            yield Place((*path, "nodes"), check.nodes)
+
+
+_SENDERS = (("head", "neuron", "attn", "mlp"), "heads, neurons and the output of layers, which write into the stream,")
+_MEMBERS = (("head", "mlp"), "heads and MLP layers")
+
+
+def _receivers(via: str | None) -> tuple[tuple[str, ...], str]:
+    return (("mlp",), "MLP layers without 'via', and heads with it,") if via is None else (("head",), f"heads ({via})")
 
 
 def not_a_node(name: str, sets: tuple[str, ...] | None) -> str:
-    """The message for a name that is no node and none of the node sets; None for `sets` where none may stand."""
+    """The message for a name that is no node and none of the roles and node sets; None where none may stand."""
     if "@" in name:
         return f"{name!r}: a position is not part of a node's name here; write it as the check's 'at'"
     if sets is None:
         return f"unknown node {name!r}; {SPELLING}"
-    known = f"node sets: {listed(sets)}" if sets else "no node set is bound under 'models'"
-    return f"unknown node or node set {name!r}; {known}; {SPELLING}{did_you_mean(name, sets)}"
+    known = f"roles and node sets: {listed(sets)}" if sets else "there is no role, and no node set under 'models'"
+    return f"unknown node, role or node set {name!r}; {known}; {SPELLING}; {GROUPS}{did_you_mean(name, sets)}"

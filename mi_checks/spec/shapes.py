@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import Check, Mediators
+from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks, present_models
 from mi_checks.spec.load import LoadedBehaviour
-from mi_checks.spec.named_nodes import claimed_nodes, node_sets, placed_names
+from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.named_nodes import claimed_nodes, placed_names
+from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.node_expressions import parse_group, referenced
 from mi_checks.spec.node_names import NodeName, parse_node
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """How large a model is; `d_mlp` is None for one without MLPs."""
-
-    n_layers: int
-    n_heads: int
-    d_mlp: int | None
-    shared_kv_heads: int | None = None  # where several heads share a key and a value; None: each has its own
-
-    @property
-    def n_kv_heads(self) -> int:
-        """How many keys and values a layer has."""
-        return self.shared_kv_heads or self.n_heads
 
 
 def check_models(loaded: LoadedBehaviour, known: Iterable[str]) -> tuple[Problem, ...]:
@@ -57,19 +44,25 @@ def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> t
 def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterator[Problem]:
     behaviour, source = loaded.behaviour, loaded.source
     placed: list[tuple[Keys, str]] = []
-    for name, expression in node_sets(behaviour, model).items():
+    for name, expression in behaviour.sets_for(model).items():
         placed += placed_names(("models", model, "nodes", name), expression)
     for path, check in placed_checks(behaviour):
         if not behaviour.claims(check, model):
             continue
-        claimed = claimed_nodes(path, check)
-        placed += placed_names(*claimed) if claimed is not None else ()
+        for place in claimed_nodes(path, check):
+            placed += placed_names(place.path, place.expression)
         yield from _sweep(source, path, check, model, shape)
     for path, name in placed:
-        node = parse_node(name)  # None for a node set's name, whose nodes stand under the model
-        outside = None if node is None else _outside(node, shape)
-        if outside:
-            yield source.problem(path, f"node {name!r} is outside {model}, which has {outside}")
+        group = parse_group(name)
+        if group is not None and not any(group.nodes(shape)):
+            yield source.problem(path, f"{model} has no {name!r}, but {_extent(shape)}")
+        elif group is not None and group.layer is not None and group.layer >= shape.n_layers:
+            yield source.problem(path, f"{name!r} is outside {model}, which has {_range('layer', shape.n_layers)}")
+        for part in referenced(name):
+            node = parse_node(part)  # None for a role, or a node set, whose nodes stand under the model
+            outside = None if node is None else _outside(node, shape)
+            if outside:
+                yield source.problem(path, f"node {part!r} is outside {model}, which has {outside}")
 
 
 def _outside(node: NodeName, shape: ModelShape) -> str | None:
@@ -86,6 +79,10 @@ def _outside(node: NodeName, shape: ModelShape) -> str | None:
     if node.component == "neuron" and node.index is not None and node.index >= (shape.d_mlp or 0):
         return _range("neuron", shape.d_mlp or 0) + " in each layer"
     return None
+
+
+def _extent(shape: ModelShape) -> str:
+    return "attention layers only" if shape.d_mlp is None else "attention and MLP layers"
 
 
 def _range(what: str, n: int) -> str:

@@ -6,9 +6,12 @@ import difflib
 from typing import Any
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS, Behaviour, Bound, Case, CheckEntry, Prompts
+from mi_checks.spec.behaviour import CHECKS, Behaviour, Case, CheckEntry, Prompts
+from mi_checks.spec.bound import Bound
 from mi_checks.spec.part import Part
+from mi_checks.spec.path_checks import Hop
 from mi_checks.spec.quotes import Quote, QuotedPrompts
+from mi_checks.spec.roles import Role
 from mi_checks.spec.variables import SOURCES, VARIABLES
 from mi_checks.spec.words import dotted, listed
 from mi_checks.spec.yaml_source import Keys
@@ -78,6 +81,10 @@ def _part(owner: Keys, data: Any) -> type[Part]:
             return CheckEntry
         case ("checks", _, str(kind)):
             return CHECKS[kind]
+        case ("checks", _, _, "through", _):
+            return Hop
+        case ("roles", _):
+            return Role
         case _:
             return Bound  # under a check's recovers or removes, or a model's override
 

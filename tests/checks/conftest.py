@@ -15,7 +15,7 @@ from mi_checks.engine.base import BaseRun, SideRun
 from mi_checks.engine.nodes import parse_node
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 MODEL = "nano-attn-2l"
 LABELS = {"A": (1, 2), "B": (3,), "wide": (4, 5), "END": (6,)}

@@ -9,7 +9,7 @@ from mi_checks.engine.interventions import ablate, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 TOLERANCE = 1e-5
 SIZE = {"d_model": 32, "n_ctx": 24, "d_head": 8, "n_heads": 4, "d_vocab": 50, "d_mlp": 48}

@@ -15,7 +15,7 @@ from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts, subject
 
 N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048

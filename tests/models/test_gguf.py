@@ -10,7 +10,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.packaged import SMOLLM2
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 from tests.models.written import TOKENS, llama, write_gguf, write_huggingface
 
 with_reader = pytest.mark.skipif("not __import__('importlib.util').util.find_spec('gguf')", reason="gguf not installed")

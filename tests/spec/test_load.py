@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.spec.behaviour import Attention, Bound, ModelEntry
+from mi_checks.spec.behaviour import ModelEntry
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import names
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.problems import Problem, SpecError
 
 Load = Callable[[str], LoadedBehaviour]
@@ -37,7 +40,7 @@ def test_valid_file(load: Load, valid: str) -> None:
     assert entry.bounds == {"logit_diff": Bound(at_least=1.5), "patching[induction@A2]": Bound(at_least=0.3)}
     assert behaviour.bound_for(behaviour.checks[0].check, "nano-gelu-2l") == Bound(at_least=2)
     assert behaviour.models["nano-attn-1l"] == "absent"
-    assert behaviour.nodes_for("induction", "nano-gelu-2l") == ("L1H1",)
+    assert names(behaviour.sets_for("nano-gelu-2l")["induction"]) == ("L1H1",)
     assert loaded.text == valid
     assert loaded.path.name == "x.yaml"
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.node_names import NodeName, parse_node
-from mi_checks.spec.shapes import ModelShape, check_models, check_shapes
+from mi_checks.spec.shapes import check_models, check_shapes
 
 Load = Callable[[str], LoadedBehaviour]
 ATTN = ModelShape(n_layers=2, n_heads=4, d_mlp=None)

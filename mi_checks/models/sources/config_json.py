@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
 # Architectures on the hub call the same number by different names.

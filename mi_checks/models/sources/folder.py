@@ -14,7 +14,7 @@ from mi_checks.models.sources.config_json import (
     transformerlens_shape,
 )
 from mi_checks.models.sources.source import Source, Unloadable
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 Layout = Literal["native", "legacy", "huggingface"]
 

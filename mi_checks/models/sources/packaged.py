@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from mi_checks.models.cache import cache_folder
 from mi_checks.models.sources.gguf import require_reader
 from mi_checks.models.sources.source import NotFetched, Source
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_shape import ModelShape
 
 
 @dataclass(frozen=True)

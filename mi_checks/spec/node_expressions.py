@@ -1,0 +1,65 @@
+"""Names of several nodes: roles and node sets, which a model binds, and groups such as `all heads except induction`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mi_checks.spec.check import NodeNames, names
+from mi_checks.spec.model_shape import ModelShape
+
+_GROUP = re.compile(r"(?:all|layer (?P<layer>0|[1-9][0-9]{0,8})) (?P<what>heads|mlps|neurons)(?: except (?P<but>.+))?")
+_COMPONENT = {"heads": "head", "mlps": "mlp", "neurons": "neuron"}
+GROUPS = "groups are written 'all heads', 'layer 0 heads', 'all heads except induction, L0H3' (or mlps, neurons)"
+
+
+@dataclass(frozen=True)
+class Group:
+    """All nodes of a component, in one layer or in all, but those that are excepted."""
+
+    component: str
+    layer: int | None
+    excepted: tuple[str, ...]
+
+    def nodes(self, shape: ModelShape) -> Iterator[str]:
+        """Their names, before any exception."""
+        width = {"head": shape.n_heads, "neuron": shape.d_mlp or 0, "mlp": 1 if shape.d_mlp else 0}[self.component]
+        for layer in range(shape.n_layers) if self.layer is None else (self.layer,):
+            for index in range(width):
+                yield f"L{layer}.mlp" if self.component == "mlp" else f"L{layer}{self.component[0].upper()}{index}"
+
+
+def parse_group(name: str) -> Group | None:
+    """The group that a name stands for, or None for what is not one."""
+    found = _GROUP.fullmatch(" ".join(name.split()))
+    if found is None:
+        return None
+    layer = None if found["layer"] is None else int(found["layer"])
+    excepted = tuple(re.split(r" *, *| and ", found["but"])) if found["but"] else ()
+    return Group(_COMPONENT[found["what"]], layer, excepted)
+
+
+def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:
+    """The nodes of an expression in a model, each once for every time that it is named.
+
+    Args:
+        expression: names of nodes, roles, node sets or groups.
+        bound: the nodes behind roles and node sets.
+        shape: how large the model is.
+    """
+    nodes: list[str] = []
+    for name in names(expression):
+        group = parse_group(name)
+        if group is None:
+            nodes += names(bound.get(name, name))
+        else:
+            out = set(expanded(group.excepted, bound, shape))
+            nodes += [node for node in group.nodes(shape) if node not in out]
+    return tuple(nodes)
+
+
+def referenced(name: str) -> tuple[str, ...]:
+    """The names that a name refers to: itself, or those that a group excepts."""
+    group = parse_group(name)
+    return (name,) if group is None else group.excepted

@@ -1,0 +1,135 @@
+"""Checks of how nodes are connected: path patching, composition, and what nodes write into the logits directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check, NodeCheck, NodeNames, joined
+from mi_checks.spec.part import Part
+
+LOGITS = "logits"  # where a path may end beside nodes
+Input = Literal["q", "k", "v"]  # what of a head reads the residual stream
+
+
+class Hop(Part):
+    """A stop between the ends of a path: nodes, and for heads the input by which they are reached."""
+
+    nodes: NodeNames
+    via: Input | None = Field(None, description="the input of heads; MLPs have one only")
+
+
+class Path(Check):
+    """Path patching (Wang et al. 2022): what `from` writes differently reaches `to` alone, by one input.
+
+    With `through`, nodes between: what each hop's receivers write differently reaches the next hop alone. Shares are
+    as those of `patching`.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["recovers"]}, {"required": ["removes"]}]})
+
+    kind = "path"
+    from_: NodeNames = Field(alias="from", description="the senders: heads, neurons, or the output of layers")
+    to: NodeNames = Field(description="the receivers: heads (then `via`), MLP layers, or `logits`")
+    via: Input | None = Field(None, description="the input of the receiving heads")
+    through: tuple[Hop, ...] = Field((), description="stops between, in the order of the path")
+    at: str | None = Field(None, description="patch the senders only at this label's positions; otherwise at all")
+    recovers: Bound | None = None
+    removes: Bound | None = None
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if (self.recovers is None) == (self.removes is None):
+            raise ValueError("a path needs exactly one of 'recovers' (denoising) and 'removes' (noising)")
+        return self
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The stops, and the end of the path after them."""
+        return (*self.through, Hop(nodes=self.to, via=self.via))
+
+    @property
+    def bound(self) -> Bound | None:
+        """That of the direction claimed."""
+        return self.recovers or self.removes
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """In the direction claimed."""
+        return self.model_copy(update={"recovers" if self.recovers else "removes": bounds[self.id]})
+
+    @property
+    def id(self) -> str:
+        """With the whole way, the position and the direction."""
+        at = f"@{self.at}" if self.at else ""
+        noising = ",noising" if self.removes else ""
+        return f"path[{way(self.from_, self.hops)}{at}{noising}]"
+
+
+class Composes(Check):
+    """Composition of heads (Elhage et al. 2021): each of `to` reads by one input what one of `from` writes.
+
+    `times_random`: the composition score of their weights as a multiple of that of random matrices; `writes`: the share
+    of the norm of the input, at a label of the clean prompts, that is written by `from`.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["times_random"]}, {"required": ["writes"]}]})
+
+    kind = "composes"
+    from_: NodeNames = Field(alias="from", description="the heads that write")
+    to: NodeNames = Field(description="the heads that read")
+    via: Input
+    at: str | None = Field(None, description="where the input is read, for `writes`; its last token")
+    times_random: Bound | None = None
+    writes: Bound | None = None
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> Self:
+        if (self.times_random is None) == (self.writes is None):
+            raise ValueError("composes needs exactly one of 'times_random' (weights) and 'writes' (on the prompts)")
+        if self.writes is not None and self.at is None:
+            raise ValueError("'writes' needs 'at': the label where the input is read")
+        if self.times_random is not None and self.at is not None:
+            raise ValueError("'at' has no meaning for 'times_random', which is of the weights alone")
+        return self
+
+    @property
+    def bound(self) -> Bound | None:
+        """Of the one thing claimed."""
+        return self.times_random or self.writes
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """Of the one thing claimed."""
+        return self.model_copy(update={"times_random" if self.times_random else "writes": bounds[self.id]})
+
+    @property
+    def id(self) -> str:
+        """With both ends, the input and the position."""
+        at = f"@{self.at}" if self.at else ""
+        return f"composes[{way(self.from_, (Hop(nodes=self.to, via=self.via),))}{at}]"
+
+
+class Attribution(NodeCheck, Bound):
+    """Direct logit attribution: what the nodes together write into the clean logit difference at END, in logits.
+
+    The scale of the final norm is taken as it is in the clean run.
+    """
+
+    kind = "attribution"
+
+    @property
+    def bound(self) -> Bound:
+        """The sides written in the check itself."""
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """Other sides."""
+        return self.model_copy(update=bounds[self.id].sides)
+
+
+def way(start: NodeNames, hops: tuple[Hop, ...]) -> str:
+    """A path as it stands in an id: `previous_token->induction.k->logits`."""
+    stops = [joined(hop.nodes) + (f".{hop.via}" if hop.via else "") for hop in hops]
+    return "->".join([joined(start), *stops])

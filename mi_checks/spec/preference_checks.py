@@ -1,0 +1,52 @@
+"""Checks of the preference itself: whether the behaviour is there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check
+
+
+class _Preference(Check, Bound):
+    """What the two checks of the preference itself have in common: the bound stands in the check, beside its rival."""
+
+    against: str
+
+    @property
+    def bound(self) -> Bound:
+        """The sides written in the check itself."""
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """Other sides."""
+        return self.model_copy(update=bounds[self.id].sides)
+
+    @property
+    def id(self) -> str:
+        """With the rival, unless it is the usual one."""
+        return self.kind if self.against == "foils" else f"{self.kind}[{self.against}]"
+
+
+class LogitDiff(_Preference):
+    """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts.
+
+    Against `corrupt`, what the same difference is on the corrupt prompt is taken off, which leaves the tokens' own
+    frequencies out.
+    """
+
+    kind = "logit_diff"
+    against: Literal["foils", "corrupt"] = "foils"
+
+
+class Accuracy(_Preference):
+    """Share of prompts on which the answer wins.
+
+    Against `foils` or the whole `vocabulary`: its logit on the clean prompt is above all of theirs. Against `corrupt`:
+    the logit difference is higher on the clean prompt than on the corrupt one, which leaves the tokens' own frequencies
+    out.
+    """
+
+    kind = "accuracy"
+    against: Literal["foils", "vocabulary", "corrupt"] = "foils"

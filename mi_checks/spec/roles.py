@@ -1,0 +1,45 @@
+"""Roles: portable names for nodes, bound for each model by a score on probe prompts that no check uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check
+from mi_checks.spec.part import Part
+
+ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")
+
+
+class Role(Part):
+    """The nodes of a model that score high enough."""
+
+    component: Literal["head", "neuron"] = "head"
+    score: str = Field(description=f"{', '.join(ROLE_SCORES)}, or one that a conftest.py adds")
+    at_least: float = Field(allow_inf_nan=False, description="the score that a node needs")
+    most: int | None = Field(None, ge=1, description="only so many, those that score highest")
+
+
+class RoleCheck(Check):
+    """That a role is bound to the nodes that the lock file says. No entry of `checks`: every role has one."""
+
+    kind = "role"
+    name: str
+    role: Role
+
+    @property
+    def id(self) -> str:
+        """With the role's name."""
+        return f"role[{self.name}]"
+
+    @property
+    def bound(self) -> Bound:
+        """The score that a node needs; a model may have another."""
+        return Bound(at_least=self.role.at_least)
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """Another score."""
+        return self.model_copy(update={"role": self.role.model_copy(update={"at_least": bounds[self.id].at_least})})
