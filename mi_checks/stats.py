@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -28,12 +29,12 @@ def mean_interval(values: Floats, unit: str) -> Estimate:
     Args:
         values: `prompt`.
     """
-    means = _weights(len(values)) @ values
+    means = bootstrap_weights(len(values)) @ values
     low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
     return Estimate(float(values.mean()), float(low), float(high), len(values), unit, "bootstrap of the mean")
 
 
-def ratio_interval(part: Floats, whole: Floats) -> Estimate:
+def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -> Estimate:
     """Ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
 
     The ratio of means, and not the mean of ratios, because the latter explodes on prompts whose `whole` is near zero.
@@ -41,23 +42,38 @@ def ratio_interval(part: Floats, whole: Floats) -> Estimate:
     Args:
         part: `prompt`, e.g. patched − corrupt.
         whole: `prompt`, e.g. clean − corrupt.
+        of: what the whole is called.
 
     Raises:
         NoGap: the bootstrap interval of the mean of `whole` is not above zero. Of a negative gap a share could be had,
             but it would count what takes the answer's lead away.
     """
-    weights = _weights(len(whole))
+    return ratio_area_interval(part[None], whole, lambda shares: shares[0], of, "bootstrap of the ratio of means")
+
+
+def ratio_area_interval(
+    parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], of: str, method: str
+) -> Estimate:
+    """What several ratios of means to one whole come to, with a percentile bootstrap interval over prompts.
+
+    Args:
+        parts: `part prompt`.
+        whole: `prompt`.
+        summary: shares `part …` → `…`: a mean of absolute values, the area under a curve.
+        of: what the whole is called.
+        method: how the interval was made, for the record.
+
+    Raises:
+        NoGap: the bootstrap interval of the mean of `whole` is not above zero.
+    """
+    weights = bootstrap_weights(len(whole))
     wholes = weights @ whole
     if np.quantile(wholes, ALPHA / 2) <= 0:
         gap = mean_interval(whole, "logits")
-        raise NoGap(
-            f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero"
-        )
-    low, high = np.quantile((weights @ part) / wholes, [ALPHA / 2, 1 - ALPHA / 2])
-    value = float(part.mean() / whole.mean())
-    return Estimate(
-        value, float(low), float(high), len(whole), "share of clean − corrupt", "bootstrap of the ratio of means"
-    )
+        raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
+    low, high = np.quantile(summary((weights @ parts.T / wholes[:, None]).T), [ALPHA / 2, 1 - ALPHA / 2])
+    value = float(summary(parts.mean(1) / whole.mean()))
+    return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
@@ -157,7 +173,7 @@ def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
 
 
 @lru_cache(maxsize=32)
-def _weights(n: int) -> Floats:
+def bootstrap_weights(n: int) -> Floats:
     """Bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
     drawn = np.random.default_rng(n).integers(n, size=(RESAMPLES, n))
     places = drawn + n * np.arange(RESAMPLES)[:, None]  # counted in one pass, five times faster than multinomial draws

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.shares import share_verdict
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.interventions import ablate
+from mi_checks.engine.interventions import Ablated, ablate
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
 from mi_checks.spec.bound import Bound
@@ -18,10 +18,20 @@ def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Ver
     nodes = measured.nodes(check.nodes)
     where = f" at {check.at}" if check.at else ""
     claim = f"{check.with_}-ablating {listed(nodes)}{where} removes {bound} of clean − corrupt"
-    if check.with_ != "zero" and check.at is None and len(set(measured.batch.positions(END))) > 1:
-        raise MiChecksError(
-            f"{check.with_} ablation takes other prompts' activations at the same position, and not all prompts are "
-            "equally long: use values of equally many tokens, name a label ('at'), or 'with: zero'"
-        )
+    refuse_unequal_lengths(measured, check.with_, check.at)
     intervention = ablate(*nodes, kind=check.with_, at=check.at)
     return share_verdict(claim, intervention, bound, measured)
+
+
+def refuse_unequal_lengths(measured: Measurements, kind: Ablated, at: str | None) -> None:
+    """Nothing, where every prompt has what it needs of the others.
+
+    Raises:
+        MiChecksError: at all positions the mean, or another prompt's activation, is that at the same position, and not
+            all prompts are equally long.
+    """
+    if kind != "zero" and at is None and len(set(measured.batch.positions(END))) > 1:
+        raise MiChecksError(
+            f"{kind} ablation takes other prompts' activations at the same position, and not all prompts are "
+            "equally long: use values of equally many tokens, name a label ('at'), or 'with: zero'"
+        )

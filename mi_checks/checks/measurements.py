@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+
+import numpy as np
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.interventions import Intervention, denoise
@@ -95,14 +97,20 @@ class Measurements:
             self._measured[intervention] = self._engine.measure([intervention])[0]
         return self._measured[intervention]
 
+    def logit_diffs(self, interventions: Sequence[Intervention], title: str) -> Floats:
+        """Logit differences under many interventions, `intervention prompt`."""
+        new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
+        if new:
+            whole = f"{self.behaviour.name} {self.subject.name}: {title}"
+            self._measured.update(zip(new, self._engine.measure(new, whole), strict=True))
+        return np.stack([self._measured[each] for each in interventions])
+
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
         """Denoise every head, part of a head or neuron of the layers, each alone."""
         key = (component, layers, at)
         if key not in self._sweeps:
             nodes = tuple(all_nodes(component, self.subject.shape, layers))
-            title = f"{self.behaviour.name} {self.subject.name}: {PLURAL[component]}"
-            patched = self._engine.measure([denoise(node, at=at) for node in nodes], title)
-            self._measured.update((denoise(node, at=at), row) for node, row in zip(nodes, patched, strict=True))
+            patched = self.logit_diffs([denoise(node, at=at) for node in nodes], PLURAL[component])
             self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
         return self._sweeps[key]
 

@@ -14,8 +14,8 @@ import pytest
             "[L1H3, L0.attn]",
             "[L1H3, L0.atn]",
             (
-                "x:24:30: unknown node, role or node set 'L0.atn'; roles and node sets: induction; nodes are written L1H6 "
-                "(head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+                "x:24:30: unknown node, role or node set 'L0.atn'; roles and node sets: induction; nodes are written "
+                "L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
                 "L1.resid_pre, L1.resid_mid, L1.resid_post; groups are written 'all heads', 'layer 0 heads', "
                 "'all heads except induction, L0H3' (or mlps, neurons)"
             ),
@@ -34,8 +34,8 @@ import pytest
             "[L1H3, L0.attn]",
             "[L1H3, inducton]",
             (
-                "x:24:30: unknown node, role or node set 'inducton'; roles and node sets: induction; nodes are written L1H6 "
-                "(head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
+                "x:24:30: unknown node, role or node set 'inducton'; roles and node sets: induction; nodes are written "
+                "L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
                 "L1.resid_pre, L1.resid_mid, L1.resid_post; groups are written 'all heads', 'layer 0 heads', "
                 "'all heads except induction, L0H3' (or mlps, neurons); did you "
                 "mean 'induction'?"

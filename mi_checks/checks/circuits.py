@@ -1,0 +1,80 @@
+"""What circuits score: the mean score when all else of a universe of nodes is ablated in the clean run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from mi_checks.checks.ablation import refuse_unequal_lengths
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.base import Floats
+from mi_checks.engine.interventions import Ablated, Intervention, ablate
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.record import Estimate
+from mi_checks.spec.circuit_checks import Among
+from mi_checks.stats import ratio_interval
+
+WHOLE = "m(M) − m(∅)"
+
+
+class Circuits:
+    """Circuits of one behaviour on one model, made of the nodes of a universe. What is outside it is never ablated.
+
+    Attributes:
+        universe: all heads, and with `heads_and_mlps` the layers' MLPs.
+    """
+
+    def __init__(self, measured: Measurements, among: Among = "heads", kind: Ablated = "mean") -> None:
+        """Begin with nothing measured.
+
+        Raises:
+            MiChecksError: the ablation takes other prompts' activations, and not all prompts are equally long.
+        """
+        refuse_unequal_lengths(measured, kind, None)
+        self._measured = measured
+        self._kind = kind
+        shape = measured.subject.shape
+        heads = all_nodes("head", shape)
+        mlps = among == "heads_and_mlps" and shape.d_mlp is not None
+        self.universe: tuple[Node, ...] = (
+            *heads,
+            *(Node(layer, "mlp") for layer in range(shape.n_layers) if mlps),
+        )
+
+    def scores(self, circuits: Sequence[Collection[Node]], title: str = "circuits") -> Floats:
+        """m(C): the score with all else ablated, `circuit prompt`."""
+        return self._measured.logit_diffs([self._without(self._rest(each)) for each in circuits], title)
+
+    def knocked_out(self, sets: Sequence[Collection[Node]], title: str = "knock-outs") -> Floats:
+        """m(M∖K): the score with these alone ablated, `set prompt`."""
+        return self._measured.logit_diffs([self._without(each) for each in sets], title)
+
+    @property
+    def whole(self) -> Floats:
+        """m(M), `prompt`."""
+        clean: Floats = self._measured.base.clean.logit_diff
+        return clean
+
+    @property
+    def nothing(self) -> Floats:
+        """m(∅), `prompt`."""
+        empty: Floats = self.scores([()])[0]
+        return empty
+
+    @property
+    def span(self) -> Floats:
+        """m(M) − m(∅), `prompt`: what there is to be faithful to."""
+        return self.whole - self.nothing
+
+    def faithfulness(self, circuit: Collection[Node]) -> Estimate:
+        """f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
+
+        Raises:
+            NoGap: m(M) − m(∅) is not above zero.
+        """
+        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE)
+
+    def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
+        return (node for node in self.universe if node not in circuit)
+
+    def _without(self, nodes: Iterable[Node]) -> Intervention:
+        return ablate(*sorted(nodes), kind=self._kind)  # sorted: one set is one intervention
