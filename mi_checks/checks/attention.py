@@ -26,10 +26,10 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
         deciding = f" (deciding: {node})" if len(nodes) > 1 else ""
         claim = f"{each} from {check.from_} to {check.to} with probability {bound}{deciding}"
         verdicts.append(verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist())))
-    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), _room(v)))
+    return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
 
 
-def _room(verdict: Verdict) -> float:
+def room(verdict: Verdict) -> float:
     """How far the interval is inside the bound; the deciding head has the least."""
     estimate, bound = verdict.estimate, verdict.bound
     if estimate is None:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Node, all_nodes, parse_node
 from mi_checks.errors import MiChecksError
@@ -35,6 +36,12 @@ class Measuring(Protocol):
 
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
+        """As `Engine.measure_edges`."""
+
+    def direct(self, nodes: list[Node]) -> Floats:
+        """As `Engine.direct`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Measurements:
         self._bound = {**behaviour.sets_for(subject.name), **(roles or {})}
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
+        self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._attended: dict[tuple[Node, str, str], Floats] = {}
 
     @cached_property
@@ -129,6 +137,18 @@ class Measurements:
         if twice is not None:
             raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.subject.name}")
         return tuple(map(parse_node, found))
+
+    def edge_circuits(self, circuits: Sequence[EdgeCircuit]) -> Floats:
+        """Scores of circuits given by their edges, `circuit prompt`."""
+        new = [each for each in dict.fromkeys(circuits) if each not in self._edge_circuits]
+        if new:
+            title = f"{self.behaviour.name} {self.subject.name}: edges"
+            self._edge_circuits.update(zip(new, self._engine.measure_edges(new, title), strict=True))
+        return np.stack([self._edge_circuits[each] for each in circuits])
+
+    def direct(self, nodes: Sequence[Node]) -> Floats:
+        """What nodes write directly into the clean logit difference, `node prompt`."""
+        return self._engine.direct(list(nodes))
 
     @property
     def everywhere(self) -> str | None:

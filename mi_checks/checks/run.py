@@ -5,14 +5,21 @@ from __future__ import annotations
 from mi_checks.checks.ablation import check_ablation
 from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.attention import check_attention
+from mi_checks.checks.attribution import check_attribution
+from mi_checks.checks.circuit import check_circuit
+from mi_checks.checks.composes import check_composes
+from mi_checks.checks.curve import check_curve
 from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
+from mi_checks.checks.path import check_path
 from mi_checks.checks.patching import check_patching
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import Check
+from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
+from mi_checks.spec.path_checks import Attribution, Composes, Path
 from mi_checks.spec.preference_checks import Accuracy, LogitDiff
 
 
@@ -32,4 +39,14 @@ def run_check(check: Check, measured: Measurements) -> Verdict:
             return check_ablation(check, own or check.bound, measured)
         case Attention():
             return check_attention(check, own or check.bound, measured)
+        case Path() if own is not None:
+            return check_path(check, own, measured)
+        case Composes() if own is not None:
+            return check_composes(check, own, measured)
+        case Attribution():
+            return check_attribution(check, own or check.bound, measured)
+        case Circuit() if own is not None:
+            return check_circuit(check, own, measured)
+        case Curve() if own is not None:
+            return check_curve(check, own, measured)
     raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar admits no other

@@ -24,10 +24,12 @@ LABELS = {"A": (1, 2), "B": (3,), "wide": (4, 5), "END": (6,)}
 class StubEngine:
     """Answers with what it was given, and remembers what it was asked.
 
-    An intervention recovers (or removes) the sum of its nodes' effects; a node without one has the effect zero.
+    An intervention recovers (or removes) the sum of its nodes' effects; a node without one has the effect zero. Or it
+    removes what `removes`, if there is one, says of the set of its nodes' names.
     """
 
-    def __init__(self, base, batch, effects, patterns):
+    def __init__(self, base, batch, effects, patterns, removes=None):
+        self.removes = removes
         self.base = base
         self.batch = batch
         self.effects = {parse_node(name): np.asarray(values, dtype=float) for name, values in effects.items()}
@@ -38,6 +40,9 @@ class StubEngine:
         self.asked += interventions
         rows = []
         for intervention in interventions:
+            if self.removes is not None and intervention.run == "clean":
+                rows.append(self.base.clean.logit_diff - self.removes({str(node) for node in intervention.nodes}))
+                continue
             moved = sum((self.effects.get(node, np.zeros(())) for node in intervention.nodes), np.zeros(()))
             corrupt = intervention.run == "corrupt"
             rows.append(self.base.corrupt.logit_diff + moved if corrupt else self.base.clean.logit_diff - moved)
@@ -58,7 +63,9 @@ def side(logit_diff, beats=None, top=None):
 def measurements():
     """`measurements(clean, corrupt, checks=…, effects={"L0H1": …})`, with 3 heads and 2 neurons in each of 2 layers."""
 
-    def measurements(clean, corrupt=None, *, checks=(), effects=None, patterns=None, entry=None, beats=None, top=None):
+    def measurements(
+        clean, corrupt=None, *, checks=(), effects=None, patterns=None, entry=None, beats=None, top=None, removes=None
+    ):
         clean = np.asarray(clean, dtype=float)
         corrupt = np.zeros(len(clean)) if corrupt is None else corrupt
         behaviour = Behaviour.model_validate(
@@ -81,7 +88,7 @@ def measurements():
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
         batch = PromptBatch((pair,) * len(clean), "mean")
-        engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), batch, effects or {}, patterns or {})
+        engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), batch, effects or {}, patterns or {}, removes)
         subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
         measured = Measurements(behaviour, subject, batch, engine)
         measured.asked = engine.asked
@@ -96,7 +103,7 @@ def judged(measurements):
 
     def judged(check, clean, corrupt=None, **given):
         measured = measurements(clean, corrupt, checks=[check], **given)
-        return run_check(measured.behaviour.checks[0].check, measured)
+        return run_check(measured.behaviour.checks[0].check.parts[0], measured)
 
     return judged
 

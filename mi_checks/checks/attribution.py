@@ -1,0 +1,24 @@
+"""`attribution`: what nodes write directly into the logit difference."""
+
+from __future__ import annotations
+
+from mi_checks.checks.logit_diff import unit
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.path_checks import Attribution
+from mi_checks.spec.words import listed
+from mi_checks.stats import mean_interval
+
+
+def check_attribution(check: Attribution, bound: Bound, measured: Measurements) -> Verdict:
+    """Direct logit attribution (Elhage et al. 2021) of the nodes together, in the clean run.
+
+    Raises:
+        MiChecksError: the score is not linear in the logits.
+    """
+    nodes = measured.nodes(check.nodes)
+    values = measured.direct(nodes).sum(0)
+    claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
+    estimate = mean_interval(values, unit(measured.batch.score))
+    return verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)

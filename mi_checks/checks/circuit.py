@@ -1,0 +1,97 @@
+"""`circuit`: one aspect of a claim about a whole circuit, given by its nodes or by its edges."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.edge_circuit import check_edges
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.minimality import check_minimality
+from mi_checks.checks.random_circuits import check_against_random
+from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.words import listed
+from mi_checks.stats import NoGap, ratio_area_interval
+
+KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
+
+
+def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
+    """Judge the one aspect that this part of the claim is about.
+
+    Raises:
+        MiChecksError: a member is outside what is ablated, or the circuit is all of it and there is no null.
+    """
+    if check.nodes is None:
+        return check_edges(check, bound, measured)
+    circuits = Circuits(measured, check.among, check.with_)
+    members = measured.nodes(check.nodes)
+    outside = [node for node in members if node not in circuits.universe]
+    if outside:
+        raise MiChecksError(
+            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.subject.name}: these are "
+            "never ablated; for MLP layers say 'among: heads_and_mlps'"
+        )
+    if len(members) == len(circuits.universe):
+        raise MiChecksError(
+            f"the circuit is all {check.among.replace('_', ' ')} of {measured.subject.name}: nothing is left to ablate, "
+            "so there is no null to compare with; take nodes out of it"
+        )
+    title = f"{{{listed(members)}}}"
+    try:
+        match check.aspect:
+            case "faithfulness":
+                return _faithfulness(title, bound, circuits, members)
+            case "completeness":
+                return _completeness(title, bound, circuits, members)
+            case "minimal":
+                return check_minimality(title, bound, circuits, members)
+            case aspect:
+                return check_against_random(title, aspect, bound, circuits, members)
+    except NoGap as none:
+        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, str(none))
+
+
+def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
+    claim = f"the circuit {title} alone keeps {bound} of the score that ablating everything takes away"
+    values = (circuits.scores([members])[0] - circuits.nothing) / circuits.span.mean()
+    return verdict(claim, circuits.faithfulness(members), bound, tuple(values.tolist()), suspects=True)
+
+
+def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
+    """The mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
+
+    A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
+    """
+    sets = _knock_outs(members)
+    within = circuits.scores([[node for node in members if node not in out] for out in sets])
+    differences = within - circuits.knocked_out(sets)
+    estimate = ratio_area_interval(
+        differences, circuits.span, lambda shares: np.abs(shares).mean(0), WHOLE, "bootstrap of the mean |difference|"
+    )
+    worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
+    change = differences[worst].mean() / circuits.span.mean()
+    claim = (
+        f"circuit {title} and model change alike, by {bound} on average over {len(sets)} knock-outs inside the circuit "
+        f"(most apart without {listed(sets[worst])}: {change:+.3f})"
+    )
+    return verdict(claim, estimate, bound, ())
+
+
+def _knock_outs(members: tuple[Node, ...]) -> list[tuple[Node, ...]]:
+    """Non-empty subsets: all, or as many at random (seeded) as are measured."""
+    if 2 ** len(members) - 1 <= KNOCK_OUTS:
+        return [out for size in range(1, len(members) + 1) for out in combinations(members, size)]
+    generator = np.random.default_rng(len(members))
+    found: dict[tuple[Node, ...], None] = {members: None}
+    while len(found) < KNOCK_OUTS:
+        chosen = tuple(node for node, out in zip(members, generator.random(len(members)) < 0.5, strict=True) if out)
+        if chosen:
+            found[chosen] = None
+    return list(found)

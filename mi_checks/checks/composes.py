@@ -1,0 +1,64 @@
+"""`composes`: each reader takes by one input what a writer writes, in the weights or on the prompts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.checks.attention import WORST_FIRST, room
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.path import receivers
+from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Estimate
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.path_checks import Composes
+from mi_checks.spec.words import listed
+from mi_checks.stats import ALPHA, judge, mean_interval
+
+
+def check_composes(check: Composes, bound: Bound, measured: Measurements) -> Verdict:
+    """Judge every reader by the writer that composes with it most, and the claim by the least certain reader.
+
+    Raises:
+        MiChecksError: a reader does not come after any of the writers, or the model's weights are not known.
+    """
+    writers = measured.nodes(check.from_)
+    found = [_of_reader(check, bound, measured, writers, reader) for reader in receivers(measured, check.to, check.via)]
+    return min(found, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
+
+
+def _of_reader(
+    check: Composes, bound: Bound, measured: Measurements, writers: tuple[Node, ...], reader: Node
+) -> Verdict:
+    before = [writer for writer in writers if writer.layer < reader.layer]
+    if not before:
+        raise MiChecksError(f"{check.id}: none of {listed(writers)} is in a layer before {reader}")
+    one_of = f"one of {listed(before)}" if len(before) > 1 else str(before[0])
+    if check.times_random is not None:
+        claim = f"the composition score of {one_of} with {reader} is {bound} times that of random matrices"
+        estimate = _times_random(measured, before, reader)
+        outcome = judge(estimate, bound)
+        reason = {
+            "pass": "",
+            "fail": "the whole interval is beyond the bound",
+            "inconclusive": "the interval contains the bound; it is the spread of random matrices, which no prompt changes",
+        }[outcome]
+        return Verdict(outcome, claim, estimate, bound, reason)
+    shares = [measured.input_share(writer, reader, str(check.at)) for writer in before]
+    best = int(np.argmax([values.mean() for values in shares]))
+    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at} (most: {before[best]})"
+    unit = "share of the input's norm"
+    return verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+
+
+def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:
+    """The highest score over the mean of random matrices' highest; the interval is from their 2.5 % and 97.5 %."""
+    scores, random = measured.composition(reader.kind)
+    own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)
+    generator = np.random.default_rng(len(writers))
+    null = random[generator.integers(len(random), size=(len(random), len(writers)))].max(1)  # as many, the best
+    low, high = np.quantile(null, [ALPHA / 2, 1 - ALPHA / 2])
+    return Estimate(
+        own / float(null.mean()), own / float(high), own / float(low), len(random), "times random", "random matrices"
+    )

@@ -1,0 +1,72 @@
+"""`curve`: faithfulness of circuits of every size, and what area it has or misses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.base import Floats
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import Node
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.circuit_checks import Curve
+from mi_checks.stats import NoGap, ratio_area_interval
+
+# Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
+FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+ALL_SIZES = 40  # nodes up to which every size is measured
+
+
+def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
+    """CPR = ∫ f and CMD = ∫ |1 − f| over the share of nodes in the circuit, by the trapezoid rule (Mueller et al. 2025).
+
+    Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
+    """
+    circuits = Circuits(measured, check.among, check.with_)
+    order = _order(circuits, measured)
+    sizes = _sizes(len(order))
+    odd = slice(1, None, 2)
+    curve = circuits.scores([order[:size] for size in sizes])[:, odd] - circuits.nothing[odd]
+    shares = np.array(sizes) / len(order)
+    area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
+    claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
+    try:
+        estimate = ratio_area_interval(
+            curve, circuits.span[odd], lambda f: area(shares, f), WHOLE, f"bootstrap of {sign}, on the odd prompts"
+        )
+    except NoGap as none:
+        return nothing_to_share(claim, bound, str(none))
+    return verdict(claim, estimate, bound, ())
+
+
+def cpr(shares: Floats, f: Floats) -> Floats:
+    """∫ f, `size …` → `…`."""
+    return _area(shares, f)
+
+
+def cmd(shares: Floats, f: Floats) -> Floats:
+    """∫ |1 − f|, `size …` → `…`."""
+    return _area(shares, np.abs(1 - f))
+
+
+def _area(shares: Floats, f: Floats) -> Floats:
+    area: Floats = np.trapezoid(f, shares, axis=0)
+    return area
+
+
+def _order(circuits: Circuits, measured: Measurements) -> Sequence[Node]:
+    nodes = circuits.universe
+    recovered = measured.logit_diffs([denoise(node) for node in nodes], "nodes") - measured.base.corrupt.logit_diff
+    return [nodes[i] for i in np.argsort(-recovered[:, ::2].mean(1), kind="stable")]
+
+
+def _sizes(n: int) -> list[int]:
+    if n <= ALL_SIZES:
+        return list(range(n + 1))
+    return sorted({0, *(round(n * fraction) for fraction in FRACTIONS)})
+
+

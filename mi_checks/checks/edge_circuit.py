@@ -1,0 +1,89 @@
+"""A circuit given by its edges: along every other edge readers see what ablation leaves of the sender."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.checks.ablation import refuse_unequal_lengths
+from mi_checks.checks.circuits import WHOLE
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.path import receivers
+from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.edge_circuits import Edge, EdgeCircuit
+from mi_checks.engine.nodes import LOGITS
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Outcome
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.edges import parse_edge
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
+
+
+def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
+    """Faithfulness of the edges, or that each of them matters.
+
+    m(∅) is the score with every edge of the universe ablated. Of a model with MLPs, `among: heads` leaves all edges
+    into and out of MLPs as they are.
+
+    Raises:
+        MiChecksError: an edge does not exist in the model, or is named twice.
+    """
+    refuse_unequal_lengths(measured, check.with_, None)
+    edges = _edges(check, measured)
+    mlps = check.among == "heads_and_mlps"
+    fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
+    circuits = [EdgeCircuit(kept, check.with_, mlps) for kept in ((), edges, *fewer)]
+    try:
+        nothing, whole_circuit, *without = measured.edge_circuits(circuits)
+    except ValueError as error:
+        raise MiChecksError(f"{check.id}: {error}") from None
+    span = measured.base.clean.logit_diff - nothing
+    title = f"{{{', '.join(map(shown, edges))}}}"
+    try:
+        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE)
+    except NoGap as none:
+        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, str(none))
+    if check.aspect == "faithfulness":
+        claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"
+        values = tuple(((whole_circuit - nothing) / span.mean()).tolist())
+        return verdict(claim, faithfulness, bound, values, suspects=True)
+    changes = whole_circuit - np.stack(without)
+    least = bound.at_least if bound.at_least is not None else 0.0
+    above, below = ratio_p_values(changes, span, least)
+    supports, contradicts = holm(above), holm(below)
+    wrong = [i for i, p in enumerate(contradicts) if p < ALPHA / 2]
+    unsure = [i for i, p in enumerate(supports) if p >= ALPHA / 2 and i not in wrong]
+    outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
+    deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
+    test = f"Holm-corrected over {len(edges)} edges; deciding: {shown(edges[deciding])}"
+    claim = f"cutting any edge of {title} costs at least {least:g} of {WHOLE} ({test})"
+    reasons = [
+        f"{what}: {', '.join(shown(edges[i]) for i in chosen)}"
+        for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))
+        if chosen
+    ]
+    estimate = ratio_interval(changes[deciding], span, WHOLE)
+    return Verdict(
+        outcome, claim, estimate, bound, "\n".join(reasons), tuple((changes[deciding] / span.mean()).tolist())
+    )
+
+
+def shown(edge: Edge) -> str:
+    """`L0H3 → L1H6.k`."""
+    sender, receiver = edge
+    return f"{sender} → {'logits' if receiver == LOGITS else receiver}"
+
+
+def _edges(check: Circuit, measured: Measurements) -> tuple[Edge, ...]:
+    """Every edge that the names come to: of two sets, from each to each."""
+    found: list[Edge] = []
+    for text in check.edges or ():
+        name = parse_edge(text)
+        if name is None:
+            raise ValueError(f"{text!r} is not an edge")  # the grammar admits none
+        ends = receivers(measured, name.receiver, name.via)  # type: ignore[arg-type]  # one of q, k, v by the pattern
+        found += [(sender, end) for sender in measured.nodes(name.sender) for end in ends]
+    twice = next((edge for edge in found if found.count(edge) > 1), None)
+    if twice is not None:
+        raise MiChecksError(f"{check.id}: the edge {shown(twice)} is named twice on {measured.subject.name}")
+    return tuple(found)

@@ -1,0 +1,89 @@
+"""Minimality: that every node of a circuit matters, alone or once another that does the same is out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.base import Floats
+from mi_checks.engine.nodes import Node
+from mi_checks.record import Outcome
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.words import listed
+from mi_checks.stats import ALPHA, holm, ratio_interval, ratio_p_values
+
+
+@dataclass(frozen=True)
+class _Removal:
+    """A node taken out of a circuit, perhaps with another already out.
+
+    Attributes:
+        node: what is taken out.
+        without: what was out before.
+        change: m(C∖without) − m(C∖without∖node), `prompt`.
+    """
+
+    node: Node
+    without: Node | None
+    change: Floats
+
+
+def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+    """For every node v there is a K, empty or one other node, with f(C∖K) − f(C∖K∖v) above the bound.
+
+    After Wang et al. 2022 (section 4), K being at most one node. One-sided tests of each node with each K, corrected by
+    Bonferroni over its K and by Holm over the nodes. A node that matters only once another is out is redundant with it,
+    and said to be.
+
+    Raises:
+        NoGap: m(M) − m(∅) is not above zero.
+    """
+    removals = _removals(circuits, members)
+    least = bound.at_least if bound.at_least is not None else 0.0
+    span = circuits.span
+    ratio_interval(span, span, WHOLE)  # raises when there is none
+    above, below = ratio_p_values(np.stack([each.change for each in removals]), span, least)
+    matters, idle = np.empty(len(members)), np.empty(len(members))
+    best: list[int] = []
+    for place, node in enumerate(members):
+        own = [i for i, each in enumerate(removals) if each.node == node]
+        best.append(min(own, key=lambda i: above[i]))
+        matters[place] = min(1.0, len(own) * above[own].min())
+        idle[place] = below[own].max()  # it matters with no K
+    supports, contradicts = holm(matters), holm(idle)
+    wrong = [i for i in range(len(members)) if contradicts[i] < ALPHA / 2]
+    unsure = [i for i in range(len(members)) if supports[i] >= ALPHA / 2 and i not in wrong]
+    outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
+    deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
+    shown = removals[best[deciding]]
+    alone = {each.node: place for place, each in enumerate(removals) if each.without is None}
+    redundant = [
+        f"{members[i]} with {removals[best[i]].without}"
+        for i in range(len(members))
+        if i not in wrong and removals[best[i]].without is not None and above[alone[members[i]]] >= ALPHA / 2
+    ]
+    test = f"Bonferroni over what else is out, Holm over {len(members)} nodes; deciding: {members[deciding]}"
+    claim = f"taking any node out of the circuit {title} costs at least {least:g} of {WHOLE} ({test})"
+    claim += f"; redundant, each mattering once the other is out: {'; '.join(redundant)}" if redundant else ""
+    reason = []
+    if wrong:
+        reason.append(f"not needed: {listed(members[i] for i in wrong)}")
+    if unsure:
+        reason.append(f"too close to the bound to tell: {listed(members[i] for i in unsure)}")
+    values = tuple((shown.change / span.mean()).tolist())
+    return Verdict(outcome, claim, ratio_interval(shown.change, span, WHOLE), bound, "\n".join(reason), values)
+
+
+def _removals(circuits: Circuits, members: Sequence[Node]) -> list[_Removal]:
+    pairs = [(node, other) for node in members for other in (None, *members) if other != node]
+    before = circuits.scores([_less(members, other) for _, other in pairs])
+    after = circuits.scores([_less(members, node, other) for node, other in pairs])
+    return [_Removal(node, other, b - a) for (node, other), b, a in zip(pairs, before, after, strict=True)]
+
+
+def _less(members: Sequence[Node], *out: Node | None) -> list[Node]:
+    return [node for node in members if node not in out]

@@ -1,0 +1,55 @@
+"""`path`: what reaches the receivers from the senders alone, by one input, recovers or removes."""
+
+from __future__ import annotations
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.shares import share_verdict
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.interventions import denoise, noise
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.errors import MiChecksError
+from mi_checks.spec import path_checks
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import NodeNames
+from mi_checks.spec.words import listed
+
+
+def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) -> Verdict:
+    """Path patching along one hop or several (Wang et al. 2022, arXiv:2211.00593).
+
+    Raises:
+        MiChecksError: the path does not exist, as one of its stops does not come after the one before.
+    """
+    senders = measured.nodes(check.from_)
+    hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
+    patch, deed, effect = (denoise, "denoising", "recovers") if check.recovers else (noise, "noising", "removes")
+    where = f" at {check.at}" if check.at else ""
+    stops = " → ".join(listed("logits" if node == LOGITS else node for node in stop) for stop in (senders, *hops))
+    try:
+        intervention = patch(*senders, at=check.at, into=hops[0], onward=tuple(hops[1:]))
+    except ValueError as error:
+        raise MiChecksError(f"{check.id}: {error}") from None
+    claim = f"{deed} the path {stops}{where} {effect} {bound} of clean − corrupt"
+    return share_verdict(claim, intervention, bound, measured)
+
+
+def receivers(measured: Measurements, expression: NodeNames, via: path_checks.Input | None) -> tuple[Node, ...]:
+    """What reads at the end of a hop: inputs of heads, MLP layers, or the logits.
+
+    Where heads share a key or value, they are reached by it together.
+
+    Raises:
+        MiChecksError: a role is bound to nodes of another kind.
+    """
+    if expression == path_checks.LOGITS:
+        return (LOGITS,)
+    nodes = measured.nodes(expression)
+    wanted = "mlp" if via is None else "head"
+    for node in nodes:
+        if node.kind != wanted:
+            raise MiChecksError(f"a path ends in a head's q, k or v ('via'), an MLP layer or the logits, not in {node}")
+    if via is None:
+        return nodes
+    shape = measured.subject.shape
+    group = 1 if via == "q" else shape.n_heads // shape.n_kv_heads
+    return tuple(dict.fromkeys(Node(node.layer, via, (node.index or 0) // group) for node in nodes))

@@ -1,0 +1,94 @@
+"""Sufficiency and necessity of a circuit against random circuits of its size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations, product
+
+import numpy as np
+
+from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.base import Floats
+from mi_checks.engine.nodes import Node
+from mi_checks.record import Estimate
+from mi_checks.spec.bound import Bound
+from mi_checks.stats import ALPHA, bootstrap_weights, judge, proportion_interval, ratio_interval
+
+DRAWN = 200  # random circuits; where there are no more, all
+
+
+def check_against_random(
+    title: str, aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]
+) -> Verdict:
+    """The share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
+
+    `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R). The null is «C is a random circuit», under which the share
+    is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency and necessity so. The interval is the wider of two at
+    either end: Wilson's over the circuits drawn (none where all there are were measured), and the bootstrap over
+    prompts.
+
+    Raises:
+        NoGap: m(M) − m(∅) is not above zero.
+    """
+    ratio_interval(circuits.span, circuits.span, WHOLE)
+    others, total = random_circuits(circuits.universe, members)
+    if aspect == "sufficient":
+        own, rivals = circuits.scores([members])[0], circuits.scores(others, "random circuits")
+        deed = "alone scores above"
+    else:
+        own, rivals = -circuits.knocked_out([members])[0], -circuits.knocked_out(others, "random circuits")
+        deed = "costs more, once ablated, than"
+    ahead = own - rivals
+    estimate = _share_ahead(ahead, exhaustive=len(others) == total)
+    outcome = judge(estimate, bound)
+    drawn = f"all {total}" if len(others) == total else f"{len(others)} random circuits of {total}"
+    claim = f"the circuit {title} {deed} {bound} of {drawn} others of its size"
+    closest = min(range(len(others)), key=lambda i: ahead[i].mean())
+    rival = ", ".join(map(str, others[closest]))
+    reason = "" if outcome == "pass" else f"the strongest rival: {rival} ({-ahead[closest].mean():+.3f} against it)"
+    return Verdict(outcome, claim, estimate, bound, reason, tuple(ahead[closest].tolist()))
+
+
+def random_circuits(universe: Sequence[Node], members: Sequence[Node]) -> tuple[list[tuple[Node, ...]], int]:
+    """Other circuits with as many nodes of each kind, all or `DRAWN` of them (seeded), and how many there are."""
+    kinds = sorted({node.kind for node in members})
+    pools = {kind: [node for node in universe if node.kind == kind] for kind in kinds}
+    sizes = {kind: sum(node.kind == kind for node in members) for kind in kinds}
+    total = math.prod(math.comb(len(pools[kind]), sizes[kind]) for kind in kinds) - 1
+    own = frozenset(members)
+    if total <= DRAWN:
+        parts = product(*(combinations(pools[kind], sizes[kind]) for kind in kinds))
+        every = (tuple(node for part in choice for node in part) for choice in parts)
+        return [circuit for circuit in every if frozenset(circuit) != own], total
+    generator = np.random.default_rng(len(members))
+    found: dict[frozenset[Node], tuple[Node, ...]] = {}
+    while len(found) < DRAWN:
+        choice = tuple(
+            pools[kind][i]
+            for kind in kinds
+            for i in sorted(generator.choice(len(pools[kind]), sizes[kind], replace=False))
+        )
+        if frozenset(choice) != own:
+            found[frozenset(choice)] = choice
+    return list(found.values()), total
+
+
+def _share_ahead(ahead: Floats, *, exhaustive: bool) -> Estimate:
+    """The share of rivals with a positive mean, of `rival prompt`."""
+    n = len(ahead)
+    wins = int((ahead.mean(1) > 0).sum())
+    resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > 0).mean(1)
+    low, high = (float(side) for side in np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2]))
+    if exhaustive:
+        return Estimate(wins / n, low, high, n, "share of circuits of its size", "bootstrap over prompts")
+    wilson = proportion_interval(wins, n)
+    return Estimate(
+        wins / n,
+        min(low, wilson.low),
+        max(high, wilson.high),
+        n,
+        "share of circuits of its size",
+        "Wilson score over circuits and bootstrap over prompts, the wider",
+    )

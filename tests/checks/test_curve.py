@@ -1,0 +1,41 @@
+"""The area under and beside the faithfulness curve, where it is known."""
+
+import numpy as np
+import pytest
+
+from mi_checks.checks.curve import cmd, cpr
+
+
+def test_the_areas_of_a_straight_line():
+    shares = np.linspace(0, 1, 11)
+    assert cpr(shares, shares) == pytest.approx(0.5)
+    assert cmd(shares, shares) == pytest.approx(0.5)
+
+
+def test_a_circuit_above_one_is_as_far_off_as_one_below():
+    shares = np.array([0.0, 1.0])
+    assert cpr(shares, np.array([1.5, 1.5])) == pytest.approx(1.5)
+    assert cmd(shares, np.array([1.5, 1.5])) == pytest.approx(0.5)
+    assert cmd(shares, np.array([0.5, 0.5])) == pytest.approx(0.5)
+
+
+def test_one_node_that_carries_all_is_found_first(judged, around):
+    effects = {"L1H2": around(3)}
+    claim = {"curve": {"cpr": {"at_least": 0.9}}}
+    verdict = judged(claim, around(5), effects=effects)
+    # f is 0 with none of the six heads and 1 from the first on: a triangle of 1/6, then 5/6
+    assert verdict.estimate.value == pytest.approx(1 - 1 / 12)
+    assert verdict.estimate.n == 32
+    assert verdict.claim == "CPR of circuits among heads, by what each recovers alone, is at least 0.9"
+
+
+def test_the_distance_is_what_the_area_misses(judged, around):
+    verdict = judged({"curve": {"cmd": {"at_most": 0.1}}}, around(5), effects={"L1H2": around(3)})
+    assert verdict.outcome == "pass"
+    assert verdict.estimate.value == pytest.approx(1 / 12)
+
+
+def test_without_a_span(judged, around):
+    verdict = judged({"curve": {"cpr": {"at_least": 0.5}}}, around(5))
+    assert verdict.outcome == "fail"
+    assert "nothing to mediate: m(M) − m(∅)" in verdict.reason
