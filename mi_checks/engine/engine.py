@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import pairwise, product
 from typing import Any
 
 import torch
@@ -141,11 +142,13 @@ class Engine(ABC):
         for node in intervention.nodes:
             if node.kind == "resid_mid":
                 raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
-            for receiver in intervention.into:
-                if receiver.kind == "mlp" and receiver.layer == node.layer:
-                    raise MiChecksError(
-                        f"{self.subject.name}: there is no path from {node} to {receiver} in this model, {why}"
-                    )
+        if intervention.hops:
+            for before, hop in pairwise((intervention.nodes, *intervention.hops)):
+                for sender, receiver in product(before, hop):
+                    if receiver.kind == "mlp" and receiver.layer == sender.layer:
+                        raise MiChecksError(
+                            f"{self.subject.name}: there is no path from {sender} to {receiver} in this model, {why}"
+                        )
 
     @cached_property
     def base(self) -> BaseRun:

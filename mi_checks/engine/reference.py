@@ -77,22 +77,29 @@ class ReferenceEngine(Engine):
         return self._activations[key][layer]
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
-        if intervention.into:
-            sites = [site for receiver in intervention.into for site in self._path(intervention, receiver)]
-            first = min(node.layer for node in intervention.nodes)
+        first = min((node.layer for node in intervention.nodes), default=0)
+        if intervention.hops:
+            sites = self._along(intervention)
         else:
             by_place: dict[tuple[int, Kind], list[Node]] = {}
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
             sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
-            first = min((node.layer for node in intervention.nodes), default=0)
+        return self._run(intervention.run, sites, first)
+
+    def _run(self, side: Side, sites: list[Site], first: int) -> Tensor:
+        """Logits at END of a run with all sites in; layers before `first` are as they are.
+
+        Raises:
+            MiChecksError: a hook never ran: an intervention that was never installed would read as "no effect".
+        """
         fired: set[str] = set()
         hooks: list[Hook] = []
         for site in sites:
             hooks += site.hooks(fired)
-        logits = self._logits_at_end(intervention.run, hooks, first)
+        logits = self._logits_at_end(side, hooks, first)
         unfired = {site.name for site in sites} - fired
-        if unfired:  # an intervention that was never installed would read as "no effect"
+        if unfired:
             raise MiChecksError(
                 f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
             )
@@ -112,45 +119,86 @@ class ReferenceEngine(Engine):
 
         return Site(nodes[0].hook, change, kind)
 
-    def _path(self, intervention: Intervention, receiver: Node) -> list[Site]:
-        """One input of a path sees what the senders write differently.
-
-        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
-        what a parallel layer's MLP is given.
-        """
+    def _along(self, intervention: Intervention) -> list[Site]:
+        """What is changed in a run where the end of a path sees what arrives along it."""
         sent = self._sent(intervention)
-        if receiver.kind == "logits":
-            return [Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)]
-        if receiver.kind == "mlp" and not self.parallel:
-            # the input of the second norm, which the stream around the MLP does not pass
-            return [Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent)]
-        place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
-        seen: list[Tensor] = []
+        *inner, last = intervention.hops
+        for hop in inner:
+            sent = self._passed_on(intervention, hop, sent)
+        return self._seeing(intervention.run, last, sent)
+
+    def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
+        """What heads and MLPs of an inner hop write differently, none of them seeing another's, `row pos d_model`."""
+        by_writer: dict[tuple[int, Kind], list[Node]] = {}
+        for receiver in hop:
+            by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
+        total = torch.zeros(())
+        for (layer, kind), receivers in by_writer.items():
+            sites = self._seeing(intervention.run, tuple(receivers), sent)
+            writer = Node(layer, kind)
+            new = self._kept(intervention.run, sites, writer.hook, layer)
+            total = total + self._written(writer, new - self.activation(intervention.run, writer))
+        return total
+
+    def _kept(self, side: Side, sites: list[Site], hook: str, first: int) -> Tensor:
+        """What passes a hook in a run with all sites in, `row pos …`."""
+        kept: list[Tensor] = []
 
         def keep(activation: Tensor) -> Tensor:
-            seen[:] = [activation.clone()]
+            kept[:] = [activation.clone()]
             return activation
 
-        before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
-        fired: set[str] = set()
-        hooks = [*before.hooks(fired), *Site(place, keep).hooks(fired)]
-        self._logits_at_end(intervention.run, hooks, receiver.layer)
-        return [Site(place, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
+        self._run(side, [*sites, Site(hook, keep)], first)
+        return kept[0]
+
+    def _seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+        """The inputs at the end of a path see, beside what the run makes them see, what was sent.
+
+        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
+        what a parallel layer's MLP is given. Receivers of earlier layers are at work in that run.
+        """
+        sites: list[Site] = []
+        first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
+        for receiver in sorted(receivers, key=_depth):
+            if receiver.kind == "logits":
+                sites.append(
+                    Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)
+                )
+                continue
+            if receiver.kind == "mlp" and not self.parallel:
+                # the input of the second norm, which the stream around the MLP does not pass
+                sites.append(Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent))
+                continue
+            place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
+            before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
+            earlier = [site for site in sites if site.layer < receiver.layer]
+            seen = self._kept(side, [*earlier, before], place, first)
+
+            def see(own: Tensor, receiver: Node = receiver, seen: Tensor = seen) -> Tensor:
+                return torch.where(_chosen([receiver], own), seen, own)
+
+            sites.append(Site(place, see))
+        return sites
 
     def _sent(self, intervention: Intervention) -> Tensor:
         """What the senders write differently, `row pos d_model`."""
         mask, total = self.mask(intervention.run, intervention.at)[..., None], torch.zeros(())
         for node in intervention.nodes:
             new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
-            if node.kind in ("attn", "mlp"):
-                written = new - own
-            else:
-                block = self.subject.bridge.blocks[node.layer]
-                out = block.attn.o if node.kind == "head" else block.mlp.out
-                change = torch.where(_chosen([node], own), new - own, 0).flatten(2)
-                written = out.original_component(change) - out.original_component(torch.zeros_like(change))
+            written = self._written(node, torch.where(_chosen([node], own), new - own, 0))
             total = total + torch.where(mask, written, 0)
         return total
+
+    def _written(self, node: Node, change: Tensor) -> Tensor:
+        """What a change of all z, of all neurons or of a layer's output writes differently, `row pos d_model`."""
+        if node.kind in ("attn", "mlp"):
+            return change
+        block = self.subject.bridge.blocks[node.layer]
+        out = block.attn.o if node.kind == "head" else block.mlp.out
+        change = change.flatten(2)
+        with torch.no_grad():
+            written: Tensor = out.original_component(change) - out.original_component(torch.zeros_like(change))
+        return written
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
@@ -196,6 +244,11 @@ class Site:
     change: Callable[[Tensor], Tensor]
     kind: Kind | None = None
 
+    @property
+    def layer(self) -> int:
+        """The layer that the hook point is in."""
+        return int(self.name.split(".")[1])
+
     def hooks(self, fired: set[str]) -> list[Hook]:
         """Hooks that note in `fired` that they ran."""
         before: list[Tensor] = []
@@ -220,6 +273,11 @@ class Site:
 
         block = self.name.removesuffix(".hook_resid_mid")
         return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
+
+
+def _depth(receiver: Node) -> tuple[bool, int, bool]:
+    """Receivers in the order in which the model comes to them."""
+    return receiver.kind == "logits", receiver.layer, receiver.kind == "mlp"
 
 
 def _chosen(nodes: list[Node], activation: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ class ReplayEngine(KeptRuns):
         """Interventions of one group → logit differences, `variant prompt`."""
         first = alike[0]
         start = self.start(first)
-        if len(first.nodes) > 1 or len(first.into) > 1:
+        if first.nodes and not first.single:
             edits = Edits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
@@ -220,7 +220,7 @@ def _alike(intervention: Intervention) -> tuple[object, ...]:
     how = (intervention.run, intervention.value, intervention.at)
     if not intervention.nodes:
         return (*how, "nothing")
-    if len(intervention.nodes) > 1 or len(intervention.into) > 1:
+    if not intervention.single:
         return how
-    places = [(node.layer, node.kind) for node in (*intervention.nodes, *intervention.into)]
+    places = [(node.layer, node.kind) for hop in (intervention.nodes, *intervention.hops) for node in hop]
     return (*how, *places)

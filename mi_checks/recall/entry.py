@@ -56,8 +56,10 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
 
 def intervention_name(intervention: Intervention) -> str:
     """A name that no other intervention has."""
-    nodes, into = ([str(node) for node in part] for part in (intervention.nodes, intervention.into))
-    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into])
+    nodes, into, *onward = (
+        [str(node) for node in part] for part in (intervention.nodes, intervention.into, *intervention.onward)
+    )
+    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
 
 
 def attention_name(head: str, destination: str, source: str) -> str:

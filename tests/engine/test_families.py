@@ -10,13 +10,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.engine.choose import choose, trusted
 from mi_checks.engine.families import is_parallel, read
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
 from mi_checks.spec.shapes import ModelShape
-from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts, subject
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, multi_hop, native, paths, prompts, subject
 
 N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048
 SIZE = {
@@ -105,7 +105,7 @@ def test_every_intervention(family, mode, at, subject_of):
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_every_path(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = list(paths(subject, at))
+    what = [*paths(subject, at), *multi_hop(subject, at)]
     assert equal(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
 
 
@@ -177,6 +177,10 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, s
         (
             ablate(Node(0, "head", 0), Node(0, "attn"), kind="mean", into=(Node(1, "mlp"), Node(0, "mlp"))),
             "there is no path from L0H0 to L0.mlp in this model",
+        ),
+        (
+            denoise(Node(0, "head", 2), into=(Node(1, "v", 0),), onward=((Node(1, "mlp"),), (LOGITS,))),
+            "there is no path from L1H0.v to L1.mlp in this model",
         ),
     ],
 )
