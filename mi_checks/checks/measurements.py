@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.models.subject import Subject
@@ -26,6 +27,9 @@ class Measuring(Protocol):
 
     def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
         """As `Engine.measure`."""
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
+        """As `Engine.measure_edges`."""
 
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +9,17 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base import Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.edge_reference import EdgeReference
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.site import Hook, Site, chosen
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-
-Hook = tuple[str, Callable[..., Tensor]]
 
 
 class ReferenceEngine(Engine):
@@ -46,6 +45,14 @@ class ReferenceEngine(Engine):
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
             out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
+        return out
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Some forwards for each layer of each; see `Engine.measure_edges`."""
+        self.admit_edges()
+        out = np.empty((len(circuits), len(self.batch)))
+        for i in self.progress(range(len(circuits)), len(circuits), title):
+            out[i] = self.finite(self.difference(EdgeReference(self, circuits[i]).logits()), f"under {title}")
         return out
 
     def pattern(self, head: Node) -> Tensor:
@@ -85,9 +92,9 @@ class ReferenceEngine(Engine):
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
             sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
-        return self._run(intervention.run, sites, first)
+        return self.run_with(intervention.run, sites, first)
 
-    def _run(self, side: Side, sites: list[Site], first: int) -> Tensor:
+    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
         """Logits at END of a run with all sites in; layers before `first` are as they are.
 
         Raises:
@@ -115,7 +122,7 @@ class ReferenceEngine(Engine):
 
         def change(activation: Tensor) -> Tensor:
             where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
-            return torch.where(where & _chosen(nodes, activation), new, activation)
+            return torch.where(where & chosen(nodes, activation), new, activation)
 
         return Site(nodes[0].hook, change, kind)
 
@@ -136,20 +143,23 @@ class ReferenceEngine(Engine):
         for (layer, kind), receivers in by_writer.items():
             sites = self._seeing(intervention.run, tuple(receivers), sent)
             writer = Node(layer, kind)
-            new = self._kept(intervention.run, sites, writer.hook, layer)
-            total = total + self._written(writer, new - self.activation(intervention.run, writer))
+            (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
+            total = total + self.written(writer, new - self.activation(intervention.run, writer))
         return total
 
-    def _kept(self, side: Side, sites: list[Site], hook: str, first: int) -> Tensor:
-        """What passes a hook in a run with all sites in, `row pos …`."""
-        kept: list[Tensor] = []
+    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+        """What passes some hooks in a run with all sites in, each `row pos …`."""
+        found: dict[str, Tensor] = {}
 
-        def keep(activation: Tensor) -> Tensor:
-            kept[:] = [activation.clone()]
-            return activation
+        def keeping(hook: str) -> Site:
+            def keep(activation: Tensor) -> Tensor:
+                found[hook] = activation.clone()
+                return activation
 
-        self._run(side, [*sites, Site(hook, keep)], first)
-        return kept[0]
+            return Site(hook, keep)
+
+        self.run_with(side, [*sites, *map(keeping, hooks)], first)
+        return [found[hook] for hook in hooks]
 
     def _seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
         """The inputs at the end of a path see, beside what the run makes them see, what was sent.
@@ -172,10 +182,10 @@ class ReferenceEngine(Engine):
             place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
             before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
             earlier = [site for site in sites if site.layer < receiver.layer]
-            seen = self._kept(side, [*earlier, before], place, first)
+            (seen,) = self.kept(side, [*earlier, before], [place], first)
 
             def see(own: Tensor, receiver: Node = receiver, seen: Tensor = seen) -> Tensor:
-                return torch.where(_chosen([receiver], own), seen, own)
+                return torch.where(chosen([receiver], own), seen, own)
 
             sites.append(Site(place, see))
         return sites
@@ -185,11 +195,11 @@ class ReferenceEngine(Engine):
         mask, total = self.mask(intervention.run, intervention.at)[..., None], torch.zeros(())
         for node in intervention.nodes:
             new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
-            written = self._written(node, torch.where(_chosen([node], own), new - own, 0))
+            written = self.written(node, torch.where(chosen([node], own), new - own, 0))
             total = total + torch.where(mask, written, 0)
         return total
 
-    def _written(self, node: Node, change: Tensor) -> Tensor:
+    def written(self, node: Node, change: Tensor) -> Tensor:
         """What a change of all z, of all neurons or of a layer's output writes differently, `row pos d_model`."""
         if node.kind in ("attn", "mlp"):
             return change
@@ -236,53 +246,6 @@ class ReferenceEngine(Engine):
         return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
 
-@dataclass(frozen=True)
-class Site:
-    """A hook point and what is done to what passes it, `row pos …`."""
-
-    name: str
-    change: Callable[[Tensor], Tensor]
-    kind: Kind | None = None
-
-    @property
-    def layer(self) -> int:
-        """The layer that the hook point is in."""
-        return int(self.name.split(".")[1])
-
-    def hooks(self, fired: set[str]) -> list[Hook]:
-        """Hooks that note in `fired` that they ran."""
-        before: list[Tensor] = []
-
-        def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-            fired.add(self.name)
-            if self.name.endswith(".hook_pattern"):  # prompt head destination source
-                return self.change(activation.transpose(1, 2)).transpose(1, 2)
-            return self.change(activation)
-
-        if self.kind != "resid_mid":
-            return [(self.name, run)]
-
-        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the
-        # MLP but not the stream that goes around it. So the change is made to what the attention layer writes.
-        def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            before[:] = [resid]
-            return resid
-
-        def write(attn_out: Tensor, hook: Any) -> Tensor:
-            return run(before[0] + attn_out, hook) - before[0]
-
-        block = self.name.removesuffix(".hook_resid_mid")
-        return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
-
-
 def _depth(receiver: Node) -> tuple[bool, int, bool]:
     """Receivers in the order in which the model comes to them."""
     return receiver.kind == "logits", receiver.layer, receiver.kind == "mlp"
-
-
-def _chosen(nodes: list[Node], activation: Tensor) -> Tensor:
-    """Which of a layer's heads or neurons are among the nodes, as wide as the activation after its positions."""
-    chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
-    for node in nodes:
-        chosen[slice(None) if node.index is None else node.index] = True
-    return chosen

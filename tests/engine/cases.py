@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import ablate, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
@@ -12,6 +13,7 @@ from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.shapes import ModelShape
 
 TOLERANCE = 1e-5
+KINDS = ("zero", "mean", "resample")  # of ablation
 SIZE = {"d_model": 32, "n_ctx": 24, "d_head": 8, "n_heads": 4, "d_vocab": 50, "d_mlp": 48}
 ARCHITECTURES = {
     "attention only": {"n_layers": 3, "attn_only": True, "normalization_type": "LN"},
@@ -83,7 +85,7 @@ def everything(subject, at):
     nodes += [Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds]
     yield from (denoise(node, at=at) for node in nodes)
     yield from (noise(node, at=at) for node in nodes)
-    for kind in ("zero", "mean", "resample"):
+    for kind in KINDS:
         yield from (ablate(node, kind=kind, at=at) for node in nodes)
     last = shape.n_layers - 1
     yield denoise(Node(0, "head", 1), Node(last, "head", 2), at=at)
@@ -113,7 +115,7 @@ def paths(subject, at):
     if last:
         several = (Node(last, "q", 0), Node(last, "k", 1), Node(last, "v", 1))
         yield noise(head, Node(0, "attn"), at=at, into=several)
-        for kind in ("zero", "mean", "resample"):
+        for kind in KINDS:
             yield ablate(head, kind=kind, at=at, into=several[:1])
             yield ablate(head, kind=kind, at=at, into=several[1:])
     if shape.d_mlp:
@@ -157,3 +159,13 @@ def multi_hop(subject, at):
             yield noise(head, other, at=at, into=(inner, Node(1, "k", 0)), onward=((outer, Node(2, "v", 3)), (LOGITS,)))
             yield ablate(head, kind="resample", at=at, into=(inner, outer))
             yield ablate(head, kind="resample", at=at, into=(inner, outer), onward=((LOGITS,),))
+
+
+def random_circuits(subject, *, seed=0):
+    """For every kind of ablation, with and without MLPs, parts of all edges."""
+    rng = np.random.default_rng(seed)
+    for kind in KINDS:
+        for mlps in (False, True):
+            edges = all_edges(subject.shape, mlps=mlps)
+            for share in (0, 0.3, 0.8):
+                yield EdgeCircuit(tuple(edge for edge in edges if rng.random() < share), kind, mlps)

@@ -8,6 +8,7 @@ from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel, read
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
@@ -16,7 +17,17 @@ from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
 from mi_checks.spec.shapes import ModelShape
-from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, multi_hop, native, paths, prompts, subject
+from tests.engine.cases import (
+    ARCHITECTURES,
+    TOLERANCE,
+    everything,
+    multi_hop,
+    native,
+    paths,
+    prompts,
+    random_circuits,
+    subject,
+)
 
 N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048
 SIZE = {
@@ -107,6 +118,25 @@ def test_every_path(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
     what = [*paths(subject, at), *multi_hop(subject, at)]
     assert equal(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+
+
+@pytest.mark.parametrize(("family", "mode"), [(f, m) for f, m in ACROSS if f != "neox"])
+def test_circuits_of_edges(family, mode, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
+    what = list(random_circuits(subject))[1::3]
+    expected = ReferenceEngine(subject, batch).measure_edges(what)
+    assert equal(choose("replay", subject, batch).measure_edges(what), expected)
+
+
+@pytest.mark.parametrize("name", ["replay", "reference"])
+def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
+    engine = choose(name, subject_of("neox", "raw"), prompts(count=2, seed=0))
+    with pytest.raises(MiChecksError) as error:
+        engine.measure_edges([EdgeCircuit((), "zero", mlps=True)])
+    assert str(error.value) == (
+        "neox: edges are not measured in a model whose attention and MLP of a layer read the same residual stream; "
+        "make it a claim about nodes, or about paths (into)"
+    )
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
