@@ -35,13 +35,13 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
     outside = [node for node in members if node not in circuits.universe]
     if outside:
         raise MiChecksError(
-            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.subject.name}: these are "
-            "never ablated; for MLP layers say 'among: heads_and_mlps'"
+            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.subject.name}: these "
+            "are never ablated; for MLP layers say 'among: heads_and_mlps'"
         )
     if len(members) == len(circuits.universe):
         raise MiChecksError(
-            f"the circuit is all {check.among.replace('_', ' ')} of {measured.subject.name}: nothing is left to ablate, "
-            "so there is no null to compare with; take nodes out of it"
+            f"the circuit is all {check.among.replace('_', ' ')} of {measured.subject.name}: nothing is left to "
+            "ablate, so there is no null to compare with; take nodes out of it"
         )
     title = f"{{{listed(members)}}}"
     try:
@@ -60,8 +60,9 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
 
 def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     claim = f"the circuit {title} alone keeps {bound} of the score that ablating everything takes away"
+    estimate = circuits.faithfulness(members)
     values = (circuits.scores([members])[0] - circuits.nothing) / circuits.span.mean()
-    return verdict(claim, circuits.faithfulness(members), bound, tuple(values.tolist()), suspects=True)
+    return verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
 
 
 def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:

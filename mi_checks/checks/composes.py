@@ -42,7 +42,7 @@ def _of_reader(
         reason = {
             "pass": "",
             "fail": "the whole interval is beyond the bound",
-            "inconclusive": "the interval contains the bound; it is the spread of random matrices, which no prompt changes",
+            "inconclusive": "the interval contains the bound; it is the spread of random matrices",
         }[outcome]
         return Verdict(outcome, claim, estimate, bound, reason)
     shares = [measured.input_share(writer, reader, str(check.at)) for writer in before]

@@ -22,7 +22,8 @@ ALL_SIZES = 40  # nodes up to which every size is measured
 
 
 def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
-    """CPR = ∫ f and CMD = ∫ |1 − f| over the share of nodes in the circuit, by the trapezoid rule (Mueller et al. 2025).
+    """CPR = ∫ f and CMD = ∫ |1 − f| over the share of nodes in the circuit, by the trapezoid rule (Mueller et al. 2025,
+    arXiv:2504.13151).
 
     Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
     """
@@ -54,8 +55,7 @@ def cmd(shares: Floats, f: Floats) -> Floats:
 
 
 def _area(shares: Floats, f: Floats) -> Floats:
-    area: Floats = np.trapezoid(f, shares, axis=0)
-    return area
+    return np.asarray(np.trapezoid(f, shares, axis=0))
 
 
 def _order(circuits: Circuits, measured: Measurements) -> Sequence[Node]:
@@ -68,5 +68,3 @@ def _sizes(n: int) -> list[int]:
     if n <= ALL_SIZES:
         return list(range(n + 1))
     return sorted({0, *(round(n * fraction) for fraction in FRACTIONS)})
-
-

@@ -34,11 +34,11 @@ class Measuring(Protocol):
     def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
         """As `Engine.measure`."""
 
-    def attended(self, head: Node, destination: str, source: str) -> Floats:
-        """As `Engine.attended`."""
-
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
         """As `Engine.measure_edges`."""
+
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        """As `Engine.attended`."""
 
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""

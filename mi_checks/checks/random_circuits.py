@@ -19,15 +19,13 @@ from mi_checks.stats import ALPHA, bootstrap_weights, judge, proportion_interval
 DRAWN = 200  # random circuits; where there are no more, all
 
 
-def check_against_random(
-    title: str, aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]
-) -> Verdict:
+def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
     """The share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
 
     `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R). The null is «C is a random circuit», under which the share
-    is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency and necessity so. The interval is the wider of two at
-    either end: Wilson's over the circuits drawn (none where all there are were measured), and the bootstrap over
-    prompts.
+    is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency and necessity so. The interval is the
+    wider of two at either end: Wilson's over the circuits drawn (none where all there are were measured), and the
+    bootstrap over prompts.
 
     Raises:
         NoGap: m(M) − m(∅) is not above zero.

@@ -12,8 +12,8 @@ from mi_checks.checks.curve import check_curve
 from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
-from mi_checks.checks.path import check_path
 from mi_checks.checks.patching import check_patching
+from mi_checks.checks.path import check_path
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import Check

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.entries import written
+from mi_checks.engine.hops import passed_on
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.kept_runs import KeptRuns
 from mi_checks.engine.nodes import Node
@@ -30,7 +31,7 @@ class Edits:
         self.mask = runs.mask(self.how.run, self.how.at)[:, None, start:]  # row 1 pos
         self.start = start
         self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
-        self._reading = _by_place((i, node) for i, e in enumerate(alike) for node in e.into)
+        self._reading = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
         places = [*self._replaced, *self._reading]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
 
@@ -77,7 +78,12 @@ class Edits:
             senders = intervention.nodes if intervention.into else ()
             entries = (written(self.runs, self.how, [node], self.start, ends=False) for node in senders)
             by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
-        return torch.stack(by_variant, 1)
+        sent = torch.stack(by_variant, 1)
+        for depth in range(max(len(intervention.hops) for intervention in self.alike) - 1):
+            going_on = [i for i, intervention in enumerate(self.alike) if depth < len(intervention.hops) - 1]
+            hops = [self.alike[i].hops[depth] for i in going_on]
+            sent[:, going_on] = passed_on(self.runs, self.how.run, hops, sent[:, going_on], self.start)
+        return sent
 
     def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
         """Which variants, and which of the layer's heads or neurons, `variant 1 …`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import pairwise, product
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from mi_checks.engine.attended import attended
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
 from mi_checks.engine.donors import averaged, resampled
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Layout, Padding, rows_of
@@ -97,6 +99,14 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """The logit difference of each circuit's run, `circuit prompt`.
+
+        Raises:
+            MiChecksError: the layers of this model are parallel, or a logit that is read is NaN or infinite.
+        """
+
+    @abstractmethod
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
 
@@ -141,11 +151,25 @@ class Engine(ABC):
         for node in intervention.nodes:
             if node.kind == "resid_mid":
                 raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
-            for receiver in intervention.into:
-                if receiver.kind == "mlp" and receiver.layer == node.layer:
-                    raise MiChecksError(
-                        f"{self.subject.name}: there is no path from {node} to {receiver} in this model, {why}"
-                    )
+        if intervention.hops:
+            for before, hop in pairwise((intervention.nodes, *intervention.hops)):
+                for sender, receiver in product(before, hop):
+                    if receiver.kind == "mlp" and receiver.layer == sender.layer:
+                        raise MiChecksError(
+                            f"{self.subject.name}: there is no path from {sender} to {receiver} in this model, {why}"
+                        )
+
+    def admit_edges(self) -> None:
+        """Nothing, if edges are measured in this model.
+
+        Raises:
+            MiChecksError: its layers are parallel.
+        """
+        if self.parallel:
+            raise MiChecksError(
+                f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
+                "same residual stream; make it a claim about nodes, or about paths (into)"
+            )
 
     @cached_property
     def base(self) -> BaseRun:

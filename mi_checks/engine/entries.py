@@ -45,19 +45,45 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
     node = first.nodes[0]
     if not first.into:
         return written(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
-    receiver = first.into[0]
-    ends = receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
     senders = sorted({i.nodes[0] for i in alike})
-    sent = written(runs, first, senders, start, ends=ends)
-    if sent is None:
-        return None
+    entry = written(runs, first, senders, start, ends=_read_at_end(runs, first.into[0]))
     which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
+    for depth, (receiver, *_) in enumerate(first.hops):
+        if entry is None:
+            return None
+        sent = entry.delta
+        if _read_at_end(runs, receiver) and depth and entry.layer < runs.last:
+            sent = sent[runs.rows, :, runs.end - start][:, :, None]
+        entry = _into(runs, first, [i.hops[depth][0] for i in alike], sent, which, start)
+        which = torch.arange(len(alike), device=runs.device)
+    return entry
+
+
+def _read_at_end(runs: KeptRuns, receiver: Node) -> bool:
+    """Whether a receiver matters at END alone."""
+    return receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
+
+
+def _into(
+    runs: KeptRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
+) -> Entry | None:
+    """What is written differently when one receiver per variant, all of one layer and kind, alone sees a difference.
+
+    Args:
+        runs: the kept runs.
+        how: one of the interventions.
+        receivers: of each variant, `variant`.
+        sent: the differences, `row sender pos d_model`, of those that matter at END alone at END.
+        which: the difference that each variant's receiver sees, `variant`.
+        start: the first changed column.
+    """
+    receiver = receivers[0]
     if receiver.kind == "logits":
-        return Entry(runs.last, "post", sent.delta[:, which])
+        return Entry(runs.last, "post", sent[:, which])
     if receiver.kind == "mlp":
-        return _into_mlp(runs, first, sent.delta[:, which], start, ends=ends)
-    heads = torch.tensor([i.into[0].index for i in alike], device=runs.device)
-    return _into_heads(runs, first, sent.delta, which, heads, start)
+        return _into_mlp(runs, how, receiver.layer, sent[:, which], start, ends=receiver.layer == runs.last)
+    heads = torch.tensor([one.index for one in receivers], device=runs.device)
+    return _into_heads(runs, how, receiver, sent, which, heads, start)
 
 
 def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
@@ -121,9 +147,8 @@ def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, e
     return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
 
 
-def _into_mlp(runs: KeptRuns, how: Intervention, delta: Tensor, start: int, *, ends: bool) -> Entry:
+def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool) -> Entry:
     """What an MLP writes differently when it alone sees a difference, `row variant pos d_model`."""
-    layer = how.into[0].layer
     run = runs.passes[how.run][layer]
     written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
@@ -133,19 +158,20 @@ def _into_mlp(runs: KeptRuns, how: Intervention, delta: Tensor, start: int, *, e
 
 
 def _into_heads(
-    runs: KeptRuns, how: Intervention, sent: Tensor, which: Tensor, heads: Tensor, start: int
+    runs: KeptRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
 ) -> Entry | None:
     """What heads write differently when the query, key or value of each alone sees one sender's difference.
 
     Args:
         runs: the kept runs.
         how: one of the interventions.
+        receiver: one of the inputs.
         sent: what each sender writes differently, `row sender pos d_model`, for the last layer's queries at END.
         which: the sender of each variant, `variant`.
         heads: the index of the query, key or value that sees it, `variant`.
         start: the first changed column.
     """
-    receiver, model = how.into[0], runs.model
+    model = runs.model
     run = runs.passes[how.run][receiver.layer]
     ends = receiver.layer == runs.last
 

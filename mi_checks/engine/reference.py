@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +9,17 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base import Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.edge_reference import EdgeReference
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.site import Hook, Site, chosen
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-
-Hook = tuple[str, Callable[..., Tensor]]
 
 
 class ReferenceEngine(Engine):
@@ -46,6 +45,14 @@ class ReferenceEngine(Engine):
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
             out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
+        return out
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Some forwards for each layer of each; see `Engine.measure_edges`."""
+        self.admit_edges()
+        out = np.empty((len(circuits), len(self.batch)))
+        for i in self.progress(range(len(circuits)), len(circuits), title):
+            out[i] = self.finite(self.difference(EdgeReference(self, circuits[i]).logits()), f"under {title}")
         return out
 
     def pattern(self, head: Node) -> Tensor:
@@ -77,22 +84,29 @@ class ReferenceEngine(Engine):
         return self._activations[key][layer]
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
-        if intervention.into:
-            sites = [site for receiver in intervention.into for site in self._path(intervention, receiver)]
-            first = min(node.layer for node in intervention.nodes)
+        first = min((node.layer for node in intervention.nodes), default=0)
+        if intervention.hops:
+            sites = self._along(intervention)
         else:
             by_place: dict[tuple[int, Kind], list[Node]] = {}
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
             sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
-            first = min((node.layer for node in intervention.nodes), default=0)
+        return self.run_with(intervention.run, sites, first)
+
+    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
+        """Logits at END of a run with all sites in; layers before `first` are as they are.
+
+        Raises:
+            MiChecksError: a hook never ran: an intervention that was never installed would read as "no effect".
+        """
         fired: set[str] = set()
         hooks: list[Hook] = []
         for site in sites:
             hooks += site.hooks(fired)
-        logits = self._logits_at_end(intervention.run, hooks, first)
+        logits = self._logits_at_end(side, hooks, first)
         unfired = {site.name for site in sites} - fired
-        if unfired:  # an intervention that was never installed would read as "no effect"
+        if unfired:
             raise MiChecksError(
                 f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
             )
@@ -108,49 +122,93 @@ class ReferenceEngine(Engine):
 
         def change(activation: Tensor) -> Tensor:
             where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
-            return torch.where(where & _chosen(nodes, activation), new, activation)
+            return torch.where(where & chosen(nodes, activation), new, activation)
 
         return Site(nodes[0].hook, change, kind)
 
-    def _path(self, intervention: Intervention, receiver: Node) -> list[Site]:
-        """One input of a path sees what the senders write differently.
+    def _along(self, intervention: Intervention) -> list[Site]:
+        """What is changed in a run where the end of a path sees what arrives along it."""
+        sent = self._sent(intervention)
+        *inner, last = intervention.hops
+        for hop in inner:
+            sent = self._passed_on(intervention, hop, sent)
+        return self._seeing(intervention.run, last, sent)
+
+    def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
+        """What heads and MLPs of an inner hop write differently, none of them seeing another's, `row pos d_model`."""
+        by_writer: dict[tuple[int, Kind], list[Node]] = {}
+        for receiver in hop:
+            by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
+        total = torch.zeros(())
+        for (layer, kind), receivers in by_writer.items():
+            sites = self._seeing(intervention.run, tuple(receivers), sent)
+            writer = Node(layer, kind)
+            (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
+            total = total + self.written(writer, new - self.activation(intervention.run, writer))
+        return total
+
+    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+        """What passes some hooks in a run with all sites in, each `row pos …`."""
+        found: dict[str, Tensor] = {}
+
+        def keeping(hook: str) -> Site:
+            def keep(activation: Tensor) -> Tensor:
+                found[hook] = activation.clone()
+                return activation
+
+            return Site(hook, keep)
+
+        self.run_with(side, [*sites, *map(keeping, hooks)], first)
+        return [found[hook] for hook in hooks]
+
+    def _seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+        """The inputs at the end of a path see, beside what the run makes them see, what was sent.
 
         What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
-        what a parallel layer's MLP is given.
+        what a parallel layer's MLP is given. Receivers of earlier layers are at work in that run.
         """
-        sent = self._sent(intervention)
-        if receiver.kind == "logits":
-            return [Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)]
-        if receiver.kind == "mlp" and not self.parallel:
-            # the input of the second norm, which the stream around the MLP does not pass
-            return [Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent)]
-        place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
-        seen: list[Tensor] = []
+        sites: list[Site] = []
+        first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
+        for receiver in sorted(receivers, key=_depth):
+            if receiver.kind == "logits":
+                sites.append(
+                    Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)
+                )
+                continue
+            if receiver.kind == "mlp" and not self.parallel:
+                # the input of the second norm, which the stream around the MLP does not pass
+                sites.append(Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent))
+                continue
+            place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
+            before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
+            earlier = [site for site in sites if site.layer < receiver.layer]
+            (seen,) = self.kept(side, [*earlier, before], [place], first)
 
-        def keep(activation: Tensor) -> Tensor:
-            seen[:] = [activation.clone()]
-            return activation
+            def see(own: Tensor, receiver: Node = receiver, seen: Tensor = seen) -> Tensor:
+                return torch.where(chosen([receiver], own), seen, own)
 
-        before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
-        fired: set[str] = set()
-        hooks = [*before.hooks(fired), *Site(place, keep).hooks(fired)]
-        self._logits_at_end(intervention.run, hooks, receiver.layer)
-        return [Site(place, lambda own: torch.where(_chosen([receiver], own), seen[0], own))]
+            sites.append(Site(place, see))
+        return sites
 
     def _sent(self, intervention: Intervention) -> Tensor:
         """What the senders write differently, `row pos d_model`."""
         mask, total = self.mask(intervention.run, intervention.at)[..., None], torch.zeros(())
         for node in intervention.nodes:
             new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
-            if node.kind in ("attn", "mlp"):
-                written = new - own
-            else:
-                block = self.subject.bridge.blocks[node.layer]
-                out = block.attn.o if node.kind == "head" else block.mlp.out
-                change = torch.where(_chosen([node], own), new - own, 0).flatten(2)
-                written = out.original_component(change) - out.original_component(torch.zeros_like(change))
+            written = self.written(node, torch.where(chosen([node], own), new - own, 0))
             total = total + torch.where(mask, written, 0)
         return total
+
+    def written(self, node: Node, change: Tensor) -> Tensor:
+        """What a change of all z, of all neurons or of a layer's output writes differently, `row pos d_model`."""
+        if node.kind in ("attn", "mlp"):
+            return change
+        block = self.subject.bridge.blocks[node.layer]
+        out = block.attn.o if node.kind == "head" else block.mlp.out
+        change = change.flatten(2)
+        with torch.no_grad():
+            written: Tensor = out.original_component(change) - out.original_component(torch.zeros_like(change))
+        return written
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
@@ -188,43 +246,6 @@ class ReferenceEngine(Engine):
         return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
 
-@dataclass(frozen=True)
-class Site:
-    """A hook point and what is done to what passes it, `row pos …`."""
-
-    name: str
-    change: Callable[[Tensor], Tensor]
-    kind: Kind | None = None
-
-    def hooks(self, fired: set[str]) -> list[Hook]:
-        """Hooks that note in `fired` that they ran."""
-        before: list[Tensor] = []
-
-        def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-            fired.add(self.name)
-            if self.name.endswith(".hook_pattern"):  # prompt head destination source
-                return self.change(activation.transpose(1, 2)).transpose(1, 2)
-            return self.change(activation)
-
-        if self.kind != "resid_mid":
-            return [(self.name, run)]
-
-        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the
-        # MLP but not the stream that goes around it. So the change is made to what the attention layer writes.
-        def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            before[:] = [resid]
-            return resid
-
-        def write(attn_out: Tensor, hook: Any) -> Tensor:
-            return run(before[0] + attn_out, hook) - before[0]
-
-        block = self.name.removesuffix(".hook_resid_mid")
-        return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
-
-
-def _chosen(nodes: list[Node], activation: Tensor) -> Tensor:
-    """Which of a layer's heads or neurons are among the nodes, as wide as the activation after its positions."""
-    chosen = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
-    for node in nodes:
-        chosen[slice(None) if node.index is None else node.index] = True
-    return chosen
+def _depth(receiver: Node) -> tuple[bool, int, bool]:
+    """Receivers in the order in which the model comes to them."""
+    return receiver.kind == "logits", receiver.layer, receiver.kind == "mlp"

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from mi_checks.engine.attention import attend_from
 from mi_checks.engine.base import Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.edge_runs import EdgeRuns
 from mi_checks.engine.edits import Edits
 from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.entries import Entry, enter
@@ -68,6 +70,32 @@ class ReplayEngine(KeptRuns):
                 out[group] = self.finite(self.memory.within(self._together, alike), f"under {title}")
         return out
 
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Circuits that leave out by the same value together; see `Engine.measure_edges`."""
+        self.admit_edges()
+        out = np.empty((len(circuits), len(self.batch)))
+        together: dict[object, list[int]] = {}
+        for i, circuit in enumerate(circuits):
+            together.setdefault((circuit.value, circuit.mlps), []).append(i)
+        size = self.memory.holds(self._edge_bytes())
+        groups = [alike[i : i + size] for alike in together.values() for i in range(0, len(alike), size)]
+        with torch.no_grad():
+            for group in self.progress(groups, len(groups), title):
+                found = self.memory.within(self._edges_together, [circuits[i] for i in group])
+                out[group] = self.finite(found, f"under {title}")
+        return out
+
+    def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
+        """Edge circuits of one group → logit differences, `variant prompt`."""
+        return self._read(EdgeRuns(self, alike).final())
+
+    def _edge_bytes(self) -> int:
+        """About what one circuit takes while its edges are measured."""
+        model, d_model = self.model, self.subject.bridge.cfg.d_model
+        streams = 3 * model.n_heads + model.n_layers * (model.n_heads + 1)
+        floats = self.width * d_model * streams + 4 * self.width * (self.subject.shape.d_mlp or 0)
+        return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
+
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
         """Indices of what is replayed together, in chunks that fit the memory."""
         together: dict[object, list[int]] = {}
@@ -90,7 +118,7 @@ class ReplayEngine(KeptRuns):
         """Interventions of one group → logit differences, `variant prompt`."""
         first = alike[0]
         start = self.start(first)
-        if len(first.nodes) > 1 or len(first.into) > 1:
+        if first.nodes and not first.single:
             edits = Edits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
@@ -220,7 +248,7 @@ def _alike(intervention: Intervention) -> tuple[object, ...]:
     how = (intervention.run, intervention.value, intervention.at)
     if not intervention.nodes:
         return (*how, "nothing")
-    if len(intervention.nodes) > 1 or len(intervention.into) > 1:
+    if not intervention.single:
         return how
-    places = [(node.layer, node.kind) for node in (*intervention.nodes, *intervention.into)]
+    places = [(node.layer, node.kind) for hop in (intervention.nodes, *intervention.hops) for node in hop]
     return (*how, *places)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.engine.base import BaseRun, Floats, SideRun
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention
 
 SIDES = ("clean", "corrupt")
@@ -56,8 +57,16 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
 
 def intervention_name(intervention: Intervention) -> str:
     """A name that no other intervention has."""
-    nodes, into = ([str(node) for node in part] for part in (intervention.nodes, intervention.into))
-    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into])
+    nodes, into, *onward = (
+        [str(node) for node in part] for part in (intervention.nodes, intervention.into, *intervention.onward)
+    )
+    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
+
+
+def edges_name(circuit: EdgeCircuit) -> str:
+    """A name that no other circuit of edges and nothing else has; the order of the edges does not matter."""
+    edges = sorted([str(sender), str(receiver)] for sender, receiver in circuit.edges)
+    return json.dumps(["edges", circuit.value, circuit.mlps, edges])
 
 
 def attention_name(head: str, destination: str, source: str) -> str:

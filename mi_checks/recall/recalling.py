@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import Node
-from mi_checks.recall.entry import Entry, attention_name, entry_of, intervention_name
+from mi_checks.recall.entry import Entry, attention_name, edges_name, entry_of, intervention_name
 from mi_checks.recall.store import Store
 
 
@@ -19,7 +20,7 @@ class Recalling:
     """Measures one batch on one model, as an engine does.
 
     Attributes:
-        asked: measurements asked for: base runs, interventions, attention probabilities.
+        asked: measurements asked for: base runs, interventions, circuits of edges, attention probabilities.
         recalled: how many of them an earlier run had made.
     """
 
@@ -50,20 +51,17 @@ class Recalling:
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """As `Engine.measure`."""
         names = [intervention_name(intervention) for intervention in interventions]
-        missing = [place for place, name in enumerate(names) if name not in self._kept.values]
-        self._count(len(names), len(names) - len(missing))
-        if missing:
-            measured = self._engine.measure([interventions[place] for place in missing], title)
-            self._keep({names[place]: row for place, row in zip(missing, measured, strict=True)})
-        return np.stack([self._kept.values[name] for name in names])
+        return self._recalled(names, lambda places: self._engine.measure([interventions[i] for i in places], title))
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """As `Engine.measure_edges`."""
+        names = [edges_name(circuit) for circuit in circuits]
+        return self._recalled(names, lambda places: self._engine.measure_edges([circuits[i] for i in places], title))
 
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""
         name = attention_name(str(head), destination, source)
-        self._count(1, int(name in self._kept.values))
-        if name not in self._kept.values:
-            self._keep({name: self._engine.attended(head, destination, source)})
-        return self._kept.values[name]
+        return self._recalled([name], lambda _: self._engine.attended(head, destination, source)[None])[0]
 
     def save(self) -> None:
         """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
@@ -77,9 +75,14 @@ class Recalling:
     def _engine(self) -> Engine:
         return self._make()
 
-    def _keep(self, values: dict[str, Floats]) -> None:
-        self._kept.values.update(values)
-        self._new = True
+    def _recalled(self, names: list[str], measure: Callable[[list[int]], Floats]) -> Floats:
+        """What each name stands for, `name prompt`; `measure` is given the places of those that are not known."""
+        missing = [place for place, name in enumerate(names) if name not in self._kept.values]
+        self._count(len(names), len(names) - len(missing))
+        if missing:
+            self._kept.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
+            self._new = True
+        return np.stack([self._kept.values[name] for name in names])
 
     def _count(self, asked: int, recalled: int) -> None:
         self.asked += asked

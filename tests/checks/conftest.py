@@ -88,7 +88,8 @@ def measurements():
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
         batch = PromptBatch((pair,) * len(clean), "mean")
-        engine = StubEngine(BaseRun(side(clean, beats, top), side(corrupt)), batch, effects or {}, patterns or {}, removes)
+        base = BaseRun(side(clean, beats, top), side(corrupt))
+        engine = StubEngine(base, batch, effects or {}, patterns or {}, removes)
         subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
         measured = Measurements(behaviour, subject, batch, engine)
         measured.asked = engine.asked

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import ablate, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
@@ -12,6 +13,7 @@ from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.model_shape import ModelShape
 
 TOLERANCE = 1e-5
+KINDS = ("zero", "mean", "resample")  # of ablation
 SIZE = {"d_model": 32, "n_ctx": 24, "d_head": 8, "n_heads": 4, "d_vocab": 50, "d_mlp": 48}
 ARCHITECTURES = {
     "attention only": {"n_layers": 3, "attn_only": True, "normalization_type": "LN"},
@@ -83,7 +85,7 @@ def everything(subject, at):
     nodes += [Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds]
     yield from (denoise(node, at=at) for node in nodes)
     yield from (noise(node, at=at) for node in nodes)
-    for kind in ("zero", "mean", "resample"):
+    for kind in KINDS:
         yield from (ablate(node, kind=kind, at=at) for node in nodes)
     last = shape.n_layers - 1
     yield denoise(Node(0, "head", 1), Node(last, "head", 2), at=at)
@@ -113,8 +115,57 @@ def paths(subject, at):
     if last:
         several = (Node(last, "q", 0), Node(last, "k", 1), Node(last, "v", 1))
         yield noise(head, Node(0, "attn"), at=at, into=several)
-        for kind in ("zero", "mean", "resample"):
+        for kind in KINDS:
             yield ablate(head, kind=kind, at=at, into=several[:1])
             yield ablate(head, kind=kind, at=at, into=several[1:])
     if shape.d_mlp:
         yield ablate(head, Node(0, "head", 3), kind="mean", at=at, into=(Node(last, "mlp"), LOGITS))
+
+
+def multi_hop(subject, at):
+    """Paths of two and three hops, through one and through several inputs of each, also in several layers."""
+    shape, parallel = subject.shape, is_parallel(subject.bridge)
+    last = shape.n_layers - 1
+    head, other = Node(0, "head", 1), Node(0, "head", 3)
+    ends = [LOGITS]
+    if shape.d_mlp:
+        ends += [] if parallel else [Node(last, "mlp")]
+        first = Node(0, "neuron", 5) if parallel else head
+        if not parallel:
+            yield denoise(first, at=at, into=(Node(0, "mlp"),), onward=((LOGITS,),))
+            yield noise(first, other, at=at, into=(Node(0, "mlp"),), onward=((LOGITS,),))
+    if not last:
+        return
+    for part in ("q", "k", "v"):
+        for end in ends:
+            for receiver in all_nodes(part, shape, (last,)):
+                yield denoise(head, at=at, into=(receiver,), onward=((end,),))
+        yield ablate(
+            head, other, kind="mean", at=at, into=(Node(last, part, 0), Node(last, part, 1)), onward=((LOGITS,),)
+        )
+    several = (Node(last, "q", 0), Node(last, "k", 1), Node(last, "v", 1))
+    yield noise(head, Node(0, "attn"), at=at, into=several, onward=(tuple(ends),))
+    if shape.d_mlp and not parallel:
+        mlps = ((Node(last, "mlp"),), (LOGITS,))
+        yield denoise(head, at=at, into=(Node(0, "mlp"),), onward=((Node(last, "v", 1),), *mlps))
+        yield noise(head, at=at, into=(Node(0, "mlp"),), onward=(several, *mlps))
+        yield ablate(head, kind="zero", at=at, into=(*several, Node(0, "mlp")), onward=mlps[1:])
+        yield denoise(head, at=at, into=(Node(0, "mlp"), Node(last, "k", 0), Node(last, "mlp"), LOGITS))
+    if last > 1:
+        for part in ("q", "k", "v"):
+            inner, outer = Node(1, part, 2), Node(2, "kvq"["qkv".index(part)], 1)
+            yield denoise(head, at=at, into=(inner,), onward=((outer,),))
+            yield denoise(head, at=at, into=(inner,), onward=((outer,), (LOGITS,)))
+            yield noise(head, other, at=at, into=(inner, Node(1, "k", 0)), onward=((outer, Node(2, "v", 3)), (LOGITS,)))
+            yield ablate(head, kind="resample", at=at, into=(inner, outer))
+            yield ablate(head, kind="resample", at=at, into=(inner, outer), onward=((LOGITS,),))
+
+
+def random_circuits(subject, *, seed=0):
+    """For every kind of ablation, with and without MLPs, parts of all edges."""
+    rng = np.random.default_rng(seed)
+    for kind in KINDS:
+        for mlps in (False, True):
+            edges = all_edges(subject.shape, mlps=mlps)
+            for share in (0, 0.3, 0.8):
+                yield EdgeCircuit(tuple(edge for edge in edges if rng.random() < share), kind, mlps)

@@ -8,15 +8,26 @@ from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel, read
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
 from mi_checks.spec.model_shape import ModelShape
-from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts, subject
+from tests.engine.cases import (
+    ARCHITECTURES,
+    TOLERANCE,
+    everything,
+    multi_hop,
+    native,
+    paths,
+    prompts,
+    random_circuits,
+    subject,
+)
 
 N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048
 SIZE = {
@@ -105,8 +116,27 @@ def test_every_intervention(family, mode, at, subject_of):
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_every_path(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = list(paths(subject, at))
+    what = [*paths(subject, at), *multi_hop(subject, at)]
     assert equal(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+
+
+@pytest.mark.parametrize(("family", "mode"), [(f, m) for f, m in ACROSS if f != "neox"])
+def test_circuits_of_edges(family, mode, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
+    what = list(random_circuits(subject))[1::3]
+    expected = ReferenceEngine(subject, batch).measure_edges(what)
+    assert equal(choose("replay", subject, batch).measure_edges(what), expected)
+
+
+@pytest.mark.parametrize("name", ["replay", "reference"])
+def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
+    engine = choose(name, subject_of("neox", "raw"), prompts(count=2, seed=0))
+    with pytest.raises(MiChecksError) as error:
+        engine.measure_edges([EdgeCircuit((), "zero", mlps=True)])
+    assert str(error.value) == (
+        "neox: edges are not measured in a model whose attention and MLP of a layer read the same residual stream; "
+        "make it a claim about nodes, or about paths (into)"
+    )
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
@@ -177,6 +207,10 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, s
         (
             ablate(Node(0, "head", 0), Node(0, "attn"), kind="mean", into=(Node(1, "mlp"), Node(0, "mlp"))),
             "there is no path from L0H0 to L0.mlp in this model",
+        ),
+        (
+            denoise(Node(0, "head", 2), into=(Node(1, "v", 0),), onward=((Node(1, "mlp"),), (LOGITS,))),
+            "there is no path from L1H0.v to L1.mlp in this model",
         ),
     ],
 )

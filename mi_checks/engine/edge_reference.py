@@ -1,0 +1,96 @@
+"""Edge circuits by hooks: for each layer one run for every stream that its readers see. Slow, plain, the oracle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
+from mi_checks.engine.interventions import ablate, reaches
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.site import Site, chosen
+
+if TYPE_CHECKING:
+    from mi_checks.engine.reference import ReferenceEngine
+
+
+class EdgeReference:
+    """One circuit's run.
+
+    Args:
+        engine: the engine whose hooks are used.
+        circuit: the circuit.
+    """
+
+    def __init__(self, engine: ReferenceEngine, circuit: EdgeCircuit) -> None:
+        self.engine = engine
+        self.circuit = circuit
+        self.incoming = circuit.incoming
+        self.shape = engine.subject.shape
+        self.carried: dict[Node, Tensor] = {}  # what each head or MLP writes more than in the clean run
+        self.cut: dict[Node, Tensor] = {}  # what its ablated output is more than that
+
+    def logits(self) -> Tensor:
+        """Logits at END, `row d_vocab`."""
+        for layer in range(self.shape.n_layers):
+            self._heads(layer)
+            if self.shape.d_mlp:
+                self._mlp(layer)
+        last = self.shape.n_layers - 1
+        final = self._stream(LOGITS, Node(last, "resid_post"))
+        return self.engine.run_with("clean", [Site(Node(last, "resid_post").hook, _given(final))], last)
+
+    def _heads(self, layer: int) -> None:
+        """What a layer's heads write, each of their inputs seeing a stream of its own."""
+        parts = [reader for reader in readers(self.shape, mlps=False) if reader.layer == layer]
+        alike: defaultdict[frozenset[Node], list[Node]] = defaultdict(list)
+        for reader in parts:
+            alike[self.incoming.get(reader, frozenset())].append(reader)
+        place, hooks = Node(layer, "resid_pre"), [Node(layer, part, 0).hook for part in ("q", "k", "v")]
+        inputs: dict[str, Tensor] = {}
+        for together in alike.values():
+            stream = self._stream(together[0], place)
+            sites = [Site(place.hook, _given(stream))]
+            for hook, seen in zip(hooks, self.engine.kept("clean", sites, hooks, layer), strict=True):
+                own = [reader for reader in together if reader.hook == hook]
+                inputs[hook] = torch.where(chosen(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
+        sites = [Site(hook, _given(new)) for hook, new in inputs.items()]
+        (z,) = self.engine.kept("clean", sites, [Node(layer, "head", 0).hook], layer)
+        for head in range(self.shape.n_heads):
+            self._write(Node(layer, "head", head), z)
+
+    def _mlp(self, layer: int) -> None:
+        """What a layer's MLP writes."""
+        node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
+        stream = self._stream(node, place)
+        (written,) = self.engine.kept("clean", [Site(place.hook, _given(stream))], [node.hook], layer)
+        self._write(node, written)
+
+    def _stream(self, reader: Node, place: Node) -> Tensor:
+        """The residual stream that a reader sees, `row pos d_model`."""
+        everything = reader.kind == "mlp" and not self.circuit.mlps
+        seen = self.incoming.get(reader, frozenset())
+        stream = self.engine.activation("clean", place)
+        for sender in senders(self.shape, mlps=True):
+            if reaches(sender, reader):
+                aside = sender.kind == "mlp" and not self.circuit.mlps
+                really = everything or aside or sender in seen
+                stream = stream + (self.carried if really else self.cut)[sender]
+        return stream
+
+    def _write(self, node: Node, own: Tensor) -> None:
+        engine, clean = self.engine, self.engine.activation("clean", node)
+        for kept, new in (
+            (self.carried, own),
+            (self.cut, engine.replacement(ablate(node, kind=self.circuit.value), node)),
+        ):
+            kept[node] = engine.written(node, torch.where(chosen([node], clean), new - clean, 0))
+
+
+def _given(new: Tensor) -> Callable[[Tensor], Tensor]:
+    """Whatever passes becomes this."""
+    return lambda _: new

@@ -1,0 +1,61 @@
+"""A place in TransformerLens' bridge where a run of the reference engine is read or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.nodes import Kind, Node
+
+Hook = tuple[str, Callable[..., Tensor]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A hook point and what is done to what passes it, `row pos …`."""
+
+    name: str
+    change: Callable[[Tensor], Tensor]
+    kind: Kind | None = None
+
+    @property
+    def layer(self) -> int:
+        """The layer that the hook point is in."""
+        return int(self.name.split(".")[1])
+
+    def hooks(self, fired: set[str]) -> list[Hook]:
+        """Hooks that note in `fired` that they ran."""
+        before: list[Tensor] = []
+
+        def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+            fired.add(self.name)
+            if self.name.endswith(".hook_pattern"):  # prompt head destination source
+                return self.change(activation.transpose(1, 2)).transpose(1, 2)
+            return self.change(activation)
+
+        if self.kind != "resid_mid":
+            return [(self.name, run)]
+
+        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the
+        # MLP but not the stream that goes around it. So the change is made to what the attention layer writes.
+        def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+            before[:] = [resid]
+            return resid
+
+        def write(attn_out: Tensor, hook: Any) -> Tensor:
+            return run(before[0] + attn_out, hook) - before[0]
+
+        block = self.name.removesuffix(".hook_resid_mid")
+        return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
+
+
+def chosen(nodes: Sequence[Node], activation: Tensor) -> Tensor:
+    """Which of a layer's heads or neurons are among the nodes, as wide as the activation after its positions."""
+    among = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
+    for node in nodes:
+        among[slice(None) if node.index is None else node.index] = True
+    return among

@@ -1,0 +1,130 @@
+"""Circuits of edges: both engines agree, and each is what ablation makes of it where that says the same."""
+
+import numpy as np
+import pytest
+
+from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
+from mi_checks.engine.interventions import ablate
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from tests.engine.cases import ARCHITECTURES, KINDS, TOLERANCE, native, prompts, random_circuits
+
+ENGINES = ("replay", "reference")
+
+
+@pytest.fixture(scope="session")
+def subjects():
+    return {name: native(name) for name in ARCHITECTURES}
+
+
+def close(found, expected):
+    return np.abs(found - expected).max() < 2 * TOLERANCE * max(1, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_both_engines_agree(architecture, subjects):
+    subject, batch = subjects[architecture], prompts(count=4, seed=3)
+    circuits = list(random_circuits(subject))
+    replay = choose("replay", subject, batch)
+    expected = ReferenceEngine(subject, batch).measure_edges(circuits)
+    assert isinstance(replay, ReplayEngine)
+    assert close(replay.measure_edges(circuits), expected)
+    assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
+    assert close(choose("replay", subject, batch, memory=1).measure_edges(circuits), expected)
+
+
+@pytest.mark.parametrize("architecture", ["gelu", "llama"])
+def test_padding_on_the_left(architecture, subjects):
+    subject, batch = subjects[architecture], prompts(count=4, seed=3)
+    circuits = list(random_circuits(subject))
+    expected = choose("replay", subject, batch).measure_edges(circuits)
+    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").measure_edges(circuits), expected)
+    assert close(ReferenceEngine(subject, batch, padding="left").measure_edges(circuits[::4]), expected[::4])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama", "one layer"])
+def test_all_edges_are_the_clean_run(architecture, engine, subjects):
+    measured = choose(engine, subjects[architecture], prompts(count=4, seed=3))
+    shape = measured.subject.shape
+    circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
+    assert close(measured.measure_edges(circuits), measured.base.clean.logit_diff)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, subjects):
+    """Without MLPs: what the others read does not matter, what they write is ablated for everyone."""
+    measured = choose(engine, subjects["attention only"], prompts(count=4, seed=3))
+    shape = measured.subject.shape
+    heads = all_nodes("head", shape)
+    for members in (heads[::2], heads[1:7], heads[:1], []):
+        others = [head for head in heads if head not in members]
+        inside = {(head.layer, head.index) for head in members}
+        edges = tuple(
+            (sender, reader)
+            for sender, reader in all_edges(shape, mlps=False)
+            if sender in members and (reader == LOGITS or (reader.layer, reader.index) in inside)
+        )
+        found = measured.measure_edges([EdgeCircuit(edges, kind, mlps=False)])
+        assert close(found, measured.measure([ablate(*others, kind=kind)]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
+def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture, engine, subjects):
+    measured = choose(engine, subjects[architecture], prompts(count=4, seed=3))
+    for mlps in (False, True):
+        edges = all_edges(measured.subject.shape, mlps=mlps)
+        for number, kind in enumerate(KINDS):
+            left_out = edges[number :: len(edges) // 5]
+            circuits = [EdgeCircuit(tuple(e for e in edges if e != edge), kind, mlps) for edge in left_out]
+            paths = [ablate(sender, kind=kind, into=(receiver,)) for sender, receiver in left_out]
+            found, expected = measured.measure_edges(circuits), measured.measure(paths)
+            assert close(found, expected)
+            assert np.abs(expected - measured.base.clean.logit_diff).max() > 1e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, subjects):
+    """Where every head and MLP is a node, it is ablating all of them for everyone."""
+    measured = choose(engine, subjects["gelu"], prompts(count=4, seed=3))
+    shape = measured.subject.shape
+    nodes = [*all_nodes("head", shape), *(Node(layer, "mlp") for layer in range(shape.n_layers))]
+    for kind in KINDS:
+        found = measured.measure_edges([EdgeCircuit((), kind, mlps=True)])
+        assert close(found, measured.measure([ablate(*nodes, kind=kind)]))
+
+
+HEAD = Node(0, "head", 1)
+
+
+@pytest.mark.parametrize(
+    ("edges", "mlps", "message"),
+    [
+        (
+            [(Node(1, "head", 0), Node(1, "q", 1))],
+            True,
+            "there is no edge from L1H0 to L1H1.q: it does not come before it",
+        ),
+        (
+            [(HEAD, Node(0, "mlp"))],
+            False,
+            "an edge of this circuit ends in a head's q, k or v or the logits, not in L0.mlp",
+        ),
+        ([(Node(0, "mlp"), LOGITS)], False, "an edge of this circuit begins at a head, not at L0.mlp"),
+        ([(Node(0, "neuron", 3), LOGITS)], True, "an edge of this circuit begins at a head or an MLP, not at L0N3"),
+        (
+            [(HEAD, Node(1, "head", 1))],
+            True,
+            "an edge of this circuit ends in a head's q, k or v, an MLP or the logits, not in L1H1",
+        ),
+        ([(HEAD, LOGITS), (HEAD, LOGITS)], False, "the edge from L0H1 to logits is there twice"),
+    ],
+)
+def test_what_is_no_edge(edges, mlps, message):
+    with pytest.raises(ValueError, match="edge") as error:
+        EdgeCircuit(tuple(edges), "zero", mlps)
+    assert str(error.value) == message

@@ -1,0 +1,116 @@
+"""Paths of several hops: both engines agree, and a path through a value is the product of its matrices."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.interventions import Intervention, ablate, denoise
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.recall.entry import intervention_name
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, multi_hop, native, prompts
+
+HEAD = Node(0, "head", 1)
+
+
+@pytest.fixture(scope="session")
+def subjects():
+    return {name: native(name) for name in ARCHITECTURES}
+
+
+def close(found, expected):
+    return np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("at", [None, "X", 4])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_path(architecture, at, subjects):
+    subject, batch = subjects[architecture], prompts(count=5, seed=3)
+    what = list(multi_hop(subject, at))
+    reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+    expected = reference.measure(what)
+    assert close(replay.measure(what), expected)
+    assert close(np.concatenate([replay.measure([one]) for one in what]), expected)  # whatever they are measured with
+    if at is None:
+        base = [[one.run == "clean"] for one in what]
+        moved = np.abs(expected - np.where(base, reference.base.clean.logit_diff, reference.base.corrupt.logit_diff))
+        assert (moved.max(1) > 1e-4).mean() > 0.8
+
+
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
+def test_padding_on_the_left(architecture, subjects):
+    subject, batch = subjects[architecture], prompts(count=5, seed=3)
+    what = [*multi_hop(subject, None), *multi_hop(subject, "X")]
+    expected = ReferenceEngine(subject, batch).measure(what)
+    assert close(ReferenceEngine(subject, batch, padding="left").measure(what), expected)
+    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").measure(what), expected)
+
+
+@given(seed=st.integers(0, 10**6), ragged=st.booleans(), at=st.sampled_from([None, "X", "END", 3]), data=st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_paths(subjects, seed, ragged, at, data):
+    subject = subjects[data.draw(st.sampled_from(["attention only", "gelu", "llama"]))]
+    batch = prompts(count=4, seed=seed, ragged=ragged)
+    what = data.draw(st.lists(st.sampled_from(list(multi_hop(subject, at))), min_size=1, max_size=5))
+    assert close(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+
+
+@pytest.mark.parametrize("engine", ["replay", "reference"])
+def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, subjects):
+    """Without norms: what the head writes × W_V × the attention it meets × W_O × the unembedding."""
+    subject, batch = subjects["no norm"], prompts(count=5, seed=3)
+    measured, model = choose(engine, subject, batch), trusted(subject)
+    path = Intervention((HEAD,), None, "clean", "corrupt", (Node(1, "v", 2),), ((LOGITS,),))
+    change = measured.activation("corrupt", HEAD)[:, :, 1] - measured.activation("clean", HEAD)[:, :, 1]
+    written = change @ model.w_o(0)[1]
+    pattern = measured.pattern(Node(1, "head", 2))[measured.rows, measured.end]  # row source
+    mixed = torch.einsum("ps,psd->pd", pattern, written) @ model.projection(1, "v")[0][2].T
+    logits = (mixed @ model.w_o(1)[2]) @ model.weights["unembed.weight"].T
+    expected = measured.base.clean.logit_diff + measured.difference(logits).numpy()
+    np.testing.assert_allclose(measured.measure([path])[0], expected, atol=1e-4)
+    assert np.abs(expected - measured.base.clean.logit_diff).max() > 0.01
+
+
+@pytest.mark.parametrize("engine", ["replay", "reference"])
+def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, subjects):
+    """Without `onward` the MLPs after the receiver see what it writes."""
+    subject, batch = subjects["gelu"], prompts(count=5, seed=3)
+    found = choose(engine, subject, batch).measure(
+        [ablate(HEAD, kind="zero", into=(Node(1, "v", 2),), onward=onward) for onward in ((), ((LOGITS,),))]
+    )
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
+def test_each_has_a_name_of_its_own():
+    into = (Node(1, "k", 2),)
+    ways = [(), ((LOGITS,),), ((Node(2, "v", 1),),), ((Node(2, "v", 1),), (LOGITS,)), ((Node(2, "v", 1), LOGITS),)]
+    assert len({intervention_name(denoise(HEAD, into=into, onward=onward)) for onward in ways}) == len(ways)
+
+
+@pytest.mark.parametrize(
+    ("into", "onward", "message"),
+    [
+        ((), ((LOGITS,),), "every hop of a path needs a receiver"),
+        ((Node(1, "k", 2),), ((),), "every hop of a path needs a receiver"),
+        (
+            (Node(1, "k", 2),),
+            ((Node(1, "v", 0),),),
+            "there is no path from L1H2.k to L1H0.v: it does not come before it",
+        ),
+        ((Node(1, "mlp"),), ((Node(1, "mlp"),),), "there is no path from L1.mlp to L1.mlp: it does not come before it"),
+        (
+            (Node(1, "k", 2),),
+            ((Node(2, "head", 0),),),
+            "a path ends in a head's q, k or v, an MLP or the logits, not in L2H0",
+        ),
+        ((LOGITS,), ((LOGITS,),), "a path goes on from a head's q, k or v or an MLP, not from logits"),
+    ],
+)
+def test_what_is_no_path(into, onward, message):
+    with pytest.raises(ValueError, match="path") as error:
+        denoise(HEAD, into=into, onward=onward)
+    assert str(error.value) == message
