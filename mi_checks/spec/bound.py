@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -34,3 +35,46 @@ class Bound(Part):
     def sides(self) -> dict[str, float | None]:
         """Both, by their keys."""
         return {"at_least": self.at_least, "at_most": self.at_most}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What values a measured quantity can have at all.
+
+    Attributes:
+        what: the quantity, in a message.
+        low: its lowest value.
+        high: its highest.
+        share: whether 1 is the whole, also where it may be more, or less than nothing.
+    """
+
+    what: str
+    low: float | None = None
+    high: float | None = None
+    share: bool = False
+
+    def refuses(self, bound: Bound) -> str | None:
+        """Why a bound makes no sense for such a quantity: beyond its values, or met by all of them."""
+        for value in (bound.at_least, bound.at_most):
+            if value is not None and (self._below(value) or self._above(value)):
+                return f"{self.what} is {self._extent}, never {value:g}"
+            if value is not None and self.share and abs(value) >= _PERCENT:
+                return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
+        low_is_free = bound.at_least is None or bound.at_least == self.low
+        high_is_free = bound.at_most is None or bound.at_most == self.high
+        if low_is_free and high_is_free:
+            return f"{self.what} is always {bound}: nothing could fail"
+        return None
+
+    def _below(self, value: float) -> bool:
+        return self.low is not None and value < self.low
+
+    def _above(self, value: float) -> bool:
+        return self.high is not None and value > self.high
+
+    @property
+    def _extent(self) -> str:
+        return f"at least {self.low:g}" if self.high is None else f"between {self.low:g} and {self.high:g}"
+
+
+_PERCENT = 10  # a share this far from the whole was written as a percentage

@@ -72,12 +72,14 @@ def bound_problems(
     checks = {check.id: check for _, check in placed_checks(behaviour)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     place: Keys = ("cases", case, "bounds")
-    for id_ in bounds:
+    message: str | None
+    for id_, bound in bounds.items():
         if id_ in checks and id_ not in bounded:
             message = f"the check {id_!r} has no bound that a case could override"
         elif id_ not in checks:
             message = f"unknown check {id_!r} in {dotted(place)!r}; valid ids: {listed(bounded)}"
             message += did_you_mean(id_, bounded)
         else:
-            continue
-        yield source.problem((*place, id_), message, of_key=True)
+            message = checks[id_].senseless(bound)
+        if message is not None:
+            yield source.problem((*place, id_), message, of_key=True)

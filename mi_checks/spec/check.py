@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, Tag
 
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.part import ONE_OR_SEVERAL, TAG, Part
 
 NodeNames = Annotated[
@@ -23,9 +23,23 @@ class Check(Part):
     models: tuple[str, ...] | None = Field(None, description="claim this only for these models; otherwise for all")
 
     @property
+    def bounded(self) -> str | None:
+        """The key under which the bound stands; None where its sides stand in the check itself, or it has none."""
+        return None
+
+    @property
     def bound(self) -> Bound | None:
         """The bound on the measured value, or None for a claim about a set."""
+        return None if self.bounded is None else getattr(self, self.bounded)
+
+    @property
+    def scale(self) -> Scale | None:
+        """What values can be measured, where that is worth holding the bound against."""
         return None
+
+    def senseless(self, bound: Bound) -> str | None:
+        """Why no value could be held to a bound, or every value is within it; None where it can be claimed."""
+        return None if self.scale is None else self.scale.refuses(bound)
 
     @property
     def id(self) -> str:
@@ -39,7 +53,22 @@ class Check(Part):
 
     def held_to(self, bounds: Mapping[str, Bound]) -> Check:
         """The same claim with the bounds that are given, by id, for its parts."""
-        raise NotImplementedError(f"{self.kind} has no bound")
+        if self.bounded is None:
+            raise NotImplementedError(f"{self.kind} has no bound")
+        return self.model_copy(update={self.bounded: bounds[self.id]})
+
+
+class SidedCheck(Check, Bound):
+    """A check that has the sides of its bound in itself, beside what else it says."""
+
+    @property
+    def bound(self) -> Bound:
+        """The sides alone."""
+        return Bound(at_least=self.at_least, at_most=self.at_most)
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+        """Other sides."""
+        return self.model_copy(update=bounds[self.id].sides)
 
 
 def names(nodes: NodeNames) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour
 from mi_checks.spec.check import Check
 from mi_checks.spec.node_checks import Attention, Mediators, Patching
+from mi_checks.spec.path_checks import Attribution, Path
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.quote_refs import quote_labels
 from mi_checks.spec.quotes import QuotedPrompts
+from mi_checks.spec.scoring import LINEAR_SCORES
 from mi_checks.spec.template import END, template_labels
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
@@ -50,6 +52,9 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
             )
             yield source.problem(path, message, of_key=True)
         first.setdefault(check.id, line)
+        yield from _bound(source, path, check)
+        if isinstance(check, Attribution):
+            yield from _linear(source, path, behaviour.prompts)
         if labels is not None:
             yield from _labels(source, path, check, labels, where)
         if behaviour.prompts.align == "labels":
@@ -84,7 +89,7 @@ def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...
 
 def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
     """Patching where clean and corrupt correspond at their labels alone."""
-    if not isinstance(check, Patching | Mediators):
+    if not isinstance(check, Patching | Mediators | Path):
         return
     why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
     if check.at is None:
@@ -93,6 +98,24 @@ def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, 
     if isinstance(check, Mediators) and check.component == "pattern":
         message = f"{why}, and an attention pattern is over all positions; sweep heads, q, k or v"
         yield source.problem((*path, "component"), message)
+
+
+def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
+    message = None if check.bound is None else check.senseless(check.bound)
+    if message is not None and check.bounded is not None:
+        yield source.problem((*path, check.bounded), message, of_key=True)
+
+
+def _linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[Problem]:
+    """A score that is not linear in the logits is no sum of what the nodes write."""
+    why = "attribution takes a score apart that is linear in the logits"
+    if prompts.score not in LINEAR_SCORES:
+        message = f"{why}, and {prompts.score!r} is not; use {' or '.join(LINEAR_SCORES)}"
+        yield source.problem(path, message, of_key=True)
+    for key in ("answer_reduction", "foil_reduction"):
+        if getattr(prompts, key) != "mean":
+            message = f"{why}, and the highest of several is not; leave out {key!r} under 'prompts'"
+            yield source.problem(path, message, of_key=True)
 
 
 def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[Problem]:

@@ -5,21 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
+from pydantic.config import JsonDict
 
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.check import Check, NodeNames, joined
-from mi_checks.spec.edges import SPELLING, parse_edge
+from mi_checks.spec.edges import SPELLING, Edge
+from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG
+from mi_checks.spec.words import describe
 
 Among = Literal["heads", "heads_and_mlps"]
+
+
+def _true(value: object) -> object:
+    if value is not True:
+        raise ValueError(f"write true, or a bound, not {describe(value)}; to claim nothing of it, leave it out")
+    return value
+
+
+BoundOrTrue = Annotated[
+    Annotated[Bound, Tag(TAG + "mapping")] | Annotated[Literal[True], BeforeValidator(_true), Tag(TAG + "plain")],
+    PLAIN_OR_MAPPING,
+]
 NEGLIGIBLE = 0.01  # of m(M) − m(∅): what `minimal: true` asks every node to matter more than
 
 
-class _Aspects(Check):
-    """A check whose entry claims one or several things, each of which is a check of its own with a bound of its own."""
+class _CircuitCheck(Check):
+    """A check of circuits. Its entry claims one or several aspects, each a check of its own with a bound of its own."""
 
-    aspects: ClassVar[tuple[str, ...]]
+    aspects: ClassVar[Mapping[str, Scale]]
     with_: Literal["mean", "zero", "resample"] = Field("mean", alias="with", description="how the rest is ablated")
+    among: Among = Field("heads", description="what is ablated outside the circuit; `heads` leaves MLPs as they are")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.claimed:
+            raise ValueError(f"{self.kind} claims nothing; add one or several of {', '.join(self.aspects)}")
+        return self
 
     @property
     def claimed(self) -> tuple[str, ...]:
@@ -32,33 +54,46 @@ class _Aspects(Check):
         return self.claimed[0]
 
     @property
-    def parts(self) -> tuple[Check, ...]:
+    def parts(self) -> tuple[Self, ...]:
         """One check for each aspect."""
         nothing = dict.fromkeys(self.aspects)
         return tuple(self.model_copy(update={**nothing, name: getattr(self, name)}) for name in self.claimed)
 
     @property
-    def bound(self) -> Bound | None:
-        """Of a part: on its one aspect."""
-        bound: Bound | Literal[True] = getattr(self, self.aspect)
-        return Bound(at_least=NEGLIGIBLE) if bound is True else bound
+    def bounded(self) -> str:
+        """Of a part: its one aspect."""
+        return self.aspect
+
+    @property
+    def scale(self) -> Scale:
+        """Of a part: that of its one aspect."""
+        return self.aspects[self.aspect]
 
     def held_to(self, bounds: Mapping[str, Bound]) -> Check:
         """Other bounds for the aspects whose ids are given."""
-        new = {part.aspect: bounds[part.id] for part in self.parts if part.id in bounds and isinstance(part, _Aspects)}
-        return self.model_copy(update=new)
+        return self.model_copy(update={part.aspect: bounds[part.id] for part in self.parts if part.id in bounds})
 
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.claimed:
-            raise ValueError(f"{self.kind} claims nothing; add one or several of {', '.join(self.aspects)}")
-        return self
+    def _id(self, what: str) -> str:
+        ablated = "" if self.with_ == "mean" else f",{self.with_}"
+        return f"{self.kind}[{what},{','.join(self.claimed)}{ablated}]"
 
 
-CIRCUIT_ASPECTS = ("faithfulness", "completeness", "sufficient", "necessary", "minimal")
+_CIRCUIT = {
+    "faithfulness": Scale("faithfulness", share=True),
+    "completeness": Scale("completeness, a mean distance,", low=0, share=True),
+    "sufficient": Scale("'sufficient', a share of random circuits,", low=0, high=1),
+    "necessary": Scale("'necessary', a share of random circuits,", low=0, high=1),
+    "minimal": Scale("what removing a node changes", low=0, share=True),
+}
+_OF_EDGES = ("faithfulness", "minimal")
+_OF_NODES_ALONE = tuple(name for name in _CIRCUIT if name not in _OF_EDGES)
 
 
-class Circuit(_Aspects):
+def _any_of(*keys: str) -> JsonDict:
+    return {"anyOf": [{"required": [key]} for key in keys]}
+
+
+class Circuit(_CircuitCheck):
     """A circuit C in the model M, all else ablated in the clean run; m is the mean score.
 
     `faithfulness`: (m(C) − m(∅))/(m(M) − m(∅)); `completeness`: the mean |f(C∖K) − f(M∖K)| over knock-outs K inside C;
@@ -66,56 +101,61 @@ class Circuit(_Aspects):
     random circuits of its size that it is more faithful than; `necessary`: the share whose ablation takes less away.
     """
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in CIRCUIT_ASPECTS]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_any_of(*_CIRCUIT),
+            "oneOf": [{"required": ["nodes"]}, {"required": ["edges"]}],
+            "dependencies": {"edges": {"not": _any_of(*_OF_NODES_ALONE)}},
+        }
+    )
 
     kind = "circuit"
-    aspects = CIRCUIT_ASPECTS
+    aspects = _CIRCUIT
     nodes: NodeNames | None = Field(None, description="heads, and MLP layers such as L0.mlp; not beside `edges`")
-    edges: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(None, description=SPELLING)
-    among: Among = Field("heads", description="what is ablated outside the circuit; `heads` leaves MLPs as they are")
+    edges: Annotated[tuple[Edge, ...], Field(min_length=1)] | None = Field(None, description=SPELLING)
     faithfulness: Bound | None = None
     completeness: Bound | None = None
     sufficient: Bound | None = None
     necessary: Bound | None = None
-    minimal: Bound | Literal[True] | None = Field(None, description="true: at least 0.01")
+    minimal: BoundOrTrue | None = Field(None, description=f"true: at least {NEGLIGIBLE}")
 
     @model_validator(mode="after")
     def _nodes_or_edges(self) -> Self:
         if (self.nodes is None) == (self.edges is None):
             raise ValueError("a circuit is given by its 'nodes' or by its 'edges'")
-        for edge in self.edges or ():
-            if parse_edge(edge) is None:
-                raise ValueError(f"{edge!r} is not an edge; {SPELLING}")
-        others = [name for name in self.claimed if name not in ("faithfulness", "minimal")]
+        others = [name for name in self.claimed if name in _OF_NODES_ALONE]
         if self.edges is not None and others:
-            raise ValueError(f"{others[0]} is of a circuit given by its nodes; of edges, claim faithfulness or minimal")
+            raise ValueError(
+                f"{others[0]!r} is of a circuit given by its nodes; of edges, claim {' or '.join(_OF_EDGES)}"
+            )
         return self
+
+    @property
+    def bound(self) -> Bound | None:
+        """Of a part: on its one aspect."""
+        return Bound(at_least=NEGLIGIBLE) if self.aspect == "minimal" and self.minimal is True else super().bound
 
     @property
     def id(self) -> str:
         """With the nodes, or how many edges, and the one aspect of a part."""
-        what = f"{len(self.edges)}_edges" if self.nodes is None and self.edges else joined(self.nodes or ())
-        ablated = "" if self.with_ == "mean" else f",{self.with_}"
-        return f"circuit[{what},{','.join(self.claimed)}{ablated}]"
+        return self._id(f"{len(self.edges)}_edges" if self.edges is not None else joined(self.nodes or ()))
 
 
-class Curve(_Aspects):
+class Curve(_CircuitCheck):
     """Faithfulness over circuits of every size, nodes added by what they recover alone (Mueller et al. 2025, MIB).
 
     `cpr` = ∫ f and `cmd` = ∫ |1 − f| over the share of nodes in the circuit. The order is found on one half of the
     prompts, the curve measured on the other.
     """
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["cpr"]}, {"required": ["cmd"]}]})
+    model_config = ConfigDict(json_schema_extra=_any_of("cpr", "cmd"))
 
     kind = "curve"
-    aspects = ("cpr", "cmd")
-    among: Among = "heads"
+    aspects = {"cpr": Scale("cpr", share=True), "cmd": Scale("cmd, a mean distance,", low=0, share=True)}  # noqa: RUF012
     cpr: Bound | None = None
     cmd: Bound | None = None
 
     @property
     def id(self) -> str:
         """With what is ablated and the one aspect of a part."""
-        ablated = "" if self.with_ == "mean" else f",{self.with_}"
-        return f"curve[{self.among},{','.join(self.claimed)}{ablated}]"
+        return self._id(self.among)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-_EDGE = re.compile(r"(?P<sender>.+?) *-> *(?P<receiver>[^>]+?)(?:\.(?P<via>[qkv]))?")
+from pydantic import AfterValidator, Field
+
+LOGITS = "logits"  # where paths and edges may end beside nodes
+Input = Literal["q", "k", "v"]  # what of a head reads the residual stream
+
+_EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
 SPELLING = (
     "edges are written 'L0H3 -> L1H6.k', with roles and node sets too, and end in a head's q, k or v, an MLP layer "
     "or 'logits'"
@@ -18,10 +24,27 @@ class EdgeName:
 
     sender: str
     receiver: str
-    via: str | None
+    via: Input | None
+
+    def __str__(self) -> str:
+        return f"{self.sender} -> {self.receiver}" + (f".{self.via}" if self.via else "")
 
 
 def parse_edge(text: str) -> EdgeName | None:
     """The parts of an edge, or None for what is not one."""
-    found = _EDGE.fullmatch(text.strip())
-    return None if found is None else EdgeName(found["sender"].strip(), found["receiver"].strip(), found["via"])
+    found = _EDGE.fullmatch(" ".join(text.split()))
+    if found is None:
+        return None
+    via: Input | None = found["via"]  # type: ignore[assignment]  # the pattern admits no other
+    return EdgeName(found["sender"], found["receiver"], via)
+
+
+def _edge(text: str) -> str:
+    if parse_edge(text) is None:
+        raise ValueError(f"{text!r} is not an edge; {SPELLING}")
+    return text
+
+
+Edge = Annotated[
+    str, AfterValidator(_edge), Field(json_schema_extra={"pattern": "^[^<>]*[^<> ] *-> *[^<> ][^<>]*$"})
+]  # fmt: skip

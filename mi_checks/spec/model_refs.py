@@ -17,6 +17,7 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
     """What is wrong with the entries of `models`, their node sets aside."""
     checks: dict[str, Check] = {check.id: check for check in _all(behaviour)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
+    message: str | None
     for model, entry in behaviour.models.items():
         if not isinstance(entry, ModelEntry):
             continue
@@ -28,7 +29,7 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
             if key not in checks:
                 message = f"unknown check {key!r}; checks: {listed(checks)}{did_you_mean(key, checks)}"
                 yield source.problem(("models", model, "checks", index), message)
-        for key in entry.bounds:
+        for key, bound in entry.bounds.items():
             if key not in checks:
                 message = unknown_override(model, key, bounded)
             elif key not in bounded:
@@ -38,8 +39,9 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
                     f"the check {key!r} is not for {model!r}: its 'models', or this entry's 'checks', leaves it out"
                 )
             else:
-                continue
-            yield source.problem(("models", model, key), message, of_key=True)
+                message = checks[key].senseless(bound)
+            if message is not None:
+                yield source.problem(("models", model, key), message, of_key=True)
 
 
 def _all(behaviour: Behaviour) -> Iterator[Check]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check, NodeCheck, NodeNames
 from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.edges import parse_edge
+from mi_checks.spec.edges import LOGITS, Input, parse_edge
 from mi_checks.spec.node_checks import Attention, Mediators
-from mi_checks.spec.node_expressions import GROUPS
+from mi_checks.spec.node_expressions import GROUPS, near_groups
 from mi_checks.spec.node_names import PLURAL, SPELLING
-from mi_checks.spec.path_checks import LOGITS, Attribution, Composes, Path
+from mi_checks.spec.path_checks import Attribution, Composes, Path
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys
 
@@ -27,69 +27,113 @@ def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """What nodes may stand somewhere.
+
+    Attributes:
+        components: their components.
+        about: the rule, in a message.
+        remedy: what to write for other nodes.
+    """
+
+    components: tuple[str, ...]
+    about: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """By which input the nodes at a place are reached, and how to write that there."""
+
+    via: Input | None
+    spelling: str
+
+
+@dataclass(frozen=True)
 class Place:
-    """Somewhere in a check where nodes stand, and what may stand there.
+    """Somewhere in a check where nodes stand.
 
     Attributes:
         path: the way through the file.
         expression: the names.
-        components: of which kinds the nodes must be; None for any that can be replaced.
-        what: those kinds, in a message.
+        kinds: what nodes may stand there; None for all that can be replaced.
+        entry: where they are the receivers of a path or an edge, how they are reached.
     """
 
     path: Keys
     expression: NodeNames
-    components: tuple[str, ...] | None = None
-    what: str = ""
+    kinds: Kinds | None = None
+    entry: Entry | None = None
 
 
 def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
     """Where a check names nodes."""
-    heads = (("head",), "heads")
     match check:
         case Attention():
-            yield Place((*path, "nodes"), check.nodes, *heads)
+            yield Place((*path, "nodes"), check.nodes, _heads(check))
         case Mediators():
             key = "exactly" if check.exactly is not None else "include"
-            yield Place((*path, key), check.nodes, (check.component,), PLURAL[check.component])
+            kinds = Kinds((check.component,), f"mediators is about {PLURAL[check.component]} here")
+            yield Place((*path, key), check.nodes, kinds)
         case Path():
-            yield Place((*path, "from"), check.from_, *_SENDERS)
+            yield Place((*path, "from"), check.from_, _SENDERS)
             for index, hop in enumerate(check.through):
-                yield Place((*path, "through", index, "nodes"), hop.nodes, *_receivers(hop.via))
+                yield Place((*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'"))
             if check.to != LOGITS:
-                yield Place((*path, "to"), check.to, *_receivers(check.via))
+                yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
         case Composes():
-            yield Place((*path, "from"), check.from_, *heads)
-            yield Place((*path, "to"), check.to, *heads)
+            yield Place((*path, "from"), check.from_, _heads(check))
+            yield Place((*path, "to"), check.to, _heads(check))
         case Attribution():
-            yield Place((*path, "nodes"), check.nodes, *_SENDERS)
+            yield Place((*path, "nodes"), check.nodes, Kinds(_WRITERS, "attribution is about what writes: " + _WRITE))
         case Circuit(nodes=None):
             for index, text in enumerate(check.edges or ()):
-                edge = parse_edge(text)
-                if edge is None:  # the grammar refuses it
-                    continue
-                yield Place((*path, "edges", index), edge.sender, *_MEMBERS)
-                if edge.receiver != LOGITS:
-                    yield Place((*path, "edges", index), edge.receiver, *_receivers(edge.via))
+                edge, place = parse_edge(text), (*path, "edges", index)
+                if edge is not None:  # the grammar refuses what is none
+                    yield Place(place, edge.sender, _members(check))
+                    if edge.receiver != LOGITS:
+                        entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
+                        yield Place(place, edge.receiver, _members(check), entry)
         case Circuit():
-            yield Place((*path, "nodes"), check.nodes or (), *_MEMBERS)
+            yield Place((*path, "nodes"), check.nodes or (), _members(check))
         case NodeCheck():
             yield Place((*path, "nodes"), check.nodes)
 
 
-_SENDERS = (("head", "neuron", "attn", "mlp"), "heads, neurons and the output of layers, which write into the stream,")
-_MEMBERS = (("head", "mlp"), "heads and MLP layers")
+_WRITERS = ("head", "neuron", "attn", "mlp")
+_WRITE = "heads, neurons, attention and MLP layers"
+_SENDERS = Kinds(_WRITERS, f"a path begins at what writes: {_WRITE}")
+_RECEIVERS = Kinds(
+    ("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", "a head's q, k or v is named by 'via'"
+)
+_NODES = Kinds(("head", "mlp"), "a circuit is of heads and MLP layers")
+_HEADS = Kinds(("head",), "a circuit 'among: heads' is of heads", "MLP layers need 'among: heads_and_mlps'")
 
 
-def _receivers(via: str | None) -> tuple[tuple[str, ...], str]:
-    return (("mlp",), "MLP layers without 'via', and heads with it,") if via is None else (("head",), f"heads ({via})")
+def _heads(check: Check) -> Kinds:
+    return Kinds(("head",), f"{check.kind} is about heads")
 
 
-def not_a_node(name: str, sets: tuple[str, ...] | None) -> str:
-    """The message for a name that is no node and none of the roles and node sets; None where none may stand."""
+def _members(check: Circuit) -> Kinds:
+    return _HEADS if check.among == "heads" else _NODES
+
+
+def not_a_node(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -> str:
+    """The message for a name that means nothing.
+
+    Args:
+        name: no node, role, node set or group.
+        sets: the roles and node sets; None where none may stand.
+        ends: whether `logits` might have stood there, alone.
+    """
     if "@" in name:
         return f"{name!r}: a position is not part of a node's name here; write it as the check's 'at'"
+    if name == LOGITS:
+        return f"{name!r} is no node" + (", and the end of a path by itself: write 'to: logits'" if ends else "")
+    if parse_edge(name) is not None:
+        return f"{name!r} is an edge, and nodes stand here; a circuit takes 'edges' in place of 'nodes'"
     if sets is None:
         return f"unknown node {name!r}; {SPELLING}"
     known = f"roles and node sets: {listed(sets)}" if sets else "there is no role, and no node set under 'models'"
-    return f"unknown node, role or node set {name!r}; {known}; {SPELLING}; {GROUPS}{did_you_mean(name, sets)}"
+    near = did_you_mean(name, (*sets, *near_groups(name), *((LOGITS,) if ends else ())))
+    return f"unknown node, role or node set {name!r}; {known}; {SPELLING}; {GROUPS}{near}"

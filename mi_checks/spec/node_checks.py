@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check, NodeCheck, NodeNames, joined
+from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
 
 
 class Patching(NodeCheck):
@@ -31,13 +30,9 @@ class Patching(NodeCheck):
         return self
 
     @property
-    def bound(self) -> Bound | None:
-        """That of the direction claimed."""
-        return self.recovers or self.removes
-
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """In the direction claimed."""
-        return self.model_copy(update={"recovers" if self.recovers else "removes": bounds[self.id]})
+    def bounded(self) -> str:
+        """The direction claimed."""
+        return "recovers" if self.recovers else "removes"
 
     @property
     def id(self) -> str:
@@ -56,13 +51,14 @@ class Ablation(NodeCheck):
     removes: Bound
 
     @property
-    def bound(self) -> Bound:
-        """On the share that ablation takes away."""
-        return self.removes
+    def bounded(self) -> str:
+        """The share that ablation takes away."""
+        return "removes"
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Another bound on that share."""
-        return self.model_copy(update={"removes": bounds[self.id]})
+    @property
+    def bound(self) -> Bound:
+        """On that share."""
+        return self.removes
 
     @property
     def id(self) -> str:
@@ -71,21 +67,12 @@ class Ablation(NodeCheck):
         return f"ablation[{joined(self.nodes)}{at},{self.with_}]"
 
 
-class Attention(NodeCheck, Bound):
+class Attention(NodeCheck, SidedCheck):
     """Mean attention of the heads from one label (its last token) to another (summed over its tokens)."""
 
     kind = "attention"
     from_: str = Field(alias="from")
     to: str
-
-    @property
-    def bound(self) -> Bound:
-        """The sides written in the check itself."""
-        return Bound(at_least=self.at_least, at_most=self.at_most)
-
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Other sides."""
-        return self.model_copy(update=bounds[self.id].sides)
 
     @property
     def id(self) -> str:

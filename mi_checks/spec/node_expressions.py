@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from mi_checks.spec.check import NodeNames, names
 from mi_checks.spec.model_shape import ModelShape
 
-_GROUP = re.compile(r"(?:all|layer (?P<layer>0|[1-9][0-9]{0,8})) (?P<what>heads|mlps|neurons)(?: except (?P<but>.+))?")
+_GROUP = re.compile(
+    r"(?:all|layer (?P<layer>0|[1-9][0-9]{0,8})) (?P<what>heads|mlps|neurons)"
+    r"(?: except (?P<but>(?:(?! except ).)+))?"  # what is excepted excepts nothing itself: nobody could tell from what
+)
 _COMPONENT = {"heads": "head", "mlps": "mlp", "neurons": "neuron"}
+_PLURAL = {component: what for what, component in _COMPONENT.items()}
 GROUPS = "groups are written 'all heads', 'layer 0 heads', 'all heads except induction, L0H3' (or mlps, neurons)"
 
 
@@ -22,11 +26,17 @@ class Group:
     layer: int | None
     excepted: tuple[str, ...]
 
+    def __str__(self) -> str:
+        where = "all" if self.layer is None else f"layer {self.layer}"
+        but = f" except {', '.join(self.excepted)}" if self.excepted else ""
+        return f"{where} {_PLURAL[self.component]}{but}"
+
     def nodes(self, shape: ModelShape) -> Iterator[str]:
         """Their names, before any exception."""
         width = {"head": shape.n_heads, "neuron": shape.d_mlp or 0, "mlp": 1 if shape.d_mlp else 0}[self.component]
-        for layer in range(shape.n_layers) if self.layer is None else (self.layer,):
-            for index in range(width):
+        layers = range(shape.n_layers)
+        for layer in layers if self.layer is None else (self.layer,):
+            for index in range(width if layer in layers else 0):
                 yield f"L{layer}.mlp" if self.component == "mlp" else f"L{layer}{self.component[0].upper()}{index}"
 
 
@@ -38,6 +48,13 @@ def parse_group(name: str) -> Group | None:
     layer = None if found["layer"] is None else int(found["layer"])
     excepted = tuple(re.split(r" *, *| and ", found["but"])) if found["but"] else ()
     return Group(_COMPONENT[found["what"]], layer, excepted)
+
+
+def near_groups(name: str) -> Iterator[str]:
+    """Groups that a name may have been meant to be: those of the layer that it gives, if it gives one."""
+    for what in _COMPONENT:
+        yield f"all {what}"
+        yield from (f"layer {number} {what}" for number in re.findall("[0-9]{1,9}", name)[:1])
 
 
 def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:
@@ -59,7 +76,14 @@ def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: Model
     return tuple(nodes)
 
 
-def referenced(name: str) -> tuple[str, ...]:
-    """The names that a name refers to: itself, or those that a group excepts."""
+def mentioned(name: str) -> Iterator[str]:
+    """A name, and where it is that of a group, those that it excepts."""
+    yield name
     group = parse_group(name)
-    return (name,) if group is None else group.excepted
+    for other in group.excepted if group is not None else ():
+        yield from mentioned(other)
+
+
+def referenced(name: str) -> tuple[str, ...]:
+    """The nodes, roles and node sets in a name: itself, or those that a group excepts."""
+    return tuple(part for part in mentioned(name) if parse_group(part) is None)

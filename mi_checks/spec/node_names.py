@@ -19,7 +19,10 @@ SPELLING = (
     "L1.resid_pre, L1.resid_mid, L1.resid_post"
 )
 # What a component is called when there are several.
-PLURAL = {"head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns", "neuron": "neurons"}
+PLURAL = {
+    "head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns",
+    "neuron": "neurons", "mlp": "MLP layers",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

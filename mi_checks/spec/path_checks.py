@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check, NodeCheck, NodeNames, joined
+from mi_checks.spec.bound import Bound, Scale
+from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
+from mi_checks.spec.edges import LOGITS, Input
 from mi_checks.spec.part import Part
-
-LOGITS = "logits"  # where a path may end beside nodes
-Input = Literal["q", "k", "v"]  # what of a head reads the residual stream
 
 
 class Hop(Part):
@@ -29,13 +26,20 @@ class Path(Check):
     as those of `patching`.
     """
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["recovers"]}, {"required": ["removes"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["recovers"]}, {"required": ["removes"]}],
+            "not": {"required": ["via"], "properties": {"to": {"const": LOGITS}}},
+        }
+    )
 
     kind = "path"
     from_: NodeNames = Field(alias="from", description="the senders: heads, neurons, or the output of layers")
     to: NodeNames = Field(description="the receivers: heads (then `via`), MLP layers, or `logits`")
     via: Input | None = Field(None, description="the input of the receiving heads")
-    through: tuple[Hop, ...] = Field((), description="stops between, in the order of the path")
+    through: Annotated[tuple[Hop, ...], Field(min_length=1)] = Field(
+        (), description="stops between, in the order of the path"
+    )
     at: str | None = Field(None, description="patch the senders only at this label's positions; otherwise at all")
     recovers: Bound | None = None
     removes: Bound | None = None
@@ -52,13 +56,14 @@ class Path(Check):
         return (*self.through, Hop(nodes=self.to, via=self.via))
 
     @property
-    def bound(self) -> Bound | None:
-        """That of the direction claimed."""
-        return self.recovers or self.removes
+    def bounded(self) -> str:
+        """The direction claimed."""
+        return "recovers" if self.recovers else "removes"
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """In the direction claimed."""
-        return self.model_copy(update={"recovers" if self.recovers else "removes": bounds[self.id]})
+    @property
+    def scale(self) -> Scale:
+        """A share, which may be more than all and less than nothing."""
+        return Scale(f"what a path {self.bounded}", share=True)
 
     @property
     def id(self) -> str:
@@ -75,7 +80,14 @@ class Composes(Check):
     of the norm of the input, at a label of the clean prompts, that is written by `from`.
     """
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["times_random"]}, {"required": ["writes"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["times_random"], "not": {"required": ["at"]}},
+                {"required": ["writes"], "allOf": [{"required": ["at"]}]},
+            ]
+        }
+    )
 
     kind = "composes"
     from_: NodeNames = Field(alias="from", description="the heads that write")
@@ -96,13 +108,16 @@ class Composes(Check):
         return self
 
     @property
-    def bound(self) -> Bound | None:
-        """Of the one thing claimed."""
-        return self.times_random or self.writes
+    def bounded(self) -> str:
+        """The one thing claimed."""
+        return "times_random" if self.times_random else "writes"
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Of the one thing claimed."""
-        return self.model_copy(update={"times_random" if self.times_random else "writes": bounds[self.id]})
+    @property
+    def scale(self) -> Scale:
+        """Ratios of norms."""
+        if self.times_random:
+            return Scale("a multiple of what random matrices score", low=0)
+        return Scale("what of an input's norm is written", low=0, share=True)
 
     @property
     def id(self) -> str:
@@ -111,22 +126,13 @@ class Composes(Check):
         return f"composes[{way(self.from_, (Hop(nodes=self.to, via=self.via),))}{at}]"
 
 
-class Attribution(NodeCheck, Bound):
+class Attribution(NodeCheck, SidedCheck):
     """Direct logit attribution: what the nodes together write into the clean logit difference at END, in logits.
 
     The scale of the final norm is taken as it is in the clean run.
     """
 
     kind = "attribution"
-
-    @property
-    def bound(self) -> Bound:
-        """The sides written in the check itself."""
-        return Bound(at_least=self.at_least, at_most=self.at_most)
-
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Other sides."""
-        return self.model_copy(update=bounds[self.id].sides)
 
 
 def way(start: NodeNames, hops: tuple[Hop, ...]) -> str:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check
+from mi_checks.spec.check import SidedCheck
 
 
-class _Preference(Check, Bound):
-    """What the two checks of the preference itself have in common: the bound stands in the check, beside its rival."""
+class _Preference(SidedCheck):
+    """What the two checks of the preference itself have in common: a rival."""
 
     against: str
-
-    @property
-    def bound(self) -> Bound:
-        """The sides written in the check itself."""
-        return Bound(at_least=self.at_least, at_most=self.at_most)
-
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Other sides."""
-        return self.model_copy(update=bounds[self.id].sides)
 
     @property
     def id(self) -> str:

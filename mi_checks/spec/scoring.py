@@ -12,6 +12,7 @@ FIRST_TOKEN = "first_token"  # noqa: S105  # not a password
 FIRST_DIFFERENCE = "first_difference"
 LOG_PROBABILITY = "log_probability"
 SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE, LOG_PROBABILITY)
+LINEAR_SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE)  # in the logits, as long as several count as their mean
 
 Reduction = Literal["mean", "max"]
 Text = Annotated[str, StringConstraints(min_length=1)]

@@ -11,8 +11,9 @@ from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.named_nodes import claimed_nodes, placed_names
 from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_expressions import parse_group, referenced
+from mi_checks.spec.node_expressions import mentioned, parse_group
 from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.nodes_on_model import problems_on_model
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
@@ -43,29 +44,35 @@ def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> t
 
 def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterator[Problem]:
     behaviour, source = loaded.behaviour, loaded.source
+    claimed = [(path, check) for path, check in placed_checks(behaviour) if behaviour.claims(check, model)]
     placed: list[tuple[Keys, str]] = []
     for name, expression in behaviour.sets_for(model).items():
         placed += placed_names(("models", model, "nodes", name), expression)
-    for path, check in placed_checks(behaviour):
-        if not behaviour.claims(check, model):
-            continue
+    for path, check in claimed:
         for place in claimed_nodes(path, check):
             placed += placed_names(place.path, place.expression)
+    outside = [*_outside_model(source, placed, model, shape)]
+    for path, check in claimed:
         yield from _sweep(source, path, check, model, shape)
+        if not outside:  # before, what they are together means nothing
+            yield from problems_on_model(source, path, check, behaviour, model, shape)
+    yield from outside
+
+
+def _outside_model(
+    source: YamlSource, placed: Iterable[tuple[Keys, str]], model: str, shape: ModelShape
+) -> Iterator[Problem]:
     for path, name in placed:
-        group = parse_group(name)
-        if group is not None and not any(group.nodes(shape)):
-            yield source.problem(path, f"{model} has no {name!r}, but {_extent(shape)}")
-        elif group is not None and group.layer is not None and group.layer >= shape.n_layers:
-            yield source.problem(path, f"{name!r} is outside {model}, which has {_range('layer', shape.n_layers)}")
-        for part in referenced(name):
-            node = parse_node(part)  # None for a role, or a node set, whose nodes stand under the model
-            outside = None if node is None else _outside(node, shape)
-            if outside:
-                yield source.problem(path, f"node {part!r} is outside {model}, which has {outside}")
+        for part in mentioned(name):
+            group = parse_group(part)
+            node = parse_node(part) if group is None else NodeName(group.layer or 0, group.component, None)
+            has = _instead_of(node, shape) if node is not None else None  # a role, or a set: its nodes stand elsewhere
+            if has:
+                what = f"node {part!r}" if group is None else repr(part)
+                yield source.problem(path, f"{what} is outside {model}, which has {has}")
 
 
-def _outside(node: NodeName, shape: ModelShape) -> str | None:
+def _instead_of(node: NodeName, shape: ModelShape) -> str | None:
     """What the model has where the node is not in it."""
     if node.layer >= shape.n_layers:
         return _range("layer", shape.n_layers)
@@ -79,10 +86,6 @@ def _outside(node: NodeName, shape: ModelShape) -> str | None:
     if node.component == "neuron" and node.index is not None and node.index >= (shape.d_mlp or 0):
         return _range("neuron", shape.d_mlp or 0) + " in each layer"
     return None
-
-
-def _extent(shape: ModelShape) -> str:
-    return "attention layers only" if shape.d_mlp is None else "attention and MLP layers"
 
 
 def _range(what: str, n: int) -> str:

@@ -109,7 +109,7 @@ import pytest
             "{nodes: {induction: L1H1}}",
             "{nodes: {induction: L1.mlp}}",
             (
-                "x:26:24: attention is about heads here, and 'L1.mlp' (in 'induction' of nano-gelu-2l) is not "
+                "x:26:24: attention is about heads, and 'L1.mlp' (in 'induction' of nano-gelu-2l) is not "
                 "one\n"
                 "x:27:56: mediators is about heads here, and 'L1.mlp' (in 'induction' of nano-gelu-2l) is not "
                 "one"
@@ -118,7 +118,7 @@ import pytest
         (
             "attention: {nodes: induction",
             "attention: {nodes: L0.attn",
-            "x:26:24: attention is about heads here, and 'L0.attn' is not one",
+            "x:26:24: attention is about heads, and 'L0.attn' is not one",
         ),
         (
             "component: head",

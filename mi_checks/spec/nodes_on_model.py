@@ -1,0 +1,142 @@
+"""The nodes of a check on one model, together: some, each once, in an order that can be, and not the whole model.
+
+Without the model's shape groups are left out, and roles always are: what stands behind these is known once they are
+bound, and whoever measures the check asks then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.check import Check, NodeNames, names
+from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.circuit_size import whole_graph, whole_model
+from mi_checks.spec.edge_order import Stop, counted_twice, misstep
+from mi_checks.spec.edges import LOGITS, EdgeName, parse_edge
+from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.named_nodes import Place, claimed_nodes
+from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.node_expressions import expanded, parse_group, referenced
+from mi_checks.spec.node_names import parse_node
+from mi_checks.spec.path_checks import Attribution, Composes, Hop, Path
+from mi_checks.spec.problems import Problem
+from mi_checks.spec.words import listed
+from mi_checks.spec.yaml_source import Keys, YamlSource
+
+
+def problems_on_model(
+    source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
+) -> Iterator[Problem]:
+    """What is wrong with the nodes of a check together, on a model that it is for."""
+    on = _OnModel(model, behaviour.sets_for(model), shape)
+    may_be_empty = isinstance(check, Mediators) and check.exactly is not None  # "no node mediates" is a claim
+    for place in claimed_nodes(path, check):
+        for wrong in on.named(place, may_be_empty=may_be_empty):
+            yield source.problem(place.path, wrong)
+    match check:
+        case Path():
+            keys: list[Keys] = [("from",), *(("through", i, "nodes") for i in range(len(check.through))), ("to",)]
+            yield from _order(source, on, check.from_, check.hops, [(*path, *key) for key in keys])
+            yield from _summed(source, (*path, "from"), on, check.from_)
+        case Composes():
+            hops = (Hop(nodes=check.to, via=check.via),)
+            yield from _order(source, on, check.from_, hops, [(*path, "from"), (*path, "to")])
+        case Attribution():
+            yield from _summed(source, (*path, "nodes"), on, check.nodes)
+        case Circuit(edges=None) if shape is not None and on.knows(check.nodes or ()):
+            message = whole_model(on.nodes(check.nodes or ()), check.among, shape)
+            if message:
+                yield source.problem((*path, "nodes"), f"for {model}, {message}")
+        case Circuit():
+            yield from _edges(source, (*path, "edges"), on, check)
+
+
+@dataclass(frozen=True)
+class _OnModel:
+    model: str
+    sets: Mapping[str, NodeNames]
+    shape: ModelShape | None
+
+    def knows(self, expression: NodeNames) -> bool:
+        """Whether every node behind an expression is known, or would be if the model's shape were."""
+        parts = [part for name in names(expression) for part in referenced(name)]
+        nodes = [node for part in parts for node in names(self.sets.get(part, part))]
+        return all(parse_node(node) is not None for node in nodes)
+
+    def nodes(self, expression: NodeNames) -> tuple[str, ...]:
+        """The nodes behind it that are known, and `logits`."""
+        if self.shape is None:
+            found = [node for name in names(expression) for node in names(self.sets.get(name, name))]
+        else:
+            found = [*expanded(expression, self.sets, self.shape)]
+        return tuple(node for node in found if node == LOGITS or parse_node(node) is not None)
+
+    def named(self, place: Place, *, may_be_empty: bool) -> Iterator[str]:
+        """A check acts on the nodes of a place together, so they must be some, and each once."""
+        expression = names(place.expression)
+        if not expression and not may_be_empty:
+            yield "no node is named"
+        owners: dict[str, str] = {}
+        for name in dict.fromkeys(expression):
+            for node in dict.fromkeys(self.nodes(name)):
+                if node in owners:
+                    yield f"for {self.model}, {node!r} is named twice: by {owners[node]!r} and by {name!r}"
+                owners[node] = name
+        groups = [name for name in expression if parse_group(name) is not None]
+        if self.shape is None and groups:
+            return
+        if expression and not owners and self.knows(expression) and not may_be_empty:
+            yield f"no node is named for {self.model}, where {listed(expression)} is empty"
+
+    def prefix(self, written: NodeNames, *nodes: str) -> str:
+        """The model, in a message about nodes that are not all written in the check itself."""
+        return "" if set(nodes) <= set(names(written)) else f"for {self.model}, "
+
+
+def _order(
+    source: YamlSource, on: _OnModel, start: NodeNames, hops: tuple[Hop, ...], places: list[Keys]
+) -> Iterator[Problem]:
+    stops = [Stop(on.nodes(start)), *(Stop(on.nodes(hop.nodes), hop.via) for hop in hops)]
+    known = [(stop, place) for stop, place in zip(stops, places, strict=True) if stop.nodes]
+    wrong = misstep(stop for stop, _ in known)
+    if wrong is not None:
+        written = (*names(start), *(name for hop in hops for name in names(hop.nodes)))
+        yield source.problem(known[wrong.stop][1], on.prefix(written, wrong.sender, wrong.receiver) + wrong.message)
+
+
+def _summed(source: YamlSource, path: Keys, on: _OnModel, expression: NodeNames) -> Iterator[Problem]:
+    message = counted_twice(on.nodes(expression))
+    if message:
+        yield source.problem(path, f"for {on.model}, {message}")
+
+
+def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iterator[Problem]:
+    first: dict[EdgeName, str] = {}
+    written: set[str] = set()
+    for index, text in enumerate(check.edges or ()):
+        edge = parse_edge(text)
+        if edge is None:
+            continue
+        place, shown = (*path, index), str(edge)
+        if shown in written:
+            yield source.problem(place, f"the edge {shown!r} is given twice")
+            continue
+        written.add(shown)
+        senders, receivers = on.nodes(edge.sender), on.nodes(edge.receiver)
+        wrong = misstep((Stop(senders), Stop(receivers, edge.via)))
+        if wrong is not None:
+            prefix = on.prefix((edge.sender, edge.receiver), wrong.sender, wrong.receiver)
+            yield source.problem(place, f"{prefix}{wrong.message}, so there is no such edge")
+            continue
+        for single in (EdgeName(sender, receiver, edge.via) for sender in senders for receiver in receivers):
+            if single in first:
+                by = f"by {first[single]!r} and by {shown!r}"
+                yield source.problem(place, f"for {on.model}, the edge '{single}' is given twice: {by}")
+                break
+            first[single] = shown
+    if on.shape is not None:
+        message = whole_graph(first, check.among, on.shape)
+        if message:
+            yield source.problem(path, f"for {on.model}, {message}")
