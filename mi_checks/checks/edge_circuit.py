@@ -81,7 +81,7 @@ def _edges(check: Circuit, measured: Measurements) -> tuple[Edge, ...]:
         name = parse_edge(text)
         if name is None:
             raise ValueError(f"{text!r} is not an edge")  # the grammar admits none
-        ends = receivers(measured, name.receiver, name.via)  # type: ignore[arg-type]  # one of q, k, v by the pattern
+        ends = receivers(measured, name.receiver, name.via)
         found += [(sender, end) for sender in measured.nodes(name.sender) for end in ends]
     twice = next((edge for edge in found if found.count(edge) > 1), None)
     if twice is not None:

@@ -11,6 +11,8 @@ from mi_checks.errors import MiChecksError
 from mi_checks.spec import path_checks
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import NodeNames
+from mi_checks.spec.edges import LOGITS as TO_LOGITS
+from mi_checks.spec.edges import Input
 from mi_checks.spec.words import listed
 
 
@@ -33,7 +35,7 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
     return share_verdict(claim, intervention, bound, measured)
 
 
-def receivers(measured: Measurements, expression: NodeNames, via: path_checks.Input | None) -> tuple[Node, ...]:
+def receivers(measured: Measurements, expression: NodeNames, via: Input | None) -> tuple[Node, ...]:
     """What reads at the end of a hop: inputs of heads, MLP layers, or the logits.
 
     Where heads share a key or value, they are reached by it together.
@@ -41,7 +43,7 @@ def receivers(measured: Measurements, expression: NodeNames, via: path_checks.In
     Raises:
         MiChecksError: a role is bound to nodes of another kind.
     """
-    if expression == path_checks.LOGITS:
+    if expression == TO_LOGITS:
         return (LOGITS,)
     nodes = measured.nodes(expression)
     wanted = "mlp" if via is None else "head"

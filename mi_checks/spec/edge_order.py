@@ -77,11 +77,11 @@ def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
 
 
 def wrong_input(component: str, via: Input | None) -> str | None:
-    """Why nothing of a component is reached by that input, or by none; None where it is."""
+    """Why nothing of a component, or the logits, is reached by that input, or by none; None where it is."""
     if component == "head" and via is None:
         return "a head is reached by its q, k or v"
-    if component == "mlp" and via is not None:
-        return f"an MLP layer has one input, and no {via}"
+    if component in ("mlp", LOGITS) and via is not None:
+        return f"{'the logits have' if component == LOGITS else 'an MLP layer has'} one input, and no {via}"
     return None
 
 

@@ -79,8 +79,7 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
             yield Place((*path, "from"), check.from_, _SENDERS)
             for index, hop in enumerate(check.through):
                 yield Place((*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'"))
-            if check.to != LOGITS:
-                yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
+            yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
         case Composes():
             yield Place((*path, "from"), check.from_, _heads(check))
             yield Place((*path, "to"), check.to, _heads(check))
@@ -91,9 +90,8 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
                 edge, place = parse_edge(text), (*path, "edges", index)
                 if edge is not None:  # the grammar refuses what is none
                     yield Place(place, edge.sender, _members(check))
-                    if edge.receiver != LOGITS:
-                        entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
-                        yield Place(place, edge.receiver, _members(check), entry)
+                    entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
+                    yield Place(place, edge.receiver, _members(check), entry)
         case Circuit():
             yield Place((*path, "nodes"), check.nodes or (), _members(check))
         case NodeCheck():

@@ -13,7 +13,7 @@ from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_graph, whole_model
-from mi_checks.spec.edge_order import Stop, counted_twice, misstep
+from mi_checks.spec.edge_order import Stop, counted_twice, misstep, out_of_order
 from mi_checks.spec.edges import LOGITS, EdgeName, parse_edge
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.named_nodes import Place, claimed_nodes
@@ -41,8 +41,7 @@ def problems_on_model(
             yield from _order(source, on, check.from_, check.hops, [(*path, *key) for key in keys])
             yield from _summed(source, (*path, "from"), on, check.from_)
         case Composes():
-            hops = (Hop(nodes=check.to, via=check.via),)
-            yield from _order(source, on, check.from_, hops, [(*path, "from"), (*path, "to")])
+            yield from _read_something(source, (*path, "to"), on, check)
         case Attribution():
             yield from _summed(source, (*path, "nodes"), on, check.nodes)
         case Circuit(edges=None) if shape is not None and on.knows(check.nodes or ()):
@@ -104,6 +103,17 @@ def _order(
     if wrong is not None:
         written = (*names(start), *(name for hop in hops for name in names(hop.nodes)))
         yield source.problem(known[wrong.stop][1], on.prefix(written, wrong.sender, wrong.receiver) + wrong.message)
+
+
+def _read_something(source: YamlSource, path: Keys, on: _OnModel, check: Composes) -> Iterator[Problem]:
+    """Of composition each reader needs one writer, not all, in an earlier layer."""
+    senders = on.nodes(check.from_)
+    for receiver in on.nodes(check.to):
+        messages = [out_of_order(sender, receiver, check.via) for sender in senders]
+        if on.knows(check.from_) and messages and None not in messages:
+            prefix = on.prefix((*names(check.from_), *names(check.to)), *senders, receiver)
+            yield source.problem(path, f"{prefix}{messages[0]}")
+            return
 
 
 def _summed(source: YamlSource, path: Keys, on: _OnModel, expression: NodeNames) -> Iterator[Problem]:

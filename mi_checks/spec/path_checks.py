@@ -83,8 +83,8 @@ class Composes(Check):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"required": ["times_random"], "not": {"required": ["at"]}},
-                {"required": ["writes"], "allOf": [{"required": ["at"]}]},
+                {"required": ["times_random"], "not": {"anyOf": [{"required": ["writes"]}, {"required": ["at"]}]}},
+                {"required": ["writes", "at"], "not": {"required": ["times_random"]}},
             ]
         }
     )
