@@ -80,9 +80,9 @@ class _CircuitCheck(Check):
 
 _CIRCUIT = {
     "faithfulness": Scale("faithfulness", share=True),
-    "completeness": Scale("completeness, a mean distance,", low=0, share=True),
-    "sufficient": Scale("'sufficient', a share of random circuits,", low=0, high=1),
-    "necessary": Scale("'necessary', a share of random circuits,", low=0, high=1),
+    "completeness": Scale("completeness", low=0, share=True),
+    "sufficient": Scale("the share of random circuits", low=0, high=1),
+    "necessary": Scale("the share of random circuits", low=0, high=1),
     "minimal": Scale("what removing a node changes", low=0, share=True),
 }
 _OF_EDGES = ("faithfulness", "minimal")
@@ -151,7 +151,7 @@ class Curve(_CircuitCheck):
     model_config = ConfigDict(json_schema_extra=_any_of("cpr", "cmd"))
 
     kind = "curve"
-    aspects = {"cpr": Scale("cpr", share=True), "cmd": Scale("cmd, a mean distance,", low=0, share=True)}  # noqa: RUF012
+    aspects = {"cpr": Scale("cpr", share=True), "cmd": Scale("cmd", low=0, share=True)}  # noqa: RUF012
     cpr: Bound | None = None
     cmd: Bound | None = None
 

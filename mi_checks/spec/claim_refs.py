@@ -28,7 +28,7 @@ def claim_problems(
         behaviour: the behaviour.
         bound: each model the check is for, with its node sets.
     """
-    if place.entry is not None and place.expression == LOGITS:
+    if place.entry is not None and place.entry.last and place.expression == LOGITS:
         unreached = wrong_input(LOGITS, place.entry.via)
         if unreached is not None:
             yield source.problem(place.path, unreached)
@@ -64,7 +64,7 @@ class _Claim:
         if parse_node(name) is not None or name in self.behaviour.roles:
             return None
         if name not in self.sets:
-            return not_a_node(name, self.sets, ends=self.place.entry is not None)
+            return not_a_node(name, self.sets, ends=self.place.entry is not None and self.place.entry.last)
         unbound = [model for model, sets in self.bound.items() if name not in sets]
         if not unbound:
             return None
@@ -75,9 +75,9 @@ class _Claim:
         kinds, entry = self.place.kinds, self.place.entry
         if kinds is None:
             return
-        remedy = f"; {kinds.remedy}" if kinds.remedy else ""
         for component, shown, is_not in self._behind(name):
             if component not in kinds.components:
+                remedy = f"; {kinds.remedies[component]}" if component in kinds.remedies else ""
                 yield f"{kinds.about}, and {shown} {is_not}{remedy}"
                 continue
             unreached = wrong_input(component, entry.via) if entry is not None else None

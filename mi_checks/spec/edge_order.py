@@ -13,6 +13,8 @@ from typing import NamedTuple
 from mi_checks.spec.edges import LOGITS, Input
 from mi_checks.spec.node_names import NodeName, parse_node
 
+WRITERS = ("head", "neuron", "attn", "mlp")  # what adds to the residual stream
+
 
 class Stop(NamedTuple):
     """The nodes of one stop of a path, and the input of heads by which they are reached."""
@@ -44,6 +46,8 @@ def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | 
     writes, reads = parse_node(sender), parse_node(receiver)
     if writes is None or reads is None or _before(writes, reads):
         return None
+    if writes.component not in WRITERS or reads.component not in ("head", "mlp"):
+        return None  # no sender or receiver at all, which is another mistake
     also = ", and its own layer's heads" if reads.component == "mlp" else ""
     what = f"{receiver}.{via}" if via else receiver
     return f"{sender!r} does not come before {what!r}, which reads what earlier layers write{also}"

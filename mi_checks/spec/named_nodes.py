@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check, NodeCheck, NodeNames
 from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.edge_order import WRITERS
 from mi_checks.spec.edges import LOGITS, Input, parse_edge
 from mi_checks.spec.node_checks import Attention, Mediators
 from mi_checks.spec.node_expressions import GROUPS, near_groups
@@ -33,20 +34,27 @@ class Kinds:
     Attributes:
         components: their components.
         about: the rule, in a message.
-        remedy: what to write for other nodes.
+        remedies: what to do about other components that are likely to be written there.
     """
 
     components: tuple[str, ...]
     about: str
-    remedy: str = ""
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """By which input the nodes at a place are reached, and how to write that there."""
+    """How the nodes at a place are reached.
+
+    Attributes:
+        via: by which input.
+        spelling: how that is written there.
+        last: whether a path or an edge ends there, so that `logits` may stand there.
+    """
 
     via: Input | None
     spelling: str
+    last: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,15 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
         case Path():
             yield Place((*path, "from"), check.from_, _SENDERS)
             for index, hop in enumerate(check.through):
-                yield Place((*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'"))
+                yield Place(
+                    (*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'", last=False)
+                )
             yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
         case Composes():
             yield Place((*path, "from"), check.from_, _heads(check))
-            yield Place((*path, "to"), check.to, _heads(check))
+            yield Place((*path, "to"), check.to, Kinds(("head",), "composes is about heads", _BY_VIA))
         case Attribution():
-            yield Place((*path, "nodes"), check.nodes, Kinds(_WRITERS, "attribution is about what writes: " + _WRITE))
+            yield Place((*path, "nodes"), check.nodes, Kinds(WRITERS, "attribution is about what writes: " + _WRITE))
         case Circuit(nodes=None):
             for index, text in enumerate(check.edges or ()):
                 edge, place = parse_edge(text), (*path, "edges", index)
@@ -98,14 +108,12 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
             yield Place((*path, "nodes"), check.nodes)
 
 
-_WRITERS = ("head", "neuron", "attn", "mlp")
 _WRITE = "heads, neurons, attention and MLP layers"
-_SENDERS = Kinds(_WRITERS, f"a path begins at what writes: {_WRITE}")
-_RECEIVERS = Kinds(
-    ("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", "a head's q, k or v is named by 'via'"
-)
+_SENDERS = Kinds(WRITERS, f"a path begins at what writes: {_WRITE}")
+_BY_VIA = dict.fromkeys(("q", "k", "v"), "name the head, and its input by 'via'")
+_RECEIVERS = Kinds(("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", _BY_VIA)
 _NODES = Kinds(("head", "mlp"), "a circuit is of heads and MLP layers")
-_HEADS = Kinds(("head",), "a circuit 'among: heads' is of heads", "MLP layers need 'among: heads_and_mlps'")
+_HEADS = Kinds(("head",), "a circuit 'among: heads' is of heads", {"mlp": "write 'among: heads_and_mlps'"})
 
 
 def _heads(check: Check) -> Kinds:
@@ -122,12 +130,12 @@ def not_a_node(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -
     Args:
         name: no node, role, node set or group.
         sets: the roles and node sets; None where none may stand.
-        ends: whether `logits` might have stood there, alone.
+        ends: whether `logits` may stand there, alone.
     """
     if "@" in name:
         return f"{name!r}: a position is not part of a node's name here; write it as the check's 'at'"
     if name == LOGITS:
-        return f"{name!r} is no node" + (", and the end of a path by itself: write 'to: logits'" if ends else "")
+        return f"{name!r} is no node, but where paths and edges end" + (", alone: write 'to: logits'" if ends else "")
     if parse_edge(name) is not None:
         return f"{name!r} is an edge, and nodes stand here; a circuit takes 'edges' in place of 'nodes'"
     if sets is None:

@@ -54,7 +54,7 @@ def near_groups(name: str) -> Iterator[str]:
     """Groups that a name may have been meant to be: those of the layer that it gives, if it gives one."""
     for what in _COMPONENT:
         yield f"all {what}"
-        yield from (f"layer {number} {what}" for number in re.findall("[0-9]{1,9}", name)[:1])
+        yield from (f"layer {int(number)} {what}" for number in re.findall("[0-9]{1,9}", name)[:1])
 
 
 def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:

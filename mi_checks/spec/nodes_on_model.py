@@ -30,9 +30,13 @@ def problems_on_model(
     source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
 ) -> Iterator[Problem]:
     """What is wrong with the nodes of a check together, on a model that it is for."""
-    on = _OnModel(model, behaviour.sets_for(model), shape)
+    sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS}  # told elsewhere
+    on = _OnModel(model, sets, shape)
     may_be_empty = isinstance(check, Mediators) and check.exactly is not None  # "no node mediates" is a claim
+    empty = "an empty circuit claims nothing: name a node" if isinstance(check, Circuit) else "no node is named"
     for place in claimed_nodes(path, check):
+        if not names(place.expression) and not may_be_empty:
+            yield source.problem(place.path, empty)
         for wrong in on.named(place, may_be_empty=may_be_empty):
             yield source.problem(place.path, wrong)
     match check:
@@ -75,8 +79,6 @@ class _OnModel:
     def named(self, place: Place, *, may_be_empty: bool) -> Iterator[str]:
         """A check acts on the nodes of a place together, so they must be some, and each once."""
         expression = names(place.expression)
-        if not expression and not may_be_empty:
-            yield "no node is named"
         owners: dict[str, str] = {}
         for name in dict.fromkeys(expression):
             for node in dict.fromkeys(self.nodes(name)):

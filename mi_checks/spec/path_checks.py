@@ -116,8 +116,8 @@ class Composes(Check):
     def scale(self) -> Scale:
         """Ratios of norms."""
         if self.times_random:
-            return Scale("a multiple of what random matrices score", low=0)
-        return Scale("what of an input's norm is written", low=0, share=True)
+            return Scale("a composition score over that of random matrices", low=0)
+        return Scale("the share of an input's norm", low=0, share=True)
 
     @property
     def id(self) -> str:

@@ -97,7 +97,15 @@ def _no_value(path: Keys) -> str:
         return f"{dotted(path)!r} has no value; write 'absent', or {{}} for all checks as written"
     if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS:
         return f"{dotted(path)!r} has nothing under it; indent its keys further than {path[2]!r} itself"
-    return f"{dotted(path)!r} has no value; give it one or remove it"
+    remedy = "give it one or remove it"
+    if len(path) == 4 and path[0] == "checks" and str(path[3]) not in _keys(str(path[2])):
+        remedy = "if it continues a text in { } after a ',', put quotes around the whole text"
+    return f"{dotted(path)!r} has no value; {remedy}"
+
+
+def _keys(kind: str) -> set[str]:
+    fields = CHECKS[kind].model_fields if kind in CHECKS else {}
+    return {field.alias or name for name, field in fields.items()}
 
 
 def _message(error: ErrorDetails, path: Keys) -> str:

@@ -70,6 +70,7 @@ def _outside_model(
             if has:
                 what = f"node {part!r}" if group is None else repr(part)
                 yield source.problem(path, f"{what} is outside {model}, which has {has}")
+                break
 
 
 def _instead_of(node: NodeName, shape: ModelShape) -> str | None:

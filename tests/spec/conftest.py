@@ -44,6 +44,37 @@ models:
   nano-attn-1l: absent
 """
 
+CONNECTED = """\
+name: induction
+summary: "A B C A -> B"
+prompts:
+  variables:
+    A: {tokens: random}
+    B: {tokens: random, differs_from: A}
+    C: {tokens: random, differs_from: [A, B]}
+  template: "{{ A | at('A1') }}{{ B | at('B1') }}{{ C }}{{ A | at('A2') }}"
+  corrupt: {B: C, C: B}
+  answer: "{{ B }}"
+  foils: ["{{ C }}"]
+roles:
+  mover: {component: head, score: copying, at_least: 0.5}
+checks:
+  - path: {from: previous, to: induction, via: k, recovers: {at_least: 0.3}}
+  - path: {from: L0H0, through: [{nodes: L1H1, via: v}], to: L1.mlp, at: A2, removes: {at_least: 0.1}, models: [nano-gelu-2l]}
+  - path: {from: [L0.attn, L1H5], to: logits, recovers: {at_least: 0.1}}
+  - composes: {from: previous, to: induction, via: q, times_random: {at_least: 2}}
+  - composes: {from: [previous], to: mover, via: v, at: B1, writes: {at_most: 0.5}}
+  - attribution: {nodes: [mover, L1H0], at_least: 0.5}
+  - circuit: {nodes: [previous, induction], faithfulness: {at_least: 0.8}, completeness: {at_most: 0.3}, minimal: true}
+  - circuit: {edges: [previous -> induction.k, mover -> logits], with: zero, faithfulness: {at_least: 0.6}}
+  - circuit: {nodes: [layer 0 heads, L0.mlp], among: heads_and_mlps, sufficient: {at_least: 0.9}, models: [nano-gelu-2l]}
+  - curve: {cpr: {at_least: 0.5}, cmd: {at_most: 0.4}}
+  - patching: {nodes: all heads except induction and L0H0, removes: {at_most: 0.2}}
+models:
+  nano-attn-2l: {nodes: {previous: L0H3, induction: [L1H1, L1H2]}}
+  nano-gelu-2l: {nodes: {previous: L0H1, induction: L1H4}}
+"""
+
 
 @pytest.fixture
 def valid() -> str:
@@ -85,3 +116,20 @@ def broken(valid: str, errors: Callable[[str], str]) -> Callable[[str, str], str
         return errors(valid.replace(old, new))
 
     return broken
+
+
+@pytest.fixture
+def connected() -> str:
+    """The text of a file without mistakes that claims paths and circuits."""
+    return CONNECTED
+
+
+@pytest.fixture
+def misconnected(connected: str, errors: Callable[[str], str]) -> Callable[[str, str], str]:
+    """The error text after one replacement in that file, which must be possible."""
+
+    def misconnected(old: str, new: str) -> str:
+        assert connected.count(old) == 1, f"{old!r} stands {connected.count(old)} times in the file"
+        return errors(connected.replace(old, new))
+
+    return misconnected
