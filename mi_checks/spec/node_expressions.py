@@ -47,6 +47,8 @@ def parse_group(name: str) -> Group | None:
         return None
     layer = None if found["layer"] is None else int(found["layer"])
     excepted = tuple(re.split(r" *, *| and ", found["but"])) if found["but"] else ()
+    if not all(excepted):
+        return None
     return Group(_COMPONENT[found["what"]], layer, excepted)
 
 

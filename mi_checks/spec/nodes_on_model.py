@@ -81,10 +81,11 @@ class _OnModel:
         expression = names(place.expression)
         owners: dict[str, str] = {}
         for name in dict.fromkeys(expression):
-            for node in dict.fromkeys(self.nodes(name)):
-                if node in owners:
-                    yield f"for {self.model}, {node!r} is named twice: by {owners[node]!r} and by {name!r}"
-                owners[node] = name
+            nodes = self.nodes(name)
+            again = next((node for node in nodes if node in owners), None)
+            if again is not None:
+                yield f"for {self.model}, {again!r} is named twice: by {owners[again]!r} and by {name!r}"
+            owners.update(dict.fromkeys(nodes, name))
         groups = [name for name in expression if parse_group(name) is not None]
         if self.shape is None and groups:
             return

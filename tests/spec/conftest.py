@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.problems import SpecError
+from mi_checks.spec.shapes import check_shapes
 
 VALID = """\
 name: induction
@@ -73,7 +75,7 @@ checks:
 models:
   nano-attn-2l: {nodes: {previous: L0H3, induction: [L1H1, L1H2]}}
   nano-gelu-2l: {nodes: {previous: L0H1, induction: L1H4}}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -125,11 +127,21 @@ def connected() -> str:
 
 
 @pytest.fixture
-def misconnected(connected: str, errors: Callable[[str], str]) -> Callable[[str, str], str]:
-    """The error text after one replacement in that file, which must be possible."""
+def misconnected(
+    connected: str, errors: Callable[[str], str], load: Callable[[str], LoadedBehaviour]
+) -> Callable[[str, str], str]:
+    """The error text after one replacement in that file: of the file alone, or else of it on its two models."""
 
     def misconnected(old: str, new: str) -> str:
         assert connected.count(old) == 1, f"{old!r} stands {connected.count(old)} times in the file"
-        return errors(connected.replace(old, new))
+        text = connected.replace(old, new)
+        try:
+            loaded = load(text)
+        except SpecError:
+            return errors(text)
+        shapes = {"nano-attn-2l": ModelShape(2, 8, None), "nano-gelu-2l": ModelShape(2, 8, 16)}
+        problems = check_shapes(loaded, shapes)
+        assert problems, "there is no mistake in it"
+        return "\n".join(map(str, problems)).replace("behaviours/x.yaml:", "x:")
 
     return misconnected

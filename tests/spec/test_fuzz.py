@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,22 +11,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.spec.cases import case_source
-from mi_checks.spec.load import validate
+from mi_checks.spec.load import LoadedBehaviour, validate
+from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import parse_yaml
 
 ODD: list[object] = [
     *(None, True, 0, -1, 1.5, 10**40, float("inf"), float("nan")),
     *("", "x", "absent", "L1H3", "L9H9@A", "A", "B", "\0plain", "[key]", "a" * 100),
+    *("logits", "L1.mlp", "L0.attn", "L1H0.k", "k", "heads_and_mlps", "L1H3 -> L0H1.q", "s -> logits.k", "a -> b -> c"),
+    *("all heads", "layer 0 heads", "layer 7 mlps", "all heads except s, all heads and r", "all heads except ", "r"),
     *("{{", "{{ A }}", "{{ A.b.c }}", "{% for a in b %}{% endfor %}", "{{ A | at }}", "{{ A | at(1, *[2]) }}"),
     *("{{ " + "(" * 400 + "A" + ")" * 400 + " }}", "{{ " + "1" * 5000 + " }}"),
 ]
+SHAPES = {"m": ModelShape(n_layers=2, n_heads=4, d_mlp=3)}
 odd = st.recursive(
     st.sampled_from(ODD),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["tokens", "values", "at_least", "nodes", "logit_diff", "\0one", "[key]", "A", "x.y", ""]),
+            st.sampled_from(
+                [
+                    "tokens",
+                    "values",
+                    "at_least",
+                    "nodes",
+                    "via",
+                    "logit_diff",
+                    "circuit",
+                    "\0one",
+                    "[key]",
+                    "A",
+                    "x.y",
+                    "",
+                ]
+            ),
             inner,
             max_size=3,
         )
@@ -42,10 +63,10 @@ def places(data: Any) -> list[tuple[Any, Any]]:
     return [(data, key) for key in keys] + [place for key in keys for place in places(data[key])]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(draw=st.data())
 def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
-    data = copy.deepcopy(draw.draw(st.sampled_from([_valid(), _quoted()])))
+    data = copy.deepcopy(draw.draw(st.sampled_from([_valid(), _quoted(), _connected()])))
     for _ in range(draw.draw(st.integers(1, 2))):
         container, key = draw.draw(st.sampled_from(places(data)))
         if isinstance(container, dict) and draw.draw(st.booleans()):
@@ -59,6 +80,7 @@ def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
     try:
         source = parse_yaml(text, "x")
         behaviour = validate(source)
+        problems = check_shapes(LoadedBehaviour(behaviour, Path("x"), text, source), SHAPES)
         for case, said in (behaviour.cases or {}).items():
             validate(case_source(source, case), case, said.bounds)
     except SpecError as error:
@@ -103,8 +125,37 @@ def _quoted() -> Any:
     return {**_valid(), "prompts": prompts, "cases": cases}
 
 
+def _connected() -> Any:
+    some = {"at_least": 0.5}
+    checks = [
+        {
+            "path": {
+                "from": "s",
+                "to": "logits",
+                "through": [{"nodes": "L1H0", "via": "k"}],
+                "at": "l",
+                "recovers": some,
+            }
+        },
+        {"path": {"from": ["L0.attn"], "to": ["r", "L1H2"], "via": "q", "removes": some}},
+        {"composes": {"from": "layer 0 heads", "to": "L1H0", "via": "v", "at": "END", "writes": some}},
+        {"attribution": {"nodes": ["r", "L1H2"], "at_least": 0.5}},
+        {"circuit": {"nodes": ["s", "layer 1 heads"], "with": "zero", "faithfulness": some, "minimal": True}},
+        {"circuit": {"edges": ["s -> L1H0.k", "r -> logits"], "among": "heads_and_mlps", "minimal": some}},
+        {"curve": {"cpr": some, "cmd": {"at_most": 0.5}}},
+        {"ablation": {"nodes": "all heads except s and r", "removes": some}},
+    ]
+    bounds = {"circuit[s+layer_1_heads,minimal,zero]": some}
+    models = {"m": {"nodes": {"s": ["L0H3"]}, "count": 8, **bounds}}
+    roles = {"r": {"component": "head", "score": "copying", "at_least": 0.5, "most": 2}}
+    cases = {"c": {"bounds": {"curve[heads,cmd]": {"at_most": 0.4}}}}
+    return {**_valid(), "roles": roles, "checks": checks, "models": models, "cases": cases}
+
+
 def test_the_tree_to_break_is_valid() -> None:
-    for data in (_valid(), _quoted()):
+    for data in (_valid(), _quoted(), _connected()):
         source = parse_yaml(yaml.safe_dump(data, sort_keys=False), "x")
         assert validate(source).name == "x"
-        assert validate(case_source(source, "c"), "c").name == "x[c]"
+        behaviour = validate(case_source(source, "c"), "c")
+        assert behaviour.name == "x[c]"
+        assert check_shapes(LoadedBehaviour(behaviour, Path("x"), "", source), SHAPES) == ()
