@@ -25,6 +25,16 @@ def test_the_example_is_a_valid_behaviour(tmp_path):
     assert check_models(load_behaviour(path), bundled()) == ()
 
 
+def test_the_checks_it_shows_are_valid(tmp_path):
+    example, *shown = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    blocks = [block for block in shown if block.startswith("  - ")]
+    for index, block in enumerate(blocks):
+        path = tmp_path / f"example{index}.yaml"
+        path.write_text(example.replace("models:", f"{block}models:", 1))
+        assert load_behaviour(path).behaviour.checks
+    assert len(blocks) == 2
+
+
 @pytest.mark.parametrize("flag", [flag for flag, _, _ in OPTIONS])
 def test_every_option_is_in_the_table(flag):
     assert re.search(rf"^\| `{flag} [A-Z]+` \| `{flag[2:].replace('-', '_')}` \|", README, re.MULTILINE)

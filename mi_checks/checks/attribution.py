@@ -5,7 +5,9 @@ from __future__ import annotations
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.errors import MiChecksError
 from mi_checks.spec.bound import Bound
+from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.path_checks import Attribution
 from mi_checks.spec.words import listed
 from mi_checks.stats import mean_interval
@@ -15,9 +17,12 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
     """Direct logit attribution (Elhage et al. 2021) of the nodes together, in the clean run.
 
     Raises:
-        MiChecksError: the score is not linear in the logits.
+        MiChecksError: the score is not linear in the logits, or one node is part of another.
     """
     nodes = measured.nodes(check.nodes)
+    twice = counted_twice(map(str, nodes))
+    if twice is not None:
+        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
     values = measured.direct(nodes).sum(0)
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
     estimate = mean_interval(values, unit(measured.batch.score))

@@ -16,6 +16,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
 from mi_checks.stats import NoGap, ratio_area_interval
 
@@ -38,11 +39,9 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
             f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.subject.name}: these "
             "are never ablated; for MLP layers say 'among: heads_and_mlps'"
         )
-    if len(members) == len(circuits.universe):
-        raise MiChecksError(
-            f"the circuit is all {check.among.replace('_', ' ')} of {measured.subject.name}: nothing is left to "
-            "ablate, so there is no null to compare with; take nodes out of it"
-        )
+    whole = whole_model(map(str, members), check.among, measured.subject.shape)
+    if whole is not None:
+        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {whole}; take nodes out of it")
     title = f"{{{listed(members)}}}"
     try:
         match check.aspect:

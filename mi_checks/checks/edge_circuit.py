@@ -9,7 +9,7 @@ from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.edge_circuits import Edge, EdgeCircuit
+from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Outcome
@@ -26,11 +26,16 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
     into and out of MLPs as they are.
 
     Raises:
-        MiChecksError: an edge does not exist in the model, or is named twice.
+        MiChecksError: an edge does not exist in the model, or is named twice; or all that exist are named.
     """
     refuse_unequal_lengths(measured, check.with_, None)
     edges = _edges(check, measured)
     mlps = check.among == "heads_and_mlps"
+    if set(edges) == set(all_edges(measured.subject.shape, mlps=mlps)):
+        raise MiChecksError(
+            f"{check.id}: the circuit is all edges of {measured.subject.name}: with nothing ablated there is nothing "
+            "to compare it with; take edges out of it"
+        )
     fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
     circuits = [EdgeCircuit(kept, check.with_, mlps) for kept in ((), edges, *fewer)]
     try:

@@ -11,6 +11,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.spec import path_checks
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import NodeNames
+from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
 from mi_checks.spec.edges import Input
 from mi_checks.spec.words import listed
@@ -20,9 +21,13 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
     """Path patching along one hop or several (Wang et al. 2022, arXiv:2211.00593).
 
     Raises:
-        MiChecksError: the path does not exist, as one of its stops does not come after the one before.
+        MiChecksError: the path does not exist, as one of its stops does not come after the one before; or one sender
+            is part of another.
     """
     senders = measured.nodes(check.from_)
+    twice = counted_twice(map(str, senders))
+    if twice is not None:
+        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
     patch, deed, effect = (denoise, "denoising", "recovers") if check.recovers else (noise, "noising", "removes")
     where = f" at {check.at}" if check.at else ""

@@ -116,8 +116,22 @@ def test_members_outside_what_is_ablated(judged, around):
 
 
 def test_a_circuit_that_is_the_whole_model(judged, around):
-    with pytest.raises(MiChecksError, match="the circuit is all heads of nano-attn-2l: nothing is left to ablate"):
+    with pytest.raises(MiChecksError) as caught:
         judged(circuit("all heads", faithfulness={"at_least": 0.5}), around(5))
+    assert str(caught.value) == (
+        "circuit[all_heads,faithfulness]: on nano-attn-2l, the circuit is all 6 heads: with nothing ablated there is "
+        "nothing to compare it with; take nodes out of it"
+    )
+
+
+def test_a_circuit_of_all_edges(judged, around):
+    edges = [f"layer 0 heads -> layer 1 heads.{via}" for via in "qkv"] + ["all heads -> logits"]
+    with pytest.raises(MiChecksError) as caught:
+        judged({"circuit": {"edges": edges, "faithfulness": {"at_least": 0.5}}}, around(5))
+    assert str(caught.value) == (
+        "circuit[4_edges,faithfulness]: the circuit is all edges of nano-attn-2l: with nothing ablated there is "
+        "nothing to compare it with; take edges out of it"
+    )
 
 
 def test_with_mlps_the_universe_has_them(judged, around):
