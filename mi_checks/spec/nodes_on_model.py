@@ -48,12 +48,12 @@ def problems_on_model(
             yield from _read_something(source, (*path, "to"), on, check)
         case Attribution():
             yield from _summed(source, (*path, "nodes"), on, check.nodes)
-        case Circuit(edges=None) if shape is not None and on.knows(check.nodes or ()):
-            message = whole_model(on.nodes(check.nodes or ()), check.among, shape)
+        case Circuit(nodes=None):
+            yield from _edges(source, (*path, "edges"), on, check)
+        case Circuit(nodes=nodes) if nodes is not None and shape is not None:
+            message = whole_model(on.nodes(nodes), check.among, shape)
             if message:
                 yield source.problem((*path, "nodes"), f"for {model}, {message}")
-        case Circuit():
-            yield from _edges(source, (*path, "edges"), on, check)
 
 
 @dataclass(frozen=True)
