@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, names
 from mi_checks.spec.edge_order import wrong_input
-from mi_checks.spec.edges import LOGITS
 from mi_checks.spec.named_nodes import Place, not_a_node, placed_names
 from mi_checks.spec.node_expressions import parse_group, referenced
 from mi_checks.spec.node_names import PLURAL, parse_node
@@ -28,11 +27,6 @@ def claim_problems(
         behaviour: the behaviour.
         bound: each model the check is for, with its node sets.
     """
-    if place.entry is not None and place.entry.last and place.expression == LOGITS:
-        unreached = wrong_input(LOGITS, place.entry.via)
-        if unreached is not None:
-            yield source.problem(place.path, unreached)
-        return
     claim = _Claim(place, behaviour, bound)
     seen: set[str] = set()
     for path, name in placed_names(place.path, place.expression):

@@ -89,7 +89,8 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
                 yield Place(
                     (*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'", last=False)
                 )
-            yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
+            if check.to != LOGITS:
+                yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
         case Composes():
             yield Place((*path, "from"), check.from_, _heads(check))
             yield Place((*path, "to"), check.to, Kinds(("head",), "composes is about heads", _BY_VIA))
@@ -100,8 +101,9 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
                 edge, place = parse_edge(text), (*path, "edges", index)
                 if edge is not None:  # the grammar refuses what is none
                     yield Place(place, edge.sender, _members(check))
-                    entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
-                    yield Place(place, edge.receiver, _members(check), entry)
+                    if edge.receiver != LOGITS:
+                        entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
+                        yield Place(place, edge.receiver, _members(check), entry)
         case Circuit():
             yield Place((*path, "nodes"), check.nodes or (), _members(check))
         case NodeCheck():

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.spec.check import NodeNames, names
+from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.check_refs import placed_checks, present_models
+from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.claim_refs import claim_problems
-from mi_checks.spec.edges import LOGITS
+from mi_checks.spec.edge_order import wrong_input
+from mi_checks.spec.edges import LOGITS, Input, parse_edge
 from mi_checks.spec.named_nodes import claimed_nodes, not_a_node, placed_names
 from mi_checks.spec.node_expressions import referenced
 from mi_checks.spec.node_names import parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
+from mi_checks.spec.path_checks import Path
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
@@ -30,8 +33,22 @@ def _of_checks(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
         bound = {model: behaviour.sets_for(model) for model in models}
         for place in claimed_nodes(path, check):
             yield from claim_problems(source, place, behaviour, bound)
+        yield from _inputs_of_logits(source, path, check)
         for model in models:
             yield from problems_on_model(source, path, check, behaviour, model)
+
+
+def _inputs_of_logits(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
+    ends: list[tuple[Keys, Input | None]] = []
+    if isinstance(check, Path) and check.to == LOGITS:
+        ends.append(((*path, "via"), check.via))
+    elif isinstance(check, Circuit):
+        edges = [parse_edge(text) for text in check.edges or ()]
+        ends += [((*path, "edges", i), edge.via) for i, edge in enumerate(edges) if edge and edge.receiver == LOGITS]
+    for place, via in ends:
+        message = wrong_input(LOGITS, via)
+        if message:
+            yield source.problem(place, message)
 
 
 def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[Problem]:

@@ -51,12 +51,12 @@ def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterato
     for path, check in claimed:
         for place in claimed_nodes(path, check):
             placed += placed_names(place.path, place.expression)
-    outside = [*_outside_model(source, placed, model, shape)]
+    misplaced = [*_outside_model(source, placed, model, shape)]
     for path, check in claimed:
         yield from _sweep(source, path, check, model, shape)
-        if not outside:  # before, what they are together means nothing
+        if not misplaced:  # before, what they are together means nothing
             yield from problems_on_model(source, path, check, behaviour, model, shape)
-    yield from outside
+    yield from misplaced
 
 
 def _outside_model(
@@ -66,14 +66,14 @@ def _outside_model(
         for part in mentioned(name):
             group = parse_group(part)
             node = parse_node(part) if group is None else NodeName(group.layer or 0, group.component, None)
-            has = _instead_of(node, shape) if node is not None else None  # a role, or a set: its nodes stand elsewhere
+            has = outside(node, shape) if node is not None else None  # a role, or a set: its nodes stand elsewhere
             if has:
                 what = f"node {part!r}" if group is None else repr(part)
                 yield source.problem(path, f"{what} is outside {model}, which has {has}")
                 break
 
 
-def _instead_of(node: NodeName, shape: ModelShape) -> str | None:
+def outside(node: NodeName, shape: ModelShape) -> str | None:
     """What the model has where the node is not in it."""
     if node.layer >= shape.n_layers:
         return _range("layer", shape.n_layers)

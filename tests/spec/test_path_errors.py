@@ -31,7 +31,7 @@ import pytest
         (
             "from: previous, to: induction, via: k, recovers: {at_least: 0.3}",
             "from: previous, to: logits, via: k, recovers: {at_least: 0.3}",
-            "x:15:32: the logits have one input, and no k",
+            "x:15:45: the logits have one input, and no k",
         ),
         (
             "from: previous, to: induction, via: k, recovers: {at_least: 0.3}",
