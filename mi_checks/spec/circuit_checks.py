@@ -137,8 +137,9 @@ class Circuit(_CircuitCheck):
 
     @property
     def id(self) -> str:
-        """With the nodes, or how many edges, and the one aspect of a part."""
-        return self._id(f"{len(self.edges)}_edges" if self.edges is not None else joined(self.nodes or ()))
+        """With the nodes or the edges, and the one aspect of a part."""
+        edges = [str(parse_edge(edge) or edge) for edge in self.edges or ()]
+        return self._id("+".join(edges).replace(" ", "") if edges else joined(self.nodes or ()))
 
 
 class Curve(_CircuitCheck):
