@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.check import Check, NodeNames, joined
-from mi_checks.spec.edges import SPELLING, Edge
+from mi_checks.spec.edges import SPELLING, Edge, parse_edge
 from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG
 from mi_checks.spec.words import describe
 

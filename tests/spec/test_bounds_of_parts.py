@@ -11,11 +11,12 @@ from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 
+EDGES = "circuit[previous->induction.k+mover->logits,faithfulness,zero]"
 IDS = (
     *("path[previous->induction.k]", "path[L0H0->L1H1.v->L1.mlp@A2,noising]", "path[L0.attn+L1H5->logits]"),
     *("composes[previous->induction.q]", "composes[previous->mover.v@B1]", "attribution[mover+L1H0]"),
     *(f"circuit[previous+induction,{aspect}]" for aspect in ("faithfulness", "completeness", "minimal")),
-    *("circuit[previous->induction.k+mover->logits,faithfulness,zero]", "circuit[layer_0_heads+L0.mlp,sufficient]"),
+    *(EDGES, "circuit[layer_0_heads+L0.mlp,sufficient]"),
     *("curve[heads,cpr]", "curve[heads,cmd]", "patching[all_heads_except_induction_and_L0H0,noising]"),
 )
 VALID_IDS = ", ".join(IDS)
@@ -72,7 +73,7 @@ def test_a_model_may_claim_only_one_of_them(load: Callable[[str], LoadedBehaviou
         ("circuit[previous+induction,completness]", "circuit[previous+induction,completeness]"),
         (
             "circuit[previous->induction.k+mover->logits,faithfulness]",
-            "circuit[previous->induction.k+mover->logits,faithfulness,zero]",
+            EDGES,
         ),
         ("curve[cpr]", "curve[heads,cpr]"),
         ("composes[previous->mover.v]", "composes[previous->mover.v@B1]"),
