@@ -14,19 +14,22 @@ from mi_checks.stats import NoGap
 INSTEAD = 5  # mediators named
 
 
-def explain(verdict: Verdict, measured: Measurements, *, location: str, rerun: str) -> str:
-    """The whole message, its first line fit for pytest's short summary."""
+def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
+    """The whole message, its first line fit for pytest's short summary; of a role nothing is measured on prompts."""
     estimate = verdict.estimate
     value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
-    lines = [f"{verdict.outcome}: {value}, bound {verdict.bound}", f"  claim     {verdict.claim}"]
+    headline = verdict.headline or f"{value}, bound {verdict.bound}"
+    lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:
         lines.append(
             f"  measured  {show(estimate)} {estimate.unit} (95 % interval, {estimate.method}, {estimate.n} prompts)"
         )
-    lines.append(f"  bound     {verdict.bound}")
+    if not verdict.headline:
+        lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
-    lines += _worst_prompt(verdict, measured)
-    if verdict.suspects:
+    if measured is not None:
+        lines += _worst_prompt(verdict, measured)
+    if measured is not None and verdict.suspects:
         lines += _instead(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)

@@ -37,7 +37,9 @@ OPTIONS = (
     ),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
+    ("--mi-update", "mi_update", "write what roles are bound to into roles.lock.yaml beside the behaviours"),
 )
+SWITCHES = ("--mi-no-cache", "--mi-update")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if flag == "--mi-model":
             group.addoption(flag, action="append", default=None, metavar="NAME", help=help_text)
             parser.addini(ini, help_text, type="args", default=[])
-        elif flag == "--mi-no-cache":
+        elif flag in SWITCHES:
             group.addoption(flag, action="store_true", default=None, help=help_text)
             parser.addini(ini, help_text, type="bool", default=False)
         else:
@@ -83,7 +85,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     folders = parent.config.getini("mi_behaviours")
     if not any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in folders):
         return None
-    file: BehaviourFile = BehaviourFile.from_parent(parent, path=file_path)
+    from mi_checks.roles.lock import LOCK
+
+    kind = LockFile if file_path.name == LOCK else BehaviourFile
+    file: pytest.File = kind.from_parent(parent, path=file_path)
     return file
 
 
@@ -118,6 +123,19 @@ class BehaviourFile(pytest.File):
                 yield CaseNode.from_parent(self, name=loaded.case, loaded=loaded)
             else:
                 yield from model_nodes(self, loaded)
+
+
+class LockFile(pytest.File):
+    """What roles are bound to: no behaviour and no test, but named on a command line as its neighbours are."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from mi_checks.errors import MiChecksError
+
+        try:
+            session_of(self.config).locks.require(self.path.parent)
+        except MiChecksError as error:
+            raise self.CollectError(str(error)) from None
+        return iter(())
 
 
 class CaseNode(pytest.Collector):
@@ -216,6 +234,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
         own.finish()
+        if own.locks.failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)

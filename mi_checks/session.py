@@ -32,12 +32,14 @@ from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.roles.updates import Locks
 from mi_checks.spec.additions import Additions
-from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.role_refs import is_portable, roles_for
+from mi_checks.spec.roles import ROLE_SCORES
 from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
@@ -69,6 +71,7 @@ class Session:
         report: Path,
         terminal: io.TextIOBase | None,
         kept: Path | None,
+        update: bool = False,
     ) -> None:
         self.root = root
         self.models = models
@@ -81,6 +84,8 @@ class Session:
         self.report = report
         self.terminal = terminal
         self.kept = kept  # the folder of measurements that outlive a run
+        self.update = update
+        self.locks = Locks(root, update=update)
         self.reuse = {"asked": 0, "recalled": 0}
         self.began = time.time()
         self.results: list[CheckResult] = []
@@ -130,22 +135,26 @@ class Session:
             report=_writable(report),
             terminal=_terminal(config),
             kept=None if chosen("mi_no_cache") else _cache_folder(config),
+            update=bool(chosen("mi_update")),
         )
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
         """The behaviours in a file: one, or one for each of its cases.
 
         Raises:
-            SpecError: every mistake in the file.
+            SpecError: every mistake in the file, or in the lock file beside it.
             MiChecksError: another file has a behaviour of that name, or what a conftest.py gives is no pool or score.
         """
         if path.parent not in self._added:
-            pools, scores = hooks.pytest_mi_pools, hooks.pytest_mi_scores
+            pools, scores, roles = hooks.pytest_mi_pools, hooks.pytest_mi_scores, hooks.pytest_mi_role_scores
             self._added[path.parent] = Additions(
                 user_pools(pools(config=config), self._files(pools)),
                 user_scores(scores(config=config), self._files(scores)),
+                user_scores(roles(config=config), self._files(roles), "pytest_mi_role_scores", ROLE_SCORES),
             )
         found = load_behaviours(path, self.root, self._added[path.parent])
+        if any(loaded.behaviour.roles for loaded in found):
+            self.locks.require(path.parent)
         problems: list[Problem] = []
         for loaded in found:
             named = [name for name in loaded.behaviour.models if is_known(name)]
@@ -174,7 +183,8 @@ class Session:
     def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, Position]]:
         """The checks of a behaviour on a model, with their places; `None` stands for its declared absence.
 
-        On a model that the behaviour does not name there are no bindings, so only what it prefers is checked.
+        Roles come first. On a model that the behaviour does not name no node has a name, so only what it prefers is
+        checked, and what is claimed of roles and groups alone.
 
         Raises:
             SpecError: a claimed node lies outside the model.
@@ -190,11 +200,13 @@ class Session:
             problems = check_shapes(loaded, {claims: shape})
             if problems:
                 raise SpecError(problems)
-        return [
+        roles = [(role, loaded.place_of(("roles", role.name))) for role in roles_for(behaviour, claims)]
+        checks = [
             (check, loaded.place_of(path[:2]))
             for path, check in placed_checks(behaviour)
-            if behaviour.claims(check, claims) and (claims in behaviour.models or check.kind in BEHAVIOURAL)
+            if behaviour.claims(check, claims) and (claims in behaviour.models or is_portable(check, behaviour))
         ]
+        return [*roles, *checks]
 
     @cached_property
     def suite(self) -> Suite:
@@ -209,7 +221,7 @@ class Session:
             # One thread is faster on models this small (the suite: 24 s against 61 s with two, on two cores), and
             # under `pytest -n` each worker would otherwise take every core.
             torch.set_num_threads(1)
-        settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory)
+        settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory, self.update)
         return Suite(settings, self._progress, None if self.kept is None else Store(self.kept))
 
     def run(
@@ -259,6 +271,7 @@ class Session:
             self._keep(evidence)
         self.provenance.update(self.suite.provenance())
         self.reuse = asdict(self.suite.reuse)
+        self.locks.take(self.suite.bindings)
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
@@ -295,7 +308,8 @@ class Session:
         )
 
     def finish(self) -> None:
-        """Write the HTML report, if anything ran, and keep the kept measurements within their limit."""
+        """Write lock files and, if anything ran, the HTML report; keep the kept measurements within their limit."""
+        self.locks.write()
         if self.results:
             from mi_checks.report.html import write
 
@@ -315,6 +329,7 @@ class Session:
             *(cut_short if len(self.results) < len(self.selected) else []),
             *self._engines(),
             *self._reused(),
+            *self.locks.summary(),
             f"report: {_relative(self.report, self.root)}",
         ]
 
@@ -340,6 +355,7 @@ class Session:
                 "evidence": [asdict(evidence) for evidence in self.evidence.values()],
                 "provenance": self.provenance,
                 "reuse": self.reuse,
+                "roles": self.locks.to_wire(),
                 "selected": self.selected,
             }
         )
@@ -353,6 +369,7 @@ class Session:
         self.provenance.update(data["provenance"])
         for name, count in data["reuse"].items():
             self.reuse[name] += count
+        self.locks.from_wire(data["roles"])
         self.selected = data["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.measurements import Measurements, Measuring
+from mi_checks.checks.role import check_role
 from mi_checks.checks.run import run_check
+from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.evidence import gather
@@ -24,10 +27,13 @@ from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from mi_checks.record import CheckResult, Evidence
+from mi_checks.roles.binder import Binder
+from mi_checks.roles.lock import Key, Scores
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
+from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
 
 ABSENT = "absent"  # the id of the one check on a model that is declared absent
@@ -55,6 +61,7 @@ class Settings:
     dtype: str = "float32"
     engine: str = "auto"  # or "replay", "reference"
     memory: int | None = None  # bytes the replay engine may take; None: a quarter of what is free
+    update: bool = False  # bind roles anew, whatever they are locked to
 
 
 class Suite:
@@ -65,7 +72,9 @@ class Suite:
         self.settings = settings
         self.progress = progress
         self.reuse = Reuse()
+        self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
         self._store = store
+        self._binder = Binder(update=settings.update)
         self._subjects: dict[str, Subject] = {}
         self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
         self._engines: dict[str, str] = {}
@@ -89,14 +98,18 @@ class Suite:
             MiChecksError: the model, its prompts or its logits are not fit to be measured.
         """
         began = time.perf_counter()
-        measured = self.measurements(loaded, model)
-        verdict = check_absent(measured) if check is None else run_check(check, measured)
-        if check is not None:
-            self._sweep_for_the_report(measured)
+        measured: Measurements | None = None
+        if isinstance(check, RoleCheck):
+            verdict = self._role(loaded, model, check)
+        else:
+            measured = self.measurements(loaded, model)
+            verdict = check_absent(measured) if check is None else run_check(check, measured)
+            if check is not None:
+                self._sweep_for_the_report(measured)
         message = "" if verdict.outcome == "pass" else explain(verdict, measured, location=location, rerun=rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
-            model=measured.subject.name,
+            model=self.subject(model).name,
             check=ABSENT if check is None else check.id,
             kind=ABSENT if check is None else check.kind,
             node_id=node_id,
@@ -111,6 +124,17 @@ class Suite:
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
         )
+
+    def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
+        """Bind a role and compare it with the lock; with `update` only keep it, for the lock to be written from."""
+        subject = self.subject(model)
+        binding = self._binder.bind(loaded, check, subject)
+        named = subject.name in loaded.behaviour.models
+        update = self.settings.update and named
+        if update and binding.nodes:
+            self.bindings[loaded.path.parent, (loaded.behaviour.name, subject.name, check.name)] = binding.nodes
+        locked = self._binder.locked(loaded, subject.name).get(check.name)
+        return check_role(binding, locked, subject.name, free=update or not named)
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
         """The measurements of a behaviour on a model, begun on first use."""
@@ -132,7 +156,8 @@ class Suite:
             else:
                 measuring = Recalling(engine, self._store, measurement_key(subject, batch, self.settings.engine))
                 self._recalling[key] = measuring
-            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring)
+            roles = self._binder.nodes(loaded, subject)
+            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:

@@ -13,6 +13,7 @@ from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
+from mi_checks.roles.lock import LOCK
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_models
@@ -123,12 +124,16 @@ def _suite(count: int | None, seed: int | None) -> Suite:
 
 def _files(path: Path) -> list[Path]:
     if path.is_file():
-        return [path]
+        return [] if path.name == LOCK else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
-    found = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if not file.name.startswith("_"))
+    found = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if not _aside(file.name))
     if not found:
         raise MiChecksError(
             f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"
         )
     return found
+
+
+def _aside(name: str) -> bool:
+    return name.startswith("_") or name == LOCK

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -88,7 +89,8 @@ class Measurements:
         self.subject = subject
         self.batch = batch
         self._engine = engine
-        self._bound = {**behaviour.sets_for(subject.name), **(roles or {})}
+        # Not one dict: what a role is bound to may be worked out only when it is asked for.
+        self._bound = ChainMap(dict(behaviour.sets_for(subject.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
@@ -126,13 +128,21 @@ class Measurements:
         """The nodes of an expression on this model.
 
         Raises:
-            MiChecksError: a role in it is bound to none, or one of them is named twice.
+            MiChecksError: there is none, or none for a role in it; or one is outside the model, or named twice.
         """
         for name in names(expression):
             for part in referenced(name):
                 if not names(self._bound.get(part, part)):
                     raise MiChecksError(f"the role {part!r} is bound to no node of {self.subject.name}")
-        found = expanded(expression, self._bound, self.subject.shape)
+        shape = self.subject.shape
+        found = expanded(expression, self._bound, shape)
+        beyond = next((node for node in found if parse_node(node).layer >= shape.n_layers), None)
+        if beyond is not None:  # told before of models that the file names
+            raise MiChecksError(
+                f"{joined(expression)}: {beyond} is outside {self.subject.name} of {shape.n_layers} layers"
+            )
+        if names(expression) and not found:
+            raise MiChecksError(f"{joined(expression)} names no node of {self.subject.name}")
         twice = next((node for node in found if found.count(node) > 1), None)
         if twice is not None:
             raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.subject.name}")

@@ -24,6 +24,7 @@ class Verdict:
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         suspects: True when a failure should show which other nodes mediate instead.
         sweep: where those are looked for; None for all heads.
+        headline: the first line of the message, where it is not what was measured.
     """
 
     outcome: Outcome
@@ -35,6 +36,7 @@ class Verdict:
     suspects: bool = False
     worst: int | None = None
     sweep: Sweep | None = None
+    headline: str = ""
 
     @property
     def worst_prompt(self) -> int | None:

@@ -1,40 +1,46 @@
-"""Scores that a project adds by the hook `pytest_mi_scores`."""
+"""Scores that a project adds, of prompts by the hook `pytest_mi_scores`, of nodes by `pytest_mi_role_scores`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.scoring import SCORES
 
 
-def user_scores(given: Iterable[Any], where: str) -> dict[str, Callable[..., Any]]:
+def user_scores(
+    given: Iterable[Any], where: str, hook: str = "pytest_mi_scores", known: Collection[str] = SCORES
+) -> dict[str, Callable[..., Any]]:
     """The scores in what the hook's implementations returned.
 
     Args:
         given: what each implementation returned.
         where: the files of the implementations, for errors.
+        hook: its name, likewise.
+        known: the names of the scores that come with mi-checks.
 
     Raises:
         MiChecksError: something else was returned, or two scores have one name.
     """
+    wrong = partial(_wrong, f"{hook} in {where}")
     found: dict[str, Callable[..., Any]] = {}
     for scores in given:
         if not isinstance(scores, Mapping):
-            raise _wrong(where, f"must return a dict of functions, not a {type(scores).__name__}")
+            raise wrong(f"must return a dict of functions, not a {type(scores).__name__}")
         for name, function in scores.items():
             if not isinstance(name, str) or not name:
-                raise _wrong(where, f"a score's name must be text, not {name!r}")
-            if name in SCORES:
-                raise _wrong(where, f"the score {name!r} comes with mi-checks; choose another name")
+                raise wrong(f"a score's name must be text, not {name!r}")
+            if name in known:
+                raise wrong(f"the score {name!r} comes with mi-checks; choose another name")
             if name in found:
-                raise _wrong(where, f"the score {name!r} is given twice; choose another name")
+                raise wrong(f"the score {name!r} is given twice; choose another name")
             if not callable(function):
-                raise _wrong(where, f"the score {name!r} must be a function, not a {type(function).__name__}")
+                raise wrong(f"the score {name!r} must be a function, not a {type(function).__name__}")
             found[name] = function
     return found
 
 
 def _wrong(where: str, message: str) -> MiChecksError:
-    return MiChecksError(f"pytest_mi_scores in {where}: {message}")
+    return MiChecksError(f"{where}: {message}")

@@ -9,10 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Additions:
-    """Pools by name, and scores by name (see `mi_checks.hookspecs`)."""
+    """Pools, scores of prompts and scores of nodes, each by name (see `mi_checks.hookspecs`)."""
 
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    role_scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 NOTHING = Additions()

@@ -8,6 +8,7 @@ from typing import Any
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.overlay import overlaid
 from mi_checks.spec.problems import Problem
@@ -62,14 +63,18 @@ def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Be
         else entry
         for entry in behaviour.checks
     )
-    return behaviour.model_copy(update={"name": f"{behaviour.name}[{case}]", "checks": checks})
+    roles = {
+        check.name: check.held_to(bounds).role if check.id in bounds else check.role for check in behaviour.role_checks
+    }
+    return behaviour.model_copy(update={"name": f"{behaviour.name}[{case}]", "checks": checks, "roles": roles})
 
 
 def bound_problems(
     source: YamlSource, behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]
 ) -> Iterator[Problem]:
     """The bounds of a case that are for no check."""
-    checks = {check.id: check for _, check in placed_checks(behaviour)}
+    placed: list[Check] = [check for _, check in placed_checks(behaviour)]
+    checks = {check.id: check for check in (*placed, *behaviour.role_checks)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     place: Keys = ("cases", case, "bounds")
     message: str | None

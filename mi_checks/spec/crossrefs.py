@@ -13,6 +13,7 @@ from mi_checks.spec.node_refs import node_problems
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.quote_refs import quote_problems
 from mi_checks.spec.quotes import QuotedPrompts
+from mi_checks.spec.role_refs import role_problems
 from mi_checks.spec.scoring import SCORES
 from mi_checks.spec.template_refs import template_problems
 from mi_checks.spec.variable_refs import variable_problems
@@ -27,6 +28,7 @@ def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions
         *check_problems(source, behaviour),
         *node_problems(source, behaviour),
         *model_problems(source, behaviour),
+        *role_problems(source, behaviour, tuple(added.role_scores)),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class LoadedBehaviour:
         source: its data and positions; `source.shown` is the path as messages give it.
         case: its name in the file's table of cases, or nothing where the file is one behaviour.
         score: the project's own score that its prompts ask for, if they do.
+        role_scores: the project's own scores of nodes, by name, that its roles may ask for.
     """
 
     behaviour: Behaviour
@@ -41,6 +42,7 @@ class LoadedBehaviour:
     source: YamlSource = field(repr=False)
     case: str = ""
     score: Callable[..., Any] | None = None
+    role_scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -96,7 +98,8 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
     text = read_text(path, shown)
     source, text = with_bases(parse_yaml(text, shown, path), path, text)
     if "cases" not in source.data:
-        return (LoadedBehaviour(validate(source, added=added), path, text, source, score=_score(source, added)),)
+        score = _score(source, added)
+        return (LoadedBehaviour(validate(source, added=added), path, text, source, "", score, added.role_scores),)
     whole = _shaped(source)
     found: list[LoadedBehaviour] = []
     problems: list[Problem] = []
@@ -107,7 +110,7 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         except SpecError as error:
             problems += error.problems
         else:
-            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(own, added)))
+            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(own, added), added.role_scores))
     if problems:
         raise SpecError(problems)
     return tuple(found)

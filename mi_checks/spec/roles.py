@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.check import Check
 from mi_checks.spec.part import Part
 
@@ -40,6 +40,19 @@ class RoleCheck(Check):
         """The score that a node needs; a model may have another."""
         return Bound(at_least=self.role.at_least)
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+    @property
+    def scale(self) -> Scale | None:
+        """That of the scores that come with mi-checks."""
+        if self.role.score not in ROLE_SCORES:
+            return None
+        return Scale(f"the score {self.role.score}", low=-1 if self.role.score == "copying" else 0, high=1)
+
+    def senseless(self, bound: Bound) -> str | None:
+        """A node needs a score, and may have a higher one."""
+        if bound.at_least is None or bound.at_most is not None:
+            return "a role has 'at_least' only, the score that a node needs"
+        return super().senseless(bound)
+
+    def held_to(self, bounds: Mapping[str, Bound]) -> RoleCheck:
         """Another score."""
         return self.model_copy(update={"role": self.role.model_copy(update={"at_least": bounds[self.id].at_least})})

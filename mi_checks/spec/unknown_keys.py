@@ -11,7 +11,7 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.part import Part
 from mi_checks.spec.path_checks import Hop
 from mi_checks.spec.quotes import Quote, QuotedPrompts
-from mi_checks.spec.roles import Role
+from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.variables import SOURCES, VARIABLES
 from mi_checks.spec.words import dotted, listed
 from mi_checks.spec.yaml_source import Keys
@@ -40,7 +40,7 @@ def _is_quote(path: Keys) -> bool:
 
 def is_override(key: str) -> bool:
     """Whether a key under a model looks like a check's id."""
-    return key.split("[")[0] in CHECKS
+    return key.split("[")[0] in (*CHECKS, RoleCheck.kind)
 
 
 def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from mi_checks.comparison.matrix import Matrix
 from mi_checks.models.names import bundled
+from mi_checks.roles.lock import LOCK
 from mi_checks.spec.load import load_behaviours
 from reports.answers import answer
 from reports.facts import Facts, about
@@ -22,7 +23,12 @@ BUG = "induction_several_followers"
 
 @pytest.fixture(scope="module")
 def behaviours():
-    return [loaded for path in sorted(ROOT.glob("behaviours/[!_]*.yaml")) for loaded in load_behaviours(path, ROOT)]
+    return [
+        loaded
+        for path in sorted(ROOT.glob("behaviours/[!_]*.yaml"))
+        if path.name != LOCK
+        for loaded in load_behaviours(path, ROOT)
+    ]
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""`role`: that a role is bound to the nodes that the lock file says. Every role of a behaviour has one such check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mi_checks.checks.verdict import Verdict
+from mi_checks.roles.binding import Binding
+from mi_checks.roles.lock import LOCK
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.words import listed
+
+NEAREST = 3  # nodes named that score highest, where none scores enough
+
+
+def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str, *, free: bool) -> Verdict:
+    """Compare what a role is bound to now with what it was.
+
+    A role moves when the set of its nodes is another; scores alone may change. What scores as it should is a fact about
+    the weights and the probe prompts, not an estimate over prompts, so there is no interval and nothing inconclusive.
+
+    Args:
+        binding: what the role is bound to now.
+        locked: the nodes in the lock file with their scores; None where it has none.
+        model: its name.
+        free: nothing is held against a lock: the file does not name the model, or the lock is about to be written.
+    """
+    bound = Bound(at_least=binding.at_least)
+    now = scored(binding.nodes)
+    what = f"the role {binding.role} of {model}"
+    scale = f"score {binding.score}, at least {binding.at_least:g}" + (
+        f", the {binding.most} highest" if binding.most else ""
+    )
+    if free and binding.nodes:
+        return Verdict("pass", f"{what} is bound to {now} ({scale})", None, bound, "")
+    claim = f"{what} is bound to {listed(locked) if locked else 'some node'}, as {LOCK} has it ({scale})"
+    if not binding.nodes:
+        nearest = dict(list(binding.ranked.items())[:NEAREST])
+        none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
+        headline = f"{none}; the highest: {scored(nearest)}"
+        claim = f"{what} is bound to {listed(locked) if locked else 'some node'} ({scale})"
+        return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline)
+    if locked is None:
+        headline = f"not in {LOCK} yet: bound to {now}; pytest --mi-update writes it"
+        claim = f"{what} is bound as {LOCK} has it ({scale})"
+        return Verdict("fail", claim, None, bound, "", headline=headline)
+    if set(locked) != set(binding.nodes):
+        headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"
+        reason = f"bound now to {now}\n{_old(binding, locked)}\npytest --mi-update writes it, where that is meant"
+        return Verdict("fail", claim, None, bound, reason, headline=headline)
+    return Verdict("pass", claim, None, bound, "")
+
+
+def scored(nodes: Mapping[str, float]) -> str:
+    """`L1H1 0.83, L1H2 0.71`."""
+    return ", ".join(f"{node} {score:.2f}" for node, score in nodes.items())
+
+
+def _old(binding: Binding, locked: Mapping[str, float]) -> str:
+    """What was locked, and how it scores now."""
+    if not locked:
+        return ""
+    now = {node: binding.score_of(node) for node in locked}
+    there = {node: score for node, score in now.items() if score is not None}
+    gone = [node for node, score in now.items() if score is None]
+    outside = [f"{listed(gone)} is outside the model"] if gone else []
+    return f"locked to {scored(locked)}\nwhich score now {'; '.join(([scored(there)] if there else []) + outside)}"

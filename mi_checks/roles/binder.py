@@ -1,0 +1,84 @@
+"""Behaviours and models → bindings; each score of a model is computed once, however many roles ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mi_checks.engine.base import Floats
+from mi_checks.engine.choose import trusted
+from mi_checks.models.subject import Subject
+from mi_checks.roles.binding import Binding
+from mi_checks.roles.lock import Lock, read_lock
+from mi_checks.roles.scores import score
+from mi_checks.roles.user_scores import user_score
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.roles import RoleCheck
+
+
+class Binder:
+    """Binds roles, and reads what they are locked to."""
+
+    def __init__(self, *, update: bool = False) -> None:
+        """Begin with nothing scored; with `update`, checks are about what roles are bound to now."""
+        self.update = update
+        self._scores: dict[tuple[str, object, str], Floats] = {}
+        self._locks: dict[Path, Lock] = {}
+
+    def bind(self, loaded: LoadedBehaviour, check: RoleCheck, subject: Subject) -> Binding:
+        """What a role is bound to now.
+
+        Raises:
+            MiChecksError: the model cannot be scored, or a score of the project's own is none.
+        """
+        role = check.role
+        bound = loaded.behaviour.bound_for(check, subject.name) or check.bound
+        at_least = role.at_least if bound.at_least is None else bound.at_least
+        scores = self._scored(role.score, loaded.role_scores.get(role.score), role.component, subject)
+        return Binding(check.name, role.component, role.score, scores, at_least, role.most)
+
+    def locked(self, loaded: LoadedBehaviour, model: str) -> Mapping[str, Mapping[str, float]]:
+        """Role → nodes with scores, as the file beside the behaviour has them for a model that the behaviour names."""
+        if model not in loaded.behaviour.models:
+            return {}
+        folder = loaded.path.parent
+        if folder not in self._locks:
+            self._locks[folder] = read_lock(folder)
+        return self._locks[folder].of(loaded.behaviour.name, model)
+
+    def nodes(self, loaded: LoadedBehaviour, subject: Subject) -> Mapping[str, tuple[str, ...]]:
+        """Role → the nodes that checks of it are about: the locked ones, or else those it is bound to now."""
+        return _Nodes(self, loaded, subject)
+
+    def _scored(self, name: str, own: Callable[..., Any] | None, component: str, subject: Subject) -> Floats:
+        key = (subject.name, own or name, component)
+        if key not in self._scores:
+            self._scores[key] = (
+                score(name, subject, trusted(subject)) if own is None else user_score(name, own, subject, component)
+            )
+        return self._scores[key]
+
+
+class _Nodes(Mapping[str, tuple[str, ...]]):
+    """Bound when they are asked for: a check that names no role does not wait for scores."""
+
+    def __init__(self, binder: Binder, loaded: LoadedBehaviour, subject: Subject) -> None:
+        self._binder = binder
+        self._loaded = loaded
+        self._subject = subject
+        self._checks = {check.name: check for check in loaded.behaviour.role_checks}
+
+    def __getitem__(self, role: str) -> tuple[str, ...]:
+        check = self._checks[role]
+        locked = {} if self._binder.update else self._binder.locked(self._loaded, self._subject.name)
+        return tuple(locked.get(role) or self._binder.bind(self._loaded, check, self._subject).nodes)
+
+    def __contains__(self, role: object) -> bool:
+        return role in self._checks
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._checks)
+
+    def __len__(self) -> int:
+        return len(self._checks)

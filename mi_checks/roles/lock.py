@@ -1,0 +1,230 @@
+"""`roles.lock.yaml`, beside the behaviours: the nodes each role was bound to on each model, with their scores.
+
+    schema: 1
+    roles: {behaviour: {model: {role: {L0H3: 0.83}}}}
+
+It is read when behaviours are collected, so nothing heavy is imported here. What is wrong with it is told with its
+place, and nothing is ever written over a file that cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.load import shown_path
+from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.words import describe
+from mi_checks.spec.yaml_source import Keys, YamlSource, parse_yaml, read_text
+
+LOCK = "roles.lock.yaml"
+SCHEMA = 1
+HEADER = "# Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.\n"
+DECIMALS = 2
+UNMOVED = 0.006  # half of the last decimal, and what another machine's rounding may add: not worth a change of the file
+
+Key = tuple[str, str, str]  # behaviour, model, role
+Scores = Mapping[str, float]  # node → score
+
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
+_REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"
+_LEVELS = ("behaviour", "model", "role", "node")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What the file says; empty where there is none."""
+
+    entries: Mapping[Key, Scores] = field(default_factory=dict)
+
+    def of(self, behaviour: str, model: str) -> dict[str, Scores]:
+        """Role → its nodes with their scores."""
+        return {key[2]: nodes for key, nodes in self.entries.items() if key[:2] == (behaviour, model)}
+
+
+def read_lock(
+    folder: Path, root: Path | None = None, shape_of: Callable[[str], ModelShape | None] | None = None
+) -> Lock:
+    """The lock file of a folder of behaviours.
+
+    Args:
+        folder: where it lies.
+        root: what the path in messages is relative to.
+        shape_of: how large a model is, where that is known without loading it; nodes outside are mistakes.
+
+    Raises:
+        SpecError: what is wrong with it, with its places.
+        MiChecksError: it cannot be read.
+    """
+    path = folder / LOCK
+    if not os.path.lexists(path):
+        return Lock()
+    shown = shown_path(path, root)
+    text = read_text(path, shown)
+    conflict = _CONFLICT.search(text)
+    if conflict is not None:
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise SpecError(
+            [
+                Problem(
+                    shown, line, 1, "a merge conflict; keep either side, then pytest --mi-update brings it up to date"
+                )
+            ]
+        )
+    try:
+        source = parse_yaml(text, shown, path)
+    except SpecError as error:
+        first = error.problems[0]
+        raise SpecError([Problem(first.path, first.line, first.column, f"{first.message}; {_REMEDY}")]) from None
+    problems = list(_problems(source, shape_of or _unknown))
+    if problems:
+        raise SpecError(problems)
+    return Lock(
+        {
+            (behaviour, model, role): {node: float(score) for node, score in nodes.items()}
+            for behaviour, models in source.data["roles"].items()
+            for model, roles in models.items()
+            for role, nodes in roles.items()
+        }
+    )
+
+
+def write_lock(folder: Path, measured: Mapping[Key, Scores], root: Path | None = None) -> bool:
+    """Put what was measured into the lock file of a folder; what was not stays. Whether the file changed.
+
+    A score that differs from the one written by no more than rounding stays as well, so that to update again, on this
+    machine or another, changes nothing.
+
+    Raises:
+        SpecError: the file that is there is wrong; it stays as it is.
+        MiChecksError: it cannot be written; the old one stays as it is.
+    """
+    path = folder / LOCK
+    shown = shown_path(path, root)
+    before = read_lock(folder, root).entries
+    text = _text({**before, **{key: _settled(nodes, before.get(key, {})) for key, nodes in measured.items()}})
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return False
+        _replace(path, text)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise MiChecksError(
+            f"{shown}: cannot be written: {why}; it is as it was. Make the folder writable, or room on the disk, "
+            "and run pytest --mi-update again"
+        ) from None
+    return True
+
+
+def _unknown(model: str) -> ModelShape | None:  # noqa: ARG001  # what is asked of a reader that knows models
+    return None
+
+
+def _settled(nodes: Scores, before: Scores) -> Scores:
+    """The scores to be written."""
+    near = {node for node, score in nodes.items() if node in before and abs(before[node] - score) <= UNMOVED}
+    return {node: before[node] if node in near else round(score, DECIMALS) + 0.0 for node, score in nodes.items()}
+
+
+def _text(entries: Mapping[Key, Scores]) -> str:
+    roles: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for behaviour, model, role in sorted(entries):
+        nodes = entries[behaviour, model, role]
+        ordered = {node: nodes[node] for node in sorted(nodes, key=_place)}
+        roles.setdefault(behaviour, {}).setdefault(model, {})[role] = ordered
+    data = {"schema": SCHEMA, "roles": roles}
+    # The innermost mappings on one line each.
+    return HEADER + yaml.safe_dump(data, default_flow_style=None, sort_keys=False, allow_unicode=True, width=10**6)
+
+
+def _place(node: str) -> tuple[int, int]:
+    parts = parse_node(node) or NodeName(0, "head", 0)  # what is read or bound is a node
+    return parts.layer, parts.index or 0
+
+
+def _replace(path: Path, text: str) -> None:
+    """Beside the file, then in its place: whatever happens meanwhile, one of them is whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{LOCK}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        part.chmod(0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777)  # mkstemp's is private
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _problems(source: YamlSource, shape_of: Callable[[str], ModelShape | None]) -> Iterator[Problem]:
+    data = source.data
+    schema = data.get("schema")
+    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
+        message = f"written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks"
+        yield source.problem(("schema",), message)
+        return
+    if schema != SCHEMA or isinstance(schema, bool | float):
+        found = "there is none" if "schema" not in data else f"not {describe(schema)}"
+        yield source.problem(("schema",), f"'schema' must be {SCHEMA}, {found}; {_REMEDY}")
+        return
+    for key in data:
+        if key not in ("schema", "roles"):
+            yield source.problem((key,), f"unknown key {key!r}; a lock has schema and roles; {_REMEDY}", of_key=True)
+    if "roles" not in data:
+        yield source.problem((), f"missing key 'roles'; {_REMEDY}")
+        return
+    yield from _level(source, ("roles",), data["roles"], shape_of)
+
+
+def _level(
+    source: YamlSource, path: Keys, data: Any, shape_of: Callable[[str], ModelShape | None]
+) -> Iterator[Problem]:
+    """A mapping of behaviours, of the models of one, the roles of one, the nodes of one, or a score."""
+    depth = len(path) - 1
+    if depth == len(_LEVELS):
+        if isinstance(data, bool) or not isinstance(data, int | float) or data != data or abs(data) == float("inf"):
+            yield source.problem(path, f"a score must be a number, not {describe(data)}; {_REMEDY}")
+            return
+        wrong = _wrong_node(str(path[-1]), str(path[2]), shape_of)
+        if wrong:
+            yield source.problem(path, f"{wrong}; {_REMEDY}", of_key=True)
+        return
+    inside = "roles" if depth == 0 else f"the {_LEVELS[depth - 1]} {path[-1]!r}"
+    if not isinstance(data, dict):
+        yield source.problem(
+            path, f"{inside} must hold a mapping of {_LEVELS[depth]}s, not {describe(data)}; {_REMEDY}"
+        )
+    elif not data and depth == 3:
+        yield source.problem(path, f"{inside} holds no node; {_REMEDY}")
+    else:
+        for key, value in data.items():
+            yield from _level(source, (*path, key), value, shape_of)
+
+
+def _wrong_node(name: str, model: str, shape_of: Callable[[str], ModelShape | None]) -> str | None:
+    node = parse_node(name)
+    if node is None or node.index is None or node.component not in ("head", "neuron"):
+        return f"{name!r} is no head and no neuron"
+    shape = shape_of(model)
+    if shape is None:
+        return None
+    width = shape.n_heads if node.component == "head" else shape.d_mlp or 0
+    if node.layer < shape.n_layers and node.index < width:
+        return None
+    return f"{name!r} is outside {model}, which has {shape.n_layers} layers of {width} {node.component}s"

@@ -1,0 +1,126 @@
+"""The probe prompts of a model: what roles are scored on, and no check uses.
+
+They depend on the tokenizer and the context length alone, by a seed of their own, and on no behaviour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.pools import pool
+
+Tokens = npt.NDArray[np.int64]
+
+SEED = 20220308  # that of no behaviour, and drawn from by no other generator
+COUNT = 32  # prompts of each kind
+PERIOD = 24  # random tokens before they are repeated
+ENOUGH_NAMES = 16
+# Wang et al. 2022: "When Mary and John went to the store, John gave a drink to" → Mary.
+FRAME = ("When", " and", " went to the store,", " gave a drink to")
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Distinct random tokens, and all of them again.
+
+    Attributes:
+        tokens: `prompt pos`, beginning with the model's first token where it has one.
+        start: the position of the first random token.
+        period: how many there are before they are repeated.
+    """
+
+    tokens: Tokens
+    start: int
+    period: int
+
+    @property
+    def second(self) -> Tokens:
+        """Where each token occurs again, `token`."""
+        return self.start + self.period + np.arange(self.period)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Prompts `x A y B z B w`, or with A and B in the other order at first, that are continued with A.
+
+    Attributes:
+        tokens: `prompt pos`; the last is END.
+        once: the position of the name that occurs once, `prompt`.
+        names: its token, `prompt`.
+    """
+
+    tokens: Tokens
+    once: Tokens
+    names: Tokens
+
+
+def repeated(subject: Subject) -> Repeated:
+    """`COUNT` sequences of up to `PERIOD` distinct tokens, each twice: ordinary tokens of the vocabulary, uniformly.
+
+    Raises:
+        MiChecksError: the model's context or its vocabulary is too small for two tokens, repeated.
+    """
+    first = _first(subject)
+    ordinary = _ordinary(subject)
+    period = min(PERIOD, (subject.n_ctx - len(first)) // 2, len(ordinary))
+    if period < 2:
+        raise MiChecksError(f"{subject.name}: its context or its vocabulary is too small for the prompts roles need")
+    rng = np.random.default_rng(SEED)
+    drawn = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(COUNT)])
+    before = np.tile(np.array(first, dtype=np.int64), (COUNT, 1))
+    return Repeated(np.concatenate([before, drawn, drawn], 1), len(first), period)
+
+
+def named(subject: Subject) -> Named:
+    """`COUNT` prompts of two names, the frame of Wang et al. 2022, half in each order (ABB and BAB).
+
+    The names are the pool's first names that are single tokens after a space, or where there are fewer than
+    `ENOUGH_NAMES` of them, tokens that are a space and a word.
+
+    Raises:
+        MiChecksError: the prompts do not fit the model's context, or there are not enough words.
+    """
+    rng = np.random.default_rng([SEED, 1])
+    names = _names(subject)
+    x, y, z, w = (list(subject.tokenization.ids(piece)) for piece in FRAME)
+    first = _first(subject)
+    rows, once, chosen = [], [], []
+    for prompt in range(COUNT):
+        a, b = (int(token) for token in rng.choice(names, 2, replace=False))
+        one, two = (a, b) if prompt % 2 == 0 else (b, a)
+        rows.append([*first, *x, one, *y, two, *z, b, *w])
+        place = len(first) + len(x)
+        once.append(place if one == a else place + 1 + len(y))
+        chosen.append(a)
+    if len(rows[0]) > subject.n_ctx:
+        raise MiChecksError(
+            f"{subject.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
+            f"and the model reads {subject.n_ctx}"
+        )
+    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, chosen)))
+
+
+def _first(subject: Subject) -> tuple[int, ...]:
+    bos = subject.tokenization.bos
+    return () if bos is None else (bos,)
+
+
+def _ordinary(subject: Subject) -> Tokens:
+    tokenizer = subject.tokenization.tokenizer
+    special = {*tokenizer.get_added_tokens_decoder(), *_first(subject)}
+    return np.array([token for token in range(tokenizer.get_vocab_size()) if token not in special], dtype=np.int64)
+
+
+def _names(subject: Subject) -> Tokens:
+    encoded = (subject.tokenization.ids(f" {name}") for name in pool("first_names"))
+    names = sorted({ids[0] for ids in encoded if len(ids) == 1})
+    if len(names) < ENOUGH_NAMES:
+        names = [token for token, _ in subject.tokenization.word_tokens()]
+    if len(names) < ENOUGH_NAMES:
+        raise MiChecksError(f"{subject.name}: its tokenizer has too few words for the score name_mover")
+    return np.array(names, dtype=np.int64)

@@ -1,0 +1,173 @@
+"""How much each head is what a role says: one function for each score.
+
+All are computed from a `Transformer`, also one whose weights were edited, so that a role can be followed into a mutant.
+Of a model that cannot be read as one, attention is taken from TransformerLens' own hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base import Floats
+from mi_checks.engine.forward_pass import ForwardPass
+from mi_checks.engine.nodes import HOOKS
+from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.roles.probes import Repeated, Tokens, named, repeated
+
+TOP = 5  # a name is copied where it is among so many tokens
+
+
+def score(name: str, subject: Subject, model: Transformer | None) -> Floats:
+    """A score of every head, `layer head`.
+
+    Args:
+        name: one of `SCORES`.
+        subject: the model: its tokenizer, its context length, and its bridge where `model` is None.
+        model: what is scored: the subject's own function, or one with other weights.
+
+    Raises:
+        MiChecksError: the model is too small for the probe prompts, a score of weights is asked of one that cannot be
+            read, or a score is not a number.
+    """
+    with torch.no_grad():
+        found = SCORES[name](subject, model).double().cpu().numpy()
+    if not np.isfinite(found).all():
+        raise MiChecksError(f"{subject.name}: the role score {name} is not a number; are the weights whole?")
+    return found
+
+
+def previous_token(subject: Subject, model: Transformer | None) -> Tensor:
+    """Mean attention to the position before, over repeated random tokens, `layer head`.
+
+    The first two positions are left out: the second has nothing before it but the first, where heads rest.
+    """
+    probes = repeated(subject)
+    places = np.arange(2, probes.tokens.shape[1])
+    return _attention(subject, model, probes, places, places - 1)
+
+
+def duplicate_token(subject: Subject, model: Transformer | None) -> Tensor:
+    """Mean attention from a random token's second occurrence to its first, `layer head`."""
+    probes = repeated(subject)
+    return _attention(subject, model, probes, probes.second, probes.second - probes.period)
+
+
+def induction(subject: Subject, model: Transformer | None) -> Tensor:
+    """Mean attention from a random token's second occurrence to the token after its first, `layer head`.
+
+    The prefix-matching score of Olsson et al. 2022.
+    """
+    probes = repeated(subject)
+    return _attention(subject, model, probes, probes.second, probes.second - probes.period + 1)
+
+
+def copying(subject: Subject, model: Transformer | None) -> Tensor:
+    """Σ Re λ / Σ |λ| over the eigenvalues λ of W_E W_V W_O W_U, `layer head`, from −1 to 1 (Elhage et al. 2021).
+
+    1: whatever token is attended to becomes likelier itself. Norms are kept as far as they are linear: their gains,
+    and the centring of a layer norm. The product `d_vocab d_vocab` has no other eigenvalues but zeros than
+    W_O W_U W_E W_V, `d_head d_head`. Biases and MLPs are left out.
+    """
+    model = _readable("copying", subject, model)
+    kind = "RMS" if model.final_rms else model.norm
+    final = _centred(kind, _gained(model, "ln_final", model.weights["unembed.weight"].double()))
+    embed = _centred(model.norm, model.weights["embed.weight"].double())
+    tokens = min(len(final), len(embed))  # either may be padded
+    rows = []
+    for layer in range(model.n_layers):
+        read = _gained(model, f"blocks.{layer}.ln1", embed)[:tokens]
+        around = final[:tokens].T @ read  # d_model d_model, W_U W_E
+        values = model.projection(layer, "v")[0].double().repeat_interleave(model.group, 0)  # head d_head d_model
+        small = model.w_o(layer).double() @ around @ values.mT  # head d_head d_head
+        eigenvalues = torch.linalg.eigvals(small)
+        size = eigenvalues.abs().sum(-1)
+        rows.append(eigenvalues.real.sum(-1) / size.where(size > 0, torch.ones_like(size)))  # a head cut off copies 0
+    return torch.stack(rows)
+
+
+def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
+    """Attention from END to the name that occurs once, times the share of names that the head copies, `layer head`.
+
+    After Wang et al. 2022. Attention is the mean over the prompts of `probes.named`. Copying (their copy score): the
+    residual stream after the first layer, at that name, goes through the norm, W_V and W_O of the head, the final norm
+    and the unembedding; a name counts as copied where it is among the `TOP` likeliest tokens then. Heads of the first
+    layer are given what they read, the embedding.
+    """
+    model = _readable("name_mover", subject, model)
+    probes = named(subject)
+    run = _run(model, probes.tokens)
+    device = model.weights["embed.weight"].device
+    prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
+    wanted = torch.as_tensor(probes.names, device=device)
+    rows = []
+    for layer in range(model.n_layers):
+        attention = run[layer].pattern[prompts, :, -1, once].float()  # prompt head
+        at_name = run[min(layer, 1)].resid_pre[prompts, once]  # prompt d_model
+        values = model.projected(layer, "v", model.normed(layer, at_name))  # prompt kv_head d_head
+        written = torch.einsum("phd,hdm->phm", model.per_head(values), model.w_o(layer))
+        logits = model.logits(model.final(written))  # prompt head d_vocab
+        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == wanted[:, None, None]).any(-1)
+        rows.append(attention.mean(0) * copied.float().mean(0))
+    return torch.stack(rows)
+
+
+SCORES: dict[str, Callable[[Subject, Transformer | None], Tensor]] = {
+    "previous_token": previous_token,
+    "duplicate_token": duplicate_token,
+    "induction": induction,
+    "copying": copying,
+    "name_mover": name_mover,
+}
+
+
+def _attention(
+    subject: Subject, model: Transformer | None, probes: Repeated, destinations: Tokens, sources: Tokens
+) -> Tensor:
+    """Mean attention from places to places, one to one, `layer head`."""
+    rows = [pattern[:, :, destinations, sources].float().mean((0, 2)) for pattern in _patterns(subject, model, probes)]
+    return torch.stack(rows)
+
+
+def _patterns(subject: Subject, model: Transformer | None, probes: Repeated) -> list[Tensor]:
+    """Attention of each layer on the probes, `prompt head destination source`."""
+    if model is not None:
+        run = _run(model, probes.tokens)
+        return [run[layer].pattern for layer in range(model.n_layers)]
+    wanted = [HOOKS["pattern"].format(layer) for layer in range(subject.shape.n_layers)]
+    tokens = torch.as_tensor(probes.tokens, device=subject.bridge.cfg.device)
+    _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in wanted)
+    missing = [hook for hook in wanted if hook not in cache]
+    if missing:
+        raise MiChecksError(f"{subject.name}: TransformerLens has no hook {missing[0]} in this model")
+    return [cache[hook] for hook in wanted]
+
+
+def _run(model: Transformer, tokens: Tokens) -> ForwardPass:
+    device = model.weights["embed.weight"].device
+    there = torch.as_tensor(tokens, device=device)
+    positions = torch.arange(there.shape[1], device=device)[None]
+    return ForwardPass(model, there, positions, torch.full((len(there),), there.shape[1] - 1, device=device))
+
+
+def _readable(name: str, subject: Subject, model: Transformer | None) -> Transformer:
+    if model is None:
+        raise MiChecksError(
+            f"{subject.name}: the score {name} is of the weights, which cannot be read off this model; "
+            "use a score of attention, or one of your own (pytest_mi_role_scores)"
+        )
+    return model
+
+
+def _centred(kind: str | None, vectors: Tensor) -> Tensor:
+    return vectors if kind is None or kind.startswith("RMS") else vectors - vectors.mean(-1, keepdim=True)
+
+
+def _gained(model: Transformer, norm: str, vectors: Tensor) -> Tensor:
+    gain = model.weights.get(f"{norm}.weight")
+    return vectors if gain is None else vectors * gain.double()
