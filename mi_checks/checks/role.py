@@ -63,5 +63,5 @@ def _old(binding: Binding, locked: Mapping[str, float]) -> str:
     now = {node: binding.score_of(node) for node in locked}
     there = {node: score for node, score in now.items() if score is not None}
     gone = [node for node, score in now.items() if score is None]
-    outside = [f"{listed(gone)} is outside the model"] if gone else []
+    outside = [f"outside the model {listed(gone)}"] if gone else []
     return f"locked to {scored(locked)}\nwhich score now {'; '.join(([scored(there)] if there else []) + outside)}"

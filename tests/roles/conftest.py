@@ -1,0 +1,17 @@
+import pytest
+import torch
+
+from mi_checks.models.load import load
+
+
+@pytest.fixture(scope="session")
+def subject_of():
+    torch.set_num_threads(1)
+    loaded = {}
+
+    def get(name):
+        if name not in loaded:
+            loaded[name] = load(name, device="cpu")
+        return loaded[name]
+
+    return get

@@ -1,0 +1,49 @@
+"""Scores of nodes that a project adds."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.errors import MiChecksError
+from mi_checks.roles.user_scores import user_score
+
+HEADS = "one number for each of the 2 × 6 heads, `layer head`"
+
+
+def test_an_array_a_tensor_or_lists(subject_of):
+    subject = subject_of("nano-attn-2l")
+    scores = np.arange(12.0).reshape(2, 6)
+    for given in (scores, torch.tensor(scores, dtype=torch.bfloat16, requires_grad=True), scores.tolist()):
+        found = user_score("mine", lambda model, given=given: given, subject, "head")
+        assert found.dtype == np.float64
+        assert (found == scores).all()
+
+
+def test_of_neurons(subject_of):
+    subject = subject_of("nano-gelu-2l")
+    found = user_score("mine", lambda model: torch.ones(2, model.shape.d_mlp), subject, "neuron")
+    assert found.shape == (2, subject.shape.d_mlp)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros(6), f"must return an array of {HEADS}, not 6"),
+        (np.zeros((6, 2)), f"must return an array of {HEADS}, not 6 × 2"),
+        (0.5, f"must return an array of {HEADS}, not a single number"),
+        ({"L0H0": 1}, f"must return an array of {HEADS}, not a dict"),
+        ([[1, 2], [3]], f"must return an array of {HEADS}, not a list"),
+        (np.where(np.arange(12).reshape(2, 6) == 8, np.nan, 0), "of L1H2 in nano-attn-2l is nan"),
+        (np.full((2, 6), np.inf), "of L0H0 in nano-attn-2l is inf"),
+    ],
+)
+def test_error_text(given, message, subject_of):
+    with pytest.raises(MiChecksError) as caught:
+        user_score("mine", lambda model: given, subject_of("nano-attn-2l"), "head")
+    assert str(caught.value) == f"the role score 'mine' {message}"
+
+
+def test_neurons_of_a_model_without(subject_of):
+    with pytest.raises(MiChecksError) as caught:
+        user_score("mine", lambda model: 0, subject_of("nano-attn-2l"), "neuron")
+    assert str(caught.value) == ("nano-attn-2l has attention layers only, and so no neurons for the role score 'mine'")
