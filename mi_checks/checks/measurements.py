@@ -18,10 +18,12 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.record import Estimate
+from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
 from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.shapes import outside
 from mi_checks.stats import ratio_interval
 
 
@@ -136,11 +138,11 @@ class Measurements:
                     raise MiChecksError(f"the role {part!r} is bound to no node of {self.subject.name}")
         shape = self.subject.shape
         found = expanded(expression, self._bound, shape)
-        beyond = next((node for node in found if parse_node(node).layer >= shape.n_layers), None)
-        if beyond is not None:  # told before of models that the file names
-            raise MiChecksError(
-                f"{joined(expression)}: {beyond} is outside {self.subject.name} of {shape.n_layers} layers"
-            )
+        for node in found:  # told before of what a file says of the models that it names
+            place = node_names.parse_node(node)
+            missing = None if place is None else outside(place, shape)
+            if missing:
+                raise MiChecksError(f"{joined(expression)}: {node} is outside {self.subject.name}, which has {missing}")
         if names(expression) and not found:
             raise MiChecksError(f"{joined(expression)} names no node of {self.subject.name}")
         twice = next((node for node in found if found.count(node) > 1), None)

@@ -24,6 +24,7 @@ from mi_checks.spec.load import shown_path
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.node_names import NodeName, parse_node
 from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import describe
 from mi_checks.spec.yaml_source import Keys, YamlSource, parse_yaml, read_text
 
@@ -224,7 +225,5 @@ def _wrong_node(name: str, model: str, shape_of: Callable[[str], ModelShape | No
     shape = shape_of(model)
     if shape is None:
         return None
-    width = shape.n_heads if node.component == "head" else shape.d_mlp or 0
-    if node.layer < shape.n_layers and node.index < width:
-        return None
-    return f"{name!r} is outside {model}, which has {shape.n_layers} layers of {width} {node.component}s"
+    missing = outside(node, shape)
+    return f"{name!r} is outside {model}, which has {missing}" if missing else None

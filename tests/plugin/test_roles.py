@@ -206,7 +206,7 @@ def test_a_layer_that_a_model_does_not_have(roles):
     behaviour(roles, checks=f"{CHECKS}\n  - patching: {{nodes: layer 1 heads, recovers: {{at_least: 0.1}}}}")
     result = roles.run("--mi-model", "nano-gelu-1l", "-k", "layer")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines(["layer_1_heads: L1H0 is outside nano-gelu-1l of 1 layers"])
+    result.stdout.fnmatch_lines(["layer_1_heads: L1H0 is outside nano-gelu-1l, which has layer 0 only"])
 
 
 def test_workers_send_what_they_bind(roles):

@@ -100,7 +100,9 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(lock.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
-    with pytest.raises(MiChecksError, match="^roles.lock.yaml: cannot be written: Permission denied; it is as it was"):
+    with pytest.raises(
+        MiChecksError, match=r"^roles\.lock.yaml: cannot be written: Permission denied; it is as it was"
+    ):
         write_lock(tmp_path, MEASURED, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -153,12 +155,12 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         ),
         (
             "schema: 1\nroles: {ab: {known: {induction: {L2H0: 0.5, L1H6: 0.5, L1H5: 0.5}}}}\n",
-            f"2:34: 'L2H0' is outside known, which has 2 layers of 6 heads; {REMEDY}\n"
-            f"roles.lock.yaml:2:45: 'L1H6' is outside known, which has 2 layers of 6 heads; {REMEDY}",
+            f"2:34: 'L2H0' is outside known, which has layers 0 to 1; {REMEDY}\n"
+            f"roles.lock.yaml:2:45: 'L1H6' is outside known, which has heads 0 to 5 in each layer; {REMEDY}",
         ),
         (
             "schema: 1\nroles: {ab: {known: {induction: {L0N0: 0.5}}}}\n",
-            f"2:34: 'L0N0' is outside known, which has 2 layers of 0 neurons; {REMEDY}",
+            f"2:34: 'L0N0' is outside known, which has attention layers only; {REMEDY}",
         ),
     ],
 )
