@@ -85,7 +85,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     folders = parent.config.getini("mi_behaviours")
     if not any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in folders):
         return None
-    from mi_checks.roles.lock import LOCK
+    from mi_checks.spec.roles import LOCK
 
     kind = LockFile if file_path.name == LOCK else BehaviourFile
     file: pytest.File = kind.from_parent(parent, path=file_path)

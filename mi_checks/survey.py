@@ -13,9 +13,9 @@ from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
-from mi_checks.roles.lock import LOCK
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.roles import LOCK
 from mi_checks.spec.shapes import check_models
 
 if TYPE_CHECKING:

@@ -12,24 +12,21 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from mi_checks.errors import MiChecksError
+from mi_checks.roles.lock_problems import REMEDY, SCHEMA, lock_problems
 from mi_checks.spec.load import shown_path
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.node_names import NodeName, parse_node
 from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.shapes import outside
-from mi_checks.spec.words import describe
-from mi_checks.spec.yaml_source import Keys, YamlSource, parse_yaml, read_text
+from mi_checks.spec.roles import LOCK
+from mi_checks.spec.yaml_source import parse_yaml, read_text
 
-LOCK = "roles.lock.yaml"
-SCHEMA = 1
 HEADER = "# Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.\n"
 DECIMALS = 2
 UNMOVED = 0.006  # half of the last decimal, and what another machine's rounding may add: not worth a change of the file
@@ -38,8 +35,6 @@ Key = tuple[str, str, str]  # behaviour, model, role
 Scores = Mapping[str, float]  # node → score
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
-_REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"
-_LEVELS = ("behaviour", "model", "role", "node")
 
 
 @dataclass(frozen=True)
@@ -86,8 +81,8 @@ def read_lock(
         source = parse_yaml(text, shown, path)
     except SpecError as error:
         first = error.problems[0]
-        raise SpecError([Problem(first.path, first.line, first.column, f"{first.message}; {_REMEDY}")]) from None
-    problems = list(_problems(source, shape_of or _unknown))
+        raise SpecError([Problem(first.path, first.line, first.column, f"{first.message}; {REMEDY}")]) from None
+    problems = list(lock_problems(source, shape_of or _unknown))
     if problems:
         raise SpecError(problems)
     return Lock(
@@ -171,59 +166,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _problems(source: YamlSource, shape_of: Callable[[str], ModelShape | None]) -> Iterator[Problem]:
-    data = source.data
-    schema = data.get("schema")
-    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
-        message = f"written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks"
-        yield source.problem(("schema",), message)
-        return
-    if schema != SCHEMA or isinstance(schema, bool | float):
-        found = "there is none" if "schema" not in data else f"not {describe(schema)}"
-        yield source.problem(("schema",), f"'schema' must be {SCHEMA}, {found}; {_REMEDY}")
-        return
-    for key in data:
-        if key not in ("schema", "roles"):
-            yield source.problem((key,), f"unknown key {key!r}; a lock has schema and roles; {_REMEDY}", of_key=True)
-    if "roles" not in data:
-        yield source.problem((), f"missing key 'roles'; {_REMEDY}")
-        return
-    yield from _level(source, ("roles",), data["roles"], shape_of)
-
-
-def _level(
-    source: YamlSource, path: Keys, data: Any, shape_of: Callable[[str], ModelShape | None]
-) -> Iterator[Problem]:
-    """A mapping of behaviours, of the models of one, the roles of one, the nodes of one, or a score."""
-    depth = len(path) - 1
-    if depth == len(_LEVELS):
-        if isinstance(data, bool) or not isinstance(data, int | float) or data != data or abs(data) == float("inf"):
-            yield source.problem(path, f"a score must be a number, not {describe(data)}; {_REMEDY}")
-            return
-        wrong = _wrong_node(str(path[-1]), str(path[2]), shape_of)
-        if wrong:
-            yield source.problem(path, f"{wrong}; {_REMEDY}", of_key=True)
-        return
-    inside = "roles" if depth == 0 else f"the {_LEVELS[depth - 1]} {path[-1]!r}"
-    if not isinstance(data, dict):
-        yield source.problem(
-            path, f"{inside} must hold a mapping of {_LEVELS[depth]}s, not {describe(data)}; {_REMEDY}"
-        )
-    elif not data and depth == 3:
-        yield source.problem(path, f"{inside} holds no node; {_REMEDY}")
-    else:
-        for key, value in data.items():
-            yield from _level(source, (*path, key), value, shape_of)
-
-
-def _wrong_node(name: str, model: str, shape_of: Callable[[str], ModelShape | None]) -> str | None:
-    node = parse_node(name)
-    if node is None or node.index is None or node.component not in ("head", "neuron"):
-        return f"{name!r} is no head and no neuron"
-    shape = shape_of(model)
-    if shape is None:
-        return None
-    missing = outside(node, shape)
-    return f"{name!r} is outside {model}, which has {missing}" if missing else None

@@ -8,9 +8,10 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import is_known, resolve
-from mi_checks.roles.lock import LOCK, Key, Scores, read_lock, write_lock
+from mi_checks.roles.lock import Key, Scores, read_lock, write_lock
 from mi_checks.spec.load import shown_path
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.roles import LOCK
 
 
 class Locks:

@@ -12,6 +12,7 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.part import Part
 
 ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")
+LOCK = "roles.lock.yaml"  # beside the behaviours: what roles are bound to
 
 
 class Role(Part):

@@ -8,8 +8,8 @@ import pytest
 
 from mi_checks.comparison.matrix import Matrix
 from mi_checks.models.names import bundled
-from mi_checks.roles.lock import LOCK
 from mi_checks.spec.load import load_behaviours
+from mi_checks.spec.roles import LOCK
 from reports.answers import answer
 from reports.facts import Facts, about
 from reports.findings import PAGE, composed, differing

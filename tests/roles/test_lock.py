@@ -8,9 +8,10 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.roles import lock
-from mi_checks.roles.lock import LOCK, read_lock, write_lock
+from mi_checks.roles.lock import read_lock, write_lock
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.problems import SpecError
+from mi_checks.spec.roles import LOCK
 
 TEXT = """\
 # Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.
