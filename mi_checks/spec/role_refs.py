@@ -8,10 +8,10 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, ModelEntry
 from mi_checks.spec.check import Check, names
 from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.edges import LOGITS
 from mi_checks.spec.named_nodes import claimed_nodes
 from mi_checks.spec.node_expressions import parse_group, referenced
 from mi_checks.spec.node_names import parse_node
-from mi_checks.spec.path_checks import LOGITS
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.spec.words import listed
@@ -39,9 +39,9 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
             message = f"the score {role.score!r} is of heads; {role.component}s need one that a conftest.py adds"
             yield source.problem((*path, "component"), message)
     for check in behaviour.role_checks:
-        message = check.senseless(check.bound)
-        if message is not None:
-            yield source.problem(("roles", check.name, "at_least"), message)
+        why = check.senseless(check.bound)
+        if why is not None:
+            yield source.problem(("roles", check.name, "at_least"), why)
 
 
 def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:

@@ -87,7 +87,8 @@ def test_a_wrong_id_lists_those_there_are(
         f"role[mover]; did you mean '{near}'?"
     )
     assert errors(f'{connected}cases: {{far: {{bounds: {{"{key}": {{at_least: 0.1}}}}}}}}\n') == (
-        f"x:29:24: unknown check '{key}' in 'cases.far.bounds'; valid ids: {VALID_IDS}; did you mean '{near}'?"
+        f"x:29:24: unknown check '{key}' in 'cases.far.bounds'; valid ids: {VALID_IDS}, role[mover]; "
+        f"did you mean '{near}'?"
     )
 
 

@@ -114,7 +114,22 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
             "score: induction,",
             "component: neuron, score: induction,",
             "x:21:26: the score 'induction' is of heads; neurons need one that a conftest.py adds\n"
-            "x:30:32: path is about heads (k) here, and those of 'induction' are none",
+            "x:30:32: a path goes into heads, MLP layers or 'logits', and 'induction' is of neurons",
+        ),
+        (
+            "at_least: 0.4}\n  prev",
+            "at_least: 40}\n  prev",
+            "x:21:43: the score induction is between 0 and 1, never 40",
+        ),
+        (
+            "at_least: 0.4}\n  prev",
+            "at_least: 0}\n  prev",
+            "x:21:43: the score induction is always at least 0: nothing could fail",
+        ),
+        (
+            '"role[induction]": {at_least: 0.3}',
+            '"role[induction]": {at_least: -0.3}',
+            "x:36:18: the score induction is between 0 and 1, never -0.3",
         ),
         (
             "score: induction,",
@@ -124,7 +139,7 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             '"role[induction]": {at_least: 0.3}',
             '"role[induction]": {at_least: 0.3, at_most: 0.6}',
-            "x:36:53: a role has 'at_least' only, the score that a node needs",
+            "x:36:18: a role has 'at_least' only, the score that a node needs",
         ),
         (
             '"role[induction]": {at_least: 0.3}',
@@ -159,7 +174,7 @@ def test_a_case_bounds_a_role(text, tmp_path):
 
 def test_a_case_bounds_a_role_from_above(text, errors):
     message = errors(text + 'cases:\n  near: {bounds: {"role[induction]": {at_most: 0.6}}}\n')
-    assert message.endswith("x:40:39: a role has 'at_least' only, the score that a node needs")
+    assert message.endswith("x:40:19: a role has 'at_least' only, the score that a node needs")
 
 
 def test_a_score_of_the_project(text, tmp_path):
