@@ -24,6 +24,7 @@ from mi_checks.spec.check import NodeNames, joined, names
 from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.shapes import outside
+from mi_checks.spec.words import listed
 from mi_checks.stats import ratio_interval
 
 
@@ -142,9 +143,11 @@ class Measurements:
             place = node_names.parse_node(node)
             missing = None if place is None else outside(place, shape)
             if missing:
-                raise MiChecksError(f"{joined(expression)}: {node} is outside {self.subject.name}, which has {missing}")
+                raise MiChecksError(
+                    f"{listed(names(expression))!r}: {node} is outside {self.subject.name}, which has {missing}"
+                )
         if names(expression) and not found:
-            raise MiChecksError(f"{joined(expression)} names no node of {self.subject.name}")
+            raise MiChecksError(f"{listed(names(expression))!r} names no node of {self.subject.name}")
         twice = next((node for node in found if found.count(node) > 1), None)
         if twice is not None:
             raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.subject.name}")

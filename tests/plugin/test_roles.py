@@ -206,7 +206,18 @@ def test_a_layer_that_a_model_does_not_have(roles):
     behaviour(roles, checks=f"{CHECKS}\n  - patching: {{nodes: layer 1 heads, recovers: {{at_least: 0.1}}}}")
     result = roles.run("--mi-model", "nano-gelu-1l", "-k", "layer")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines(["layer_1_heads: L1H0 is outside nano-gelu-1l, which has layer 0 only"])
+    result.stdout.fnmatch_lines(["'layer 1 heads' names no node of nano-gelu-1l"])
+
+
+def test_locked_nodes_outside_the_weights(roles, folder):
+    result = roles.run("--mi-model", f"nano-attn-2l={folder('nano-attn-1l')}", "-k", "induction")
+    result.assert_outcomes(failed=2, deselected=3)
+    result.stdout.fnmatch_lines(
+        [
+            "            which score now outside the model L1H1, L1H2",
+            "'induction': L1H1 is outside nano-attn-2l, which has layer 0 only",
+        ]
+    )
 
 
 def test_workers_send_what_they_bind(roles):
