@@ -11,9 +11,11 @@ from typing import Protocol, cast
 import numpy as np
 
 from mi_checks.engine.base import BaseRun, Floats
+from mi_checks.engine.choose import trusted
+from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention, denoise
-from mi_checks.engine.nodes import Component, Node, all_nodes, parse_node
+from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
@@ -26,6 +28,8 @@ from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
 from mi_checks.stats import ratio_interval
+
+DRAWS = 1000  # pairs of random matrices that composition scores are compared with
 
 
 class Measuring(Protocol):
@@ -46,6 +50,12 @@ class Measuring(Protocol):
 
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
+
+    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
+        """As `Engine.input_shares`."""
+
+    def attribution_patching(self, component: Component, at: str | int | None = ...) -> Floats:
+        """As `Engine.attribution_patching`."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,7 @@ class Measurements:
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
+        self._composition: dict[str, tuple[Floats, Floats]] = {}
         self._attended: dict[tuple[Node, str, str], Floats] = {}
 
     @cached_property
@@ -164,6 +175,29 @@ class Measurements:
     def direct(self, nodes: Sequence[Node]) -> Floats:
         """What nodes write directly into the clean logit difference, `node prompt`."""
         return self._engine.direct(list(nodes))
+
+    def input_share(self, sender: Node, receiver: Node, at: str) -> Floats:
+        """How much of a query, key or value at a label comes from what a sender writes, `prompt`."""
+        return self._engine.input_shares(sender, receiver, at)
+
+    def composition(self, kind: Kind) -> tuple[Floats, Floats]:
+        """Composition scores by queries, keys or values, and those of `DRAWS` pairs of random matrices.
+
+        Returns:
+            `sender_layer sender receiver_layer receiver`, and `draw`.
+
+        Raises:
+            MiChecksError: the model's weights are not known.
+        """
+        model = trusted(self.subject)
+        if model is None:
+            raise MiChecksError(
+                f"{self.subject.name}: the replay engine does not know this model's weights, so its heads have no "
+                "composition scores; measure on the prompts, at a label, instead"
+            )
+        if kind not in self._composition:
+            self._composition[kind] = composition_scores(model, kind), random_scores(model, DRAWS)
+        return self._composition[kind]
 
     @property
     def everywhere(self) -> str | None:

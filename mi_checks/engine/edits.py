@@ -12,7 +12,7 @@ from mi_checks.engine.entries import written
 from mi_checks.engine.hops import passed_on
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.kept_runs import KeptRuns
-from mi_checks.engine.nodes import Node
+from mi_checks.engine.nodes import PARTS, Node
 
 
 class Edits:
@@ -28,12 +28,15 @@ class Edits:
         self.runs = runs
         self.alike = alike
         self.how = alike[0]
-        self.mask = runs.mask(self.how.run, self.how.at)[:, None, start:]  # row 1 pos
+        self.mask = runs.mask(self.how.run, self.how.at)  # row pos
         self.start = start
         self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
         self._reading = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
+        self._everywhere = bool(self.mask.all())
         places = [*self._replaced, *self._reading]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
+        self._attending = {layer for layer, kind in self._replaced if kind in ("resid_pre", *PARTS)}
+        self._attending |= {layer for layer, kind in self._reading if kind in ("q", "k", "v")}
 
     @property
     def first(self) -> int:
@@ -44,15 +47,25 @@ class Edits:
         """Whether anything in a layer is replaced or read differently."""
         return layer in self.layers
 
-    def put(self, layer: int, kind: str, activation: Tensor) -> Tensor:
-        """An activation, `row variant pos …`, with what is to be replaced in it replaced."""
+    def attend(self, layer: int) -> bool:
+        """Whether the attention of a layer changes otherwise than by what reaches it from before."""
+        return layer in self._attending
+
+    def replace(self, layer: int, kind: str) -> bool:
+        """Whether any of a layer's activations of a kind is replaced."""
+        return (layer, kind) in self._replaced
+
+    def put(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
+        """An activation, `row variant pos …` or of END alone, with what is to be replaced in it replaced."""
         chosen = self._replaced.get((layer, kind))
         if chosen is None:
             return activation
-        new = self.runs.replacement(self.how, chosen[0][1])[:, None, self.start :]
         which = self._chosen(chosen, activation)
-        mask = self.mask.view(*self.mask.shape, *[1] * (activation.dim() - 3))
-        return torch.where(mask & which, new, activation)
+        new = self.runs.reached(self.runs.replaced(self.how, chosen[0][1]), self.start, ends=ends)[:, None]
+        if not self._everywhere:
+            mask = self.runs.reached(self.mask, self.start, ends=ends)[:, None]
+            which = which & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
+        return torch.where(which, new, activation)
 
     def projected(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
         """Queries, keys or values, `row variant pos head d_head`, those at the end of a path from what they see."""
@@ -64,10 +77,13 @@ class Edits:
         seen = model.projected(layer, kind, model.normed(layer, resid + self.sent))
         return torch.where(self._chosen(reading, own), seen, own)
 
-    def read(self, layer: int, kind: str, resid: Tensor) -> Tensor:
-        """The residual stream as an MLP or the unembedding reads it."""
+    def read(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
+        """The residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or of END alone."""
         reading = self._reading.get((layer, kind))
-        return resid if reading is None else torch.where(self._chosen(reading, resid), resid + self.sent, resid)
+        if reading is None:
+            return resid
+        sent = self.sent[self.runs.rows, :, self.runs.end - self.start][:, :, None] if ends else self.sent
+        return torch.where(self._chosen(reading, resid), resid + sent, resid)
 
     @cached_property
     def sent(self) -> Tensor:
@@ -87,10 +103,16 @@ class Edits:
 
     def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
         """Which variants, and which of the layer's heads or neurons, `variant 1 …`."""
-        chosen = torch.zeros((len(self.alike), 1, *activation.shape[3:]), dtype=torch.bool, device=activation.device)
-        for variant, node in places:
-            chosen[(variant, 0) if node.index is None else (variant, 0, node.index)] = True
-        return chosen
+        index = [node.index for _, node in places]
+        variants = [variant for variant, _ in places]
+        whole = index[0] is None or activation.dim() == 3
+        wide = [] if whole else [activation.shape[3]]
+        chosen = torch.zeros((len(self.alike), 1, *wide), dtype=torch.bool, device=activation.device)
+        if whole:
+            chosen[variants] = True
+        else:
+            chosen[variants, 0, index] = True
+        return chosen.view(*chosen.shape, *[1] * (activation.dim() - 1 - chosen.dim()))
 
 
 def _by_place(nodes: Iterable[tuple[int, Node]]) -> dict[tuple[int, str], list[tuple[int, Node]]]:

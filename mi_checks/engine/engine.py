@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.attended import attended
+from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.composition import input_shares
+from mi_checks.engine.direct import direct
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Layout, Padding, rows_of
-from mi_checks.engine.nodes import Node
+from mi_checks.engine.nodes import Component, Node
 from mi_checks.engine.readout import Readout, ScoreFunction
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
@@ -107,6 +110,31 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def direction(self) -> Tensor:
+        """What a vector in the final stream at END is multiplied with to give its part of the logit difference.
+
+        `row d_model`, float32; the final norm's scale is frozen at what it is in the clean run. For linear scores only.
+        """
+
+    @abstractmethod
+    def onto(self, node: Node, direction: Tensor) -> Tensor:
+        """Of all heads (their z, `row head d_head`) or neurons (`row d_mlp`) of a layer, what they are multiplied with.
+
+        So that what they write is multiplied with the direction, `row d_model`.
+        """
+
+    @abstractmethod
+    def writes(self, node: Node, own: Tensor) -> Tensor:
+        """What a node writes, `row d_model`, its layer's activations being `row …`; output biases are nobody's."""
+
+    @abstractmethod
+    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """What a head's query, key or value takes of a part of the stream before its layer, `row d_head`.
+
+        Both are `row d_model`; the norm's scale is that of the whole, and biases are left out.
+        """
+
+    @abstractmethod
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
 
@@ -117,6 +145,27 @@ class Engine(ABC):
     @abstractmethod
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `row d_vocab`, float32."""
+
+    def direct(self, nodes: list[Node]) -> Floats:
+        """What each node writes directly into the clean logit difference, `node prompt`.
+
+        The final norm's scale is frozen at what it is in the clean run; nodes are heads, neurons, whole layers, or the
+        residual stream somewhere, of which `L0.resid_pre` is the embedding. See `mi_checks.engine.direct`.
+
+        Raises:
+            MiChecksError: the score is not linear in the logits, or the model caps these.
+            ValueError: a node writes nothing.
+        """
+        with torch.no_grad():
+            return direct(self, nodes)
+
+    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
+        """About what denoising each of a component's nodes does, `node prompt`; see `attribution_patching`."""
+        return attribution_patching(self, component, at)
+
+    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
+        """How much of a query, key or value comes from what a sender writes, `prompt`; see `input_shares`."""
+        return input_shares(self, sender, receiver, at)
 
     def admit(self, interventions: list[Intervention]) -> None:
         """Nothing, if all of them have a meaning in this model.
@@ -224,6 +273,13 @@ class Engine(ABC):
     def mask(self, side: Side, at: str | int | None) -> Tensor:
         """True where an intervention on a run at this label or position acts, `row pos`."""
         return self.layouts[side].mask(at)
+
+    def padding_arguments(self, side: Side) -> dict[str, Tensor]:
+        """What a bridge must be told of padding on the left; on the right, causal attention leaves it out."""
+        if self.padding == "right":
+            return {}
+        layout = self.layouts[side]
+        return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
     def finite(self, values: Tensor, where: str) -> Floats:
         """`… prompt` values as float64.

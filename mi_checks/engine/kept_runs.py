@@ -51,6 +51,18 @@ class KeptRuns(Engine, ABC):
             model, right.tokens, self.columns["corrupt"], self.end, twin=clean, shared=self.first_difference
         )
         self.passes: dict[Side, ForwardPass] = {"clean": clean, "corrupt": corrupt}
+        self._replaced: dict[tuple[object, ...], Tensor] = {}
+
+    def replaced(self, intervention: Intervention, node: Node) -> Tensor:
+        """As `replacement`, kept until `forget`: the many interventions of one sweep put in the same."""
+        key = (intervention.run, intervention.value, intervention.at, node.layer, node.kind)
+        if key not in self._replaced:
+            self._replaced[key] = self.replacement(intervention, node)
+        return self._replaced[key]
+
+    def forget(self) -> None:
+        """Free what `replaced` kept."""
+        self._replaced.clear()
 
     def start(self, intervention: Intervention) -> int:
         """The first column that the intervention changes in any prompt."""
@@ -89,6 +101,32 @@ class KeptRuns(Engine, ABC):
     def after(self, side: Side, node: Node, start: int) -> Tensor:
         """The same for what any layer writes, from a column on."""
         return self._part(self.passes[side][node.layer].after(start), node)
+
+    def direction(self) -> Tensor:
+        """From the unembedding's columns; see `Engine.direction`."""
+        columns = self.model.weights["unembed.weight"].float()
+        answers, foils = (columns[tokens].mean(1) for tokens in (self.readout.answers, self.readout.foils))
+        resid = self.passes["clean"][self.last].at_end.resid_post[:, 0]
+        return self.model.final_reader(resid, answers - foils)
+
+    def onto(self, node: Node, direction: Tensor) -> Tensor:
+        """From the output matrix; see `Engine.onto`."""
+        if node.kind == "head":
+            return torch.einsum("pd,hed->phe", direction, self.model.w_o(node.layer).float())
+        return direction @ self.model.w_out(node.layer).float().T
+
+    def writes(self, node: Node, own: Tensor) -> Tensor:
+        """From the output matrix; see `Engine.writes`."""
+        if node.index is None:
+            return own
+        if node.kind == "head":
+            return own[:, node.index] @ self.model.w_o(node.layer)[node.index]
+        return own[:, node.index, None] * self.model.w_out(node.layer)[node.index]
+
+    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """From the norm and the projection; see `Engine.taken`."""
+        weight, _ = self.model.projection(receiver.layer, receiver.kind)
+        return self.model.part_normed(receiver.layer, whole, part) @ weight[receiver.index].T
 
     def pattern(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `row destination source`."""

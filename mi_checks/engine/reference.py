@@ -12,6 +12,7 @@ from mi_checks.engine.base import Floats
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.edge_reference import EdgeReference
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.frozen import frozen, gradient
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import HOOKS, Kind, Node
@@ -68,6 +69,43 @@ class ReferenceEngine(Engine):
         """Logits at END without intervention, `row d_vocab`, float32."""
         return self._logits_at_end(side, [])
 
+    def direction(self) -> Tensor:
+        """By autograd through the bridge's final norm and unembedding; see `Engine.direction`."""
+        bridge, layer = self.subject.bridge, self.subject.shape.n_layers - 1
+        whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end][:, None]
+
+        def score(part: Tensor) -> Tensor:
+            logits: Tensor = bridge.unembed(frozen(bridge.ln_final, whole, part))
+            return self.difference(logits[:, 0].float())
+
+        return gradient(score, torch.zeros_like(whole))[:, 0].float()
+
+    def onto(self, node: Node, direction: Tensor) -> Tensor:
+        """By autograd through the output matrix; see `Engine.onto`."""
+        own = self.activation("clean", node)[self.rows, self.end][:, None]
+
+        def read(own: Tensor) -> Tensor:
+            written: Tensor = self.output(node).original_component(own.flatten(2))
+            return (written[:, 0].float() * direction).sum(-1)
+
+        return gradient(read, torch.zeros_like(own))[:, 0].float()
+
+    def writes(self, node: Node, own: Tensor) -> Tensor:
+        """Through the output matrix; see `Engine.writes`."""
+        if node.index is None:
+            return own
+        own = own[:, None]
+        return self.written(node, torch.where(chosen([node], own), own, 0))[:, 0]
+
+    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """Through the bridge's norm and projection; see `Engine.taken`."""
+        block, nothing = self.subject.bridge.blocks[receiver.layer], torch.zeros_like(part)
+        project = getattr(block.attn, receiver.kind)
+        one, none = (project(frozen(block.ln1, whole[:, None], x[:, None])) for x in (part, nothing))
+        d_head = self.activation("clean", receiver).shape[-1]
+        by_head: Tensor = (one - none).flatten(1).unflatten(-1, (-1, d_head))
+        return by_head[:, receiver.index]
+
     def _cached(self, side: Side, hook: str, layer: int) -> Tensor:
         """What passes a hook point of every layer in one run, fetched for all layers at once; `hook` has a `{}`."""
         key = (side, hook)
@@ -75,7 +113,7 @@ class ReferenceEngine(Engine):
             wanted = {hook.format(i): i for i in range(self.subject.shape.n_layers)}
             with torch.no_grad():
                 _, cache = self.subject.bridge.run_with_cache(
-                    self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self._padding(side)
+                    self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self.padding_arguments(side)
                 )
             missing = sorted(wanted.keys() - cache.keys())
             if missing:
@@ -203,12 +241,15 @@ class ReferenceEngine(Engine):
         """What a change of all z, of all neurons or of a layer's output writes differently, `row pos d_model`."""
         if node.kind in ("attn", "mlp"):
             return change
-        block = self.subject.bridge.blocks[node.layer]
-        out = block.attn.o if node.kind == "head" else block.mlp.out
-        change = change.flatten(2)
+        out, change = self.output(node), change.flatten(2)
         with torch.no_grad():
             written: Tensor = out.original_component(change) - out.original_component(torch.zeros_like(change))
         return written
+
+    def output(self, node: Node) -> Any:
+        """The bridge's component that heads' z or neurons of a layer are multiplied with."""
+        block = self.subject.bridge.blocks[node.layer]
+        return block.attn.o if node.kind == "head" else block.mlp.out
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
@@ -235,15 +276,8 @@ class ReferenceEngine(Engine):
                     (resid,) = block(resid)
                 logits: Tensor = bridge.unembed(bridge.ln_final(resid))
             else:
-                logits = bridge(self.layouts[side].tokens, **self._padding(side))
+                logits = bridge(self.layouts[side].tokens, **self.padding_arguments(side))
         return logits[:, 0].float()
-
-    def _padding(self, side: Side) -> dict[str, Tensor]:
-        """What a model must be told of padding on the left; on the right, causal attention leaves it out."""
-        if self.padding == "right":
-            return {}
-        layout = self.layouts[side]
-        return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
 
 def _depth(receiver: Node) -> tuple[bool, int, bool]:

@@ -68,6 +68,7 @@ class ReplayEngine(KeptRuns):
             for group in self.progress(groups, len(groups), title):
                 alike = [interventions[i] for i in group]
                 out[group] = self.finite(self.memory.within(self._together, alike), f"under {title}")
+        self.forget()
         return out
 
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
@@ -122,7 +123,7 @@ class ReplayEngine(KeptRuns):
             edits = Edits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
-            return self._read(self._onward(edits.first, resid, first.run, start, edits))
+            return self._read(self._edited(resid, edits, start))
         entry = enter(self, alike, start) if first.nodes else None
         if entry is None:  # zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
@@ -147,14 +148,36 @@ class ReplayEngine(KeptRuns):
             resid = _plus(layer.after(start).resid_post, entry.delta)
         return self._onward(entry.layer + 1, resid, side, start)
 
+    def _edited(self, resid: Tensor, edits: Edits, start: int) -> Tensor:
+        """The final residual stream at END, `row variant d_model`, from the stream before the first edited layer."""
+        first, side = edits.first, edits.how.run
+        if edits.attend(first):
+            return self._onward(first, resid, side, start, edits)
+        # up to there nothing has changed, so its attention has not
+        ends = first == self.last
+        if ends:
+            resid = resid[self.rows, :, self.end - start][:, :, None]
+        run = self.passes[side][first]
+        z = (run.at_end if ends else run.after(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
+        resid = self._after_attention(first, resid, z, edits, ends=ends)
+        return self._unembedded(resid, edits) if ends else self._onward(first + 1, resid, side, start, edits)
+
     def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
         """Residual stream before a layer, from a column on, `row variant pos d_model` → final one at END."""
         for index in range(layer, self.last):
             resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
-        if edits is not None and edits.touch(self.last):
-            resid = self._layer(self.last, resid, side, start, edits)
-            return edits.read(LOGITS.layer, "logits", resid)[self.rows, :, self.end - start]
-        return self._last(resid, side, start)
+        if edits is None or not edits.touch(self.last):
+            return self._last(resid, side, start)
+        if not edits.attend(self.last):
+            before, z = self._attended_at_end(resid, side, start)
+            resid = self._after_attention(self.last, before[:, :, None], z[:, :, None], edits, ends=True)
+            return self._unembedded(resid, edits)
+        resid = self._layer(self.last, resid, side, start, edits)
+        return self._unembedded(resid[self.rows, :, self.end - start][:, :, None], edits)
+
+    def _unembedded(self, resid: Tensor, edits: Edits) -> Tensor:
+        """The final stream at END as the unembedding reads it, `row variant 1 d_model` → `row variant d_model`."""
+        return edits.read(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
 
     def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
         """A layer over the keys and values that are kept of the columns before `start`, with what is edited in it."""
@@ -184,30 +207,42 @@ class ReplayEngine(KeptRuns):
             z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
             resid_mid = model.attention_out(layer, z).add_(resid)
             return self._mlp(layer, resid_mid, model.mlp_in(resid, resid_mid))
-        pattern = model.pattern(queries, positions, keys, sources)
-        by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
-        pattern = by_position.flatten(0, 1).transpose(1, 2)
-        z = model.mixed(pattern, values).unflatten(0, (rows, variants))
-        z = edits.put(layer, "head", z)
-        attn_out = edits.put(layer, "attn", model.attention_out(layer, z))
-        resid_mid = edits.put(layer, "resid_mid", resid + attn_out)
+        if edits.replace(layer, "pattern"):
+            pattern = model.pattern(queries, positions, keys, sources)
+            by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
+            z = model.mixed(by_position.flatten(0, 1).transpose(1, 2), values)
+        else:
+            z = model.attended(queries, positions, keys, values, sources)
+        return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
+
+    def _after_attention(self, layer: int, resid: Tensor, z: Tensor, edits: Edits, *, ends: bool = False) -> Tensor:
+        """A layer from z on, with what is edited in it, `row variant pos …` or of END alone → the stream after it."""
+        model = self.model
+        z = edits.put(layer, "head", z, ends=ends)
+        attn_out = edits.put(layer, "attn", model.attention_out(layer, z), ends=ends)
+        resid_mid = edits.put(layer, "resid_mid", resid + attn_out, ends=ends)
         if model.attn_only:
-            return edits.put(layer, "resid_post", resid_mid)
-        self._count(resid, "mlp")
-        mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid))
-        neurons = edits.put(layer, "neuron", model.neurons(layer, mlp_in))
-        mlp_out = edits.put(layer, "mlp", model.mlp_out(layer, neurons))
-        return edits.put(layer, "resid_post", resid_mid + mlp_out)
+            return edits.put(layer, "resid_post", resid_mid, ends=ends)
+        self._count(resid_mid, "mlp")
+        mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
+        neurons = edits.put(layer, "neuron", model.neurons(layer, mlp_in), ends=ends)
+        mlp_out = edits.put(layer, "mlp", model.mlp_out(layer, neurons), ends=ends)
+        return edits.put(layer, "resid_post", resid_mid + mlp_out, ends=ends)
 
     def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
         """The last layer at END, `row variant d_model`."""
-        model = self.model
-        normed = model.normed(self.last, resid)
+        before, z = self._attended_at_end(resid, side, start)
+        resid_mid = before + self.model.attention_out(self.last, z)
+        return self._mlp(self.last, resid_mid, self.model.mlp_in(before, resid_mid))
+
+    def _attended_at_end(self, resid: Tensor, side: Side, start: int) -> tuple[Tensor, Tensor]:
+        """The stream before the last layer at END, `row variant d_model`, and z there, `row variant head d_head`."""
+        normed = self.model.normed(self.last, resid)
         self._count(resid, "sources")
         self._count(resid[:, :, :1], "queries")
         end, positions = self.end - start, self.layouts[side].positions
         z = attend_from(
-            model,
+            self.model,
             self.last,
             normed[self.rows, :, end],
             positions[self.rows, self.end],
@@ -215,9 +250,7 @@ class ReplayEngine(KeptRuns):
             positions[:, start:],
             *((*self.passes[side][self.last].kept(start), positions[:, :start]) if start else ()),
         )
-        before = resid[self.rows, :, end]
-        resid_mid = before + model.attention_out(self.last, z)
-        return self._mlp(self.last, resid_mid, model.mlp_in(before, resid_mid))
+        return resid[self.rows, :, end], z
 
     def _mlp(self, layer: int, resid_mid: Tensor, mlp_in: Tensor) -> Tensor:
         """Residual stream before the MLP → after it."""

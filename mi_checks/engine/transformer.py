@@ -89,6 +89,10 @@ class Transformer:
         """Residual stream before a layer → what its queries, keys and values are projected from."""
         return self._normed(f"blocks.{layer}.ln1", resid)
 
+    def part_normed(self, layer: int, resid: Tensor, part: Tensor) -> Tensor:
+        """What of `normed` comes from a part of the stream: its scale is the whole stream's, its bias nobody's."""
+        return self._centred(part) * self._gain(f"blocks.{layer}.ln1", resid)
+
     def projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
         """Queries, keys or values (`kind` q, k or v) before any rotation, `… head d_head`."""
         flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
@@ -186,6 +190,13 @@ class Transformer:
         """Final residual stream `… d_model` → what is multiplied with the unembedding, `… d_model`."""
         return self._normed("ln_final", resid, rms=self.final_rms)
 
+    def final_reader(self, resid: Tensor, direction: Tensor) -> Tensor:
+        """What a part of the final stream is multiplied with for what `final` makes of it, times a direction.
+
+        The scale is the whole stream's, the bias nobody's; all `row d_model`.
+        """
+        return self._centred(self._gain("ln_final", resid, rms=self.final_rms).float() * direction, rms=self.final_rms)
+
     def logits(self, final: Tensor) -> Tensor:
         """Normed final residual stream `row d_model` → logits of the whole vocabulary, `row d_vocab`, float32."""
         return self.capped(functional.linear(final, *self._linear("unembed")).float())
@@ -204,6 +215,19 @@ class Transformer:
 
     def _linear(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
+
+    def _gain(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
+        """What a norm multiplies a stream with once it is centred: weight / scale, broadcasting with the stream."""
+        if self.norm is None and not rms:
+            return torch.ones_like(x[..., :1])
+        wide = self._centred(x.float(), rms=rms)
+        gain = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        weight = self.weights.get(f"{name}.weight")
+        return (gain if weight is None else gain * weight).to(x.dtype)
+
+    def _centred(self, x: Tensor, *, rms: bool = False) -> Tensor:
+        """Less its mean, where the norm takes that away."""
+        return x if self.norm is None or rms or self.norm in ("RMS", "RMSPRE") else x - x.mean(-1, keepdim=True)
 
     def _normed(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
         weight, bias = self.weights.get(f"{name}.weight"), self.weights.get(f"{name}.bias")

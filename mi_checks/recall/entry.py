@@ -69,6 +69,21 @@ def edges_name(circuit: EdgeCircuit) -> str:
     return json.dumps(["edges", circuit.value, circuit.mlps, edges])
 
 
+def direct_name(node: str) -> str:
+    """A name that nothing has but what this node writes directly into the logit difference."""
+    return json.dumps(["direct", node])
+
+
+def share_name(sender: str, receiver: str, at: str) -> str:
+    """A name that nothing has but the share of the receiver's input that the sender writes at a label."""
+    return json.dumps(["share", sender, receiver, at])
+
+
+def approximation_name(component: str, at: str | int | None, index: int) -> str:
+    """A name that nothing has but attribution patching of a component's node, counted through the model."""
+    return json.dumps(["attribution patching", component, at, index])
+
+
 def attention_name(head: str, destination: str, source: str) -> str:
     """A name that no other attention probability and no intervention has."""
     return json.dumps(["attention", head, destination, source])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import count, takewhile
 
 import numpy as np
 
@@ -11,8 +12,17 @@ from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.nodes import Node
-from mi_checks.recall.entry import Entry, attention_name, edges_name, entry_of, intervention_name
+from mi_checks.engine.nodes import Component, Node
+from mi_checks.recall.entry import (
+    Entry,
+    approximation_name,
+    attention_name,
+    direct_name,
+    edges_name,
+    entry_of,
+    intervention_name,
+    share_name,
+)
 from mi_checks.recall.store import Store
 
 
@@ -20,7 +30,7 @@ class Recalling:
     """Measures one batch on one model, as an engine does.
 
     Attributes:
-        asked: measurements asked for: base runs, interventions, circuits of edges, attention probabilities.
+        asked: measurements asked for: base runs, interventions, circuits of edges, attention, attributions, shares.
         recalled: how many of them an earlier run had made.
     """
 
@@ -61,7 +71,29 @@ class Recalling:
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""
         name = attention_name(str(head), destination, source)
-        return self._recalled([name], lambda _: self._engine.attended(head, destination, source)[None])[0]
+        found: Floats = self._recalled([name], lambda _: self._engine.attended(head, destination, source)[None])[0]
+        return found
+
+    def direct(self, nodes: list[Node]) -> Floats:
+        """As `Engine.direct`."""
+        names = [direct_name(str(node)) for node in nodes]
+        return self._recalled(names, lambda places: self._engine.direct([nodes[i] for i in places]))
+
+    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
+        """As `Engine.input_shares`."""
+        name = share_name(str(sender), str(receiver), at)
+        found: Floats = self._recalled([name], lambda _: self._engine.input_shares(sender, receiver, at)[None])[0]
+        return found
+
+    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
+        """As `Engine.attribution_patching`; how many nodes there are is known from the first time."""
+        names = (approximation_name(component, at, index) for index in count())
+        known = list(takewhile(self._kept.values.__contains__, names))
+        if known:
+            return self._recalled(known, lambda _: self._engine.attribution_patching(component, at))
+        measured = self._engine.attribution_patching(component, at)
+        names = (approximation_name(component, at, index) for index in range(len(measured)))
+        return self._recalled(list(names), lambda _: measured) if len(measured) else measured
 
     def save(self) -> None:
         """Keep what was measured for later runs, beside what another process may have kept meanwhile."""

@@ -128,6 +128,25 @@ def test_circuits_of_edges(family, mode, subject_of):
     assert equal(choose("replay", subject, batch).measure_edges(what), expected)
 
 
+@pytest.mark.parametrize(("family", "mode"), ACROSS)
+def test_attributions_and_shares(family, mode, subject_of):
+    subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
+    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+    layers = [Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp")]
+    nodes = [Node(0, "resid_pre"), *layers, *all_nodes("head", subject.shape), *all_nodes("neuron", subject.shape)[::9]]
+    expected = reference.direct(nodes)
+    assert equal(replay.direct(nodes), expected)
+    assert equal(expected[0] + expected[1:5].sum(0), reference.direct([Node(1, "resid_post")])[0])
+    for receiver in (Node(1, "q", 3), Node(1, "k", 1), Node(1, "v", 0)):
+        for sender in (Node(0, "resid_pre"), Node(0, "head", 1), Node(0, "neuron", 3), Node(0, "mlp")):
+            shares = reference.input_shares(sender, receiver, "Y")
+            assert equal(replay.input_shares(sender, receiver, "Y"), shares)
+    for component in ("head", "q", "k", "v", "neuron"):
+        approximate = reference.attribution_patching(component)
+        assert equal(replay.attribution_patching(component), approximate)
+        assert np.abs(approximate).max() > 1e-3
+
+
 @pytest.mark.parametrize("name", ["replay", "reference"])
 def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
     engine = choose(name, subject_of("neox", "raw"), prompts(count=2, seed=0))

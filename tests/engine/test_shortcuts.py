@@ -106,10 +106,18 @@ def test_paths(engine):
     }  # fmt: skip
 
 
-def test_several_nodes_begin_at_the_first(engine):
+def test_several_nodes_begin_after_the_attention_of_the_first(engine):
+    """Up to there nothing has changed; and the last layer is computed at END alone, edited or not."""
     both = denoise(Node(1, "head", 0), Node(1, "neuron", 3))
-    assert counted(engine, both, both) == {
-        "mlp": 2 * PAIRS * (REST + 1), "queries": 2 * PAIRS * (REST + 1), "sources": 2 * PAIRS * 2 * REST,
+    expected = {"mlp": 2 * PAIRS * (REST + 1), "queries": 2 * PAIRS, "sources": 2 * PAIRS * REST}
+    assert counted(engine, both, both) == expected
+    assert counted(engine, *[denoise(*both.nodes, Node(2, "head", 1))] * 2) == expected
+    assert counted(engine, denoise(Node(2, "head", 0), Node(2, "head", 1))) == {"mlp": PAIRS}
+
+
+def test_several_nodes_with_a_query_begin_with_the_attention(engine):
+    assert counted(engine, denoise(Node(1, "q", 0), Node(1, "neuron", 3))) == {
+        "mlp": PAIRS * (REST + 1), "queries": PAIRS * (REST + 1), "sources": PAIRS * 2 * REST,
     }  # fmt: skip
 
 

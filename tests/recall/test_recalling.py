@@ -7,13 +7,15 @@ import pytest
 
 from mi_checks.engine.base import SideRun
 from mi_checks.engine.choose import choose
+from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
+ASKED = 1 + 8 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
 
 
 @pytest.fixture
@@ -38,6 +40,11 @@ def everything(measuring):
         measuring.measure(sweep),
         measuring.measure([ablate(HEAD, kind="mean")]),
         measuring.attended(HEAD, "Y", "X"),
+        measuring.measure_edges([EdgeCircuit(((HEAD, LOGITS),), kind, mlps=True) for kind in ("zero", "mean")]),
+        measuring.direct([HEAD, Node(0, "mlp")]),
+        measuring.input_shares(Node(0, "mlp"), Node(1, "q", 1), "X"),
+        measuring.attribution_patching("head"),
+        measuring.attribution_patching("v", "X"),
     )
 
 
@@ -45,10 +52,10 @@ def test_recalled_is_what_was_measured(store, make):
     first = Recalling(make, store, "key")
     measured = everything(first)
     first.save()
-    assert (first.asked, first.recalled) == (11, 0)
+    assert (first.asked, first.recalled) == (ASKED, 0)
     second = Recalling(unwanted, store, "key")
     recalled = everything(second)
-    assert (second.asked, second.recalled) == (11, 11)
+    assert (second.asked, second.recalled) == (ASKED, ASKED)
     assert second.name == first.name == "replay"
     for was, now, by_engine in zip(measured[1:], recalled[1:], everything(make())[1:], strict=True):
         np.testing.assert_array_equal(now, was)

@@ -1,0 +1,90 @@
+"""An approximation of denoising every node by two forwards and one backward, to screen what is then measured exactly.
+
+Attribution patching (Nanda 2023, "Attribution Patching: Activation Patching At Industrial Scale"): to first order, the
+effect of putting a node's clean activation into the corrupt run is (clean − corrupt activation) · ∂score/∂activation at
+the corrupt run. Before an attention pattern that the corrupt run has elsewhere even the sign may be wrong, so screen by
+size and claim nothing from it. It goes through the bridge's hooks, so it is the same for all families and engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base import Floats
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
+
+if TYPE_CHECKING:
+    from mi_checks.engine.engine import Engine
+
+
+def attribution_patching(engine: Engine, component: Component, at: str | int | None = None) -> Floats:
+    """About what `measure([denoise(node, at=at), …])` minus the corrupt run is, for all nodes of a component at once.
+
+    Args:
+        engine: the model and its prompts; its kept runs are used, not its way of intervening.
+        component: heads (their z), queries, keys, values, patterns or neurons.
+        at: a label or position, summed over its tokens; None for all positions.
+
+    Returns:
+        `node prompt`, in the order of `all_nodes`; in the score's units.
+
+    Raises:
+        MiChecksError: clean and corrupt correspond at their labels alone, and `at` is none.
+    """
+    nodes = all_nodes(component, engine.subject.shape)
+    if not nodes:
+        return np.empty((0, len(engine.batch)))
+    engine.admit([denoise(node, at=at) for node in nodes[:1]])
+    corrupt = _corrupt_run(engine, component)
+    mask = engine.mask("corrupt", at)
+    pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
+    found = []
+    for layer, (own, gradient) in enumerate(corrupt):
+        node = Node(layer, component, 0)
+        with torch.no_grad():
+            change = engine.replacement(denoise(node, at=at), node) - own
+            where = mask.view(*mask.shape, *[1] * (own.dim() - 2))
+            product = torch.where(where, change * gradient, 0).sum(1).float()  # row index …
+            by_row = product if component == "neuron" else product.sum(-1)
+            by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
+            found.append(by_prompt.index_add_(0, pairs, by_row).T)
+    return engine.finite(torch.cat(found), "under attribution patching")
+
+
+def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
+    """Of each layer the activation in the corrupt run and the score's gradient there, `row pos …`."""
+    bridge = engine.subject.bridge
+    kept: dict[str, Tensor] = {}
+    names = [HOOKS[component].format(layer) for layer in range(engine.subject.shape.n_layers)]
+
+    def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+        return resid.detach().requires_grad_()  # the weights need no gradient
+
+    def keeping(name: str) -> Callable[..., Tensor]:
+        def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+            kept[name] = activation
+            return activation
+
+        return keep
+
+    def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+        return resid[engine.rows, engine.end][:, None]
+
+    hooks = [
+        (HOOKS["resid_pre"].format(0), leaf),
+        *((name, keeping(name)) for name in names),
+        ("unembed.hook_in", only_end),
+    ]
+    with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
+        logits = bridge(engine.layouts["corrupt"].tokens, **engine.padding_arguments("corrupt"))
+        score = engine.difference(logits[:, 0].float()).sum()
+    activations = [kept[name] for name in names]
+    gradients = torch.autograd.grad(score, activations)
+    pairs = zip((activation.detach() for activation in activations), gradients, strict=True)
+    return [(a.transpose(1, 2), g.transpose(1, 2)) if component == "pattern" else (a, g) for a, g in pairs]

@@ -1,0 +1,95 @@
+"""Attribution patching: exact where the model is linear, near the exact sweep where it is nearly so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.errors import MiChecksError
+from tests.engine.cases import native, prompts
+from tests.engine.test_by_labels import UNALIGNED, batch_of
+
+COMPONENTS = ("head", "q", "k", "v", "neuron")
+
+
+def exact(engine, component, at=None):
+    nodes = all_nodes(component, engine.subject.shape)
+    return engine.measure([denoise(node, at=at) for node in nodes]) - engine.base.corrupt.logit_diff
+
+
+@pytest.mark.parametrize("engine", ["replay", "reference"])
+@pytest.mark.parametrize("at", [None, "END"])
+def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
+    """Without norms the last layer's neurons go linearly to the logits."""
+    measured = choose(engine, native("no norm"), prompts(count=5, seed=3))
+    found, expected = attribution_patching(measured, "neuron", at), exact(measured, "neuron", at)
+    last = slice(expected.shape[0] // 2, None)
+    np.testing.assert_allclose(found[last], expected[last], atol=1e-4)
+    assert np.abs(expected[last]).max() > 0.01
+    assert np.abs(found[: last.start] - expected[: last.start]).max() > 0.01  # before it, an approximation
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-2l"])
+def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, replaying):
+    engine = replaying(engine_of(model))
+    if component == "neuron" and engine.subject.shape.d_mlp is None:
+        pytest.skip("an attention-only model has no neurons")
+    found, expected = (sweep.mean(1) for sweep in (engine.attribution_patching(component), exact(engine, component)))
+    assert np.corrcoef(found, expected)[0, 1] > (0.85 if model == "nano-gelu-2l" else 0.5)
+    strongest = np.argsort(-np.abs(expected))[:3]
+    assert set(strongest) <= set(np.argsort(-np.abs(found))[: max(7, len(found) // 10)])
+
+
+def test_what_is_before_an_attention_pattern_may_get_the_wrong_sign(engine_of, replaying):
+    """So it is an approximation to screen by size, and nothing is claimed from it: here of the previous-token head."""
+    engine = replaying(engine_of("nano-attn-2l"))
+    (place,) = (i for i, node in enumerate(all_nodes("head", engine.subject.shape)) if node == Node(0, "head", 5))
+    assert exact(engine, "head")[place].mean() > 3
+    assert engine.attribution_patching("head")[place].mean() < -1
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("score", ["first_token", "log_probability"])
+def test_exact_for_small_differences(component, score):
+    """Clean and corrupt embeddings brought together: the error falls with the square of the difference."""
+    errors = []
+    for nearness in (0.02, 0.01):
+        subject = native("gelu")
+        table = subject.bridge.state_dict()["embed.weight"]
+        table.copy_(table.mean(0) + nearness * (table - table.mean(0)))
+        batch = dataclasses.replace(prompts(count=4, seed=3), score=score)
+        engine = choose("auto", subject, batch)
+        found, expected = engine.attribution_patching(component), exact(engine, component)
+        errors.append(np.abs(found - expected).max() / np.abs(expected).max())
+    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 0.1
+
+
+@pytest.mark.parametrize("architecture", ["attention only", "llama", "soft caps"])
+def test_the_same_whatever_the_engine(architecture):
+    subject, batch = native(architecture), prompts(count=4, seed=3)
+    for component in ("head", "q", "k", "v"):
+        by_replay, by_hooks = (
+            choose(name, subject, batch).attribution_patching(component) for name in ("replay", "reference")
+        )
+        np.testing.assert_allclose(by_replay, by_hooks, atol=1e-4)
+        assert by_replay.shape == (len(all_nodes(component, subject.shape)), 4)
+
+
+def test_a_model_without_neurons_has_none():
+    engine = choose("auto", native("attention only"), prompts(count=4, seed=3))
+    assert engine.attribution_patching("neuron").shape == (0, 4)
+
+
+def test_at_a_label_prompts_of_different_lengths_have_something_in_common():
+    engine = choose("auto", native("gelu"), batch_of())
+    found, expected = engine.attribution_patching("head", "END"), exact(engine, "head", "END")
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.5
+    with pytest.raises(MiChecksError) as error:
+        engine.attribution_patching("head")
+    assert str(error.value) == f"gelu: all positions of {UNALIGNED}"

@@ -1,0 +1,110 @@
+"""Composition scores are TransformerLens', and shares of inputs are parts of a whole."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.composition import composition_scores, random_scores
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
+
+
+@pytest.mark.parametrize("mode", ["raw", "compatibility"])
+@pytest.mark.parametrize("kind", ["q", "k", "v"])
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
+def test_scores_are_transformer_lens_own(architecture, kind, mode):
+    subject = native(architecture, mode)
+    found = composition_scores(trusted(subject), kind)
+    with torch.no_grad():
+        expected = subject.bridge.all_composition_scores(kind.upper()).scores.double().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (found[0, :, 1] > 0.01).all()
+    assert (found[1, :, :2] == 0).all()
+
+
+def test_of_other_kinds_there_are_no_scores():
+    with pytest.raises(ValueError, match=r"^heads compose by the receiver's q, k or v, not by mlp$"):
+        composition_scores(trusted(native("gelu")), "mlp")
+
+
+def test_random_matrices_score_what_random_matrices_score():
+    """‖ABCD‖² is on average 1/d_model of the product of the squared norms; the mean is of 500 draws."""
+    model = trusted(native("gelu"))
+    found = random_scores(model, 500)
+    assert found.shape == (500,)
+    assert np.sqrt((found**2).mean()) == pytest.approx(1 / np.sqrt(32), rel=0.02)
+    np.testing.assert_array_equal(random_scores(model, 500), found)
+    assert np.abs(random_scores(model, 500, seed=1) - found).min() > 0
+
+
+def test_a_model_that_was_never_trained_scores_as_random_matrices_do():
+    model = trusted(native("attention only"))
+    null = random_scores(model, 2000)
+    low, high = np.quantile(null, [0.001, 0.999])
+    for kind in ("q", "k", "v"):
+        scores = composition_scores(model, kind)[0, :, 1:].ravel()
+        assert ((scores > low) & (scores < high)).mean() > 0.9
+
+
+RECEIVERS = [Node(1, "q", 2), Node(1, "k", 1), Node(1, "v", 0)]
+
+
+@pytest.mark.parametrize("at", ["X", "Y", "END"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES.keys() - {"one layer"})
+def test_both_engines_agree_on_shares(architecture, at):
+    subject, batch = native(architecture), prompts(count=5, seed=3)
+    senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", subject.shape, (0,))]
+    senders += [Node(0, "mlp"), Node(0, "neuron", 7)] if subject.shape.d_mlp else []
+    reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+    for sender in senders:
+        for receiver in RECEIVERS:
+            expected = reference.input_shares(sender, receiver, at)
+            np.testing.assert_allclose(replay.input_shares(sender, receiver, at), expected, atol=10 * TOLERANCE)
+            assert expected.shape == (5,)
+            assert expected.max() > 1e-3 or sender.kind == "neuron"
+
+
+@pytest.mark.parametrize("engine", ["replay", "reference"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES.keys() - {"one layer"})
+def test_the_parts_are_the_whole_input(architecture, engine):
+    """Embedding and layers before it, and what the biases give, are the query, key or value of the clean run."""
+    measured = choose(engine, native(architecture), prompts(count=5, seed=3))
+    weights, rows, columns = measured.subject.bridge.state_dict(), measured.rows, measured.end
+    kinds = ("attn", "mlp") if measured.subject.shape.d_mlp else ("attn",)
+    with torch.no_grad():
+        whole = measured.activation("clean", Node(1, "resid_pre"))[rows, columns]
+        for receiver in RECEIVERS:
+            parts = [Node(0, "resid_pre"), *(Node(0, kind) for kind in kinds)]
+            written = [measured.activation("clean", part)[rows, columns] for part in parts]
+            taken = sum(measured.taken(receiver, whole, one) for one in written)
+            matrix = weights[f"blocks.1.attn.{receiver.kind}.weight"].unflatten(0, (-1, 8))[receiver.index]
+            bias = weights.get(f"blocks.1.attn.{receiver.kind}.bias")
+            of_norm = weights.get("blocks.1.ln1.bias", torch.zeros(matrix.shape[1])) @ matrix.T
+            own = of_norm + (0 if bias is None else bias.unflatten(0, (-1, 8))[receiver.index])
+            expected = measured.activation("clean", receiver)[rows, columns][:, receiver.index]
+            torch.testing.assert_close(taken + own, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_embedding_is_all_that_a_first_layer_takes():
+    measured = choose("auto", native("gelu"), prompts(count=5, seed=3))
+    np.testing.assert_allclose(measured.input_shares(Node(0, "resid_pre"), Node(0, "k", 1), "X"), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "message"),
+    [
+        (
+            Node(1, "resid_pre"),
+            Node(1, "q", 0),
+            "L1.resid_pre writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre",
+        ),
+        (Node(0, "head", 0), Node(1, "mlp"), "what is taken is taken by a head's q, k or v, not by L1.mlp"),
+        (Node(1, "head", 0), Node(1, "k", 1), "there is no path from L1H0 to L1H1.k: it does not come before it"),
+    ],
+)
+def test_what_has_no_share(sender, receiver, message):
+    with pytest.raises(ValueError, match=r"\w") as error:
+        choose("auto", native("gelu"), prompts(count=2, seed=0)).input_shares(sender, receiver, "X")
+    assert str(error.value) == message

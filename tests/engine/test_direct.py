@@ -1,0 +1,124 @@
+"""Direct logit attribution: both engines agree, with TransformerLens where it has it, and all parts are the whole."""
+
+import numpy as np
+import pytest
+import torch
+from transformer_lens.tools.analysis.direct_logit_attribution import direct_logit_attribution
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import PromptBatch
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
+
+ENGINES = ("replay", "reference")
+LINEAR = sorted(ARCHITECTURES.keys() - {"soft caps"})
+
+
+def layers(shape):
+    kinds = ("attn", "mlp") if shape.d_mlp else ("attn",)
+    return [Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds]
+
+
+def close(found, expected):
+    return np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("mode", ["raw", "compatibility"])
+@pytest.mark.parametrize("architecture", LINEAR)
+def test_both_engines_agree(architecture, mode):
+    subject, batch = native(architecture, mode), prompts(count=5, seed=3)
+    shape = subject.shape
+    nodes = [Node(0, "resid_pre"), *all_nodes("head", shape), *all_nodes("neuron", shape)[::5], *layers(shape)]
+    expected = ReferenceEngine(subject, batch).direct(nodes)
+    assert close(choose("replay", subject, batch).direct(nodes), expected)
+    assert np.median(np.abs(expected).max(1)) > 1e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("architecture", LINEAR)
+def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engine):
+    measured = choose(engine, native(architecture), prompts(count=5, seed=3))
+    weights, readout = measured.subject.bridge.state_dict(), measured.readout
+    nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
+    final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
+    biases = measured.difference(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
+    written = measured.direct([Node(0, "resid_pre"), *layers(measured.subject.shape)]).sum(0)
+    assert close(written + biases.numpy(), measured.base.clean.logit_diff)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
+    measured = choose(engine, native("gelu"), prompts(count=5, seed=3))
+    weights = measured.subject.bridge.state_dict()
+    for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
+        parts = measured.direct(all_nodes(component, measured.subject.shape, (1,))).sum(0)
+        bias = (measured.direction() @ weights[f"blocks.1.{out}.bias"]).numpy()
+        assert close(parts + bias, measured.direct([Node(1, kind)])[0])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "folded norms"])
+def test_transformer_lens_own(architecture, engine):
+    """Which has it in compatibility mode, at a position that all prompts share."""
+    subject, batch = native(architecture, "compatibility"), prompts(count=5, seed=3, ragged=False, foils=1)
+    measured = choose(engine, subject, batch)
+    with torch.no_grad():
+        answers = {"answer_tokens": measured.readout.answers[:, 0], "incorrect_tokens": measured.readout.foils[:, 0]}
+        theirs = {
+            unit: direct_logit_attribution(subject.bridge, measured.layouts["clean"].tokens, **answers, unit=unit)
+            for unit in ("component", "head")
+        }
+    expected = {unit: dict(zip(one.labels, one.attribution.numpy(), strict=True)) for unit, one in theirs.items()}
+    heads = all_nodes("head", subject.shape)
+    for node, found in zip(heads, measured.direct(heads), strict=True):
+        assert close(found, expected["head"][str(node)])
+    for node, found in zip(layers(subject.shape), measured.direct(layers(subject.shape)), strict=True):
+        assert close(found, expected["component"][f"{node.layer}_{node.kind}_out"])
+
+
+def with_scores(**about):
+    batch = prompts(count=3, seed=0)
+    return PromptBatch(batch.pairs, **{"foil_reduction": "mean", **about})
+
+
+WHY = "what a node writes directly is measured in logits, and"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "about", "message"),
+    [
+        (
+            "gelu",
+            {"score": "log_probability"},
+            f"gelu: {WHY} the score 'log_probability' is not linear in them; use 'score: first_token' or "
+            "'first_difference'",
+        ),
+        (
+            "gelu",
+            {"foil_reduction": "max"},
+            f"gelu: {WHY} the highest of several foils is not linear in them; use 'foil_reduction: mean'",
+        ),
+        (
+            "soft caps",
+            {},
+            f"soft caps: {WHY} this model caps its logits, which is not linear; measure paths into the logits instead",
+        ),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_not_linear(architecture, about, message, engine):
+    with pytest.raises(MiChecksError) as error:
+        choose(engine, native(architecture), with_scores(**about)).direct([Node(0, "head", 0)])
+    assert str(error.value) == message
+
+
+def test_the_highest_of_one_answer_is_linear():
+    batch = with_scores(answer_reduction="max")
+    assert choose("auto", native("gelu"), batch).direct([Node(0, "head", 0)]).shape == (1, 3)
+
+
+def test_a_query_writes_nothing():
+    with pytest.raises(ValueError, match=r"^L0H1.q writes nothing into the residual stream; name its head$"):
+        choose("auto", native("gelu"), prompts(count=2, seed=0)).direct([Node(0, "q", 1)])
