@@ -21,9 +21,8 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:
-        lines.append(
-            f"  measured  {show(estimate)} {estimate.unit} (95 % interval, {estimate.method}, {estimate.n} prompts)"
-        )
+        how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
+        lines.append(f"  measured  {show(estimate)} {estimate.unit} ({how})")
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]

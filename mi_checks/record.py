@@ -17,7 +17,7 @@ Ability = Literal["can", "cannot", "in part", "cannot tell"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value with its 95 % confidence interval over prompts."""
+    """A measured value with its 95 % confidence interval, over prompts as a rule."""
 
     value: float
     low: float
@@ -25,6 +25,7 @@ class Estimate:
     n: int
     unit: str  # "logits", "share of clean − corrupt", "share of prompts", "attention probability", "nodes"
     method: str  # how the interval was made, e.g. "bootstrap of the ratio of means"
+    over: str = "prompts"  # what there are n of
 
 
 @dataclass(frozen=True)

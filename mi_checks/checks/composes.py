@@ -59,6 +59,7 @@ def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> 
     generator = np.random.default_rng(len(writers))
     null = random[generator.integers(len(random), size=(len(random), len(writers)))].max(1)  # as many, the best
     low, high = np.quantile(null, [ALPHA / 2, 1 - ALPHA / 2])
+    mean = float(null.mean())
     return Estimate(
-        own / float(null.mean()), own / float(high), own / float(low), len(random), "times random", "random matrices"
+        own / mean, own / float(high), own / float(low), len(random), "times random", "random matrices", "random pairs"
     )

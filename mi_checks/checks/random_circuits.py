@@ -41,8 +41,8 @@ def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circui
     ahead = own - rivals
     estimate = _share_ahead(ahead, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
-    drawn = f"all {total}" if len(others) == total else f"{len(others)} random circuits of {total}"
-    claim = f"the circuit {title} {deed} {bound} of {drawn} others of its size"
+    drawn = f"all {total}" if len(others) == total else f"{len(others)} drawn at random of {total}"
+    claim = f"the circuit {title} {deed} {bound} of the others of its size ({drawn})"
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
     rival = ", ".join(map(str, others[closest]))
     reason = "" if outcome == "pass" else f"the strongest rival: {rival} ({-ahead[closest].mean():+.3f} against it)"
@@ -79,14 +79,9 @@ def _share_ahead(ahead: Floats, *, exhaustive: bool) -> Estimate:
     wins = int((ahead.mean(1) > 0).sum())
     resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > 0).mean(1)
     low, high = (float(side) for side in np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2]))
+    share, unit = wins / n, "share of circuits of its size"
     if exhaustive:
-        return Estimate(wins / n, low, high, n, "share of circuits of its size", "bootstrap over prompts")
+        return Estimate(share, low, high, n, unit, "bootstrap over prompts", "circuits")
     wilson = proportion_interval(wins, n)
-    return Estimate(
-        wins / n,
-        min(low, wilson.low),
-        max(high, wilson.high),
-        n,
-        "share of circuits of its size",
-        "Wilson score over circuits and bootstrap over prompts, the wider",
-    )
+    wider = "Wilson score over circuits and bootstrap over prompts, the wider"
+    return Estimate(share, min(low, wilson.low), max(high, wilson.high), n, unit, wider, "circuits")

@@ -139,7 +139,7 @@ class Circuit(_CircuitCheck):
     def id(self) -> str:
         """With the nodes or the edges, and the one aspect of a part."""
         edges = [str(parse_edge(edge) or edge) for edge in self.edges or ()]
-        return self._id("+".join(edges).replace(" ", "") if edges else joined(self.nodes or ()))
+        return self._id("+".join(edges).replace(" -> ", "->").replace(" ", "_") if edges else joined(self.nodes or ()))
 
 
 class Curve(_CircuitCheck):
