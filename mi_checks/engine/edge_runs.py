@@ -56,7 +56,7 @@ class EdgeRuns:
         z = self._attention(layer) if layer else clean
         ablated = self._replaced(head, ends=ends)[:, None]
         w_o = model.w_o(layer)  # head d_head d_model
-        self.carried.append((z - ablated).transpose(2, 3) @ w_o)
+        self.carried.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
         self.seen_by_all = self._at(self.seen_by_all, ends=ends) + (ablated - clean).flatten(-2) @ w_o.flatten(0, 1)
         if layer and not self.mlps and not model.attn_only:
             self.real = self._at(self.real, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
@@ -68,6 +68,9 @@ class EdgeRuns:
         for kind in ("q", "k", "v"):
             ends = last and kind == "q"
             clean = self.runs.reached(run.resid_pre, 0, ends=ends)
+            if self.alike:
+                inputs.append(self._combined(layer, kind, clean, ends=ends))
+                continue
             seen = model.normed(layer, self._streams(layer, kind, clean, ends=ends))  # row variant reader pos d_model
             weight, bias = model.projection(layer, kind)
             new = torch.einsum("bvrpd,rhd->bvprh", seen, weight)
@@ -118,6 +121,31 @@ class EdgeRuns:
             streams = streams + seen.unflatten(-1, there.shape[3:])
         return streams
 
+    @property
+    def alike(self) -> bool:
+        """Whether so far all circuits write the same, so that they differ in who sees what alone."""
+        return all(part.shape[1] == 1 for part in self.carried) and self.seen_by_all.shape[1] == 1
+
+    def _combined(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
+        """Queries, keys or values, `row variant pos reader d_head`, where all circuits write the same.
+
+        A projection of a sum is the sum of projections, and the sum's norm follows from its parts' products: no stream
+        of any reader is ever made.
+        """
+        model = self.model
+        parts = [(clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, 0, None]]
+        parts += [self._at(part, ends=ends)[:, 0] for part in self.carried]
+        senders = torch.cat(parts, 1)  # row 1+sender pos d_model
+        masks = self.masks[layer, kind][..., : senders.shape[1] - 1]
+        masks = torch.cat([torch.ones_like(masks[..., :1]), masks], -1)  # variant reader 1+sender
+        projected, products, bias = model.projected_parts(layer, kind, senders)
+        seen = torch.einsum("vrs,bsprh->bvprh", masks, projected)
+        if products is not None:  # row pos 1+sender 1+sender
+            pairs = (masks[..., :, None] * masks[..., None, :]).flatten(2)
+            square = torch.einsum("vrs,bps->bvpr", pairs, products.flatten(2))
+            seen = seen * torch.rsqrt(square + model.eps)[..., None]
+        return seen if bias is None else seen + bias
+
     def _at(self, x: Tensor, *, ends: bool) -> Tensor:
         """Of `row … pos d_model` all positions, or END alone; the last layer has no others."""
         if not ends or x.dim() == 0 or x.shape[-2] == 1:
@@ -129,7 +157,7 @@ class EdgeRuns:
         return run.at_end if layer == self.runs.last else run.whole
 
     def _replaced(self, node: Node, *, ends: bool) -> Tensor:
-        new = self.runs.replacement(ablate(node, kind=self.circuits[0].value), node)
+        new = self.runs.replaced(ablate(node, kind=self.circuits[0].value), node)
         return self.runs.reached(new, 0, ends=ends)
 
     def _masks(self) -> dict[tuple[int, str], Tensor]:

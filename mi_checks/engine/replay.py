@@ -78,23 +78,28 @@ class ReplayEngine(KeptRuns):
         together: dict[object, list[int]] = {}
         for i, circuit in enumerate(circuits):
             together.setdefault((circuit.value, circuit.mlps), []).append(i)
-        size = self.memory.holds(self._edge_bytes())
-        groups = [alike[i : i + size] for alike in together.values() for i in range(0, len(alike), size)]
+        groups = []
+        for alike in together.values():
+            size = self.memory.holds(self._edge_bytes(circuits[alike[0]]))
+            groups += [alike[i : i + size] for i in range(0, len(alike), size)]
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
                 found = self.memory.within(self._edges_together, [circuits[i] for i in group])
                 out[group] = self.finite(found, f"under {title}")
+        self.forget()
         return out
 
     def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
         """Edge circuits of one group → logit differences, `variant prompt`."""
         return self._read(EdgeRuns(self, alike).final())
 
-    def _edge_bytes(self) -> int:
+    def _edge_bytes(self, circuit: EdgeCircuit) -> int:
         """About what one circuit takes while its edges are measured."""
-        model, d_model = self.model, self.subject.bridge.cfg.d_model
-        streams = 3 * model.n_heads + model.n_layers * (model.n_heads + 1)
+        model, d_model, heads = self.model, self.subject.bridge.cfg.d_model, self.model.n_heads
+        streams = 3 * heads + model.n_layers * (heads + 1)
         floats = self.width * d_model * streams + 4 * self.width * (self.subject.shape.d_mlp or 0)
+        if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is ever made
+            floats = self.width * heads * (6 * model.d_head + self.width)
         return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
 
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:

@@ -89,6 +89,24 @@ class Transformer:
         """Residual stream before a layer → what its queries, keys and values are projected from."""
         return self._normed(f"blocks.{layer}.ln1", resid)
 
+    def projected_parts(self, layer: int, kind: str, parts: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Queries, keys or values of parts of a stream, `row part pos d_model`, before what the norm divides them by.
+
+        Returns:
+            The parts' projections, `row part pos head d_head`; their products in the mean square that the norm divides
+            by, `row pos part part`, or None without norm; and what is added at the end, `head d_head`, or None.
+        """
+        weight, bias = self.projection(layer, kind)
+        gain, shift = (self.weights.get(f"blocks.{layer}.ln1.{name}") for name in ("weight", "bias"))
+        if self.norm is None:
+            gain = shift = None
+        if shift is not None:
+            bias = weight @ shift if bias is None else weight @ shift + bias
+        centred = self._centred(parts)
+        projected = torch.einsum("bspd,rhd->bsprh", centred, weight if gain is None else weight * gain)
+        products = None if self.norm is None else torch.einsum("bspd,btpd->bpst", centred, centred) / parts.shape[-1]
+        return projected, products, bias
+
     def part_normed(self, layer: int, resid: Tensor, part: Tensor) -> Tensor:
         """What of `normed` comes from a part of the stream: its scale is the whole stream's, its bias nobody's."""
         return self._centred(part) * self._gain(f"blocks.{layer}.ln1", resid)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mi_checks.engine.choose import choose, trusted
 from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
@@ -33,6 +35,23 @@ def test_both_engines_agree(architecture, subjects):
     assert close(replay.measure_edges(circuits), expected)
     assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
     assert close(choose("replay", subject, batch, memory=1).measure_edges(circuits), expected)
+
+
+@given(
+    architecture=st.sampled_from(["attention only", "gelu", "llama", "no norm"]),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(KINDS),
+    mlps=st.booleans(),
+    data=st.data(),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_circuits_and_prompts(subjects, architecture, seed, kind, mlps, data):
+    subject, batch = subjects[architecture], prompts(count=3, seed=seed)
+    edges = all_edges(subject.shape, mlps=mlps)
+    drawn = data.draw(st.lists(st.lists(st.sampled_from(edges), unique=True), min_size=1, max_size=3))
+    circuits = [EdgeCircuit(tuple(some), kind, mlps) for some in drawn]
+    expected = ReferenceEngine(subject, batch).measure_edges(circuits)
+    assert close(choose("replay", subject, batch).measure_edges(circuits), expected)
 
 
 @pytest.mark.parametrize("architecture", ["gelu", "llama"])
