@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 RESAMPLES = 4000
+COUNTED = 64  # resamples at a time
 
 
 class NoGap(ValueError):
@@ -81,8 +82,12 @@ def proportion_interval(successes: int, n: int) -> Estimate:
 
     Not a bootstrap: resampling n successes out of n gives an interval of no width, which n prompts do not earn.
     """
-    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(successes / n, float(interval.low), float(interval.high), n, "share of prompts", "Wilson score")
+    share, z = successes / n, float(stats.norm.isf(ALPHA / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low = middle - reach if successes else 0.0
+    high = middle + reach if successes < n else 1.0
+    return Estimate(share, low, high, n, "share of prompts", "Wilson score")
 
 
 def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
@@ -176,5 +181,10 @@ def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
 def bootstrap_weights(n: int) -> Floats:
     """Bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
     drawn = np.random.default_rng(n).integers(n, size=(RESAMPLES, n))
-    places = drawn + n * np.arange(RESAMPLES)[:, None]  # counted in one pass, five times faster than multinomial draws
-    return np.bincount(places.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n) / n
+    weights = np.empty((RESAMPLES, n))
+    for first in range(0, RESAMPLES, COUNTED):  # all at once fall out of the processor's caches: seven times slower
+        some = drawn[first : first + COUNTED]
+        places = some + n * np.arange(len(some))[:, None]
+        weights[first : first + COUNTED] = np.bincount(places.ravel(), minlength=some.size).reshape(some.shape)
+    weights /= n
+    return weights

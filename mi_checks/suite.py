@@ -16,6 +16,7 @@ from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.memory import hand_back
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
@@ -204,6 +205,8 @@ class Suite:
             recalling.save()
             self._engines[measured.subject.name] = recalling.name
             self.reuse = self.reuse.with_those_of(recalling)
+        del measured, recalling
+        hand_back()
         return evidence
 
     def provenance(self) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1]
 # The code, and the packages it uses, whose change may change what is kept.
 DRAWING = ("prompts", "recall", "spec")
 DRAWING_WITH = ("jinja2", "numpy", "tokenizers")
-MEASURING = ("engine", "models/loaders", "recall")
+MEASURING = ("engine", "models/load.py", "models/loaders", "recall")
 MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
 
 
@@ -58,7 +58,7 @@ def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
 @cache
 def code(parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
     """sha256 of the files in parts of this package, word lists among them, and of the versions of libraries."""
-    files = sorted(path for part in parts for path in (PACKAGE / part).rglob("*") if path.is_file())
+    files = sorted(path for part in parts for path in (PACKAGE / part, *(PACKAGE / part).rglob("*")) if path.is_file())
     files = [path for path in files if "__pycache__" not in path.parts]
     sources = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
     return _sha256([sources, {name: importlib.metadata.version(name) for name in libraries}])

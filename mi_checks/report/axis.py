@@ -19,8 +19,12 @@ class Axis:
 
     def x(self, value: float) -> float:
         """The pixel of a value, held within the axis."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return round(self.left + share * (self.right - self.left), 1)
+        return self.xs([value])[0]
+
+    def xs(self, values: list[float]) -> list[float]:
+        """The pixels of many."""
+        low, high, scale = self.low, self.high, (self.right - self.left) / (self.high - self.low)
+        return [round(self.left + (min(max(value, low), high) - low) * scale, 1) for value in values]
 
     def ticks(self, about: int = 4) -> tuple[tuple[float, str], ...]:
         """Round values with their labels."""

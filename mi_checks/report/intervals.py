@@ -14,6 +14,7 @@ LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond
 WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 32, 14
 DRAWN = 300  # dots; of more prompts every k-th is drawn
 GOLDEN = 0.6180339887498949  # successive multiples spread evenly, so the jitter is the same in every report
+JITTER = tuple(f"{STRIP_TOP + STRIP_HEIGHT * (i * GOLDEN % 1):.0f}" for i in range(DRAWN))  # a dot's height
 
 
 @dataclass(frozen=True)
@@ -106,5 +107,6 @@ def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
 
 
 def _strip(prompts: list[float], axis: Axis) -> str:
-    inside = ((i, v) for i, v in enumerate(prompts[:: _step(prompts)]) if axis.low <= v <= axis.high)
-    return "".join(f"M{axis.x(v):g} {STRIP_TOP + STRIP_HEIGHT * (i * GOLDEN % 1):.0f}h0" for i, v in inside)
+    drawn = prompts[:: _step(prompts)]
+    inside = zip(axis.xs(drawn), JITTER, drawn, strict=False)
+    return "".join([f"M{x:g} {y}h0" for x, y, value in inside if axis.low <= value <= axis.high])

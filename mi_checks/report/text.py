@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mi_checks.prompts.visible import visible
@@ -31,6 +32,7 @@ def readable(text: str) -> str:
     return re.sub(r"[^ \n\t]+", lambda run: visible(run[0]), text.replace("\r\n", "\n"))
 
 
+@lru_cache(maxsize=4096)  # the same tokens stand in hundreds of prompts
 def chip(text: str) -> Chip:
     """A token for showing."""
     if len(text) <= CHIP:
