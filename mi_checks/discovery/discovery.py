@@ -1,0 +1,161 @@
+"""A behaviour and a model → what carries the one in the other, as a draft of checks with its evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.measurements import Measurements
+from mi_checks.discovery.draft import Draft
+from mi_checks.discovery.drafting import draft, node_sets
+from mi_checks.discovery.found import Found
+from mi_checks.discovery.held_out import HeldOut
+from mi_checks.discovery.mediation import mediation
+from mi_checks.discovery.neurons import neurons
+from mi_checks.discovery.paths import Paths, paths
+from mi_checks.discovery.pruning import Pruned, prune
+from mi_checks.discovery.redundancy import Ablations, ablations
+from mi_checks.discovery.samples import Samples, samples
+from mi_checks.discovery.settings import SEARCHED, Settings
+from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.choose import choose
+from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.errors import MiChecksError
+from mi_checks.models.load import load
+from mi_checks.models.names import resolve
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.behaviour import Behaviour, ModelEntry
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.stats import NoGap, ratio_interval, mean_interval
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found of a behaviour on a model, and the claims that it amounts to.
+
+    Attributes:
+        behaviour: the behaviour as it was.
+        model: the model's name.
+        settings: what was asked for.
+        samples: the prompts.
+        found: what was found on one half of them.
+        draft: what holds on the other.
+        seconds: how long it took, the loading of the model aside.
+    """
+
+    behaviour: Behaviour
+    model: str
+    settings: Settings
+    samples: Samples
+    found: Found
+    draft: Draft
+    seconds: float
+
+
+def discover(
+    loaded: LoadedBehaviour, model: str, settings: Settings = Settings(), *, progress: Progress = no_progress
+) -> Discovery:
+    """Find what carries a behaviour on a model.
+
+    Args:
+        loaded: the behaviour.
+        model: as `mi_checks.models.names.resolve` takes it; the file need not name it.
+        settings: how much is measured, and what counts as found.
+        progress: shows how far a sweep is.
+
+    Raises:
+        MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts, or
+            there is nothing to discover.
+    """
+    refuse_absent(loaded, model)
+    return explore(loaded.behaviour, load(model), settings, progress=progress, score=loaded.score)
+
+
+def refuse_absent(loaded: LoadedBehaviour, model: str) -> None:
+    """Nothing, where the behaviour may be looked for.
+
+    Raises:
+        MiChecksError: there is no such model, or the behaviour is declared absent from it.
+    """
+    claims = resolve(model).claims
+    if loaded.behaviour.models.get(claims) == "absent":
+        place = loaded.place_of(("models", claims))
+        raise MiChecksError(
+            f"{place.file}:{place.line}: {loaded.behaviour.name} is declared absent from {claims}, so there is nothing "
+            "to discover; take the declaration out to look all the same"
+        )
+
+
+def explore(
+    behaviour: Behaviour,
+    subject: Subject,
+    settings: Settings = Settings(),
+    *,
+    progress: Progress = no_progress,
+    score: Callable[..., Any] | None = None,
+) -> Discovery:
+    """`discover` on a model that is loaded, whatever the behaviour declares of it."""
+    began = time.perf_counter()
+    drawn = samples(behaviour, subject, settings)
+
+    def measurements(of: Behaviour, batch: PromptBatch) -> tuple[Measurements, Engine]:
+        engine = choose("auto", subject, batch, progress, None, score)
+        return Measurements(of, subject, batch, engine), engine
+
+    found = _found(behaviour, drawn, settings, measurements)
+    sets = {name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found).items() if nodes}
+    binding = behaviour.model_copy(update={"models": {subject.name: ModelEntry(nodes=sets)}})
+    held_out, _ = measurements(binding, drawn.held_out)
+    drafted = draft(behaviour, found, HeldOut(held_out, drawn.checks))
+    return Discovery(
+        behaviour, subject.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began
+    )
+
+
+Measuring = Callable[[Behaviour, PromptBatch], tuple[Measurements, Engine]]
+
+
+def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurements: Measuring) -> Found:
+    batch, above = drawn.found_on, settings.above
+    measured, engine = measurements(behaviour, batch)
+    gap = measured.base.gap
+    try:
+        ratio_interval(gap, gap)
+    except NoGap as none:
+        raise MiChecksError(
+            f"{behaviour.name} on {measured.subject.name}: there is nothing to discover: {none} "
+            f"({len(batch)} prompt pairs, seed {drawn.seed})"
+        ) from None
+    searched = batch
+    if len(batch) > SEARCHED:
+        searched = replace(batch, pairs=batch.pairs[:SEARCHED])
+    search = measured if searched is batch else measurements(behaviour, searched)[0]
+    heads = mediation(measured.sweep("head", at=measured.everywhere), above)
+    swept = neurons(measured, lambda: attribution_patching(engine, "neuron"), above)
+    share = dict(zip(heads.sweep.nodes, heads.sweep.shares.tolist(), strict=True))
+    ablated: Ablations | None = None
+    try:
+        circuits = Circuits(search), Circuits(measured)
+    except MiChecksError as error:  # prompts of different lengths have no mean at a position
+        circuit = Pruned(why=str(error))
+    else:
+        known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]
+        ablated = ablations(search, heads.sweep.nodes, known, above)
+        removed = {head: abs(ablated.removed(head).value) for head in ablated.heads}
+        circuit = prune(*circuits, {head: max(abs(share[head]), removed[head]) for head in share}, settings.faithful)
+    found = Found(
+        gap=mean_interval(gap, "logits"),
+        at=measured.everywhere,
+        heads=heads,
+        neurons=swept,
+        ablations=ablated,
+        paths=Paths(),
+        circuit=circuit,
+    )
+    return replace(found, paths=paths(measured, found.nodes, above, parallel=engine.parallel))
