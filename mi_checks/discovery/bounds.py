@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.engine.base import Floats
 from mi_checks.record import Estimate
 from mi_checks.stats import ALPHA
 
+Bools = npt.NDArray[np.bool_]
 MARGIN = 3.0  # standard errors of the difference between two batches
 WITHIN = float(stats.norm.isf(ALPHA / 2))  # of a 95 % interval, in standard errors to either side
 RULE = (
@@ -30,11 +31,12 @@ def at_most(estimate: Estimate, pairs: int) -> float:
     return -_floor(-estimate.value - _reach(estimate.high - estimate.value, estimate.n, pairs))
 
 
-def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Floats, Floats]:
+def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
     """Whether each node is so far above, and so far below a threshold that a check on so many other pairs, corrected
     over all nodes of the sweep, will say the same; `node` each.
 
-    Its t is expected to be √(pairs / n) times that of the n pairs measured, with a standard deviation of √(1 + pairs/n).
+    Its t is expected to be √(pairs / n) times that of the n pairs measured, with a standard deviation of
+    √(1 + pairs / n).
     """
     n = sweep.recovered.shape[1]
     excess = sweep.recovered - above * sweep.gap

@@ -7,32 +7,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
+from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.draft import Draft
 from mi_checks.discovery.drafting import draft, node_sets
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.held_out import HeldOut
-from mi_checks.discovery.mediation import mediation
+from mi_checks.discovery.mediation import mediation, swept
 from mi_checks.discovery.neurons import neurons
 from mi_checks.discovery.paths import Paths, paths
 from mi_checks.discovery.pruning import Pruned, prune
 from mi_checks.discovery.redundancy import Ablations, ablations
 from mi_checks.discovery.samples import Samples, samples
-from mi_checks.discovery.settings import SEARCHED, Settings
+from mi_checks.discovery.settings import SEARCHED, USUAL, Settings
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
-from mi_checks.models.names import resolve
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
+from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load import LoadedBehaviour
-from mi_checks.stats import NoGap, ratio_interval, mean_interval
+from mi_checks.stats import NoGap, mean_interval, ratio_interval
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Discovery:
 
 
 def discover(
-    loaded: LoadedBehaviour, model: str, settings: Settings = Settings(), *, progress: Progress = no_progress
+    loaded: LoadedBehaviour, model: str, settings: Settings = USUAL, *, progress: Progress = no_progress
 ) -> Discovery:
     """Find what carries a behaviour on a model.
 
@@ -70,32 +70,17 @@ def discover(
         progress: shows how far a sweep is.
 
     Raises:
-        MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts, or
-            there is nothing to discover.
+        MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts,
+            or there is nothing to discover.
     """
     refuse_absent(loaded, model)
     return explore(loaded.behaviour, load(model), settings, progress=progress, score=loaded.score)
 
 
-def refuse_absent(loaded: LoadedBehaviour, model: str) -> None:
-    """Nothing, where the behaviour may be looked for.
-
-    Raises:
-        MiChecksError: there is no such model, or the behaviour is declared absent from it.
-    """
-    claims = resolve(model).claims
-    if loaded.behaviour.models.get(claims) == "absent":
-        place = loaded.place_of(("models", claims))
-        raise MiChecksError(
-            f"{place.file}:{place.line}: {loaded.behaviour.name} is declared absent from {claims}, so there is nothing "
-            "to discover; take the declaration out to look all the same"
-        )
-
-
 def explore(
     behaviour: Behaviour,
     subject: Subject,
-    settings: Settings = Settings(),
+    settings: Settings = USUAL,
     *,
     progress: Progress = no_progress,
     score: Callable[..., Any] | None = None,
@@ -109,13 +94,13 @@ def explore(
         return Measurements(of, subject, batch, engine), engine
 
     found = _found(behaviour, drawn, settings, measurements)
-    sets = {name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found).items() if nodes}
+    sets: dict[str, NodeNames] = {
+        name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found).items() if nodes
+    }
     binding = behaviour.model_copy(update={"models": {subject.name: ModelEntry(nodes=sets)}})
     held_out, _ = measurements(binding, drawn.held_out)
     drafted = draft(behaviour, found, HeldOut(held_out, drawn.checks))
-    return Discovery(
-        behaviour, subject.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began
-    )
+    return Discovery(behaviour, subject.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began)
 
 
 Measuring = Callable[[Behaviour, PromptBatch], tuple[Measurements, Engine]]
@@ -137,7 +122,9 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
         searched = replace(batch, pairs=batch.pairs[:SEARCHED])
     search = measured if searched is batch else measurements(behaviour, searched)[0]
     heads = mediation(measured.sweep("head", at=measured.everywhere), above)
-    swept = neurons(measured, lambda: attribution_patching(engine, "neuron"), above)
+    cells = neurons(measured, lambda: attribution_patching(engine, "neuron"), above)
+    layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
+    mlps = None if cells is None else mediation(swept(measured, layers, "MLP layers"), above)
     share = dict(zip(heads.sweep.nodes, heads.sweep.shares.tolist(), strict=True))
     ablated: Ablations | None = None
     try:
@@ -153,9 +140,11 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
         gap=mean_interval(gap, "logits"),
         at=measured.everywhere,
         heads=heads,
-        neurons=swept,
+        neurons=cells,
+        mlps=mlps,
         ablations=ablated,
         paths=Paths(),
         circuit=circuit,
     )
-    return replace(found, paths=paths(measured, found.nodes, above, parallel=engine.parallel))
+    carrying = paths(measured, found.nodes, mlps.found if mlps else (), above, parallel=engine.parallel)
+    return replace(found, paths=carrying)

@@ -33,10 +33,12 @@ def _lines(discovery: Discovery) -> Iterator[str]:
         screening = found.neurons.screening
         if screening is not None:
             yield (
-                f"  screened {screening.screened} neurons by attribution patching, denoised the {screening.verified} "
-                f"of the largest estimates: rank correlation {screening.correlation:.2f}; of {screening.sampled} others, "
+                f"  screened {screening.screened} by attribution patching, denoised the {screening.verified} of the "
+                f"largest estimates: rank correlation {screening.correlation:.2f}; of {screening.sampled} others, "
                 f"drawn at random, the largest share is {screening.missed:.4f}"
             )
+    if found.mlps is not None:
+        yield from _mediation("MLP layers", found.mlps)
     yield from _paths(found)
     yield from _ablations(found, discovery.settings.above)
     yield from _circuit(found)
@@ -49,7 +51,7 @@ def _lines(discovery: Discovery) -> Iterator[str]:
 
 def _mediation(what: str, mediation: Mediation) -> Iterator[str]:
     sweep = mediation.sweep
-    tested = f"each denoised alone, above {mediation.above:g} by one-sided tests, Holm-corrected over {mediation.tested}"
+    tested = f"each denoised alone; above {mediation.above:g}, one-sided, Holm-corrected over {mediation.tested}"
     yield f"{what} that mediate ({tested}): {listed(mediation.found) or 'none'}"
     if mediation.unsure:
         yield f"  too near to the threshold to tell: {listed(mediation.unsure)}"

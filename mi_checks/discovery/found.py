@@ -22,6 +22,7 @@ class Found:
         at: the label that nodes are patched at; None for all positions.
         heads: which heads mediate.
         neurons: which neurons mediate; None in a model without any.
+        mlps: which MLP layers mediate as a whole; None in a model without any.
         ablations: which heads are needed, and which pairs are redundant; None where nothing can be ablated.
         paths: which paths carry the behaviour.
         circuit: the circuit that greedy pruning ends with.
@@ -31,6 +32,7 @@ class Found:
     at: str | None
     heads: Mediation
     neurons: Neurons | None
+    mlps: Mediation | None
     ablations: Ablations | None
     paths: Paths
     circuit: Pruned

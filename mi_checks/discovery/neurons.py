@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from mi_checks.checks.measurements import Measurements, Sweep
-from mi_checks.discovery.mediation import Mediation, mediation
+from mi_checks.checks.measurements import Measurements
+from mi_checks.discovery.mediation import Mediation, mediation, swept
 from mi_checks.engine.base import Floats
-from mi_checks.engine.interventions import denoise
-from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.nodes import all_nodes
 
 SWEPT = 1024  # neurons that are swept exactly; of more, as many are as the screen lets through, and a sample
 VERIFIED = 64
@@ -70,7 +69,7 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
     order = np.argsort(-np.abs(estimated), kind="stable")
     chosen, rest = order[:VERIFIED], order[VERIFIED:]
     sample = np.random.default_rng(len(nodes)).choice(rest, min(SAMPLED, len(rest)), replace=False)
-    verified, others = (_swept(measured, [nodes[i] for i in part]) for part in (chosen, sample))
+    verified, others = (swept(measured, [nodes[i] for i in part], "neurons") for part in (chosen, sample))
     screening = Screening(
         screened=len(nodes),
         verified=len(chosen),
@@ -79,9 +78,3 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
         missed=float(np.abs(others.shares).max()),
     )
     return Neurons(mediation(verified, above, tested=len(nodes)), screening)
-
-
-def _swept(measured: Measurements, nodes: Sequence[Node]) -> Sweep:
-    at, base = measured.everywhere, measured.base
-    patched = measured.logit_diffs([denoise(node, at=at) for node in nodes], "neurons")
-    return Sweep(tuple(nodes), at, patched - base.corrupt.logit_diff, base.gap)

@@ -64,17 +64,19 @@ class Paths:
         return self.shares[self.edges.index(edge)]
 
 
-def paths(measured: Measurements, nodes: Sequence[Node], above: float, *, parallel: bool = False) -> Paths:
+def paths(
+    measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], above: float, *, parallel: bool = False
+) -> Paths:
     """Denoise every path among nodes; one-sided tests at 2.5 %, corrected by Holm over all of them.
 
     Args:
         measured: the behaviour on the model.
-        nodes: heads and neurons; each sends to every later head's q, k and v, to the MLP layers that hold neurons
-            among them, and to the logits.
+        nodes: heads and neurons; each sends to every later head's q, k and v, to MLP layers, and to the logits.
+        mlps: MLP layers; they send as well, but for those of which neurons are among the nodes.
         above: the threshold, a share of clean − corrupt.
         parallel: whether attention and MLP of a layer read the same residual stream.
     """
-    edges = tuple(_edges(measured, sorted(nodes), parallel))
+    edges = tuple(_edges(measured, sorted(nodes), sorted(mlps), parallel))
     if not edges:
         return Paths()
     at, base = measured.everywhere, measured.base
@@ -90,15 +92,16 @@ def paths(measured: Measurements, nodes: Sequence[Node], above: float, *, parall
     )
 
 
-def _edges(measured: Measurements, nodes: Sequence[Node], parallel: bool) -> Iterator[Edge]:
+def _edges(measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], parallel: bool) -> Iterator[Edge]:
     heads = [node for node in nodes if node.kind == "head"]
-    layers = sorted({node.layer for node in nodes if node.kind == "neuron"})
+    split = {node.layer for node in nodes if node.kind == "neuron"}
+    layers = sorted({*split, *(node.layer for node in mlps)})
     ends: list[tuple[Node, Input | None, tuple[Node, ...]]] = [
         (head, via, receivers(measured, str(head), via)) for head in heads for via in INPUTS
     ]
     ends += [(Node(layer, "mlp"), None, (Node(layer, "mlp"),)) for layer in layers]
     ends.append((LOGITS, None, (LOGITS,)))
-    for sender in nodes:
+    for sender in (*nodes, *(node for node in mlps if node.layer not in split)):
         for receiver, via, into in ends:
             beside = parallel and receiver.kind == "mlp" and receiver.layer == sender.layer
             if not beside and all(reaches(sender, reader) for reader in into):

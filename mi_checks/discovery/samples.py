@@ -58,9 +58,7 @@ def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Sampl
     return Samples(first, second, len(checks), seed)
 
 
-def _fresh(
-    behaviour: Behaviour, subject: Subject, wanted: int, seed: int, used: set[str]
-) -> tuple[PromptPair, ...]:
+def _fresh(behaviour: Behaviour, subject: Subject, wanted: int, seed: int, used: set[str]) -> tuple[PromptPair, ...]:
     """So many pairs that are not used, or all that there are."""
     asked, last = wanted, False
     while True:

@@ -24,3 +24,6 @@ class Settings:
     seed: int | None = None
     above: float = 0.1
     faithful: float = 0.8
+
+
+USUAL = Settings()

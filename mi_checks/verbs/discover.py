@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
@@ -18,10 +19,10 @@ from mi_checks.spec.load import load_behaviour
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
 DESCRIPTION = f"""\
 Find what carries a behaviour on a model: sweep heads, neurons and the paths between them, look for redundant pairs, and
-prune a faithful circuit. What is found is verified on prompts on which nothing was looked for, and written as a draft of
-`checks:` with the model's `nodes:` and the evidence of every line. Its prompts are of another seed than the checks'
-(theirs + {SEED_OFFSET}), and none that a check uses is among them. Pools and scores that a conftest.py adds are known to
-pytest only."""
+prune a faithful circuit. What is found is verified on prompts on which nothing was looked for, and written as a draft
+of `checks:` with the model's `nodes:` and the evidence of every line. Its prompts are of another seed than the checks'
+(theirs + {SEED_OFFSET}), and none that a check uses is among them. Pools and scores that a conftest.py adds are known
+to pytest only."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,11 +37,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add("--model", metavar="NAME", required=True, help="any name of `mi-checks models list`, a folder, gguf:FILE, "
         "org/name, NAME=these; the file need not name it")  # fmt: skip
     add("--case", metavar="NAME", help="one of the file's cases, where it has some")
-    add("--count", metavar="N", type=_at_least(2), help="prompt pairs to find on, and as many to verify on (default: as "
-        f"many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
+    add("--count", metavar="N", type=_at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
+        f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
     add("--seed", metavar="N", type=_at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
-    add("--above", metavar="SHARE", type=_share, default=usual.above, help="of clean − corrupt, that a node or path must "
-        "surely recover to be found (default: %(default)s)")  # fmt: skip
+    add("--above", metavar="SHARE", type=_share, default=usual.above, help="of clean − corrupt, that a node or path "
+        "must surely recover to be found (default: %(default)s)")  # fmt: skip
     add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit must "
         "surely keep (default: %(default)s)")  # fmt: skip
     add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")
@@ -59,6 +60,7 @@ def draft(options: argparse.Namespace) -> None:
         check_output(output, force=options.force)
     resolve(options.model).require()
     loaded = load_behaviour(options.file, Path.cwd(), options.case)
+    refuse_absent(loaded, options.model)
     began = time.monotonic()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch  # only now: mistakes are told without it
