@@ -20,7 +20,7 @@ from mi_checks.discovery.paths import Paths, paths
 from mi_checks.discovery.pruning import Pruned, prune
 from mi_checks.discovery.redundancy import Ablations, ablations
 from mi_checks.discovery.samples import Samples, samples
-from mi_checks.discovery.settings import SEARCHED, USUAL, Settings
+from mi_checks.discovery.settings import SCREENED, SEARCHED, USUAL, Settings
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
@@ -117,10 +117,12 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
             f"{behaviour.name} on {measured.subject.name}: there is nothing to discover: {none} "
             f"({len(batch)} prompt pairs, seed {drawn.seed})"
         ) from None
-    searched = batch
-    if len(batch) > SEARCHED:
-        searched = replace(batch, pairs=batch.pairs[:SEARCHED])
-    search = measured if searched is batch else measurements(behaviour, searched)[0]
+
+    def of_first(count: int) -> Measurements:
+        fewer = replace(batch, pairs=batch.pairs[:count])
+        return measured if len(batch) <= count else measurements(behaviour, fewer)[0]
+
+    search = of_first(SEARCHED)
     heads = mediation(measured.sweep("head", at=measured.everywhere), above)
     cells = neurons(measured, lambda: attribution_patching(engine, "neuron"), above)
     layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
@@ -133,7 +135,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
         circuit = Pruned(why=str(error))
     else:
         known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]
-        ablated = ablations(search, heads.sweep.nodes, known, above)
+        ablated = ablations(search, of_first(SCREENED), heads.sweep.nodes, known, above)
         removed = {head: abs(ablated.removed(head).value) for head in ablated.heads}
         circuit = prune(*circuits, {head: max(abs(share[head]), removed[head]) for head in share}, settings.faithful)
     found = Found(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 SEED_OFFSET = 1000  # discovery's seed lies so far from the behaviour's own
 MOST_PAIRS = 128  # in either batch, where nobody asks for more
 SEARCHED = 64  # pairs on which circuits and pairs of heads are searched; what is found is measured on all
+SCREENED = 16  # pairs on which all pairs of heads are looked at before some are measured on more
 
 
 @dataclass(frozen=True)
