@@ -26,6 +26,8 @@ def _head(discovery: Discovery) -> Iterator[str]:
     others = [name for name in discovery.behaviour.models if name != model]
     entry = f"of the entry of {model} under `models:`" if others else "of `models:`"
     yield f"# {discovery.behaviour.name} on {model}: a draft, to stand in place of `checks:` and {entry}."
+    if "[" in discovery.behaviour.name:
+        yield "# It is of this case alone, and stands with it in a file of its own."
     yield (
         f"# Found on {len(samples.found_on)} prompt pairs of seed {samples.seed}; every check was then measured on "
         f"{len(samples.held_out)} others, held out, and passes there."
