@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mi_checks.discovery.found import Found
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.spec.path_checks import LOGITS as TO_LOGITS
+from mi_checks.spec.edges import LOGITS as TO_LOGITS
 
 PATHS = 12  # claimed; of more, the strongest
 PAIRS = 4  # redundant ones, likewise

@@ -95,7 +95,7 @@ def explore(
 
     found = _found(behaviour, drawn, settings, measurements)
     sets: dict[str, NodeNames] = {
-        name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found).items() if nodes
+        name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found, subject.name).items() if nodes
     }
     binding = behaviour.model_copy(update={"models": {subject.name: ModelEntry(nodes=sets)}})
     held_out, _ = measurements(binding, drawn.held_out)

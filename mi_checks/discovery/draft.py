@@ -36,12 +36,14 @@ class Draft:
 
     Attributes:
         lines: the entries of `checks`.
+        beside: whether they are to be added to the file's checks, or stand in their place.
         model: the key of the model's entry.
         entry: the model's entry.
         left_out: what was found and is not claimed, and why.
     """
 
     lines: tuple[Line, ...]
+    beside: bool
     model: str
     entry: Mapping[str, Any]
     left_out: tuple[str, ...]

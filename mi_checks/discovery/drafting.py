@@ -9,7 +9,7 @@ from typing import Any
 from mi_checks.discovery.candidates import about_nodes
 from mi_checks.discovery.draft import Draft, Line, NotClaimed
 from mi_checks.discovery.found import Found
-from mi_checks.discovery.held_out import HeldOut
+from mi_checks.discovery.held_out import HeldOut, identity, parsed
 from mi_checks.discovery.preferences import preferences
 from mi_checks.discovery.set_claims import circuit_line, mediators_line
 from mi_checks.engine.nodes import Node
@@ -18,10 +18,20 @@ from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, ModelEntry
 NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circuit"}
 
 
-def node_sets(behaviour: Behaviour, found: Found) -> dict[str, tuple[Node, ...]]:
-    """The nodes found under the names that a behaviour binds them to, in the order of the model; none is a role's."""
+def node_sets(behaviour: Behaviour, found: Found, model: str) -> dict[str, tuple[Node, ...]]:
+    """The nodes found under the names that a behaviour binds them to, in the order of the model."""
     nodes = {"heads": found.heads.found, "neurons": found.mediating_neurons, "circuit": found.circuit.nodes}
-    return {_name(what, behaviour): tuple(sorted(nodes[what])) for what in NAMES}
+    return {_name(what, behaviour, model): tuple(sorted(nodes[what])) for what in NAMES}
+
+
+def stands_beside(behaviour: Behaviour, model: str) -> bool:
+    """Whether other models have claims about nodes: a draft in the place of these would leave them without."""
+    return any(
+        part.kind not in BEHAVIOURAL and behaviour.claims(part, other)
+        for other in _present(behaviour, model)
+        for entry in behaviour.checks
+        for part in entry.check.parts
+    )
 
 
 def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
@@ -33,9 +43,11 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
         held_out: where claims are measured, of a behaviour that binds the `node_sets`.
     """
     model = held_out.measured.subject.name
-    present = [name for name, entry in behaviour.models.items() if entry != "absent" and name != model]
+    beside = stands_beside(behaviour, model)
+    there = {part.id for entry in behaviour.checks for part in entry.check.parts}
     lines: list[Line] = []
     left_out: list[str] = []
+    own: dict[str, Any] = {}
     for claim in _claims(behaviour, found, held_out):
         try:
             line = claim()
@@ -43,21 +55,56 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
             left_out.append(str(why))
             continue
         ((kind, fields),) = line.entry.items()
-        if present and kind not in BEHAVIOURAL:
+        own |= {id_: dict(sides) for id_, sides in (line.own or {}).items()}
+        if kind not in BEHAVIOURAL and _present(behaviour, model):
             line = replace(line, entry={kind: {**fields, "models": [model]}})
-        lines.append(line)
+        if not beside:
+            lines.append(line)
+        elif kind in BEHAVIOURAL:
+            left_out += [] if line.own or line.estimates else [f"{identity(line.entry)}: {line.note}"]
+        else:
+            taken = [part.id for part in parsed(line.entry).check.parts if part.id in there]
+            if taken:
+                left_out.append(f"{taken[0]}: the file has a check of this id; this model's would be {dict(fields)}")
+            else:
+                lines.append(line)
     used = {value for line in lines for fields in line.entry.values() for value in fields.values() if _text(value)}
-    nodes = {name: [*map(str, nodes)] for name, nodes in node_sets(behaviour, found).items() if name in used}
-    own = {id_: dict(sides) for line in lines for id_, sides in (line.own or {}).items()}
+    nodes = {name: [*map(str, nodes)] for name, nodes in node_sets(behaviour, found, model).items() if name in used}
+    entry = _entry(behaviour, model, lines, nodes, own) if beside else _new(behaviour, model, nodes, own)
+    return Draft(tuple(lines), beside, model, entry, tuple(left_out))
+
+
+def _new(behaviour: Behaviour, model: str, nodes: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The model's entry where the draft's checks are all that there are."""
     declared = behaviour.models.get(model)
     count = declared.count if isinstance(declared, ModelEntry) else None
-    entry: dict[str, Any] = {**({"nodes": nodes} if nodes else {}), **({"count": count} if count else {}), **own}
-    return Draft(tuple(lines), model, entry, tuple(left_out))
+    return {**({"nodes": nodes} if nodes else {}), **({"count": count} if count else {}), **own}
+
+
+def _entry(
+    behaviour: Behaviour, model: str, lines: list[Line], nodes: dict[str, Any], own: dict[str, Any]
+) -> dict[str, Any]:
+    """The model's entry as it was and with what is new; a model that had none claims the draft's checks alone."""
+    declared = behaviour.models.get(model)
+    old = declared.model_dump(mode="json", exclude_unset=True) if isinstance(declared, ModelEntry) else {"checks": []}
+    entry: dict[str, Any] = {**old, **own}
+    if {**old.get("nodes", {}), **nodes}:
+        entry["nodes"] = {**old.get("nodes", {}), **nodes}
+    if "checks" in old:
+        new = [part.id for line in lines for part in parsed(line.entry).check.parts]
+        entry["checks"] = [*dict.fromkeys([*old["checks"], *own, *new])]
+    return entry
+
+
+def _present(behaviour: Behaviour, model: str) -> list[str]:
+    """The other models on which the behaviour is declared present."""
+    return [name for name, entry in behaviour.models.items() if entry != "absent" and name != model]
 
 
 def _claims(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Iterator[Callable[[], Line]]:
+    model = held_out.measured.subject.name
     yield from preferences(behaviour, held_out)
-    heads, neurons, circuit = (_name(what, behaviour) for what in NAMES)
+    heads, neurons, circuit = (_name(what, behaviour, model) for what in NAMES)
     if found.heads.found:
         yield lambda: mediators_line(found.heads, heads, held_out)
     swept = found.neurons
@@ -68,8 +115,9 @@ def _claims(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Iterator[C
     yield lambda: circuit_line(found.circuit, circuit, held_out)
 
 
-def _name(what: str, behaviour: Behaviour) -> str:
-    return f"{NAMES[what]}_found" if NAMES[what] in behaviour.roles else NAMES[what]
+def _name(what: str, behaviour: Behaviour, model: str) -> str:
+    sets = behaviour.sets_for(model) if stands_beside(behaviour, model) else {}
+    return f"{NAMES[what]}_found" if NAMES[what] in {**behaviour.roles, **sets} else NAMES[what]
 
 
 def _text(value: object) -> bool:

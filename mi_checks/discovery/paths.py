@@ -13,7 +13,7 @@ from mi_checks.discovery.mediation import significant
 from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.record import Estimate
-from mi_checks.spec.path_checks import Input
+from mi_checks.spec.edges import Input
 from mi_checks.stats import ratio_interval
 
 INPUTS: tuple[Input, ...] = ("q", "k", "v")

@@ -25,7 +25,8 @@ def _head(discovery: Discovery) -> Iterator[str]:
     samples, model = discovery.samples, discovery.draft.model
     others = [name for name in discovery.behaviour.models if name != model]
     entry = f"of the entry of {model} under `models:`" if others else "of `models:`"
-    yield f"# {discovery.behaviour.name} on {model}: a draft, to stand in place of `checks:` and {entry}."
+    place = "to be added to `checks:`, and in place" if discovery.draft.beside else "in place of `checks:` and"
+    yield f"# {discovery.behaviour.name} on {model}: a draft, {place} {entry}."
     if "[" in discovery.behaviour.name:
         yield "# It is of this case alone, and stands with it in a file of its own."
     yield (

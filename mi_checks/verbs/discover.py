@@ -14,7 +14,8 @@ from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
+from mi_checks.spec.words import listed
 
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
 DESCRIPTION = f"""\
@@ -59,7 +60,7 @@ def draft(options: argparse.Namespace) -> None:
     if output is not None:
         check_output(output, force=options.force)
     resolve(options.model).require()
-    loaded = load_behaviour(options.file, Path.cwd(), options.case)
+    loaded = _loaded(options.file, options.case)
     refuse_absent(loaded, options.model)
     began = time.monotonic()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -71,12 +72,19 @@ def draft(options: argparse.Namespace) -> None:
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
     settings = Settings(options.count, options.seed, options.above, options.faithful)
-    text = written(discover(loaded, options.model, settings, progress=_bars(began)))
+    text = written(discover(loaded, options.model, settings, progress=bars(began)))
     if output is None:
         print(text, end="")
     else:
         write(output, text)
         print(f"written to {output}")
+
+
+def _loaded(file: Path, case: str | None) -> LoadedBehaviour:
+    cases = [each.case for each in load_behaviours(file, Path.cwd()) if each.case]
+    if cases and case is None:
+        raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
+    return load_behaviour(file, Path.cwd(), case)
 
 
 def check_output(output: Path, *, force: bool) -> None:
@@ -101,7 +109,7 @@ def write(output: Path, text: str) -> None:
         raise MiChecksError(f"--output {str(output)!r} cannot be written: {error.strerror}") from None
 
 
-def _bars(began: float) -> Callable[[Iterable[Any], int, str], Iterable[Any]]:
+def bars(began: float) -> Callable[[Iterable[Any], int, str], Iterable[Any]]:
     """A bar for each sweep, on standard error where that is a terminal, from the third second on."""
 
     def bar(items: Iterable[Any], total: int, title: str) -> Iterable[Any]:

@@ -1,6 +1,7 @@
 """What is discovered of induction on a model that has it, and what is refused."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from mi_checks.discovery.settings import Settings
 from mi_checks.discovery.written import written
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
+from mi_checks.models.load import load
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.load import load_behaviour
 
@@ -98,8 +100,6 @@ def test_what_the_file_names_is_set_beside_what_is_found(behaviour, subject):
 
 
 def test_many_neurons_are_screened_and_the_screen_is_judged(behaviour):
-    from mi_checks.models.load import load
-
     discovery = explore(behaviour(), load("nano-gelu-2l", device="cpu"), Settings(count=24))
     screening = discovery.found.neurons.screening
     assert (screening.screened, screening.verified, screening.sampled) == (1536, 64, 32)
@@ -112,9 +112,7 @@ def test_many_neurons_are_screened_and_the_screen_is_judged(behaviour):
 
 
 def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
-    none = behaviour(answer="{{ D }}", foils=["{{ D }}{{ C }}"], score="first_difference") if False else behaviour(
-        template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"]
-    )
+    none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
     with pytest.raises(MiChecksError) as caught:
         explore(none, subject, Settings(count=16))
     assert re.fullmatch(
@@ -125,13 +123,12 @@ def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
 
 
 def test_where_a_behaviour_is_declared_absent_nothing_is_looked_for(tmp_path):
-    from tests.test_matrix_verb import INDUCTION
-
-    file = tmp_path / "induction.yaml"
-    file.write_text(INDUCTION)
+    text = Path("behaviours/induction.yaml").read_text(encoding="utf-8")
+    (tmp_path / "induction.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(MiChecksError) as caught:
-        discover(load_behaviour(file, tmp_path), "nano-attn-1l")
+        discover(load_behaviour(tmp_path / "induction.yaml", tmp_path), "nano-attn-1l")
+    line = text.splitlines().index("  nano-attn-1l: absent") + 1
     assert str(caught.value) == (
-        "induction.yaml:17: induction is declared absent from nano-attn-1l, so there is nothing to discover; take the "
-        "declaration out to look all the same"
+        f"induction.yaml:{line}: induction is declared absent from nano-attn-1l, so there is nothing to discover; take "
+        "the declaration out to look all the same"
     )

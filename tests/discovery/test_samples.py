@@ -40,7 +40,9 @@ def table(behaviour, count):
 
 
 def quotes(behaviour, count):
-    return behaviour(quotes=[f"Line {n}: the[[ one| two]]" for n in range(40)], answer=" are", foils=[" is"], count=count)
+    return behaviour(
+        quotes=[f"Line {n}: the[[ one| two]]" for n in range(40)], answer=" are", foils=[" is"], count=count
+    )
 
 
 def test_no_prompt_is_in_two_batches(behaviour, subject):
