@@ -146,8 +146,8 @@ def test_prompts_that_are_used_up_are_told(capsys, file, tmp_path):
     (tmp_path / file).write_text(few)
     assert told(capsys, file, *MODEL, "--count", "64")[2] == (
         "mi-checks: behaviour 'induction': its checks use 2 prompt pairs, and beside these there are 14; discovery "
-        "needs 32 that no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values or "
-        "quotes\n"
+        "needs 32 that no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values "
+        "or quotes\n"
     )
 
 

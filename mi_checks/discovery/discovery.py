@@ -15,6 +15,7 @@ from mi_checks.discovery.drafting import draft, node_sets
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.held_out import HeldOut
 from mi_checks.discovery.mediation import mediation, swept
+from mi_checks.discovery.naming import named
 from mi_checks.discovery.neurons import neurons
 from mi_checks.discovery.paths import Paths, paths
 from mi_checks.discovery.pruning import Pruned, prune
@@ -124,7 +125,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
 
     search = of_first(SEARCHED)
     heads = mediation(measured.sweep("head", at=measured.everywhere), above)
-    cells = neurons(measured, lambda: attribution_patching(engine, "neuron"), above)
+    cells = neurons(measured, lambda: attribution_patching(engine, "neuron", measured.everywhere), above)
     layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
     mlps = None if cells is None else mediation(swept(measured, layers, "MLP layers"), above)
     share = dict(zip(heads.sweep.nodes, heads.sweep.shares.tolist(), strict=True))
@@ -147,6 +148,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
         ablations=ablated,
         paths=Paths(),
         circuit=circuit,
+        roles={},
     )
     carrying = paths(measured, found.nodes, mlps.found if mlps else (), above, parallel=engine.parallel)
-    return replace(found, paths=carrying)
+    return replace(found, paths=carrying, roles=named(measured.subject, found.nodes))

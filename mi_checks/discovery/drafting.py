@@ -8,6 +8,7 @@ from typing import Any
 
 from mi_checks.discovery.candidates import about_nodes
 from mi_checks.discovery.draft import Draft, Line, NotClaimed
+from mi_checks.discovery.flow import flow
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.held_out import HeldOut, identity, parsed
 from mi_checks.discovery.preferences import preferences
@@ -65,7 +66,7 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
         else:
             taken = [part.id for part in parsed(line.entry).check.parts if part.id in there]
             if taken:
-                left_out.append(f"{taken[0]}: the file has a check of this id; this model's would be {dict(fields)}")
+                left_out.append(f"{taken[0]}: the file has a check of this id; this model's would be {flow(fields)}")
             else:
                 lines.append(line)
     used = {value for line in lines for fields in line.entry.values() for value in fields.values() if _text(value)}

@@ -42,6 +42,9 @@ def _lines(discovery: Discovery) -> Iterator[str]:
     yield from _paths(found)
     yield from _ablations(found, discovery.settings.above)
     yield from _circuit(found)
+    for head, roles in found.roles.items():
+        scored = ", ".join(f"{name} {value:.2f}" for name, value in roles.items())
+        yield f"{head} scores on probe prompts: {scored}"
     yield from _declared(discovery)
     if discovery.draft.left_out:
         yield "found, but not claimed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mi_checks.discovery.mediation import Mediation
@@ -26,6 +27,7 @@ class Found:
         ablations: which heads are needed, and which pairs are redundant; None where nothing can be ablated.
         paths: which paths carry the behaviour.
         circuit: the circuit that greedy pruning ends with.
+        roles: found head → the roles that it scores enough for on probe prompts, with the scores.
     """
 
     gap: Estimate
@@ -36,6 +38,7 @@ class Found:
     ablations: Ablations | None
     paths: Paths
     circuit: Pruned
+    roles: Mapping[Node, Mapping[str, float]]
 
     @property
     def mediating_neurons(self) -> tuple[Node, ...]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import yaml
+from collections.abc import Iterator
 
 from mi_checks.discovery.bounds import RULE
 from mi_checks.discovery.discovery import Discovery
 from mi_checks.discovery.draft import Line
 from mi_checks.discovery.evidence import evidence
+from mi_checks.discovery.flow import flow
 from mi_checks.explain import show
-
-WIDE = 10_000  # characters: no line is broken
 
 
 def written(discovery: Discovery) -> str:
@@ -64,20 +60,3 @@ def _model(discovery: Discovery) -> Iterator[str]:
     yield f"  {flow(draft.model)}:"
     for key, value in draft.entry.items():
         yield f"    {flow(key)}: {flow(value)}"
-
-
-def flow(data: Any) -> str:
-    """Data on one line of YAML."""
-    plain = _plain(data)
-    text = yaml.safe_dump(
-        plain, default_flow_style=True, sort_keys=False, width=WIDE, allow_unicode=True, explicit_end=False
-    )
-    return text.strip().removesuffix("...").strip()
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {key: _plain(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_plain(value) for value in data]
-    return data

@@ -84,6 +84,12 @@ def test_the_rule_the_prompts_and_the_sweeps_are_told(text):
     assert "# circuit: " in text
 
 
+def test_found_heads_are_named_by_their_scores_on_probe_prompts(discovery, text):
+    named = {str(head): next(iter(roles)) for head, roles in discovery.found.roles.items()}
+    assert named == {"L0H3": "previous_token", "L1H1": "induction", "L1H2": "induction"}
+    assert re.search(r"^# L0H3 scores on probe prompts: previous_token [01]\.\d\d$", text, re.MULTILINE)
+
+
 def test_every_line_after_the_draft_is_a_comment(text):
     _, _, after = text.partition("\n\n")
     assert all(line.startswith("#") for line in after.strip().splitlines())
