@@ -59,9 +59,11 @@ def about_nodes(found: Found, heads: str, neurons: str) -> Iterator[Candidate]:
     told: set[Node] = set()
     for pair in found.redundant[:PAIRS]:
         names = [str(head) for head in pair]
-        yield Candidate("ablation", {"nodes": names, "with": "mean"}, "removes", note="redundant: both together")
+        yield Candidate(
+            "ablation", {"nodes": names, "with": found.ablated_by}, "removes", note="redundant: both together"
+        )
         for head in pair:
             if head not in told:
-                fields = {"nodes": str(head), "with": "mean"}
+                fields = {"nodes": str(head), "with": found.ablated_by}
                 yield Candidate("ablation", fields, "removes", "at_most", note="redundant: one alone")
             told.add(head)

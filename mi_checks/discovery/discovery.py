@@ -16,15 +16,16 @@ from mi_checks.discovery.found import Found
 from mi_checks.discovery.held_out import HeldOut
 from mi_checks.discovery.mediation import mediation, swept
 from mi_checks.discovery.naming import named
-from mi_checks.discovery.neurons import neurons
+from mi_checks.discovery.neurons import neurons, unaccounted
 from mi_checks.discovery.paths import Paths, paths
-from mi_checks.discovery.pruning import Pruned, prune
-from mi_checks.discovery.redundancy import Ablations, ablations
+from mi_checks.discovery.pruning import prune
+from mi_checks.discovery.redundancy import ablations
 from mi_checks.discovery.samples import Samples, samples
 from mi_checks.discovery.settings import SCREENED, SEARCHED, USUAL, Settings
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.interventions import Ablated
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
@@ -129,26 +130,23 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
     layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
     mlps = None if cells is None else mediation(swept(measured, layers, "MLP layers"), above)
     share = dict(zip(heads.sweep.nodes, heads.sweep.shares.tolist(), strict=True))
-    ablated: Ablations | None = None
-    try:
-        circuits = Circuits(search), Circuits(measured)
-    except MiChecksError as error:  # prompts of different lengths have no mean at a position
-        circuit = Pruned(why=str(error))
-    else:
-        known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]
-        ablated = ablations(search, of_first(SCREENED), heads.sweep.nodes, known, above)
-        removed = {head: abs(ablated.removed(head).value) for head in ablated.heads}
-        circuit = prune(*circuits, {head: max(abs(share[head]), removed[head]) for head in share}, settings.faithful)
+    kind: Ablated = "mean" if drawn.equally_long else "zero"
+    known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]
+    ablated = ablations(search, of_first(SCREENED), heads.sweep.nodes, known, above, kind)
+    strength = {head: max(abs(share[head]), abs(ablated.removed(head).value)) for head in share}
+    circuits = (Circuits(each, kind=kind) for each in (search, measured))
     found = Found(
         gap=mean_interval(gap, "logits"),
         at=measured.everywhere,
         heads=heads,
         neurons=cells,
         mlps=mlps,
+        ablated_by=kind,
         ablations=ablated,
         paths=Paths(),
-        circuit=circuit,
+        circuit=prune(*circuits, strength, settings.faithful),
         roles={},
     )
-    carrying = paths(measured, found.nodes, mlps.found if mlps else (), above, parallel=engine.parallel)
+    senders = unaccounted(mlps, cells) if mlps is not None and cells is not None else ()
+    carrying = paths(measured, found.nodes, senders, above, parallel=engine.parallel)
     return replace(found, paths=carrying, roles=named(measured.subject, found.nodes))

@@ -113,7 +113,7 @@ def _claims(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Iterator[C
         yield lambda: mediators_line(swept.mediation, neurons, held_out)
     for candidate in about_nodes(found, heads, neurons):
         yield lambda candidate=candidate: held_out.claimed(candidate)  # type: ignore[misc]
-    yield lambda: circuit_line(found.circuit, circuit, held_out)
+    yield lambda: circuit_line(found.circuit, circuit, found.ablated_by, held_out)
 
 
 def _name(what: str, behaviour: Behaviour, model: str) -> str:

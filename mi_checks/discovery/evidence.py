@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from mi_checks.discovery.discovery import Discovery
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.mediation import Mediation
-from mi_checks.engine.nodes import Node
 from mi_checks.explain import show
 from mi_checks.spec.words import listed
 from mi_checks.stats import ratio_interval
@@ -32,9 +31,10 @@ def _lines(discovery: Discovery) -> Iterator[str]:
         yield from _mediation("neurons", found.neurons.mediation)
         screening = found.neurons.screening
         if screening is not None:
+            agreed = "none" if screening.correlation is None else f"{screening.correlation:.2f}"
             yield (
                 f"  screened {screening.screened} by attribution patching, denoised the {screening.verified} of the "
-                f"largest estimates: rank correlation {screening.correlation:.2f}; of {screening.sampled} others, "
+                f"largest estimates: rank correlation {agreed}; of {screening.sampled} others, "
                 f"drawn at random, the largest share is {screening.missed:.4f}"
             )
     if found.mlps is not None:
@@ -75,12 +75,11 @@ def _paths(found: Found) -> Iterator[str]:
 
 
 def _ablations(found: Found, above: float) -> Iterator[str]:
-    ablated = found.ablations
-    if ablated is None:
-        return
+    ablated, kind = found.ablations, found.ablated_by
     order = sorted(ablated.heads, key=lambda head: -ablated.removed(head).value)[:SHOWN]
-    n = ablated.alone[0].n
-    yield f"share that mean-ablating a head removes ({n} pairs): {'; '.join(_removed(found, order))}"
+    removed = "; ".join(f"{head} {show(ablated.removed(head))}" for head in order)
+    why = "" if kind == "mean" else ", as prompts that are not equally long have no mean at a position"
+    yield f"share that {kind}-ablating a head removes ({ablated.alone[0].n} pairs{why}): {removed}"
     over = f"{ablated.pairs} pairs of heads, {above:g} beyond what they remove alone, Holm-corrected"
     yield f"redundant ({over}): {listed(' with '.join(map(str, pair)) for pair in found.redundant) or 'none'}"
     for each in ablated.redundant[:SHOWN]:
@@ -88,17 +87,12 @@ def _ablations(found: Found, above: float) -> Iterator[str]:
         yield f"  alone {alone}; together {show(each.together)}"
 
 
-def _removed(found: Found, heads: Iterable[Node]) -> Iterator[str]:
-    if found.ablations is not None:
-        for head in heads:
-            yield f"{head} {show(found.ablations.removed(head))}"
-
-
 def _circuit(found: Found) -> Iterator[str]:
     circuit = found.circuit
     if circuit.faithfulness is None:
         return
-    yield f"circuit: {listed(circuit.nodes)}, faithfulness {show(circuit.faithfulness)}"
+    how = f"everything else {found.ablated_by}-ablated"
+    yield f"circuit: {listed(circuit.nodes)}, faithfulness {show(circuit.faithfulness)} ({how})"
     yield f"  pruned from the strongest that are faithful together: {listed(circuit.began)}"
     for step in circuit.steps:
         yield f"  without {step.out}: {show(step.faithfulness)}"

@@ -10,6 +10,7 @@ from mi_checks.discovery.neurons import Neurons
 from mi_checks.discovery.paths import Paths
 from mi_checks.discovery.pruning import Pruned
 from mi_checks.discovery.redundancy import Ablations
+from mi_checks.engine.interventions import Ablated
 from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
 
@@ -24,7 +25,8 @@ class Found:
         heads: which heads mediate.
         neurons: which neurons mediate; None in a model without any.
         mlps: which MLP layers mediate as a whole; None in a model without any.
-        ablations: which heads are needed, and which pairs are redundant; None where nothing can be ablated.
+        ablated_by: what is put in the place of what is ablated: the mean, or zero where prompts are not equally long.
+        ablations: which heads are needed, and which pairs are redundant.
         paths: which paths carry the behaviour.
         circuit: the circuit that greedy pruning ends with.
         roles: found head → the roles that it scores enough for on probe prompts, with the scores.
@@ -35,7 +37,8 @@ class Found:
     heads: Mediation
     neurons: Neurons | None
     mlps: Mediation | None
-    ablations: Ablations | None
+    ablated_by: Ablated
+    ablations: Ablations
     paths: Paths
     circuit: Pruned
     roles: Mapping[Node, Mapping[str, float]]
@@ -48,7 +51,7 @@ class Found:
     @property
     def redundant(self) -> tuple[tuple[Node, Node], ...]:
         """The pairs of heads either of which does without the other."""
-        return tuple(each.pair for each in self.ablations.redundant) if self.ablations is not None else ()
+        return tuple(each.pair for each in self.ablations.redundant)
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -72,7 +72,7 @@ def paths(
     Args:
         measured: the behaviour on the model.
         nodes: heads and neurons; each sends to every later head's q, k and v, to MLP layers, and to the logits.
-        mlps: MLP layers; they send as well, but for those of which neurons are among the nodes.
+        mlps: MLP layers that send as well; these and the layers of neurons receive.
         above: the threshold, a share of clean − corrupt.
         parallel: whether attention and MLP of a layer read the same residual stream.
     """
@@ -94,14 +94,13 @@ def paths(
 
 def _edges(measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], parallel: bool) -> Iterator[Edge]:
     heads = [node for node in nodes if node.kind == "head"]
-    split = {node.layer for node in nodes if node.kind == "neuron"}
-    layers = sorted({*split, *(node.layer for node in mlps)})
+    layers = sorted({node.layer for node in (*nodes, *mlps) if node.kind != "head"})
     ends: list[tuple[Node, Input | None, tuple[Node, ...]]] = [
         (head, via, receivers(measured, str(head), via)) for head in heads for via in INPUTS
     ]
     ends += [(Node(layer, "mlp"), None, (Node(layer, "mlp"),)) for layer in layers]
     ends.append((LOGITS, None, (LOGITS,)))
-    for sender in (*nodes, *(node for node in mlps if node.layer not in split)):
+    for sender in (*nodes, *mlps):
         for receiver, via, into in ends:
             beside = parallel and receiver.kind == "mlp" and receiver.layer == sender.layer
             if not beside and all(reaches(sender, reader) for reader in into):

@@ -1,4 +1,4 @@
-"""The smallest circuit that a greedy search finds faithful, with everything else ablated by its mean."""
+"""The smallest circuit that a greedy search finds faithful, with everything else ablated."""
 
 from __future__ import annotations
 

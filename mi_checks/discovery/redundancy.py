@@ -11,7 +11,7 @@ import numpy as np
 from mi_checks.checks.measurements import Measurements
 from mi_checks.discovery.mediation import significant
 from mi_checks.engine.base import Floats
-from mi_checks.engine.interventions import ablate
+from mi_checks.engine.interventions import Ablated, ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
 from mi_checks.stats import ratio_interval
@@ -26,8 +26,8 @@ class Redundant:
 
     Attributes:
         pair: the heads.
-        alone: the share of clean − corrupt that mean-ablating each alone removes.
-        together: what mean-ablating both removes.
+        alone: the share of clean − corrupt that ablating each alone removes.
+        together: what ablating both removes.
     """
 
     pair: tuple[Node, Node]
@@ -37,7 +37,7 @@ class Redundant:
 
 @dataclass(frozen=True)
 class Ablations:
-    """What mean-ablating every head alone, and heads in pairs, removes.
+    """What ablating every head alone, and heads in pairs, removes.
 
     Attributes:
         heads: the heads.
@@ -57,9 +57,14 @@ class Ablations:
 
 
 def ablations(
-    measured: Measurements, few: Measurements, heads: Sequence[Node], known: Collection[Node], above: float
+    measured: Measurements,
+    few: Measurements,
+    heads: Sequence[Node],
+    known: Collection[Node],
+    above: float,
+    kind: Ablated,
 ) -> Ablations:
-    """Ablate heads alone and in pairs by their mean.
+    """Ablate heads alone and in pairs.
 
     A pair is redundant when each head alone surely removes less than the threshold, and both together surely remove
     more than it beyond what they remove alone: one-sided tests at 2.5 %, of the pairs corrected by Holm over all pairs,
@@ -71,9 +76,10 @@ def ablations(
         heads: all heads.
         known: heads that are known to matter; where there are many heads, only pairs with one of these are ablated.
         above: the threshold, a share of clean − corrupt.
+        kind: what is put in their place.
     """
     gap, clean = measured.base.gap, measured.base.clean.logit_diff
-    alone = clean - measured.logit_diffs([ablate(head, kind="mean") for head in heads], "ablations")
+    alone = clean - measured.logit_diffs([ablate(head, kind=kind) for head in heads], "ablations")
     _, idle = significant(alone, gap, above, len(heads))
     pairs = [
         (i, j)
@@ -81,10 +87,10 @@ def ablations(
         if idle[i] and idle[j] and (len(heads) <= ALL_PAIRS or heads[i] in known or heads[j] in known)
     ]
     shares = tuple(ratio_interval(row, gap) for row in alone)
-    near = [pair for pair, share in zip(pairs, _beyond(few, heads, pairs), strict=True) if share > NEAR * above]
+    near = [pair for pair, share in zip(pairs, _beyond(few, heads, pairs, kind), strict=True) if share > NEAR * above]
     found: list[Redundant] = []
     if near:
-        both = [ablate(heads[i], heads[j], kind="mean") for i, j in near]
+        both = [ablate(heads[i], heads[j], kind=kind) for i, j in near]
         together = clean - measured.logit_diffs(both, "ablations of pairs")
         more, _ = significant(together - np.stack([alone[i] + alone[j] for i, j in near]), gap, above, len(pairs))
         found = [
@@ -96,12 +102,12 @@ def ablations(
     return Ablations(tuple(heads), shares, len(pairs), tuple(found))
 
 
-def _beyond(few: Measurements, heads: Sequence[Node], pairs: Sequence[tuple[int, int]]) -> Floats:
+def _beyond(few: Measurements, heads: Sequence[Node], pairs: Sequence[tuple[int, int]], kind: Ablated) -> Floats:
     """The share that ablating both of each pair removes beyond what ablating each alone does, `pair`."""
     if not pairs:
         return np.empty(0)
     sets = [[head] for head in heads] + [[heads[i], heads[j]] for i, j in pairs]
-    left = few.logit_diffs([ablate(*nodes, kind="mean") for nodes in sets], "ablations of pairs")
+    left = few.logit_diffs([ablate(*nodes, kind=kind) for nodes in sets], "ablations of pairs")
     removed = (few.base.clean.logit_diff - left).mean(1) / few.base.gap.mean()
     beyond: Floats = removed[len(heads) :] - np.array([removed[i] + removed[j] for i, j in pairs])
     return beyond

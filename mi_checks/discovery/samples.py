@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.batch import PromptBatch, PromptPair
+from mi_checks.prompts.batch import END, PromptBatch, PromptPair
 from mi_checks.prompts.build import build_prompts
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.spec.behaviour import Behaviour
@@ -24,12 +24,14 @@ class Samples:
         held_out: what it verifies on.
         checks: how many pairs the checks use, which are in neither.
         seed: that both halves are drawn with.
+        equally_long: whether all prompts are, those of the checks among them: others have no mean at a position.
     """
 
     found_on: PromptBatch
     held_out: PromptBatch
     checks: int
     seed: int
+    equally_long: bool
 
 
 def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Samples:
@@ -55,7 +57,8 @@ def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Sampl
             "lower the behaviour's `count`, or give it more values or quotes"
         )
     first, second = (replace(checks, pairs=part) for part in (fresh[:half], fresh[half : 2 * half]))
-    return Samples(first, second, len(checks), seed)
+    lengths = {end for batch in (checks, first, second) for end in batch.positions(END)}
+    return Samples(first, second, len(checks), seed, equally_long=len(lengths) == 1)
 
 
 def _fresh(behaviour: Behaviour, subject: Subject, wanted: int, seed: int, used: set[str]) -> tuple[PromptPair, ...]:

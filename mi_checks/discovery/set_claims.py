@@ -13,6 +13,7 @@ from mi_checks.discovery.draft import Line, NotClaimed
 from mi_checks.discovery.held_out import HeldOut
 from mi_checks.discovery.mediation import Mediation
 from mi_checks.discovery.pruning import Pruned
+from mi_checks.engine.interventions import Ablated
 from mi_checks.explain import show
 from mi_checks.record import Estimate
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
@@ -53,21 +54,28 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut) -> Line:
     return held_out.verified(Line(entry, (weakest,), "not exactly these: others are too near to the threshold"))
 
 
-def circuit_line(circuit: Pruned, name: str, held_out: HeldOut) -> Line:
+def circuit_line(circuit: Pruned, name: str, kind: Ablated, held_out: HeldOut) -> Line:
     """Faithfulness, and that the circuit is minimal where that can be said.
+
+    Args:
+        circuit: the nodes, if there are any.
+        name: of the node set that they are bound to.
+        kind: how the rest is ablated.
+        held_out: where the claim is measured.
 
     Raises:
         NotClaimed: there is no circuit, or it is not faithful enough for any bound.
     """
     if circuit.why:
         raise NotClaimed(f"circuit: {circuit.why}")
-    candidate = Candidate("circuit", {"nodes": name}, "faithfulness")
+    fields = {"nodes": name, **({} if kind == "mean" else {"with": kind})}
+    candidate = Candidate("circuit", fields, "faithfulness")
     faithfulness, bound = held_out.bound(candidate)
     entry = candidate.with_bound(bound)
     line = held_out.verified(Line(entry, (("faithfulness", faithfulness),)))
     if len(circuit.nodes) > MINIMAL:
         return Line(entry, line.estimates, f"minimality is not measured of more than {MINIMAL} nodes")
-    (needed,) = held_out.run({"circuit": {"nodes": name, "minimal": True}})
+    (needed,) = held_out.run({"circuit": {**fields, "minimal": True}})
     if needed.estimate is None or needed.outcome != "pass":
         return Line(entry, line.estimates, f"minimal: {needed.outcome}, {needed.reason}")
     least = ("least needed node", needed.estimate)

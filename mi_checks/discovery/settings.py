@@ -17,7 +17,7 @@ class Settings:
     Attributes:
         count: prompt pairs to discover on, and as many to verify on; None: as many as the checks use, at most 128.
         seed: of these pairs; None: the behaviour's own + 1000.
-        above: the share of clean − corrupt that a node, or a path, must surely recover to be found.
+        above: the share of clean − corrupt that a node or a path must surely recover to be found; a neuron, half of it.
         faithful: the faithfulness that the lower end of a circuit's interval must keep.
     """
 

@@ -34,6 +34,9 @@ def _head(discovery: Discovery) -> Iterator[str]:
 
 
 def _checks(discovery: Discovery) -> Iterator[str]:
+    if not discovery.draft.lines:
+        yield "checks: []"
+        return
     yield "checks:"
     samples = discovery.samples
     where = f"n {len(samples.held_out)}, seed {samples.seed}, held out"

@@ -42,7 +42,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
     add("--seed", metavar="N", type=_at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
     add("--above", metavar="SHARE", type=_share, default=usual.above, help="of clean − corrupt, that a node or path "
-        "must surely recover to be found (default: %(default)s)")  # fmt: skip
+        "must surely recover to be found, a neuron half of it (default: %(default)s)")  # fmt: skip
     add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit must "
         "surely keep (default: %(default)s)")  # fmt: skip
     add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")

@@ -14,6 +14,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.load import load_behaviour
+from tests.discovery.conftest import INDUCTION
 
 PAIRS = 48
 HEADS = ["L0H3", "L1H1", "L1H2"]
@@ -115,6 +116,16 @@ def test_many_neurons_are_screened_and_the_screen_is_judged(behaviour):
     assert [*map(str, discovery.found.nodes)] == ["L0H1", "L1H4"]
     carried = {str(edge) for edge in discovery.found.paths.found}
     assert {"L0H1 -> L0.mlp", "L0.mlp -> L1H4.k", "L1H4 -> logits"} <= carried
+
+
+def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, subject):
+    variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b", " a b c"]}}
+    uneven = behaviour(variables=variables, template="{{ pre }}" + INDUCTION["template"])
+    discovery = explore(uneven, subject, Settings(count=PAIRS))
+    assert discovery.found.ablated_by == "zero"
+    kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
+    assert kinds["circuit"]["with"] == "zero"
+    assert "zero-ablating a head removes (48 pairs, as prompts that are not" in written(discovery)
 
 
 def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):

@@ -23,8 +23,8 @@ def test_every_later_input_of_found_nodes_is_an_end(stubbed):
     ]
 
 
-def test_mlp_layers_send_unless_their_neurons_do(stubbed):
-    edges = [str(edge) for edge in swept(stubbed, {}, mlps=LAYERS).edges]
+def test_mlp_layers_send_and_receive(stubbed):
+    edges = [str(edge) for edge in swept(stubbed, {}, mlps=LAYERS[1:]).edges]
     assert "L1H0 -> L1.mlp" in edges
     assert "L1.mlp -> logits" in edges
     assert not [edge for edge in edges if edge.startswith("L0.mlp")]

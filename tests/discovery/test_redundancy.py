@@ -13,7 +13,7 @@ def found(stubbed, removed, shape=SMALL, known=()):
     measured = stubbed(lambda intervention: removed({str(node) for node in intervention.nodes}), shape)
     heads = all_nodes("head", shape)
     known = [head for head in heads if str(head) in known]
-    return ablations(measured, measured, heads, known, 0.1), measured
+    return ablations(measured, measured, heads, known, 0.1, "mean"), measured
 
 
 def names(result):
