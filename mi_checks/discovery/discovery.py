@@ -134,7 +134,6 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
     known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]
     ablated = ablations(search, of_first(SCREENED), heads.sweep.nodes, known, above, kind)
     strength = {head: max(abs(share[head]), abs(ablated.removed(head).value)) for head in share}
-    circuits = (Circuits(each, kind=kind) for each in (search, measured))
     found = Found(
         gap=mean_interval(gap, "logits"),
         at=measured.everywhere,
@@ -144,7 +143,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
         ablated_by=kind,
         ablations=ablated,
         paths=Paths(),
-        circuit=prune(*circuits, strength, settings.faithful),
+        circuit=prune(Circuits(search, kind=kind), Circuits(measured, kind=kind), strength, settings.faithful),
         roles={},
     )
     senders = unaccounted(mlps, cells) if mlps is not None and cells is not None else ()

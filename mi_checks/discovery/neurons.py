@@ -86,7 +86,8 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
 def _rank_correlation(estimated: Floats, measured: Floats) -> float | None:
     if np.ptp(estimated) == 0 or np.ptp(measured) == 0:
         return None
-    return float(stats.spearmanr(estimated, measured).statistic)
+    correlation: float = stats.spearmanr(estimated, measured).statistic
+    return float(correlation)
 
 
 def unaccounted(mlps: Mediation, found: Neurons) -> tuple[Node, ...]:

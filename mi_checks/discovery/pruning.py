@@ -61,7 +61,7 @@ def prune(search: Circuits, whole: Circuits, strength: Mapping[Node, float], fai
     try:
         ratio_interval(search.span, search.span, WHOLE)
     except NoGap as none:
-        return Pruned(why=f"ablating every head leaves the behaviour as it is: {none}")
+        return Pruned(why=f"ablating every head takes nothing away for sure: {none}")
     order = sorted(search.universe, key=lambda node: (-strength[node], node))
     began = _fewest(search, order, faithful)
     left, steps = list(began), list[Step]()

@@ -55,7 +55,7 @@ def test_where_all_heads_are_needed_there_is_no_circuit(stubbed):
 def test_where_ablation_takes_nothing_away_there_is_no_circuit(stubbed):
     found = pruned(stubbed, lambda left: 1.0)
     assert found.nodes == ()
-    assert found.why.startswith("ablating every head leaves the behaviour as it is: m(M) − m(∅) is ")
+    assert found.why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅) is ")
 
 
 def test_what_does_not_hold_on_all_prompts_comes_back(stubbed):
