@@ -86,8 +86,7 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
 def _rank_correlation(estimated: Floats, measured: Floats) -> float | None:
     if np.ptp(estimated) == 0 or np.ptp(measured) == 0:
         return None
-    correlation: float = stats.spearmanr(estimated, measured).statistic
-    return float(correlation)
+    return float(np.asarray(stats.spearmanr(estimated, measured).statistic))
 
 
 def unaccounted(mlps: Mediation, found: Neurons) -> tuple[Node, ...]:
