@@ -1,0 +1,92 @@
+"""Behaviours to look into, and measurements of a model that does what a test says it does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.base import BaseRun, SideRun
+from mi_checks.models.load import load
+from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.model_shape import ModelShape
+
+MODEL = "nano-attn-2l"
+INDUCTION = {
+    "variables": {
+        "A": {"tokens": "random"},
+        "B": {"tokens": "random", "differs_from": "A"},
+        "D": {"tokens": "random", "differs_from": ["A", "B"]},
+        "C": {"tokens": "random", "differs_from": ["A", "B", "D"]},
+        "query": {"same_as": "A"},
+    },
+    "template": "{{ A | at('A1') }}{{ B | at('B1') }}{{ D }}{{ C }}{{ query | at('A2') }}",
+    "corrupt": {"A": "D", "D": "A"},
+    "answer": "{{ B }}",
+    "foils": ["{{ C }}"],
+}
+
+
+@pytest.fixture(scope="session")
+def behaviour():
+    """`behaviour(count=64)`: induction on random tokens, with other prompts, checks or models where they are given."""
+
+    def behaviour(*, checks=None, models=None, **prompts):
+        given = prompts if "quotes" in prompts else {**INDUCTION, "count": 64, **prompts}
+        data = {
+            "name": "demo",
+            "summary": "a demonstration",
+            "prompts": given,
+            "checks": checks or [{"logit_diff": {"at_least": 1}}],
+            "models": models or {MODEL: {}},
+        }
+        return Behaviour.model_validate(data, by_alias=True, by_name=False)
+
+    return behaviour
+
+
+@pytest.fixture(scope="session")
+def subject():
+    torch.set_num_threads(1)
+    return load(MODEL, device="cpu")
+
+
+class StubEngine:
+    """Removes from the clean run what a function says of a set of nodes, and recovers as much in the corrupt run."""
+
+    def __init__(self, base, removed):
+        self.base = base
+        self.removed = removed
+        self.asked = []
+
+    def measure(self, interventions, title=""):
+        self.asked += interventions
+        moved = [np.asarray(self.removed(intervention)) for intervention in interventions]
+        clean, corrupt = self.base.clean.logit_diff, self.base.corrupt.logit_diff
+        return np.array(
+            [corrupt + m if i.run == "corrupt" else clean - m for i, m in zip(interventions, moved, strict=True)]
+        )
+
+
+@pytest.fixture
+def stubbed(behaviour):
+    """`stubbed(removed, shape=…)`: measurements of 64 prompts whose gap is 1 on average."""
+
+    def stubbed(removed, shape=None, gap=1.0):
+        noise = np.random.default_rng(0).normal(0, 0.1, 64)
+        none = np.empty((64, 0))
+        sides = [SideRun(x, x > 0, x > 0, none.astype(int), none) for x in (gap + noise, np.zeros(64))]
+        prompt = Prompt("text", tuple(range(7)), ("t",) * 7, {"END": (6,)})
+        batch = PromptBatch((PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),)),) * 64)
+        engine = StubEngine(BaseRun(*sides), removed)
+        measured = Measurements(
+            behaviour(), SimpleNamespace(name=MODEL, shape=shape or ModelShape(2, 3, None)), batch, engine
+        )
+        measured.asked = engine.asked
+        return measured
+
+    return stubbed

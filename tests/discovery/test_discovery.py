@@ -1,0 +1,151 @@
+"""What is discovered of induction on a model that has it, and what is refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mi_checks.discovery.discovery import discover, explore
+from mi_checks.discovery.settings import Settings
+from mi_checks.discovery.written import written
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.models.load import load
+from mi_checks.prompts.build import build_prompts
+from mi_checks.spec.load import load_behaviour
+from tests.discovery.conftest import INDUCTION
+
+PAIRS = 48
+HEADS = ["L0H3", "L1H1", "L1H2"]
+
+
+@pytest.fixture(scope="module")
+def discovery(behaviour, subject):
+    return explore(behaviour(), subject, Settings(count=PAIRS))
+
+
+@pytest.fixture(scope="module")
+def text(discovery):
+    return written(discovery)
+
+
+def test_the_heads_and_the_paths_between_them_are_found(discovery):
+    assert [*map(str, discovery.found.nodes)] == HEADS
+    found = {str(edge) for edge in discovery.found.paths.found}
+    assert {"L0H3 -> L1H1.k", "L0H3 -> L1H2.k", "L1H1 -> logits", "L1H2 -> logits"} <= found
+    assert not [edge for edge in found if "L0H3 -> logits" in edge]
+    assert {*HEADS} <= {str(node) for node in discovery.found.circuit.nodes}
+
+
+def test_no_prompt_that_checks_use_is_ever_measured(behaviour, subject, monkeypatch):
+    batches = []
+    made = ReplayEngine.__init__
+
+    def noted(self, of, batch, *args, **kwargs):
+        batches.append({pair.clean.text for pair in batch.pairs})
+        made(self, of, batch, *args, **kwargs)
+
+    monkeypatch.setattr(ReplayEngine, "__init__", noted)
+    demo = behaviour(count=16)
+    explore(demo, subject, Settings(count=24))
+    checks = build_prompts(demo.prompts, subject.tokenization, behaviour="demo")
+    assert len(batches) >= 2
+    assert {pair.clean.text for pair in checks.pairs}.isdisjoint(set.union(*batches))
+    assert batches[0].isdisjoint(batches[-1])  # found on, and held out
+
+
+def test_the_draft_is_yaml_of_the_checks_and_the_model(text):
+    draft = yaml.safe_load(text)
+    assert [*draft] == ["checks", "models"]
+    kinds = [next(iter(entry)) for entry in draft["checks"]]
+    assert kinds[:4] == ["logit_diff", "accuracy", "mediators", "patching"]
+    assert kinds[-1] == "circuit"
+    assert draft["models"]["nano-attn-2l"]["nodes"]["mediators"] == HEADS
+    assert draft["checks"][2]["mediators"]["exactly"] == "mediators"
+
+
+def test_every_check_stands_beside_its_evidence(text):
+    lines = [line for line in text.splitlines() if line.startswith("  - ")]
+    assert len(lines) >= 7
+    for line in lines:
+        claim, evidence = line.split("  # ")
+        bound = re.search(r"at_least: ([\d.]+)|above: ([\d.]+)", claim)
+        low = re.search(r"\[(-?[\d.]+), -?[\d.]+\]", evidence)
+        assert float(bound[1] or bound[2]) <= float(low[1])
+        assert f"n {PAIRS}, seed 1000, held out" in evidence
+
+
+def test_the_rule_the_prompts_and_the_sweeps_are_told(text):
+    assert "# Found on 48 prompt pairs of seed 1000; every check was then measured on 48 others, held out" in text
+    assert "# None of them is among the 64 pairs that the checks use." in text
+    assert "a bound lies three standard errors" in text
+    assert re.search(r"^# heads that mediate .*Holm-corrected over 12\): L0H3, L1H2, L1H1$", text, re.MULTILINE)
+    assert "# redundant (" in text
+    assert "# circuit: " in text
+
+
+def test_found_heads_are_named_by_their_scores_on_probe_prompts(discovery, text):
+    named = {str(head): next(iter(roles)) for head, roles in discovery.found.roles.items()}
+    assert named == {"L0H3": "previous_token", "L1H1": "induction", "L1H2": "induction"}
+    assert re.search(r"^# L0H3 scores on probe prompts: previous_token [01]\.\d\d$", text, re.MULTILINE)
+
+
+def test_every_line_after_the_draft_is_a_comment(text):
+    _, _, after = text.partition("\n\n")
+    assert all(line.startswith("#") for line in after.strip().splitlines())
+
+
+def test_what_the_file_names_is_set_beside_what_is_found(behaviour, subject):
+    sets = {"right": "L0H3", "wrong": ["L0H0", "L1H1"]}
+    checks = [{"patching": {"nodes": name, "recovers": {"at_least": 0}}} for name in sets]
+    named = behaviour(checks=checks, models={"nano-attn-2l": {"nodes": sets}})
+    text = written(explore(named, subject, Settings(count=PAIRS)))
+    assert "# the file's right (L0H3): found\n" in text
+    assert "# the file's wrong (L0H0, L1H1): found, but for L0H0\n" in text
+    assert "# found, and not named in the file: L1H2\n" in text
+
+
+def test_many_neurons_are_screened_and_the_screen_is_judged(behaviour):
+    discovery = explore(behaviour(), load("nano-gelu-2l", device="cpu"), Settings(count=24))
+    screening = discovery.found.neurons.screening
+    assert (screening.screened, screening.verified, screening.sampled) == (1536, 64, 32)
+    assert screening.correlation > 0.7
+    assert screening.missed < 0.05
+    assert "rank correlation" in written(discovery)
+    assert [*map(str, discovery.found.nodes)] == ["L0H1", "L1H4"]
+    carried = {str(edge) for edge in discovery.found.paths.found}
+    assert {"L0H1 -> L0.mlp", "L0.mlp -> L1H4.k", "L1H4 -> logits"} <= carried
+
+
+def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, subject):
+    variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b", " a b c"]}}
+    uneven = behaviour(variables=variables, template="{{ pre }}" + INDUCTION["template"])
+    discovery = explore(uneven, subject, Settings(count=PAIRS))
+    assert discovery.found.ablated_by == "zero"
+    kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
+    assert kinds["circuit"]["with"] == "zero"
+    assert "zero-ablating a head removes (48 pairs, as prompts that are not" in written(discovery)
+
+
+def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
+    none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
+    with pytest.raises(MiChecksError) as caught:
+        explore(none, subject, Settings(count=16))
+    assert re.fullmatch(
+        r"demo on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d\.\d+ logits \[.*\], which is not "
+        r"above zero \(16 prompt pairs, seed 1000\)",
+        str(caught.value),
+    )
+
+
+def test_where_a_behaviour_is_declared_absent_nothing_is_looked_for(tmp_path):
+    text = Path("behaviours/induction.yaml").read_text(encoding="utf-8")
+    (tmp_path / "induction.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(MiChecksError) as caught:
+        discover(load_behaviour(tmp_path / "induction.yaml", tmp_path), "nano-attn-1l")
+    line = text.splitlines().index("  nano-attn-1l: absent") + 1
+    assert str(caught.value) == (
+        f"induction.yaml:{line}: induction is declared absent from nano-attn-1l, so there is nothing to discover; take "
+        "the declaration out to look all the same"
+    )

@@ -1,0 +1,30 @@
+"""Which nodes are surely above a threshold, corrected for how many there are."""
+
+import numpy as np
+
+from mi_checks.checks.measurements import Sweep
+from mi_checks.discovery.mediation import mediation
+from mi_checks.engine.nodes import Node
+
+NODES = tuple(Node(0, "head", index) for index in range(6))
+
+
+def sweep(*shares, spread=0.1, n=64):
+    noise = np.random.default_rng(0).normal(0, spread, (len(shares), n))
+    noise -= noise.mean(1, keepdims=True)
+    return Sweep(NODES[: len(shares)], None, np.array(shares)[:, None] + noise, np.ones(n))
+
+
+def test_found_are_those_surely_above_strongest_first():
+    found = mediation(sweep(0.3, 0.0, 0.8, 0.1, 0.5, 0.02), above=0.1)
+    assert found.found == (NODES[2], NODES[4], NODES[0])
+    assert found.unsure == (NODES[3],)
+    assert found.share(NODES[2]).low < 0.8 < found.share(NODES[2]).high
+
+
+def test_what_a_screen_has_left_out_is_corrected_for():
+    """Three standard errors above the threshold are enough for one of six, and not for one of a thousand."""
+    few = sweep(0.1 + 3.2 * 0.1 / 8, 0, 0, 0, 0, 0)
+    assert mediation(few, above=0.1).found == (NODES[0],)
+    assert mediation(few, above=0.1, tested=1000).found == ()
+    assert mediation(few, above=0.1, tested=1000).unsure == (NODES[0],)

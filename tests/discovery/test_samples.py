@@ -1,0 +1,104 @@
+"""Discovery's prompts are its own: no check uses them, and what verifies is not what was found on."""
+
+import pytest
+
+from mi_checks.discovery.samples import samples
+from mi_checks.discovery.settings import Settings
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.build import build_prompts
+
+WORDS = [" one", " two", " three", " four", " five", " six", " seven", " eight"]
+
+
+def texts(batch):
+    return {pair.clean.text for pair in batch.pairs}
+
+
+def drawn(behaviour, subject, **settings):
+    return samples(behaviour, subject, Settings(**settings))
+
+
+def checked(behaviour, subject):
+    return build_prompts(behaviour.prompts, subject.tokenization, behaviour="demo")
+
+
+def table(behaviour, count):
+    """64 prompts there are, and no more."""
+    variables = {
+        "a": {"values": WORDS},
+        "b": {"values": WORDS},
+        "c": {"values": WORDS, "differs_from": "b"},
+    }
+    return behaviour(
+        count=count,
+        variables=variables,
+        template="{{ a }} and{{ b }} or",
+        corrupt={"b": "c"},
+        answer="{{ b }}",
+        foils=["{{ c }}"],
+    )
+
+
+def quotes(behaviour, count):
+    return behaviour(
+        quotes=[f"Line {n}: the[[ one| two]]" for n in range(40)], answer=" are", foils=[" is"], count=count
+    )
+
+
+def test_no_prompt_is_in_two_batches(behaviour, subject):
+    demo = table(behaviour, 20)
+    found = drawn(demo, subject, count=16)
+    batches = [texts(checked(demo, subject)), texts(found.found_on), texts(found.held_out)]
+    assert [len(batch) for batch in batches] == [20, 16, 16]
+    assert len(set.union(*batches)) == 52
+
+
+def test_there_are_as_many_as_the_checks_use_and_no_more_than_128(behaviour, subject):
+    for count, pairs in ((64, 64), (200, 128)):
+        found = drawn(behaviour(count=count), subject)
+        assert (len(found.found_on), len(found.held_out), found.checks) == (pairs, pairs, count)
+
+
+def test_the_seed_is_1000_more_than_the_behaviours_own(behaviour, subject):
+    own = drawn(behaviour(seed=7), subject, count=4)
+    assert own.seed == 1007
+    assert texts(own.found_on) == texts(drawn(behaviour(), subject, count=4, seed=1007).found_on)
+    assert texts(own.found_on).isdisjoint(texts(drawn(behaviour(), subject, count=4).found_on))
+
+
+def test_of_a_table_that_is_nearly_used_up_the_rest_is_halved(behaviour, subject):
+    demo = table(behaviour, 24)
+    found = drawn(demo, subject, count=64)
+    assert (len(found.found_on), len(found.held_out)) == (20, 20)
+    everything = texts(checked(demo, subject)) | texts(found.found_on) | texts(found.held_out)
+    assert len(everything) == 64
+
+
+def test_quotes_that_no_check_uses_are_halved(behaviour, subject):
+    demo = quotes(behaviour, 8)
+    found = drawn(demo, subject)
+    assert (len(found.found_on), len(found.held_out), found.checks) == (8, 8, 8)
+    assert texts(checked(demo, subject)).isdisjoint(texts(found.found_on) | texts(found.held_out))
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "said"),
+    [
+        (
+            table,
+            40,
+            "behaviour 'demo': its checks use 40 prompt pairs, and beside these there are 24; discovery needs 32 that "
+            "no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values or quotes",
+        ),
+        (
+            quotes,
+            40,
+            "behaviour 'demo': its checks use 40 prompt pairs, and beside these there are 0; discovery needs 32 that "
+            "no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values or quotes",
+        ),
+    ],
+)
+def test_too_few_prompts_are_told_with_what_there_is(behaviour, subject, make, count, said):
+    with pytest.raises(MiChecksError) as caught:
+        drawn(make(behaviour, count), subject)
+    assert str(caught.value) == said

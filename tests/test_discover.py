@@ -1,0 +1,195 @@
+"""`mi-checks discover` on bundled models."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mi_checks.cli import main
+from mi_checks.verbs.discover import bars
+from tests.test_matrix_verb import INDUCTION
+
+MODEL = ("--model", "nano-attn-2l")
+QUICK = ("--count", "32")
+CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "induction.yaml").write_text(INDUCTION)
+    return "induction.yaml"
+
+
+def told(capsys, *arguments):
+    code = main(["discover", *map(str, arguments)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_draft_is_printed(capsys, file):
+    code, out, err = told(capsys, file, *MODEL, *QUICK)
+    assert (code, err) == (0, "")
+    draft = yaml.safe_load(out)
+    assert draft["models"]["nano-attn-2l"]["nodes"]["mediators"] == ["L0H3", "L1H1", "L1H2"]
+    assert out.startswith("# induction on nano-attn-2l: a draft")
+
+
+def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
+    arguments = (file, *MODEL, *QUICK, "--output", "draft.yaml")
+    assert told(capsys, *arguments) == (0, "written to draft.yaml\n", "")
+    first = (tmp_path / "draft.yaml").read_text("utf-8")
+    assert told(capsys, *arguments) == (
+        2, "", "mi-checks: --output 'draft.yaml' is there already; write over it with --force\n",
+    )  # fmt: skip
+    code, out, _ = told(capsys, *arguments, "--force", "--seed", "5")
+    assert (code, out) == (0, "written to draft.yaml\n")
+    assert "seed 1000" in first
+    assert "seed 5, held out" in (tmp_path / "draft.yaml").read_text("utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["draft.yaml", "induction.yaml"]
+
+
+def test_count_and_seed_are_of_discovery(capsys, file):
+    _, out, _ = told(capsys, file, *MODEL, "--count", "20", "--seed", "3")
+    assert "# Found on 20 prompt pairs of seed 3; every check was then measured on 20 others" in out
+    assert "among the 24 pairs that the checks use" in out
+
+
+def test_a_higher_threshold_finds_fewer_nodes(capsys, file):
+    _, out, _ = told(capsys, file, *MODEL, *QUICK, "--above", "0.7")
+    assert re.search(r"^# heads that mediate \(.*above 0.7.*\): L0H3$", out, re.MULTILINE)
+
+
+def test_a_circuit_that_must_be_less_faithful_is_no_larger(capsys, file):
+    def circuit(faithful):
+        _, out, _ = told(capsys, file, *MODEL, *QUICK, "--faithful", faithful)
+        return re.search(r"^# circuit: ([^a-z]*), faithfulness", out, re.MULTILINE)[1].split(", ")
+
+    assert len(circuit("0.2")) < len(circuit("0.8"))
+
+
+def test_a_case_is_chosen_by_name(capsys, file, tmp_path):
+    (tmp_path / file).write_text(INDUCTION + CASES)
+    code, _, err = told(capsys, file, *MODEL, *QUICK)
+    assert (code, err) == (2, "mi-checks: induction.yaml: name one of its cases, as in --case one: one, two\n")
+    assert told(capsys, file, *MODEL, "--case", "tow")[2] == (
+        "mi-checks: induction.yaml: there is no case 'tow'; cases: one, two; did you mean 'two'?\n"
+    )
+    code, out, _ = told(capsys, file, *MODEL, *QUICK, "--case", "two")
+    assert code == 0
+    assert out.startswith("# induction[two] on nano-attn-2l: a draft")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["induction.yaml", "--model", "nano-attn-9l"],
+            r"unknown model 'nano-attn-9l'; bundled models: .*; did you mean 'nano-attn-4l'\?",
+        ),
+        (
+            ["induction.yaml", "--model", "nano-attn-1l"],
+            r"induction.yaml:18: induction is declared absent from nano-attn-1l, so there is nothing to discover; take "
+            r"the declaration out to look all the same",
+        ),
+        (["nowhere.yaml", *MODEL], r"nowhere.yaml: .*"),
+        (
+            ["induction.yaml", *MODEL, "--case", "x"],
+            r"induction.yaml: there is no case 'x': the file has no 'cases'",
+        ),
+        (
+            ["induction.yaml", *MODEL, "--output", "nowhere/draft.yaml"],
+            r"--output 'nowhere/draft.yaml': name a file in a folder that is there and can be written",
+        ),
+        (
+            ["induction.yaml", *MODEL, "--output", "."],
+            r"--output '\.': name a file in a folder that is there and can be written",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_exit_code_2(capsys, file, arguments, said):
+    code, out, err = told(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"mi-checks: {said}\n", err)
+
+
+def test_a_folder_that_is_read_only_is_told_before_anything_is_measured(capsys, file, tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir(mode=0o500)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path("kept") or mode != os.W_OK)  # root may everywhere
+    assert told(capsys, file, *MODEL, "--output", "kept/draft.yaml")[2] == (
+        "mi-checks: --output 'kept/draft.yaml': name a file in a folder that is there and can be written\n"
+    )
+
+
+def test_nothing_to_discover_is_told_with_figures(capsys, file, tmp_path):
+    (tmp_path / file).write_text(
+        INDUCTION.replace("{{ C }}{{ query }}", "{{ C }}").replace("{{ B }}{{ D }}", "{{ D }}")
+    )
+    code, out, err = told(capsys, file, *MODEL, *QUICK)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"mi-checks: induction on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d+\.\d{3} logits "
+        r"\[-?\d+\.\d{3}, -?\d+\.\d{3}\], which is not above zero \(32 prompt pairs, seed 1000\)\n",
+        err,
+    )
+
+
+def test_prompts_that_are_used_up_are_told(capsys, file, tmp_path):
+    few = INDUCTION.replace("A: {tokens: random}", "A: {values: [' a', ' b']}").replace("count: 24", "count: 2")
+    for name, value in (("B", "' c', ' d'"), ("D", "' e', ' f'"), ("C", "' g', ' h'")):
+        few = re.sub(rf"{name}: \{{tokens: random", f"{name}: {{values: [{value}]", few)
+    (tmp_path / file).write_text(few)
+    assert told(capsys, file, *MODEL, "--count", "64")[2] == (
+        "mi-checks: behaviour 'induction': its checks use 2 prompt pairs, and beside these there are 14; discovery "
+        "needs 32 that no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values "
+        "or quotes\n"
+    )
+
+
+def test_bars_are_shown_from_the_third_second_on(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for waited in (0.0, 60.0):
+        assert [*bars(time.monotonic() - waited)(range(3), 3, "heads")] == [0, 1, 2]
+        assert ("heads" in capsys.readouterr().err) == (waited > 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: --model"),
+        ([*MODEL, "--count", "1"], "argument --count: '1': use a whole number of at least 2"),
+        ([*MODEL, "--seed", "-1"], "argument --seed: "),
+        ([*MODEL, "--above", "1"], "argument --above: '1': use a share between 0 and 1"),
+        ([*MODEL, "--above", "many"], "argument --above: 'many': use a share between 0 and 1"),
+        ([*MODEL, "--faithful", "0"], "argument --faithful: '0': use a share between 0 and 1"),
+    ],
+)
+def test_an_option_that_is_wrong(capsys, file, arguments, said):
+    with pytest.raises(SystemExit) as left:
+        main(["discover", file, *arguments])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["discover", "--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    for option in ("FILE", "--model NAME", "--case NAME", "--count N", "--seed N", "--above SHARE", "--faithful SHARE",
+                   "--output FILE", "--force"):  # fmt: skip
+        assert option in said
+
+
+def test_mistakes_are_told_without_torch(file):
+    code = (
+        "import sys\nfrom mi_checks.cli import main\n"
+        "assert main(['discover', 'induction.yaml', '--model', 'nano-attn-1l']) == 2\nassert 'torch' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
