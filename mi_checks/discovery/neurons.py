@@ -94,7 +94,8 @@ def unaccounted(mlps: Mediation, found: Neurons) -> tuple[Node, ...]:
     shares = dict(zip(found.mediation.sweep.nodes, found.mediation.sweep.shares.tolist(), strict=True))
     whole = dict(zip(mlps.sweep.nodes, mlps.sweep.shares.tolist(), strict=True))
 
-    def told(mlp: Node) -> float:
-        return sum(shares[neuron] for neuron in found.mediation.found if neuron.layer == mlp.layer)
+    def by_neurons(mlp: Node) -> float:
+        told: float = sum(shares[neuron] for neuron in found.mediation.found if neuron.layer == mlp.layer)
+        return told
 
-    return tuple(mlp for mlp in mlps.found if told(mlp) < WHOLE * whole[mlp])
+    return tuple(mlp for mlp in mlps.found if by_neurons(mlp) < WHOLE * whole[mlp])
