@@ -18,7 +18,7 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
-from mi_checks.stats import NoGap, ratio_area_interval
+from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
 
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 
@@ -69,6 +69,7 @@ def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
 
     A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
     """
+    ratio_interval(circuits.span, circuits.span, WHOLE)  # raises when there is nothing to share
     sets = _knock_outs(members)
     within = circuits.scores([[node for node in members if node not in out] for out in sets])
     differences = within - circuits.knocked_out(sets)

@@ -42,10 +42,10 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     Raises:
         NoGap: m(M) − m(∅) is not above zero.
     """
-    removals = _removals(circuits, members)
-    least = bound.at_least if bound.at_least is not None else 0.0
     span = circuits.span
     ratio_interval(span, span, WHOLE)  # raises when there is none
+    removals = _removals(circuits, members)
+    least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(np.stack([each.change for each in removals]), span, least)
     matters, idle = np.empty(len(members)), np.empty(len(members))
     best: list[int] = []
