@@ -32,6 +32,13 @@ class Claim:
     null: Bound | None = None
 
     @property
+    def title(self) -> str:
+        """The check's id; of `mediators` with the word that tells two claims apart."""
+        if isinstance(self.check, Mediators):
+            return f"{self.check.id} {'include' if self.check.exactly is None else 'exactly'}"
+        return self.check.id
+
+    @property
     def needs_gap(self) -> bool:
         """Whether it is a share of a difference, and fails where that is not above zero."""
         return isinstance(self.check, Patching | Ablation | Mediators | Path | Circuit | Curve)

@@ -77,7 +77,7 @@ def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
             own = isinstance(check, Curve)  # an interval of a curve is about the order that was found with it
             found.append(run_check(_at_its_truth(claim, pool.ordered_by(rows)) if own else check, measured))
     return tuple(
-        Row(BOUND, claim.check.kind, claim.check.id, "what is true", passes(found), None, fails(found))
+        Row(BOUND, claim.check.kind, claim.title, _true(found), passes(found), None, fails(found))
         for claim, found in zip(chosen, verdicts, strict=True)
     )
 
@@ -99,7 +99,7 @@ def random_circuits(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar 
             loose.append(run_check(claim.check, measured))
     return tuple(
         Row(
-            CIRCUITS, claim.check.kind, claim.check.id, str(claim.null), passes(tight),
+            CIRCUITS, claim.check.kind, claim.title, str(claim.null), passes(tight),
             shipped=str(claim.shipped), as_shipped=passes(loose, 1 - (claim.shipped.at_least or 0.0)),
         )
         for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
@@ -118,7 +118,7 @@ def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measu
         Row(
             null,
             claim.check.kind,
-            claim.check.id,
+            claim.title,
             "" if claim.null is None else str(claim.null),
             passes(tight),
             passes(with_gap(tight)) if claim.needs_gap else None,
@@ -151,6 +151,14 @@ def _at_null(claim: Claim) -> Check:
     if claim.null is None:
         raise ValueError(f"{claim.check.id} has no null value")
     return claim.held_to(claim.null)
+
+
+def _true(verdicts: Sequence[Verdict]) -> str:
+    """What the claim was held to on each model, or from the least to the most."""
+    sides = [side for each in verdicts for side in (each.bound.at_least, each.bound.at_most) if side is not None]
+    values = [f"{value:.4g}" for value in sorted(set(sides))]
+    word = "at least" if verdicts and verdicts[0].bound.at_most is None else "at most"
+    return f"{word} {' or '.join(values) if len(values) < 3 else f'{values[0]} to {values[-1]}'}" if values else ""
 
 
 def _at_its_truth(claim: Claim, population: Measurements) -> Check:

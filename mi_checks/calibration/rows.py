@@ -20,7 +20,7 @@ class Row:
     Attributes:
         null: why it is not.
         kind: of the check.
-        claim: its id.
+        claim: its id, and of `mediators` what it claims.
         bound: at the value that the effect has; empty where no one value is that.
         passed: how often it passed, held to that.
         with_gap: the same, of the runs with something to share; None where the claim is of no share.

@@ -1,0 +1,17 @@
+"""The tables for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mi_checks.calibration.tables import LEGEND, Table
+
+
+def lines(tables: Sequence[Table], level: int = 2) -> list[str]:
+    """Each under a headline of this level."""
+    found = [LEGEND, ""]
+    for table in tables:
+        found += [f"{'#' * level} {table.title}", "", table.about, ""]
+        found += [f"| {' | '.join(row)} |" for row in (table.header, ["---"] * len(table.header), *table.rows)]
+        found.append("")
+    return found[:-1]

@@ -1,0 +1,80 @@
+"""`mi-checks calibrate`: how often claims pass where nothing is so, and how often intervals hold the truth."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mi_checks.spec.behaviour import CHECKS
+
+if TYPE_CHECKING:
+    from mi_checks.calibration.calibrate import Calibration
+
+PATIENCE = 3.0  # seconds before a bar is shown
+FORMATS = ("text", "md", "json")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `calibrate`."""
+    parser = verbs.add_parser(
+        "calibrate",
+        help="false positives of every kind of check, and coverage of every interval",
+        description="Run every kind of check where its claim is not so (untrained models; answers drawn at random; "
+        "bounds at exactly what is true; circuits drawn at random) and count how often it passes; simulate effects of "
+        "known truth and count how often each interval holds it. Nominal: a side of a 95 % interval leaves out 2.5 %.",
+    )
+    parser.add_argument("--runs", metavar="N", type=_at_least(2), default=200, help="of each null (default: 200)")
+    parser.add_argument("--seed", metavar="N", type=_at_least(0), default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        choices=tuple(CHECKS),
+        default=[],
+        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(CHECKS)}",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`calibrate`."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+
+    from mi_checks.calibration.calibrate import calibrate
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # faster than two on models this small
+    print(_written(calibrate(options.runs, options.seed, options.kind, bar), options.format))
+
+
+def _written(calibration: Calibration, form: str) -> str:
+    from mi_checks.calibration import markdown, plain, text
+    from mi_checks.calibration.tables import tables
+
+    if form == "json":
+        return plain.document(calibration)
+    width = shutil.get_terminal_size((120, 24)).columns
+    found = tables(calibration)
+    return "\n".join(markdown.lines(found) if form == "md" else text.lines(found, width))
+
+
+def bar(items: Sequence[Any], title: str) -> Iterable[Any]:
+    """How far it is, on standard error where that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=title, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
+        return int(text)
+
+    return whole_number

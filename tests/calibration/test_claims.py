@@ -1,0 +1,54 @@
+"""What is calibrated is what is claimed: every kind of check, with the bounds of the shipped behaviours."""
+
+from pathlib import Path
+
+import pytest
+
+from mi_checks.calibration import claims
+from mi_checks.calibration.claims import DRAWN
+from mi_checks.calibration.prompts import POSITIONS
+from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.load import load_behaviour
+
+BEHAVIOURS = Path(__file__).parent.parent.parent / "behaviours"
+WITHOUT = claims.without_effect(POSITIONS)
+
+
+@pytest.mark.parametrize("found", [WITHOUT, claims.with_effect()])
+def test_every_kind_of_check_is_among_them(found):
+    assert {claim.check.kind for claim in found} == set(CHECKS)
+
+
+def test_bounds_are_those_of_the_shipped_induction():
+    shipped = {entry.check.id: entry.check for entry in load_behaviour(BEHAVIOURS / "induction.yaml").behaviour.checks}
+    mine = {claim.check.id: claim for claim in WITHOUT if claim.title != "mediators[head] include"}
+    common = set(shipped) & set(mine)
+    assert len(common) >= 6
+    for name in common - {"mediators[head]"}:
+        assert mine[name].shipped == shipped[name].bound, name
+    assert mine["mediators[head]"].check.above == shipped["mediators[head]"].above
+
+
+def test_every_claim_has_a_null_value_but_those_about_a_place_among_circuits_and_what_is_written():
+    without = {claim.title.rpartition(",")[2] for claim in WITHOUT if claim.null is None}
+    assert without == {"sufficient]", "necessary]"}
+
+
+def test_the_null_of_attention_is_one_position_of_all():
+    attention = [claim for claim in WITHOUT if claim.check.kind == "attention"]
+    assert {(claim.check.from_, claim.check.to, claim.null.at_least) for claim in attention} == {
+        ("A2", DRAWN, 1 / POSITIONS)
+    }
+
+
+def test_kinds_can_be_chosen():
+    assert {claim.check.kind for claim in claims.without_effect(POSITIONS, ["path", "curve"])} == {"path", "curve"}
+    assert claims.random_circuits(["path"]) == ()
+
+
+@pytest.mark.parametrize("claim", WITHOUT, ids=lambda claim: claim.title)
+def test_a_claim_is_held_to_another_bound(claim):
+    held = claim.held_to(Bound(at_least=0.25))
+    assert held.id == claim.check.id
+    assert (held.above if claim.check.kind == "mediators" else held.bound.at_least) == 0.25

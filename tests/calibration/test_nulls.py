@@ -1,0 +1,98 @@
+"""Where nothing is so, claims pass as often as their intervals leave a side out, and no more often."""
+
+from dataclasses import replace
+
+import pytest
+
+from mi_checks.calibration import nulls
+from mi_checks.calibration.rate import Rate
+from mi_checks.checks import shares
+from mi_checks.stats import mean_interval, ratio_interval
+
+SOME = ("logit_diff", "accuracy", "patching", "attention")
+
+
+def too_often(rows):
+    """What passed, or failed, more often than chance has it."""
+    rates = [rate for row in rows for rate in (row.passed, row.failed, row.as_shipped) if rate is not None]
+    return [rate for rate in rates if rate.beside == "above"]
+
+
+def narrow(make):
+    """An interval made of half the width."""
+
+    def narrowed(*given):
+        found = make(*given)
+        return replace(found, low=(found.low + found.value) / 2, high=(found.high + found.value) / 2)
+
+    return narrowed
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return nulls.fresh_models(40, 0, SOME)
+
+
+@pytest.fixture(scope="module")
+def bound():
+    return nulls.at_the_bound(120, 0, ("logit_diff", "patching", "ablation", "path", "mediators"))
+
+
+def test_of_fresh_models_nothing_passes_more_often_than_nominal(fresh):
+    assert len(fresh) == 9
+    assert too_often(fresh) == []
+    assert all(row.as_shipped.hits == 0 for row in fresh)
+
+
+def test_a_share_passes_only_where_there_is_a_gap(fresh):
+    for row in fresh:
+        if row.with_gap is not None:
+            assert row.with_gap.hits == row.passed.hits
+            assert row.with_gap.runs < row.passed.runs / 4
+    assert sum(row.with_gap is not None for row in fresh) == 3
+
+
+def test_of_random_answers_nothing_passes_more_often_than_nominal():
+    rows = nulls.random_answers(80, 0, (*SOME, "ablation", "path"))
+    assert too_often(rows) == []
+    assert {row.passed.runs for row in rows} == {80}
+    assert sum(row.passed.hits + (row.failed.hits if row.failed else 0) for row in rows) > 0  # it can happen
+
+
+def test_held_to_what_is_true_claims_pass_as_often_as_nominal(bound):
+    assert too_often(bound) == []
+    passed = [row.passed.hits for row in bound]
+    assert 0 < sum(passed) < 0.06 * 120 * len(bound)
+    assert any("or" in row.bound for row in bound)  # a truth of each model
+
+
+def test_too_narrow_an_interval_of_a_share_is_caught(monkeypatch):
+    monkeypatch.setattr(shares, "ratio_interval", narrow(ratio_interval))
+    rows = nulls.at_the_bound(120, 0, ("patching",))
+    assert {rate.beside for row in rows for rate in (row.passed, row.failed)} == {"above"}
+
+
+def test_too_narrow_an_interval_of_a_mean_is_caught(monkeypatch):
+    monkeypatch.setattr("mi_checks.checks.logit_diff.mean_interval", narrow(mean_interval))
+    rows = nulls.random_answers(120, 0, ("logit_diff",))
+    assert len(too_often(rows)) >= 3
+
+
+def test_rates_are_of_the_verdicts_that_checks_give(monkeypatch):
+    """Every third verdict on a claim passes: so does every third run."""
+    real, asked = nulls.run_check, []
+
+    def every_third(check, measured):
+        asked.append(check.id)
+        return replace(real(check, measured), outcome="pass" if asked.count(check.id) % 3 == 0 else "fail")
+
+    monkeypatch.setattr(nulls, "run_check", every_third)
+    (row,) = (row for row in nulls.random_circuits(6, 0, ("circuit",)) if "sufficient" in row.claim)
+    assert (row.passed.hits, row.as_shipped.hits) == (2, 2)
+    assert row.as_shipped == Rate(2, 6, 1 - 0.95)
+
+
+def test_the_same_seed_gives_the_same_rates(bound):
+    assert nulls.at_the_bound(120, 0, ("ablation",)) == tuple(row for row in bound if row.kind == "ablation")
+    other = nulls.fresh_models(4, 1, ("logit_diff",))
+    assert other == nulls.fresh_models(4, 1, ("logit_diff",))

@@ -1,0 +1,78 @@
+"""Tables say what was counted, on a terminal, on a page, and as data that can be read again."""
+
+import pytest
+
+from mi_checks.calibration import markdown, plain, text
+from mi_checks.calibration.calibrate import Calibration
+from mi_checks.calibration.coverage import Coverage
+from mi_checks.calibration.rate import Rate
+from mi_checks.calibration.rejections import Rejections
+from mi_checks.calibration.rows import Row
+from mi_checks.calibration.tables import LEGEND, tables
+
+SOME = Calibration(
+    200,
+    1000,
+    0,
+    (
+        Row("fresh models", "logit_diff", "logit_diff", "at least 0", Rate(30, 200, 0.025), None, Rate(4, 200, 0.025),
+            "at least 2", Rate(0, 200, 0.025)),
+        Row("fresh models", "patching", "patching[x]", "at least 0", Rate(3, 200, 0.025), Rate(3, 5, 0.025), None,
+            "at least 0.8", Rate(0, 200, 0.025)),
+        Row("at the bound", "patching", "patching[x]", "at least 0.97", Rate(5, 200, 0.025), None, Rate(6, 200, 0.025)),
+    ),
+    (
+        Coverage("mean: bootstrap", "normal", 16, Rate(870, 1000, 0.95), Rate(60, 1000, 0.025), Rate(70, 1000, 0.025)),
+        Coverage("mean: BCa", "normal", 16, Rate(940, 1000, 0.95), Rate(30, 1000, 0.025), Rate(30, 1000, 0.025), 0,
+                 shipped=False),
+        Coverage("share: bootstrap", "noisy", 16, Rate(570, 600, 0.95), Rate(15, 600, 0.025), Rate(15, 600, 0.025), 400),
+    ),
+    (Rejections("paired t-test", "normal", 64, Rate(50, 1000, 0.05)),),
+)  # fmt: skip
+
+
+def test_what_was_counted_is_read_again():
+    assert plain.read(plain.document(SOME)) == SOME
+
+
+def test_a_row_says_how_often_and_how_that_is_beside_nominal():
+    fresh, bound, of_intervals, of_tests = tables(SOME)
+    assert fresh.title == "Fresh models: 200 runs of 64 prompts"
+    assert dict(zip(fresh.header, fresh.rows[0], strict=True)) == {
+        "claim": "logit_diff",
+        "held to": "at least 0",
+        "passes": "15.0 % ▲",
+        "of runs with a gap": "–",
+        "surely fails": "2.0 %",
+        "as shipped": "at least 2",
+        "passes so": "0.0 %",
+    }
+    assert fresh.rows[1][3] == "3 of 5"
+    assert bound.header == ("claim", "held to", "passes", "surely fails")
+    assert of_intervals.rows[0][3:] == ("87.0 % ▽", "6.0 % ▲", "7.0 % ▲", "–")
+    assert of_intervals.rows[1][0] == "(mean: BCa)"
+    assert of_intervals.rows[2][-1] == "400"
+    assert of_tests.rows == (("paired t-test", "normal", "64", "5.0 %", "5.0 %"),)
+
+
+def test_some_kinds_alone_have_no_simulated_effects():
+    assert [table.title for table in tables(Calibration(200, 0, 0, SOME.rows[2:]))] == [
+        "At the bound: 200 runs of 64 prompts"
+    ]
+
+
+def test_columns_stand_below_each_other():
+    shown = text.lines(tables(SOME), 100)
+    header = next(line for line in shown if line.startswith("claim"))
+    row = next(line for line in shown if line.startswith("logit_diff"))
+    for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("as shipped", "at least 2")):
+        assert header.index(name) == row.index(cell)
+    assert " ".join(shown).endswith(LEGEND)
+
+
+@pytest.mark.parametrize("title", [table.title for table in tables(SOME)])
+def test_a_page_has_every_table_under_a_headline(title):
+    shown = markdown.lines(tables(SOME), level=3)
+    assert f"### {title}" in shown
+    rows = [line for line in shown if line.startswith("|")]
+    assert "| patching[x] | at least 0.97 | 2.5 % | 3.0 % |" in rows
