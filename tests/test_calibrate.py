@@ -9,8 +9,8 @@ import pytest
 
 from mi_checks.calibration import plain
 from mi_checks.calibration.calibrate import calibrate
+from mi_checks.calibration.claims import KINDS
 from mi_checks.cli import main
-from mi_checks.spec.behaviour import CHECKS
 
 ARGUMENTS = ["calibrate", "--runs", "6", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
 
@@ -67,7 +67,7 @@ def test_help_names_every_option_and_kind(capsys):
         main(["calibrate", "--help"])
     assert left.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    for word in ("--runs N", "--seed N", "--kind KIND", "--format {text,md,json}", *CHECKS):
+    for word in ("--runs N", "--seed N", "--kind KIND", "--format {text,md,json}", *KINDS):
         assert word in said
 
 

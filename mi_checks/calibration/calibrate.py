@@ -9,6 +9,7 @@ from mi_checks.calibration.bar import Bar, unseen
 from mi_checks.calibration.coverage import Coverage, intervals
 from mi_checks.calibration.nulls import at_the_bound, fresh_models, random_answers, random_circuits
 from mi_checks.calibration.rejections import Rejections, rejections
+from mi_checks.calibration.roles import roles_by_chance
 from mi_checks.calibration.rows import Row
 
 LEAST_DRAWS = 1000  # simulated effects cost little
@@ -41,10 +42,10 @@ def calibrate(runs: int = 200, seed: int = 0, kinds: Collection[str] = (), bar: 
     Args:
         runs: of every null; half of them on either trained model.
         seed: of all that is drawn.
-        kinds: of checks, keys of `mi_checks.spec.behaviour.CHECKS`; none for all, and the simulated effects.
+        kinds: of checks, of `mi_checks.calibration.claims.KINDS`; none for all, and the simulated effects.
         bar: shows how far it is.
     """
-    nulls = (fresh_models, random_answers, at_the_bound, random_circuits)
+    nulls = (fresh_models, roles_by_chance, random_answers, at_the_bound, random_circuits)
     rows = tuple(row for null in nulls for row in null(runs, seed, kinds, bar))
     if kinds:
         return Calibration(runs, 0, seed, rows)

@@ -6,17 +6,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.spec.behaviour import CHECKS, CheckEntry
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
-from mi_checks.spec.path_checks import Path
+from mi_checks.spec.path_checks import Composes, Path
+from mi_checks.spec.roles import RoleCheck
 
 PREVIOUS, INDUCTION = "previous_token", "induction"  # the node sets that claims name
 DRAWN = "drawn"  # the label of a position, or the nodes of a circuit, drawn at random
 CIRCUIT = [PREVIOUS, INDUCTION]
 EDGES = [f"{PREVIOUS} -> {INDUCTION}.k", f"{INDUCTION} -> logits"]
+
+
+KINDS = (*CHECKS, RoleCheck.kind)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, 
 
     Args:
         positions: from how many positions one is drawn, so that attention to it is 1/positions on average.
-        kinds: keys of `CHECKS`; none for all.
+        kinds: of `KINDS`; none for all.
     """
     zero, half = {"at_least": 0.0}, {"at_least": 0.5}
     uniform = {"at_least": 1 / positions}
@@ -86,6 +90,7 @@ def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, 
             _claim("mediators", {"component": "head", "above": 0.1, "include": CIRCUIT}, zero),
             _claim("path", {"from": PREVIOUS, "to": INDUCTION, "via": "k", "recovers": {"at_least": 0.3}}, zero),
             _claim("path", {"from": INDUCTION, "to": "logits", "recovers": {"at_least": 0.5}}, zero),
+            _claim("attribution", {"nodes": INDUCTION, "at_least": 0.5}, zero),
             _claim("circuit", {"nodes": CIRCUIT, "faithfulness": {"at_least": 0.8}}, zero),
             _claim("circuit", {"nodes": CIRCUIT, "completeness": {"at_most": 0.2}}, lost),
             _claim("circuit", {"nodes": CIRCUIT, "minimal": {"at_least": 0.01}}, zero),
@@ -99,13 +104,25 @@ def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, 
     )
 
 
+def of_weights(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
+    """Claims about what heads are to each other, whatever is answered: not so of untrained heads alone."""
+    heads = {"from": PREVIOUS, "to": INDUCTION, "via": "k"}
+    return _chosen(
+        kinds,
+        [
+            _claim("composes", {**heads, "times_random": {"at_least": 1.5}}, {"at_least": 1.0}),
+            _claim("composes", {**heads, "at": "B1", "writes": {"at_least": 0.3}}),
+        ],
+    )
+
+
 def with_effect(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
     """Claims of a circuit that is there; what they are held to is measured, and stands for nothing here."""
     some = {"at_least": 0.5}
     return _chosen(
         kinds,
         [
-            *(claim for claim in without_effect(2) if not _elsewhere(claim.check)),
+            *(claim for claim in (*without_effect(2), *of_weights()) if not _elsewhere(claim.check)),
             _claim("attention", {"nodes": PREVIOUS, "from": "B1", "to": "A1", **some}),
             _claim("attention", {"nodes": INDUCTION, "from": "A2", "to": "B1", **some}),
         ],
@@ -119,9 +136,15 @@ def random_circuits(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
 
 
 def _elsewhere(check: Check) -> bool:
-    """Drawn labels have no effect to claim, and a place among all circuits is no mean over prompts."""
-    drawn = isinstance(check, Attention) and check.to == DRAWN
-    return drawn or (isinstance(check, Circuit) and check.aspect in ("sufficient", "necessary"))
+    """Drawn labels have no effect to claim; and a place among circuits, or random matrices, is no mean over prompts."""
+    match check:
+        case Attention():
+            return check.to == DRAWN
+        case Circuit():
+            return check.aspect in ("sufficient", "necessary")
+        case Composes():
+            return check.times_random is not None
+    return False
 
 
 def _claim(kind: str, check: Mapping[str, Any], null: Mapping[str, float] | None = None) -> Claim:

@@ -17,7 +17,7 @@ TRAINED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "nano-attn-2l": {"previous_token": ("L0H3",), "induction": ("L1H1", "L1H2")},
     "nano-gelu-2l": {"previous_token": ("L0H1",), "induction": ("L1H4",)},
 }
-LAYERS, HEADS, WIDTH, HEAD_WIDTH, CONTEXT = 2, 4, 64, 16, 32  # of a fresh model: nano-shaped, and small
+LAYERS, HEADS, WIDTH, HEAD_WIDTH, CONTEXT = 2, 4, 64, 16, 128  # of a fresh model: nano-shaped, and small
 
 
 def tokenization() -> Tokenization:

@@ -40,14 +40,19 @@ def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
 
     def measured(run: int) -> Measurements:
         rng = np.random.default_rng((seed, run, 0))
-        subject = models.fresh(int(rng.integers(2**31)), tokens, mlps=bool(run % 2))
+        subject = models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         batch = with_drawn_positions(drawn(tokens, PROMPTS, int(rng.integers(2**31))), rng)
         first, second = (int(head) for head in rng.integers(models.HEADS, size=2))
         heads = {PREVIOUS: (f"L0H{first}",), INDUCTION: (f"L1H{second}",)}
         return Measurements(behaviour_of(subject.name), subject, batch, choose("auto", subject, batch), heads)
 
-    chosen = claims.without_effect(POSITIONS, kinds)
+    chosen = (*claims.without_effect(POSITIONS, kinds), *claims.of_weights(kinds))
     return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, bar, FRESH))
+
+
+def fresh_seed(seed: int, run: int) -> int:
+    """The seed of a run's fresh model."""
+    return int(np.random.default_rng((seed, run, 5)).integers(2**31))
 
 
 def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:

@@ -20,7 +20,7 @@ from mi_checks.engine.choose import choose
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.nodes import Node
+from mi_checks.engine.nodes import Component, Node
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
@@ -120,6 +120,12 @@ class _Drawn:
 
     def direct(self, nodes: list[Node]) -> Floats:
         return self._signs * self._pool.engine.direct(nodes)[:, self._rows]
+
+    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
+        return self._pool.engine.input_shares(sender, receiver, at)[self._rows]
+
+    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
+        return self._signs * self._pool.engine.attribution_patching(component, at)[:, self._rows]
 
     def _side(self, side: SideRun) -> SideRun:
         """With one foil the answer beats it where the score is above zero, and the foil, once in its place, below."""

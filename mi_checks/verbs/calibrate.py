@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mi_checks.spec.behaviour import CHECKS
+from mi_checks.calibration.claims import KINDS
 
 if TYPE_CHECKING:
     from mi_checks.calibration.calibrate import Calibration
@@ -33,9 +33,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--kind",
         metavar="KIND",
         action="append",
-        choices=tuple(CHECKS),
+        choices=KINDS,
         default=[],
-        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(CHECKS)}",
+        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(KINDS)}",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
     parser.set_defaults(run=show)

@@ -7,6 +7,7 @@ import pytest
 from mi_checks.calibration import claims
 from mi_checks.calibration.claims import DRAWN
 from mi_checks.calibration.prompts import POSITIONS
+from mi_checks.calibration.roles import SHIPPED
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.load import load_behaviour
@@ -15,7 +16,7 @@ BEHAVIOURS = Path(__file__).parent.parent.parent / "behaviours"
 WITHOUT = claims.without_effect(POSITIONS)
 
 
-@pytest.mark.parametrize("found", [WITHOUT, claims.with_effect()])
+@pytest.mark.parametrize("found", [(*WITHOUT, *claims.of_weights()), claims.with_effect()])
 def test_every_kind_of_check_is_among_them(found):
     assert {claim.check.kind for claim in found} == set(CHECKS)
 
@@ -30,9 +31,14 @@ def test_bounds_are_those_of_the_shipped_induction():
     assert mine["mediators[head]"].check.above == shipped["mediators[head]"].above
 
 
-def test_every_claim_has_a_null_value_but_those_about_a_place_among_circuits_and_what_is_written():
+def test_every_claim_has_a_null_value_but_those_of_which_no_one_value_is_that():
     without = {claim.title.rpartition(",")[2] for claim in WITHOUT if claim.null is None}
     assert without == {"sufficient]", "necessary]"}
+    assert [claim.null is None for claim in claims.of_weights()] == [False, True]  # of what is written there is none
+
+
+def test_roles_are_those_of_the_shipped_circuit():
+    assert load_behaviour(BEHAVIOURS / "induction_circuit.yaml").behaviour.role_checks == SHIPPED
 
 
 def test_the_null_of_attention_is_one_position_of_all():

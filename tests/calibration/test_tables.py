@@ -25,7 +25,7 @@ SOME = Calibration(
         Coverage("mean: bootstrap", "normal", 16, Rate(870, 1000, 0.95), Rate(60, 1000, 0.025), Rate(70, 1000, 0.025)),
         Coverage("mean: BCa", "normal", 16, Rate(940, 1000, 0.95), Rate(30, 1000, 0.025), Rate(30, 1000, 0.025), 0,
                  shipped=False),
-        Coverage("share: bootstrap", "noisy", 16, Rate(570, 600, 0.95), Rate(15, 600, 0.025), Rate(15, 600, 0.025), 400),
+        Coverage("share: bootstrap", "noisy", 9, Rate(570, 600, 0.95), Rate(15, 600, 0.025), Rate(15, 600, 0.025), 400),
     ),
     (Rejections("paired t-test", "normal", 64, Rate(50, 1000, 0.05)),),
 )  # fmt: skip
