@@ -9,14 +9,15 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+import calibration
 import growth
 import sweeps
 
 TEXT = """\
 # Benchmarks
 
-Not part of the tests: timings of one machine say nothing about another. Every figure below was printed by the command
-above it ({machine}), written to `results/` with `--json`, and put here by `python benchmarks/readme.py`.
+Timings of one machine say nothing about another, and are no part of the tests. Every figure below was printed by the
+command above it ({machine}), written to `results/`, and put here by `python benchmarks/readme.py`.
 
 ## Sweeps beside TransformerLens
 
@@ -60,6 +61,16 @@ cost grows with more than their square; more layers are more patches, each with 
 Six behaviours with every kind of check, on all models that ship (other files: name them).
 
 {engines}
+
+## Calibration
+
+    mi-checks calibrate --runs 500 --format json > benchmarks/results/calibration.json
+
+How often claims pass where they are not so, and how often intervals hold the truth; `mi-checks calibrate` alone prints
+the same tables of 200 runs, in about three minutes on one core. These are no timings: any machine gives about the same.
+In short:
+
+{calibration}
 """
 
 
@@ -77,6 +88,7 @@ def main() -> None:
         sweeps="\n".join(map(sweeps.line, table)),
         growth="\n".join(map(growth.line, grown)),
         engines="\n".join(f"- {line}" for line in engines["lines"]),
+        calibration=calibration.section(HERE / "results" / "calibration.json"),
     )
     (HERE / "README.md").write_text(text, encoding="utf-8")
 

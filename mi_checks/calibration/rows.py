@@ -10,7 +10,6 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.stats import ALPHA
 
 ONE_SIDED = ALPHA / 2  # what one side of an interval leaves out
-Null = str
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Row:
         as_shipped: how often it passed, held to that.
     """
 
-    null: Null
+    null: str
     kind: str
     claim: str
     bound: str

@@ -1,0 +1,77 @@
+"""What `mi-checks calibrate` counted, as a part of the page: tables, and in words what is not nominal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mi_checks.calibration import markdown, plain
+from mi_checks.calibration.calibrate import Calibration
+from mi_checks.calibration.coverage import Coverage
+from mi_checks.calibration.nulls import ANSWERS, BOUND, FRESH
+from mi_checks.calibration.rate import Rate
+from mi_checks.calibration.tables import tables
+
+SKEWED, TAILS, ALIKE = "very skewed: lognormal", "heavy tails: t, 3 degrees", "nearly all alike"
+
+
+def section(path: Path) -> str:
+    """From the JSON of a calibration."""
+    counted = plain.read(path.read_text(encoding="utf-8"))
+    return "\n".join([*remarks(counted), "", *markdown.lines(tables(counted), level=3)])
+
+
+def remarks(counted: Calibration) -> list[str]:
+    """Where something is not nominal, and what follows."""
+    without = [row for row in counted.rows if row.null in (FRESH, ANSWERS)]
+    most = max((row.passed for row in without if row.passed), key=lambda rate: rate.share)
+    shipped = [row for row in without if row.as_shipped and row.as_shipped.hits]
+    worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.share)
+    above = [row.claim for row in without if row.passed and row.passed.beside == "above"]
+    bound = {row.claim: row for row in counted.rows if row.null == BOUND}
+    attention = max((row for row in bound.values() if row.kind == "attention"), key=lambda row: _share(row.passed))
+    completeness = next(row for row in bound.values() if "completeness" in row.claim)
+    family = next(
+        each for each in counted.rejections if each.values == "skewed downwards: exponential" and each.n == 64
+    )
+    return [
+        f"- Where there is no effect, no claim held to its null value passed more often than {_percent(most)} of runs, "
+        + ("all within binomial error of 2.5 % or below." if not above else f"above 2.5 %: {', '.join(above)}."),
+        f"- With the bounds that ship, {len(shipped)} of {len(without)} claims ever passed, at most {_percent(worst)} "
+        "of runs: shares, in the runs in which the gap happened to be above zero. Their behaviour is red all the "
+        "same, as its `logit_diff` is.",
+        "- Shares are conservative where there is no effect, since they need a gap first. Where there is one by chance "
+        "they pass often: a node that carries the logits at all carries a gap made of noise as well. `minimal`, "
+        "`sufficient` and `necessary` are conservative by their corrections and the wider of two intervals.",
+        f"- An interval of attention near 1 is too narrow where a few prompts differ: held to exactly what is true, "
+        f"`{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of runs. A bound of 0.9 or "
+        "below is not near enough to matter.",
+        f"- Completeness is a mean of absolute values, which noise makes larger: held to what is true it surely fails "
+        f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}: it errs against the "
+        "claim.",
+        f"- The percentile bootstrap is short on few and skewed prompts: of lognormal values it covers "
+        f"{_covers(counted, 'bootstrap', SKEWED, 16)} of 16, {_covers(counted, 'bootstrap', SKEWED, 64)} of 64 and "
+        f"{_covers(counted, 'bootstrap', SKEWED, 256)} of 256. The studentized bootstrap covers "
+        f"{_covers(counted, 'bootstrap-t', SKEWED, 16)}, {_covers(counted, 'bootstrap-t', SKEWED, 64)} and "
+        f"{_covers(counted, 'bootstrap-t', SKEWED, 256)}, but of heavy tails "
+        f"{_covers(counted, 'bootstrap-t', TAILS, 64)} of 64 where the percentile covers "
+        f"{_covers(counted, 'bootstrap', TAILS, 64)}, and of values nearly all alike "
+        f"{_covers(counted, 'bootstrap-t', ALIKE, 64)} against {_covers(counted, 'bootstrap', ALIKE, 64)}; BCa lies "
+        "between. None is better everywhere; more prompts are (`--mi-count`).",
+        f"- Holm keeps the rate of a family of t-tests on symmetric values. Where all nodes' effects are skewed towards "
+        f"the bound, each by itself, {_percent(family.rejected)} of families of 64 prompts have one node wrongly above.",
+    ]
+
+
+def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
+    found: Coverage = next(
+        each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {way}", values, n)
+    )
+    return _percent(found.covered)
+
+
+def _share(rate: Rate | None) -> float:
+    return 0.0 if rate is None else rate.share
+
+
+def _percent(rate: Rate | None) -> str:
+    return f"{100 * _share(rate):.1f} %"

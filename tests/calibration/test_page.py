@@ -1,0 +1,44 @@
+"""The committed figures: every kind of check, enough runs, on the page, and none that passes too often unsaid."""
+
+from pathlib import Path
+
+import pytest
+
+from mi_checks.calibration import plain
+from mi_checks.calibration.claims import KINDS
+from mi_checks.calibration.nulls import NULLS
+from mi_checks.calibration.tables import tables
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+COUNTED = plain.read((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
+
+
+def test_every_kind_of_check_has_at_least_200_runs_of_every_null():
+    assert COUNTED.runs >= 200
+    assert COUNTED.draws >= 1000
+    assert {row.kind for row in COUNTED.rows} == set(KINDS)
+    assert {row.null for row in COUNTED.rows} == set(NULLS)
+    rates = [rate for row in COUNTED.rows for rate in (row.passed, row.as_shipped) if rate is not None]
+    assert {rate.runs for rate in rates} == {COUNTED.runs}
+
+
+@pytest.mark.parametrize("null", ["fresh models", "random answers", "random circuits"])
+def test_where_nothing_is_so_no_claim_passes_more_often_than_nominal(null):
+    rows = [row for row in COUNTED.rows if row.null == null]
+    assert rows
+    for row in rows:
+        for rate in (row.passed, row.as_shipped):
+            assert rate is None or rate.beside != "above", row
+
+
+def test_held_to_what_is_true_only_attention_near_one_passes_too_often():
+    above = {row.kind for row in COUNTED.rows if row.null == "at the bound" and row.passed.beside == "above"}
+    assert above <= {"attention"}
+
+
+def test_what_was_counted_is_on_the_page():
+    page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    for table in tables(COUNTED):
+        assert f"### {table.title}\n" in page
+        for row in table.rows:
+            assert f"| {' | '.join(row)} |" in page
