@@ -32,8 +32,8 @@ from mi_checks.mutants.tally import Tally
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
-from mi_checks.roles.updates import Locks
 from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.roles.updates import Locks
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks

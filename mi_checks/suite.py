@@ -9,7 +9,6 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
@@ -28,10 +27,10 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
+from mi_checks.record import CheckResult, Evidence
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
-from mi_checks.record import CheckResult, Evidence
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour

@@ -36,7 +36,6 @@ from mi_checks.spec.path_checks import Attribution, Composes, Hop, Path
 from mi_checks.spec.preference_checks import Accuracy, LogitDiff
 from mi_checks.spec.roles import RoleCheck
 
-
 ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # of roles: where a head looks, and no more
 
 
