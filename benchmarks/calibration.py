@@ -46,8 +46,8 @@ def remarks(counted: Calibration) -> list[str]:
         f"`{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of runs. A bound of 0.9 or "
         "below is not near enough to matter.",
         f"- Completeness is a mean of absolute values, which noise makes larger: held to what is true it surely fails "
-        f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}: it errs against the "
-        "claim.",
+        f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}: it errs against "
+        "the claim.",
         f"- The percentile bootstrap is short on few and skewed prompts: of lognormal values it covers "
         f"{_covers(counted, 'bootstrap', SKEWED, 16)} of 16, {_covers(counted, 'bootstrap', SKEWED, 64)} of 64 and "
         f"{_covers(counted, 'bootstrap', SKEWED, 256)} of 256. The studentized bootstrap covers "
@@ -57,8 +57,9 @@ def remarks(counted: Calibration) -> list[str]:
         f"{_covers(counted, 'bootstrap', TAILS, 64)}, and of values nearly all alike "
         f"{_covers(counted, 'bootstrap-t', ALIKE, 64)} against {_covers(counted, 'bootstrap', ALIKE, 64)}; BCa lies "
         "between. None is better everywhere; more prompts are (`--mi-count`).",
-        f"- Holm keeps the rate of a family of t-tests on symmetric values. Where all nodes' effects are skewed towards "
-        f"the bound, each by itself, {_percent(family.rejected)} of families of 64 prompts have one node wrongly above.",
+        "- Holm keeps the rate of a family of t-tests on symmetric values. Where all nodes' effects are skewed "
+        f"towards the bound, each by itself, {_percent(family.rejected)} of families of 64 prompts have one node "
+        "wrongly above.",
     ]
 
 

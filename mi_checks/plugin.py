@@ -38,8 +38,9 @@ OPTIONS = (
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
     ("--mi-update", "mi_update", "write what roles are bound to into roles.lock.yaml beside the behaviours"),
+    ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
 )
-SWITCHES = ("--mi-no-cache", "--mi-update")
+SWITCHES = ("--mi-no-cache", "--mi-update", "--mi-mutants")  # options without a value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -162,7 +163,7 @@ class ModelNode(pytest.Collector):
         self.loaded = loaded
         self.model = model
 
-    def collect(self) -> Iterator[BehaviourItem]:
+    def collect(self) -> Iterator[CheckItem]:
         from mi_checks.errors import MiChecksError
 
         try:
@@ -173,18 +174,25 @@ class ModelNode(pytest.Collector):
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         for check, place in checks:
             name = "absent" if check is None else check.id
-            # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
-            item: BehaviourItem = BehaviourItem.from_parent(
-                self, name=name, nodeid=f"{self.nodeid}::{name}", check=check, place=place
-            )
-            item.add_marker(pytest.mark.xdist_group(group))
-            yield item
+            for kind, item_name in self._kinds(name):
+                # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
+                item: CheckItem = kind.from_parent(
+                    self, name=item_name, nodeid=f"{self.nodeid}::{item_name}", check=check, place=place
+                )
+                item.add_marker(pytest.mark.xdist_group(group))
+                yield item
+
+    def _kinds(self, check: str) -> Iterator[tuple[type[CheckItem], str]]:
+        """What a check is collected as, with names."""
+        yield BehaviourItem, check
+        if session_of(self.config).with_mutants:
+            yield MutantsItem, f"{check}~mutants"
 
     def teardown(self) -> None:
         session_of(self.config).close(self.loaded, self.model)
 
 
-class BehaviourItem(pytest.Item):
+class CheckItem(pytest.Item):
     """One check of one behaviour on one model."""
 
     parent: ModelNode
@@ -194,6 +202,15 @@ class BehaviourItem(pytest.Item):
         self.check = check
         self.place = place
         self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        case = f"{self.parent.loaded.case}::" if self.parent.loaded.case else ""
+        path = self.parent.loaded.source.files[self.place.file]
+        return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
+
+
+class BehaviourItem(CheckItem):
+    """Whether it holds."""
 
     def runtest(self) -> None:
         result = session_of(self.config).run(
@@ -212,17 +229,27 @@ class BehaviourItem(pytest.Item):
         if result.outcome != "pass":
             pytest.fail(result.message, pytrace=False)
 
-    def reportinfo(self) -> tuple[Path, int, str]:
-        case = f"{self.parent.loaded.case}::" if self.parent.loaded.case else ""
-        path = self.parent.loaded.source.files[self.place.file]
-        return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
+
+class MutantsItem(CheckItem):
+    """Whether it could have failed."""
+
+    def runtest(self) -> None:
+        result = session_of(self.config).run_mutants(
+            self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
+        )
+        killed = len(result.mutants) - len(result.survivors)
+        self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
+        if result.outcome == "skipped":
+            pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
+        if result.outcome != "pass":
+            pytest.fail(result.message, pytrace=False)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSION in session.config.stash:
-        session.config.stash[SESSION].selected = [
-            item.written_id for item in session.items if isinstance(item, BehaviourItem)
-        ]
+        own = session.config.stash[SESSION]
+        own.selected = [item.written_id for item in session.items if isinstance(item, BehaviourItem)]
+        own.mutants.selected = [item.written_id for item in session.items if isinstance(item, MutantsItem)]
 
 
 @pytest.hookimpl(trylast=True)

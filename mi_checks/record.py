@@ -50,6 +50,41 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class Mutant:
+    """A model in which a claim is false, and what the claim's check made of it."""
+
+    mutation: str  # in words: "what L1H1 writes is zero"
+    outcome: Outcome  # of the check; whatever is not a pass has killed the mutant
+    estimate: Estimate | None
+    reason: str  # why it does not pass, or cannot be measured; empty when it passed
+
+    @property
+    def killed(self) -> bool:
+        """Whether the check was red, as it should be."""
+        return self.outcome != "pass"
+
+
+@dataclass(frozen=True)
+class MutantsResult:
+    """All mutants of one check on one model."""
+
+    behaviour: str
+    model: str
+    check: str  # the check's id
+    node_id: str
+    outcome: Outcome  # "fail" where a mutant survived, "skipped" where none was made
+    mutants: tuple[Mutant, ...]
+    message: str  # empty when it passed; why, when it was skipped
+    location: str  # file:line of the check
+    seconds: float = 0.0
+
+    @property
+    def survivors(self) -> tuple[Mutant, ...]:
+        """Those on which the check slept."""
+        return tuple(mutant for mutant in self.mutants if not mutant.killed)
+
+
+@dataclass(frozen=True)
 class Architecture:
     """What models are put side by side by."""
 
@@ -160,6 +195,7 @@ class Run:
     models: dict[str, dict[str, str]]  # model → provenance: source, weights hash, tokenizer hash, dtype, device
     results: tuple[CheckResult, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    mutants: tuple[MutantsResult, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_json(self) -> str:
@@ -177,6 +213,14 @@ def result_from_dict(data: dict[str, Any]) -> CheckResult:
             "per_prompt": tuple(data["per_prompt"]),
         }
     )
+
+
+def mutants_from_dict(data: dict[str, Any]) -> MutantsResult:
+    """The inverse of `dataclasses.asdict` for the mutants of a check that crossed a process boundary."""
+    mutants = (
+        {**mutant, "estimate": mutant["estimate"] and Estimate(**mutant["estimate"])} for mutant in data["mutants"]
+    )
+    return MutantsResult(**{**data, "mutants": tuple(Mutant(**mutant) for mutant in mutants)})
 
 
 def evidence_from_dict(data: dict[str, Any]) -> Evidence:

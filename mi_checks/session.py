@@ -28,10 +28,11 @@ from mi_checks import __version__
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
+from mi_checks.mutants.tally import Tally
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
-from mi_checks.record import CheckResult, Evidence, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
 from mi_checks.roles.updates import Locks
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
@@ -47,6 +48,7 @@ from mi_checks.table import matrix_lines
 if TYPE_CHECKING:
     import pluggy
 
+    from mi_checks.mutant_suite import MutantSuite
     from mi_checks.suite import Suite
 
 ENGINES = ("auto", "replay", "reference")
@@ -72,6 +74,7 @@ class Session:
         terminal: io.TextIOBase | None,
         kept: Path | None,
         update: bool = False,
+        with_mutants: bool = False,
     ) -> None:
         self.root = root
         self.models = models
@@ -83,10 +86,12 @@ class Session:
         self.memory = memory
         self.report = report
         self.terminal = terminal
+        self.with_mutants = with_mutants
         self.kept = kept  # the folder of measurements that outlive a run
         self.update = update
         self.locks = Locks(root, update=update)
         self.reuse = {"asked": 0, "recalled": 0}
+        self.mutants = Tally()
         self.began = time.time()
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}
@@ -136,6 +141,7 @@ class Session:
             terminal=_terminal(config),
             kept=None if chosen("mi_no_cache") else _cache_folder(config),
             update=bool(chosen("mi_update")),
+            with_mutants=bool(chosen("mi_mutants")),
         )
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
@@ -224,6 +230,13 @@ class Session:
         settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory, self.update)
         return Suite(settings, self._progress, None if self.kept is None else Store(self.kept))
 
+    @cached_property
+    def mutant_suite(self) -> MutantSuite:
+        """What measures mutants, likewise."""
+        from mi_checks.mutant_suite import MutantSuite
+
+        return MutantSuite(self.suite)
+
     def run(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
@@ -259,10 +272,26 @@ class Session:
         self.results.append(result)
         return result
 
+    def run_mutants(
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
+    ) -> MutantsResult:
+        """The same check on models in which its claim is false; skipped where it cannot be measured on the model."""
+        location = f"{place.file}:{place.line}"
+        rerun = f"{self._rerun(node_id, model)} --mi-mutants"
+        try:
+            result = self.mutant_suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+        except MiChecksError as error:
+            name, claims = ("absent" if check is None else check.id), resolve(model).claims
+            why = f"the check itself cannot be measured: {error}"
+            result = MutantsResult(loaded.behaviour.name, claims, name, node_id, "skipped", (), why, location)
+        return self.mutants.add(result)
+
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
         """A behaviour's items on a model are done: keep the evidence, free the activations."""
         if "suite" not in self.__dict__:
             return
+        if "mutant_suite" in self.__dict__:
+            self.mutant_suite.close(loaded, model)
         try:
             evidence = self.suite.close(loaded, model)
         except MiChecksError:  # told already, by each check that met it
@@ -305,6 +334,7 @@ class Session:
             models=self.provenance,
             results=tuple(self.results),
             evidence=tuple(self.evidence.values()),
+            mutants=tuple(self.mutants.results),
         )
 
     def finish(self) -> None:
@@ -322,7 +352,7 @@ class Session:
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
         if not self.results:
-            return []
+            return self.mutants.lines()
         cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
         return [
             *matrix_lines(self.results),
@@ -330,6 +360,7 @@ class Session:
             *self._engines(),
             *self._reused(),
             *self.locks.summary(),
+            *self.mutants.lines(),
             f"report: {_relative(self.report, self.root)}",
         ]
 
@@ -356,6 +387,7 @@ class Session:
                 "provenance": self.provenance,
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),
+                "mutants": self.mutants.to_wire(),
                 "selected": self.selected,
             }
         )
@@ -373,6 +405,7 @@ class Session:
         self.selected = data["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
+        self.mutants.from_wire(data["mutants"])
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""

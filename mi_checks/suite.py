@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mi_checks.checks.absent import check_absent
-from mi_checks.checks.measurements import Measurements, Measuring
+from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back
+from mi_checks.engine.transformer import Transformer
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
@@ -29,6 +30,7 @@ from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from mi_checks.record import CheckResult, Evidence
 from mi_checks.roles.binder import Binder
+from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
@@ -37,6 +39,7 @@ from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
 
+Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
 ABSENT = "absent"  # the id of the one check on a model that is declared absent
 
 
@@ -74,13 +77,13 @@ class Suite:
         self.progress = progress
         self.reuse = Reuse()
         self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
-        self._store = store
+        self.store = store
         self._binder = Binder(update=settings.update)
         self._subjects: dict[str, Subject] = {}
         self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
         self._engines: dict[str, str] = {}
-        self._measurements: dict[tuple[tuple[str, str], str], Measurements] = {}
-        self._recalling: dict[tuple[tuple[str, str], str], Recalling] = {}
+        self._measurements: dict[Pair, Measurements] = {}
+        self._measuring: dict[Pair, Engine | Recalling] = {}
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
@@ -99,14 +102,10 @@ class Suite:
             MiChecksError: the model, its prompts or its logits are not fit to be measured.
         """
         began = time.perf_counter()
-        measured: Measurements | None = None
-        if isinstance(check, RoleCheck):
-            verdict = self._role(loaded, model, check)
-        else:
-            measured = self.measurements(loaded, model)
-            verdict = check_absent(measured) if check is None else run_check(check, measured)
-            if check is not None:
-                self._sweep_for_the_report(measured)
+        verdict = self.verdict(loaded, model, check)
+        measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
+        if check is not None and measured is not None:
+            self._sweep_for_the_report(measured)
         message = "" if verdict.outcome == "pass" else explain(verdict, measured, location=location, rerun=rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
@@ -126,6 +125,27 @@ class Suite:
             seconds=time.perf_counter() - began,
         )
 
+    def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:
+        """What a check, or the absence of the behaviour, comes to on a model.
+
+        Raises:
+            MiChecksError: as `check`.
+        """
+        if isinstance(check, RoleCheck):
+            return self._role(loaded, model, check)
+        measured = self.measurements(loaded, model)
+        return check_absent(measured) if check is None else run_check(check, measured)
+
+    def binding(
+        self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer | None = None
+    ) -> Binding:
+        """What a role is bound to now, or would be with other weights.
+
+        Raises:
+            MiChecksError: the model cannot be scored.
+        """
+        return self._binder.bind(loaded, check, self.subject(model), weights)
+
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
         """Bind a role and compare it with the lock; with `update` only keep it, for the lock to be written from."""
         subject = self.subject(model)
@@ -136,6 +156,12 @@ class Suite:
             self.bindings[loaded.path.parent, (loaded.behaviour.name, subject.name, check.name)] = binding.nodes
         locked = self._binder.locked(loaded, subject.name).get(check.name)
         return check_role(binding, locked, subject.name, free=update or not named)
+
+    def engine_of(self, loaded: LoadedBehaviour, model: str) -> Engine:
+        """What measures a behaviour on a model: where all was recalled so far, it is made now."""
+        self.measurements(loaded, model)
+        measuring = self._measuring[loaded.key, model]
+        return measuring.engine if isinstance(measuring, Recalling) else measuring
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
         """The measurements of a behaviour on a model, begun on first use."""
@@ -152,12 +178,12 @@ class Suite:
                 self._engines[subject.name] = made.name
                 return made
 
-            if self._store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
-                measuring: Measuring = engine()
+            if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
+                measuring: Engine | Recalling = engine()
             else:
-                measuring = Recalling(engine, self._store, measurement_key(subject, batch, self.settings.engine))
-                self._recalling[key] = measuring
+                measuring = Recalling(engine, self.store, measurement_key(subject, batch, self.settings.engine))
             roles = self._binder.nodes(loaded, subject)
+            self._measuring[key] = measuring
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
 
@@ -182,10 +208,10 @@ class Suite:
                 n_ctx=subject.n_ctx,
             )
 
-        if self._store is None:
+        if self.store is None:
             return build()
         key = prompts_key(prompts, subject, count=prompts.pairs if count is None else count, seed=seed)
-        return recalled_prompts(self._store, key, subject.tokenization, build)
+        return recalled_prompts(self.store, key, subject.tokenization, build)
 
     def subject(self, model: str) -> Subject:
         """A model, loaded on first use."""
@@ -199,9 +225,9 @@ class Suite:
         measured = self._measurements.pop(key, None)
         if measured is None:
             return None
+        recalling = self._measuring.pop(key)
         evidence = gather(loaded, measured)
-        recalling = self._recalling.pop(key, None)
-        if recalling is not None:
+        if isinstance(recalling, Recalling):
             recalling.save()
             self._engines[measured.subject.name] = recalling.name
             self.reuse = self.reuse.with_those_of(recalling)

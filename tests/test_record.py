@@ -16,11 +16,14 @@ from mi_checks.record import (
     Evidence,
     Example,
     Heatmap,
+    Mutant,
+    MutantsResult,
     Prediction,
     Preference,
     Run,
     TokenView,
     evidence_from_dict,
+    mutants_from_dict,
     result_from_dict,
 )
 
@@ -59,16 +62,22 @@ evidence = st.builds(
 )
 
 
-def run_of(results=(), evidence=()):
-    return Run("pytest", "2026-01-01T00:00:00+00:00", 1.5, {"python": "3.11"}, {}, {}, tuple(results), tuple(evidence))
+mutant = st.builds(Mutant, texts, st.sampled_from(["pass", "fail", "error"]), st.none() | estimates, texts)
+mutants = st.builds(MutantsResult, mutants=st.lists(mutant, max_size=3).map(tuple), seconds=numbers)
 
 
-@given(st.lists(results, max_size=3), st.lists(evidence, max_size=2))
-def test_json_and_back(results, evidence):
-    run = run_of(results, evidence)
+def run_of(results=(), evidence=(), mutants=()):
+    parts = (tuple(results), tuple(evidence), tuple(mutants))
+    return Run("pytest", "2026-01-01T00:00:00+00:00", 1.5, {"python": "3.11"}, {}, {}, *parts)
+
+
+@given(st.lists(results, max_size=3), st.lists(evidence, max_size=2), st.lists(mutants, max_size=2))
+def test_json_and_back(results, evidence, mutants):
+    run = run_of(results, evidence, mutants)
     data = json.loads(run.to_json())
     assert tuple(map(result_from_dict, data["results"])) == run.results
     assert tuple(map(evidence_from_dict, data["evidence"])) == run.evidence
+    assert tuple(map(mutants_from_dict, data["mutants"])) == run.mutants
     assert data["schema_version"] == SCHEMA_VERSION
 
 

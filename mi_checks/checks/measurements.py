@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, cast
@@ -16,6 +16,7 @@ from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
+from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
@@ -109,6 +110,24 @@ class Measurements:
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
         self._attended: dict[tuple[Node, str, str], Floats] = {}
+        self._model: Transformer | None = None  # where it is not the subject's own
+        self._only: frozenset[Node] | None = None
+
+    def by(
+        self, engine: Measuring, model: Transformer | None = None, only: Collection[Node] | None = None
+    ) -> Measurements:
+        """The same claims of another model, nothing measured yet.
+
+        Args:
+            engine: what measures it.
+            model: its weights.
+            only: sweeps are of these nodes alone; None for all.
+        """
+        other = Measurements(self.behaviour, self.subject, self.batch, engine)
+        other._bound = self._bound
+        other._model = model
+        other._only = None if only is None else frozenset(only)
+        return other
 
     @cached_property
     def base(self) -> BaseRun:
@@ -134,6 +153,8 @@ class Measurements:
         key = (component, layers, at)
         if key not in self._sweeps:
             nodes = tuple(all_nodes(component, self.subject.shape, layers))
+            if self._only is not None:
+                nodes = tuple(node for node in nodes if node in self._only)
             patched = self.logit_diffs([denoise(node, at=at) for node in nodes], PLURAL[component])
             self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
         return self._sweeps[key]
@@ -189,7 +210,7 @@ class Measurements:
         Raises:
             MiChecksError: the model's weights are not known.
         """
-        model = trusted(self.subject)
+        model = self._model or trusted(self.subject)
         if model is None:
             raise MiChecksError(
                 f"{self.subject.name}: the replay engine does not know this model's weights, so its heads have no "

@@ -211,6 +211,12 @@ class ForwardPass:
         self._shared = shared
         self._layers: list[LayerPass] = []
 
+    def on(self, model: Transformer, since: int, twin: ForwardPass | None = None) -> ForwardPass:
+        """The run of a model whose weights are others from a layer on, with the layers before it as they were run."""
+        other = ForwardPass(model, self.tokens, self.positions, self.end, twin, self._shared)
+        other._layers = [self[layer] for layer in range(since)]
+        return other
+
     def __getitem__(self, layer: int) -> LayerPass:
         while len(self._layers) <= layer:
             index = len(self._layers)

@@ -83,10 +83,11 @@ class Layout:
         self.begin = torch.tensor(self.offsets, device=device)
         self.end = self.begin + torch.tensor([len(row) for row in rows], device=device) - 1
         self.positions = torch.arange(width, device=device) - self.begin[:, None]
-        padded = torch.zeros((len(rows), width), dtype=torch.long)
-        for i, (row, offset) in enumerate(zip(rows, self.offsets, strict=True)):
-            padded[i, offset : offset + len(row)] = torch.tensor(row)
-        self.tokens = padded.to(device)
+        padded = [
+            [0] * offset + list(row) + [0] * (width - offset - len(row))
+            for row, offset in zip(rows, self.offsets, strict=True)
+        ]
+        self.tokens = torch.tensor(padded, device=device)
 
     @cached_property
     def real(self) -> Tensor:

@@ -59,6 +59,22 @@ class ReplayEngine(KeptRuns):
         self.memory = Memory(self.device, memory)
         self.computed: Counter[str] = Counter()
 
+    def on(self, model: Transformer, since: int) -> ReplayEngine:
+        """An engine of the same prompts on other weights, which shares the runs up to the first layer that has them.
+
+        Args:
+            model: the same model but for weights of layers `since` and later, or of the unembedding.
+            since: a layer; the number of layers where only the unembedding is another.
+        """
+        other = ReplayEngine(
+            self.subject, self.batch, model, self.progress, padding=self.padding, score=self.readout.function
+        )
+        other.memory = self.memory
+        with torch.no_grad():
+            clean = self.passes["clean"].on(model, since)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].on(model, since, twin=clean)}
+        return other
+
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Alike interventions together; see `Engine.measure`."""
         self.admit(interventions)

@@ -34,12 +34,14 @@ class Recalling:
         recalled: how many of them an earlier run had made.
     """
 
-    def __init__(self, make: Callable[[], Engine], store: Store, key: str) -> None:
-        """Recall what the store has under the key; `make` gives the engine for the rest."""
+    def __init__(self, make: Callable[[], Engine], store: Store | None, key: str) -> None:
+        """Recall what the store has under the key; `make` gives the engine for the rest. Without a store, nothing
+        outlives this.
+        """
         self._make = make
         self._store = store
         self._key = key
-        self._kept = entry_of(store.read(key))
+        self._kept = Entry() if store is None else entry_of(store.read(key))
         self._new = False
         self.asked = 0
         self.recalled = 0
@@ -47,42 +49,42 @@ class Recalling:
     @property
     def name(self) -> str:
         """The engine that measured."""
-        return self._kept.engine or self._engine.name
+        return self._kept.engine or self.engine.name
 
     @cached_property
     def base(self) -> BaseRun:
         """The clean and the corrupt run."""
         self._count(1, 0 if self._kept.base is None else 1)
         if self._kept.base is None:
-            self._kept.base = self._engine.base
+            self._kept.base = self.engine.base
             self._new = True
         return self._kept.base
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """As `Engine.measure`."""
         names = [intervention_name(intervention) for intervention in interventions]
-        return self._recalled(names, lambda places: self._engine.measure([interventions[i] for i in places], title))
+        return self._recalled(names, lambda places: self.engine.measure([interventions[i] for i in places], title))
 
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """As `Engine.measure_edges`."""
         names = [edges_name(circuit) for circuit in circuits]
-        return self._recalled(names, lambda places: self._engine.measure_edges([circuits[i] for i in places], title))
+        return self._recalled(names, lambda places: self.engine.measure_edges([circuits[i] for i in places], title))
 
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""
         name = attention_name(str(head), destination, source)
-        found: Floats = self._recalled([name], lambda _: self._engine.attended(head, destination, source)[None])[0]
+        found: Floats = self._recalled([name], lambda _: self.engine.attended(head, destination, source)[None])[0]
         return found
 
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
         names = [direct_name(str(node)) for node in nodes]
-        return self._recalled(names, lambda places: self._engine.direct([nodes[i] for i in places]))
+        return self._recalled(names, lambda places: self.engine.direct([nodes[i] for i in places]))
 
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         """As `Engine.input_shares`."""
         name = share_name(str(sender), str(receiver), at)
-        found: Floats = self._recalled([name], lambda _: self._engine.input_shares(sender, receiver, at)[None])[0]
+        found: Floats = self._recalled([name], lambda _: self.engine.input_shares(sender, receiver, at)[None])[0]
         return found
 
     def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
@@ -90,22 +92,29 @@ class Recalling:
         names = (approximation_name(component, at, index) for index in count())
         known = list(takewhile(self._kept.values.__contains__, names))
         if known:
-            return self._recalled(known, lambda _: self._engine.attribution_patching(component, at))
-        measured = self._engine.attribution_patching(component, at)
+            return self._recalled(known, lambda _: self.engine.attribution_patching(component, at))
+        measured = self.engine.attribution_patching(component, at)
         names = (approximation_name(component, at, index) for index in range(len(measured)))
         return self._recalled(list(names), lambda _: measured) if len(measured) else measured
 
     def save(self) -> None:
         """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
-        if self._new:
+        if self._new and self._store is not None:
             earlier = entry_of(self._store.read(self._key))
             both = Entry(self.name, self._kept.base or earlier.base, {**earlier.values, **self._kept.values})
             self._store.write(self._key, both.arrays())
             self._new = False
 
     @cached_property
-    def _engine(self) -> Engine:
-        return self._make()
+    def engine(self) -> Engine:
+        """What measures the rest, made when first asked for."""
+        made = self._make()
+        self._kept.engine = self._kept.engine or made.name
+        return made
+
+    def give_up_engine(self) -> None:
+        """Free its memory; if anything is still to be measured it is made again."""
+        self.__dict__.pop("engine", None)
 
     def _recalled(self, names: list[str], measure: Callable[[list[int]], Floats]) -> Floats:
         """What each name stands for, `name prompt`; `measure` is given the places of those that are not known."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from mi_checks.engine.base import Floats
 from mi_checks.engine.choose import trusted
+from mi_checks.engine.transformer import Transformer
 from mi_checks.models.subject import Subject
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Lock, read_lock
@@ -26,8 +27,10 @@ class Binder:
         self._scores: dict[tuple[str, object, str], Floats] = {}
         self._locks: dict[Path, Lock] = {}
 
-    def bind(self, loaded: LoadedBehaviour, check: RoleCheck, subject: Subject) -> Binding:
-        """What a role is bound to now.
+    def bind(
+        self, loaded: LoadedBehaviour, check: RoleCheck, subject: Subject, weights: Transformer | None = None
+    ) -> Binding:
+        """What a role is bound to now; with other weights than the subject's own, what it is bound to in these.
 
         Raises:
             MiChecksError: the model cannot be scored, or a score of the project's own is none.
@@ -35,7 +38,10 @@ class Binder:
         role = check.role
         bound = loaded.behaviour.bound_for(check, subject.name) or check.bound
         at_least = role.at_least if bound.at_least is None else bound.at_least
-        scores = self._scored(role.score, loaded.role_scores.get(role.score), role.component, subject)
+        if weights is None:
+            scores = self._scored(role.score, loaded.role_scores.get(role.score), role.component, subject)
+        else:
+            scores = score(role.score, subject, weights)
         return Binding(check.name, role.component, role.score, scores, at_least, role.most)
 
     def locked(self, loaded: LoadedBehaviour, model: str) -> Mapping[str, Mapping[str, float]]:

@@ -1,0 +1,74 @@
+"""Which heads claimed heads change places with: those of their layer that matter least to the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.mutants.heads import Exchanged
+from mi_checks.mutants.mutation import heads_of
+from mi_checks.spec.model_shape import ModelShape
+
+Rank = Callable[[Node], float | None]  # head → how much it matters; None: it must not be chosen
+
+
+def heads_among(nodes: Iterable[Node], shape: ModelShape) -> tuple[Node, ...]:
+    """The heads that nodes are, or are parts of, each once."""
+    found = [
+        Node(node.layer, "head", head)
+        for node in nodes
+        if node.kind in ("head", *PARTS)
+        for head in heads_of(node, group_size(shape))
+    ]
+    return tuple(sorted(set(found)))
+
+
+def group_size(shape: ModelShape) -> int:
+    """How many heads share a key."""
+    return shape.n_heads // shape.n_kv_heads
+
+
+def all_at_once(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
+    """One exchange of all of them, for a claim of what they do together; none where one of them has to stay."""
+    layers = layer_by_layer(heads, shape, rank)
+    moved = tuple(pair for exchange in layers for pair in exchange.pairs)
+    return (Exchanged(moved),) if moved and len(moved) == len(heads) else ()
+
+
+def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
+    """One exchange in each layer, for a claim of each head by itself: one that is moved is enough to make it false."""
+    exchanges = []
+    for layer in sorted({head.layer for head in heads}):
+        claimed = sorted(head for head in heads if head.layer == layer)
+        free = [other for index in range(shape.n_heads) if (other := Node(layer, "head", index)) not in claimed]
+        ranked = [(value, other) for other in free if (value := rank(other)) is not None]
+        pairs, staying = [], []
+        for head in claimed:
+            allowed = [pair for pair in ranked if _interchangeable(head, pair[1], shape)]
+            if allowed:
+                least = min(allowed)
+                ranked.remove(least)
+                pairs.append((head, least[1]))
+            else:
+                staying.append(head)
+        if pairs:
+            exchanges.append(Exchanged(tuple(pairs), tuple(staying)))
+    return tuple(exchanges)
+
+
+def by_share(measured: Measurements, at: str | None) -> Rank:
+    """What a head recovers when denoised alone."""
+    sweep = measured.sweep("head", at=at or measured.everywhere)
+    return dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True)).get
+
+
+def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
+    """How much it attends from one label to another."""
+    return lambda head: float(measured.attended(head, destination, source).mean())
+
+
+def _interchangeable(head: Node, other: Node, shape: ModelShape) -> bool:
+    """Where heads share keys and values, only those that share one can change places."""
+    size = group_size(shape)
+    return size == 1 or int(head.index or 0) // size == int(other.index or 0) // size

@@ -1,0 +1,28 @@
+import pytest
+import torch
+
+from mi_checks.engine.choose import trusted
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.suite import Settings, Suite
+from tests.engine.cases import native, prompts
+
+
+@pytest.fixture(scope="session")
+def random_engine():
+    """`random_engine("gelu")`: a random model of an architecture on random prompts, made once."""
+    torch.set_num_threads(1)
+    made = {}
+
+    def get(architecture):
+        if architecture not in made:
+            subject = native(architecture)
+            made[architecture] = ReplayEngine(subject, prompts(count=6, seed=4), trusted(subject))
+        return made[architecture]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def suite():
+    torch.set_num_threads(1)
+    return Suite(Settings(count=24))

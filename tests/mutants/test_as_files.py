@@ -1,0 +1,80 @@
+"""A model mutated in memory is the model whose file was edited alike."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import all_nodes, parse_node
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.models.load import load
+from mi_checks.models.names import NANO
+from mi_checks.mutants.heads import Blinded, Exchanged
+from mi_checks.mutants.outputs import LogitsTurned, Turned, Zeroed
+from mi_checks.prompts.build import build_prompts
+from tests.engine.conftest import INDUCTION
+
+ONE, OTHER = parse_node("L1H1"), parse_node("L1H4")
+
+
+def head(index):
+    return slice(index * 32, (index + 1) * 32)
+
+
+def zeroed(weights):
+    weights["layers.1.attn.o.weight"][:, head(1)] = 0
+
+
+def exchanged(weights):
+    order = torch.arange(192)
+    order[head(1)], order[head(4)] = order[head(4)].clone(), order[head(1)].clone()
+    for name in ("q", "k", "v"):
+        for part in ("weight", "bias"):
+            weights[f"layers.1.attn.{name}.{part}"] = weights[f"layers.1.attn.{name}.{part}"][order]
+    weights["layers.1.attn.o.weight"] = weights["layers.1.attn.o.weight"][:, order].contiguous()
+
+
+def blinded(weights):
+    for part in ("weight", "bias"):
+        weights[f"layers.1.attn.q.{part}"][head(1)] = 0
+
+
+def logits_turned(weights):
+    weights["head.weight"] = -weights["head.weight"]
+
+
+def turned(weights):
+    weights["layers.0.mlp.fc_out.weight"][:, :200] *= -1
+
+
+@pytest.mark.parametrize(
+    ("model", "mutation", "edit"),
+    [
+        ("nano-attn-2l", Zeroed((ONE,)), zeroed),
+        ("nano-attn-2l", Exchanged(((ONE, OTHER),)), exchanged),
+        ("nano-attn-2l", Blinded((ONE,)), blinded),
+        ("nano-attn-2l", LogitsTurned(), logits_turned),
+        ("nano-gelu-2l", Turned(tuple(parse_node(f"L0N{i}") for i in range(200))), turned),
+    ],
+    ids=["zeroed", "exchanged", "blinded", "logits turned", "neurons turned"],
+)
+def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
+    torch.set_num_threads(1)
+    for file in ("config.json", "model.safetensors"):
+        shutil.copy(NANO / model / file, tmp_path / file)
+    weights = load_file(tmp_path / "model.safetensors")
+    edit(weights)
+    save_file(weights, tmp_path / "model.safetensors")
+    subject, written = load(model, device="cpu"), load(f"{model}={tmp_path}", device="cpu")
+    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
+    engine = ReplayEngine(subject, batch, trusted(subject))
+    other = engine.on(mutation.applied(engine.model), mutation.since(engine.model))
+    expected = choose("reference", written, batch)
+    heads = [denoise(node) for node in all_nodes("head", subject.shape)]
+    assert np.allclose(other.measure(heads), expected.measure(heads), atol=1e-4)
+    assert np.allclose(other.base.clean.logit_diff, expected.base.clean.logit_diff, atol=1e-4)
+    assert np.abs(engine.measure(heads) - expected.measure(heads)).max() > 0.01

@@ -1,0 +1,98 @@
+"""A check on mutants: what it says there, and what need not be measured to know it."""
+
+from pathlib import Path
+
+import pytest
+
+from mi_checks.checks.run import run_check
+from mi_checks.mutant_suite import MutantSuite
+from mi_checks.mutants.choose import mutations
+from mi_checks.mutants.heads import Exchanged
+from mi_checks.mutants.judge import judged
+from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.load import load_behaviour
+from tests.plugin.conftest import BEHAVIOUR
+
+NANO = "nano-attn-2l"
+
+
+@pytest.fixture
+def claimed(suite, tmp_path):
+    """A check, what it measures on the model, and the model's engine."""
+    opened = []
+
+    def claimed(check, name="ab"):
+        text = BEHAVIOUR.format(name=name, mark="m", checks=f"  - {check}", models=f"  {NANO}: {{}}")
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        loaded = load_behaviour(path)
+        opened.append(loaded)
+        measured = suite.measurements(loaded, NANO)
+        ((_, read),) = placed_checks(loaded.behaviour)
+        return read, measured, suite.engine_of(loaded, NANO)
+
+    yield claimed
+    for loaded in opened:
+        suite.close(loaded, NANO)
+
+
+class Counted:
+    """An engine that counts what is asked of it."""
+
+    def __init__(self, engine):
+        self.engine, self.interventions = engine, 0
+
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
+
+    def measure(self, interventions, title=""):
+        self.interventions += len(interventions)
+        return self.engine.measure(interventions, title)
+
+
+@pytest.mark.parametrize("claim", ["exactly", "include"])
+def test_of_mediators_the_claimed_nodes_alone_are_measured_where_they_decide(claimed, claim):
+    check, measured, engine = claimed(f"mediators: {{component: head, above: 0.1, {claim}: [L0H3, L1H1, L1H2]}}")
+    for mutation in mutations(check, measured):
+        weights = mutation.applied(engine.model)
+        other = Counted(engine.on(weights, mutation.since(engine.model)))
+        whole = run_check(check, measured.by(other.engine, weights))
+        assert whole.outcome != "pass"
+        assert judged(check, measured, other, weights).outcome != "pass"
+        assert other.interventions == 3  # of twelve heads
+
+
+def test_exactly_these_is_judged_by_a_whole_sweep_where_these_hold(claimed):
+    check, measured, engine = claimed("mediators: {component: head, above: 0.1, exactly: L1H2}")
+    other = Counted(engine)
+    verdict = judged(check, measured, other, engine.model)  # on the model as it is, where others mediate too
+    assert verdict.outcome == "fail"
+    assert "above the threshold, but not claimed" in verdict.reason
+    assert other.interventions == 1 + 12
+
+
+def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):
+    """The oracle: what is measured of a head of the mutant is what is measured of the other head of the model."""
+    check, measured, engine = claimed("patching: {nodes: L1H2, recovers: {at_least: 0.3}}")
+    (exchanged,) = [mutation for mutation in mutations(check, measured) if isinstance(mutation, Exchanged)]
+    weights = exchanged.applied(engine.model)
+    found = judged(check, measured, engine.on(weights, exchanged.since(engine.model)), weights)
+    partner = exchanged.pairs[0][1]
+    expected = run_check(check.model_copy(update={"nodes": str(partner)}), measured)
+    assert found.outcome == expected.outcome == "fail"
+    assert found.estimate.value == pytest.approx(expected.estimate.value, abs=1e-4)
+
+
+def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
+    loaded = load_behaviour(Path(__file__).parents[2] / "behaviours" / "induction.yaml")
+    judged, mutants = [], MutantSuite(suite)
+    for _, check in placed_checks(loaded.behaviour):
+        if loaded.behaviour.claims(check, NANO):
+            result = mutants.check(loaded, NANO, check, node_id="id", location="there", rerun="again")
+            if result.outcome != "skipped":  # on so few prompts not every claim holds
+                assert result.survivors == (), result.message
+                assert len(result.mutants) >= 1
+                judged.append(check.kind)
+    mutants.close(loaded, NANO)
+    suite.close(loaded, NANO)
+    assert {"logit_diff", "patching", "attention"} <= set(judged)

@@ -1,0 +1,151 @@
+"""What each mutation does to a model, told by measuring it; the model that was given stays as it was."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.nodes import LOGITS, Node, all_nodes, parse_node
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.mutants.cut import Cut
+from mi_checks.mutants.heads import Blinded, Exchanged
+from mi_checks.mutants.outputs import LogitsTurned, Silenced, Turned, Zeroed
+from tests.engine.cases import ARCHITECTURES, TOLERANCE
+
+
+def nodes(*names):
+    return tuple(map(parse_node, names))
+
+
+HEADS = nodes("L0H1", "L1H2")
+PAIRS = (nodes("L0H0", "L0H1"), nodes("L1H3", "L1H2"))  # of one key and value, where two heads share one
+WITH_MLPS = [name for name, config in ARCHITECTURES.items() if not config.get("attn_only") and config["n_layers"] > 1]
+DEEP = [name for name, config in ARCHITECTURES.items() if config["n_layers"] > 1]
+EVERY = (
+    Zeroed(HEADS), Turned(nodes("L1H0")), Silenced(), LogitsTurned(), Exchanged(PAIRS), Blinded(HEADS),
+    Cut(nodes("L0H1"), nodes("L1H2.q")), Cut(HEADS, (LOGITS,)),
+)  # fmt: skip
+MLPS = (Zeroed(nodes("L0N3", "L1N7", "L1.mlp")), Turned(nodes("L0N5", "L1N2")), Cut(nodes("L0H0"), nodes("L0.mlp")))
+
+
+def close(found, expected):
+    return np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+
+
+def mutated(engine, mutation):
+    return engine.on(mutation.applied(engine.model), mutation.since(engine.model))
+
+
+@pytest.mark.parametrize("mutation", EVERY + MLPS, ids=lambda mutation: mutation.words)
+@pytest.mark.parametrize("architecture", ["gelu", "solu", "llama"])
+def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, architecture, mutation):
+    engine = random_engine(architecture)
+    kept = {name: weight.clone() for name, weight in engine.model.weights.items()}
+    model = mutation.applied(engine.model)
+    shared = engine.on(model, mutation.since(engine.model))
+    alone = ReplayEngine(engine.subject, engine.batch, model)
+    sweep = [denoise(node) for node in (*all_nodes("head", engine.subject.shape), *nodes("L0N3", "L1N7"))]
+    assert close(shared.measure(sweep), alone.measure(sweep))
+    assert close(shared.base.clean.logit_diff, alone.base.clean.logit_diff)
+    assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, Exchanged)
+    assert all(torch.equal(weight, kept[name]) for name, weight in engine.model.weights.items())
+
+
+@pytest.mark.parametrize("names", [("L0H1", "L1H2"), ("L0N3", "L1N7"), ("L1.mlp",), ("L0.attn",), ("L1.attn", "L0H3")])
+@pytest.mark.parametrize("architecture", WITH_MLPS)
+def test_what_is_zeroed_is_zero_ablated_for_good(random_engine, architecture, names):
+    engine = random_engine(architecture)
+    ablated = engine.measure([ablate(*nodes(*names), kind="zero")])[0]
+    other = mutated(engine, Zeroed(nodes(*names)))
+    assert close(other.base.clean.logit_diff, ablated)
+    assert close(other.measure([denoise(*nodes(*names))])[0], other.base.corrupt.logit_diff)
+
+
+def test_of_a_shared_key_all_heads_that_read_it_are_zeroed(random_engine):
+    engine = random_engine("llama")  # two keys for four heads
+    ablated = engine.measure([ablate(*nodes("L1H2", "L1H3"), kind="zero")])[0]
+    assert close(mutated(engine, Zeroed(nodes("L1H1.k"))).base.clean.logit_diff, ablated)
+    assert close(mutated(engine, Zeroed(nodes("L1H2.q", "L1H3.pattern"))).base.clean.logit_diff, ablated)
+
+
+@pytest.mark.parametrize("architecture", WITH_MLPS)
+def test_what_is_turned_writes_the_opposite(random_engine, architecture):
+    model = random_engine(architecture).model
+    neurons = torch.zeros(1, 48)
+    neurons[:, [3, 4]] = torch.tensor([2.0, 1.0])
+    bias = model.mlp_out(0, torch.zeros(1, 48))
+    turned = Turned(nodes("L0N3", "L0N4")).applied(model)
+    assert torch.allclose(turned.mlp_out(0, neurons) - bias, bias - model.mlp_out(0, neurons), atol=1e-6)
+    assert torch.equal(Turned(nodes("L0.mlp")).applied(model).mlp_out(0, neurons), -model.mlp_out(0, neurons))
+    assert torch.equal(Turned(nodes("L0H1")).applied(model).w_o(0)[1], -model.w_o(0)[1])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_with_the_logits_turned_the_preference_is_reversed(random_engine, architecture):
+    engine = random_engine(architecture)
+    other = mutated(engine, LogitsTurned())
+    assert close(other.base.clean.logit_diff, -engine.base.clean.logit_diff)
+    assert close(other.base.gap, -engine.base.gap)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_without_heads_nothing_reaches_the_end(random_engine, architecture):
+    engine = random_engine(architecture)  # whose prompts differ before END
+    assert np.abs(engine.base.gap).max() > 1e-3
+    assert close(mutated(engine, Silenced()).base.gap, np.zeros(6))
+
+
+@pytest.mark.parametrize("architecture", DEEP)
+def test_heads_that_changed_places_do_what_the_others_did(random_engine, architecture):
+    """The oracle: a sweep of the mutated model is one of the model itself, its nodes renamed."""
+    engine, exchanged = random_engine(architecture), Exchanged(PAIRS)
+    other = mutated(engine, exchanged)
+    heads = all_nodes("head", engine.subject.shape)
+    assert close(other.base.clean.logit_diff, engine.base.clean.logit_diff)
+    expected = engine.measure([denoise(exchanged.renamed(head)) for head in heads])
+    assert close(other.measure([denoise(head) for head in heads]), expected)
+    assert not close(engine.measure([denoise(head) for head in heads]), expected)
+    for head in heads[:4]:
+        assert torch.allclose(other.attention(head), engine.attention(exchanged.renamed(head)), atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", DEEP)
+def test_a_blinded_head_attends_alike_to_all_before_it(random_engine, architecture):
+    engine = random_engine(architecture)
+    other = mutated(engine, Blinded(HEADS))
+    pattern = other.attention(HEADS[1])[0, 4]
+    assert torch.allclose(pattern[:5], torch.full((5,), 0.2))
+    assert float(pattern[5:].sum()) == 0
+    assert torch.allclose(other.attention(Node(0, "head", 0)), engine.attention(Node(0, "head", 0)))
+
+
+@pytest.mark.parametrize("receiver", ["L1H2.q", "L1H0.k", "L1H1.v", "L1.mlp"])
+def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
+    engine = random_engine("no norm")
+    (sender,), into = nodes("L0H1"), nodes(receiver)
+    path, others = denoise(sender, into=into), denoise(sender)
+    moved = np.abs(engine.measure([path])[0] - engine.base.corrupt.logit_diff)
+    other = mutated(engine, Cut((sender,), into))
+    assert moved.max() > 1e-3
+    assert close(other.measure([path])[0], other.base.corrupt.logit_diff)
+    assert not close(other.measure([others])[0], other.base.corrupt.logit_diff)  # by other ways it still gets there
+
+
+@pytest.mark.parametrize("architecture", WITH_MLPS)
+def test_a_receiver_sees_of_the_sender_nothing_but_the_scale_of_the_norm(random_engine, architecture):
+    model = random_engine(architecture).model
+    cut = Cut(nodes("L0H1", "L0N5"), nodes("L1H0.q", "L1.mlp")).applied(model)
+    generator = torch.Generator().manual_seed(0)
+    stream = torch.randn(1, 32, generator=generator)
+    sent = torch.randn(1, 8, generator=generator) @ model.w_o(0)[1] + 0.7 * model.w_out(0)[5]
+
+    def projected(of, matrix, norm, x):
+        """What a matrix makes of the stream as the norm scales and centres it, but for the division by its size."""
+        centred = x - x.mean() if of.norm in ("LN", "LNPRE") else x
+        return (centred * of.weights.get(f"{norm}.weight", torch.ones(32))) @ of.weights[f"{matrix}.weight"][:8].T
+
+    for reader in (("blocks.1.attn.q", "blocks.1.ln1"), ("blocks.1.mlp.in", "blocks.1.ln2")):
+        before = projected(model, *reader, stream + sent) - projected(model, *reader, stream)
+        after = projected(cut, *reader, stream + sent) - projected(cut, *reader, stream)
+        assert before.abs().max() > 0.1
+        assert after.abs().max() < 1e-4
