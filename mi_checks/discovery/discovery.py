@@ -111,20 +111,19 @@ Measuring = Callable[[Behaviour, PromptBatch], tuple[Measurements, Engine]]
 def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurements: Measuring) -> Found:
     batch, above = drawn.found_on, settings.above
     measured, engine = measurements(behaviour, batch)
-    gap = measured.base.gap
-    try:
-        ratio_interval(gap, gap)
-    except NoGap as none:
+    none = _no_gap(measured)
+    if none:
         raise MiChecksError(
             f"{behaviour.name} on {measured.subject.name}: there is nothing to discover: {none} "
             f"({len(batch)} prompt pairs, seed {drawn.seed})"
-        ) from None
+        )
 
     def of_first(count: int) -> Measurements:
         fewer = replace(batch, pairs=batch.pairs[:count])
         return measured if len(batch) <= count else measurements(behaviour, fewer)[0]
 
     search = of_first(SEARCHED)
+    search = measured if _no_gap(search) else search
     heads = mediation(measured.sweep("head", at=measured.everywhere), above)
     cells = neurons(measured, lambda: attribution_patching(engine, "neuron", measured.everywhere), above)
     layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
@@ -135,7 +134,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
     ablated = ablations(search, of_first(SCREENED), heads.sweep.nodes, known, above, kind)
     strength = {head: max(abs(share[head]), abs(ablated.removed(head).value)) for head in share}
     found = Found(
-        gap=mean_interval(gap, "logits"),
+        gap=mean_interval(measured.base.gap, "logits"),
         at=measured.everywhere,
         heads=heads,
         neurons=cells,
@@ -149,3 +148,12 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
     senders = unaccounted(mlps, cells) if mlps is not None and cells is not None else ()
     carrying = paths(measured, found.nodes, senders, above, parallel=engine.parallel)
     return replace(found, paths=carrying, roles=named(measured.subject, found.nodes))
+
+
+def _no_gap(measured: Measurements) -> str:
+    """Why no share of clean − corrupt can be had; nothing where one can."""
+    try:
+        ratio_interval(measured.base.gap, measured.base.gap)
+    except NoGap as none:
+        return str(none)
+    return ""

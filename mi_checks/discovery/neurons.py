@@ -86,12 +86,13 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
 def _rank_correlation(estimated: Floats, measured: Floats) -> float | None:
     if np.ptp(estimated) == 0 or np.ptp(measured) == 0:
         return None
-    return float(np.asarray(stats.spearmanr(estimated, measured).statistic))
+    return float(stats.spearmanr(estimated, measured).statistic)
 
 
 def unaccounted(mlps: Mediation, found: Neurons) -> tuple[Node, ...]:
     """The MLP layers found to mediate of which the neurons found are not nearly all."""
-    shares = dict(zip(found.mediation.sweep.nodes, found.mediation.sweep.shares.tolist(), strict=True))
+    sweep = found.mediation.sweep
+    shares: dict[Node, float] = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
     whole = dict(zip(mlps.sweep.nodes, mlps.sweep.shares.tolist(), strict=True))
 
     def by_neurons(mlp: Node) -> float:

@@ -59,7 +59,8 @@ def prune(search: Circuits, whole: Circuits, strength: Mapping[Node, float], fai
         faithful: the faithfulness that must be kept.
     """
     try:
-        ratio_interval(search.span, search.span, WHOLE)
+        for circuits in (search, whole):
+            ratio_interval(circuits.span, circuits.span, WHOLE)
     except NoGap as none:
         return Pruned(why=f"ablating every head takes nothing away for sure: {none}")
     order = sorted(search.universe, key=lambda node: (-strength[node], node))

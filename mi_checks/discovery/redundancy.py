@@ -87,7 +87,11 @@ def ablations(
         if idle[i] and idle[j] and (len(heads) <= ALL_PAIRS or heads[i] in known or heads[j] in known)
     ]
     shares = tuple(ratio_interval(row, gap) for row in alone)
-    near = [pair for pair, share in zip(pairs, _beyond(few, heads, pairs, kind), strict=True) if share > NEAR * above]
+    near = [
+        pair
+        for pair, share in zip(pairs, _beyond(few, heads, pairs, kind, float(gap.mean())), strict=True)
+        if share > NEAR * above
+    ]
     found: list[Redundant] = []
     if near:
         both = [ablate(heads[i], heads[j], kind=kind) for i, j in near]
@@ -102,12 +106,14 @@ def ablations(
     return Ablations(tuple(heads), shares, len(pairs), tuple(found))
 
 
-def _beyond(few: Measurements, heads: Sequence[Node], pairs: Sequence[tuple[int, int]], kind: Ablated) -> Floats:
+def _beyond(
+    few: Measurements, heads: Sequence[Node], pairs: Sequence[tuple[int, int]], kind: Ablated, gap: float
+) -> Floats:
     """The share that ablating both of each pair removes beyond what ablating each alone does, `pair`."""
     if not pairs:
         return np.empty(0)
     sets = [[head] for head in heads] + [[heads[i], heads[j]] for i, j in pairs]
     left = few.logit_diffs([ablate(*nodes, kind=kind) for nodes in sets], "ablations of pairs")
-    removed = (few.base.clean.logit_diff - left).mean(1) / few.base.gap.mean()
+    removed = (few.base.clean.logit_diff - left).mean(1) / gap
     beyond: Floats = removed[len(heads) :] - np.array([removed[i] + removed[j] for i, j in pairs])
     return beyond

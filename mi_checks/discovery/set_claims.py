@@ -17,7 +17,7 @@ from mi_checks.engine.interventions import Ablated
 from mi_checks.explain import show
 from mi_checks.record import Estimate
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
-from mi_checks.stats import ratio_interval
+from mi_checks.stats import NoGap, ratio_interval
 
 MINIMAL = 8  # nodes of a circuit up to which `minimal` is claimed: it measures as many circuits as the square of that
 
@@ -31,10 +31,14 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut) -> Line:
         held_out: where the claim is measured.
 
     Raises:
-        NotClaimed: they are not clear of the threshold.
+        NotClaimed: they are not clear of the threshold, or there is no gap on the held-out prompts.
     """
     component, at = mediation.sweep.nodes[0].kind, mediation.sweep.at
     sweep = held_out.measured.sweep(component, at=at)  # type: ignore[arg-type]
+    try:
+        ratio_interval(sweep.gap, sweep.gap)
+    except NoGap as none:
+        raise NotClaimed(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_found = np.array([node in mediation.found for node in sweep.nodes])
     weakest = _share(sweep, int(np.where(is_found, sweep.shares, np.inf).argmin()))
     fields: dict[str, Any] = {"component": component, **({"at": at} if at else {})}

@@ -128,6 +128,19 @@ def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, subjec
     assert "zero-ablating a head removes (48 pairs, as prompts that are not" in written(discovery)
 
 
+def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, subject):
+    variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b"]}, "other": {"values": [" a", " a b"]}}
+    template = "{{ pre }}" + INDUCTION["template"]
+    apart = behaviour(
+        variables=variables, template=template, corrupt={"A": "D", "D": "A", "pre": "other"}, align="labels"
+    )
+    discovery = explore(apart, subject, Settings(count=PAIRS))
+    assert (discovery.found.at, discovery.found.ablated_by) == ("END", "zero")
+    assert {"L1H1", "L1H2"} <= {str(node) for node in discovery.found.nodes}
+    kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
+    assert kinds["mediators"]["at"] == kinds["patching"]["at"] == kinds["path"]["at"] == "END"
+
+
 def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
     none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
     with pytest.raises(MiChecksError) as caught:
@@ -137,6 +150,16 @@ def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
         r"above zero \(16 prompt pairs, seed 1000\)",
         str(caught.value),
     )
+
+
+def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, subject, monkeypatch):
+    monkeypatch.setattr("mi_checks.discovery.discovery.SEARCHED", 1)
+    monkeypatch.setattr(
+        "mi_checks.discovery.discovery._no_gap", lambda measured: "none" if len(measured.batch) == 1 else ""
+    )
+    discovery = explore(behaviour(), subject, Settings(count=PAIRS))
+    assert discovery.found.ablations.alone[0].n == PAIRS
+    assert [*map(str, discovery.found.nodes)] == HEADS
 
 
 def test_where_a_behaviour_is_declared_absent_nothing_is_looked_for(tmp_path):

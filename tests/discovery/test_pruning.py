@@ -53,9 +53,11 @@ def test_where_all_heads_are_needed_there_is_no_circuit(stubbed):
 
 
 def test_where_ablation_takes_nothing_away_there_is_no_circuit(stubbed):
-    found = pruned(stubbed, lambda left: 1.0)
-    assert found.nodes == ()
-    assert found.why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅) is ")
+    needed, idle = circuits(stubbed, lambda left: float(len(left) > 3)), circuits(stubbed, lambda left: 1.0)
+    for search, whole in ((idle, idle), (needed, idle), (idle, needed)):
+        found = prune(search, whole, dict.fromkeys(search.universe, 0.0), 0.8)
+        assert found.nodes == ()
+        assert found.why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅) is ")
 
 
 def test_what_does_not_hold_on_all_prompts_comes_back(stubbed):

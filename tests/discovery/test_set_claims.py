@@ -1,0 +1,82 @@
+"""Claims of sets on held-out prompts: where the threshold lies, and what is not claimed."""
+
+import numpy as np
+import pytest
+
+from mi_checks.checks.measurements import Sweep
+from mi_checks.discovery.draft import NotClaimed
+from mi_checks.discovery.held_out import HeldOut
+from mi_checks.discovery.mediation import mediation
+from mi_checks.discovery.pruning import Pruned
+from mi_checks.discovery.set_claims import circuit_line, mediators_line
+from mi_checks.engine.nodes import all_nodes, parse_node
+from mi_checks.spec.behaviour import ModelEntry
+from mi_checks.spec.model_shape import ModelShape
+
+SPREAD = np.random.default_rng(1).normal(0, 0.02, 64)
+
+
+@pytest.fixture
+def line(stubbed):
+    """The line on shares by head, found at 0.1 on other prompts and held out here; a second mapping is held out."""
+
+    def line(shares, held=None, pairs=64, gap=1.0):
+        nodes = all_nodes("head", stubbed(None).subject.shape)
+        rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
+        found = mediation(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
+        measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, gap=gap)
+        sets = {"mediators": tuple(map(str, sorted(found.found)))}
+        behaviour = measured.behaviour.model_copy(update={"models": {"nano-attn-2l": ModelEntry(nodes=sets)}})
+        measured._bound = behaviour.sets_for("nano-attn-2l")
+        return mediators_line(found, "mediators", HeldOut(measured, pairs))
+
+    return line
+
+
+def test_exactly_where_every_node_is_clear_of_the_threshold(line):
+    claim = line({"L0H1": 0.5, "L1H2": 0.3})
+    assert claim.entry == {"mediators": {"component": "head", "above": 0.1, "exactly": "mediators"}}
+    assert claim.estimates[0][0] == "L1H2"
+    assert claim.note == ""
+
+
+def test_the_threshold_moves_to_where_every_node_is_clear_of_it(line):
+    claim = line({"L0H1": 0.5, "L1H2": 0.09})
+    assert 0.1 < claim.entry["mediators"]["above"] <= 0.2
+    assert claim.entry["mediators"]["exactly"] == "mediators"
+    assert claim.note == "threshold moved to where every node is clear of it"
+
+
+def test_include_where_others_are_near_wherever_it_lies(line):
+    claim = line({"L0H1": 0.13, "L1H2": 0.1}, {"L0H1": 0.13, "L1H2": 0.12})
+    assert claim.entry == {"mediators": {"component": "head", "above": 0.1, "include": "mediators"}}
+    assert claim.note == "not exactly these: others are too near to the threshold"
+
+
+def test_what_does_not_come_again_is_not_claimed(line):
+    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: L1H2 -?0\.00.* is not clear of 0\.1 with 64 pairs$"):
+        line({"L0H1": 0.5, "L1H2": 0.3}, {"L0H1": 0.5})
+
+
+def test_no_gap_on_the_held_out_prompts_is_told(line):
+    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: clean − corrupt is .*, on the held-out prompts$"):
+        line({"L0H1": 0.5}, gap=0.0)
+
+
+def test_why_there_is_no_circuit_is_told(stubbed):
+    with pytest.raises(NotClaimed, match=r"^circuit: nothing to take out$"):
+        circuit_line(Pruned(why="nothing to take out"), "circuit", "mean", HeldOut(stubbed(lambda i: 0.0), 64))
+
+
+def test_a_large_circuit_is_not_claimed_minimal(stubbed):
+    nodes = tuple(parse_node(f"L{layer}H{head}") for layer in range(3) for head in range(3))
+    names = tuple(map(str, nodes))
+
+    def removed(intervention):
+        return 0.1 * len({*map(str, intervention.nodes)} & {*names})
+
+    measured = stubbed(removed, ModelShape(4, 3, None))
+    measured._bound = {"circuit": names}
+    claim = circuit_line(Pruned(nodes), "circuit", "mean", HeldOut(measured, 64))
+    assert "minimal" not in claim.entry["circuit"]
+    assert claim.note == "minimality is not measured of more than 8 nodes"
