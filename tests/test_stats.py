@@ -150,6 +150,16 @@ def test_wilson_by_hand(successes, n, low, high):
     assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
 
 
+@pytest.mark.parametrize("n", [1, 2, 37, 256])
+def test_wilson_as_scipy_has_it(n):
+    for successes in range(n + 1):
+        found, wanted = (
+            proportion_interval(successes, n),
+            reference.binomtest(successes, n).proportion_ci(method="wilson"),
+        )
+        assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
+
+
 def test_all_of_few_is_not_certain():
     assert proportion_interval(4, 4).low < 0.52
     assert proportion_interval(400, 400).low > 0.98
