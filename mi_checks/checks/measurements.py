@@ -116,7 +116,7 @@ class Measurements:
     def by(
         self, engine: Measuring, model: Transformer | None = None, only: Collection[Node] | None = None
     ) -> Measurements:
-        """The same claims of another model, nothing measured yet.
+        """The same claims of another model on the same prompts, nothing measured yet.
 
         Args:
             engine: what measures it.
@@ -127,6 +127,12 @@ class Measurements:
         other._bound = self._bound
         other._model = model
         other._only = None if only is None else frozenset(only)
+        return other
+
+    def on(self, batch: PromptBatch) -> Measurements:
+        """The same claims on other prompts, for `by` to be told what measures them."""
+        other = Measurements(self.behaviour, self.subject, batch, self._engine)
+        other._bound = self._bound
         return other
 
     @cached_property

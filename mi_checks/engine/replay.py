@@ -66,14 +66,15 @@ class ReplayEngine(KeptRuns):
             model: the same model but for weights of layers `since` and later, or of the unembedding.
             since: a layer; the number of layers where only the unembedding is another.
         """
-        other = ReplayEngine(
-            self.subject, self.batch, model, self.progress, padding=self.padding, score=self.readout.function
-        )
-        other.memory = self.memory
+        other = self._like(self.batch, model)
         with torch.no_grad():
             clean = self.passes["clean"].on(model, since)
             other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].on(model, since, twin=clean)}
         return other
+
+    def reading(self, batch: PromptBatch) -> ReplayEngine:
+        """An engine of the same model on other prompts."""
+        return self._like(batch, self.model)
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Alike interventions together; see `Engine.measure`."""
@@ -117,6 +118,13 @@ class ReplayEngine(KeptRuns):
         if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is ever made
             floats = self.width * heads * (6 * model.d_head + self.width)
         return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
+
+    def _like(self, batch: PromptBatch, model: Transformer) -> ReplayEngine:
+        other = ReplayEngine(
+            self.subject, batch, model, self.progress, padding=self.padding, score=self.readout.function
+        )
+        other.memory = self.memory
+        return other
 
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
         """Indices of what is replayed together, in chunks that fit the memory."""

@@ -104,7 +104,8 @@ def _members_zeroed(claim: Claim) -> tuple[Mutation, ...]:
 
 def _members_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """All heads of the circuit at once, with those outside it that matter least."""
-    return all_at_once(claim.heads, claim.measured.subject.shape, by_share(claim.measured, None))
+    heads = claim.heads
+    return all_at_once(heads, claim.measured.subject.shape, by_share(claim.measured, heads)) if heads else ()
 
 
 def _each_zeroed(claim: Claim) -> tuple[Mutation, ...]:
@@ -124,7 +125,7 @@ def _exchanged(claim: Claim) -> tuple[Mutation, ...]:
     heads, shape = claim.heads, claim.measured.subject.shape
     if not heads:
         return ()
-    rank = by_share(claim.measured, at)
+    rank = by_share(claim.measured, heads, at)
     exchanged = all_at_once(heads, shape, rank if claim.from_below else _reversed(rank))
     return exchanged or ((Turned(heads),) if claim.from_below else ())
 
@@ -154,7 +155,8 @@ def _onlookers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
 
 def _each_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """In each layer, for a claim of each head by itself."""
-    return layer_by_layer(claim.heads, claim.measured.subject.shape, by_share(claim.measured, None))
+    heads = claim.heads
+    return layer_by_layer(heads, claim.measured.subject.shape, by_share(claim.measured, heads)) if heads else ()
 
 
 def _each_blinded(claim: Claim) -> tuple[Mutation, ...]:
@@ -197,9 +199,9 @@ def _bearers_out(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def _receivers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
-    receivers = claim.measured.nodes(cast("Composes", claim.check).to)
     shape = claim.measured.subject.shape
-    return layer_by_layer(heads_among(receivers, shape), shape, by_share(claim.measured, None))
+    heads = heads_among(claim.measured.nodes(cast("Composes", claim.check).to), shape)
+    return layer_by_layer(heads, shape, by_share(claim.measured, heads))
 
 
 def _cut(claim: Claim) -> tuple[Mutation, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.heads import Exchanged
 from mi_checks.mutants.mutation import heads_of
 from mi_checks.spec.model_shape import ModelShape
@@ -57,10 +58,13 @@ def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tu
     return tuple(exchanges)
 
 
-def by_share(measured: Measurements, at: str | None) -> Rank:
-    """What a head recovers when denoised alone."""
-    sweep = measured.sweep("head", at=at or measured.everywhere)
-    return dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True)).get
+def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
+    """What a head of the layers of these heads recovers when denoised alone."""
+    layers = tuple(sorted({head.layer for head in heads}))
+    nodes = all_nodes("head", measured.subject.shape, layers)
+    patched = measured.logit_diffs([denoise(node, at=at or measured.everywhere) for node in nodes], "heads")
+    recovered = (patched - measured.base.corrupt.logit_diff).mean(1)
+    return dict(zip(nodes, recovered.tolist(), strict=True)).get
 
 
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:

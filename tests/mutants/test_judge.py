@@ -8,12 +8,20 @@ from mi_checks.checks.run import run_check
 from mi_checks.mutant_suite import MutantSuite
 from mi_checks.mutants.choose import mutations
 from mi_checks.mutants.heads import Exchanged
-from mi_checks.mutants.judge import judged
+from mi_checks.mutants.runs import judged
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load import load_behaviour
+from mi_checks.suite import Settings, Suite
 from tests.plugin.conftest import BEHAVIOUR
 
 NANO = "nano-attn-2l"
+
+
+def written(folder, check):
+    text = BEHAVIOUR.format(name="ab", mark="m", checks=f"  - {check}", models=f"  {NANO}: {{}}")
+    path = folder / "ab.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_behaviour(path)
 
 
 @pytest.fixture
@@ -21,11 +29,8 @@ def claimed(suite, tmp_path):
     """A check, what it measures on the model, and the model's engine."""
     opened = []
 
-    def claimed(check, name="ab"):
-        text = BEHAVIOUR.format(name=name, mark="m", checks=f"  - {check}", models=f"  {NANO}: {{}}")
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(text, encoding="utf-8")
-        loaded = load_behaviour(path)
+    def claimed(check):
+        loaded = written(tmp_path, check)
         opened.append(loaded)
         measured = suite.measurements(loaded, NANO)
         ((_, read),) = placed_checks(loaded.behaviour)
@@ -69,6 +74,19 @@ def test_exactly_these_is_judged_by_a_whole_sweep_where_these_hold(claimed):
     assert verdict.outcome == "fail"
     assert "above the threshold, but not claimed" in verdict.reason
     assert other.interventions == 1 + 12
+
+
+@pytest.mark.parametrize(("at_least", "prompts"), [(0.3, 32), (-5, 128)])
+def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, prompts):
+    mutants, loaded = (
+        MutantSuite(Suite(Settings(count=128))),
+        written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}}}}}"),
+    )
+    ((_, check),) = placed_checks(loaded.behaviour)
+    result = mutants.check(loaded, NANO, check, node_id="id", location="there", rerun="again")
+    exchanged = result.mutants[1]
+    assert exchanged.killed == (at_least > 0)
+    assert exchanged.estimate.n == prompts
 
 
 def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):

@@ -119,6 +119,39 @@ def test_an_absence_that_nothing_contradicts_is_reported(project):
     )
 
 
+ROLES = """\
+roles:
+  induction: {score: induction, at_least: 0.6, most: 1}
+  copier: {score: copying, at_least: 0.2, most: 1}
+checks:
+  - patching: {nodes: [induction, copier], recovers: {at_least: 0.2}}
+"""
+
+
+def with_roles(project, roles):
+    text = project.behaviour(checks="")
+    return project.copy("ab", text.replace("checks:\n", roles))
+
+
+def test_a_role_moves_with_its_heads_and_vanishes_with_what_they_do(project):
+    with_roles(project, ROLES)
+    project.run("--mi-update")
+    result = project.run("--mi-mutants", "-v", "-k", "role")
+    assert result.ret == 0
+    result.assert_outcomes(passed=4, deselected=2)
+    result.stdout.fnmatch_lines(["*::role?copier?~mutants PASSED*", "mutants: 4 killed of 4"])
+
+
+def test_a_role_scored_by_the_project_has_none(project):
+    with_roles(project, ROLES.replace("score: copying, at_least: 0.2", "score: own, at_least: 11"))
+    score = "lambda model: [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]"
+    project.write("conftest.py", f"def pytest_mi_role_scores(config):\n    return {{'own': {score}}}\n")
+    project.run("--mi-update")
+    result = project.run("--mi-mutants", "-rs", "-k", "role and copier")
+    result.assert_outcomes(passed=1, skipped=1, deselected=4)
+    result.stdout.fnmatch_lines(["*: the score own is the project's own, and reads the model itself"])
+
+
 def test_the_ini_file_can_ask_for_them(project):
     project.ini("mi_mutants = true")
     project.behaviour(checks=GOOD)
