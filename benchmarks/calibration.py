@@ -22,7 +22,9 @@ def section(path: Path) -> str:
 
 def remarks(counted: Calibration) -> list[str]:
     """Where something is not nominal, and what follows."""
-    without = [row for row in counted.rows if row.null in (FRESH, ANSWERS)]
+    all_of_null = [row for row in counted.rows if row.null in (FRESH, ANSWERS)]
+    without = [row for row in all_of_null if row.bound or row.kind != "composes"]
+    (writes,) = (row for row in all_of_null if row not in without)
     most = max((row.passed for row in without if row.passed), key=lambda rate: rate.share)
     shipped = [row for row in without if row.as_shipped and row.as_shipped.hits]
     worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.share)
@@ -36,16 +38,19 @@ def remarks(counted: Calibration) -> list[str]:
     return [
         f"- Where there is no effect, no claim held to its null value passed more often than {_percent(most)} of runs, "
         + ("all within binomial error of 2.5 % or below." if not above else f"above 2.5 %: {', '.join(above)}."),
-        f"- With the bounds that ship, {len(shipped)} of {len(without)} claims ever passed, at most {_percent(worst)} "
+        f"- With typical bounds, {len(shipped)} of {len(without)} claims ever passed, at most {_percent(worst)} "
         "of runs: shares, in the runs in which the gap happened to be above zero. Their behaviour is red all the "
         "same, as its `logit_diff` is.",
         "- Shares are conservative where there is no effect, since they need a gap first. Where there is one by chance "
         "they pass often: a node that carries the logits at all carries a gap made of noise as well. `minimal`, "
         "`sufficient` and `necessary` are conservative by their corrections and the wider of two intervals.",
-        f"- An interval of attention near 1 is too narrow where a few prompts differ: held to exactly what is true, "
-        f"`{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of runs. A bound of 0.9 or "
-        "below is not near enough to matter.",
-        f"- Completeness is a mean of absolute values, which noise makes larger: held to what is true it surely fails "
+        f"- `{writes.claim}`, what a head writes of the norm of another's input, is {writes.shipped} in "
+        f"{_percent(writes.as_shipped)} of untrained models: it says how large a part is, and is no evidence that it "
+        "was learned.",
+        "- Attention is skewed over prompts, most of all near 1, and its interval too short on that side: held to "
+        f"exactly what is true, `{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of "
+        "runs. Leave a bound of attention room.",
+        "- Completeness is a mean of absolute values, which noise makes larger: held to what is true it surely fails "
         f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}: it errs against "
         "the claim.",
         f"- The percentile bootstrap is short on few and skewed prompts: of lognormal values it covers "
@@ -58,8 +63,7 @@ def remarks(counted: Calibration) -> list[str]:
         f"{_covers(counted, 'bootstrap-t', ALIKE, 64)} against {_covers(counted, 'bootstrap', ALIKE, 64)}; BCa lies "
         "between. None is better everywhere; more prompts are (`--mi-count`).",
         "- Holm keeps the rate of a family of t-tests on symmetric values. Where all nodes' effects are skewed "
-        f"towards the bound, each by itself, {_percent(family.rejected)} of families of 64 prompts have one node "
-        "wrongly above.",
+        f"downwards, each by itself, {_percent(family.rejected)} of families of 64 prompts have a node wrongly above.",
     ]
 
 

@@ -12,12 +12,12 @@ from mi_checks.calibration.calibrate import calibrate
 from mi_checks.calibration.claims import KINDS
 from mi_checks.cli import main
 
-ARGUMENTS = ["calibrate", "--runs", "6", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
+ARGUMENTS = ["calibrate", "--runs", "2", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
 
 
 @pytest.fixture(scope="module")
 def counted():
-    return calibrate(6, 3, ("logit_diff", "accuracy"))
+    return calibrate(2, 3, ("logit_diff", "accuracy"))
 
 
 def shown(capsys, *arguments):
@@ -34,14 +34,14 @@ def test_as_data(capsys, counted):
 
 def test_as_text(capsys):
     lines = shown(capsys).splitlines()
-    assert lines[0] == "Fresh models: 6 runs of 64 prompts"
+    assert lines[0] == "Fresh models: 2 runs of 64 prompts"
     assert sum(line.startswith("logit_diff[corrupt]  ") for line in lines) == 3
     assert not any("Intervals" in line for line in lines)
 
 
 def test_as_a_page(capsys):
     lines = shown(capsys, "--format", "md").splitlines()
-    assert "## Random answers: 6 runs of 64 prompts" in lines
+    assert "## Random answers: 2 runs of 64 prompts" in lines
     assert sum(line.startswith("| accuracy | ") for line in lines) == 3
 
 

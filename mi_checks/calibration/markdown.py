@@ -12,6 +12,12 @@ def lines(tables: Sequence[Table], level: int = 2) -> list[str]:
     found = [LEGEND, ""]
     for table in tables:
         found += [f"{'#' * level} {table.title}", "", table.about, ""]
-        found += [f"| {' | '.join(row)} |" for row in (table.header, ["---"] * len(table.header), *table.rows)]
+        found += [line(row) for row in (table.header, ["---"] * len(table.header), *table.rows)]
         found.append("")
     return found[:-1]
+
+
+def line(row: Sequence[str]) -> str:
+    """A row; a bar in a cell would end it."""
+    escaped = (cell.replace("|", "\\|") for cell in row)
+    return f"| {' | '.join(escaped)} |"

@@ -24,7 +24,7 @@ class Row:
         passed: how often it passed, held to that.
         with_gap: the same, of the runs with something to share; None where the claim is of no share.
         failed: how often the other side of the interval left the bound out; None where that is not by chance alone.
-        shipped: the bound that shipped behaviours have.
+        shipped: the bound that behaviours typically have.
         as_shipped: how often it passed, held to that.
     """
 

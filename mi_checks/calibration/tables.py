@@ -18,7 +18,9 @@ ABOUT: Mapping[str, str] = {
     FRESH: "Nano-shaped models that were never trained, another in every run, on new prompts, claims about heads drawn "
     "at random: no effect has a direction. Held to the value that an effect has where there is none, a claim should "
     "pass in 2.5 % of runs at most, and one of no share surely fail in as many. A share needs a gap first, so that it "
-    "passes in fewer; beside it, how often where there was one. Attention is to a position drawn at random.",
+    "passes in fewer; beside it, how often where there was one. Attention is to a position drawn at random. Typical "
+    "bounds are about those of the induction behaviours that ship, where these have such a check. What a head writes "
+    "(`composes` at a label) has no null value: untrained heads write too.",
     ANSWERS: "Trained models with a known induction circuit, claims about its heads; answer and foil of every prompt "
     "are two random tokens in random order. No effect has a direction, whatever the model does. Columns as above.",
     BOUND: "The same models with the true answers; prompts are drawn from a pool, and every claim is held to exactly "
@@ -53,7 +55,7 @@ def _null(null: str, calibration: Calibration) -> Table:
         "passes": [_rate(row.passed) for row in rows],
         "of runs with a gap": [_counted(row.with_gap) for row in rows],
         "surely fails": [_rate(row.failed) for row in rows],
-        "as shipped": [row.shipped for row in rows],
+        "typical bound": [row.shipped for row in rows],
         "passes so": [_rate(row.as_shipped) for row in rows],
     }
     used = {name: cells for name, cells in columns.items() if any(cell not in ("", "–") for cell in cells)}

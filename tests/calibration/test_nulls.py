@@ -40,7 +40,7 @@ def narrow(make):
 
 @pytest.fixture(scope="module")
 def fresh():
-    return nulls.fresh_models(40, 0, SOME)
+    return nulls.fresh_models(32, 0, SOME)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_rates_are_of_the_verdicts_that_checks_give(monkeypatch):
     monkeypatch.setattr(nulls, "run_check", every_third)
     (row,) = (row for row in nulls.random_circuits(6, 0, ("circuit",)) if "sufficient" in row.claim)
     assert (row.passed.hits, row.as_shipped.hits) == (2, 2)
-    assert row.as_shipped == Rate(2, 6, 1 - 0.95)
+    assert row.as_shipped == Rate(2, 6, 1 - 0.9)
 
 
 def test_the_same_seed_gives_the_same_rates(bound):

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.calibration import plain
+from mi_checks.calibration import markdown, plain
 from mi_checks.calibration.claims import KINDS
 from mi_checks.calibration.nulls import NULLS
 from mi_checks.calibration.tables import tables
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+WRITES = (
+    "composes[previous_token->induction.k@B1]"  # untrained heads write too: it has no null value, and the page says so
+)
 COUNTED = plain.read((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
 
 
@@ -27,11 +30,13 @@ def test_where_nothing_is_so_no_claim_passes_more_often_than_nominal(null):
     rows = [row for row in COUNTED.rows if row.null == null]
     assert rows
     for row in rows:
+        if row.claim == WRITES:
+            continue
         for rate in (row.passed, row.as_shipped):
             assert rate is None or rate.beside != "above", row
 
 
-def test_held_to_what_is_true_only_attention_near_one_passes_too_often():
+def test_held_to_what_is_true_only_attention_passes_too_often():
     above = {row.kind for row in COUNTED.rows if row.null == "at the bound" and row.passed.beside == "above"}
     assert above <= {"attention"}
 
@@ -41,4 +46,4 @@ def test_what_was_counted_is_on_the_page():
     for table in tables(COUNTED):
         assert f"### {table.title}\n" in page
         for row in table.rows:
-            assert f"| {' | '.join(row)} |" in page
+            assert markdown.line(row) in page

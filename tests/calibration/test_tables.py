@@ -44,7 +44,7 @@ def test_a_row_says_how_often_and_how_that_is_beside_nominal():
         "passes": "15.0 % ▲",
         "of runs with a gap": "–",
         "surely fails": "2.0 %",
-        "as shipped": "at least 2",
+        "typical bound": "at least 2",
         "passes so": "0.0 %",
     }
     assert fresh.rows[1][3] == "3 of 5"
@@ -65,7 +65,7 @@ def test_columns_stand_below_each_other():
     shown = text.lines(tables(SOME), 100)
     header = next(line for line in shown if line.startswith("claim"))
     row = next(line for line in shown if line.startswith("logit_diff"))
-    for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("as shipped", "at least 2")):
+    for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("typical bound", "at least 2")):
         assert header.index(name) == row.index(cell)
     assert " ".join(shown).endswith(LEGEND)
 
@@ -76,3 +76,7 @@ def test_a_page_has_every_table_under_a_headline(title):
     assert f"### {title}" in shown
     rows = [line for line in shown if line.startswith("|")]
     assert "| patching[x] | at least 0.97 | 2.5 % | 3.0 % |" in rows
+
+
+def test_a_bar_does_not_end_a_cell():
+    assert markdown.line(["mean |share|", "1"]) == r"| mean \|share\| | 1 |"
