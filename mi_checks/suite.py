@@ -225,14 +225,17 @@ class Suite:
         measured = self._measurements.pop(key, None)
         if measured is None:
             return None
-        recalling = self._measuring.pop(key)
+        measuring = self._measuring.pop(key)
         evidence = gather(loaded, measured)
-        if isinstance(recalling, Recalling):
-            recalling.save()
-            self._engines[measured.subject.name] = recalling.name
-            self.reuse = self.reuse.with_those_of(recalling)
-        del measured, recalling
-        hand_back()
+        activations = True
+        if isinstance(measuring, Recalling):
+            measuring.save()
+            self._engines[measured.subject.name] = measuring.name
+            self.reuse = self.reuse.with_those_of(measuring)
+            activations = measuring.has_engine
+        del measured, measuring
+        if activations:
+            hand_back()
         return evidence
 
     def provenance(self) -> dict[str, dict[str, str]]:

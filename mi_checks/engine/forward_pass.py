@@ -16,13 +16,22 @@ from mi_checks.engine.transformer import Transformer
 class Written:
     """What one layer computes from z on; `prompt pos …`, or with one position for END alone."""
 
+    model: Transformer
+    layer: int
     z: Tensor
     attn_out: Tensor
     resid_mid: Tensor
     mlp_in: Tensor
-    neurons: Tensor | None
     mlp_out: Tensor | None
     resid_post: Tensor
+
+    @property
+    def neurons(self) -> Tensor | None:
+        """The MLP's; a quarter of the layer and seldom asked for, so not kept."""
+        return None if self.mlp_out is None else self.model.neurons(self.layer, self.mlp_in)
+
+
+KEPT = ("z", "attn_out", "resid_mid", "mlp_in", "mlp_out", "resid_post")
 
 
 def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
@@ -31,10 +40,9 @@ def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
     resid_mid = resid + attn_out
     mlp_in = model.mlp_in(resid, resid_mid)
     if model.attn_only:
-        return Written(z, attn_out, resid_mid, mlp_in, None, None, resid_mid)
-    neurons = model.neurons(layer, mlp_in)
-    mlp_out = model.mlp_out(layer, neurons)
-    return Written(z, attn_out, resid_mid, mlp_in, neurons, mlp_out, resid_mid + mlp_out)
+        return Written(model, layer, z, attn_out, resid_mid, mlp_in, None, resid_mid)
+    mlp_out = model.mlp_out(layer, model.neurons(layer, mlp_in))
+    return Written(model, layer, z, attn_out, resid_mid, mlp_in, mlp_out, resid_mid + mlp_out)
 
 
 class LayerPass:
@@ -156,7 +164,7 @@ class LayerPass:
                 return own[:, start - self._shared :]
             return torch.cat([getattr(before, name)[:, : self._shared - start], own], 1)
 
-        return Written(*(part(name) for name in Written.__annotations__))  # type: ignore[arg-type]
+        return Written(self.model, self.layer, *map(part, KEPT))  # type: ignore[arg-type]
 
     @cached_property
     def at_end(self) -> Written:

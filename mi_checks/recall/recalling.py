@@ -47,6 +47,11 @@ class Recalling:
         self.recalled = 0
 
     @property
+    def has_engine(self) -> bool:
+        """Whether anything was left for an engine to measure."""
+        return "engine" in self.__dict__
+
+    @property
     def name(self) -> str:
         """The engine that measured."""
         return self._kept.engine or self.engine.name

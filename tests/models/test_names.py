@@ -27,9 +27,9 @@ def folder(tmp_path):
     return folder
 
 
-def test_the_six_small_ones_are_bundled():
+def test_the_twelve_shapes_are_bundled():
     kinds = ("attn", "gelu", "solu")
-    assert {f"nano-{kind}-{layers}l" for kind in kinds for layers in (1, 2)} <= set(bundled())
+    assert {f"nano-{kind}-{layers}l" for kind in kinds for layers in (1, 2, 3, 4)} == set(bundled())
     assert list(bundled()) == sorted(bundled())
 
 
