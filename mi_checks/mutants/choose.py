@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.nodes import Node
@@ -98,14 +99,32 @@ def _zeroed(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def _members_zeroed(claim: Claim) -> tuple[Mutation, ...]:
-    """Neither faithful nor complete is a circuit that writes nothing."""
-    return (Zeroed(tuple(sorted(claim.nodes))),)
+    """A circuit that writes nothing is not a good one."""
+    return (Zeroed(tuple(sorted(claim.nodes))),) if _praised(claim) else ()
 
 
 def _members_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """All heads of the circuit at once, with those outside it that matter least."""
     heads = claim.heads
-    return all_at_once(heads, claim.measured.subject.shape, by_share(claim.measured, heads)) if heads else ()
+    if not heads or not _praised(claim):
+        return ()
+    return all_at_once(heads, claim.measured.subject.shape, by_share(claim.measured, heads))
+
+
+def _others_zeroed(claim: Claim) -> tuple[Mutation, ...]:
+    """A circuit of nodes beside which nothing writes is all there is, and that it is not a good one is false."""
+    check = cast("Circuit", claim.check)
+    if _praised(claim) or check.nodes is None or check.aspect == "minimal":
+        return ()
+    universe = Circuits(claim.measured, check.among, check.with_).universe
+    return (Zeroed(tuple(node for node in universe if node not in claim.nodes)),)
+
+
+def _praised(claim: Claim) -> bool:
+    """Whether it says that the circuit is a good one: complete it is by a difference that is small."""
+    if cast("Circuit", claim.check).aspect == "completeness":
+        return claim.bound is not None and claim.bound.at_most is not None
+    return claim.from_below
 
 
 def _each_zeroed(claim: Claim) -> tuple[Mutation, ...]:
@@ -234,7 +253,7 @@ MAKERS: dict[type[Check], tuple[Make, ...]] = {
     Attribution: (_zeroed, _exchanged, _turned),
     Path: (_zeroed, _exchanged, _cut),
     Composes: (_each_exchanged, _receivers_exchanged, _cut),
-    Circuit: (_members_zeroed, _members_exchanged),
+    Circuit: (_members_zeroed, _members_exchanged, _others_zeroed),
     Curve: (_span_turned,),
     RoleCheck: (_bearers_exchanged, _bearers_out),
 }

@@ -110,6 +110,15 @@ def test_prompts_that_differ_at_the_end_are_told_apart_without_heads(chosen):
         ("logit_diff: {at_most: 90, against: corrupt}", []),
         ("patching: {nodes: L1H2, recovers: {at_most: 90}}", [MOVED]),
         ("ablation: {nodes: L1.attn, removes: {at_most: 90}}", []),
+        (
+            "circuit: {nodes: [layer 0 heads, L1H2], faithfulness: {at_most: 0.9}}",
+            ["L1H0, L1H1, L1H3, L1H4, L1H5 write nothing"],
+        ),
+        (
+            "circuit: {nodes: [layer 0 heads, L1H2], completeness: {at_least: 0.1}}",
+            ["L1H0, L1H1, L1H3, L1H4, L1H5 write nothing"],
+        ),
+        ("circuit: {edges: ['L0H3 -> L1H2.k', 'L1H2 -> logits'], faithfulness: {at_most: 0.9}}", []),
         ("attention: {nodes: L0H3, from: A2, to: B1, at_most: 0.9}", ["L0H3 changed places with L0H#"]),
     ],
 )

@@ -114,3 +114,14 @@ def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
     mutants.close(loaded, NANO)
     suite.close(loaded, NANO)
     assert {"logit_diff", "patching", "attention"} <= set(judged)
+
+
+def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
+    """So that it is hardly faithful is false there, and was true: the other heads of layer 0 must write too."""
+    check, measured, engine = claimed("circuit: {nodes: [L0H3, L1H1, L1H2], faithfulness: {at_most: 0.5}}")
+    assert run_check(check, measured).estimate.high < 0.5
+    (zeroed,) = mutations(check, measured)
+    weights = zeroed.applied(engine.model)
+    verdict = judged(check, measured, engine.on(weights, zeroed.since(engine.model)), weights)
+    assert verdict.outcome == "fail"
+    assert verdict.estimate is None or verdict.estimate.value == pytest.approx(1, abs=1e-4)
