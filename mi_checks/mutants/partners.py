@@ -10,6 +10,7 @@ from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.heads import Exchanged
 from mi_checks.mutants.mutation import heads_of
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.path_checks import Composes
 
 Rank = Callable[[Node], float | None]  # head → how much it matters; None: it must not be chosen
 
@@ -70,6 +71,35 @@ def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = Non
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
     """How much it attends from one label to another."""
     return lambda head: float(measured.attended(head, destination, source).mean())
+
+
+def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
+    """How much it composes with any of the others, as a head that writes to these readers or reads these writers."""
+    shape, others = measured.subject.shape, tuple(others)
+
+    def own(head: Node) -> Node:
+        """What of a head writes or reads."""
+        index = int(head.index or 0)
+        return head if writing else Node(head.layer, check.via, index // (group_size(shape) if check.via != "q" else 1))
+
+    def composed(writer: Node, reader: Node) -> float:
+        if writer.layer >= reader.layer:
+            return 0.0
+        if check.times_random is None:
+            return float(measured.input_share(writer, reader, str(check.at)).mean())
+        return float(measured.composition(check.via)[0][writer.layer, writer.index, reader.layer, reader.index])
+
+    return lambda head: max(composed(own(head), o) if writing else composed(o, own(head)) for o in others)
+
+
+def reversed_rank(rank: Rank) -> Rank:
+    """The other way round, for a claim that something is small."""
+
+    def other_way_round(head: Node) -> float | None:
+        value = rank(head)
+        return None if value is None else -value
+
+    return other_way_round
 
 
 def _interchangeable(head: Node, other: Node, shape: ModelShape) -> bool:

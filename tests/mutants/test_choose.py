@@ -59,7 +59,9 @@ def chosen(suite, tmp_path):
          ["L0H3 writes nothing", "L0H3 changed places with L0H#", "L1H2.k cannot see what L0H3 writes",
           "logits cannot see what L1H2 writes"]),
         ("composes: {from: L0H3, to: L1H2, via: k, times_random: {at_least: 1}}",
-         ["L0H3 changed places with L0H#", "L1H2 changed places with L1H#", "L1H2.k cannot see what L0H3 writes"]),
+         ["L0H3 changed places with L0H#", MOVED]),
+        ("composes: {from: L0H3, to: L1H2, via: k, at: B1, writes: {at_least: 0.2}}",
+         ["L0H3 changed places with L0H#", MOVED, "L1H2.k cannot see what L0H3 writes"]),
         ("circuit: {nodes: [L0H3, L1H2], faithfulness: {at_least: 0.3}}",
          ["L0H3, L1H2 write nothing", "L0H3, L1H2 changed places with L0H#, L1H#"]),
         ("circuit: {edges: ['L0H3 -> L1H2.k', 'L1H2 -> logits'], faithfulness: {at_least: 0.3}}",
@@ -110,6 +112,15 @@ def test_prompts_that_differ_at_the_end_are_told_apart_without_heads(chosen):
         ("logit_diff: {at_most: 90, against: corrupt}", []),
         ("patching: {nodes: L1H2, recovers: {at_most: 90}}", [MOVED]),
         ("ablation: {nodes: L1.attn, removes: {at_most: 90}}", []),
+        (
+            "circuit: {nodes: [layer 0 heads, L1H2], faithfulness: {at_most: 0.9}}",
+            ["L1H0, L1H1, L1H3, L1H4, L1H5 write nothing"],
+        ),
+        (
+            "circuit: {nodes: [layer 0 heads, L1H2], completeness: {at_least: 0.1}}",
+            ["L1H0, L1H1, L1H3, L1H4, L1H5 write nothing"],
+        ),
+        ("circuit: {edges: ['L0H3 -> L1H2.k', 'L1H2 -> logits'], faithfulness: {at_most: 0.9}}", []),
         ("attention: {nodes: L0H3, from: A2, to: B1, at_most: 0.9}", ["L0H3 changed places with L0H#"]),
     ],
 )

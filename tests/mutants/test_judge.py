@@ -114,3 +114,36 @@ def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
     mutants.close(loaded, NANO)
     suite.close(loaded, NANO)
     assert {"logit_diff", "patching", "attention"} <= set(judged)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "composes: {from: L0H3, to: [L1H1, L1H2], via: k, times_random: {at_least: 1.5}}",
+        "composes: {from: L0H3, to: [L1H1, L1H2], via: k, at: B1, writes: {at_least: 0.22}}",
+        "path: {from: L0H3, to: [L1H1, L1H2], via: k, recovers: {at_least: 0.2}}",
+        "path: {from: [L1H1, L1H2], to: logits, recovers: {at_least: 0.5}}",
+        "path: {from: L0H3, through: [{nodes: [L1H1, L1H2], via: k}], to: logits, recovers: {at_least: 0.2}}",
+        "attribution: {nodes: [L1H1, L1H2], at_least: 0.5}",
+    ],
+)
+def test_claims_of_how_heads_are_connected_could_have_been_red(claimed, check):
+    read, measured, engine = claimed(check)
+    assert run_check(read, measured).outcome == "pass"
+    found = mutations(read, measured)
+    assert len(found) >= 2
+    for mutation in found:
+        weights = mutation.applied(engine.model)
+        verdict = judged(read, measured, engine.on(weights, mutation.since(engine.model)), weights)
+        assert verdict.outcome != "pass", (mutation.words, verdict.estimate)
+
+
+def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
+    """So that it is hardly faithful is false there, and was true: the other heads of layer 0 must write too."""
+    check, measured, engine = claimed("circuit: {nodes: [L0H3, L1H1, L1H2], faithfulness: {at_most: 0.5}}")
+    assert run_check(check, measured).estimate.high < 0.5
+    (zeroed,) = mutations(check, measured)
+    weights = zeroed.applied(engine.model)
+    verdict = judged(check, measured, engine.on(weights, zeroed.since(engine.model)), weights)
+    assert verdict.outcome == "fail"
+    assert verdict.estimate is None or verdict.estimate.value == pytest.approx(1, abs=1e-4)
