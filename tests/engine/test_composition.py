@@ -52,7 +52,7 @@ RECEIVERS = [Node(1, "q", 2), Node(1, "k", 1), Node(1, "v", 0)]
 
 
 @pytest.mark.parametrize("at", ["X", "Y", "END"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES.keys() - {"one layer"})
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
 def test_both_engines_agree_on_shares(architecture, at):
     subject, batch = native(architecture), prompts(count=5, seed=3)
     senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", subject.shape, (0,))]
@@ -67,7 +67,7 @@ def test_both_engines_agree_on_shares(architecture, at):
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES.keys() - {"one layer"})
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
 def test_the_parts_are_the_whole_input(architecture, engine):
     """Embedding and layers before it, and what the biases give, are the query, key or value of the clean run."""
     measured = choose(engine, native(architecture), prompts(count=5, seed=3))
