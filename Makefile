@@ -1,13 +1,14 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
+# make mutants      the suite once more on models in which its claims are false: every check must be red there
 # make test         linters, types, import rules and the tests
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/report.html
 
-.PHONY: behaviours engines findings test format schema clean
+.PHONY: behaviours engines findings mutants test format schema clean
 
 behaviours: $(VENV)/.ready
 	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
@@ -15,6 +16,9 @@ behaviours: $(VENV)/.ready
 
 engines: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/engines.py
+
+mutants: $(VENV)/.ready-dev
+	$(BIN)/pytest behaviours/ --mi-mutants -n 2 $(ARGS)
 
 findings: $(VENV)/.ready
 	$(BIN)/python -m reports.findings $(ARGS)
@@ -24,7 +28,7 @@ test: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/
+	$(BIN)/pytest tests/ -n 2
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
