@@ -36,6 +36,7 @@ format: $(VENV)/.ready-dev
 
 schema: $(VENV)/.ready
 	$(BIN)/python -m mi_checks.spec.schema
+	$(BIN)/python -m mi_checks.runs.schema
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs import calibrate, discover, matrix, mine, models
+from mi_checks.verbs import calibrate, compare, discover, matrix, mine, models
 
-VERBS = (discover, matrix, mine, calibrate, models)  # in the order of the help
+VERBS = (discover, matrix, compare, mine, calibrate, models)  # in the order of the help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; a mistake is one line on standard error and exit code 2."""
+    """Run one verb, which may have an exit code; a mistake is one line on standard error and exit code 2."""
     parser = argparse.ArgumentParser(
         prog="mi-checks",
         description="pytest for circuits: what goes with the pytest plugin.",
@@ -26,10 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.register(verbs)
     chosen = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        code: int | None = chosen.run(chosen)
     except MiChecksError as error:
         print(f"mi-checks: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0

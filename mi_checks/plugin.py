@@ -36,6 +36,7 @@ OPTIONS = (
         "how much the replay engine may take, such as 2GB (default: a quarter of what is free)",
     ),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
+    ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
     ("--mi-update", "mi_update", "write what roles are bound to into roles.lock.yaml beside the behaviours"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: results did not say on which prompts
 
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 Ability = Literal["can", "cannot", "in part", "cannot tell"]
@@ -47,6 +47,7 @@ class CheckResult:
     location: str  # file:line of the check
     per_prompt: tuple[float, ...] = ()  # the per-prompt values behind the estimate, in prompt order
     seconds: float = 0.0
+    prompts_sha256: str = ""  # of the prompts and the tokenizer; "" where it was measured on none
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class Session:
         engine: str,
         memory: int | None,
         report: Path,
+        kept_run: Path,
         terminal: io.TextIOBase | None,
         kept: Path | None,
         update: bool = False,
@@ -85,6 +86,7 @@ class Session:
         self.engine = engine
         self.memory = memory
         self.report = report
+        self.kept_run = kept_run  # where the run is written as JSON
         self.terminal = terminal
         self.with_mutants = with_mutants
         self.kept = kept  # the folder of measurements that outlive a run
@@ -105,7 +107,7 @@ class Session:
         """Read the options and their ini twins.
 
         Raises:
-            MiChecksError: an option's value is not one it can have, or the report's folder cannot be written.
+            MiChecksError: an option's value is not one it can have, or the report or the run cannot be written there.
         """
 
         def chosen(name: str) -> Any:
@@ -128,6 +130,10 @@ class Session:
                 f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
             )
         report = config.rootpath / (chosen("mi_report") or "reports/report.html")
+        named = chosen("mi_run")
+        kept_run = config.rootpath / named if named else report.with_suffix(".json")
+        if kept_run == report:
+            raise MiChecksError(f"--mi-run: {str(report)!r} is where the report goes; name another file")
         return cls(
             root=config.rootpath,
             models=models,
@@ -137,7 +143,8 @@ class Session:
             dtype=dtype,
             engine=engine,
             memory=_bytes("--mi-memory", chosen("mi_memory")),
-            report=_writable(report),
+            report=_writable("--mi-report", report),
+            kept_run=_writable("--mi-run", kept_run),
             terminal=_terminal(config),
             kept=None if chosen("mi_no_cache") else _cache_folder(config),
             update=bool(chosen("mi_update")),
@@ -338,12 +345,15 @@ class Session:
         )
 
     def finish(self) -> None:
-        """Write lock files and, if anything ran, the HTML report; keep the kept measurements within their limit."""
+        """Write lock files and, if anything ran, the report and the run; keep measurements within their limit."""
         self.locks.write()
         if self.results:
             from mi_checks.report.html import write
+            from mi_checks.runs.write import write_run
 
-            write(self.record(), self.report)
+            run = self.record()
+            write(run, self.report)
+            write_run(run, self.kept_run)
         if self.reuse["asked"] and self.kept is not None:
             from mi_checks.recall.store import Store
 
@@ -362,6 +372,7 @@ class Session:
             *self.locks.summary(),
             *self.mutants.lines(),
             f"report: {_relative(self.report, self.root)}",
+            f"run: {_relative(self.kept_run, self.root)}",
         ]
 
     def _engines(self) -> list[str]:
@@ -482,14 +493,14 @@ def _too_few(model: str, error: TooFewPrompts) -> str:
     return f"{found}\n{error}"
 
 
-def _writable(report: Path) -> Path:
+def _writable(option: str, path: Path) -> Path:
     try:
-        report.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MiChecksError(f"--mi-report: cannot make the folder {str(report.parent)!r}: {error.strerror}") from None
-    if report.is_dir() or not os.access(report.parent, os.W_OK):
-        raise MiChecksError(f"--mi-report: cannot write {str(report)!r}; name a file in a folder that can be written")
-    return report
+        raise MiChecksError(f"{option}: cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a folder that can be written")
+    return path
 
 
 def _relative(path: Path, root: Path) -> str:

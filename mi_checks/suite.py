@@ -123,6 +123,7 @@ class Suite:
             location=location,
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
+            prompts_sha256="" if measured is None else measured.batch.sha256,
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:

@@ -1,0 +1,53 @@
+"""For programs: every comparison, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mi_checks.record import CheckResult, Run
+from mi_checks.runs.about import otherwise
+from mi_checks.runs.compare import Change, counts, method
+
+
+def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change]) -> str:
+    """One JSON object, unchanged checks included; the values of single prompts are left out."""
+    (_, first), (_, second) = runs
+    return json.dumps(
+        {
+            "runs": [{"path": path, "started": run.started, "command": run.command} for path, run in runs],
+            "otherwise": [{"what": w, "before": old, "after": new} for w, old, new in otherwise(first, second)],
+            "counts": counts(changes),
+            "changes": [_change(change) for change in changes],
+            "method": method(changes),
+        },
+        indent=1,
+        allow_nan=False,
+        ensure_ascii=False,
+    )
+
+
+def _change(change: Change) -> dict[str, Any]:
+    named = change.pair.either
+    return {
+        "behaviour": named.behaviour,
+        "check": named.check,
+        "kind": named.kind,
+        "state": change.state,
+        "before": _side(change.pair.before),
+        "after": _side(change.pair.after),
+        "estimate": None if change.estimate is None else asdict(change.estimate),
+        "relative_size": None if change.estimate is None else change.size,
+        "p_holm": change.p_value,
+        "notes": list(change.notes),
+    }
+
+
+def _side(result: CheckResult | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    kept = ("model", "outcome", "bound", "claim", "location", "prompts_sha256")
+    estimate = None if result.estimate is None else asdict(result.estimate)
+    return {**{name: getattr(result, name) for name in kept}, "estimate": estimate}

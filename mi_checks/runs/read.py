@@ -1,0 +1,103 @@
+"""`run.json` → `Run`, or what is wrong with the file and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mi_checks.errors import MiChecksError
+from mi_checks.record import SCHEMA_VERSION, Run
+
+_RUN = TypeAdapter(Run)
+AGAIN = "run pytest again, or copy the file again"
+
+
+def read_run(path: Path | str) -> Run:
+    """The run that a file holds; one of an older schema as it would be written now.
+
+    Raises:
+        MiChecksError: there is no such file, or it holds no run that can be read.
+    """
+    data = _data(Path(path))
+    if not isinstance(data, dict) or not {"schema_version", "results", "command"} <= set(data):
+        raise MiChecksError(f"{path} is JSON, but no run; name a file that pytest --mi-run has written")
+    version = data["schema_version"]
+    if type(version) is not int or version < 1:
+        raise MiChecksError(f"{path}: schema_version {version!r} is none that ever was; {AGAIN}")
+    if version > SCHEMA_VERSION:
+        raise MiChecksError(
+            f"{path} is a run of schema {version}, and this mi-checks reads up to {SCHEMA_VERSION}: install a newer "
+            "mi-checks, or run pytest again with this one"
+        )
+    try:
+        if version == 1:
+            data = _from_1(data)
+        return _RUN.validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        first, *others = error.errors()
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        more = f" (and {len(others)} more)" if others else ""
+        raise MiChecksError(f"{path} is no run as pytest writes it: {place}: {first['msg']}{more}; {AGAIN}") from None
+    except (AttributeError, KeyError, TypeError):  # an upgrade found something else than it was to upgrade
+        raise MiChecksError(f"{path} is no run of schema {version}, as it says; {AGAIN}") from None
+
+
+def _data(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MiChecksError(f"there is no run {str(path)!r}; pytest writes one beside its report (--mi-run)") from None
+    except IsADirectoryError:
+        raise MiChecksError(f"{path} is a folder; name the run in it, such as {path / 'report.json'}") from None
+    except OSError as error:
+        raise MiChecksError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise MiChecksError(f"{path} is no text, so no run; name a file that pytest --mi-run has written") from None
+    if re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE):
+        raise MiChecksError(f"{path} has conflict markers of a merge; take one side's file whole")
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith("{") and (error.pos >= len(text.rstrip()) or "Unterminated" in error.msg):
+            raise MiChecksError(f"{path} is cut short: it ends within the run; {AGAIN}") from None
+        beside = f"; the run beside a report is {path.with_suffix('.json')}" if path.suffix == ".html" else ""
+        raise MiChecksError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}{beside}") from None
+    except RecursionError:
+        raise MiChecksError(f"{path} is nested too deeply for a run; {AGAIN}") from None
+    except _NotFiniteError as error:
+        raise MiChecksError(f"{path} holds {error}, which no run does; {AGAIN}") from None
+
+
+class _NotFiniteError(Exception):
+    pass
+
+
+def _no_number(word: str) -> float:
+    raise _NotFiniteError(word)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _NotFiniteError(text)
+    return value
+
+
+def _from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had the hash of the prompts in the evidence alone."""
+    hashes = {(each["behaviour"], each["model"]): each["effect"]["prompts_sha256"] for each in data["evidence"]}
+    results = [
+        {
+            **result,
+            "prompts_sha256": ""
+            if result["kind"] == "role" or result["estimate"] is None
+            else hashes.get((result["behaviour"], result["model"]), ""),
+        }
+        for result in data["results"]
+    ]
+    return {**data, "results": results, "schema_version": SCHEMA_VERSION}

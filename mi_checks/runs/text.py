@@ -1,0 +1,61 @@
+"""For a terminal: what the runs have otherwise, how many of each state, and every change with its size drawn."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+
+from mi_checks.record import CheckResult, Run
+from mi_checks.report import numbers
+from mi_checks.runs.about import otherwise
+from mi_checks.runs.compare import Change, counts, method
+
+HALF = 8  # characters of the drawing to each side of no change
+WHOLE = 1.0  # the relative size at which it is full
+TITLES = {"only before": "only in the first run", "only after": "only in the second run"}
+
+
+def lines(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], width: int) -> list[str]:
+    """The whole answer; runs are the two files' names with what they hold."""
+    (before, first), (after, second) = runs
+    found = [f"{before}  {first.started}", f"{after}  {second.started}"]
+    found += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
+    told = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
+    found += ["", ", ".join(told)]
+    for state, group in groupby(changes, lambda change: change.state):
+        if state != "unchanged":
+            found += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
+    return [*found, "", *textwrap.wrap(f"Method: {method(changes)}.", width, break_on_hyphens=False)]
+
+
+def drawn(change: Change) -> str:
+    """`    ███▏        `: how much less (left of the middle) or more, a full side being all of the larger value."""
+    if change.estimate is None:
+        return " " * (2 * HALF + 1)
+    filled = min(HALF, round(HALF * change.size / WHOLE))
+    filled = max(filled, 1) if change.estimate.value else 0
+    blocks = "█" * filled
+    less, more = (blocks, "") if change.estimate.value < 0 else ("", blocks)
+    return f"{less:>{HALF}}│{more:<{HALF}}"
+
+
+def _told(change: Change) -> list[str]:
+    named = change.pair.either
+    models = [side.model for side in (change.pair.before, change.pair.after) if side is not None]
+    where = f"  ({models[0]})" if len(set(models)) == 1 else ""
+    head = f"  {drawn(change)}  {named.behaviour} {named.check}{where}"
+    if change.state.startswith("only"):
+        return [f"  {named.behaviour} {named.check}{where}: {named.outcome}"]
+    values = f"{_value(change.pair.before)} → {_value(change.pair.after)}"
+    if change.estimate is not None and change.p_value is not None:
+        signed, interval = numbers.signed(change.estimate), numbers.interval(change.estimate)
+        values += f", {signed} {interval}, {numbers.p_value(change.p_value)}"
+    indent = " " * (2 * HALF + 5)
+    return [head, *(f"{indent}{line}" for line in (values, *change.notes))]
+
+
+def _value(result: CheckResult | None) -> str:
+    if result is None or result.estimate is None:
+        return "–"
+    return f"{numbers.value(result.estimate)} {numbers.interval(result.estimate)}"

@@ -1,0 +1,50 @@
+"""`Run` → `run.json`, written so that a reader never sees half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Run
+
+DIGITS = 6  # significant, of what is kept per prompt: half the size, and far more than float32 means
+
+
+def run_text(run: Run) -> str:
+    """One line of JSON with sorted keys; values per prompt are rounded to six significant digits.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which cannot occur.
+    """
+    data = asdict(run)
+    for each in (*data["results"], *(evidence["effect"] for evidence in data["evidence"])):
+        each["per_prompt"] = _rounded(each["per_prompt"])
+    return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=True, separators=(",", ":")) + "\n"
+
+
+def write_run(run: Run, path: Path) -> None:
+    """Write the run; an older one stays whole until the new one is.
+
+    Raises:
+        MiChecksError: the file cannot be written there.
+    """
+    text = run_text(run).encode()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(text)
+        os.replace(unfinished, path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        reason = error.strerror or error
+        raise MiChecksError(f"cannot write the run to {path}: {reason}; name another file (--mi-run)") from error
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in values]

@@ -1,0 +1,47 @@
+"""Runs as pytest would leave them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from mi_checks.record import Evidence, Run
+from mi_checks.runs.write import write_run
+from tests.effects import around, effect
+from tests.results import result, run_of
+
+
+@pytest.fixture
+def run() -> Run:
+    """Three checks of two kinds on two models: one passes, one fails, one could not be measured."""
+    shown = Evidence(
+        behaviour="induction", model="nano-attn-2l", summary="", source="", declared="present", yaml="", yaml_path="",
+        n=64, logit_diff=effect("nano-attn-2l", around(3)).estimate, effect=effect("nano-attn-2l", around(3)),
+        examples=(), heatmaps=(),
+    )  # fmt: skip
+    return run_of(
+        result("logit_diff", around(3), at_least=2),
+        result("patching[induction]", around(0.2, 0.1), at_least=0.5, unit="share of clean − corrupt"),
+        result("logit_diff", None, model="nano-attn-1l", outcome="error", message="no such node\n  claimed"),
+        evidence=(shown,),
+    )
+
+
+@pytest.fixture
+def path(run: Run, tmp_path: Path) -> Path:
+    """That run, written."""
+    write_run(run, tmp_path / "run.json")
+    return tmp_path / "run.json"
+
+
+@pytest.fixture
+def first_schema(run: Run, path: Path) -> Path:
+    """That run as schema 1 had it."""
+    data = json.loads(json.dumps(asdict(run)))
+    for each in data["results"]:
+        del each["prompts_sha256"]
+    path.write_text(json.dumps({**data, "schema_version": 1}))
+    return path

@@ -1,0 +1,52 @@
+"""A run as a pandas frame."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mi_checks.errors import MiChecksError
+from mi_checks.runs.frame import COLUMNS, frame
+from tests.results import run_of
+
+
+def test_one_row_per_check(run):
+    pytest.importorskip("pandas")
+    table = frame(run)
+    assert tuple(table.columns) == COLUMNS
+    assert list(table["outcome"]) == ["pass", "fail", "error"]
+    assert table["value"][0] == run.results[0].estimate.value
+    assert table["weights_sha256"][0] == "a" * 64
+    assert table["per_prompt"][1] == run.results[1].per_prompt
+    assert set(table["started"]) == {run.started}
+
+
+def test_what_was_not_measured_is_missing(run):
+    pandas = pytest.importorskip("pandas")
+    table = frame(run)
+    assert list(pandas.isna(table["value"])) == [False, False, True]
+    assert str(table["n"].dtype) == "Int64"
+    assert table["n"].sum() == 128
+
+
+def test_a_run_of_nothing_has_the_same_columns():
+    pytest.importorskip("pandas")
+    assert (len(frame(run_of())), tuple(frame(run_of()).columns)) == (0, COLUMNS)
+
+
+def test_without_pandas(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MiChecksError) as told:
+        frame(run)
+    assert str(told.value) == (
+        "a frame needs pandas, which is not installed: pip install -c constraints.txt -e '.[pandas]'"
+    )
+
+
+def test_pandas_and_torch_are_not_imported_to_read(path):
+    code = (
+        "import sys\nfrom mi_checks.runs.read import read_run\nimport mi_checks.runs.frame, mi_checks.runs.compare\n"
+        f"read_run({str(path)!r})\nassert not {{'pandas', 'torch'}} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

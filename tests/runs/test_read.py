@@ -1,0 +1,125 @@
+"""A run is read back as it was, or it is told what is wrong with the file."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mi_checks.errors import MiChecksError
+from mi_checks.record import SCHEMA_VERSION
+from mi_checks.runs.read import read_run
+from mi_checks.runs.write import run_text, write_run
+
+
+def told(path):
+    with pytest.raises(MiChecksError) as error:
+        read_run(path)
+    return str(error.value).replace(str(path), "FILE")
+
+
+def test_there_and_back(run, path):
+    again = read_run(path)
+    assert again.results[2] == run.results[2]
+    assert hash(again.results[0])
+    assert again.evidence[0].heatmaps == ()
+    assert again.results[0].estimate == run.results[0].estimate
+    write_run(again, path)
+    assert path.read_text() == run_text(run)
+
+
+def test_an_older_one_takes_the_hashes_from_its_evidence(run, first_schema):
+    again = read_run(first_schema)
+    assert again.schema_version == SCHEMA_VERSION
+    assert [result.prompts_sha256 for result in again.results] == ["induction", "induction", ""]
+    hashless = tuple(replace(result, prompts_sha256="") for result in run.results)
+    assert tuple(replace(result, prompts_sha256="") for result in again.results) == hashless
+
+
+def test_an_older_one_that_is_none(first_schema):
+    data = json.loads(first_schema.read_text())
+    del data["evidence"][0]["effect"]
+    first_schema.write_text(json.dumps(data))
+    assert told(first_schema) == "FILE is no run of schema 1, as it says; run pytest again, or copy the file again"
+
+
+def test_not_there_or_a_folder(tmp_path):
+    assert told(tmp_path / "none.json") == "there is no run 'FILE'; pytest writes one beside its report (--mi-run)"
+    assert told(tmp_path) == "FILE is a folder; name the run in it, such as FILE/report.json"
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+def test_cut_short(path, part):
+    text = path.read_text()
+    path.write_text(text[: int(part * len(text))])
+    assert told(path) == "FILE is cut short: it ends within the run; run pytest again, or copy the file again"
+
+
+def test_conflict_markers(path):
+    text = path.read_text()
+    path.write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
+    assert told(path) == "FILE has conflict markers of a merge; take one side's file whole"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "FILE:1:1: not JSON: Expecting value"),
+        (b"name: induction\n", "FILE:1:1: not JSON: Expecting value"),
+        (b"\xff\xfe", "FILE is no text, so no run; name a file that pytest --mi-run has written"),
+        (b"[]", "FILE is JSON, but no run; name a file that pytest --mi-run has written"),
+        (b'{"schema": 1}', "FILE is JSON, but no run; name a file that pytest --mi-run has written"),
+        (b"[" * 100_000, "FILE is nested too deeply for a run; run pytest again, or copy the file again"),
+    ],
+)
+def test_something_else(tmp_path, text, message):
+    path = tmp_path / "other.json"
+    path.write_bytes(text)
+    assert told(path) == message
+
+
+def test_a_report_says_where_its_run_is(tmp_path):
+    (tmp_path / "report.html").write_text("<!doctype html>")
+    assert told(tmp_path / "report.html").endswith(f"; the run beside a report is {tmp_path}/report.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "schema_version",
+            SCHEMA_VERSION + 1,
+            f"FILE is a run of schema {SCHEMA_VERSION + 1}, and this mi-checks reads up to {SCHEMA_VERSION}: install a "
+            "newer mi-checks, or run pytest again with this one",
+        ),
+        ("schema_version", 0, "FILE: schema_version 0 is none that ever was; run pytest again, or copy the file again"),
+        (
+            "schema_version",
+            True,
+            "FILE: schema_version True is none that ever was; run pytest again, or copy the file again",
+        ),
+        (
+            "seconds",
+            "long",
+            "FILE is no run as pytest writes it: seconds: Input should be a valid number; run pytest again, "
+            "or copy the file again",
+        ),
+        ("seconds", float("nan"), "FILE holds NaN, which no run does; run pytest again, or copy the file again"),
+    ],
+)
+def test_edited_by_hand(path, key, value, message):
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    assert told(path) == message
+
+
+def test_the_place_of_a_wrong_value(path):
+    data = json.loads(path.read_text())
+    data["results"][1]["outcome"] = "passed"
+    del data["results"][0]["behaviour"]
+    path.write_text(json.dumps(data))
+    assert told(path).startswith("FILE is no run as pytest writes it: results[0].behaviour: ")
+    assert "(and 1 more)" in told(path)
+
+
+def test_a_number_beyond_all_numbers(path):
+    path.write_text(path.read_text().replace('"seconds":1.5', '"seconds":1.5e999'))
+    assert told(path) == "FILE holds 1.5e999, which no run does; run pytest again, or copy the file again"
