@@ -11,11 +11,12 @@ from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import Evidence, Example, Heatmap, Prediction, TokenView
+from mi_checks.record import Evidence, Example, Heatmap, Mediator, Prediction, TokenView
 from mi_checks.spec.load import LoadedBehaviour
-from mi_checks.stats import mean_interval
+from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
 EXAMPLES = 3
+MEDIATORS = 12  # heads named of a sweep: its strongest
 NEURONS = 24  # neurons shown of a sweep: its strongest
 
 
@@ -36,7 +37,19 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         effect=effect(measured),
         examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
         heatmaps=tuple(_heatmap(sweep, measured) for sweep in measured.sweeps),
+        mediators=tuple(
+            each for sweep in measured.sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)
+        ),
     )
+
+
+def _strongest(sweep: Sweep) -> list[Mediator]:
+    order = sweep.shares.argsort()[::-1][:MEDIATORS]
+    try:
+        estimates = ratio_intervals(sweep.recovered[order], sweep.gap)
+    except NoGap:
+        return []
+    return [Mediator(str(sweep.nodes[i]), sweep.at or "", each) for i, each in zip(order, estimates, strict=True)]
 
 
 def _example(measured: Measurements, index: int) -> Example:

@@ -38,10 +38,22 @@ OPTIONS = (
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
     ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
-    ("--mi-update", "mi_update", "write what roles are bound to into roles.lock.yaml beside the behaviours"),
+    (
+        "--mi-update",
+        "mi_update",
+        "write what roles are bound to (roles.lock.yaml) and what was measured (baselines/) beside the behaviours",
+    ),
+    ("--mi-update-new-only", "mi_update_new_only", "write baselines where there are none, compare with the others"),
+    ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
 )
-SWITCHES = ("--mi-no-cache", "--mi-update", "--mi-mutants")  # options without a value
+SWITCHES = (
+    "--mi-no-cache",
+    "--mi-update",
+    "--mi-update-new-only",
+    "--mi-prune",
+    "--mi-mutants",
+)  # options without a value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -169,19 +181,25 @@ class ModelNode(pytest.Collector):
 
         try:
             checks = session_of(self.config).checks(self.loaded, self.model)
+            compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
-        for check, place in checks:
-            name = "absent" if check is None else check.id
-            for kind, item_name in self._kinds(name):
-                # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
-                item: CheckItem = kind.from_parent(
-                    self, name=item_name, nodeid=f"{self.nodeid}::{item_name}", check=check, place=place
-                )
-                item.add_marker(pytest.mark.xdist_group(group))
-                yield item
+        items = [
+            (kind, name, check, place)
+            for check, place in checks
+            for kind, name in self._kinds("absent" if check is None else check.id)
+        ]
+        if compared:  # last: by then all has been measured
+            items.append((BaselineItem, "baseline", None, self.loaded.place_of(("name",))))
+        for kind, item_name, check, place in items:
+            # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
+            item: CheckItem = kind.from_parent(
+                self, name=item_name, nodeid=f"{self.nodeid}::{item_name}", check=check, place=place
+            )
+            item.add_marker(pytest.mark.xdist_group(group))
+            yield item
 
     def _kinds(self, check: str) -> Iterator[tuple[type[CheckItem], str]]:
         """What a check is collected as, with names."""
@@ -231,6 +249,18 @@ class BehaviourItem(CheckItem):
             pytest.fail(result.message, pytrace=False)
 
 
+class BaselineItem(CheckItem):
+    """Whether all of it is as it was recorded."""
+
+    def runtest(self) -> None:
+        result = session_of(self.config).compare(self.parent.loaded, self.parent.model, self.written_id, self.place)
+        self.user_properties += [("mi_outcome", result.outcome)]
+        if result.outcome == "skipped":
+            pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
+        if result.outcome != "pass":
+            pytest.fail(result.message, pytrace=False)
+
+
 class MutantsItem(CheckItem):
     """Whether it could have failed."""
 
@@ -249,7 +279,7 @@ class MutantsItem(CheckItem):
 def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
-        own.selected = [item.written_id for item in session.items if isinstance(item, BehaviourItem)]
+        own.selected = [item.written_id for item in session.items if isinstance(item, BehaviourItem | BaselineItem)]
         own.mutants.selected = [item.written_id for item in session.items if isinstance(item, MutantsItem)]
 
 
@@ -262,7 +292,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
         own.finish()
-        if own.locks.failed and session.exitstatus == pytest.ExitCode.OK:
+        if own.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -167,6 +167,15 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
+class Mediator:
+    """A node that is among those that recover most when denoised alone."""
+
+    node: str
+    at: str  # the label patched at; "" for all positions
+    estimate: Estimate  # share of clean − corrupt
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What was measured for one behaviour on one model, whatever checks read it."""
 
@@ -182,6 +191,7 @@ class Evidence:
     effect: Effect
     examples: tuple[Example, ...]
     heatmaps: tuple[Heatmap, ...]
+    mediators: tuple[Mediator, ...] = ()  # the strongest of each sweep of heads
 
 
 @dataclass(frozen=True)
@@ -236,6 +246,7 @@ def evidence_from_dict(data: dict[str, Any]) -> Evidence:
                 Heatmap(h["title"], tuple(h["rows"]), tuple(h["columns"]), tuple(tuple(r) for r in h["values"]))
                 for h in data["heatmaps"]
             ),
+            "mediators": tuple(Mediator(m["node"], m["at"], Estimate(**m["estimate"])) for m in data["mediators"]),
         }
     )
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mi_checks import __version__
+from mi_checks.baselines.updates import ID, Asked, Baselines
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
@@ -76,6 +77,7 @@ class Session:
         kept: Path | None,
         update: bool = False,
         with_mutants: bool = False,
+        baselines: Asked | None = None,
     ) -> None:
         self.root = root
         self.models = models
@@ -92,6 +94,8 @@ class Session:
         self.kept = kept  # the folder of measurements that outlive a run
         self.update = update
         self.locks = Locks(root, update=update)
+        versions = {name: version for name, version in self.versions.items() if name != "pytest"}
+        self.baselines = Baselines(root, baselines or Asked(update=update), versions)
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
         self.began = time.time()
@@ -129,6 +133,8 @@ class Session:
             raise MiChecksError(
                 f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
             )
+        count = _whole_number("--mi-count", chosen("mi_count"), least=2)
+        seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
         report = config.rootpath / (chosen("mi_report") or "reports/report.html")
         named = chosen("mi_run")
         kept_run = config.rootpath / named if named else report.with_suffix(".json")
@@ -137,8 +143,8 @@ class Session:
         return cls(
             root=config.rootpath,
             models=models,
-            count=_whole_number("--mi-count", chosen("mi_count"), least=2),
-            seed=_whole_number("--mi-seed", chosen("mi_seed"), least=0),
+            count=count,
+            seed=seed,
             device=chosen("mi_device") or "auto",
             dtype=dtype,
             engine=engine,
@@ -149,6 +155,13 @@ class Session:
             kept=None if chosen("mi_no_cache") else _cache_folder(config),
             update=bool(chosen("mi_update")),
             with_mutants=bool(chosen("mi_mutants")),
+            baselines=Asked(
+                update=bool(chosen("mi_update")),
+                new_only=bool(chosen("mi_update_new_only")),
+                prune=bool(chosen("mi_prune")),
+                other=_other_than_written(count, seed, dtype),
+                selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
+            ),
         )
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
@@ -176,6 +189,7 @@ class Session:
             problems += (*check_models(loaded, known), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
+        self.baselines.collected(found)
         name = found[0].source.data["name"]  # of the file: that of a case has the case's in brackets
         other = self._names.setdefault(name, path)
         if other != path:
@@ -221,6 +235,13 @@ class Session:
         ]
         return [*roles, *checks]
 
+    def has_baseline(
+        self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check | None, Position]]
+    ) -> bool:
+        """Whether there is one to compare a behaviour on a model with; of roles there is none."""
+        ids = [_id(check) for check, _ in checks if _kind(check) != "role"]
+        return self.baselines.wanted(loaded, resolve(model).claims, ids)
+
     @cached_property
     def suite(self) -> Suite:
         """The measuring side, imported only now."""
@@ -247,7 +268,41 @@ class Session:
     def run(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
-        """Measure, judge and remember one check.
+        """Measure, judge and remember one check."""
+        result = self._measured(loaded, model, check, node_id, place)
+        self.results.append(result)
+        return result
+
+    def compare(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
+        claims, name = resolve(model).claims, loaded.behaviour.name
+        checks = [] if self.baselines.asked.other else self.checks(loaded, model)
+        ran = {r.check: r for r in self.results if (r.behaviour, r.model) == (name, claims)}
+        results = {
+            _id(check): ran.get(_id(check)) or self._measured(loaded, model, check, node_id, where)
+            for check, where in checks
+            if _kind(check) != "role"
+        }
+        evidence = None
+        if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
+            evidence = self.suite.evidence(loaded, model)
+        provenance = self.suite.provenance().get(claims) if results else None
+        outcome, message = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        location = f"{place.file}:{place.line}"
+        if outcome in ("fail", "error"):
+            message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
+        result = CheckResult(
+            behaviour=name, model=claims, check=ID, kind=ID, node_id=node_id,
+            claim="every effect is as recorded, within what its prompts can tell",
+            outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message, location=location,
+        )  # fmt: skip
+        self.results.append(result)
+        return result
+
+    def _measured(
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
+    ) -> CheckResult:
+        """Measure and judge one check.
 
         A `MiChecksError` becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer
         of a model that the behaviour does not name, or one that it names is not fetched yet.
@@ -258,7 +313,7 @@ class Session:
         def unmeasured(error: str, outcome: Outcome = "error") -> CheckResult:
             return CheckResult(
                 behaviour=loaded.behaviour.name, model=resolve(model).claims,
-                check="absent" if check is None else check.id, kind="absent" if check is None else check.kind,
+                check=_id(check), kind=_kind(check),
                 node_id=node_id, claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
                 message=f"{error}\n  claimed   {location}\n  re-run    {rerun}",
                 location=location,
@@ -276,7 +331,6 @@ class Session:
         except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run
             self.results.append(unmeasured(f"{type(error).__name__}: {error}"))
             raise
-        self.results.append(result)
         return result
 
     def run_mutants(
@@ -288,7 +342,7 @@ class Session:
         try:
             result = self.mutant_suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
         except MiChecksError as error:
-            name, claims = ("absent" if check is None else check.id), resolve(model).claims
+            name, claims = _id(check), resolve(model).claims
             why = f"the check itself cannot be measured: {error}"
             result = MutantsResult(loaded.behaviour.name, claims, name, node_id, "skipped", (), why, location)
         return self.mutants.add(result)
@@ -314,22 +368,27 @@ class Session:
         kept = self.evidence.setdefault(key, evidence)
         titles = {heatmap.title for heatmap in kept.heatmaps}
         more = tuple(heatmap for heatmap in evidence.heatmaps if heatmap.title not in titles)
-        self.evidence[key] = replace(kept, heatmaps=kept.heatmaps + more)  # workers may have swept different nodes
+        swept = {mediator.at for mediator in kept.mediators}
+        others = tuple(mediator for mediator in evidence.mediators if mediator.at not in swept)
+        # Workers may have swept different nodes.
+        self.evidence[key] = replace(kept, heatmaps=kept.heatmaps + more, mediators=kept.mediators + others)
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Of what measures."""
+        packages = ("torch", "transformer_lens", "pytest", "numpy")
+        found = {name: importlib.metadata.version(name) for name in packages}
+        return {"mi-checks": __version__, "python": platform.python_version(), **found}
 
     def record(self) -> Run:
         """The run so far."""
-        packages = ("torch", "transformer_lens", "pytest", "numpy")
         ran = str(len(self.results)) + (f" of {len(self.selected)}" if self.selected else "")
         started = datetime.datetime.fromtimestamp(self.began, datetime.UTC)
         return Run(
             command=shlex.join(["pytest", *sys.argv[1:]]),
             started=started.isoformat(timespec="seconds"),
             seconds=time.time() - self.began,
-            versions={
-                "mi-checks": __version__,
-                "python": platform.python_version(),
-                **{name: importlib.metadata.version(name) for name in packages},
-            },
+            versions=self.versions,
             settings={
                 "engine": self.engine,
                 "checks run": ran,
@@ -345,8 +404,9 @@ class Session:
         )
 
     def finish(self) -> None:
-        """Write lock files and, if anything ran, the report and the run; keep measurements within their limit."""
+        """Write lock files, baselines and, if anything ran, report and run; keep what is kept within its limit."""
         self.locks.write()
+        self.baselines.finish(self.results, self.evidence, self.provenance)
         if self.results:
             from mi_checks.report.html import write
             from mi_checks.runs.write import write_run
@@ -359,10 +419,15 @@ class Session:
 
             Store(self.kept).prune()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a file could not be written."""
+        return bool(self.locks.failed or self.baselines.failed)
+
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
         if not self.results:
-            return self.mutants.lines()
+            return [*self.mutants.lines(), *self.baselines.summary()]
         cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
         return [
             *matrix_lines(self.results),
@@ -370,6 +435,7 @@ class Session:
             *self._engines(),
             *self._reused(),
             *self.locks.summary(),
+            *self.baselines.summary(),
             *self.mutants.lines(),
             f"report: {_relative(self.report, self.root)}",
             f"run: {_relative(self.kept_run, self.root)}",
@@ -398,6 +464,7 @@ class Session:
                 "provenance": self.provenance,
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),
+                "baselines": self.baselines.to_wire(),
                 "mutants": self.mutants.to_wire(),
                 "selected": self.selected,
             }
@@ -413,6 +480,7 @@ class Session:
         for name, count in data["reuse"].items():
             self.reuse[name] += count
         self.locks.from_wire(data["roles"])
+        self.baselines.from_wire(data["baselines"])
         self.selected = data["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
@@ -485,6 +553,19 @@ def _bytes(option: str, text: str | None) -> int | None:
     if number < 1:
         raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
     return number
+
+
+def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
+    given = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
+    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+
+
+def _id(check: Check | None) -> str:
+    return "absent" if check is None else check.id
+
+
+def _kind(check: Check | None) -> str:
+    return "absent" if check is None else check.kind
 
 
 def _too_few(model: str, error: TooFewPrompts) -> str:

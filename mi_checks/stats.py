@@ -68,13 +68,44 @@ def ratio_area_interval(
         NoGap: the bootstrap interval of the mean of `whole` is not above zero.
     """
     weights = bootstrap_weights(len(whole))
-    wholes = weights @ whole
-    if np.quantile(wholes, ALPHA / 2) <= 0:
-        gap = mean_interval(whole, "logits")
-        raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
+    wholes = _wholes(weights, whole, of)
     low, high = np.quantile(summary((weights @ parts.T / wholes[:, None]).T), [ALPHA / 2, 1 - ALPHA / 2])
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
+
+
+def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt") -> list[Estimate]:
+    """`ratio_interval` of each of several parts to one whole, in one go.
+
+    Args:
+        parts: `part prompt`.
+        whole: `prompt`.
+        of: what the whole is called.
+
+    Raises:
+        NoGap: as there.
+    """
+    weights = bootstrap_weights(len(whole))
+    wholes = _wholes(weights, whole, of)
+    low, high = np.quantile(weights @ parts.T / wholes[:, None], [ALPHA / 2, 1 - ALPHA / 2], axis=0)
+    values = parts.mean(1) / whole.mean()
+    return [
+        Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
+        for value, a, b in zip(values, low, high, strict=True)
+    ]
+
+
+def _wholes(weights: Floats, whole: Floats, of: str) -> Floats:
+    """The resampled means of a whole.
+
+    Raises:
+        NoGap: they are not surely above zero.
+    """
+    wholes: Floats = weights @ whole
+    if np.quantile(wholes, ALPHA / 2) <= 0:
+        gap = mean_interval(whole, "logits")
+        raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
+    return wholes
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
@@ -122,6 +153,22 @@ def mean_p_value(values: Floats) -> float:
     if error <= 1e-12 * abs(mean):  # every prompt differs by the same, or none differs at all
         return 0.0 if mean else 1.0
     return float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+
+
+def mean_beyond_p_value(values: Floats, least: float) -> float:
+    """p-value of H0 «the mean is within ± least», a t-test against the nearer end; two-sided, so twice its tail.
+
+    Args:
+        values: `prompt`; at least two.
+        least: the smallest mean that matters, at least zero.
+    """
+    beyond = abs(float(values.mean())) - least
+    if beyond <= 0:
+        return 1.0
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    if error <= 1e-12 * beyond:
+        return 0.0
+    return min(1.0, float(2 * stats.t.sf(beyond / error, len(values) - 1)))
 
 
 def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:

@@ -84,6 +84,7 @@ class Suite:
         self._engines: dict[str, str] = {}
         self._measurements: dict[Pair, Measurements] = {}
         self._measuring: dict[Pair, Engine | Recalling] = {}
+        self._evidence: dict[Pair, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
@@ -220,6 +221,14 @@ class Suite:
             self._subjects[model] = load(model, device=self.settings.device, dtype=self.settings.dtype)
         return self._subjects[model]
 
+    def evidence(self, loaded: LoadedBehaviour, model: str, measured: Measurements | None = None) -> Evidence:
+        """What a behaviour's measurements on a model amount to so far, gathered once for as many sweeps."""
+        measured = self.measurements(loaded, model) if measured is None else measured
+        key, sweeps = (loaded.key, model), len(measured.sweeps)
+        if key not in self._evidence or self._evidence[key][0] != sweeps:
+            self._evidence[key] = (sweeps, gather(loaded, measured))
+        return self._evidence[key][1]
+
     def close(self, loaded: LoadedBehaviour, model: str) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to."""
         key = (loaded.key, model)
@@ -227,7 +236,8 @@ class Suite:
         if measured is None:
             return None
         measuring = self._measuring.pop(key)
-        evidence = gather(loaded, measured)
+        evidence = self.evidence(loaded, model, measured)
+        self._evidence.pop(key)
         activations = True
         if isinstance(measuring, Recalling):
             measuring.save()

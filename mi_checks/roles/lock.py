@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
+from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
 from mi_checks.roles.lock_problems import REMEDY, SCHEMA, lock_problems
 from mi_checks.spec.load import shown_path
@@ -112,7 +112,7 @@ def write_lock(folder: Path, measured: Mapping[Key, Scores], root: Path | None =
     try:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
-        _replace(path, text)
+        replace_text(path, text)
     except OSError as error:
         why = error.strerror or str(error)
         raise MiChecksError(
@@ -146,23 +146,3 @@ def _text(entries: Mapping[Key, Scores]) -> str:
 def _place(node: str) -> tuple[int, int]:
     parts = parse_node(node) or NodeName(0, "head", 0)  # what is read or bound is a node
     return parts.layer, parts.index or 0
-
-
-def _replace(path: Path, text: str) -> None:
-    """Beside the file, then in its place: whatever happens meanwhile, one of them is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{LOCK}.", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        part.chmod(0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777)  # mkstemp's is private
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from mi_checks import atomic
 from mi_checks.errors import MiChecksError
 from mi_checks.roles import lock
 from mi_checks.roles.lock import read_lock, write_lock
@@ -100,7 +101,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     def read_only(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(lock.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
+    monkeypatch.setattr(atomic.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
     with pytest.raises(
         MiChecksError, match=r"^roles\.lock.yaml: cannot be written: Permission denied; it is as it was"
     ):

@@ -1,0 +1,199 @@
+"""A `Baseline` as JSON: keys sorted, a line for each check, a checksum over all the rest.
+
+Read in full before any of it is used: a file that was edited, cut off or merged is an error with its remedy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mi_checks.atomic import replace_text
+from mi_checks.baselines.header import HASHES, TEXTS, Header
+from mi_checks.baselines.recorded import Baseline, Recorded, settled
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Estimate, Mediator
+
+SCHEMA = 1
+REMEDY = "restore it, or record it anew with pytest --mi-update"
+
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
+
+
+class _Wrong(Exception):
+    """Something in it is not what it must be."""
+
+
+def read_baseline(path: Path, shown: str) -> Baseline:
+    """What the file says.
+
+    Args:
+        path: the file.
+        shown: how messages call it.
+
+    Raises:
+        MiChecksError: it cannot be read, was not written by mi-checks as it is, or by a newer one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MiChecksError(f"{shown}: cannot be read: {error.strerror or error}; {REMEDY}") from None
+    except UnicodeDecodeError:
+        raise MiChecksError(f"{shown}: is not UTF-8 text; {REMEDY}") from None
+    conflict = _CONFLICT.search(text)
+    if conflict is not None:
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise MiChecksError(f"{shown}:{line}: a merge conflict; take either side, or record it anew: --mi-update")
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise MiChecksError(
+            f"{shown}:{error.lineno}:{error.colno}: cut off or no JSON: {error.msg}; {REMEDY}"
+        ) from None
+    except (RecursionError, ValueError):
+        raise MiChecksError(f"{shown}: no baseline: nested too deep, or a number that is none; {REMEDY}") from None
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
+        raise MiChecksError(
+            f"{shown}: written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks, "
+            "or record it anew with pytest --mi-update"
+        )
+    try:
+        return _baseline(data)
+    except _Wrong as wrong:
+        raise MiChecksError(f"{shown}: {wrong}; {REMEDY}") from None
+
+
+def write_baseline(path: Path, new: Baseline, shown: str) -> bool:
+    """Put a baseline in its place. Whether the file changed: numbers that differ by rounding alone stay as they are.
+
+    Raises:
+        MiChecksError: it cannot be written; the old one is as it was.
+    """
+    with suppress(MiChecksError):  # there is none yet, or one that is to be replaced
+        new = settled(new, read_baseline(path, shown))
+    text = baseline_text(new)
+    try:
+        if path.exists() and path.read_bytes() == text.encode():
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, text)
+    except OSError as error:
+        state = "it is as it was" if os.path.lexists(path) else "there is none"
+        raise MiChecksError(
+            f"{shown}: cannot be written: {error.strerror or error}; {state}. Make the folder writable, or room on the "
+            "disk, and run pytest --mi-update again"
+        ) from None
+    return True
+
+
+def baseline_text(baseline: Baseline) -> str:
+    """The file's text."""
+    data: dict[str, Any] = {
+        "checks": {name: _plain(asdict(check)) for name, check in baseline.checks.items()},
+        "header": asdict(baseline.header),
+        "mediators": {
+            (f"{each.node} at {each.at}" if each.at else each.node): _plain(asdict(each)) for each in baseline.mediators
+        },
+        "schema": SCHEMA,
+    }
+    data["checksum"] = _checksum(data)
+    parts = []
+    for key in sorted(data):
+        value = data[key]
+        if isinstance(value, dict) and value:
+            lines = ",\n".join(f"  {_line(name)}: {_line(value[name])}" for name in sorted(value))
+            parts.append(f" {_line(key)}: {{\n{lines}\n }}")
+        else:
+            parts.append(f" {_line(key)}: {_line(value)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _line(data: object) -> str:
+    return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers without a decimal point."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in data.items() if name != "checksum"}
+    return hashlib.sha256(_line(rest).encode()).hexdigest()
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _baseline(data: Any) -> Baseline:
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise _Wrong("no baseline: it has no schema")
+    missing = sorted({"checks", "checksum", "header", "mediators"} - set(data))
+    if missing:
+        raise _Wrong(f"no baseline: {', '.join(missing)} is missing")
+    if data["checksum"] != _checksum(data):
+        raise _Wrong("edited by hand, or damaged: its checksum is that of other contents")
+    for name in ("checks", "header", "mediators"):
+        if not isinstance(data[name], dict):
+            raise _Wrong(f"{name} is no mapping")
+    checks = {name: _check(name, check) for name, check in data["checks"].items()}
+    return Baseline(_header(data["header"]), checks, tuple(_mediator(n, m) for n, m in data["mediators"].items()))
+
+
+def _header(data: Mapping[str, Any]) -> Header:
+    for name in TEXTS:
+        if not isinstance(data.get(name), str):
+            raise _Wrong(f"header: {name} is no text")
+    for name in HASHES:
+        if not re.fullmatch("[0-9a-f]{64}", data[name]):
+            raise _Wrong(f"header: {name} is no sha256")
+    versions = data.get("versions")
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise _Wrong("header: versions is no mapping of texts")
+    return Header(**{name: data[name] for name in TEXTS}, versions=versions)
+
+
+def _check(name: str, data: Any) -> Recorded:
+    where = f"checks: {name}"
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
+        raise _Wrong(f"{where} is no check")
+    values = data.get("per_prompt")
+    if not isinstance(values, list) or not all(map(_is_number, values)):
+        raise _Wrong(f"{where}: per_prompt is no list of numbers")
+    estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
+    return Recorded(data["claim"], data["deciding"], estimate, tuple(map(float, values)))
+
+
+def _mediator(name: str, data: Any) -> Mediator:
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("node", "at")):
+        raise _Wrong(f"mediators: {name} is no mediator")
+    return Mediator(data["node"], data["at"], _estimate(f"mediators: {name}", data.get("estimate")))
+
+
+def _estimate(where: str, data: Any) -> Estimate:
+    if not isinstance(data, dict) or not all(_is_number(data.get(name)) for name in ("value", "low", "high", "n")):
+        raise _Wrong(f"{where}: the estimate has no value, low, high and n")
+    if not all(isinstance(data.get(name), str) for name in ("unit", "method", "over")):
+        raise _Wrong(f"{where}: the estimate has no unit, method and over")
+    if data["low"] > data["high"] or data["n"] < 1:
+        raise _Wrong(f"{where}: its numbers are inconsistent: from {data['low']} to {data['high']}, n {data['n']}")
+    numbers = {name: float(data[name]) for name in ("value", "low", "high")}
+    return Estimate(**numbers, n=int(data["n"]), unit=data["unit"], method=data["method"], over=data["over"])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

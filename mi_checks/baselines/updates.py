@@ -1,0 +1,238 @@
+"""The baselines of one run: found when behaviours are collected, compared with, or written when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mi_checks.baselines.file import read_baseline, write_baseline
+from mi_checks.baselines.header import Header, invalid, told
+from mi_checks.baselines.place import orphans, place
+from mi_checks.baselines.recorded import baseline
+from mi_checks.errors import MiChecksError
+from mi_checks.record import CheckResult, Evidence, Outcome
+from mi_checks.spec.load import LoadedBehaviour, shown_path
+
+ID = "baseline"  # of the item
+NAMED = 5  # files named at the end of a run
+Provenance = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to do about baselines.
+
+    Attributes:
+        update: write that of every behaviour and model whose checks all ran.
+        new_only: write where there is none yet; compare with the others.
+        prune: delete those of which no behaviour is left.
+        other: the options that make this run one of other prompts or precision, such as `--mi-count 16`.
+        selected: only a part of the tests was asked for, by `-k`, `-m` or ids.
+    """
+
+    update: bool = False
+    new_only: bool = False
+    prune: bool = False
+    other: str = ""
+    selected: bool = False
+
+
+class Baselines:
+    """What pytest's session asks about baselines.
+
+    Attributes:
+        failed: why files could not be written or deleted; empty as long as none was.
+    """
+
+    def __init__(self, root: Path, asked: Asked, versions: Mapping[str, str]) -> None:
+        self.asked = asked
+        self.failed: list[str] = []
+        self._root = root
+        self._versions = versions
+        self._collected: list[LoadedBehaviour] = []
+        self._to_write: dict[Path, tuple[str, str, list[str]]] = {}  # behaviour, model, ids of its checks
+        self._told: set[str] = set()
+        self._orphans: set[Path] = set()
+        self._said: list[str] = []
+
+    def collected(self, found: Iterable[LoadedBehaviour]) -> None:
+        """A file was read."""
+        self._collected += found
+
+    def wanted(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str]) -> bool:
+        """Whether there is one to compare with; where one is to be written instead, that is kept in mind.
+
+        Args:
+            loaded: a behaviour.
+            model: the name that its file has for the model.
+            checks: ids of all its checks there, but roles.
+        """
+        if model not in loaded.behaviour.models:  # no claim is made of it
+            return False
+        path = place(loaded, model)
+        there = path.exists() or path.is_symlink()
+        if self.asked.update or (self.asked.new_only and not there):
+            self._to_write[path] = (loaded.behaviour.name, model, list(checks))
+            return False
+        return there
+
+    def judge(
+        self,
+        loaded: LoadedBehaviour,
+        model: str,
+        results: Mapping[str, CheckResult],
+        evidence: Evidence | None,
+        provenance: Mapping[str, str] | None,
+    ) -> tuple[Outcome, str]:
+        """Compare what was measured with what was recorded: an outcome, and the message of whatever is no pass.
+
+        An item that drifted fails; one that cannot be compared is an error. Results are those of all checks but roles.
+        """
+        if self.asked.other:
+            return "skipped", f"not compared: {self.asked.other} measures on other prompts or in another precision"
+        skipped = [result for result in results.values() if result.outcome == "skipped"]
+        if skipped:
+            return "skipped", f"not compared: {skipped[0].message.splitlines()[0]}"
+        shown = shown_path(place(loaded, model), self._root)
+        try:
+            then = read_baseline(place(loaded, model), shown)
+        except MiChecksError as error:
+            return "error", f"invalid: {error}"
+        errors = [result.check for result in results.values() if result.outcome == "error"]
+        if errors or evidence is None or provenance is None:
+            return "error", f"not compared: {errors[0] if errors else loaded.behaviour.name} could not be measured"
+        now = self._header(evidence, provenance)
+        why = invalid(then.header, now)
+        if why:
+            return "error", f"invalid: {shown}: {why}"
+        from mi_checks.baselines.compare import compare  # numpy and scipy, which collecting does without
+        from mi_checks.baselines.message import drift_message, unlike_message
+
+        self._told |= set(told(then.header, now))
+        comparison = compare(then, results, evidence.mediators)
+        if comparison.drifted:
+            return "fail", drift_message(comparison, then.header, now, shown)
+        if comparison.unlike:
+            return "error", unlike_message(comparison.unlike, shown)
+        return "pass", ""
+
+    def finish(
+        self,
+        results: Iterable[CheckResult],
+        evidence: Mapping[tuple[str, str], Evidence],
+        provenance: Provenance,
+    ) -> None:
+        """Write what was measured in full, and tell of orphans or delete them; `failed` says what did not succeed."""
+        self._write(results, evidence, provenance)
+        if not self.asked.selected:
+            self._orphans |= set(orphans(self._collected))
+            self._prune()
+        elif self.asked.prune:
+            self._said.append("baselines: --mi-prune does nothing under -k, -m or ids: run it on whole folders")
+
+    def summary(self) -> list[str]:
+        """For the last lines of the terminal."""
+        than = [f"baselines: recorded with {', '.join(sorted(self._told))}"] if self._told else []
+        return [*than, *self._said, *(f"baselines: {why}" for why in self.failed)]
+
+    def to_wire(self) -> dict[str, Any]:
+        """For the controller of `pytest -n`, which collects nothing."""
+        gone = [] if self.asked.selected else orphans(self._collected)
+        return {
+            "to_write": [[str(path), *of] for path, of in self._to_write.items()],
+            "orphans": [str(path) for path in gone],
+            "told": sorted(self._told),
+        }
+
+    def from_wire(self, wire: Mapping[str, Any]) -> None:
+        """Take over what a worker knows."""
+        self._to_write |= {Path(path): (behaviour, model, ids) for path, behaviour, model, ids in wire["to_write"]}
+        self._orphans |= set(map(Path, wire["orphans"]))
+        self._told |= set(wire["told"])
+
+    def _write(
+        self,
+        results: Iterable[CheckResult],
+        evidence: Mapping[tuple[str, str], Evidence],
+        provenance: Provenance,
+    ) -> None:
+        ran: dict[tuple[str, str], dict[str, CheckResult]] = {}
+        for result in results:
+            if result.kind not in ("role", ID):
+                ran.setdefault((result.behaviour, result.model), {})[result.check] = result
+        if self.asked.other and self._to_write and ran:
+            self._said.append(f"baselines: none written: {self.asked.other} is not how the files say it is measured")
+            return
+        written, same, left = 0, 0, []
+        for path, (behaviour, model, ids) in sorted(self._to_write.items()):
+            found = ran.get((behaviour, model), {})
+            shown = shown_path(path, self._root)
+            if not found or all(result.outcome == "skipped" for result in found.values()):
+                continue  # deselected, or the model is not here
+            broken = [name for name, result in found.items() if result.outcome in ("error", "skipped")]
+            if set(ids) - set(found):
+                left.append(f"{shown} not written: {len(found)} of {len(ids)} checks ran; select all of them")
+            elif broken or (behaviour, model) not in evidence:
+                left.append(f"{shown} not written: {broken[0] if broken else behaviour} could not be measured")
+            else:
+                measured = evidence[behaviour, model]
+                header = self._header(measured, provenance[model])
+                new = baseline(header, (found[name] for name in ids), measured.mediators)
+                try:
+                    changed = write_baseline(path, new, shown)
+                except MiChecksError as error:
+                    self.failed.append(str(error))
+                else:
+                    written, same = written + changed, same + (not changed)
+        if written or same:
+            self._said.append(f"baselines: {written} written, {same} up to date")
+        self._said += [f"baselines: {line}" for line in left[:NAMED]]
+        if len(left) > NAMED:
+            self._said.append(f"baselines: and {len(left) - NAMED} more not written")
+
+    def _prune(self) -> None:
+        if not self._orphans:
+            return
+        gone = []
+        for path in sorted(self._orphans):
+            shown = shown_path(path, self._root)
+            if self.asked.prune:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    self.failed.append(f"{shown}: cannot be deleted: {error.strerror or error}")
+                    continue
+                _tidy(path.parent)
+            gone.append(shown)
+        some = ", ".join(gone[:NAMED]) + (f" and {len(gone) - NAMED} more" if len(gone) > NAMED else "")
+        if gone and self.asked.prune:
+            self._said.append(f"baselines: deleted {some}")
+        elif gone:
+            self._said.append(f"baselines: no behaviour is left of {some}; --mi-prune deletes them")
+
+    def _header(self, evidence: Evidence, provenance: Mapping[str, str]) -> Header:
+        return Header(
+            behaviour=evidence.behaviour,
+            model=evidence.model,
+            revision=provenance.get("revision", ""),
+            weights=provenance["weights_sha256"],
+            tokenizer=provenance["tokenizer_sha256"],
+            prompts=evidence.effect.prompts_sha256,
+            engine=provenance["engine"],
+            mode=provenance["mode"],
+            dtype=provenance["dtype"],
+            device=provenance["device"],
+            versions=self._versions,
+        )
+
+
+def _tidy(folder: Path) -> None:
+    """Folders that are empty now, up to that of the baselines."""
+    try:
+        while folder.parent.name and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+    except OSError:
+        pass  # an empty folder does no harm

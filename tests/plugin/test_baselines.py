@@ -1,0 +1,290 @@
+"""Baselines in a run: written by `--mi-update`, compared with afterwards."""
+
+import json
+import os
+import re
+
+import pytest
+
+from mi_checks import atomic
+
+FILE = "behaviours/ab.yaml"
+HERE = "behaviours/baselines/ab/nano-attn-2l.json"
+ABSENT = "behaviours/baselines/ab/nano-attn-1l.json"
+ITEM = f"{FILE}::nano-attn-2l::baseline"
+UPDATE = "pytest --mi-update records it anew, where that is meant"
+
+
+def whole(project, name="ab"):
+    """With prompts enough that the model that lacks it surely does."""
+    project.copy(name, project.whole(name).replace("count: 16", "count: 64"))
+
+
+@pytest.fixture
+def recorded(project):
+    """A project whose one behaviour is recorded on two models."""
+    whole(project)
+    project.run("--mi-update").assert_outcomes(passed=6)
+    return project
+
+
+def text(project, path=HERE):
+    return (project.path / path).read_text(encoding="utf-8")
+
+
+def data(project, path=HERE):
+    return json.loads(text(project, path))
+
+
+def all_files(project):
+    folder = project.path / "behaviours/baselines"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_without_a_baseline_there_is_no_item(project):
+    whole(project)
+    assert not [node_id for node_id in project.ids() if "baseline" in node_id]
+    result = project.run()
+    result.assert_outcomes(passed=6)
+    assert "baselines" not in result.stdout.str()
+    assert not (project.path / "behaviours/baselines").exists()
+
+
+def test_update_writes_and_a_second_one_changes_no_byte(project):
+    whole(project)
+    result = project.run("--mi-update")
+    result.stdout.fnmatch_lines(["baselines: 2 written, 0 up to date"])
+    before = all_files(project)
+    assert sorted(before) == ["ab/nano-attn-1l.json", "ab/nano-attn-2l.json"]
+    for again in ((), ("--mi-no-cache",)):
+        result = project.run("--mi-update", *again)
+        result.stdout.fnmatch_lines(["baselines: 0 written, 2 up to date"])
+        assert all_files(project) == before
+
+
+def test_what_is_written(recorded):
+    found = data(recorded)
+    assert list(found) == sorted(found)
+    assert list(found["checks"]) == [
+        "accuracy",
+        "attention[induction,A2->B1]",
+        "logit_diff",
+        "mediators[head]",
+        "patching[induction]",
+    ]
+    check = found["checks"]["logit_diff"]
+    estimate = check["estimate"]
+    assert estimate["low"] < estimate["value"] < estimate["high"]
+    assert estimate["n"] == len(check["per_prompt"]) == 64
+    assert sum(check["per_prompt"]) / 64 == pytest.approx(estimate["value"], abs=1e-3)
+    assert set(found["header"]) == {
+        *("behaviour", "model", "revision", "weights", "tokenizer", "prompts"),
+        *("engine", "mode", "dtype", "device", "versions"),
+    }
+    assert found["mediators"]["L1H2"]["estimate"]["value"] > 0.2
+    assert len(text(recorded)) < 16000
+
+
+def test_the_item_is_the_models_last_and_passes(recorded):
+    ids = recorded.ids()
+    assert ids[5] == ITEM
+    assert ids[-1] == f"{FILE}::nano-attn-1l::baseline"
+    recorded.run().assert_outcomes(passed=8)
+    recorded.run("--mi-engine", "reference").assert_outcomes(passed=8)
+
+
+def test_alone_it_measures_what_it_compares(recorded):
+    result = recorded.run(ITEM)
+    result.assert_outcomes(passed=1)
+
+
+def test_a_head_zeroed_is_named(recorded, folder):
+    model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    result = recorded.run("--mi-model", model, "-k", "baseline")
+    result.assert_outcomes(failed=1, deselected=5)
+    result.stdout.re_match_lines(
+        [
+            r"drifted: \d of 5 effects; mediators −L1H2.*",
+            r"  recorded  behaviours/baselines/ab/nano-attn-2l\.json",
+            r"  weights   [0-9a-f]{12} → [0-9a-f]{12}",
+            r"  because   .* → .*, p \d\S*",
+            r"  lost      L1H2 0\.\d+ \[.*\] → (0\.000 .*|—)",
+            rf"  meant\?    {UPDATE}",
+        ]
+    )
+
+
+def test_an_improvement_asks_to_be_recorded(recorded, folder):
+    """Recorded of a model with one head less, measured on the whole one."""
+    model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    recorded.run("--mi-model", model, "--mi-update")
+    result = recorded.run("-k", "nano-attn-2l and baseline")
+    result.assert_outcomes(failed=1, deselected=7)
+    result.stdout.fnmatch_lines([f"  better    than recorded, and a later loss of it would go unseen: {UPDATE}"])
+
+
+def test_other_prompts_are_invalid_and_no_diff(recorded):
+    file = recorded.path / FILE
+    file.write_text(file.read_text().replace("count: 64", "count: 72"))
+    result = recorded.run("-k", "nano-attn-2l")
+    result.assert_outcomes(failed=1, passed=5, deselected=2)
+    result.stdout.fnmatch_lines([f"invalid: {HERE}: the prompts are others than those recorded (*, now *); {UPDATE}"])
+    assert "drifted" not in result.stdout.str()
+
+
+def test_another_claim_is_invalid_and_another_bound_is_not(recorded):
+    file = recorded.path / FILE
+    file.write_text(file.read_text().replace("at_least: 1.5", "at_least: 1.4"))
+    recorded.run("-k", "nano-attn-2l").assert_outcomes(passed=6, deselected=2)
+    file.write_text(file.read_text().replace("{induction: L1H2}", "{induction: L1H1}"))
+    result = recorded.run("-k", "baseline and nano-attn-2l")
+    result.assert_outcomes(failed=1, deselected=7)
+    result.stdout.fnmatch_lines(
+        [
+            f"invalid: {HERE} is not of the checks that the file has now: *; {UPDATE}",
+            "  patching[[]induction]: recorded of another claim: denoising L1H2 recovers … of clean − corrupt",
+        ]
+    )
+
+
+@pytest.mark.parametrize("options", [("--mi-count", "8"), ("--mi-seed", "3"), ("--mi-dtype", "bfloat16")])
+def test_other_prompts_by_an_option_skip_it_and_write_nothing(options, recorded):
+    before = all_files(recorded)
+    result = recorded.run(*options, "-rs", "-k", "baseline")
+    result.assert_outcomes(skipped=2, deselected=6)
+    result.stdout.fnmatch_lines([f"*not compared: {' '.join(options)} measures on other prompts or in another*"])
+    result = recorded.run(*options, "--mi-update")
+    result.stdout.fnmatch_lines([f"baselines: none written: {' '.join(options)} is not how the files say *"])
+    assert all_files(recorded) == before
+
+
+def test_only_what_ran_in_full_is_written(project):
+    whole(project)
+    result = project.run("--mi-update", "-k", "logit_diff or absent")
+    result.stdout.fnmatch_lines(
+        ["baselines: 1 written, 0 up to date", f"baselines: {HERE} not written: 1 of 5 checks ran; select all of them"]
+    )
+    assert sorted(all_files(project)) == ["ab/nano-attn-1l.json"]
+
+
+def test_new_only_leaves_what_is_there(recorded):
+    recorded.write(HERE, text(recorded).replace('"schema": 1', '"schema": 2'))
+    recorded.behaviour("cd")
+    before = text(recorded)
+    result = recorded.run("--mi-update-new-only")
+    result.assert_outcomes(passed=8, failed=1)
+    result.stdout.fnmatch_lines(["baselines: 1 written, 0 up to date"])
+    assert text(recorded) == before
+    assert data(recorded, "behaviours/baselines/cd/nano-attn-2l.json")["header"]["behaviour"] == "cd"
+
+
+def test_orphans_are_told_and_pruned(recorded):
+    recorded.behaviour("cd")
+    (recorded.path / FILE).unlink()
+    told = f"baselines: no behaviour is left of {ABSENT}, {HERE}; --mi-prune deletes them"
+    recorded.run().stdout.fnmatch_lines([told])
+    for quiet in (("-k", "logit_diff"), ("-m", "in_context"), ("behaviours/cd.yaml::nano-attn-2l",)):
+        assert "left of" not in recorded.run(*quiet).stdout.str()
+    recorded.run("-k", "cd", "--mi-prune").stdout.fnmatch_lines(["baselines: --mi-prune does nothing under -k, *"])
+    assert len(all_files(recorded)) == 2
+    recorded.run("--mi-prune").stdout.fnmatch_lines([f"baselines: deleted {ABSENT}, {HERE}"])
+    assert not (recorded.path / "behaviours/baselines/ab").exists()
+
+
+def test_a_file_that_was_not_collected_has_no_orphans(recorded):
+    recorded.behaviour("cd")
+    assert "left of" not in recorded.run("behaviours/cd.yaml").stdout.str()
+
+
+def test_a_model_no_longer_named_is_an_orphan(recorded):
+    whole(recorded)
+    file = recorded.path / FILE
+    file.write_text(file.read_text().replace("  nano-attn-1l: absent\n", ""))
+    recorded.run().stdout.fnmatch_lines([f"baselines: no behaviour is left of {ABSENT}; --mi-prune deletes them"])
+
+
+def test_cases_are_behaviours_of_their_own(project):
+    text = project.behaviour()
+    project.copy("ab", f"{text}cases:\n  near: {{}}\n  far: {{prompts: {{seed: 3}}}}\n")
+    project.run("--mi-update").assert_outcomes(passed=2)
+    assert sorted(all_files(project)) == ["ab/far/nano-attn-2l.json", "ab/near/nano-attn-2l.json"]
+    project.run().assert_outcomes(passed=4)
+
+
+def test_a_model_that_the_file_does_not_name_is_not_recorded(recorded):
+    before = all_files(recorded)
+    recorded.run("--mi-model", "nano-gelu-2l", "--mi-update")
+    assert all_files(recorded) == before
+
+
+def test_workers(project):
+    pytest.importorskip("xdist")
+    whole(project)
+    whole(project, "cd")
+    project.run("--mi-update")
+    alone = all_files(project)
+    for path in (project.path / "behaviours/baselines").rglob("*.json"):
+        path.unlink()
+    result = project.run("-n", "2", "--mi-update")
+    assert result.stdout.str().count("baselines: 4 written, 0 up to date") == 1
+    assert all_files(project) == alone
+    project.run("-n", "2").assert_outcomes(passed=16)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda text: text.replace('"n":64', '"n":65', 1), ": edited by hand, or damaged: its checksum *; {remedy}"),
+        (lambda text: text[:500], ":*: cut off or no JSON: *; {remedy}"),
+        (lambda text: text.replace('"schema": 1', '"schema": 7'), ": written by a newer mi-checks (schema 7, *"),
+        (
+            lambda text: text.replace("{\n", "{\n<<<<<<< HEAD\n", 1),
+            ":2: a merge conflict; take either side, *--mi-update",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
+    spoiled = spoil(text(recorded))
+    recorded.write(HERE, spoiled)
+    result = recorded.run("-k", "nano-attn-2l")
+    result.assert_outcomes(failed=1, passed=5, deselected=2)
+    remedy = "restore it, or record it anew with pytest --mi-update"
+    result.stdout.fnmatch_lines([f"invalid: {HERE}{message.format(remedy=remedy)}"])
+    assert text(recorded) == spoiled
+    recorded.run("--mi-update").assert_outcomes(passed=6)
+    recorded.run().assert_outcomes(passed=8)
+
+
+def test_another_library_is_told(recorded, monkeypatch):
+    from mi_checks.session import Session
+
+    versions = {**Session.versions.func(None), "torch": "0.1"}
+    monkeypatch.setattr(Session, "versions", versions)
+    result = recorded.run()
+    result.assert_outcomes(passed=8)
+    result.stdout.re_match_lines([r"baselines: recorded with torch \S+ \(now 0\.1\)"])
+
+
+def test_a_full_disk_leaves_the_old_file(recorded, monkeypatch):
+    before = all_files(recorded)
+    file = recorded.path / FILE
+    file.write_text(file.read_text().replace("count: 64", "count: 72"))
+
+    def full(part, path):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(atomic.os, "replace", full)
+    result = recorded.run("--mi-update", "--mi-no-cache", "-p", "no:cacheprovider", "-k", "nano-attn-2l")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [f"baselines: {HERE}: cannot be written: No space left on device; it is as it was. Make the folder writable, *"]
+    )
+    assert all_files(recorded) == before
+
+
+def test_last_failed_runs_it_again(recorded, folder):
+    model = ("--mi-model", f"nano-attn-2l={folder(zero_heads=[(1, 2)])}")
+    recorded.run(*model, "-k", "baseline")
+    result = recorded.run(*model, "--lf", "-k", "baseline")
+    assert result.ret == 1
+    assert re.search("drifted: ", result.stdout.str())
