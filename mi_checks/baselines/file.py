@@ -51,7 +51,9 @@ def read_baseline(path: Path, shown: str) -> Baseline:
     conflict = _CONFLICT.search(text)
     if conflict is not None:
         line = text.count("\n", 0, conflict.start()) + 1
-        raise MiChecksError(f"{shown}:{line}: a merge conflict; take either side, or record it anew: --mi-update")
+        raise MiChecksError(
+            f"{shown}:{line}: a merge conflict; take either side, or record it anew: pytest --mi-update"
+        )
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:

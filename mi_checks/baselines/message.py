@@ -55,4 +55,7 @@ def _drift(drift: Drift) -> str:
 
 
 def _share(estimate: Estimate | None) -> str:
-    return "—" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    if estimate is None:
+        return "—"
+    value, low, high = (f"{round(number, 3) + 0.0:.3f}" for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low}, {high}]"

@@ -205,7 +205,7 @@ def test_a_model_no_longer_named_is_an_orphan(recorded):
 
 def test_cases_are_behaviours_of_their_own(project):
     text = project.behaviour()
-    project.copy("ab", f"{text}cases:\n  near: {{}}\n  far: {{prompts: {{seed: 3}}}}\n")
+    project.copy("ab", f"{text}cases:\n  near: {{summary: near}}\n  far: {{variables: {{pre: {{length: 4}}}}}}\n")
     project.run("--mi-update").assert_outcomes(passed=2)
     assert sorted(all_files(project)) == ["ab/far/nano-attn-2l.json", "ab/near/nano-attn-2l.json"]
     project.run().assert_outcomes(passed=4)
@@ -270,8 +270,12 @@ def test_a_full_disk_leaves_the_old_file(recorded, monkeypatch):
     file = recorded.path / FILE
     file.write_text(file.read_text().replace("count: 64", "count: 72"))
 
+    replace = os.replace
+
     def full(part, path):
-        raise OSError(28, os.strerror(28))
+        if str(path).endswith(".json"):
+            raise OSError(28, os.strerror(28))
+        replace(part, path)
 
     monkeypatch.setattr(atomic.os, "replace", full)
     result = recorded.run("--mi-update", "--mi-no-cache", "-p", "no:cacheprovider", "-k", "nano-attn-2l")

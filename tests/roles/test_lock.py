@@ -46,7 +46,7 @@ def written(tmp_path):
 def test_what_is_written(written):
     assert written.read_text() == TEXT
     assert sorted(path.name for path in written.parent.iterdir()) == [LOCK]
-    assert written.stat().st_mode & 0o777 == 0o666 & ~lock._umask()
+    assert written.stat().st_mode & 0o777 == 0o666 & ~atomic._umask()
 
 
 def test_it_is_read_again(written):

@@ -1,0 +1,46 @@
+"""Results and baselines made of nothing but numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mi_checks.baselines.header import Header
+from mi_checks.baselines.recorded import Baseline, baseline
+from mi_checks.record import CheckResult, Estimate, Mediator
+
+HEADER = Header(
+    behaviour="ab", model="m", revision="", weights="1" * 64, tokenizer="2" * 64, prompts="3" * 64, engine="replay",
+    mode="raw", dtype="float32", device="cpu", versions={"torch": "2.8.0", "numpy": "2.0.0"},
+)  # fmt: skip
+NOISE = np.random.default_rng(0).normal(size=256)
+
+
+def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=True, at_most=None) -> CheckResult:
+    values = mean + spread * (NOISE - NOISE.mean())
+    reach = 2 * spread / 16
+    bound = "at most 3" if at_most else "at least 1"
+    claim = f"the logit exceeds by {bound}" + (
+        f" (Holm-corrected over 3 heads; deciding: {deciding})" if deciding else ""
+    )
+    return CheckResult(
+        behaviour="ab", model="m", check=name, kind="logit_diff", node_id=f"x::{name}", claim=claim, outcome="pass",
+        estimate=Estimate(mean, mean - reach, mean + reach, 256, "logits", "bootstrap of the mean"), bound=bound,
+        at_least=None if at_most else 1.0, at_most=at_most, message="", location="x:1",
+        per_prompt=tuple(values.tolist()) if per_prompt else (),
+    )  # fmt: skip
+
+
+def unmeasured(name="logit_diff") -> CheckResult:
+    return replace(result(name), estimate=None, per_prompt=())
+
+
+def made(*results: CheckResult, mediators: tuple[Mediator, ...] = ()) -> Baseline:
+    return baseline(HEADER, results, mediators)
+
+
+def mediator(node: str, share: float, reach: float = 0.02, at: str = "") -> Mediator:
+    return Mediator(
+        node, at, Estimate(share, share - reach, share + reach, 256, "share of clean − corrupt", "bootstrap")
+    )

@@ -1,0 +1,182 @@
+"""The comparison finds nothing where nothing is, and what was planted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mi_checks.baselines.compare import MATTERS, compare
+from mi_checks.baselines.header import Header, invalid, told
+from mi_checks.baselines.message import drift_message, unlike_message
+from mi_checks.baselines.recorded import recorded
+from mi_checks.stats import mean_beyond_p_value, ratio_interval, ratio_intervals
+from tests.baseline_numbers import HEADER, NOISE, made, mediator, result, unmeasured
+
+
+def against(then, *results, mediators=()):
+    return compare(then, {each.check: each for each in results}, mediators)
+
+
+def test_the_same_again_is_no_drift():
+    found = against(made(result()), result())
+    assert not found.drifted
+    assert not found.unlike
+    assert found.compared == 1
+
+
+@pytest.mark.parametrize("mean", [1.9, 2.1])
+def test_a_change_either_way_is_found_though_the_intervals_overlap(mean):
+    """The prompts are the same: a change of a tenth stands out of a spread of one."""
+    (drift,) = against(made(result()), result(mean=mean)).drifts
+    assert drift.p_value < 1e-6
+    assert drift.better is (mean > 2)
+
+
+def test_at_most_turns_what_is_better():
+    (drift,) = against(made(result(at_most=3.0)), result(mean=1.5, at_most=3.0)).drifts
+    assert drift.better
+
+
+def test_what_is_smaller_than_matters_is_none_however_sure():
+    assert not against(made(result()), result(mean=2 + 0.99 * 2 * MATTERS)).drifted
+    assert against(made(result()), result(mean=2 + 1.1 * 2 * MATTERS)).drifted
+
+
+def test_chance_alone_drifts_about_as_often_as_it_says():
+    draw = np.random.default_rng(1)
+    then = result()
+    drifted = 0
+    for _ in range(400):
+        values = tuple((np.array(then.per_prompt) + draw.normal(size=256)).tolist())
+        drifted += against(made(then), replace(then, per_prompt=values)).drifted
+    assert drifted <= 0.05 * 400 + 3 * np.sqrt(0.05 * 0.95 * 400)
+
+
+def test_holm_over_the_checks():
+    """A p-value of 0.02 is one among ten."""
+    change = NOISE - NOISE.mean()
+    shift = stats.t.isf(0.01, 255) * change.std(ddof=1) / 16 + 2 * MATTERS
+    moved = replace(result("moved"), per_prompt=tuple(np.add(result().per_prompt, change[::-1] + shift).tolist()))
+    others = [result(f"other{i}") for i in range(9)]
+    alone = against(made(result("moved")), moved)
+    assert alone.drifts[0].p_value == pytest.approx(0.02, rel=0.02)
+    assert not against(made(result("moved"), *others), moved, *others).drifted
+
+
+def test_the_largest_of_the_surest_comes_first():
+    names = ("a", "b", "c")
+    then = made(*map(result, names))
+    found = against(then, result("a"), result("b", mean=1.8), result("c", mean=1.0))
+    assert [drift.check for drift in found.drifts] == ["c", "b"]
+
+
+def test_values_of_another_deciding_node_are_not_paired():
+    then = made(result(deciding="L0H1"))
+    assert not against(then, result(mean=2.1, deciding="L0H2")).drifted
+    (drift,) = against(then, result(mean=2.5, deciding="L0H2")).drifts
+    assert drift.p_value is None
+
+
+def test_without_values_for_each_prompt_intervals_must_lie_apart():
+    then = made(result(per_prompt=False))
+    assert not against(then, result(mean=2.2, per_prompt=False)).drifted
+    assert against(then, result(mean=2.4, per_prompt=False)).drifted
+
+
+def test_what_can_no_longer_be_measured_drifted():
+    (drift,) = against(made(result()), unmeasured()).drifts
+    assert drift.better is None
+    assert "logit_diff 2.000 [1.875, 2.125] → — logits, intervals apart" in drift_message(
+        against(made(result()), unmeasured()), HEADER, HEADER, "x.json"
+    )
+    assert not against(made(unmeasured()), unmeasured()).drifted
+
+
+def test_bounds_and_the_deciding_node_are_no_part_of_the_claim():
+    found = recorded(result(deciding="L0H1"))
+    assert (found.claim, found.deciding) == ("the logit exceeds by …", "L0H1")
+
+
+def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
+    other = replace(result("b"), claim="L0H1 attends")
+    found = against(made(result("a"), result("b")), other, result("c"))
+    assert found.unlike == {
+        "c": "not recorded yet",
+        "a": "recorded, and no check any more",
+        "b": "recorded of another claim: the logit exceeds by …",
+    }
+    assert unlike_message(found.unlike, "x.json").splitlines()[0] == (
+        "invalid: x.json is not of the checks that the file has now: c, and 2 more; "
+        "pytest --mi-update records it anew, where that is meant"
+    )
+
+
+def test_a_mediator_that_left_and_one_that_came():
+    then = made(result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.3), mediator("L0H2", 0.0)))
+    now = (mediator("L0H0", 0.59), mediator("L0H2", 0.3), mediator("L0H1", 0.0))
+    found = against(then, result(), mediators=now)
+    assert (list(found.lost), list(found.gained)) == (["L0H1"], ["L0H2"])
+    message = drift_message(found, HEADER, replace(HEADER, weights="4" * 64, revision="7"), "x.json")
+    assert message.splitlines()[:5] == [
+        "drifted: mediators −L0H1, +L0H2",
+        "  recorded  x.json",
+        "  weights   111111111111 → 444444444444 (7)",
+        "  lost      L0H1 0.300 [0.280, 0.320] → 0.000 [-0.020, 0.020]",
+        "  gained    L0H2 0.000 [-0.020, 0.020] → 0.300 [0.280, 0.320]",
+    ]
+
+
+def test_a_mediator_that_is_not_listed_any_more():
+    then = made(result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.3)))
+    assert list(against(then, result(), mediators=(mediator("L0H0", 0.6), mediator("L0H2", 0.05))).lost) == ["L0H1"]
+
+
+def test_at_the_threshold_nothing_comes_and_goes():
+    then = made(result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.125)))
+    assert not against(then, result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.115))).drifted
+
+
+def test_a_sweep_that_only_one_of_them_made_says_nothing():
+    then = made(result(), mediators=(mediator("L0H0", 0.6, at="A2"),))
+    assert not against(then, result(), mediators=(mediator("L0H1", 0.6),)).drifted
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tokenizer": "5" * 64}, "recorded with another tokenizer (222222222222, now 555555555555); pytest --mi-upd"),
+        ({"prompts": "5" * 64}, "the prompts are others than those recorded (333333333333, now 555555555555); pytest "),
+        ({"dtype": "float16"}, "recorded with dtype float32, and this run has float16; pytest --mi-update records it"),
+        ({"mode": "folded"}, "recorded with mode raw, and this run has folded; pytest --mi-update records it anew"),
+        ({"model": "other"}, "it is of ab on m, not of ab on other; put it back in its place, or delete it: pytest"),
+    ],
+)
+def test_a_header_that_hinders(change, message):
+    assert invalid(HEADER, replace(HEADER, **change)).startswith(message)
+
+
+def test_a_header_that_does_not():
+    now = Header(**{**vars(HEADER), "weights": "9" * 64, "device": "cuda", "versions": {"torch": "2.9.0"}})
+    assert invalid(HEADER, now) == ""
+    assert list(told(HEADER, now)) == ["device cpu (now cuda)", "torch 2.8.0 (now 2.9.0)"]
+
+
+def test_the_test_against_what_matters():
+    values = NOISE + 0.3
+    assert mean_beyond_p_value(values, 0.0) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    greater = stats.ttest_1samp(values, 0.1, alternative="greater").pvalue
+    assert mean_beyond_p_value(values, 0.1) == pytest.approx(2 * greater)
+    assert mean_beyond_p_value(-values, 0.1) == pytest.approx(2 * greater)
+    assert mean_beyond_p_value(values, 0.5) == 1.0
+    assert mean_beyond_p_value(np.full(8, 0.3), 0.1) == 0.0
+
+
+def test_ratios_at_once_are_ratios_one_by_one():
+    whole = NOISE + 2
+    parts = np.stack([NOISE + 1, NOISE * 0.1])
+    for one, together in zip(
+        (ratio_interval(part, whole) for part in parts), ratio_intervals(parts, whole), strict=True
+    ):
+        assert (together.value, together.low, together.high) == pytest.approx((one.value, one.low, one.high))
+        assert (together.n, together.unit, together.method) == (one.n, one.unit, one.method)

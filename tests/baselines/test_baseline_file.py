@@ -1,0 +1,161 @@
+"""The file: the same bytes for the same numbers, and no use of one that is not as it was written."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from mi_checks import atomic
+from mi_checks.baselines.file import baseline_text, read_baseline, write_baseline
+from mi_checks.errors import MiChecksError
+from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
+
+REMEDY = "restore it, or record it anew with pytest --mi-update"
+WHOLE = made(result(), result("accuracy", deciding="L0H1"), unmeasured("patching"), mediators=(mediator("L0H0", 0.5),))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "baselines/ab/m.json"
+    assert write_baseline(path, WHOLE, "m.json")
+    return path
+
+
+def test_what_is_written_is_read(path):
+    assert read_baseline(path, "m.json") == WHOLE
+
+
+def test_written_again_it_is_not_touched(path):
+    before = path.stat().st_mtime_ns
+    assert not write_baseline(path, WHOLE, "m.json")
+    assert path.stat().st_mtime_ns == before
+
+
+def test_rounding_changes_no_byte(path):
+    before = path.read_bytes()
+    near = made(
+        result(mean=2.00004), result("accuracy", mean=1.99996, deciding="L0H1"), unmeasured("patching"),
+        mediators=(mediator("L0H0", 0.50004),),
+    )  # fmt: skip
+    assert not write_baseline(path, near, "m.json")
+    assert path.read_bytes() == before
+    assert write_baseline(path, replace(WHOLE, header=replace(HEADER, versions={"torch": "2.9.0"})), "m.json")
+
+
+def test_keys_are_sorted_and_a_check_is_a_line(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line.split('"')[1] for line in lines if line.startswith("  ")][:3] == ["accuracy", "logit_diff", "patching"]
+    assert [line.split('"')[1] for line in lines if line.startswith(' "')] == [
+        *("checks", "checksum", "header", "mediators", "schema"),
+    ]
+
+
+def edited(path, edit):
+    """As by a hand that knows the checksum."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    edit(data)
+    rest = {name: value for name, value in data.items() if name != "checksum"}
+    line = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    path.write_text(json.dumps({**rest, "checksum": hashlib.sha256(line.encode()).hexdigest()}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda d: d["checks"]["accuracy"]["estimate"].update(low=9),
+            "checks: accuracy: its numbers are inconsistent: ",
+        ),
+        (
+            lambda d: d["checks"]["accuracy"].update(per_prompt=["1"]),
+            "checks: accuracy: per_prompt is no list of numbers",
+        ),
+        (
+            lambda d: d["checks"]["accuracy"].update(estimate={}),
+            "checks: accuracy: the estimate has no value, low, high",
+        ),
+        (lambda d: d["checks"].update(accuracy=3), "checks: accuracy is no check"),
+        (lambda d: d["header"].update(weights="x"), "header: weights is no sha256"),
+        (lambda d: d["header"].update(versions=[]), "header: versions is no mapping of texts"),
+        (lambda d: d["header"].pop("mode"), "header: mode is no text"),
+        (lambda d: d["mediators"].update(L0H0=3), "mediators: L0H0 is no mediator"),
+        (lambda d: d.update(checks=[]), "checks is no mapping"),
+        (lambda d: d.pop("mediators"), "no baseline: mediators is missing"),
+        (lambda d: d.pop("schema"), "no baseline: it has no schema"),
+    ],
+)
+def test_contents_that_cannot_be(edit, message, path):
+    edited(path, edit)
+    with pytest.raises(MiChecksError) as error:
+        read_baseline(path, "m.json")
+    assert str(error.value).startswith(f"m.json: {message}")
+    assert str(error.value).endswith(REMEDY)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", f"m.json:1:1: cut off or no JSON: Expecting value; {REMEDY}"),
+        (b"\xff", f"m.json: is not UTF-8 text; {REMEDY}"),
+        (b"[]", f"m.json: no baseline: it has no schema; {REMEDY}"),
+        (b'{"schema": NaN}', f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
+        (b"[" * 100_000, f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
+        (b"{\n=======\n", "m.json:2: a merge conflict; take either side, or record it anew: pytest --mi-update"),
+        (b'{"schema": 2}', "m.json: written by a newer mi-checks (schema 2, and this one reads 1); update mi-checks, "
+         "or record it anew with pytest --mi-update"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_none(text, message, path):
+    path.write_bytes(text)
+    with pytest.raises(MiChecksError) as error:
+        read_baseline(path, "m.json")
+    assert str(error.value) == message
+    assert path.read_bytes() == text
+
+
+def test_one_that_is_a_folder(tmp_path):
+    with pytest.raises(MiChecksError, match=r"m.json: cannot be read: Is a directory; restore it"):
+        read_baseline(tmp_path, "m.json")
+
+
+def test_one_that_cannot_be_written(path, monkeypatch):
+    before = path.read_bytes()
+
+    def read_only(**kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(atomic.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
+    with pytest.raises(MiChecksError, match=r"m\.json: cannot be written: Permission denied; it is as it was\. Make"):
+        write_baseline(path, made(result(mean=3.0)), "m.json")
+    assert path.read_bytes() == before
+    new = path.with_name("new.json")
+    with pytest.raises(MiChecksError, match=r"new\.json: cannot be written: Permission denied; there is none\. Make"):
+        write_baseline(new, WHOLE, "new.json")
+
+
+def test_a_writer_that_is_killed_leaves_one_that_is_whole(path):
+    code = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from pathlib import Path\n"
+        "from mi_checks.baselines.file import write_baseline\n"
+        "from tests.baseline_numbers import made, result\n"
+        "print('ready', flush=True)\n"
+        "for i in range(10**6): write_baseline(Path(sys.argv[1]), made(result(mean=2 + i % 2)), 'm.json')\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        for _ in range(200):
+            read_baseline(path, "m.json")
+        writer.send_signal(signal.SIGKILL)
+    assert list(read_baseline(path, "m.json").checks) in (["logit_diff"], ["accuracy", "logit_diff", "patching"])
+
+
+def test_many_prompts_take_few_bytes():
+    """The suite that ships has about 2,400 checks, most of them on 256 prompts."""
+    assert len(baseline_text(made(*(result(f"check{i}") for i in range(8))))) < 8 * 256 * 8
