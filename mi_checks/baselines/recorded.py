@@ -13,7 +13,9 @@ DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
 UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
 
-_DECIDING = re.compile(r" ?\((?:[^()]*; )?deciding: ([^)]+)\).*$", re.DOTALL)
+# What a claim says of the outcome, last: "(…; deciding: L0H3)", "(most: L0H3)", "(most apart without L0H3: +0.1)".
+_DECIDING = re.compile(r" ?\((?:[^()]*; )?(?:deciding:|most:|most apart without) ([^):]+)[^)]*\).*$", re.DOTALL)
+_LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Recorded:
     """What one check measured.
 
     Attributes:
-        claim: what the numbers are of, in words, without bounds: they may change.
+        claim: what the numbers are of, in words: without bounds, which may change, nodes in the order of their names.
         deciding: the node that the numbers are of, where a claim about several shows those of one.
         estimate: None where nothing could be measured.
         per_prompt: the values behind it, `prompt`; may be empty.
@@ -52,14 +54,17 @@ def baseline(header: Header, results: Iterable[CheckResult], mediators: tuple[Me
 def recorded(result: CheckResult) -> Recorded:
     """What a check measured, rounded."""
     found = _DECIDING.search(result.claim)
+    deciding = found[1] if found else ""
     claim = _DECIDING.sub("", result.claim)
-    if result.kind == "absent":  # its claim is that of every check of the preference, bounds and all
+    if result.kind == "composes":  # its claim names the reader that decides
+        claim, deciding = result.check, claim.replace(result.bound, "…")
+    elif result.kind == "absent":  # its claim is that of every check of the preference, bounds and all
         claim = f"absent: {result.estimate.unit}" if result.estimate is not None else "absent"
     elif result.bound:
         claim = claim.replace(result.bound, "…")
     return Recorded(
-        claim,
-        found[1] if found else "",
+        _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
+        deciding,
         None if result.estimate is None else _rounded(result.estimate),
         tuple(_round(value, DECIMALS_PER_PROMPT) for value in result.per_prompt),
     )

@@ -98,6 +98,21 @@ def test_bounds_and_the_deciding_node_are_no_part_of_the_claim():
     assert (found.claim, found.deciding) == ("the logit exceeds by …", "L0H1")
 
 
+@pytest.mark.parametrize(
+    ("claim", "kind", "found"),
+    [
+        ("denoising L1H2, L1H1 recovers at least 1 of it", "patching", ("denoising L1H1, L1H2 recovers … of it", "")),
+        ("one of L0H1 writes at least 1 (most: L0H1)", "composes", ("x", "one of L0H1 writes …")),
+        ("alike, by at least 1 (most apart without L1H1, L0H2: -0.021)", "circuit", ("alike, by …", "L1H1, L0H2")),
+        ("any costs 1 (Holm; deciding: L0H1 → L1H2.k); redundant: L1H1", "circuit", ("any costs 1", "L0H1 → L1H2.k")),
+        ("each of L1H2, L0H1 attends (deciding: L0H1)", "attention", ("each of L0H1, L1H2 attends", "L0H1")),
+    ],
+)
+def test_what_a_claim_says_of_its_outcome_is_left_out(claim, kind, found):
+    check = recorded(replace(result("x"), claim=claim, kind=kind))
+    assert (check.claim, check.deciding) == found
+
+
 def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
     other = replace(result("b"), claim="L0H1 attends")
     found = against(made(result("a"), result("b")), other, result("c"))
