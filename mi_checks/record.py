@@ -246,7 +246,9 @@ def evidence_from_dict(data: dict[str, Any]) -> Evidence:
                 Heatmap(h["title"], tuple(h["rows"]), tuple(h["columns"]), tuple(tuple(r) for r in h["values"]))
                 for h in data["heatmaps"]
             ),
-            "mediators": tuple(Mediator(m["node"], m["at"], Estimate(**m["estimate"])) for m in data["mediators"]),
+            "mediators": tuple(
+                Mediator(m["node"], m["at"], Estimate(**m["estimate"])) for m in data.get("mediators", ())
+            ),  # older runs have none
         }
     )
 
