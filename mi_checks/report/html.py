@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Run
 from mi_checks.report import intervals, scale
@@ -49,15 +48,11 @@ def write(run: Run, path: Path) -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    page = render(run).encode()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    page = render(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(page)
-        os.replace(unfinished, path)
+        replace_text(path, page)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         reason = error.strerror or error
         raise MiChecksError(f"cannot write the report to {path}: {reason}; name another file") from error
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Run
 
@@ -33,15 +32,11 @@ def write_run(run: Run, path: Path) -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    text = run_text(run).encode()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = run_text(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(text)
-        os.replace(unfinished, path)
+        replace_text(path, text)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         reason = error.strerror or error
         raise MiChecksError(f"cannot write the run to {path}: {reason}; name another file (--mi-run)") from error
 

@@ -34,16 +34,13 @@ def test_a_folder_is_made_and_nothing_else_left(run, tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize("step", ["replace", "write"])
+@pytest.mark.parametrize("step", ["replace", "fdopen"])
 def test_the_old_one_is_whole_when_the_new_one_cannot_be_written(run, path, monkeypatch, step):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     before = path.read_bytes()
-    if step == "replace":
-        monkeypatch.setattr(os, "replace", full)
-    else:
-        monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr(os, step, full)
     with pytest.raises(MiChecksError) as told:
         write_run(replace(run, seconds=9.0), path)
     assert str(told.value) == (f"cannot write the run to {path}: No space left on device; name another file (--mi-run)")
