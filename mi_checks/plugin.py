@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from mi_checks.record import CheckResult, MutantsResult
     from mi_checks.session import Session
     from mi_checks.spec.check import Check
     from mi_checks.spec.load import LoadedBehaviour
@@ -228,6 +229,13 @@ class CheckItem(pytest.Item):
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
 
+def conclude(result: CheckResult | MutantsResult) -> None:
+    if result.outcome == "skipped":
+        pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
+    if result.outcome != "pass":
+        pytest.fail(result.message, pytrace=False)
+
+
 class BehaviourItem(CheckItem):
     """Whether it holds."""
 
@@ -243,10 +251,7 @@ class BehaviourItem(CheckItem):
                 ("mi_n", result.estimate.n),
             ]
         self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
-        if result.outcome == "skipped":
-            pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
-        if result.outcome != "pass":
-            pytest.fail(result.message, pytrace=False)
+        conclude(result)
 
 
 class BaselineItem(CheckItem):
@@ -255,10 +260,7 @@ class BaselineItem(CheckItem):
     def runtest(self) -> None:
         result = session_of(self.config).compare(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome)]
-        if result.outcome == "skipped":
-            pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
-        if result.outcome != "pass":
-            pytest.fail(result.message, pytrace=False)
+        conclude(result)
 
 
 class MutantsItem(CheckItem):
@@ -270,10 +272,7 @@ class MutantsItem(CheckItem):
         )
         killed = len(result.mutants) - len(result.survivors)
         self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
-        if result.outcome == "skipped":
-            pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
-        if result.outcome != "pass":
-            pytest.fail(result.message, pytrace=False)
+        conclude(result)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -6,10 +6,11 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mi_checks.calibration.claims import KINDS
+from mi_checks.verbs.whole_number import at_least
 
 if TYPE_CHECKING:
     from mi_checks.calibration.calibrate import Calibration
@@ -27,8 +28,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "bounds at exactly what is true; circuits drawn at random) and count how often it passes; simulate effects of "
         "known truth and count how often each interval holds it. Nominal: a side of a 95 % interval leaves out 2.5 %.",
     )
-    parser.add_argument("--runs", metavar="N", type=_at_least(2), default=200, help="of each null (default: 200)")
-    parser.add_argument("--seed", metavar="N", type=_at_least(0), default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument("--runs", metavar="N", type=at_least(2), default=200, help="of each null (default: 200)")
+    parser.add_argument("--seed", metavar="N", type=at_least(0), default=0, help="of all that is drawn (default: 0)")
     parser.add_argument(
         "--kind",
         metavar="KIND",
@@ -69,12 +70,3 @@ def bar(items: Sequence[Any], title: str) -> Iterable[Any]:
     from tqdm import tqdm
 
     return tqdm(items, desc=title, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
-        return int(text)
-
-    return whole_number

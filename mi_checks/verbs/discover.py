@@ -16,6 +16,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.words import listed
+from mi_checks.verbs.whole_number import at_least
 
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
 DESCRIPTION = f"""\
@@ -38,9 +39,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add("--model", metavar="NAME", required=True, help="any name of `mi-checks models list`, a folder, gguf:FILE, "
         "org/name, NAME=these; the file need not name it")  # fmt: skip
     add("--case", metavar="NAME", help="one of the file's cases, where it has some")
-    add("--count", metavar="N", type=_at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
+    add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
         f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
-    add("--seed", metavar="N", type=_at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
+    add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
     add("--above", metavar="SHARE", type=_share, default=usual.above, help="of clean − corrupt, that a node or path "
         "must surely recover to be found, a neuron half of it (default: %(default)s)")  # fmt: skip
     add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit must "
@@ -119,15 +120,6 @@ def bars(began: float) -> Callable[[Iterable[Any], int, str], Iterable[Any]]:
         return tqdm(items, total=total, desc=title, delay=delay, leave=False, disable=not sys.stderr.isatty())
 
     return bar
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
-        return int(text)
-
-    return whole_number
 
 
 def _share(text: str) -> float:

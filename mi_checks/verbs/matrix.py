@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.errors import MiChecksError
+from mi_checks.verbs.whole_number import at_least
 
 if TYPE_CHECKING:
     from mi_checks.comparison.matrix import Matrix
@@ -37,9 +38,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="on this model instead of those each file names: any name of `mi-checks models list`, a folder, "
         "gguf:FILE, org/name, NAME=these (repeatable)",
     )  # fmt: skip
-    parser.add_argument("--count", metavar="N", type=_at_least(2), help="prompt pairs, instead of what each file says")
+    parser.add_argument("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what each file says")
     parser.add_argument(
-        "--seed", metavar="N", type=_at_least(0), help="seed of the prompts, instead of what each file says"
+        "--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what each file says"
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
     parser.set_defaults(run=show)
@@ -83,12 +84,3 @@ def bar(cells: Sequence[Cell]) -> Iterable[Cell]:
     for loaded, model in shown:
         shown.set_description(f"{loaded.behaviour.name} {model}", refresh=False)
         yield loaded, model
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
-        return int(text)
-
-    return whole_number

@@ -1,0 +1,17 @@
+"""A whole number on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number, and not less than so much."""
+
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
+        return int(text)
+
+    return whole_number
