@@ -24,7 +24,8 @@ OPTIONS = (
     (
         "--mi-model",
         "mi_model",
-        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these (repeatable)",
+        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these; NAME@* is all "
+        "its training checkpoints (repeatable)",
     ),
     ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
     ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),

@@ -15,7 +15,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -28,6 +28,7 @@ from mi_checks import __version__
 from mi_checks.baselines.updates import ID, Asked, Baselines
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -118,7 +119,7 @@ class Session:
             value = config.getoption(name)
             return config.getini(name) if value is None else value
 
-        models = tuple(dict.fromkeys(chosen("mi_model")))
+        models = with_series(chosen("mi_model"))
         chosen_models = [resolve(model) for model in models]
         for model in chosen_models:
             model.require()
@@ -399,9 +400,16 @@ class Session:
             },
             models=self.provenance,
             results=tuple(self.results),
-            evidence=tuple(self.evidence.values()),
+            evidence=tuple(sorted(self.evidence.values(), key=self._place_of_evidence())),
             mutants=tuple(self.mutants.results),
         )
+
+    def _place_of_evidence(self) -> Callable[[Evidence], int]:
+        """Where the first check of its behaviour and model ran: workers finish in any order."""
+        first: dict[tuple[str, str], int] = {}
+        for place, result in enumerate(self.results):
+            first.setdefault((result.behaviour, result.model), place)
+        return lambda evidence: first.get((evidence.behaviour, evidence.model), len(self.results))
 
     def finish(self) -> None:
         """Write lock files, baselines and, if anything ran, report and run; keep what is kept within its limit."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
@@ -68,7 +69,7 @@ def chosen(models: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
     """
-    names = tuple(dict.fromkeys(models))
+    names = with_series(models)
     claims: dict[str, str] = {}
     for name in names:
         model = resolve(name)

@@ -13,7 +13,7 @@ from mi_checks.models.sources.packaged import PACKAGED
 
 OTHERS = """\
 Also: org/name or hf:name (Hugging Face hub, @revision), a folder (@checkpoint), gguf:FILE;
-NAME=any of these runs it under the claims made for NAME."""
+NAME=any of these runs it under the claims made for NAME; NAME@* is all checkpoints in order, and NAME."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

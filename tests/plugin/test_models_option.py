@@ -145,3 +145,10 @@ def test_ini_with_an_unknown_model(project):
     project.behaviour()
     project.ini("mi_model = nano-attn-9l")
     assert project.run().ret == 4
+
+
+def test_a_series_of_checkpoints(project):
+    project.behaviour()
+    result = project.run("--mi-model", "nano-attn-2l@*", "--collect-only", "-q")
+    steps = ("nano-attn-2l@200", "nano-attn-2l@400", "nano-attn-2l@500", "nano-attn-2l@650", "nano-attn-2l")
+    result.stdout.fnmatch_lines([f"behaviours/ab.yaml::{step}::logit_diff" for step in steps])

@@ -77,7 +77,7 @@ class Folder(Source):
         Raises:
             Unloadable: it is not there; the message names the checkpoints that are.
         """
-        checkpoints = self._checkpoints()
+        checkpoints = self.checkpoints
         if self.label is not None:
             if self.label not in checkpoints:
                 there = f"there are {', '.join(checkpoints)}" if checkpoints else "it has none"
@@ -90,7 +90,8 @@ class Folder(Source):
             raise Unloadable(f"{self.path} holds {len(final)} files *_final.pth where one is needed")
         return final[0]
 
-    def _checkpoints(self) -> dict[str, Path]:
+    @property
+    def checkpoints(self) -> dict[str, Path]:
         """Label → weights, in the order of training."""
         layout = self.layout
         if layout == "huggingface":

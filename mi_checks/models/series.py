@@ -1,0 +1,45 @@
+"""`nano-attn-2l@*` → that model's training checkpoints in order, and the model itself, the end of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+from mi_checks.models.names import checkpoints, known_names, resolve
+from mi_checks.models.sources.folder import Folder
+
+EACH = "@*"
+
+
+def with_series(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as the user gives them, `…@*` replaced by the models it stands for, each once.
+
+    Raises:
+        MiChecksError: there are no checkpoints to list; the message says where there are some.
+    """
+    found = [model for name in names for model in (series(name) if name.endswith(EACH) else (name,))]
+    return tuple(dict.fromkeys(found))
+
+
+def series(name: str) -> tuple[str, ...]:
+    """What `…@*` stands for, in the order of training: a bundled model's checkpoints, or those in a folder.
+
+    Raises:
+        MiChecksError: likewise.
+    """
+    model = name.removesuffix(EACH)
+    claims, equals, place = model.rpartition("=")
+    if model in known_names() or not Path(place).is_dir():
+        steps = tuple(each for each in checkpoints() if each.startswith(f"{model}@"))
+    else:
+        labels = Folder(Path(place)).checkpoints
+        steps = tuple(f"{claims}{equals}{place}@{label}" for label in labels)
+    if steps:
+        return (*steps, model)
+    resolve(model)  # where there is no such model, that is the mistake
+    have = dict.fromkeys(each.partition("@")[0] + EACH for each in checkpoints())
+    raise MiChecksError(
+        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(have)}, a folder "
+        f"with checkpoints/, or name each ({model}@LABEL)"
+    )
