@@ -24,8 +24,8 @@ OPTIONS = (
     (
         "--mi-model",
         "mi_model",
-        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these; NAME@* is all "
-        "its training checkpoints (repeatable)",
+        "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these; NAME@* is "
+        "all its training checkpoints (repeatable)",
     ),
     ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
     ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
@@ -115,9 +115,11 @@ def session_of(config: pytest.Config) -> Session:
         MiChecksError: an option's value cannot be used.
     """
     if SESSION not in config.stash:
+        from mi_checks.options import read_options
         from mi_checks.session import Session
+        from mi_checks.terminal import terminal_of
 
-        config.stash[SESSION] = Session.from_config(config)
+        config.stash[SESSION] = Session(config.rootpath, read_options(config), terminal_of(config))
     return config.stash[SESSION]
 
 
@@ -206,7 +208,7 @@ class ModelNode(pytest.Collector):
     def _kinds(self, check: str) -> Iterator[tuple[type[CheckItem], str]]:
         """What a check is collected as, with names."""
         yield BehaviourItem, check
-        if session_of(self.config).with_mutants:
+        if session_of(self.config).options.with_mutants:
             yield MutantsItem, f"{check}~mutants"
 
     def teardown(self) -> None:

@@ -11,12 +11,10 @@ import io
 import json
 import os
 import platform
-import re
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mi_checks import __version__
-from mi_checks.baselines.updates import ID, Asked, Baselines
-from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.baselines.updates import ID, Baselines
+from mi_checks.errors import MiChecksError
 from mi_checks.models.names import is_known, known_names, resolve
-from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
+from mi_checks.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
@@ -53,50 +51,19 @@ if TYPE_CHECKING:
     from mi_checks.mutant_suite import MutantSuite
     from mi_checks.suite import Suite
 
-ENGINES = ("auto", "replay", "reference")
-DTYPES = ("float32", "bfloat16", "float16")
 PATIENCE = 3.0  # seconds a sweep may take before it shows a bar
 
 
 class Session:
     """What pytest's hooks call."""
 
-    def __init__(
-        self,
-        *,
-        root: Path,
-        models: tuple[str, ...],
-        count: int | None,
-        seed: int | None,
-        device: str,
-        dtype: str,
-        engine: str,
-        memory: int | None,
-        report: Path,
-        kept_run: Path,
-        terminal: io.TextIOBase | None,
-        kept: Path | None,
-        update: bool = False,
-        with_mutants: bool = False,
-        baselines: Asked | None = None,
-    ) -> None:
+    def __init__(self, root: Path, options: Options, terminal: io.TextIOBase | None) -> None:
         self.root = root
-        self.models = models
-        self.count = count
-        self.seed = seed
-        self.device = device
-        self.dtype = dtype
-        self.engine = engine
-        self.memory = memory
-        self.report = report
-        self.kept_run = kept_run  # where the run is written as JSON
-        self.terminal = terminal
-        self.with_mutants = with_mutants
-        self.kept = kept  # the folder of measurements that outlive a run
-        self.update = update
-        self.locks = Locks(root, update=update)
+        self.options = options
+        self.terminal = terminal  # where progress is shown; None: nowhere
+        self.locks = Locks(root, update=options.update)
         versions = {name: version for name, version in self.versions.items() if name != "pytest"}
-        self.baselines = Baselines(root, baselines or Asked(update=update), versions)
+        self.baselines = Baselines(root, options.baselines, versions)
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
         self.began = time.time()
@@ -106,64 +73,6 @@ class Session:
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names: dict[str, Path] = {}
         self._added: dict[Path, Additions] = {}  # folder → what its conftest.py and those above add
-
-    @classmethod
-    def from_config(cls, config: pytest.Config) -> Session:
-        """Read the options and their ini twins.
-
-        Raises:
-            MiChecksError: an option's value is not one it can have, or the report or the run cannot be written there.
-        """
-
-        def chosen(name: str) -> Any:
-            value = config.getoption(name)
-            return config.getini(name) if value is None else value
-
-        models = with_series(chosen("mi_model"))
-        chosen_models = [resolve(model) for model in models]
-        for model in chosen_models:
-            model.require()
-        names = [model.claims for model in chosen_models]
-        if len(set(names)) < len(names):  # they would share a column, and one would hide the other
-            raise MiChecksError(f"--mi-model: {', '.join(models)} run under the same claims; run them one at a time")
-        dtype = chosen("mi_dtype") or "float32"
-        if dtype not in DTYPES:
-            raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
-        engine = chosen("mi_engine") or "auto"
-        if engine not in ENGINES:
-            raise MiChecksError(
-                f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}"
-            )
-        count = _whole_number("--mi-count", chosen("mi_count"), least=2)
-        seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
-        report = config.rootpath / (chosen("mi_report") or "reports/report.html")
-        named = chosen("mi_run")
-        kept_run = config.rootpath / named if named else report.with_suffix(".json")
-        if kept_run == report:
-            raise MiChecksError(f"--mi-run: {str(report)!r} is where the report goes; name another file")
-        return cls(
-            root=config.rootpath,
-            models=models,
-            count=count,
-            seed=seed,
-            device=chosen("mi_device") or "auto",
-            dtype=dtype,
-            engine=engine,
-            memory=_bytes("--mi-memory", chosen("mi_memory")),
-            report=_writable("--mi-report", report),
-            kept_run=_writable("--mi-run", kept_run),
-            terminal=_terminal(config),
-            kept=None if chosen("mi_no_cache") else _cache_folder(config),
-            update=bool(chosen("mi_update")),
-            with_mutants=bool(chosen("mi_mutants")),
-            baselines=Asked(
-                update=bool(chosen("mi_update")),
-                new_only=bool(chosen("mi_update_new_only")),
-                prune=bool(chosen("mi_prune")),
-                other=_other_than_written(count, seed, dtype),
-                selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
-            ),
-        )
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
         """The behaviours in a file: one, or one for each of its cases.
@@ -206,7 +115,7 @@ class Session:
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """The models to run a behaviour on."""
-        return self.models or tuple(loaded.behaviour.models)
+        return self.options.models or tuple(loaded.behaviour.models)
 
     def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, Position]]:
         """The checks of a behaviour on a model, with their places; `None` stands for its declared absence.
@@ -256,8 +165,11 @@ class Session:
             # One thread is faster on models this small (the suite: 24 s against 61 s with two, on two cores), and
             # under `pytest -n` each worker would otherwise take every core.
             torch.set_num_threads(1)
-        settings = Settings(self.count, self.seed, self.device, self.dtype, self.engine, self.memory, self.update)
-        return Suite(settings, self._progress, None if self.kept is None else Store(self.kept))
+        asked = self.options
+        settings = Settings(
+            asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
+        )
+        return Suite(settings, self._progress, None if asked.kept is None else Store(asked.kept))
 
     @cached_property
     def mutant_suite(self) -> MutantSuite:
@@ -391,12 +303,12 @@ class Session:
             seconds=time.time() - self.began,
             versions=self.versions,
             settings={
-                "engine": self.engine,
+                "engine": self.options.engine,
                 "checks run": ran,
-                "count": "as in each file" if self.count is None else str(self.count),
-                "seed": "as in each file" if self.seed is None else str(self.seed),
-                "device": self.device,
-                "dtype": self.dtype,
+                "count": "as in each file" if self.options.count is None else str(self.options.count),
+                "seed": "as in each file" if self.options.seed is None else str(self.options.seed),
+                "device": self.options.device,
+                "dtype": self.options.dtype,
             },
             models=self.provenance,
             results=tuple(self.results),
@@ -420,12 +332,12 @@ class Session:
             from mi_checks.runs.write import write_run
 
             run = self.record()
-            write(run, self.report)
-            write_run(run, self.kept_run)
-        if self.reuse["asked"] and self.kept is not None:
+            write(run, self.options.report)
+            write_run(run, self.options.kept_run)
+        if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store
 
-            Store(self.kept).prune()
+            Store(self.options.kept).prune()
 
     @property
     def failed(self) -> bool:
@@ -445,15 +357,15 @@ class Session:
             *self.locks.summary(),
             *self.baselines.summary(),
             *self.mutants.lines(),
-            f"report: {_relative(self.report, self.root)}",
-            f"run: {_relative(self.kept_run, self.root)}",
+            f"report: {_relative(self.options.report, self.root)}",
+            f"run: {_relative(self.options.kept_run, self.root)}",
         ]
 
     def _engines(self) -> list[str]:
         """Which engine measured; by `auto` a model is left to the reference only if replay does not reproduce it."""
         left = sorted(name for name, model in self.provenance.items() if model["engine"] == "reference")
         used = {model["engine"] for model in self.provenance.values()} - {"none"}
-        if self.engine == "auto" and left:
+        if self.options.engine == "auto" and left:
             others = "replay, but " if "replay" in used else ""
             return [f"engine: {others}reference for {', '.join(left)}, whose logits replay does not reproduce"]
         return [f"engine: {', '.join(sorted(used))}"] if used else []
@@ -496,11 +408,16 @@ class Session:
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""
-        given = {"--mi-model": model if self.models else None, "--mi-count": self.count, "--mi-seed": self.seed}
+        asked = self.options
+        given = {
+            "--mi-model": model if asked.models else None,
+            "--mi-count": asked.count,
+            "--mi-seed": asked.seed,
+        }
         options = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
-        options += ["--mi-dtype", self.dtype] if self.dtype != "float32" else []
-        options += ["--mi-device", self.device] if self.device != "auto" else []
-        options += ["--mi-engine", self.engine] if self.engine != "auto" else []
+        options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
+        options += ["--mi-device", asked.device] if asked.device != "auto" else []
+        options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
         return shlex.join(["pytest", node_id, *options])
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
@@ -509,63 +426,6 @@ class Session:
         from tqdm import tqdm
 
         return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
-
-
-class _Terminal(io.TextIOBase):
-    """Writes past pytest's capture, which is on whenever a check runs."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._writer = config.get_terminal_writer()
-        self._capture = config.pluginmanager.getplugin("capturemanager")
-
-    def write(self, text: str) -> int:
-        with nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled():
-            self._writer.write(text, flush=True)
-        return len(text)
-
-
-def _terminal(config: pytest.Config) -> _Terminal | None:
-    """Where a progress bar may be drawn: nowhere on an xdist worker or when the output is a file."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    return _Terminal(config) if reporter is not None and reporter.isatty else None
-
-
-def _cache_folder(config: pytest.Config) -> Path | None:
-    """A folder in pytest's cache; none where pytest has no cache (`-p no:cacheprovider`) or may not write there."""
-    cache = getattr(config, "cache", None)
-    try:
-        return None if cache is None else Path(cache.mkdir("mi_checks"))
-    except OSError:
-        return None
-
-
-def _whole_number(option: str, text: str | None, *, least: int) -> int | None:
-    if not text:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise MiChecksError(f"{option} {text!r}: use a whole number of at least {least}")
-    return number
-
-
-def _bytes(option: str, text: str | None) -> int | None:
-    if not text:
-        return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
-    number = (
-        0 if found is None else int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
-    )
-    if number < 1:
-        raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
-    return number
-
-
-def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
-    given = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
-    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
 
 
 def _id(check: Check | None) -> str:
@@ -580,16 +440,6 @@ def _too_few(model: str, error: TooFewPrompts) -> str:
     fewer = f"; --mi-count {error.found} runs on these" if error.found > 1 else ""
     found = f"{error.found} of the {error.asked} prompt pairs asked for survive the tokenizer of {model}{fewer}"
     return f"{found}\n{error}"
-
-
-def _writable(option: str, path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MiChecksError(f"{option}: cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a folder that can be written")
-    return path
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -1,0 +1,153 @@
+"""Pytest's options and their ini twins → `Options`, each read and found usable before anything is collected."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mi_checks.baselines.updates import Asked
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.models.names import resolve
+from mi_checks.models.series import with_series
+
+ENGINES = ("auto", "replay", "reference")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was asked for.
+
+    Attributes:
+        models: as the user names them; none: those of each file.
+        count: prompt pairs; None: as each file says.
+        seed: of the prompts, likewise.
+        memory: bytes that the replay engine may take; None: a quarter of what is free.
+        report: where the HTML report goes.
+        kept_run: where the run is written as JSON.
+        kept: the folder of measurements that outlive a run; None: nothing is kept or recalled.
+        update: roles are bound anew.
+        with_mutants: each check is also run on models in which its claim is false.
+        baselines: what to do about those.
+    """
+
+    models: tuple[str, ...]
+    count: int | None
+    seed: int | None
+    device: str
+    dtype: str
+    engine: str
+    memory: int | None
+    report: Path
+    kept_run: Path
+    kept: Path | None
+    update: bool
+    with_mutants: bool
+    baselines: Asked
+
+
+def read_options(config: pytest.Config) -> Options:
+    """What the command line says or, where it is silent, the ini file.
+
+    Raises:
+        MiChecksError: an option's value is not one it can have, or the report or the run cannot be written there.
+    """
+
+    def chosen(name: str) -> Any:
+        value = config.getoption(name)
+        return config.getini(name) if value is None else value
+
+    models = with_series(chosen("mi_model"))
+    chosen_models = [resolve(model) for model in models]
+    for model in chosen_models:
+        model.require()
+    names = [model.claims for model in chosen_models]
+    if len(set(names)) < len(names):  # they would share a column, and one would hide the other
+        raise MiChecksError(f"--mi-model: {', '.join(models)} run under the same claims; run them one at a time")
+    dtype = chosen("mi_dtype") or "float32"
+    if dtype not in DTYPES:
+        raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
+    engine = chosen("mi_engine") or "auto"
+    if engine not in ENGINES:
+        raise MiChecksError(f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
+    count = _whole_number("--mi-count", chosen("mi_count"), least=2)
+    seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
+    report = config.rootpath / (chosen("mi_report") or "reports/report.html")
+    named = chosen("mi_run")
+    kept_run = config.rootpath / named if named else report.with_suffix(".json")
+    if kept_run == report:
+        raise MiChecksError(f"--mi-run: {str(report)!r} is where the report goes; name another file")
+    return Options(
+        models=models,
+        count=count,
+        seed=seed,
+        device=chosen("mi_device") or "auto",
+        dtype=dtype,
+        engine=engine,
+        memory=_bytes("--mi-memory", chosen("mi_memory")),
+        report=_writable("--mi-report", report),
+        kept_run=_writable("--mi-run", kept_run),
+        kept=None if chosen("mi_no_cache") else _cache_folder(config),
+        update=bool(chosen("mi_update")),
+        with_mutants=bool(chosen("mi_mutants")),
+        baselines=Asked(
+            update=bool(chosen("mi_update")),
+            new_only=bool(chosen("mi_update_new_only")),
+            prune=bool(chosen("mi_prune")),
+            other=_other_than_written(count, seed, dtype),
+            selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
+        ),
+    )
+
+
+def _cache_folder(config: pytest.Config) -> Path | None:
+    """A folder in pytest's cache; none where pytest has no cache (`-p no:cacheprovider`) or may not write there."""
+    cache = getattr(config, "cache", None)
+    try:
+        return None if cache is None else Path(cache.mkdir("mi_checks"))
+    except OSError:
+        return None
+
+
+def _whole_number(option: str, text: str | None, *, least: int) -> int | None:
+    if not text:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise MiChecksError(f"{option} {text!r}: use a whole number of at least {least}")
+    return number
+
+
+def _bytes(option: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    number = (
+        0 if found is None else int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))
+    )
+    if number < 1:
+        raise MiChecksError(f"{option} {text!r}: use a size such as 2GB, 512MiB, or a number of bytes")
+    return number
+
+
+def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
+    given = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
+    return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+
+
+def _writable(option: str, path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MiChecksError(f"{option}: cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a folder that can be written")
+    return path
