@@ -75,11 +75,13 @@ class Judgement:
         effects: of the preference.
         mechanism: whether the same heads mediate; not applicable where nothing is claimed of nodes, or none mediates.
         mediators: which heads left and joined.
+        gap: whether the model tells clean and corrupt apart, without which no head has a share.
     """
 
     effects: tuple[EffectChange, ...]
     mechanism: State
     mediators: SetChange
+    gap: bool = True
 
     @property
     def behaviour(self) -> State:
@@ -128,7 +130,7 @@ def judge_against(
         return Judgement(effects, "not applicable", SetChange())
     before, after = mediators
     heads = set_change(before, after) if after else all_lost(before)
-    return Judgement(effects, _mechanism(heads), heads)
+    return Judgement(effects, _mechanism(heads), heads, gap=bool(after))
 
 
 def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: float) -> EffectChange:

@@ -63,13 +63,14 @@ def _because(judgement: Judgement) -> Iterator[str]:
     if effect.state != "kept":
         yield f"{effect.name} {effect.then.value:.3f} → {effect.now.value:.3f} {effect.now.unit}"
     if heads.changed:
-        yield f"mediators {', '.join(heads.signed[:NAMED])}"
+        why = "" if judgement.gap else ": clean and corrupt are no longer told apart"
+        yield f"mediators {', '.join(heads.signed[:NAMED])}{why}"
     if heads.unsure and not heads.changed:
         yield f"whether {', '.join(list(heads.unsure)[:NAMED])} mediates in both"
 
 
 def _effect(effect: EffectChange) -> str:
     told = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
-    held = f"differs by {interval_text(effect.change)}, and ±{effect.matters:.3f} matters: {effect.state}"
+    held = f"differs by {interval_text(effect.change)}, ±{effect.matters:.3f} matters: {effect.state}"
     needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "cannot tell" else None
     return f"{told}, {held}" + (f"; about {needed} prompts would tell" if needed else "")
