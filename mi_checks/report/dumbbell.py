@@ -64,7 +64,7 @@ def dumbbell(title: str, before: Estimate, after: Estimate, axis: Axis) -> Dumbb
         before=_whisker(before, axis),
         after=_whisker(after, axis),
         zero=axis.x(0) if axis.low <= 0 <= axis.high else None,
-        ticks=axis.ticks(),
+        ticks=axis.ticks(about=6),
     )
 
 
