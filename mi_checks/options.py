@@ -12,6 +12,7 @@ import pytest
 
 from mi_checks.baselines.updates import Asked
 from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.models.base import check_same_heads, under_base
 from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
 
@@ -25,6 +26,7 @@ class Options:
 
     Attributes:
         models: as the user names them; none: those of each file.
+        base: the model that these are judged against; None: they are not.
         count: prompt pairs; None: as each file says.
         seed: of the prompts, likewise.
         memory: bytes that the replay engine may take; None: a quarter of what is free.
@@ -37,6 +39,7 @@ class Options:
     """
 
     models: tuple[str, ...]
+    base: str | None
     count: int | None
     seed: int | None
     device: str
@@ -62,13 +65,22 @@ def read_options(config: pytest.Config) -> Options:
         value = config.getoption(name)
         return config.getini(name) if value is None else value
 
+    base = chosen("mi_base") or None
     models = with_series(chosen("mi_model"))
+    if base is not None:
+        models = under_base(models, base)
     chosen_models = [resolve(model) for model in models]
-    for model in chosen_models:
+    for model in [*chosen_models, *([] if base is None else [resolve(base)])]:
         model.require()
     names = [model.claims for model in chosen_models]
     if len(set(names)) < len(names):  # they would share a column, and one would hide the other
         raise MiChecksError(f"--mi-model: {', '.join(models)} run under the same claims; run them one at a time")
+    if base is not None:
+        check_same_heads(base, models[0], (resolve(base).shape, chosen_models[0].shape))
+        if chosen("mi_update") or chosen("mi_update_new_only"):
+            raise MiChecksError(
+                f"--mi-base {base}: --mi-update would record another model as the base; leave out one of them"
+            )
     dtype = chosen("mi_dtype") or "float32"
     if dtype not in DTYPES:
         raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")
@@ -84,6 +96,7 @@ def read_options(config: pytest.Config) -> Options:
         raise MiChecksError(f"--mi-run: {str(report)!r} is where the report goes; name another file")
     return Options(
         models=models,
+        base=base,
         count=count,
         seed=seed,
         device=chosen("mi_device") or "auto",

@@ -27,6 +27,11 @@ OPTIONS = (
         "run on this model: a name of `mi-checks models list`, a folder, gguf:FILE, org/name, NAME=these; NAME@* is "
         "all its training checkpoints (repeatable)",
     ),
+    (
+        "--mi-base",
+        "mi_base",
+        "judge the model against this one: same behaviour, same mechanism? It runs under the claims made for this one",
+    ),
     ("--mi-count", "mi_count", "prompt pairs per behaviour, instead of what each file says"),
     ("--mi-seed", "mi_seed", "seed of the prompts, instead of what each file says"),
     ("--mi-device", "mi_device", "cpu, cuda, cuda:N, or auto (default: auto)"),
@@ -197,6 +202,8 @@ class ModelNode(pytest.Collector):
         ]
         if compared:  # last: by then all has been measured
             items.append((BaselineItem, "baseline", None, self.loaded.place_of(("name",))))
+        if session_of(self.config).has_base(self.loaded):  # likewise
+            items.append((BaseItem, "base", None, self.loaded.place_of(("name",))))
         for kind, item_name, check, place in items:
             # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: CheckItem = kind.from_parent(
@@ -266,6 +273,15 @@ class BaselineItem(CheckItem):
         conclude(result)
 
 
+class BaseItem(CheckItem):
+    """Whether it is what the base is."""
+
+    def runtest(self) -> None:
+        result = session_of(self.config).judge(self.parent.loaded, self.parent.model, self.written_id, self.place)
+        self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", result.claim)]
+        conclude(result)
+
+
 class MutantsItem(CheckItem):
     """Whether it could have failed."""
 
@@ -278,10 +294,13 @@ class MutantsItem(CheckItem):
         conclude(result)
 
 
+MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the run has
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
-        own.selected = [item.written_id for item in session.items if isinstance(item, BehaviourItem | BaselineItem)]
+        own.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
         own.mutants.selected = [item.written_id for item in session.items if isinstance(item, MutantsItem)]
 
 

@@ -48,6 +48,7 @@ from mi_checks.table import matrix_lines
 if TYPE_CHECKING:
     import pluggy
 
+    from mi_checks.base_suite import BaseSuite
     from mi_checks.mutant_suite import MutantSuite
     from mi_checks.suite import Suite
 
@@ -149,8 +150,14 @@ class Session:
         self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check | None, Position]]
     ) -> bool:
         """Whether there is one to compare a behaviour on a model with; of roles there is none."""
+        if self.options.base is not None:  # the model is judged against another one, in place of its own past
+            return False
         ids = [_id(check) for check, _ in checks if _kind(check) != "role"]
         return self.baselines.wanted(loaded, resolve(model).claims, ids)
+
+    def has_base(self, loaded: LoadedBehaviour) -> bool:
+        """Whether models are judged against another one, of which a behaviour makes a claim."""
+        return self.options.base is not None and resolve(self.options.base).claims in loaded.behaviour.models
 
     @cached_property
     def suite(self) -> Suite:
@@ -178,6 +185,14 @@ class Session:
 
         return MutantSuite(self.suite)
 
+    @cached_property
+    def base_suite(self) -> BaseSuite:
+        """What judges models against another one, likewise."""
+        from mi_checks.base_suite import BaseSuite
+
+        base, other = str(self.options.base), bool(self.baselines.asked.other)
+        return BaseSuite(self.suite, base, self.root, self.versions, other=other)
+
     def run(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
@@ -189,13 +204,7 @@ class Session:
     def compare(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
         claims, name = resolve(model).claims, loaded.behaviour.name
-        checks = [] if self.baselines.asked.other else self.checks(loaded, model)
-        ran = {r.check: r for r in self.results if (r.behaviour, r.model) == (name, claims)}
-        results = {
-            _id(check): ran.get(_id(check)) or self._measured(loaded, model, check, node_id, where)
-            for check, where in checks
-            if _kind(check) != "role"
-        }
+        results = {} if self.baselines.asked.other else self._all_results(loaded, model, node_id)
         evidence = None
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
             evidence = self.suite.evidence(loaded, model)
@@ -211,6 +220,24 @@ class Session:
         )  # fmt: skip
         self.results.append(result)
         return result
+
+    def judge(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        """Judge a behaviour on a model against the base; what this run left out is measured for it."""
+        results = self._all_results(loaded, model, node_id)
+        location, rerun = f"{place.file}:{place.line}", self._rerun(node_id, model)
+        result = self.base_suite.judge(loaded, model, results, node_id=node_id, location=location, rerun=rerun)
+        self.results.append(result)
+        return result
+
+    def _all_results(self, loaded: LoadedBehaviour, model: str, node_id: str) -> dict[str, CheckResult]:
+        """Of every check but roles, by id: those that ran, and the others measured now."""
+        key = (loaded.behaviour.name, resolve(model).claims)
+        ran = {r.check: r for r in self.results if (r.behaviour, r.model) == key}
+        return {
+            _id(check): ran.get(_id(check)) or self._measured(loaded, model, check, node_id, where)
+            for check, where in self.checks(loaded, model)
+            if _kind(check) != "role"
+        }
 
     def _measured(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
@@ -274,6 +301,9 @@ class Session:
             self._keep(evidence)
         self.provenance.update(self.suite.provenance())
         self.reuse = asdict(self.suite.reuse)
+        if "base_suite" in self.__dict__:
+            self.provenance.update(self.base_suite.provenance())
+            self.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
         self.locks.take(self.suite.bindings)
 
     def _keep(self, evidence: Evidence) -> None:
@@ -309,6 +339,7 @@ class Session:
                 "seed": "as in each file" if self.options.seed is None else str(self.options.seed),
                 "device": self.options.device,
                 "dtype": self.options.dtype,
+                **({} if self.options.base is None else {"base": self.options.base}),
             },
             models=self.provenance,
             results=tuple(self.results),
@@ -351,6 +382,7 @@ class Session:
         cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
         return [
             *matrix_lines(self.results),
+            *self._verdicts(),
             *(cut_short if len(self.results) < len(self.selected) else []),
             *self._engines(),
             *self._reused(),
@@ -360,6 +392,16 @@ class Session:
             f"report: {_relative(self.options.report, self.root)}",
             f"run: {_relative(self.options.kept_run, self.root)}",
         ]
+
+    def _verdicts(self) -> list[str]:
+        """What the models are to their base."""
+        base = self.options.base
+        if base is None:
+            return []
+        from mi_checks.baselines.base_message import verdict_lines  # numpy and scipy, which collecting does without
+
+        none = [f"against {base}: nothing was judged: no behaviour that ran makes a claim of {resolve(base).claims}"]
+        return verdict_lines(self.results, base) or none
 
     def _engines(self) -> list[str]:
         """Which engine measured; by `auto` a model is left to the reference only if replay does not reproduce it."""
@@ -411,6 +453,7 @@ class Session:
         asked = self.options
         given = {
             "--mi-model": model if asked.models else None,
+            "--mi-base": asked.base,
             "--mi-count": asked.count,
             "--mi-seed": asked.seed,
         }

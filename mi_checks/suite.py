@@ -50,9 +50,9 @@ class Reuse:
     asked: int = 0
     recalled: int = 0
 
-    def with_those_of(self, recalling: Recalling) -> Reuse:
+    def plus(self, other: Reuse | Recalling) -> Reuse:
         """The sum."""
-        return Reuse(self.asked + recalling.asked, self.recalled + recalling.recalled)
+        return Reuse(self.asked + other.asked, self.recalled + other.recalled)
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class Suite:
         if isinstance(measuring, Recalling):
             measuring.save()
             self._engines[measured.subject.name] = measuring.name
-            self.reuse = self.reuse.with_those_of(measuring)
+            self.reuse = self.reuse.plus(measuring)
             activations = measuring.has_engine
         del measured, measuring
         if activations:

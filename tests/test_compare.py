@@ -11,6 +11,7 @@ from mi_checks.cli import main
 from mi_checks.runs.write import write_run
 from tests.effects import around
 from tests.results import result, run_of
+from tests.runs.test_mediators import NOW, THEN, shown
 
 
 @pytest.fixture
@@ -90,6 +91,41 @@ def test_an_option_that_is_wrong(capsys, runs, arguments):
         main(["compare", *arguments])
     assert left.value.code == 2
     assert capsys.readouterr().err.startswith("usage: mi-checks compare")
+
+
+def test_a_set_of_mediators_that_changed_is_drift(capsys, runs):
+    for name, heads in (("then", THEN), ("now", NOW)):
+        write_run(run_of(result("logit_diff", around(6), at_least=2), evidence=(shown(*heads),)), Path(f"{name}.json"))
+    code, out, err = told(capsys, "then.json", "now.json")
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    at = lines.index("mediators changed")
+    assert lines[at - 2] == "1 unchanged, mediators of 1 behaviour changed"
+    assert lines[at + 1 : at + 4] == [
+        "  induction mediators  −L1H2 +L1H5  (nano-attn-2l)",
+        "    −L1H2  0.60 [0.58, 0.62] → 0.01 [−0.01, 0.03]",
+        "    +L1H5  0.00 [−0.02, 0.02] → 0.50 [0.48, 0.52]",
+    ]
+    code, out, _ = told(capsys, "then.json", "now.json", "--format", "json")
+    (change,) = json.loads(out)["mediators"]
+    assert code == 1
+    assert (list(change["lost"]), list(change["gained"]), list(change["stayed"])) == (["L1H2"], ["L1H5"], ["L0H3"])
+    assert change["lost"]["L1H2"]["after"]["value"] == 0.01
+
+
+def test_a_page_is_written_beside_what_is_printed(capsys, runs):
+    code, out, _ = told(capsys, "before.json", "weaker.json", "--output", "changes.html")
+    assert code == 1
+    assert "1 drifted, 1 unchanged" in out
+    assert "1 of 2 checks drifted." in Path("changes.html").read_text()
+
+
+def test_a_page_that_cannot_be_written_is_exit_code_2(capsys, runs):
+    Path("folder").mkdir()
+    code, out, err = told(capsys, "before.json", "weaker.json", "--output", "folder")
+    assert code == 2
+    assert "1 drifted, 1 unchanged" in out
+    assert err == "mi-checks: cannot write the comparison to folder: Is a directory; name another file\n"
 
 
 def test_it_needs_no_torch(runs):

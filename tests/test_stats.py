@@ -17,6 +17,7 @@ from mi_checks.stats import (
     judge,
     mean_interval,
     mean_p_value,
+    paired_proportion_interval,
     prompts_to_settle,
     prompts_to_tell,
     proportion_interval,
@@ -348,3 +349,28 @@ def test_more_comparisons_take_more_prompts(p_value, n, comparisons):
 def test_how_many_prompts_would_tell():
     assert prompts_to_tell(ALPHA, 100, 1) in (110, 111)  # a tenth to spare
     assert prompts_to_tell(0.99, 100, 1) is None
+
+
+def test_paired_proportions_have_a_width_however_alike():
+    alike = np.ones(64)
+    found = paired_proportion_interval(alike, alike)
+    assert (found.value, found.low, found.high) == (
+        0,
+        pytest.approx(-0.0297, abs=1e-4),
+        pytest.approx(0.0297, abs=1e-4),
+    )
+    before, after = np.array([1.0] * 40 + [0.0] * 24), np.array([1.0] * 30 + [0.0] * 34)
+    found = paired_proportion_interval(before, after)
+    assert found.value == -10 / 64
+    # by hand: −10/66 ± 1.96 · √((10 + 0 + 1)/66 − (10/66)²)/√66
+    assert (found.low, found.high) == (pytest.approx(-0.2430, abs=1e-4), pytest.approx(-0.0600, abs=1e-4))
+
+
+def test_paired_proportions_hold_the_truth():
+    draw = np.random.default_rng(0)
+    held = 0
+    for _ in range(500):
+        before, flips = draw.random(100) < 0.8, draw.random(100) < 0.1
+        found = paired_proportion_interval(before.astype(float), (before ^ flips).astype(float))
+        held += found.low <= 0.1 * (0.2 - 0.8) <= found.high
+    assert held / 500 >= 0.93

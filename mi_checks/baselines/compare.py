@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mi_checks.baselines.mediators import SetChange, set_change
 from mi_checks.baselines.recorded import Baseline, Recorded, recorded
 from mi_checks.record import CheckResult, Estimate, Mediator
 from mi_checks.stats import ALPHA, holm, mean_beyond_p_value
 
 MATTERS = 0.01  # in the effect's own unit, or of the recorded value where that is more; rounding is a twentieth of it
-MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,19 @@ class Comparison:
     Attributes:
         unlike: why some checks are not those recorded, by id: added, taken out, or claiming something else.
         drifts: the checks that drifted, the surest and largest first.
-        lost: heads that no longer mediate, each with its share then and now (None: not among the strongest any more).
-        gained: heads that mediate and did not, likewise.
+        mediators: which heads no longer mediate, and which now do.
         compared: how many checks were.
     """
 
     unlike: Mapping[str, str]
     drifts: tuple[Drift, ...]
-    lost: Mapping[str, tuple[Estimate | None, Estimate | None]]
-    gained: Mapping[str, tuple[Estimate | None, Estimate | None]]
+    mediators: SetChange
     compared: int
 
     @property
     def drifted(self) -> bool:
         """Whether anything did."""
-        return bool(self.drifts or self.lost or self.gained)
+        return bool(self.drifts or self.mediators.changed)
 
 
 def compare(then: Baseline, results: Mapping[str, CheckResult], mediators: tuple[Mediator, ...]) -> Comparison:
@@ -92,8 +90,7 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], mediators: tuple
             if corrected < ALPHA:
                 drifts.append(Drift(pair.check, pair.then, pair.now, pair.better, float(corrected)))
     drifts.sort(key=lambda drift: (drift.p_value or 0.0, -_size(drift)))
-    lost, gained = _sets(then.mediators, mediators)
-    return Comparison(unlike, tuple(drifts), lost, gained, len(pairs))
+    return Comparison(unlike, tuple(drifts), set_change(then.mediators, mediators), len(pairs))
 
 
 def _paired(then: Recorded, now: Recorded) -> bool:
@@ -129,34 +126,3 @@ def _better(then: Recorded, now: Recorded, result: CheckResult) -> bool | None:
 def _size(drift: Drift) -> float:
     then, now = drift.then.estimate, drift.now.estimate
     return np.inf if then is None or now is None else abs(now.value - then.value) / max(abs(then.value), MATTERS)
-
-
-Shares = dict[str, tuple[Estimate | None, Estimate | None]]
-
-
-def _sets(then: tuple[Mediator, ...], now: tuple[Mediator, ...]) -> tuple[Shares, Shares]:
-    """Heads that left the set of mediators and those that joined it; a head near the threshold does neither by chance.
-
-    Sweeps that were made only then or only now (a check was added) say nothing.
-    """
-    lost: Shares = {}
-    gained: Shares = {}
-    for at in {each.at for each in then} & {each.at for each in now}:
-        before, after = ({each.node: each.estimate for each in side if each.at == at} for side in (then, now))
-        where = f" at {at}" if at else ""
-        lost |= {f"{node}{where}": (before[node], after.get(node)) for node in _left(before, after)}
-        gained |= {f"{node}{where}": (before.get(node), after[node]) for node in _left(after, before)}
-    return lost, gained
-
-
-def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> list[str]:
-    """Those that mediate in the first and surely less, and not, in the second."""
-    weakest = min(estimate.value for estimate in after.values())  # what is not listed recovers no more
-    found = []
-    for node, estimate in before.items():
-        other = after.get(node)
-        high = weakest if other is None else other.high
-        mediates = other is not None and other.low > MEDIATES
-        if estimate.low > MEDIATES and not mediates and high < estimate.low - MATTERS:
-            found.append(node)
-    return sorted(found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
+from mi_checks.record import Evidence
+
 UPDATE = "pytest --mi-update records it anew, where that is meant"
 
 
@@ -23,6 +25,23 @@ class Header:
     dtype: str
     device: str
     versions: Mapping[str, str]  # library → version
+
+
+def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mapping[str, str]) -> Header:
+    """What a run measured on and with."""
+    return Header(
+        behaviour=evidence.behaviour,
+        model=evidence.model,
+        revision=provenance.get("revision", ""),
+        weights=provenance["weights_sha256"],
+        tokenizer=provenance["tokenizer_sha256"],
+        prompts=evidence.effect.prompts_sha256,
+        engine=provenance["engine"],
+        mode=provenance["mode"],
+        dtype=provenance["dtype"],
+        device=provenance["device"],
+        versions=versions,
+    )
 
 
 HASHES = ("weights", "tokenizer", "prompts")

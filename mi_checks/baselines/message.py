@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mi_checks.baselines.compare import Comparison, Drift
 from mi_checks.baselines.header import UPDATE, Header
+from mi_checks.baselines.mediators import Shares
 from mi_checks.record import Estimate
 
 NAMED = 12  # checks and heads
@@ -23,7 +24,7 @@ def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
 def drift_message(comparison: Comparison, then: Header, now: Header, shown: str) -> str:
     """What drifted, the surest and largest first; heads that mediate no more, and those that now do."""
     drifts = comparison.drifts
-    heads = [f"−{name}" for name in comparison.lost] + [f"+{name}" for name in comparison.gained]
+    heads = comparison.mediators.signed
     parts = [f"{len(drifts)} of {comparison.compared} effects"] if drifts else []
     parts += [f"mediators {', '.join(heads[:NAMED])}"] if heads else []
     lines = [f"drifted: {'; '.join(parts)}", f"  recorded  {shown}"]
@@ -32,17 +33,21 @@ def drift_message(comparison: Comparison, then: Header, now: Header, shown: str)
         lines.append(f"  weights   {of[0]} → {of[1]}")
     lines += [f"  {'because' if i == 0 else '':<9} {_drift(drift)}" for i, drift in enumerate(drifts[:NAMED])]
     lines += [f"            and {len(drifts) - NAMED} more"] if len(drifts) > NAMED else []
-    for title, shares in (("lost", comparison.lost), ("gained", comparison.gained)):
-        lines += [
-            f"  {title if i == 0 else '':<9} {name} {_share(before)} → {_share(after)}"
-            for i, (name, (before, after)) in enumerate(list(shares.items())[:NAMED])
-        ]
-    better = bool(drifts) and all(drift.better for drift in drifts) and not comparison.lost
+    lines += share_lines("lost", comparison.mediators.lost) + share_lines("gained", comparison.mediators.gained)
+    better = bool(drifts) and all(drift.better for drift in drifts) and not comparison.mediators.lost
     lines.append(
         f"  {'better' if better else 'meant?':<9} "
         + (f"than recorded, and a later loss of it would go unseen: {UPDATE}" if better else UPDATE)
     )
     return "\n".join(lines)
+
+
+def share_lines(title: str, shares: Shares) -> list[str]:
+    """Heads with their shares then and now; nothing where there are none."""
+    return [
+        f"  {title if i == 0 else '':<9} {name} {interval_text(before)} → {interval_text(after)}"
+        for i, (name, (before, after)) in enumerate(list(shares.items())[:NAMED])
+    ]
 
 
 def _drift(drift: Drift) -> str:
@@ -51,10 +56,11 @@ def _drift(drift: Drift) -> str:
     how = "intervals apart" if drift.p_value is None else f"p {drift.p_value:.2g}"
     moved = drift.then.deciding != drift.now.deciding
     node = f" (of {drift.then.deciding}, now {drift.now.deciding})" if moved else ""
-    return f"{drift.check} {_share(then)} → {_share(now)}{unit}{node}, {how}"
+    return f"{drift.check} {interval_text(then)} → {interval_text(now)}{unit}{node}, {how}"
 
 
-def _share(estimate: Estimate | None) -> str:
+def interval_text(estimate: Estimate | None) -> str:
+    """`0.512 [0.480, 0.551]`, or a dash."""
     if estimate is None:
         return "—"
     value, low, high = (f"{round(number, 3) + 0.0:.3f}" for number in (estimate.value, estimate.low, estimate.high))

@@ -11,6 +11,7 @@ from mi_checks.record import CheckResult, Estimate, Mediator
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
+NO_CHECKS = ("role", "baseline", "base")  # kinds of results that measure nothing of their own on prompts
 UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
 
 # What a claim says of the outcome, last: "(…; deciding: L0H3)", "(most: L0H3)", "(most apart without L0H3: +0.1)".
@@ -46,7 +47,7 @@ class Baseline:
 
 def baseline(header: Header, results: Iterable[CheckResult], mediators: tuple[Mediator, ...]) -> Baseline:
     """What is to be written of a run, rounded. Roles have a file of their own."""
-    checks = {result.check: recorded(result) for result in results if result.kind not in ("role", "baseline")}
+    checks = {result.check: recorded(result) for result in results if result.kind not in NO_CHECKS}
     rounded = tuple(replace(each, estimate=_rounded(each.estimate)) for each in mediators)
     return Baseline(header, checks, rounded)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.baselines.file import read_baseline, write_baseline
-from mi_checks.baselines.header import Header, invalid, told
+from mi_checks.baselines.header import header_of, invalid, told
 from mi_checks.baselines.place import orphans, place
-from mi_checks.baselines.recorded import baseline
+from mi_checks.baselines.recorded import NO_CHECKS, baseline
 from mi_checks.errors import MiChecksError
 from mi_checks.record import CheckResult, Evidence, Outcome
 from mi_checks.spec.load import LoadedBehaviour, shown_path
@@ -103,7 +103,7 @@ class Baselines:
         errors = [result.check for result in results.values() if result.outcome == "error"]
         if errors or evidence is None or provenance is None:
             return "error", f"not compared: {errors[0] if errors else loaded.behaviour.name} could not be measured"
-        now = self._header(evidence, provenance)
+        now = header_of(evidence, provenance, self._versions)
         why = invalid(then.header, now)
         if why:
             return "error", f"invalid: {shown}: {why}"
@@ -160,7 +160,7 @@ class Baselines:
     ) -> None:
         ran: dict[tuple[str, str], dict[str, CheckResult]] = {}
         for result in results:
-            if result.kind not in ("role", ID):
+            if result.kind not in NO_CHECKS:
                 ran.setdefault((result.behaviour, result.model), {})[result.check] = result
         if self.asked.other and self._to_write and ran:
             self._said.append(f"baselines: none written: {self.asked.other} is not how the files say it is measured")
@@ -178,7 +178,7 @@ class Baselines:
                 left.append(f"{shown} not written: {broken[0] if broken else behaviour} could not be measured")
             else:
                 measured = evidence[behaviour, model]
-                header = self._header(measured, provenance[model])
+                header = header_of(measured, provenance[model], self._versions)
                 new = baseline(header, (found[name] for name in ids), measured.mediators)
                 try:
                     changed = write_baseline(path, new, shown)
@@ -211,21 +211,6 @@ class Baselines:
             self._said.append(f"baselines: deleted {some}")
         elif gone:
             self._said.append(f"baselines: no behaviour is left of {some}; --mi-prune deletes them")
-
-    def _header(self, evidence: Evidence, provenance: Mapping[str, str]) -> Header:
-        return Header(
-            behaviour=evidence.behaviour,
-            model=evidence.model,
-            revision=provenance.get("revision", ""),
-            weights=provenance["weights_sha256"],
-            tokenizer=provenance["tokenizer_sha256"],
-            prompts=evidence.effect.prompts_sha256,
-            engine=provenance["engine"],
-            mode=provenance["mode"],
-            dtype=provenance["dtype"],
-            device=provenance["device"],
-            versions=self._versions,
-        )
 
 
 def _tidy(folder: Path) -> None:

@@ -25,7 +25,7 @@ def render(run: Run) -> str:
     """The report of a run: one HTML document, without scripts and without references to anything outside it."""
     gathered, columns = groups(run), models(run)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             header=header(run),
@@ -48,17 +48,26 @@ def write(run: Run, path: Path) -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    page = render(run)
+    write_page(render(run), path, "the report")
+
+
+def write_page(page: str, path: Path, what: str) -> None:
+    """Write a page, likewise.
+
+    Raises:
+        MiChecksError: the file cannot be written there; `what` is what messages call it.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, page)
     except OSError as error:
         reason = error.strerror or error
-        raise MiChecksError(f"cannot write the report to {path}: {reason}; name another file") from error
+        raise MiChecksError(f"cannot write {what} to {path}: {reason}; name another file") from error
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where templates come from: whatever they are given is escaped, and made visible, on its way into a page."""
     return Environment(
         loader=PackageLoader("mi_checks.report", "templates"),
         autoescape=True,

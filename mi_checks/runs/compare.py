@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from mi_checks.baselines.recorded import NO_CHECKS
 from mi_checks.record import CheckResult, Estimate, Run
 from mi_checks.runs.pairs import Pair, pairs
 from mi_checks.stats import ALPHA, holm, mean_interval, mean_p_value
@@ -135,6 +136,8 @@ def _incomparable(before: CheckResult, after: CheckResult) -> str:
 def _test(pair: Pair) -> Test | None:
     before, after = pair.before, pair.after
     if before is None or after is None or before.estimate is None or after.estimate is None:
+        return None
+    if after.kind in NO_CHECKS:  # nearer to a base or farther: the effect itself says that already
         return None
     same_side = (before.at_least is None, before.at_most is None) == (after.at_least is None, after.at_most is None)
     if _incomparable(before, after) or not same_side:  # of `mediators` another side is another node's

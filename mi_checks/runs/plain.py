@@ -10,9 +10,10 @@ from typing import Any
 from mi_checks.record import CheckResult, Run
 from mi_checks.runs.about import otherwise
 from mi_checks.runs.compare import Change, counts, method
+from mi_checks.runs.mediators import MediatorChange
 
 
-def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change]) -> str:
+def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:
     """One JSON object, unchanged checks included; the values of single prompts are left out."""
     (_, first), (_, second) = runs
     return json.dumps(
@@ -21,6 +22,7 @@ def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change]) -> str:
             "otherwise": [{"what": w, "before": old, "after": new} for w, old, new in otherwise(first, second)],
             "counts": counts(changes),
             "changes": [_change(change) for change in changes],
+            "mediators": [_set(change) for change in mediators],
             "method": method(changes),
         },
         indent=1,
@@ -42,6 +44,23 @@ def _change(change: Change) -> dict[str, Any]:
         "relative_size": None if change.estimate is None else change.size,
         "p_holm": change.p_value,
         "notes": list(change.notes),
+    }
+
+
+def _set(change: MediatorChange) -> dict[str, Any]:
+    heads = change.heads
+    kinds = {"lost": heads.lost, "gained": heads.gained, "stayed": heads.stayed}
+    return {
+        "behaviour": change.behaviour,
+        "before": change.before,
+        "after": change.after,
+        **{
+            kind: {
+                name: {"before": then and asdict(then), "after": now and asdict(now)}
+                for name, (then, now) in shares.items()
+            }
+            for kind, shares in kinds.items()
+        },
     }
 
 

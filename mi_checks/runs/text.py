@@ -6,27 +6,36 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from mi_checks.record import CheckResult, Run
+from mi_checks.record import CheckResult, Estimate, Run
 from mi_checks.report import numbers
 from mi_checks.runs.about import otherwise
 from mi_checks.runs.compare import Change, counts, method
+from mi_checks.runs.mediators import METHOD, MediatorChange
 
 HALF = 8  # characters of the drawing to each side of no change
 WHOLE = 1.0  # the relative size at which it is full
 TITLES = {"only before": "only in the first run", "only after": "only in the second run"}
 
 
-def lines(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], width: int) -> list[str]:
+def lines(
+    runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange], width: int
+) -> list[str]:
     """The whole answer; runs are the two files' names with what they hold."""
     (before, first), (after, second) = runs
     found = [f"{before}  {first.started}", f"{after}  {second.started}"]
     found += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
     told = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
+    told += (
+        [f"mediators of {len(mediators):,} behaviour{'s' if len(mediators) > 1 else ''} changed"] if mediators else []
+    )
     found += ["", ", ".join(told)]
+    if mediators:
+        found += ["", "mediators changed", *(line for change in mediators for line in _set(change))]
     for state, group in groupby(changes, lambda change: change.state):
         if state != "unchanged":
             found += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
-    return [*found, "", *textwrap.wrap(f"Method: {method(changes)}.", width, break_on_hyphens=False)]
+    how = f"Method: {method(changes)}.{f' Mediators: {METHOD}.' if mediators else ''}"
+    return [*found, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 
 def drawn(change: Change) -> str:
@@ -38,6 +47,19 @@ def drawn(change: Change) -> str:
     blocks = "█" * filled
     less, more = (blocks, "") if change.estimate.value < 0 else ("", blocks)
     return f"{less:>{HALF}}│{more:<{HALF}}"
+
+
+def _set(change: MediatorChange) -> list[str]:
+    where = change.after if change.before == change.after else f"{change.before} → {change.after}"
+    shares = {f"−{name}": share for name, share in change.heads.lost.items()}
+    shares |= {f"+{name}": share for name, share in change.heads.gained.items()}
+    width = max(map(len, shares))
+    head = f"  {change.behaviour} mediators  {' '.join(change.heads.signed)}  ({where})"
+    return [head, *(f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items())]
+
+
+def _share(estimate: Estimate | None) -> str:
+    return f"{numbers.value(estimate)} {numbers.interval(estimate)}" if estimate else "not among the strongest"
 
 
 def _told(change: Change) -> list[str]:

@@ -19,11 +19,15 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="what changed from one run to another: two models, two versions, two checkpoints",
         description="Compare two runs that pytest has written (--mi-run; by default beside the report), check by check "
         "on the same prompts: by behaviour, model and check, or across the models where each run has one. Exit code 1 "
-        "where anything drifted: it holds less well, or its value moved for sure and not in the claim's favour.",
+        "where anything drifted: it holds less well, its value moved for sure and not in the claim's favour, or other "
+        "heads mediate than did.",
     )
     parser.add_argument("before", metavar="RUN", type=Path, help="the earlier run, such as reports/report.json")
     parser.add_argument("after", metavar="RUN", type=Path, help="the later one")
     parser.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="also draw what changed, as one HTML page that needs no network"
+    )
     parser.set_defaults(run=show)
 
 
@@ -31,22 +35,30 @@ def show(options: argparse.Namespace) -> int:
     """`compare`: 1 where anything drifted, otherwise 0.
 
     Raises:
-        MiChecksError: a file holds no run; or, once the rest is printed, nothing in them could be compared.
+        MiChecksError: a file holds no run, or the page cannot be written; or, once the rest is printed, nothing in the
+            runs could be compared.
     """
     # Only now: `mi-checks models list` shall not wait for scipy.
-    from mi_checks.runs import plain, text
+    from mi_checks.runs import page, plain, text
     from mi_checks.runs.compare import compare, counts
+    from mi_checks.runs.mediators import mediator_changes
     from mi_checks.runs.read import read_run
 
     runs = [(str(path), read_run(path)) for path in (options.before, options.after)]
-    changes = compare(runs[0][1], runs[1][1])
-    width = shutil.get_terminal_size((120, 24)).columns
-    print(plain.document(runs, changes) if options.format == "json" else "\n".join(text.lines(runs, changes, width)))
+    (_, before), (_, after) = runs
+    changes, mediators = compare(before, after), mediator_changes(before, after)
+    if options.format == "json":
+        print(plain.document(runs, changes, mediators))
+    else:
+        width = shutil.get_terminal_size((120, 24)).columns
+        print("\n".join(text.lines(runs, changes, mediators, width)))
+    if options.output is not None:
+        page.write(runs, changes, mediators, options.output)
     found = counts(changes)
-    if not found.keys() & {"drifted", "improved", "unchanged"}:
+    if not mediators and not found.keys() & {"drifted", "improved", "unchanged"}:
         sys.stdout.flush()
         raise MiChecksError(
             "no check of one run can be compared with one of the other: run the same behaviours in both, with the same "
             "--mi-count and --mi-seed, on models of one tokenizer"
         )
-    return 1 if "drifted" in found else 0
+    return 1 if mediators or "drifted" in found else 0

@@ -131,7 +131,7 @@ def test_a_mediator_that_left_and_one_that_came():
     then = made(result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.3), mediator("L0H2", 0.0)))
     now = (mediator("L0H0", 0.59), mediator("L0H2", 0.3), mediator("L0H1", 0.0))
     found = against(then, result(), mediators=now)
-    assert (list(found.lost), list(found.gained)) == (["L0H1"], ["L0H2"])
+    assert (list(found.mediators.lost), list(found.mediators.gained)) == (["L0H1"], ["L0H2"])
     message = drift_message(found, HEADER, replace(HEADER, weights="4" * 64, revision="7"), "x.json")
     assert message.splitlines()[:5] == [
         "drifted: mediators −L0H1, +L0H2",
@@ -144,7 +144,9 @@ def test_a_mediator_that_left_and_one_that_came():
 
 def test_a_mediator_that_is_not_listed_any_more():
     then = made(result(), mediators=(mediator("L0H0", 0.6), mediator("L0H1", 0.3)))
-    assert list(against(then, result(), mediators=(mediator("L0H0", 0.6), mediator("L0H2", 0.05))).lost) == ["L0H1"]
+    assert list(against(then, result(), mediators=(mediator("L0H0", 0.6), mediator("L0H2", 0.05))).mediators.lost) == [
+        "L0H1"
+    ]
 
 
 def test_at_the_threshold_nothing_comes_and_goes():

@@ -122,14 +122,25 @@ def project(pytester: pytest.Pytester, warm: None, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of a bundled model to spoil: `folder(zero_heads=[(1, 2)])`."""
+    """A copy of a bundled model to spoil: `folder(zero_heads=[(1, 2)])`, `folder(exchange=[(1, 2, 4)])`."""
 
-    def folder(model: str = "nano-attn-2l", *, zero_heads=(), nan=False) -> Path:
+    def folder(model: str = "nano-attn-2l", *, zero_heads=(), exchange=(), logits=1.0, nan=False) -> Path:
         to = tmp_path_factory.mktemp("model")
         for file in ("config.json", "model.safetensors"):
             shutil.copy(NANO / model / file, to / file)
-        if zero_heads or nan:
+        if zero_heads or exchange or nan or logits != 1:
             weights = load_file(to / "model.safetensors")
+            weights["head.weight"] *= logits
+            for layer, *heads in exchange:
+                one, other = (slice(head * 32, (head + 1) * 32) for head in heads)
+                for name, rows in weights.items():
+                    if (
+                        name.startswith(f"layers.{layer}.attn.")
+                        and name.split(".")[3] in "qkvo"
+                        and "o.bias" not in name
+                    ):
+                        side = rows.T if "o.weight" in name else rows
+                        side[one], side[other] = side[other].clone(), side[one].clone()
             for layer, head in zero_heads:
                 weights[f"layers.{layer}.attn.o.weight"][:, head * 32 : (head + 1) * 32] = 0
             if nan:

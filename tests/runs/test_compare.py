@@ -198,3 +198,10 @@ def test_what_the_runs_have_otherwise():
         ("dtype", "float32", "bfloat16"),
     )
     assert otherwise(before, run_of(diff(5, model="nano-attn-1l"))) == (("model", "nano-attn-2l", "nano-attn-1l"),)
+
+
+def test_a_verdict_about_a_base_changes_by_its_outcome_alone():
+    """Its numbers are differences from another model: to come nearer is no drift."""
+    far, near = (result("base", around(mean), at_least=-1, at_most=1) for mean in (-3, 0))
+    assert (state(far, near), state(near, far)) == ("improved", "drifted")
+    assert only(far, near).p_value is None

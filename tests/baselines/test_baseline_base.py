@@ -1,0 +1,109 @@
+"""A model against its base: what is kept, what has changed, and what cannot be told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mi_checks.baselines.base import VERDICTS, judge_against
+from mi_checks.baselines.base_message import base_message, claim, verdict_lines, verdict_of
+from mi_checks.baselines.recorded import recorded
+from tests.baseline_numbers import NOISE, mediator, result
+
+SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4), mediator("L0H2", 0.02)))
+
+
+def judged(then, now, mediators=None):
+    return judge_against({then.check: recorded(then)}, {now.check: recorded(now)}, mediators)
+
+
+def shifted(by, spread=0.0):
+    """The effect of the base with that much more on each prompt, give or take."""
+    then = result()
+    return replace(then, per_prompt=tuple((np.array(then.per_prompt) + by + spread * NOISE[::-1]).tolist()))
+
+
+@pytest.mark.parametrize("by", [-0.19, 0.0, 0.19])
+def test_within_a_tenth_it_is_kept(by):
+    found = judged(result(), shifted(by, 0.01))
+    assert (found.behaviour, found.verdict, found.outcome) == ("kept", "behaviour kept", "pass")
+    assert found.deciding.matters == pytest.approx(0.2, rel=1e-3)
+
+
+@pytest.mark.parametrize("by", [-0.3, 0.3])
+def test_beyond_a_tenth_it_has_changed_either_way(by):
+    found = judged(result(), shifted(by, 0.01))
+    assert (found.behaviour, found.outcome) == ("changed", "fail")
+
+
+def test_what_cannot_be_told_is_not_kept():
+    """No difference is found, and one of three tenths could hide in the interval."""
+    found = judged(result(), shifted(0, spread=3))
+    assert found.deciding.change.low < -0.2 < 0.2 < found.deciding.change.high
+    assert (found.behaviour, found.verdict, found.outcome) == (
+        "cannot tell",
+        "behaviour cannot be told",
+        "inconclusive",
+    )
+    assert "prompts would tell" in base_message(found, "m", ("1" * 64, "2" * 64))
+
+
+def test_of_an_effect_next_to_nothing_the_spread_says_what_matters():
+    assert judged(result(mean=0.001), shifted(0)).deciding.matters == pytest.approx(0.1, rel=0.05)
+
+
+def test_chance_alone_is_read_as_changed_about_as_often_as_it_says():
+    """A difference of exactly what matters is the hardest case of «not more than matters»."""
+    draw = np.random.default_rng(2)
+    then = result()
+    margin = judged(then, then).deciding.matters
+    changed = kept = 0
+    for _ in range(300):
+        values = np.array(then.per_prompt) + margin + draw.normal(size=256)
+        state = judged(then, replace(then, per_prompt=tuple(values.tolist()))).behaviour
+        changed, kept = changed + (state == "changed"), kept + (state == "kept")
+    allowed = 0.025 * 300 + 3 * np.sqrt(0.025 * 0.975 * 300)
+    assert changed <= allowed
+    assert kept <= allowed + 3  # the bootstrap's intervals are a little short
+
+
+def test_shares_may_shift_as_long_as_the_same_heads_mediate():
+    found = judged(result(), result(), SAME)
+    assert (found.mechanism, found.verdict, found.outcome) == ("kept", "both kept", "pass")
+    assert list(found.mediators.stayed) == ["L0H1"]
+
+
+def test_another_head_is_another_mechanism():
+    found = judged(result(), result(), (SAME[0], (mediator("L0H1", 0.02), mediator("L0H2", 0.5))))
+    assert (found.mechanism, found.verdict) == ("changed", "behaviour kept by another mechanism")
+    assert found.mediators.signed == ("−L0H1", "+L0H2")
+
+
+def test_a_head_that_may_or_may_not_mediate_is_not_told():
+    found = judged(result(), result(), ((mediator("L0H1", 0.13),), (mediator("L0H1", 0.11),)))
+    assert (found.mechanism, found.outcome) == ("cannot tell", "inconclusive")
+    message = base_message(found, "m", ("1" * 64, "2" * 64))
+    assert message.startswith("behaviour kept, mechanism cannot be told: whether L0H1 mediates in both\n")
+
+
+def test_where_no_head_mediates_there_is_no_mechanism():
+    found = judged(result(), result(), ((mediator("L0H1", 0.03),), (mediator("L0H1", 0.04),)))
+    assert (found.mechanism, found.outcome) == ("not applicable", "pass")
+
+
+def test_without_a_gap_all_are_lost():
+    found = judged(result(), shifted(-2), (SAME[0], ()))
+    assert (found.verdict, list(found.mediators.lost)) == ("both changed", ["L0H1"])
+
+
+def test_every_pair_of_states_has_a_verdict_of_its_own():
+    assert len(set(VERDICTS.values())) == len(VERDICTS) == 3 * 4
+
+
+def test_the_verdict_is_read_from_the_record():
+    found = judged(result(), result(), SAME)
+    kept = replace(result("base"), kind="base", claim=claim(found, "nano-attn-2l"))
+    assert verdict_of(kept) == "both kept"
+    broken = replace(kept, claim="", outcome="error", behaviour="cd")
+    assert verdict_lines([kept, broken, result()], "m") == ["against m:", "  1 both kept: ab", "  1 not judged: cd"]
+    assert verdict_lines([result()], "m") == []
