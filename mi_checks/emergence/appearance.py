@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mi_checks.emergence.bracket import Bracket, fall, rise
-from mi_checks.emergence.curve import Curve, Tests, tested
+from mi_checks.emergence.curve import Curve, PValues, p_values
 from mi_checks.stats import ALPHA
 
 Kind = Literal["appears", "from the start", "does not appear", "cannot tell"]
@@ -28,25 +28,31 @@ class Appearance:
     """
 
     curve: Curve
-    tests: Tests
+    tests: PValues
     kind: Kind
     appears: Bracket | None = None
     goes: Bracket | None = None
     reason: str = ""
 
+    @property
+    def shown(self) -> bool:
+        """Whether the effect is surely above zero at any checkpoint."""
+        return any(mean > 0 and p < ALPHA for mean, p in zip(self.curve.means, self.tests.zero, strict=True))
+
 
 def appearances(curves: Sequence[Curve]) -> tuple[tuple[Appearance, ...], int]:
     """Every curve's, and how many tests were made for all of them together."""
-    tests, made = tested(curves)
+    tests, made = p_values(curves)
     return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), made
 
 
-def _appearance(curve: Curve, tests: Tests) -> Appearance:
+def _appearance(curve: Curve, tests: PValues) -> Appearance:
     short = all(effect.ability == "cannot" for effect in curve.effects)
-    above = any(mean > 0 and p < ALPHA for mean, p in zip(curve.means, tests.zero, strict=True))
-    if not above:
-        reason = "at no checkpoint surely above zero"
-        return Appearance(curve, tests, "does not appear" if short else "cannot tell", reason=reason)
+    nothing = Appearance(
+        curve, tests, "does not appear" if short else "cannot tell", reason="at no checkpoint surely above zero"
+    )
+    if not nothing.shown:
+        return nothing
     if short:
         return Appearance(curve, tests, "does not appear", reason="surely short of its bounds at every checkpoint")
     appears = rise(curve.values)

@@ -12,9 +12,9 @@ from mi_checks.record import Effect
 from mi_checks.stats import Floats, holm, mean_p_value
 
 METHOD = (
-    "A behaviour appears where its mean effect first reaches half of its largest in the series, counted from zero, and "
-    "goes where it falls below that for good: 95 % percentile bootstrap over prompts, paired, of the checkpoint, out to "
-    "the checkpoint before it. Two-sided t-tests of each checkpoint against zero, and paired against the first and the "
+    "A behaviour appears where its mean effect first reaches half of its largest in the series, counted from zero, "
+    "and goes where it falls below that for good: 95 % percentile bootstrap, paired over prompts, of the checkpoint, "
+    "out to the one before it. Two-sided t-tests of each checkpoint against zero, and paired against the first and the "
     "last, p corrected by Holm over the {} made here; 95 % intervals of effects by bootstrap over prompts, uncorrected."
 )
 
@@ -43,7 +43,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Tests:
+class PValues:
     """p-values at each checkpoint, Holm-corrected over all that were made; 1 where there was nothing to test.
 
     Attributes:
@@ -57,7 +57,7 @@ class Tests:
     last: tuple[float, ...]
 
 
-def tested(curves: Sequence[Curve]) -> tuple[tuple[Tests, ...], int]:
+def p_values(curves: Sequence[Curve]) -> tuple[tuple[PValues, ...], int]:
     """The tests of all curves, corrected together, and how many they are."""
     raw = [_raw(curve.values) for curve in curves]
     made = [p for each in raw for p in each.values()]
@@ -67,7 +67,7 @@ def tested(curves: Sequence[Curve]) -> tuple[tuple[Tests, ...], int]:
         p = {key: next(corrected) for key in each}
         places = range(len(curve.effects))
         p["last", 0] = p["first", places[-1]]
-        found.append(Tests(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
+        found.append(PValues(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
     return tuple(found), len(made)
 
 

@@ -44,14 +44,12 @@ def emergence(
     Raises:
         MiChecksError: there is nothing to follow.
     """
-    taken = [
-        [b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series
-    ]
+    taken = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
     if not any(taken):
         models = " or ".join(dict.fromkeys(one.claims for one in series))
         raise MiChecksError(
-            f"none of the {len(behaviours)} behaviours says anything of {models}; name a series that they are to be "
-            f"followed over, such as --model '{series[0].model}@*'"
+            f"none of the behaviours says anything of {models}; name a series to follow them over, such as "
+            f"--model '{series[0].model}@*'"
         )
     suite = begun(count, seed)
     cells = iter(progress([
@@ -100,7 +98,9 @@ def _measured(
             if other is None:
                 curves.append(Curve(loaded.behaviour.name, tuple(effects)))
             else:
-                reason = f"its prompts are not those of {series.labels[0]}: another tokenizer, or another context length"
+                reason = (
+                    f"its prompts are not those of {series.labels[0]}: another tokenizer, or another context length"
+                )
                 unmeasured.append(Unmeasured(loaded.behaviour.name, series.labels[other], reason))
         for check in loaded.behaviour.role_checks:
             bound = loaded.behaviour.bound_for(check, series.claims) or check.bound
@@ -128,4 +128,6 @@ def _roles(
             at.append(Bound(binding.ranked, tuple(binding.nodes)))
         else:
             names = tuple(loaded.behaviour.name for loaded in behaviours)
-            yield RoleCurve(check.name, check.role.score, check.role.component, least, check.role.most, names, tuple(at))
+            yield RoleCurve(
+                check.name, check.role.score, check.role.component, least, check.role.most, names, tuple(at)
+            )
