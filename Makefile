@@ -1,6 +1,7 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
+# make emergence    what appears when over the shipped checkpoints: reports/gallery/emergence.html
 # make mutants      the suite once more on models in which its claims are false: every check must be red there
 # make test         linters, types, import rules and the tests
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/report.html
 
-.PHONY: behaviours engines findings mutants test format schema clean
+.PHONY: behaviours emergence engines findings mutants test format schema clean
 
 behaviours: $(VENV)/.ready
 	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
@@ -22,6 +23,9 @@ mutants: $(VENV)/.ready-dev
 
 findings: $(VENV)/.ready
 	$(BIN)/python -m reports.findings $(ARGS)
+
+emergence: $(VENV)/.ready
+	$(BIN)/mi-checks emergence --output reports/gallery/emergence.html $(ARGS)
 
 test: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -93,7 +93,7 @@ def survey(
 
     What cannot be measured is left out, with the reason.
     """
-    suite = _suite(count, seed)
+    suite = begun(count, seed)
     effects: list[Effect] = []
     unmeasured: list[Unmeasured] = []
     cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
@@ -112,7 +112,8 @@ def survey(
     return Matrix(tuple(effects), tuple(unmeasured))
 
 
-def _suite(count: int | None, seed: int | None) -> Suite:
+def begun(count: int | None = None, seed: int | None = None) -> Suite:
+    """A suite with nothing measured yet, outside pytest."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
 

@@ -64,3 +64,14 @@ def test_the_matrix_it_shows_is_what_is_measured(capsys, monkeypatch):
     assert len(shown) == 7
     for line in shown:
         assert line == "…" or any(differing(line, other) == [] for other in found), line
+
+
+def test_the_emergence_it_shows_is_what_is_measured(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "120")
+    command, *shown = re.search(r"```\n\$ mi-checks (emergence .*?)\n```", README, re.DOTALL)[1].splitlines()
+    assert main(shlex.split(command)) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert len(shown) == 27
+    for line in shown:
+        assert line in ("", "…") or any(differing(line, other) == [] for other in found), line

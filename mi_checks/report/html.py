@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mi_checks.atomic import replace_text
@@ -66,10 +66,10 @@ def write_page(page: str, path: Path, what: str) -> None:
 
 
 @cache
-def environment() -> Environment:
-    """Where templates come from: whatever they are given is escaped, and made visible, on its way into a page."""
+def environment(*packages: str) -> Environment:
+    """Templates of these packages, then of the report, in pages where everything is escaped and made visible."""
     return Environment(
-        loader=PackageLoader("mi_checks.report", "templates"),
+        loader=ChoiceLoader([PackageLoader(package, "templates") for package in (*packages, "mi_checks.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

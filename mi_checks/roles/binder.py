@@ -24,7 +24,7 @@ class Binder:
     def __init__(self, *, update: bool = False) -> None:
         """Begin with nothing scored; with `update`, checks are about what roles are bound to now."""
         self.update = update
-        self._scores: dict[tuple[str, object, str], Floats] = {}
+        self._scores: dict[tuple[str, str, object, str], Floats] = {}
         self._locks: dict[Path, Lock] = {}
 
     def bind(
@@ -58,7 +58,8 @@ class Binder:
         return _Nodes(self, loaded, subject)
 
     def _scored(self, name: str, own: Callable[..., Any] | None, component: str, subject: Subject) -> Floats:
-        key = (subject.name, own or name, component)
+        # Several weights may run under one name's claims: `nano-attn-2l=FOLDER`.
+        key = (subject.name, subject.provenance.weights_sha256, own or name, component)
         if key not in self._scores:
             self._scores[key] = (
                 score(name, subject, trusted(subject)) if own is None else user_score(name, own, subject, component)

@@ -1,0 +1,56 @@
+"""For a page: a table of behaviours and one of roles for each series."""
+
+from __future__ import annotations
+
+from mi_checks.emergence import words
+from mi_checks.emergence.curve import method
+from mi_checks.emergence.found import Emergence, Trained
+from mi_checks.matrix.markdown import table
+
+
+def lines(emergence: Emergence) -> list[str]:
+    """Every effect with its interval."""
+    found: list[str] = []
+    for trained in emergence.trained:
+        found += [f"{words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
+        relations = [f"- {words.relation(each, trained.series)}" for each in trained.relations]
+        told = [f"- {', '.join(what)}: {' '.join(why.split())}" for why, what in words.reasons(trained).items()]
+        left = [words.left_out(trained)] if trained.left_out else []
+        for block in (relations, told, left):
+            found += [*block, ""] if block else []
+    found += [words.WHAT, ""]
+    found += [words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
+    return [*found, method(emergence.tests)]
+
+
+def _behaviours(trained: Trained) -> list[str]:
+    if not trained.appearances:
+        return []
+    places = range(len(trained.series.labels))
+    rows = [
+        [
+            words.label(each),
+            words.when(each, trained.series),
+            words.curve(each),
+            *(words.value(each, place, interval=True) for place in places),
+        ]
+        for each in trained.in_order
+    ]
+    told = [f"- {line}" for line in words.without(trained)]
+    return [*table(["behaviour", "appears", "", *trained.series.labels], rows), "", *told, *([""] if told else [])]
+
+
+def _roles(trained: Trained) -> list[str]:
+    if not trained.roles:
+        return []
+    places = range(len(trained.series.labels))
+    rows = [
+        [
+            words.definition(role),
+            words.forms(role, trained.series),
+            words.sparkline(at.score for at in role.at),
+            *(words.bound(role, place) for place in places),
+        ]
+        for role in trained.roles
+    ]
+    return [*table(["role", "forms", "", *trained.series.labels], rows), ""]

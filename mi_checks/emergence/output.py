@@ -1,0 +1,51 @@
+"""What was found, in a format; and into a file, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mi_checks.atomic import replace_text
+from mi_checks.emergence import markdown, page, plain, text
+from mi_checks.emergence.found import Emergence
+from mi_checks.errors import MiChecksError, did_you_mean
+
+FORMATS = ("text", "md", "json", "html")
+SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".txt": "text"}
+
+
+def written(emergence: Emergence, form: str, width: int) -> str:
+    """The document in one of `FORMATS`; only text is as wide as it is told."""
+    if form == "html":
+        return page.render(emergence)
+    if form == "json":
+        return plain.document(emergence)
+    return "\n".join(markdown.lines(emergence) if form == "md" else text.lines(emergence, width))
+
+
+def check_output(path: Path) -> str:
+    """The format that a file's name asks for.
+
+    Raises:
+        MiChecksError: it asks for none.
+    """
+    if path.suffix not in SUFFIXES:
+        raise MiChecksError(
+            f"--output {str(path)!r}: its name must end with {', '.join(SUFFIXES)}{did_you_mean(path.suffix, SUFFIXES)}"
+        )
+    return SUFFIXES[path.suffix]
+
+
+def write(emergence: Emergence, path: Path, width: int) -> None:
+    """Write a file in the format of its name; an older one stays whole until the new one is.
+
+    Raises:
+        MiChecksError: the file cannot be written there.
+    """
+    document = written(emergence, check_output(path), width).rstrip("\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, f"{document}\n")
+    except OSError as error:
+        raise MiChecksError(
+            f"--output {str(path)!r} cannot be written: {error.strerror or error}; name another file"
+        ) from error

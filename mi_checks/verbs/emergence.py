@@ -1,0 +1,81 @@
+"""`mi-checks emergence`: where each behaviour and each role appears over the checkpoints of a training."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+from mi_checks.verbs.matrix import bar
+from mi_checks.verbs.whole_number import at_least
+
+FORMATS = ("text", "md", "json", "html")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `emergence`."""
+    parser = verbs.add_parser(
+        "emergence",
+        help="where each behaviour and each role appears over training checkpoints, with curves",
+        description="Measure every behaviour and every role at each checkpoint of a training (the preference and the "
+        "role scores only, no interventions), and find between which checkpoints it appears, whether it goes again, "
+        "and whether roles form before the behaviour they carry. Pools and scores that a conftest.py adds are known to "
+        "pytest only.",
+    )
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
+        help="behaviour files, or folders of them (default: behaviours)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", metavar="NAME@*", action="append", default=[],
+        help="over these checkpoints (repeatable), or two at least of one model, each by its name; by default over "
+        "those of each bundled model that has some, and what says nothing of it is left out",
+    )  # fmt: skip
+    parser.add_argument("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what each file says")
+    parser.add_argument(
+        "--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what each file says"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="text, md (Markdown), json or html (default: text)"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path,
+        help="also write it to this file, as its name says: .html (one page with curves), .md, .json or .txt",
+    )  # fmt: skip
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`emergence`.
+
+    Raises:
+        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, something could not be.
+    """
+    # Only now: `mi-checks models list` shall not wait for scipy.
+    from mi_checks.emergence.measure import emergence
+    from mi_checks.emergence.output import check_output, write, written
+    from mi_checks.emergence.series import chosen_series
+    from mi_checks.survey import behaviours_in
+
+    if options.output is not None:
+        check_output(options.output)
+    series = chosen_series(options.model)
+    found = emergence(
+        behaviours_in(options.paths, Path.cwd()),
+        series,
+        named_only=not options.model,
+        count=options.count,
+        seed=options.seed,
+        progress=bar,
+    )
+    width = shutil.get_terminal_size((120, 24)).columns
+    print(written(found, options.format, width))
+    if options.output is not None:
+        write(found, options.output, width)
+    if found.failed:
+        sys.stdout.flush()
+        first = found.failed[0]
+        more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
+        raise MiChecksError(f"{first.what} could not be measured at {first.checkpoint}{more}: {first.reason}")

@@ -1,0 +1,94 @@
+"""What becomes of a behaviour: it appears, was there, does not appear, goes again, or nobody can tell."""
+
+import numpy as np
+import pytest
+
+from mi_checks.emergence.appearance import appearances
+from mi_checks.emergence.bracket import Bracket
+from mi_checks.emergence.curve import Curve, method, p_values
+from mi_checks.stats import holm, mean_p_value
+from tests.effects import around, effect
+from tests.emergence.curves import appearance, curve, values
+
+
+def test_a_phase_change():
+    found = appearance([-0.04, 0.04, 5.0, 5.6, 6.3])
+    assert (found.kind, found.appears, found.goes) == ("appears", Bracket(1, 2), None)
+
+
+def test_what_grows_but_was_half_there_was_there_from_the_start():
+    found = appearance([5.7, 5.7, 6.9, 8.3, 7.5])
+    assert (found.kind, found.appears, found.goes) == ("from the start", Bracket(None, 0), None)
+
+
+def test_a_reversed_preference_is_not_half_of_the_way():
+    """From −8 to 1 half of the way is −3.5, at which the model still prefers the foil."""
+    assert appearance([-8.0, -3.0, -0.5, 2.0, 2.0]).appears == Bracket(2, 3)
+
+
+def test_what_appears_may_go_again():
+    found = appearance([0.0, -0.3, 0.0, 3.0, 0.2])
+    assert (found.kind, found.appears, found.goes) == ("appears", Bracket(2, 3), Bracket(3, 4))
+
+
+def test_what_was_there_may_go():
+    found = appearance([6.0, 4.0, 1.0, 0.8, 0.7])
+    assert (found.kind, found.goes) == ("from the start", Bracket(1, 2))
+
+
+def test_what_only_weakens_does_not_go():
+    assert appearance([0.0, 4.0, 5.0, 4.0, 3.5]).goes is None
+
+
+def test_a_flat_curve_at_zero_does_not_appear():
+    found = appearance([0.01, -0.02, 0.0, 0.01, 0.02])
+    assert (found.kind, found.appears, found.reason) == (
+        "does not appear", None, "at no checkpoint surely above zero",
+    )  # fmt: skip
+
+
+def test_a_sure_effect_that_stays_short_of_its_bounds_does_not_appear():
+    found = appearance([0.0, 0.3, 0.4, 0.5, 0.5], at_least=1.0)
+    assert found.tests.zero[-1] < 0.001
+    assert (found.kind, found.reason) == ("does not appear", "surely short of its bounds at every checkpoint")
+
+
+def test_few_prompts_and_much_noise_tell_nothing():
+    rows = values([0.0, 0.5, 0.8], n=4, noise=6, seed=2)
+    ((found,), _) = appearances([Curve("b", tuple(effect("nano-attn-2l", row) for row in rows))])
+    assert found.kind == "cannot tell"
+
+
+def test_what_cannot_be_told_from_the_first_checkpoint_has_not_surely_appeared():
+    rows = [around(mean, spread=2, seed=seed, n=24) for seed, mean in enumerate((1.2, 1.3, 2.2))]
+    ((found,), _) = appearances([Curve("b", tuple(effect("nano-attn-2l", r, ability="in part") for r in rows))])
+    assert (found.kind, found.reason) == ("cannot tell", "no sure change since the first checkpoint")
+
+
+def test_nothing_appears_in_many_flat_curves():
+    """Holm: of a hundred families of pure noise, hardly one has anything in it."""
+    families = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        noise = [
+            Curve(f"b{i}", tuple(effect("nano-attn-2l", row, ability="in part") for row in rng.normal(size=(5, 24))))
+            for i in range(4)
+        ]
+        families += any(each.kind in ("appears", "from the start") for each in appearances(noise)[0])
+    assert families <= 10  # 5 expected at most; 10 and fewer with 98.9 %
+
+
+def test_all_tests_are_corrected_together():
+    curves = [curve([0.1, 0.2, 0.3], "a"), curve([0.0, 0.1, 0.05], "b")]
+    tests, made = p_values(curves)
+    raw = []
+    for each in curves:
+        rows = each.values
+        raw += [mean_p_value(row) for row in rows]
+        raw += [mean_p_value(rows[1] - rows[0]), mean_p_value(rows[2] - rows[0]), mean_p_value(rows[1] - rows[2])]
+    assert made == len(raw) == 12
+    expected = holm(np.array(raw))
+    assert [*tests[0].zero, *tests[0].first[1:], tests[0].last[1]] == pytest.approx(expected[:6].tolist())
+    assert tests[0].first[0] == tests[0].last[2] == 1.0
+    assert tests[0].last[0] == tests[0].first[2]  # the one test of the first against the last
+    assert "Holm over the 12 tests made here" in method(made)
