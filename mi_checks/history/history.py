@@ -15,8 +15,6 @@ from mi_checks.history.identity import run_digest
 from mi_checks.history.insert import insert
 from mi_checks.record import Run
 
-SHORT = 8  # characters of a run's digest by which it is called
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -92,6 +90,8 @@ class History:
         ).fetchall()
         if len(found) != 1 or not called:
             many = "several runs begin" if found else "no run begins"
-            raise MiChecksError(f"{self.path}: {many} with {called!r}; mi-checks history list shows what they are called")
+            raise MiChecksError(
+                f"{self.path}: {many} with {called!r}; mi-checks history list shows what they are called"
+            )
         (document,) = self.connection.execute("SELECT text FROM documents WHERE run = ?", (found[0][0],)).fetchone()
         return zlib.decompress(document).decode()

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history.history import Entry, History
-from mi_checks.record import Run
 from mi_checks.runs.read import NoRun, parse_run, read_text
-from mi_checks.runs.write import run_text
 
 TOGETHER = 32  # files that are read before the database is locked and they are added
 
@@ -30,21 +28,6 @@ class Imported:
     known: int
     passed_over: tuple[Path, ...]
     wrong: tuple[str, ...]
-
-
-def keep(run: Run, written: str, path: Path) -> None:
-    """Add a run that was just measured.
-
-    Args:
-        run: the run.
-        written: the file it was written to, or "".
-        path: the history's file, made where there is none.
-
-    Raises:
-        MiChecksError: as `History.at`.
-    """
-    with History.at(path, create=True) as history:
-        history.add([Entry(run, run_text(run), written)])
 
 
 def import_runs(history: History, paths: Sequence[Path]) -> Imported:

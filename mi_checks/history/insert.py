@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 from mi_checks.history.identity import CLAIMED, claims_digest
+from mi_checks.history.shares import insert_shares
 from mi_checks.record import CheckResult, Run
 
 MODEL = ("weights_sha256", "tokenizer_sha256", "revision", "source", "dtype")
@@ -27,6 +28,7 @@ def insert(connection: sqlite3.Connection, run: Run, digest: str, document: byte
         [(row, name, *(model.get(key, "") for key in MODEL)) for name, model in run.models.items()],
     )
     _results(connection, row, run)
+    insert_shares(connection, row, run)
     return True
 
 

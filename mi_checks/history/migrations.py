@@ -6,7 +6,11 @@ A step that was released is never changed: what is to be otherwise is another st
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Callable
+
+from mi_checks.history.shares import insert_shares
+from mi_checks.runs.read import parse_run
 
 RUNS = """\
 CREATE TABLE runs (
@@ -57,9 +61,34 @@ CREATE TABLE results (            -- in the order of series: one check over all 
 CREATE INDEX results_run ON results (run, outcome);
 """
 
+SHARES = """\
+CREATE TABLE nodes (              -- heads that are followed over runs
+    id INTEGER PRIMARY KEY,
+    behaviour TEXT NOT NULL,
+    model TEXT NOT NULL,
+    node TEXT NOT NULL,
+    "at" TEXT NOT NULL,           -- the label it was patched at; "" for all positions
+    UNIQUE (behaviour, model, node, "at")
+);
+CREATE TABLE shares (             -- of clean − corrupt that one head recovers alone
+    node INTEGER NOT NULL REFERENCES nodes (id),
+    run INTEGER NOT NULL REFERENCES runs (id),
+    value REAL,                      -- NULL where clean and corrupt did not differ: nothing could be recovered
+    low REAL, high REAL, n INTEGER,  -- NULL where the head is not among the strongest: these alone have an interval
+    PRIMARY KEY (node, run)
+) WITHOUT ROWID;
+"""
+
 
 def _runs(connection: sqlite3.Connection) -> None:
     _execute(connection, RUNS)
+
+
+def _shares(connection: sqlite3.Connection) -> None:
+    """Also of the runs that are there: their documents have them."""
+    _execute(connection, SHARES)
+    for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
+        insert_shares(connection, run, parse_run(zlib.decompress(text).decode(), f"run {digest}"))
 
 
 def _execute(connection: sqlite3.Connection, script: str) -> None:
@@ -72,4 +101,4 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs, _shares)
