@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,9 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         code: int | None = chosen.run(chosen)
+        sys.stdout.flush()
     except MiChecksError as error:
         print(f"mi-checks: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads it, such as `| head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
     return code or 0

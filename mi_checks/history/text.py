@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mi_checks.history.course import Course, Point
@@ -47,11 +47,10 @@ def course(of: Course) -> list[str]:
     head = f"{of.behaviour} {of.check} on {of.model}, {_runs(of)}"
     if ends:
         head += f"  {drawn}  {ends[0]} to {ends[1]} {there[-1].unit}"
-    before: list[Point | None] = [None, *of.points]
     weights = max(len(point.at.weights) for point in of.points)
     lines = [
-        f"{point.at.date}  {point.at.called}  {point.at.weights:<{weights}}  {_outcome(point)}{_otherwise(point, last)}"
-        for point, last in zip(of.points, before, strict=False)
+        f"{point.at.date}  {point.at.called}  {point.at.weights:<{weights}}  {_outcome(point)}{note}"
+        for point, note in zip(of.points, _notes(of.points), strict=True)
     ]
     return [head, *_indented(lines)]
 
@@ -88,14 +87,16 @@ def _outcome(point: Point) -> str:
     return f"{symbol} {numbers.value(point.estimate)} {numbers.interval(point.estimate)}"
 
 
-def _otherwise(point: Point, before: Point | None) -> str:
-    """What makes a value another thing than the one before."""
-    if before is None:
-        return ""
-    bound = f"bound {before.bound} → {point.bound}" if point.bound != before.bound else ""
-    prompts = "other prompts" if point.prompts_sha256 != before.prompts_sha256 else ""
-    told = ", ".join(filter(None, (prompts, bound)))
-    return f"  ({told})" if told else ""
+def _notes(points: Sequence[Point]) -> Iterator[str]:
+    """What makes a value another thing than the one measured before it."""
+    before: Point | None = None
+    for point in points:
+        told = []
+        if before is not None and point.estimate is not None:
+            told += ["other prompts"] if point.prompts_sha256 != before.prompts_sha256 else []
+            told += [f"bound {before.bound} → {point.bound}"] if point.bound != before.bound else []
+        yield f"  ({', '.join(told)})" if told else ""
+        before = point if point.estimate is not None else before
 
 
 def _share(each: Standing) -> str:

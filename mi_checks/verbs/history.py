@@ -93,7 +93,8 @@ def import_files(options: argparse.Namespace) -> None:
         print(f"passed over {number} in the folders that hold no run, {first}")
     if found.wrong:
         sys.stdout.flush()
-        more = f" (and {len(found.wrong) - 1:,} more files)" if len(found.wrong) > 1 else ""
+        others = len(found.wrong) - 1
+        more = f" (and {others:,} more file{'s' if others > 1 else ''})" if others else ""
         raise MiChecksError(f"{found.wrong[0]}{more}")
 
 

@@ -47,6 +47,7 @@ def bisect(options: argparse.Namespace) -> int:
     """
     from mi_checks.history import bisected, plain
     from mi_checks.history.history import History
+    from mi_checks.models.names import resolve
     from mi_checks.models.series import with_series
     from mi_checks.spec.claimed import claimed
 
@@ -55,6 +56,8 @@ def bisect(options: argparse.Namespace) -> int:
         raise MiChecksError(
             f"--over is {models[0]} alone; name two checkpoints or more, in order, or a series such as 'nano-attn-2l@*'"
         )
+    for model in models:
+        resolve(model).require()
     claims = options.model or models[0].partition("=")[0].partition("@")[0]
     loaded = _behaviour(options.file, options.case)
     claimed(loaded, claims, options.check)
