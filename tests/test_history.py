@@ -80,6 +80,9 @@ def test_list(capsys, imported):
 def test_show(capsys, imported):
     out = told(capsys, "show", "induction")[1]
     assert "logit_diff  nano-attn-2l  █▅▁  ✓ 4.00 [" in out
+    (short,) = json.loads(told(capsys, "show", "induction", "--format", "json")[1])["checks"]
+    assert short["values"] == pytest.approx([6, 5, 4])
+    assert short["last"]["started"] == "2026-03-01T12:00:00+00:00"
     out = told(capsys, "show", "induction", "--check", "logit_diff")[1]
     assert out.startswith("induction logit_diff on nano-attn-2l, 3 runs  █▅▁  4.00 to 6.00 logits\n")
     data = json.loads(told(capsys, "show", "induction", "--check", "logit_diff", "--format", "json")[1])

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mi_checks.baselines.compare import MEDIATES
 from mi_checks.errors import MiChecksError
 from mi_checks.history.history import History
 from mi_checks.history.known import require, unknown
 from mi_checks.history.moment import COLUMNS, Moment, Order, moment
+from mi_checks.record import MEDIATES
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ def _runs(connection: sqlite3.Connection) -> None:
 
 
 def _shares(connection: sqlite3.Connection) -> None:
-    """Also of the runs that are there: their documents have them."""
+    """Also of the runs that are there: their documents have them.
+
+    A later step that changes these tables must leave this one the function as it is now.
+    """
     _execute(connection, SHARES)
     for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
         insert_shares(connection, run, parse_run(zlib.decompress(text).decode(), f"run {digest}"))

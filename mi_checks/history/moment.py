@@ -11,6 +11,7 @@ SHORT = 8  # characters of a run's digest by which it is called
 HASH = 12  # of a hash of weights
 COLUMNS = "digest, started, weights_sha256, revision"  # of `runs` and `models` joined
 
+CHECKPOINT = re.compile(r"checkpoint (\d+)")
 Order = Literal["time", "training"]
 ORDERS: tuple[Order, ...] = ("time", "training")
 
@@ -47,12 +48,8 @@ class Moment:
         return ", ".join(filter(None, (self.weights_sha256[:HASH] or "weights unknown", self.revision)))
 
     def place(self, order: Order) -> float:
-        """What runs are sorted by, where those that began earlier come first among equals.
-
-        In the order of training that is the checkpoint's number; weights that are none are those at its end.
-        """
-        step = re.fullmatch(r"checkpoint (\d+)", self.revision) if order == "training" else None
-        return int(step[1]) if step else math.inf
+        """What runs are sorted by, where those that began earlier come first among equals."""
+        return step(self.revision) if order == "training" else 0
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -62,6 +59,12 @@ class Moment:
             "weights_sha256": self.weights_sha256,
             "revision": self.revision,
         }
+
+
+def step(revision: str | None) -> float:
+    """The number of a training checkpoint; weights that are none are those at the end."""
+    found = CHECKPOINT.fullmatch(revision or "")
+    return int(found[1]) if found else math.inf
 
 
 def moment(digest: str, started: str, weights: str | None, revision: str | None) -> Moment:

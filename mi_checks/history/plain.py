@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.baselines.compare import MEDIATES
-from mi_checks.history.course import Course
+from mi_checks.history.course import Course, Outline, Point
 from mi_checks.history.listing import Kept
 from mi_checks.history.mediation import Mediation
 from mi_checks.history.words import answer
+from mi_checks.record import MEDIATES
 
 
 def document(data: object) -> str:
@@ -25,23 +25,14 @@ def listing(runs: Sequence[Kept]) -> dict[str, Any]:
 
 
 def courses(found: Sequence[Course]) -> dict[str, Any]:
-    """All of `mi-checks history show`."""
+    """All of `mi-checks history show --check`."""
     return {
         "behaviour": found[0].behaviour,
         "checks": [
             {
                 "check": each.check,
                 "model": each.model,
-                "runs": [
-                    {
-                        **point.at.plain(),
-                        "outcome": point.outcome,
-                        "estimate": None if point.estimate is None else _without_method(asdict(point.estimate)),
-                        "bound": point.bound,
-                        "prompts_sha256": point.prompts_sha256,
-                    }
-                    for point in each.points
-                ],
+                "runs": [_point(point) for point in each.points],
             }
             for each in found
         ],
@@ -77,6 +68,24 @@ def mediations(found: Sequence[Mediation]) -> dict[str, Any]:
             }
             for each in found
         ],
+    }
+
+
+def outlines(found: Sequence[Outline]) -> dict[str, Any]:
+    """All of `mi-checks history show` without a check."""
+    checks = [
+        {"check": each.check, "model": each.model, "values": each.values, "last": _point(each.last)} for each in found
+    ]
+    return {"behaviour": found[0].behaviour, "checks": checks}
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {
+        **point.at.plain(),
+        "outcome": point.outcome,
+        "estimate": None if point.estimate is None else _without_method(asdict(point.estimate)),
+        "bound": point.bound,
+        "prompts_sha256": point.prompts_sha256,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mi_checks.history.course import Course, Point
+from mi_checks.history.course import Course, Outline, Point
 from mi_checks.history.listing import Kept
 from mi_checks.history.mediation import Mediation, Standing
 from mi_checks.history.sparkline import sparkline
@@ -31,9 +31,9 @@ def listing(path: Path, runs: Sequence[Kept]) -> list[str]:
     return [f"{path}: {numbers.count(len(runs), 'run')}", *(f"  {line}".rstrip() for line in lines)]
 
 
-def summaries(found: Sequence[Course]) -> list[str]:
+def outlines(found: Sequence[Outline]) -> list[str]:
     """One line for each check: how it went, and what it came to last."""
-    rows = [(each.check, each.model, sparkline(each.values), _outcome(each.points[-1]), _runs(each)) for each in found]
+    rows = [(each.check, each.model, sparkline(each.values), _outcome(each.last), _runs(each)) for each in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
     return [f"{found[0].behaviour}: every check, its values over the runs, and the last of them", *_indented(lines)]
@@ -76,8 +76,8 @@ def _models(run: Kept) -> str:
     return ", ".join(run.models) if len(run.models) <= MODELS else numbers.count(len(run.models), "model")
 
 
-def _runs(of: Course | Mediation) -> str:
-    return numbers.count(len(of.points if isinstance(of, Course) else of.standings), "run")
+def _runs(of: Course | Outline | Mediation) -> str:
+    return numbers.count(len(of.standings if isinstance(of, Mediation) else of.values), "run")
 
 
 def _outcome(point: Point) -> str:

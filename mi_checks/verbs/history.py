@@ -121,18 +121,19 @@ def show(options: argparse.Namespace) -> None:
         MiChecksError: the history has no such behaviour, check or model, or cannot be read.
     """
     from mi_checks.history import plain, text
-    from mi_checks.history.course import courses
+    from mi_checks.history.course import courses, outlines
     from mi_checks.history.history import History
 
+    how = {"order": options.order, "last": options.last}
+    as_json = options.format == "json"
     with History.at(options.history) as history:
-        found = courses(
-            history, options.behaviour, options.check, options.model,
-            order=options.order, last=options.last,
-        )  # fmt: skip
-    if options.format == "json":
+        if options.check is None:
+            short = outlines(history, options.behaviour, options.model, **how)
+            print(plain.document(plain.outlines(short)) if as_json else "\n".join(text.outlines(short)))
+            return
+        found = courses(history, options.behaviour, options.check, options.model, **how)
+    if as_json:
         print(plain.document(plain.courses(found)))
-    elif options.check is None:
-        print("\n".join(text.summaries(found)))
     else:
         print("\n\n".join("\n".join(text.course(each)) for each in found))
 

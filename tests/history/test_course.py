@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history import text
-from mi_checks.history.course import courses
+from mi_checks.history.course import courses, outlines
 from mi_checks.history.history import History
 from mi_checks.history.listing import runs
 from mi_checks.history.sparkline import WIDTH, sparkline
@@ -44,15 +44,19 @@ def test_the_last_ones_and_the_order_of_training(history_of):
     assert course_of(path, last=2).values == pytest.approx([5, 4])
     assert course_of(path, order="training").values == pytest.approx([4, 5, 6])
     assert course_of(path, order="training", last=2).values == pytest.approx([5, 6])
+    with History.at(path) as history:
+        (short,) = outlines(history, "induction", order="training", last=2)
+    assert short.values == pytest.approx([5, 6])
+    assert short.last == course_of(path).points[0]
 
 
 def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
     other = result("accuracy", around(0.95, 0.05, n=16), at_least=0.5, model="nano-gelu-2l", unit="share of prompts")
     path = history_of(month(1), month(2, 3.0), run_of(other))
     with History.at(path) as history:
-        found = courses(history, "induction")
-        assert [each.model for each in courses(history, "induction", None, "nano-gelu-2l")] == ["nano-gelu-2l"]
-    assert text.summaries(found) == [
+        found = outlines(history, "induction")
+        assert [each.model for each in outlines(history, "induction", "nano-gelu-2l")] == ["nano-gelu-2l"]
+    assert text.outlines(found) == [
         "induction: every check, its values over the runs, and the last of them",
         "  logit_diff  nano-attn-2l  █▁  ✓ 3.00 [2.77, 3.23]  2 runs",
         "  accuracy    nano-gelu-2l  ▁   ✓ 0.95 [0.93, 0.97]  1 run",
@@ -62,7 +66,10 @@ def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("inducton",), "the history has no behaviour 'inducton'; it has induction; did you mean 'induction'?"),
+        (
+            ("inducton", "logit_diff"),
+            "the history has no behaviour 'inducton'; it has induction; did you mean 'induction'?",
+        ),
         (
             ("induction", "logit_dif"),
             "the history of induction has no check 'logit_dif'; it has logit_diff; did you mean 'logit_diff'?",
@@ -72,7 +79,7 @@ def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
             "the history of induction on nano-attn-2l has no check 'accuracy'; it has logit_diff",
         ),
         (
-            ("induction", None, "gpt2"),
+            ("induction", "logit_diff", "gpt2"),
             "the history of induction has no model 'gpt2'; it has nano-attn-2l",
         ),
     ],
@@ -85,7 +92,7 @@ def test_what_is_not_there(history_of, asked, message):
 
 def test_nothing_is_there(history_of):
     with History.at(history_of()) as history, pytest.raises(MiChecksError) as told:
-        courses(history, "induction")
+        outlines(history, "induction")
     assert str(told.value) == (
         "the history has no behaviour 'induction': it is empty; pytest --mi-history PATH adds runs to it"
     )
