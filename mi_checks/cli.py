@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs import calibrate, compare, discover, emergence, matrix, mine, models
+from mi_checks.verbs import calibrate, compare, discover, emergence, history, matrix, mine, models
 
-VERBS = (discover, matrix, emergence, compare, mine, calibrate, models)  # in the order of the help
+VERBS = (discover, matrix, emergence, compare, history, mine, calibrate, models)  # in the order of the help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,9 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         code: int | None = chosen.run(chosen)
+        sys.stdout.flush()
     except MiChecksError as error:
         print(f"mi-checks: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads it, such as `| head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
     return code or 0

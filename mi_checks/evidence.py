@@ -11,7 +11,7 @@ from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import Evidence, Example, Heatmap, Mediator, Prediction, TokenView
+from mi_checks.record import OF_HEADS, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
@@ -106,4 +106,4 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
-    return Heatmap(f"share recovered by each head{where}", rows, tuple(f"H{head}" for head in heads), values)
+    return Heatmap(f"{OF_HEADS}{where}", rows, tuple(f"H{head}" for head in heads), values)

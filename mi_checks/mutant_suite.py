@@ -17,9 +17,10 @@ from mi_checks.mutants.message import survived
 from mi_checks.mutants.present import comparable, models_that_have
 from mi_checks.record import Mutant, MutantsResult
 from mi_checks.spec.check import Check
+from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
-from mi_checks.suite import ABSENT, Suite
+from mi_checks.suite import Suite
 
 Found = tuple[tuple[Mutant, ...], str]  # and why there are none, if there are none
 

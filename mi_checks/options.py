@@ -12,6 +12,7 @@ import pytest
 
 from mi_checks.baselines.updates import Asked
 from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
 from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
@@ -32,6 +33,7 @@ class Options:
         memory: bytes that the replay engine may take; None: a quarter of what is free.
         report: where the HTML report goes.
         kept_run: where the run is written as JSON.
+        history: the database that the run is added to; None: none.
         kept: the folder of measurements that outlive a run; None: nothing is kept or recalled.
         update: roles are bound anew.
         with_mutants: each check is also run on models in which its claim is false.
@@ -48,6 +50,7 @@ class Options:
     memory: int | None
     report: Path
     kept_run: Path
+    history: Path | None
     kept: Path | None
     update: bool
     with_mutants: bool
@@ -105,6 +108,7 @@ def read_options(config: pytest.Config) -> Options:
         memory=_bytes("--mi-memory", chosen("mi_memory")),
         report=_writable("--mi-report", report),
         kept_run=_writable("--mi-run", kept_run),
+        history=_history(config.rootpath, chosen("mi_history")),
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
         with_mutants=bool(chosen("mi_mutants")),
@@ -154,6 +158,18 @@ def _bytes(option: str, text: str | None) -> int | None:
 def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
     given = {"--mi-count": count, "--mi-seed": seed, "--mi-dtype": dtype if dtype != "float32" else None}
     return " ".join(f"{option} {value}" for option, value in given.items() if value is not None)
+
+
+def _history(root: Path, named: str | None) -> Path | None:
+    if not named:
+        return None
+    path = _writable("--mi-history", root / named)
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise MiChecksError(f"--mi-history: cannot write {str(path)!r}; it is read-only")
+        with History.at(path):  # says what is no history now, and not when all is measured
+            pass
+    return path
 
 
 def _writable(option: str, path: Path) -> Path:

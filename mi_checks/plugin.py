@@ -44,6 +44,7 @@ OPTIONS = (
     ),
     ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
     ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
+    ("--mi-history", "mi_history", "the database that the run is added to, for mi-checks history (default: none)"),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
     (
         "--mi-update",

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 SCHEMA_VERSION = 2  # 1: results did not say on which prompts
+OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
+MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 Ability = Literal["can", "cannot", "in part", "cannot tell"]

@@ -25,6 +25,7 @@ import pytest
 from mi_checks import __version__
 from mi_checks.baselines.updates import ID, Baselines
 from mi_checks.errors import MiChecksError
+from mi_checks.history.keeping import Keeping
 from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
@@ -65,6 +66,7 @@ class Session:
         self.locks = Locks(root, update=options.update)
         versions = {name: version for name, version in self.versions.items() if name != "pytest"}
         self.baselines = Baselines(root, options.baselines, versions)
+        self.history = Keeping(options.history, root)
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
         self.began = time.time()
@@ -365,6 +367,7 @@ class Session:
             run = self.record()
             write(run, self.options.report)
             write_run(run, self.options.kept_run)
+            self.history.add(run, self.options.kept_run)
         if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store
 
@@ -373,7 +376,7 @@ class Session:
     @property
     def failed(self) -> bool:
         """Whether a file could not be written."""
-        return bool(self.locks.failed or self.baselines.failed)
+        return bool(self.locks.failed or self.baselines.failed or self.history.failed)
 
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
@@ -391,6 +394,7 @@ class Session:
             *self.mutants.lines(),
             f"report: {_relative(self.options.report, self.root)}",
             f"run: {_relative(self.options.kept_run, self.root)}",
+            *self.history.summary(),
         ]
 
     def _verdicts(self) -> list[str]:

@@ -34,13 +34,13 @@ from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
+from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
 
 Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
-ABSENT = "absent"  # the id of the one check on a model that is declared absent
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,10 @@ class Suite:
             self._measuring[key] = measuring
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
+
+    def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
+        """The prompts of a behaviour on a model, drawn on first use."""
+        return self._prompts(loaded, self.subject(model))
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
         count = self.settings.count or loaded.behaviour.pairs_for(subject.name)

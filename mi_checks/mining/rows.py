@@ -12,7 +12,6 @@ from mi_checks.mining.criteria import Found, Row, Triple
 from mi_checks.mining.pairs import Shared, crossed
 from mi_checks.mining.written import Written
 from mi_checks.prompts.visible import visible
-from mi_checks.stats import proportion_interval
 
 Group = tuple[Row, ...]  # one trigram, or two that share a token
 FORMATS = (".csv", ".jsonl")
@@ -39,6 +38,8 @@ def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Coun
 
 
 def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None, written: Written) -> Row:
+    from mi_checks.stats import proportion_interval  # only now: no other verb shall wait for scipy
+
     a, b, c = (written.texts[token] for token in found.triple)
     count, both = apart
     return Row(

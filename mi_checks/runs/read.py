@@ -17,15 +17,29 @@ _RUN = TypeAdapter(Run)
 AGAIN = "run pytest again, or copy the file again"
 
 
+class NoRun(MiChecksError):
+    """A file is JSON of something else."""
+
+
 def read_run(path: Path | str) -> Run:
     """The run that a file holds; one of an older schema as it would be written now.
 
     Raises:
+        NoRun: it holds JSON of something else.
         MiChecksError: there is no such file, or it holds no run that can be read.
     """
-    data = _data(Path(path))
+    return parse_run(read_text(Path(path)), path)
+
+
+def parse_run(text: str, path: Path | str) -> Run:
+    """The run in a text; `path` is what messages call it.
+
+    Raises:
+        MiChecksError: as `read_run`.
+    """
+    data = _data(text, Path(path))
     if not isinstance(data, dict) or not {"schema_version", "results", "command"} <= set(data):
-        raise MiChecksError(f"{path} is JSON, but no run; name a file that pytest --mi-run has written")
+        raise NoRun(f"{path} is JSON, but no run; name a file that pytest --mi-run has written")
     version = data["schema_version"]
     if type(version) is not int or version < 1:
         raise MiChecksError(f"{path}: schema_version {version!r} is none that ever was; {AGAIN}")
@@ -47,9 +61,14 @@ def read_run(path: Path | str) -> Run:
         raise MiChecksError(f"{path} is no run of schema {version}, as it says; {AGAIN}") from None
 
 
-def _data(path: Path) -> Any:
+def read_text(path: Path) -> str:
+    """What a file of a run says.
+
+    Raises:
+        MiChecksError: there is no such file, or it is no text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise MiChecksError(f"there is no run {str(path)!r}; pytest writes one beside its report (--mi-run)") from None
     except IsADirectoryError:
@@ -58,6 +77,9 @@ def _data(path: Path) -> Any:
         raise MiChecksError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise MiChecksError(f"{path} is no text, so no run; name a file that pytest --mi-run has written") from None
+
+
+def _data(text: str, path: Path) -> Any:
     if re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE):
         raise MiChecksError(f"{path} has conflict markers of a merge; take one side's file whole")
     try:

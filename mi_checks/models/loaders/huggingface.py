@@ -36,7 +36,7 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable(f"{folder.path} has no training checkpoints; a folder of transformers' layout holds one model")
     if "auto_map" in folder.config and not _is_in_transformers(folder):
         raise Unloadable("it needs code of its own (auto_map in config.json), which is never run")
-    weights, tokenizer_path = _weights(folder.path), folder.path / "tokenizer.json"
+    weights, tokenizer_path = weight_files(folder.path), folder.path / "tokenizer.json"
     tokenizer, declared = read_tokenizer(tokenizer_path), declarations(folder.path)
     special = {key: value for key, value in declared.items() if key in SPECIAL}
     bridge = bridged(
@@ -117,7 +117,7 @@ def _unnumbered(name: str) -> str:
     return re.sub(r"\d+", "#", name)
 
 
-def _weights(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """The files that transformers will read.
 
     Raises:

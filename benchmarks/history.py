@@ -1,0 +1,189 @@
+"""How long the history takes to answer over 10,000 runs: `python benchmarks/history.py [--json FILE] [--runs N]`.
+
+Each run is of five behaviours with nine checks of 64 prompt pairs each, on one model of two layers with six heads, two
+of them measured with an interval in each sweep; times and values differ from run to run. They go in as runs of pytest
+do. Each question is asked on a connection opened for it, and printed into nothing, as `mi-checks history` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mi_checks.history import text
+from mi_checks.history.course import courses, outlines
+from mi_checks.history.history import Entry, History
+from mi_checks.history.listing import runs
+from mi_checks.history.mediation import mediations
+from mi_checks.record import (
+    OF_HEADS,
+    Architecture,
+    CheckResult,
+    Effect,
+    Estimate,
+    Evidence,
+    Heatmap,
+    Mediator,
+    Preference,
+    Run,
+)
+from mi_checks.runs.write import run_text
+
+BEHAVIOURS, CHECKS, PAIRS, LAYERS, HEADS = 5, 9, 64, 2, 6
+TOGETHER = 32  # as files are imported
+MODEL = "nano-attn-2l"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Seconds of one question, over repeats."""
+
+    question: str
+    median: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything the page shows."""
+
+    machine: str
+    runs: int
+    results: int
+    megabytes: float
+    seconds_to_fill: float
+    answers: tuple[Answer, ...]
+
+
+def estimate(value: float, unit: str = "share of clean − corrupt") -> Estimate:
+    return Estimate(value, value - 0.05, value + 0.05, PAIRS, unit, "bootstrap")
+
+
+def synthetic(number: int, noise: random.Random) -> Run:
+    """The number-th run: a check passes in most, and L1H2 mediates in the first half of all."""
+    results, evidence = [], []
+    for behaviour in (f"behaviour_{place}" for place in range(BEHAVIOURS)):
+        values = [noise.gauss(0.8, 0.1) for _ in range(CHECKS)]
+        per_prompt = tuple(noise.gauss(0.8, 0.3) for _ in range(PAIRS))
+        for place, value in enumerate(values):
+            check = f"patching[set_{place}]"
+            results.append(
+                CheckResult(
+                    behaviour, MODEL, check, "patching", f"behaviours/{behaviour}.yaml::{MODEL}::{check}",
+                    "denoising recovers at least 0.6", "pass" if value > 0.6 else "fail", estimate(value),
+                    "at least 0.6", 0.6, None, "", f"behaviours/{behaviour}.yaml:{20 + place}", per_prompt, 0.01,
+                    "p" * 64,
+                )
+            )  # fmt: skip
+        shares = {f"L{layer}H{head}": noise.gauss(0, 0.01) for layer in range(LAYERS) for head in range(HEADS)}
+        shares |= {"L0H3": 0.9, "L1H2": 0.6 if number < 5_000 else 0.01}
+        strongest = sorted(shares, key=shares.__getitem__, reverse=True)[:2]
+        rows = tuple(tuple(shares[f"L{layer}H{head}"] for head in range(HEADS)) for layer in range(LAYERS))
+        value = estimate(6 + noise.random(), "logits")
+        effect = Effect(
+            behaviour, MODEL, Architecture("attention-only", LAYERS, HEADS), "", "present", "foils", value, per_prompt,
+            "p" * 64, (Preference("logit_diff", value, 2.0, None),), "can", "pass",
+        )  # fmt: skip
+        heatmap = Heatmap(OF_HEADS, ("L0", "L1"), tuple(f"H{head}" for head in range(HEADS)), rows)
+        evidence.append(
+            Evidence(
+                behaviour, MODEL, "", "", "present", f"name: {behaviour}\n" * 40, f"behaviours/{behaviour}.yaml", PAIRS,
+                value, effect, (), (heatmap,), tuple(Mediator(node, "", estimate(shares[node])) for node in strongest),
+            )
+        )  # fmt: skip
+    started = datetime.fromisoformat("2025-01-01T00:00:00+00:00") + timedelta(hours=number)
+    provenance = {"source": "bundled", "weights_sha256": f"{number // 4:064x}", "tokenizer_sha256": "t" * 64}
+    return Run(
+        command="pytest behaviours/", started=started.isoformat(), seconds=1.0 + number, versions={"mi-checks": "0.1"},
+        settings={"dtype": "float32"}, models={MODEL: {**provenance, "dtype": "float32"}}, results=tuple(results),
+        evidence=tuple(evidence),
+    )  # fmt: skip
+
+
+def batches(number: int) -> Iterator[list[Entry]]:
+    noise = random.Random(0)
+    for begin in range(0, number, TOGETHER):
+        made = [synthetic(place, noise) for place in range(begin, min(begin + TOGETHER, number))]
+        yield [Entry(run, run_text(run), "reports/report.json") for run in made]
+
+
+def questions(path: Path) -> dict[str, Callable[[History], object]]:
+    check = "patching[set_3]"
+    return {
+        "`list`": lambda history: text.listing(path, runs(history)),
+        "`list --last 20`": lambda history: text.listing(path, runs(history, last=20)),
+        "`show BEHAVIOUR`, nine checks": lambda history: text.outlines(outlines(history, "behaviour_2")),
+        "`show BEHAVIOUR --order training`": lambda history: text.outlines(
+            outlines(history, "behaviour_2", order="training")
+        ),
+        "`show BEHAVIOUR --check ID`": lambda history: [
+            text.course(each) for each in courses(history, "behaviour_2", check)
+        ],
+        "`mediators BEHAVIOUR L1H2`": lambda history: [
+            text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2")
+        ],
+        "`mediators … --order training`": lambda history: [
+            text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2", order="training")
+        ],
+    }
+
+
+def timed(path: Path, question: Callable[[History], object], repeats: int) -> list[float]:
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        with History.at(path) as history:
+            question(history)
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def line(answer: Answer) -> str:
+    """A row of the Markdown table."""
+    return f"| {answer.question} | {answer.median:.2f} | {answer.largest:.2f} |"
+
+
+def measured(number: int, repeats: int, folder: Path) -> Result:
+    path = folder / "history.sqlite3"
+    filling = 0.0
+    for entries in batches(number):
+        began = time.perf_counter()
+        with History.at(path, create=True) as history:
+            history.add(entries)
+        filling += time.perf_counter() - began
+    with History.at(path) as history:
+        (results,) = history.connection.execute("SELECT count(*) FROM results").fetchone()
+    taken = {name: timed(path, question, repeats) for name, question in questions(path).items()}
+    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in taken.items())
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    return Result(machine, number, results, path.stat().st_size / 1e6, filling, answers)
+
+
+def main() -> None:
+    """Print the table, and what filling took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the result there")
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=11)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measured(arguments.runs, arguments.repeats, Path(folder))
+    print("| question | median, s | largest, s |\n|---|---|---|")
+    print("\n".join(map(line, found.answers)))
+    print(f"\n{found.runs:,} runs, {found.results:,} results, {found.megabytes:.0f} MB, {found.seconds_to_fill:.0f} s")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""A path → an open database of the newest schema, and SQLite's errors in one line with a remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+from mi_checks.history.migrations import MIGRATIONS
+
+APPLICATION = 0x6D696368  # "mich" in the file's header: an SQLite database of something else is not written into
+PATIENCE = 30.0  # seconds that a writer waits for another
+WRITTEN = "pytest --mi-history PATH and mi-checks history import RUN write one"
+
+
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """The database at a path, migrated to the newest schema.
+
+    Args:
+        path: the file.
+        create: make it where there is none.
+
+    Raises:
+        MiChecksError: there is none, it is no history, one of a newer mi-checks, or it cannot be opened or written.
+    """
+    if path.is_dir():
+        raise MiChecksError(f"{path} is a folder; name the history's file in it, such as {path / 'history.sqlite3'}")
+    if not create and not path.exists():
+        raise MiChecksError(f"there is no history at {str(path)!r}; {WRITTEN}")
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MiChecksError(f"cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
+    with in_words(path):
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or, whatever happens, nothing. It waits for another writer before it begins, never in the middle."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have rolled it back already
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours.
+
+    Raises:
+        MiChecksError: SQLite raised one.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise MiChecksError(_told(path, error)) from None
+
+
+def _told(path: Path, error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_NOTADB:
+            return f"{path} is no database; name a history, or a file that is not there yet"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path}: another process has been writing to it for {PATIENCE:g} seconds; try again when it is done"
+        case sqlite3.SQLITE_FULL:
+            return f"{path} cannot be written: the disk is full; it is as it was before"
+        case sqlite3.SQLITE_CORRUPT:
+            return f"{path} is damaged: {error}; restore a copy of it, or move it away and import its runs again"
+        case sqlite3.SQLITE_READONLY:
+            return f"{path} cannot be written: it, or its folder, is read-only"
+        case _:
+            return f"{path} cannot be read or written: {error}"
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring it to the newest schema, each step whole or not at all."""
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    for number, migration in enumerate(MIGRATIONS, start=1):
+        with transaction(connection):
+            if _version(connection, path) < number:  # asked again: another process may have been as quick
+                migration(connection)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise MiChecksError(f"{path} is a database of something else; name a history, or a file that is not there yet")
+    if version > len(MIGRATIONS):
+        raise MiChecksError(
+            f"{path} is a history of schema {version}, and this mi-checks knows up to {len(MIGRATIONS)}: install a "
+            "newer mi-checks, or name another file"
+        )
+    return version

@@ -1,0 +1,107 @@
+"""The schema, as the steps that lead to it; a database says by `PRAGMA user_version` how many of them it has taken.
+
+A step that was released is never changed: what is to be otherwise is another step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+
+from mi_checks.history.shares import insert_shares
+from mi_checks.runs.read import parse_run
+
+RUNS = """\
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,  -- of what was measured when: the same run, however it came here, is one row
+    started TEXT NOT NULL,        -- ISO 8601, UTC: in the order of text
+    seconds REAL NOT NULL,
+    command TEXT NOT NULL,
+    versions TEXT NOT NULL,       -- JSON, as in the run
+    settings TEXT NOT NULL,       -- JSON, as in the run
+    place TEXT NOT NULL           -- the file it was read from or written to
+);
+CREATE INDEX runs_started ON runs (started, id);
+CREATE TABLE documents (          -- apart from the runs, so that no question reads them in passing
+    run INTEGER PRIMARY KEY REFERENCES runs (id),
+    text BLOB NOT NULL            -- the run as JSON, zlib
+);
+CREATE TABLE models (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    name TEXT NOT NULL,
+    weights_sha256 TEXT NOT NULL,
+    tokenizer_sha256 TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    source TEXT NOT NULL,
+    dtype TEXT NOT NULL,
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
+CREATE INDEX models_weights ON models (weights_sha256);
+CREATE TABLE series (             -- what is followed over runs
+    id INTEGER PRIMARY KEY,
+    behaviour TEXT NOT NULL,
+    model TEXT NOT NULL,
+    "check" TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    UNIQUE (behaviour, model, "check")
+);
+CREATE TABLE results (            -- in the order of series: one check over all runs lies in one place
+    series INTEGER NOT NULL REFERENCES series (id),
+    run INTEGER NOT NULL REFERENCES runs (id),
+    outcome TEXT NOT NULL,
+    value REAL, low REAL, high REAL, n INTEGER, unit TEXT,  -- NULL where nothing was measured
+    bound TEXT NOT NULL,
+    prompts_sha256 TEXT NOT NULL,
+    behaviour_sha256 TEXT NOT NULL,  -- of what was claimed: the behaviour file, and what its roles are bound to
+    location TEXT NOT NULL,
+    PRIMARY KEY (series, run)
+) WITHOUT ROWID;
+CREATE INDEX results_run ON results (run, outcome);
+"""
+
+SHARES = """\
+CREATE TABLE nodes (              -- heads that are followed over runs
+    id INTEGER PRIMARY KEY,
+    behaviour TEXT NOT NULL,
+    model TEXT NOT NULL,
+    node TEXT NOT NULL,
+    "at" TEXT NOT NULL,           -- the label it was patched at; "" for all positions
+    UNIQUE (behaviour, model, node, "at")
+);
+CREATE TABLE shares (             -- of clean − corrupt that one head recovers alone
+    node INTEGER NOT NULL REFERENCES nodes (id),
+    run INTEGER NOT NULL REFERENCES runs (id),
+    value REAL,                      -- NULL where clean and corrupt did not differ: nothing could be recovered
+    low REAL, high REAL, n INTEGER,  -- NULL where the head is not among the strongest: these alone have an interval
+    PRIMARY KEY (node, run)
+) WITHOUT ROWID;
+"""
+
+
+def _runs(connection: sqlite3.Connection) -> None:
+    _execute(connection, RUNS)
+
+
+def _shares(connection: sqlite3.Connection) -> None:
+    """Also of the runs that are there: their documents have them.
+
+    A later step that changes these tables must leave this one the function as it is now.
+    """
+    _execute(connection, SHARES)
+    for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
+        insert_shares(connection, run, parse_run(zlib.decompress(text).decode(), f"run {digest}"))
+
+
+def _execute(connection: sqlite3.Connection, script: str) -> None:
+    """Not `executescript`, which commits first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs, _shares)

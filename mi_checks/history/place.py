@@ -1,0 +1,7 @@
+"""Where the history is, if nobody says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+USUAL = Path("reports/history.sqlite3")

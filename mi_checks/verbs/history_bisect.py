@@ -1,0 +1,97 @@
+"""`mi-checks history bisect`: between which two checkpoints a check turns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError, did_you_mean
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.words import listed
+from mi_checks.verbs.whole_number import at_least
+
+DESCRIPTION = """\
+Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
+both ends are measured, then always the middle, so that 64 checkpoints need 8 measurements. What the history holds of
+the same weights, prompts, claims and version is not measured again, and every measurement is added to it at once, so
+that an interrupted bisection goes on where it was. Where a check turns several times, one of the turns is found. Exit
+code 1 where both ends agree. Pools and scores that a conftest.py adds are known to pytest only."""
+
+
+def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
+    """Add `bisect`; `asked` has the options of every question."""
+    parser = actions.add_parser(
+        "bisect", parents=[asked], help="between which two checkpoints a check turns", description=DESCRIPTION
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", type=Path, help="a behaviour file")
+    add("--check", metavar="ID", required=True, help="one of its checks, such as 'patching[induction]'")
+    add("--over", metavar="NAME", action="append", required=True, help="the checkpoints in order: 'nano-attn-2l@*', "
+        "'path/to/folder@*', or each by itself (repeatable)")  # fmt: skip
+    add("--model", metavar="NAME", help="whose claims each checkpoint is held to (default: what stands before the "
+        "first one's = or @)")  # fmt: skip
+    add("--case", metavar="NAME", help="one of the file's cases, where it has some")
+    add("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what the file says")
+    add("--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what the file says")
+    parser.set_defaults(run=bisect)
+
+
+def bisect(options: argparse.Namespace) -> int:
+    """`history bisect FILE --check ID --over NAME`: 1 where both ends agree, otherwise 0.
+
+    Raises:
+        MiChecksError: a mistake in what was given, or a checkpoint cannot be measured.
+    """
+    from mi_checks.history import bisected, plain
+    from mi_checks.history.history import History
+    from mi_checks.models.names import resolve
+    from mi_checks.models.series import with_series
+    from mi_checks.spec.claimed import claimed
+
+    models = with_series(options.over)
+    if len(models) < 2:
+        raise MiChecksError(
+            f"--over is {models[0]} alone; name two checkpoints or more, in order, or a series such as 'nano-attn-2l@*'"
+        )
+    for model in models:
+        resolve(model).require()
+    claims = options.model or models[0].partition("=")[0].partition("@")[0]
+    loaded = _behaviour(options.file, options.case)
+    claimed(loaded, claims, options.check)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch  # only now: mistakes are told without it
+
+    from mi_checks.bisecting import Bisecting
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
+
+    def tell(checkpoint: bisected.Checkpoint) -> None:
+        if options.format == "text":
+            print(bisected.line(checkpoint, models), flush=True)
+
+    with History.at(options.history, create=True) as history:
+        found = Bisecting(
+            loaded, options.check, models, claims, history, command=shlex.join(["mi-checks", *sys.argv[1:]]),
+            count=options.count, seed=options.seed, tell=tell,
+        ).run()  # fmt: skip
+    as_json = options.format == "json"
+    print(plain.document(bisected.plain(found)) if as_json else "\n".join(bisected.lines(found, options.history)))
+    return 1 if found.turns is None else 0
+
+
+def _behaviour(file: Path, case: str | None) -> LoadedBehaviour:
+    from mi_checks.survey import behaviours_in
+
+    found = behaviours_in([file], Path.cwd())
+    cases = [each.case for each in found if each.case]
+    chosen = next((each for each in found if each.case == (case or "")), None)
+    if chosen is not None:
+        return chosen
+    if case is None:
+        raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
+    there = f"cases: {listed(cases)}{did_you_mean(case, cases)}" if cases else "the file has no 'cases'"
+    raise MiChecksError(f"{file}: there is no case {case!r}; {there}")

@@ -1,0 +1,98 @@
+"""Files of runs into the history."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from mi_checks.errors import MiChecksError
+from mi_checks.history.history import History
+from mi_checks.history.importing import Imported, import_runs
+from mi_checks.history.listing import runs
+from mi_checks.runs.read import parse_run
+from mi_checks.runs.write import run_text, write_run
+from tests.history.conftest import month
+
+
+@pytest.fixture
+def history(tmp_path):
+    with History.at(tmp_path / "history.sqlite3", create=True) as history:
+        yield history
+
+
+def test_twice_is_once(history, tmp_path):
+    write_run(month(1), tmp_path / "a.json")
+    assert import_runs(history, [tmp_path / "a.json"]) == Imported(1, 0, (), ())
+    assert import_runs(history, [tmp_path / "a.json"]) == Imported(0, 1, (), ())
+    write_run(month(1), tmp_path / "copy.json")
+    assert import_runs(history, [tmp_path / "copy.json"]) == Imported(0, 1, (), ())
+    assert len(runs(history)) == 1
+
+
+def test_an_older_schema_of_a_run_is_that_run(history, tmp_path):
+    write_run(month(1), tmp_path / "a.json")
+    data = json.loads(json.dumps(asdict(month(1))))
+    for each in data["results"]:
+        del each["prompts_sha256"]
+    (tmp_path / "old.json").write_text(json.dumps({**data, "schema_version": 1}))
+    assert import_runs(history, [tmp_path / "a.json", tmp_path / "old.json"]) == Imported(1, 1, (), ())
+
+
+@pytest.mark.parametrize("other", [month(2), month(1, 5.0), month(1, weights="b" * 64)])
+def test_another_time_value_or_model_is_another_run(history, tmp_path, other):
+    for name, run in (("a", month(1)), ("b", other)):
+        write_run(run, tmp_path / f"{name}.json")
+    assert import_runs(history, [tmp_path / "a.json", tmp_path / "b.json"]) == Imported(2, 0, (), ())
+
+
+def test_nothing_of_a_run_is_lost(history, tmp_path):
+    write_run(month(1), tmp_path / "a.json")
+    import_runs(history, [tmp_path / "a.json"])
+    (kept,) = runs(history)
+    assert history.text(kept.called) == (tmp_path / "a.json").read_text()
+    assert parse_run(history.text(kept.run), "kept") == parse_run(run_text(month(1)), "whole")
+
+
+def test_a_folder_is_read_with_those_below_and_other_json_is_passed_over(history, tmp_path):
+    (tmp_path / "all/deep").mkdir(parents=True)
+    for number in range(1, 8):
+        write_run(month(number), tmp_path / f"all/deep/{number}.json")
+    (tmp_path / "all/config.json").write_text("{}")
+    assert import_runs(history, [tmp_path / "all"]) == Imported(7, 0, (tmp_path / "all/config.json",), ())
+
+
+def test_what_is_wrong_with_one_file_keeps_the_others_from_nothing(history, tmp_path):
+    write_run(month(1), tmp_path / "z.json")
+    text = (tmp_path / "z.json").read_text()
+    (tmp_path / "cut.json").write_text(text[:300])
+    (tmp_path / "no.json").write_text("{}")
+    found = import_runs(history, [tmp_path / name for name in ("cut.json", "no.json", "none.json", "z.json")])
+    assert (found.new, found.known, found.passed_over) == (1, 0, ())
+    assert found.wrong == (
+        f"{tmp_path}/cut.json is cut short: it ends within the run; run pytest again, or copy the file again",
+        f"{tmp_path}/no.json is JSON, but no run; name a file that pytest --mi-run has written",
+        f"there is no run '{tmp_path}/none.json'; pytest writes one beside its report (--mi-run)",
+    )
+
+
+def test_a_folder_without_json(history, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MiChecksError) as told:
+        import_runs(history, [tmp_path / "empty"])
+    assert str(told.value) == f"there is no JSON in the folder '{tmp_path}/empty'; name run files or folders of them"
+
+
+@pytest.mark.parametrize(
+    ("called", "how"), [("", "several runs begin"), ("zz", "no run begins"), ("SAME", "several runs begin")]
+)
+def test_a_run_that_is_not_called_so(history, tmp_path, called, how):
+    for number in range(1, 20):
+        write_run(month(1 + number % 12, float(number)), tmp_path / f"{number}.json")
+    import_runs(history, sorted(tmp_path.glob("*.json")))
+    first = [each.run[0] for each in runs(history)]
+    called = called.replace("SAME", next(letter for letter in first if first.count(letter) > 1))
+    with pytest.raises(MiChecksError) as told:
+        history.text(called)
+    assert str(told.value) == (
+        f"{history.path}: {how} with {called!r}; mi-checks history list shows what they are called"
+    )

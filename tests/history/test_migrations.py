@@ -1,0 +1,75 @@
+"""A history of an older schema is brought to today's, step by step and each step whole or not at all."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mi_checks.history import database
+from mi_checks.history.course import courses
+from mi_checks.history.history import History
+from mi_checks.history.importing import Imported, import_runs
+from mi_checks.history.listing import runs
+from mi_checks.history.mediation import mediations
+from mi_checks.history.migrations import MIGRATIONS
+
+FIRST = Path(__file__).with_name("schema_1.sqlite3")  # left by a mi-checks that knew the first schema only: three runs
+
+
+@pytest.fixture
+def old(tmp_path):
+    return Path(shutil.copy(FIRST, tmp_path / "history.sqlite3"))
+
+
+def schema(path):
+    with sqlite3.connect(path) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    connection.close()
+    return version, rows
+
+
+def test_it_comes_to_the_schema_of_a_new_one(old, tmp_path):
+    assert schema(old)[0] == 1
+    with History.at(old), History.at(tmp_path / "new.sqlite3", create=True):
+        pass
+    assert schema(old) == schema(tmp_path / "new.sqlite3")
+    assert schema(old)[0] == len(MIGRATIONS) == 2
+
+
+def test_what_was_in_it_still_is(old):
+    with History.at(old) as history:
+        assert [each.called for each in runs(history)] == ["ee275abc", "f0405c2b", "6c78afa0"]
+        (course,) = courses(history, "induction", "logit_diff")
+    assert [point.outcome for point in course.points] == ["fail", "inconclusive", "pass"]
+
+
+def test_what_the_second_schema_adds_is_filled_from_the_kept_runs(old):
+    with History.at(old) as history:
+        (found,) = mediations(history, "induction", "L1H1")
+    assert [each.mediates for each in found.standings] == [False, True, True]
+    assert found.standings[0].value is None
+    assert found.standings[1].value == pytest.approx(0.314, abs=1e-3)
+
+
+def test_a_run_that_is_in_it_is_known_afterwards(old, tmp_path):
+    with History.at(old) as history:
+        (tmp_path / "run.json").write_text(history.text("6c78afa0"))
+        assert import_runs(history, [tmp_path / "run.json"]) == Imported(0, 1, (), ())
+
+
+def test_a_step_that_fails_leaves_the_schema_before_it(old, monkeypatch):
+    before = schema(old)
+
+    def fails(connection):
+        MIGRATIONS[1](connection)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(database, "MIGRATIONS", (MIGRATIONS[0], fails))
+    with pytest.raises(KeyboardInterrupt), History.at(old):
+        pass
+    assert schema(old) == before
+    monkeypatch.undo()
+    with History.at(old) as history:
+        assert len(runs(history)) == 3
