@@ -18,8 +18,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import machine
 
+from mi_checks.claims import checks_on
 from mi_checks.record import CheckResult
-from mi_checks.session import Session
 from mi_checks.spec.load import load_behaviour
 from mi_checks.suite import Settings, Suite
 
@@ -38,15 +38,11 @@ ROOT = Path(__file__).parents[1]
 
 def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
     """Every check of the behaviours, by node id, and the seconds that all took together, loading included."""
-    session = Session(
-        root=ROOT, models=(), count=None, seed=None, device="cpu", dtype="float32", engine=engine, memory=None,
-        report=ROOT / "reports" / "report.html", terminal=None,
-    )  # fmt: skip
     suite, results, began = Suite(Settings(engine=engine)), {}, time.perf_counter()
     for path in paths:
         loaded = load_behaviour(path, ROOT)
         for model in loaded.behaviour.models:
-            for check, _ in session.checks(loaded, model):
+            for check, _ in checks_on(loaded, model):
                 name = f"{loaded.behaviour.name}::{model}::{'absent' if check is None else check.id}"
                 results[name] = suite.check(loaded, model, check, node_id=name, location="", rerun="")
             suite.close(loaded, model)

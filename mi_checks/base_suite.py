@@ -20,8 +20,9 @@ from mi_checks.models.names import resolve
 from mi_checks.record import CheckResult, Effect, Evidence, Mediator, Outcome
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
+from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load import LoadedBehaviour, shown_path
-from mi_checks.suite import ABSENT, Reuse, Suite
+from mi_checks.suite import Reuse, Suite
 
 EFFECT = "effect"  # what is compared where no check of the preference is claimed
 

@@ -187,10 +187,11 @@ class ModelNode(pytest.Collector):
         self.model = model
 
     def collect(self) -> Iterator[CheckItem]:
+        from mi_checks.claims import checks_on
         from mi_checks.errors import MiChecksError
 
         try:
-            checks = session_of(self.config).checks(self.loaded, self.model)
+            checks = checks_on(self.loaded, self.model)
             compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
         except MiChecksError as error:
             raise self.CollectError(str(error)) from None

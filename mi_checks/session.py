@@ -24,6 +24,7 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.baselines.updates import ID, Baselines
+from mi_checks.claims import checks_on
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
 from mi_checks.models.names import is_known, known_names, resolve
@@ -37,10 +38,8 @@ from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run,
 from mi_checks.roles.updates import Locks
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
-from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.role_refs import is_portable, roles_for
 from mi_checks.spec.roles import ROLE_SCORES
 from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.spec.yaml_source import Position
@@ -119,34 +118,6 @@ class Session:
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """The models to run a behaviour on."""
         return self.options.models or tuple(loaded.behaviour.models)
-
-    def checks(self, loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, Position]]:
-        """The checks of a behaviour on a model, with their places; `None` stands for its declared absence.
-
-        Roles come first. On a model that the behaviour does not name no node has a name, so only what it prefers is
-        checked, and what is claimed of roles and groups alone.
-
-        Raises:
-            SpecError: a claimed node lies outside the model.
-            MiChecksError: there is no such model.
-        """
-        behaviour = loaded.behaviour
-        name = resolve(model)
-        claims = name.claims
-        if behaviour.models.get(claims) == "absent":
-            return [(None, loaded.place_of(("models", claims)))]
-        shape = name.shape if claims in behaviour.models else None
-        if shape is not None:  # a folder may hold another shape than the model whose claims it is held to
-            problems = check_shapes(loaded, {claims: shape})
-            if problems:
-                raise SpecError(problems)
-        roles = [(role, loaded.place_of(("roles", role.name))) for role in roles_for(behaviour, claims)]
-        checks = [
-            (check, loaded.place_of(path[:2]))
-            for path, check in placed_checks(behaviour)
-            if behaviour.claims(check, claims) and (claims in behaviour.models or is_portable(check, behaviour))
-        ]
-        return [*roles, *checks]
 
     def has_baseline(
         self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check | None, Position]]
@@ -237,7 +208,7 @@ class Session:
         ran = {r.check: r for r in self.results if (r.behaviour, r.model) == key}
         return {
             _id(check): ran.get(_id(check)) or self._measured(loaded, model, check, node_id, where)
-            for check, where in self.checks(loaded, model)
+            for check, where in checks_on(loaded, model)
             if _kind(check) != "role"
         }
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mi_checks.baselines.mediators import SetChange, set_change
 from mi_checks.baselines.recorded import Baseline, Recorded, recorded
-from mi_checks.record import MEDIATES, CheckResult, Estimate, Mediator
+from mi_checks.record import CheckResult, Estimate, Mediator
 from mi_checks.stats import ALPHA, holm, mean_beyond_p_value
 
 MATTERS = 0.01  # in the effect's own unit, or of the recorded value where that is more; rounding is a twentieth of it

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mi_checks.record import Estimate, Mediator
+from mi_checks.record import MEDIATES, Estimate, Mediator
 
 MATTERS = 0.01  # of clean − corrupt; rounding is a twentieth of it
-MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
 Shares = Mapping[str, tuple[Estimate | None, Estimate | None]]
 
