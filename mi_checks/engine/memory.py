@@ -60,8 +60,10 @@ def free(device: torch.device) -> int:
 
 
 def hold_freed() -> None:
-    """Use what is freed again. glibc would hand every large tensor back, and the system clears its pages before it lends
-    them again: a sixth of a sweep's time. `hand_back` ends it between behaviours.
+    """Use what is freed again, until `hand_back`.
+
+    glibc would hand every large tensor back, and the system clears its pages before it lends them again: a sixth of a
+    sweep's time.
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt is not None:
