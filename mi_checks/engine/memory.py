@@ -11,7 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
-CACHED = 96 * 2**20  # on a CPU larger chunks only fall out of its caches
+CACHED = 192 * 2**20  # on a CPU larger chunks only fall out of its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MAPPED = 32 * 2**20  # the largest threshold that glibc takes
 T = TypeVar("T")
