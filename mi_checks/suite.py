@@ -16,7 +16,7 @@ from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
-from mi_checks.engine.memory import hand_back
+from mi_checks.engine.memory import hand_back, hold_freed
 from mi_checks.engine.transformer import Transformer
 from mi_checks.evidence import gather
 from mi_checks.explain import explain
@@ -84,6 +84,7 @@ class Suite:
         self._engines: dict[str, str] = {}
         self._measurements: dict[Pair, Measurements] = {}
         self._measuring: dict[Pair, Engine | Recalling] = {}
+        hold_freed()
         self._evidence: dict[Pair, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(

@@ -95,12 +95,12 @@ class EdgeRuns:
         if not self.mlps and not layer:  # before it nothing is written differently
             return
         if not self.mlps:
-            own = self.model.mlp_out(layer, self.model.neurons(layer, written.mlp_in[:, None] + self.real))
+            own = self.model.mlp(layer, written.mlp_in[:, None] + self.real)
             self.real = self.real + own - clean
             self.seen_by_all = self.seen_by_all + own - clean
             return
         seen = self._streams(layer, "mlp", written.mlp_in, ends=ends)[:, :, 0]
-        own = self.model.mlp_out(layer, self.model.neurons(layer, seen))
+        own = self.model.mlp(layer, seen)
         ablated = self._replaced(Node(layer, "mlp"), ends=ends)[:, None]
         self.carried.append((own - ablated)[:, :, None])
         self.seen_by_all = self.seen_by_all + ablated - clean

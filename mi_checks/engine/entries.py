@@ -153,8 +153,7 @@ def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, star
     written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
         raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
-    neurons = runs.model.neurons(layer, written.mlp_in[:, None] + delta)
-    return Entry(layer, "post", runs.model.mlp_out(layer, neurons) - written.mlp_out[:, None])
+    return Entry(layer, "post", runs.model.mlp(layer, written.mlp_in[:, None] + delta) - written.mlp_out[:, None])
 
 
 def _into_heads(

@@ -41,7 +41,7 @@ def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
     mlp_in = model.mlp_in(resid, resid_mid)
     if model.attn_only:
         return Written(model, layer, z, attn_out, resid_mid, mlp_in, None, resid_mid)
-    mlp_out = model.mlp_out(layer, model.neurons(layer, mlp_in))
+    mlp_out = model.mlp(layer, mlp_in)
     return Written(model, layer, z, attn_out, resid_mid, mlp_in, mlp_out, resid_mid + mlp_out)
 
 

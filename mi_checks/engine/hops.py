@@ -36,8 +36,7 @@ def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: 
             written = runs.passes[side][layer].after(start)
             if written.mlp_out is None:
                 raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
-            neurons = runs.model.neurons(layer, written.mlp_in[:, None] + sent[:, mlps])
-            total[:, mlps] += runs.model.mlp_out(layer, neurons) - written.mlp_out[:, None]
+            total[:, mlps] += runs.model.mlp(layer, written.mlp_in[:, None] + sent[:, mlps]) - written.mlp_out[:, None]
     return total
 
 

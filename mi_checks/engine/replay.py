@@ -140,9 +140,12 @@ class ReplayEngine(KeptRuns):
         cfg = self.subject.bridge.cfg
         first = min((node.layer for node in intervention.nodes), default=self.last)
         rest = 1 if first == self.last else self.width - self.start(intervention)
-        floats = 8 * cfg.d_model + 2 * (self.subject.shape.d_mlp or 0) + 2 * self.model.n_heads * self.width
+        floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
+        embedding = self.model.weights["embed.weight"]
+        if embedding.device.type != "cpu" or not intervention.single or intervention.nodes[0].kind == "neuron":
+            floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise made a few rows at a time: `Transformer.mlp`
         whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
-        return int(len(self.rows) * (rest * floats + whole) * self.model.weights["embed.weight"].element_size())
+        return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
 
     def _together(self, alike: list[Intervention]) -> Tensor:
         """Interventions of one group → logit differences, `variant prompt`."""
@@ -286,7 +289,7 @@ class ReplayEngine(KeptRuns):
         if self.model.attn_only:
             return resid_mid
         self._count(resid_mid, "mlp")
-        return self.model.mlp_out(layer, self.model.neurons(layer, mlp_in)).add_(resid_mid)
+        return self.model.mlp(layer, mlp_in).add_(resid_mid)
 
     def _read(self, resid_end: Tensor) -> Tensor:
         """Final residual stream at END, `row variant d_model` → scores, `variant prompt`."""

@@ -26,6 +26,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
+IN_CACHE = 2**19  # neurons of how many rows are made at once on a CPU: what its inner cache holds for each thread
+
 
 @dataclass(frozen=True)
 class Rotary:
@@ -199,6 +201,20 @@ class Transformer:
     def mlp_out(self, layer: int, neurons: Tensor) -> Tensor:
         """Neurons → what the MLP writes, `row pos d_model`."""
         return functional.linear(neurons, *self._linear(f"blocks.{layer}.mlp.out"))
+
+    def mlp(self, layer: int, mlp_in: Tensor) -> Tensor:
+        """Residual stream that an MLP reads → what it writes, `… d_model`: `mlp_out` of `neurons`.
+
+        On a CPU a few rows at a time, so that neurons, four times as wide as the stream, never leave its cache.
+        """
+        if mlp_in.device.type != "cpu":
+            return self.mlp_out(layer, self.neurons(layer, mlp_in))
+        rows = mlp_in.reshape(-1, mlp_in.shape[-1])
+        each = max(1, IN_CACHE * torch.get_num_threads() // self.w_out(layer).shape[0])
+        written = torch.empty_like(rows)
+        for some, place in zip(rows.split(each), written.split(each), strict=True):
+            place.copy_(self.mlp_out(layer, self.neurons(layer, some)))
+        return written.view(mlp_in.shape)
 
     def w_out(self, layer: int) -> Tensor:
         """What each neuron is multiplied with, `d_mlp d_model`."""
