@@ -142,7 +142,7 @@ class ReplayEngine(KeptRuns):
         rest = 1 if first == self.last else self.width - self.start(intervention)
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
-        if embedding.device.type != "cpu" or not intervention.single or intervention.nodes[0].kind == "neuron":
+        if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
             floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise made a few rows at a time: `Transformer.mlp`
         whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
         return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
@@ -257,8 +257,11 @@ class ReplayEngine(KeptRuns):
             return edits.put(layer, "resid_post", resid_mid, ends=ends)
         self._count(resid_mid, "mlp")
         mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
-        neurons = edits.put(layer, "neuron", model.neurons(layer, mlp_in), ends=ends)
-        mlp_out = edits.put(layer, "mlp", model.mlp_out(layer, neurons), ends=ends)
+        if edits.replace(layer, "neuron"):
+            mlp_out = model.mlp_out(layer, edits.put(layer, "neuron", model.neurons(layer, mlp_in), ends=ends))
+        else:
+            mlp_out = model.mlp(layer, mlp_in)
+        mlp_out = edits.put(layer, "mlp", mlp_out, ends=ends)
         return edits.put(layer, "resid_post", resid_mid + mlp_out, ends=ends)
 
     def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
