@@ -87,13 +87,14 @@ def survey(
     only: Collection[str] | None = None,
     count: int | None = None,
     seed: int | None = None,
+    kept: Path | None = None,
     progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
 ) -> Matrix:
     """Measure each behaviour on the models given, or on those it names; of either on those of `only`, if that is given.
 
-    What cannot be measured is left out, with the reason.
+    What cannot be measured is left out, with the reason; what an earlier run kept in the folder `kept` is recalled.
     """
-    suite = begun(count, seed)
+    suite = begun(count, seed, kept)
     effects: list[Effect] = []
     unmeasured: list[Unmeasured] = []
     cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
@@ -112,16 +113,17 @@ def survey(
     return Matrix(tuple(effects), tuple(unmeasured))
 
 
-def begun(count: int | None = None, seed: int | None = None) -> Suite:
-    """A suite with nothing measured yet, outside pytest."""
+def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
+    """A suite with nothing measured yet, outside pytest; with a folder, it recalls what is kept there."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
 
+    from mi_checks.recall.store import Store
     from mi_checks.suite import Settings, Suite
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
-    return Suite(Settings(count, seed))
+    return Suite(Settings(count, seed), store=None if kept is None else Store(kept))
 
 
 def _files(path: Path) -> list[Path]:

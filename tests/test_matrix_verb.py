@@ -199,3 +199,20 @@ def test_mistakes_are_told_without_torch(folder):
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+
+
+def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
+    import mi_checks.suite
+    from mi_checks.survey import behaviours_in, survey
+
+    root = Path(__file__).parents[1]
+    found = behaviours_in([root / "behaviours/python_main_guard.yaml"], root)
+    first = survey(found, ["nano-attn-1l"], count=16, kept=tmp_path)
+
+    def measured_anew(*_):
+        raise AssertionError("an engine was made")
+
+    monkeypatch.setattr(mi_checks.suite, "choose", measured_anew)
+    assert survey(found, ["nano-attn-1l"], count=16, kept=tmp_path) == first
+    with pytest.raises(AssertionError, match="an engine was made"):
+        survey(found, ["nano-attn-1l"], count=16)
