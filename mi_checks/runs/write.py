@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Run
+from mi_checks.runs.as_data import as_data
 
 DIGITS = 6  # significant, of what is kept per prompt: half the size, and far more than float32 means
 
@@ -20,7 +20,7 @@ def run_text(run: Run) -> str:
     Raises:
         ValueError: a number is NaN or infinite, which cannot occur.
     """
-    data = asdict(run)
+    data = as_data(run)
     for each in (*data["results"], *(evidence["effect"] for evidence in data["evidence"])):
         each["per_prompt"] = _rounded(each["per_prompt"])
     return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=True, separators=(",", ":")) + "\n"

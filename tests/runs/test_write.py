@@ -2,11 +2,12 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from mi_checks.errors import MiChecksError
+from mi_checks.runs.as_data import as_data
 from mi_checks.runs.write import run_text, write_run
 from tests.results import run_of
 
@@ -51,3 +52,7 @@ def test_the_old_one_is_whole_when_the_new_one_cannot_be_written(run, path, monk
 def test_what_is_no_number_is_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
         run_text(run_of(seconds=float("nan")))
+
+
+def test_records_become_data_as_the_standard_library_makes_them(run):
+    assert json.dumps(as_data(run)) == json.dumps(asdict(run))
