@@ -13,8 +13,9 @@ def as_data(value: Any) -> Any:
     """Dataclasses as dicts, tuples as lists; texts and numbers are themselves."""
     if isinstance(value, LEAVES):
         return value
-    if is_dataclass(value):
-        return {name: as_data(getattr(value, name)) for name in _names(type(value))}
+    of: Any = type(value)
+    if is_dataclass(of):
+        return {name: as_data(getattr(value, name)) for name in _names(of)}
     if isinstance(value, dict):
         return {name: as_data(each) for name, each in value.items()}
     if isinstance(value[0] if value else "", LEAVES) and all(isinstance(each, LEAVES) for each in value):
