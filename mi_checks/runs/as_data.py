@@ -13,9 +13,9 @@ def as_data(value: Any) -> Any:
     """Dataclasses as dicts, tuples as lists; texts and numbers are themselves."""
     if isinstance(value, LEAVES):
         return value
-    of: Any = type(value)
-    if is_dataclass(of):
-        return {name: as_data(getattr(value, name)) for name in _names(of)}
+    names = _names(type(value))
+    if names:
+        return {name: as_data(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {name: as_data(each) for name, each in value.items()}
     if isinstance(value[0] if value else "", LEAVES) and all(isinstance(each, LEAVES) for each in value):
@@ -25,4 +25,4 @@ def as_data(value: Any) -> Any:
 
 @cache
 def _names(of: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(of))
+    return tuple(field.name for field in fields(of)) if is_dataclass(of) else ()
