@@ -113,4 +113,4 @@ class Drawing:
 
     def _template(self, name: str, **values: Any) -> Markup:
         text = self._templates.get_template(name).render(to=self._to, chart=intervals, **values)
-        return Markup(text)  # noqa: S704: whatever stands in it was escaped by the template
+        return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it

@@ -81,7 +81,9 @@ def _described(prompts: list[float], beyond: int) -> str:
         return "95 % interval against the bound."
     ordered = sorted(prompts)
     marks = (numbers.number(ordered[round(share * (len(ordered) - 1))]) for share in (0, 0.25, 0.5, 0.75, 1))
-    told = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(*marks)
+    told = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(
+        *marks
+    )
     return f"{told}; {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else f"{told}."
 
 

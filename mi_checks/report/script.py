@@ -28,4 +28,4 @@ def script() -> Script:
     if "</script" in text.lower() or "<!--" in text or "\r" in text:
         raise ValueError("the report's script holds what would end it or change its hash")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return Script(Markup(text), f"'sha256-{digest}'")  # noqa: S704: our own files
+    return Script(Markup(text), f"'sha256-{digest}'")  # noqa: S704 — our own files

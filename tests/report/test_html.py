@@ -117,7 +117,8 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     top = (replace(pair.clean_top[0], text=text), *pair.clean_top[1:])
     pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answers=(text,), foils=(text,), clean_top=top)
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
-    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=f"{text}\n{text}", location=text)
+    said = f"{text}\n{text}"
+    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=said, location=text)
     mutants = (Mutant(text, "pass", None, text), Mutant(text, "fail", None, text))
     survived = MutantsResult(result.behaviour, result.model, text, text, "fail", mutants, text, text)
     hostile = replace(
