@@ -36,6 +36,7 @@ from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
 from mi_checks.roles.updates import Locks
+from mi_checks.runs.journal import Journal, forget
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
@@ -68,6 +69,7 @@ class Session:
         self.history = Keeping(options.history, root)
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
+        self.journal = Journal(options.kept_run, os.environ.get("PYTEST_XDIST_WORKER", ""))
         self.began = time.time()
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}
@@ -278,6 +280,8 @@ class Session:
             self.provenance.update(self.base_suite.provenance())
             self.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
         self.locks.take(self.suite.bindings)
+        if self.journal.due:
+            self.journal.add(self.record())
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
@@ -338,6 +342,7 @@ class Session:
             run = self.record()
             write_report(run, self.options.report, _relative(self.options.kept_run, self.root))
             write_run(run, self.options.kept_run)
+            forget(self.options.kept_run)
             self.history.add(run, self.options.kept_run)
         if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store

@@ -58,7 +58,7 @@ def _missing(run: Run) -> str:
     if found is None or int(found[1]) >= int(found[2]):
         return ""
     ran, asked = int(found[1]), int(found[2])
-    return f"Cut short: {ran:,} of {asked:,} checks ran; the other {asked - ran:,} are not in this report."
+    return f"Cut short: {ran:,} of {asked:,} checks ran; the rest is not in this report."
 
 
 def _against(run: Run) -> tuple[tuple[int, str], ...]:

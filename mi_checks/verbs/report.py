@@ -48,11 +48,11 @@ def show(options: argparse.Namespace) -> None:
     if options.output is None and len(paths) > 1:
         raise MiChecksError(f"{len(paths)} runs have no file of their own: say where their page goes (-o PATH.html)")
     there = Place(paths[0].with_suffix(".html"), False) if options.output is None else place(options.output, Path())
-    if there.page in paths:
-        raise MiChecksError(f"{OPTION}: {str(there.page)!r} is the run itself; name another file")
     if options.output is not None:
         writable(OPTION, there.page)
     runs = [(str(path), read_run(path)) for path in paths]
+    if there.page in paths:
+        raise MiChecksError(f"{OPTION}: {str(there.page)!r} is the run itself; name another file")
     if len(runs) == 1:
         write_report(runs[0][1], there, runs[0][0])
     elif len(runs) == 2:
