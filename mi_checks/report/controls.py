@@ -33,7 +33,7 @@ def on_corrupt(evidence: Evidence) -> str:
         rest = evidence.logit_diff.value - evidence.effect.estimate.value
         return f"{numbers.number(rest)} (mean of all)"
     values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
-    return f"{', '.join(values)} (of the {numbers.count(len(values), 'pair')} shown)" if values else ""
+    return f"{', '.join(values)} (of the first {numbers.count(len(values), 'pair')})" if values else ""
 
 
 def _effect(evidence: Evidence | None) -> str:

@@ -119,7 +119,7 @@ def test_the_verdicts_against_a_base_stand_on_the_first_page(run: Run) -> None:
 def test_negative_controls_stand_with_the_behaviour(run: Run) -> None:
     page = Page(render(run))
     assert "Negative controls, declared absent: nano-attn-1l ✓ absent" in page.words
-    assert page.words.count("corrupt −3.87, −3.87, −3.87 (of the 3 pairs shown)") == 8
+    assert page.words.count("corrupt −3.87, −3.87, −3.87 (of the first 3 pairs)") == 8
 
 
 def test_the_corrupt_prompts_of_an_effect_against_them_follow_from_it(run: Run) -> None:

@@ -90,6 +90,7 @@
     if (!cells.length || !cells[0].length) continue;
     cells.flat().forEach((cell) => { cell.tabIndex = -1; });
     cells[0][0].tabIndex = 0;
+    table.parentNode.removeAttribute("tabindex"); // the cells scroll it now
     let current = cells[0][0];
     const enter = (cell) => { current.tabIndex = -1; current = cell; current.tabIndex = 0; tell(cell); };
     table.addEventListener("focusin", (event) => { if (event.target.tagName === "TD") enter(event.target); });
