@@ -85,6 +85,15 @@ def test_the_policy_forbids_everything_but_its_own_style_and_script(html: str, p
     )
 
 
+def test_the_script_writes_text_only() -> None:
+    written = re.findall(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|setAttribute|\.src|\.href", script().text
+    )
+    assert written == []
+    assert "fetch" not in script().text
+    assert "http" not in script().text
+
+
 def test_source_links_tell_nobody_where_they_were_followed(page: Page) -> None:
     outward = [a for t, a in page.tags if t == "a" and (a["href"] or "").startswith("http")]
     assert outward
