@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import PurePath
 
 from mi_checks.baselines.recorded import NO_CHECKS
+from mi_checks.baselines.updates import ID as BASELINE
 from mi_checks.record import CheckResult, Evidence, MutantsResult
 from mi_checks.report import numbers
 from mi_checks.report.controls import Absent, absents, on_corrupt
@@ -138,7 +139,7 @@ def _lines(evidence: Evidence | None) -> tuple[str, ...]:
 def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str, Claim]:
     by_check: dict[str, Counter[tuple[str, str, int]]] = {}
     for result in results:
-        if result.claim and result.kind not in NO_CHECKS:
+        if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
             told = (result.claim, unit, _line(result.location, source))
             by_check.setdefault(result.check, Counter())[told] += 1

@@ -87,3 +87,13 @@ def test_marks_that_a_filter_knows_stand_on_each_row(run: Run, limit: int | None
     marked = tuple(replace(e, yaml=e.yaml + "marks: [slow, in_context]\n") for e in run.evidence)
     page = Page(render(replace(run, evidence=marked), limit=limit))
     assert {attrs["data-marks"] for tag, attrs in page.tags if "data-marks" in attrs} == {"slow in_context"}
+
+
+def test_what_every_baseline_claims_is_written_once_for_a_behaviour(run: Run) -> None:
+    said = "every effect is as recorded, within what its prompts can tell"
+    recorded = [
+        replace(r, check="baseline", kind="baseline", claim=said, estimate=None, per_prompt=(), bound="")
+        for r in run.results
+        if r.check in ("logit_diff", "absent")
+    ]
+    assert render(replace(run, results=(*run.results, *recorded)), limit=0).count(said) == len(groups(run))
