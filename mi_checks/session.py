@@ -332,11 +332,11 @@ class Session:
         self.locks.write()
         self.baselines.finish(self.results, self.evidence, self.provenance)
         if self.results:
-            from mi_checks.report.html import write
+            from mi_checks.report.folder import write_report
             from mi_checks.runs.write import write_run
 
             run = self.record()
-            write(run, self.options.report)
+            write_report(run, self.options.report, _relative(self.options.kept_run, self.root))
             write_run(run, self.options.kept_run)
             self.history.add(run, self.options.kept_run)
         if self.reuse["asked"] and self.options.kept is not None:
@@ -363,7 +363,7 @@ class Session:
             *self.locks.summary(),
             *self.baselines.summary(),
             *self.mutants.lines(),
-            f"report: {_relative(self.options.report, self.root)}",
+            f"report: {_relative(self.options.report.page, self.root)}",
             f"run: {_relative(self.options.kept_run, self.root)}",
             *self.history.summary(),
         ]

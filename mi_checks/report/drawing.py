@@ -57,6 +57,10 @@ class Drawing:
         """What the run came to, and how to run it again."""
         return self._template("header.html.j2", header=header)
 
+    def home(self, index: str) -> Markup:
+        """The head of a behaviour's own page."""
+        return self._template("home.html.j2", index=index)
+
     def first(self, groups: tuple[Group, ...], models: tuple[str, ...]) -> Markup:
         """Filter, problems, matrix and comparisons."""
         rows = matrix(groups, models)
@@ -71,7 +75,7 @@ class Drawing:
         )
 
     def alone(self, group: Group, tests: Neighbours | None) -> Markup:
-        """What stands above a behaviour that has a page of its own."""
+        """What a behaviour's own page says of it that stands on the first page otherwise."""
         compared = tests.of(group.behaviour) if tests else ()
         return self._template(
             "alone.html.j2",
@@ -80,12 +84,13 @@ class Drawing:
             method=tests.method if tests and compared else "",
         )
 
-    def behaviour(self, behaviour: BehaviourSection, full: frozenset[str]) -> Markup:
+    def behaviour(self, behaviour: BehaviourSection, full: frozenset[str], alone: str = "") -> Markup:
         """A behaviour, with the details of those of its models whose anchors are in `full`."""
         models: Sequence[ModelSection] = behaviour.models
         return self._template(
             "behaviour.html.j2",
             behaviour=behaviour,
+            alone=alone,
             full=[self._model("full.html.j2", behaviour, model) for model in models if model.anchor in full],
             brief=[self._model("brief.html.j2", behaviour, model) for model in models if model.anchor not in full],
             maps=any(model.heatmaps for model in models if model.anchor in full),

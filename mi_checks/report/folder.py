@@ -9,14 +9,27 @@ from pathlib import Path
 from mi_checks.record import Run
 from mi_checks.report.drawing import Drawing
 from mi_checks.report.header import header
-from mi_checks.report.html import environment, write_page
+from mi_checks.report.html import environment, write, write_page
 from mi_checks.report.neighbours import Neighbours, neighbours
 from mi_checks.report.pairs import Group, groups, models
+from mi_checks.report.place import Place
 from mi_checks.report.sections import section
 
 INDEX = "index.html"
 KIND = "behaviour"  # what the head of such a page says it is
 LONGEST = 80  # characters of a name that become a file's
+
+
+def write_report(run: Run, place: Place, kept: str = "RUN") -> None:
+    """Write the report of a run, as one page or as a folder of them.
+
+    Raises:
+        MiChecksError: a file cannot be written there.
+    """
+    if place.folder:
+        write_folder(run, place.page.parent, kept)
+    else:
+        write(run, place.page, kept)
 
 
 def write_folder(run: Run, folder: Path, kept: str = "RUN") -> None:
@@ -56,8 +69,8 @@ def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:
 
 def _behaviour(drawing: Drawing, group: Group, tests: Neighbours | None) -> str:
     every = frozenset(pair.anchor for pair in group.pairs)
-    shown = drawing.alone(group, tests) + drawing.behaviour(section(group), every)
-    return drawing.page(group.behaviour, "", shown, KIND)
+    shown = drawing.behaviour(section(group), every, drawing.alone(group, tests))
+    return drawing.page(group.behaviour, drawing.home(INDEX), shown, KIND)
 
 
 def names(behaviours: Iterable[str]) -> list[str]:
