@@ -130,7 +130,8 @@ class Session:
         if self.options.base is not None:  # the model is judged against another one, in place of its own past
             return False
         ids = [_id(check) for check, _ in checks if _kind(check) != "role"]
-        return self.baselines.wanted(loaded, resolve(model).claims, ids)
+        claims = resolve(model).claims
+        return self.baselines.wanted(loaded, claims, ids, "" if model == claims else model)
 
     def has_base(self, loaded: LoadedBehaviour) -> bool:
         """Whether models are judged against another one, of which a behaviour makes a claim."""

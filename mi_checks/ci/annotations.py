@@ -18,7 +18,7 @@ _MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def annotations(mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base) -> Iterator[str]:
+def commands(mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base) -> Iterator[str]:
     """An `::error` for each mistake in a file and each failure, as many as are shown, and a `::notice` of the rest.
 
     Args:

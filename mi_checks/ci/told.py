@@ -74,11 +74,11 @@ class Told:
         if self._asked.summary is not None and self._written:
             found.append(f"summary: {shown_path(self._asked.summary, self._root)}")
         if self._asked.annotate:
-            from mi_checks.ci.annotations import Base, annotations
+            from mi_checks.ci.annotations import Base, commands
             from mi_checks.ci.failures import failures
 
             wrong = [*self._mistakes, *(Problem("", 0, 0, why) for why in (*unwritten, *self.failed))]
-            found += annotations(wrong, failures(run), Base(self._root))
+            found += commands(wrong, failures(run), Base(self._root))
         return found
 
     def to_wire(self) -> list[Any]:

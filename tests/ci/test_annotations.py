@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.ci.annotations import MOST, Base, annotations, command
+from mi_checks.ci.annotations import MOST, Base, command, commands
 from mi_checks.ci.failures import failures
 from mi_checks.spec.problems import Problem
 from tests.effects import around
@@ -21,7 +21,7 @@ def red(check, value, **given):
 
 def test_a_failure_is_an_error_at_its_line(base):
     run = run_of(red("patching[a,b]", 1))
-    assert list(annotations((), failures(run), base)) == [
+    assert list(commands((), failures(run), base)) == [
         "::error file=behaviours/induction.yaml,line=20,title=induction on nano-attn-2l%3A patching[a%2Cb]::"
         "fail: measured 1, bound at least 2%0A  claim     100 %25 of it"
     ]
@@ -29,13 +29,13 @@ def test_a_failure_is_an_error_at_its_line(base):
 
 def test_what_is_inconclusive_is_an_error_too(base):
     run = run_of(result("logit_diff", around(2, 1), at_least=2, message="inconclusive: measured"))
-    (line,) = annotations((), failures(run), base)
+    (line,) = commands((), failures(run), base)
     assert line.startswith("::error ")
 
 
 def test_a_mistake_has_a_column_and_comes_first(base):
     mistakes = [Problem("behaviours/a.yaml", 3, 7, "unknown key 'x'"), Problem("", 0, 0, "cannot write the run")]
-    found = list(annotations(mistakes, failures(run_of(red("logit_diff", 1))), base))
+    found = list(commands(mistakes, failures(run_of(red("logit_diff", 1))), base))
     assert found[:2] == [
         "::error file=behaviours/a.yaml,line=3,col=7,title=mi-checks::unknown key 'x'",
         "::error title=mi-checks::cannot write the run",
@@ -45,7 +45,7 @@ def test_a_mistake_has_a_column_and_comes_first(base):
 
 def test_as_many_as_are_shown_the_worst_first(base):
     run = run_of(*(red(f"c{number}", 1 - number / 100) for number in range(MOST + 3)))
-    found = list(annotations((), failures(run), base))
+    found = list(commands((), failures(run), base))
     assert len(found) == MOST + 1
     assert "title=induction on nano-attn-2l%3A c12::" in found[0]
     assert found[-1] == "::notice title=mi-checks::3 more failed: they are in the log"
