@@ -251,6 +251,9 @@ class CheckItem(pytest.Item):
         super().__init__(**kwargs)
         self.check = check
         self.place = place
+        self.user_properties.append(
+            ("mi_location", f"{place.file}:{place.line}")
+        )  # junit's xunit2 has no file and line
         self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -288,9 +288,9 @@ def test_a_stand_ins_weights_are_not_written_over_the_models(spoil, recorded, fo
     assert result.ret == 1
     result.stdout.re_match_lines(
         [
-            rf"baselines: {HERE}: (is of weights 37135d31bb38|cannot be read), and nano-attn-2l=/\S+ has [0-9a-f]{{12}}; "
-            r"it is as it was\. Where that is to be nano-attn-2l from now on, delete the file and run pytest --mi-update "
-            r"again"
+            rf"baselines: {HERE}: (is of weights 37135d31bb38|cannot be read), and nano-attn-2l=/\S+ has "
+            r"[0-9a-f]{12}; it is as it was\. Where that is to be nano-attn-2l from now on, delete the file and run "
+            r"pytest --mi-update again"
         ]
     )
     assert all_files(recorded) == before
