@@ -1,8 +1,8 @@
 """What comparing with baselines adds to a run: `python benchmarks/baselines.py [FILE…]` runs pytest both ways, in turn.
 
 The behaviours are copied, recorded with `--mi-update`, and run with and without what was recorded, in one process. A
-time is the processor's for pytest's items, of each item the least in several runs, summed. Ends with exit code 1 if over
-5 % is added to a run that measures; one that recalls all it measured has nothing else to do.
+time is the processor's for pytest's items: of each item the least in several runs, summed. Ends with exit code 1 if
+over 5 % is added to a run that measures; one that recalls all it measured has nothing else to do.
 """
 
 from __future__ import annotations
