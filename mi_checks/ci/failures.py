@@ -7,7 +7,7 @@ from math import inf
 
 from mi_checks.record import CheckResult, Estimate, MutantsResult, Run
 
-BASELINE = "baseline"  # kind of the items that compare with what was recorded
+BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
 UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # from what is worst
 RANKS = {"error": UNMEASURED, "fail": FAILED, "inconclusive": UNSURE}
 
@@ -18,6 +18,7 @@ class Failure:
 
     Attributes:
         rank: how bad it is by its kind, one of those above.
+        kind: of the item.
         beyond: how far beyond its bound it measured, as a share of the larger of both; infinite where there is no bound
             or nothing was measured.
         location: file:line.
@@ -26,6 +27,7 @@ class Failure:
     """
 
     rank: int
+    kind: str
     beyond: float
     behaviour: str
     model: str
@@ -50,9 +52,10 @@ def failures(run: Run) -> tuple[Failure, ...]:
 
 
 def _of_check(result: CheckResult) -> Failure:
-    drifted = result.kind == BASELINE and result.outcome == "fail"
+    drifted = result.kind in (BASELINE, BASE) and result.outcome == "fail"
     return Failure(
         rank=DRIFTED if drifted else RANKS[result.outcome],
+        kind=result.kind,
         beyond=_beyond(result),
         behaviour=result.behaviour,
         model=result.model,
@@ -66,7 +69,9 @@ def _of_check(result: CheckResult) -> Failure:
 
 def _of_mutants(result: MutantsResult) -> Failure:
     name = f"{result.check}~mutants"
-    return Failure(SURVIVED, inf, result.behaviour, result.model, name, result.location, None, "", result.message)
+    return Failure(
+        SURVIVED, "mutants", inf, result.behaviour, result.model, name, result.location, None, "", result.message
+    )
 
 
 def _beyond(result: CheckResult) -> float:

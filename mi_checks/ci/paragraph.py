@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mi_checks.ci.failures import BASELINE, DRIFTED, Failure, failures
+from mi_checks.ci.failures import BASE, BASELINE, DRIFTED, Failure, failures
 from mi_checks.ci.markdown import code
 from mi_checks.record import CheckResult, Run
 from mi_checks.report import numbers
@@ -28,14 +28,16 @@ def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
         wrong: what went wrong beside it: mistakes in behaviour files, files that could not be written.
     """
     found = failures(run)
+    drifted = [failure for failure in found if failure.rank == DRIFTED and failure.kind == BASELINE]
     red = bool(found or wrong or not (run.results or run.mutants))
     return " ".join(
         [
             f"{'✗' if red else '✓'} {_totals(run)}",
             *_wrong(wrong),
             *_affected(found),
-            *_worst([failure for failure in found if failure.rank != DRIFTED]),
-            *_baselines(run, [failure for failure in found if failure.rank == DRIFTED]),
+            *_worst([failure for failure in found if failure not in drifted]),
+            *_baselines(run, drifted),
+            *_bases(run),
             *_mutants(run),
             *_models(run),
             f"Run as {code(run.command)}.",
@@ -44,7 +46,7 @@ def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
 
 
 def _totals(run: Run) -> str:
-    checks = [result for result in run.results if result.kind != BASELINE]
+    checks = [result for result in run.results if result.kind not in (BASELINE, BASE)]
     passed = sum(result.outcome == "pass" for result in checks)
     counts = [
         f"{sum(result.outcome == outcome for result in checks):,} {word}"
@@ -103,6 +105,13 @@ def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
     yield f"Baselines: {kept:,} of {len(compared):,} as recorded" + (
         f"; drifted: {_listed((_drift(each) for each in drifted), WORST, '; ')}." if drifted else "."
     )
+
+
+def _bases(run: Run) -> Iterator[str]:
+    judged = [result for result in run.results if result.kind == BASE]
+    if judged:
+        kept = sum(result.outcome == "pass" for result in judged)
+        yield f"Base: {kept:,} of {len(judged):,} as in the model that they are judged against."
 
 
 def _drift(failure: Failure) -> str:

@@ -45,6 +45,15 @@ def test_drifts_and_mutants():
     assert "Red: `accuracy~mutants` of `induction` on `nano-attn-2l`: `fail: 1 of 1 mutants survived`." in text
 
 
+def test_what_a_model_is_to_its_base():
+    verdict = "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
+    kept = result("base", None, behaviour="trigram")
+    text = paragraph(run_of(GREEN, kept, result("base", None, outcome="fail", message=verdict)))
+    assert text.startswith("✗ **mi-checks: 1 of 1 check passed**")
+    assert f"Red: `base` of `induction` on `nano-attn-2l`: `{verdict}`. " in text
+    assert "Base: 1 of 2 as in the model that they are judged against. " in text
+
+
 def test_nothing_ran_and_why():
     text = paragraph(run_of(), ["behaviours/a.yaml:3:1: unknown key 'x'"])
     assert text == ("✗ **mi-checks: no check ran**. Errors: `behaviours/a.yaml:3:1: unknown key 'x'`. Run as `pytest`.")
