@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+
+ABANDONED = 60.0  # seconds after which a part is a killed writer's: to write one takes milliseconds
+
+
+def write_file(path: Path, text: str, what: str, remedy: str = "name another file") -> None:
+    """Make the file's folder, and replace the file.
+
+    Args:
+        path: the file.
+        text: all of it.
+        what: it is, in the message: "the report".
+        remedy: what to do about it, likewise.
+
+    Raises:
+        MiChecksError: it cannot be written; an older one is as it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, text)
+    except OSError as error:
+        raise MiChecksError(f"cannot write {what} to {path}: {error.strerror or error}; {remedy}") from error
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -13,6 +39,7 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; the old one is as it was.
     """
+    sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
@@ -23,6 +50,14 @@ def replace_text(path: Path, text: str) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def sweep(path: Path) -> None:
+    """Delete what killed writers of this file left beside it."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError):  # another process was faster, or nothing can be written there
+            if part.stat().st_mtime < time.time() - ABANDONED:
+                part.unlink()
 
 
 def _umask() -> int:

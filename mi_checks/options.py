@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mi_checks.baselines.updates import Asked
+from mi_checks.ci.told import CiAsked
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
@@ -20,6 +21,7 @@ from mi_checks.report.place import Place, place, writable
 
 ENGINES = ("auto", "replay", "reference")
 DTYPES = ("float32", "bfloat16", "float16")
+ANNOTATIONS = ("auto", "github", "none")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Options:
         update: roles are bound anew.
         with_mutants: each check is also run on models in which its claim is false.
         baselines: what to do about those.
+        ci: what a CI server is told.
     """
 
     models: tuple[str, ...]
@@ -56,13 +59,14 @@ class Options:
     update: bool
     with_mutants: bool
     baselines: Asked
+    ci: CiAsked
 
 
 def read_options(config: pytest.Config) -> Options:
     """What the command line says or, where it is silent, the ini file.
 
     Raises:
-        MiChecksError: an option's value is not one it can have, or the report or the run cannot be written there.
+        MiChecksError: an option's value is not one it can have, or a file cannot be written there.
     """
 
     def chosen(name: str) -> Any:
@@ -98,6 +102,13 @@ def read_options(config: pytest.Config) -> Options:
     kept_run = config.rootpath / named if named else report.run
     if kept_run == report.page:
         raise MiChecksError(f"--mi-run: {str(report.page)!r} is where the report goes; name another file")
+    summary = config.rootpath / chosen("mi_summary") if chosen("mi_summary") else None
+    if summary in (report.page, kept_run):
+        raise MiChecksError(f"--mi-summary: {str(summary)!r} is where the report or the run goes; name another file")
+    annotations = chosen("mi_annotations") or "auto"
+    if annotations not in ANNOTATIONS:
+        near = did_you_mean(annotations, ANNOTATIONS)
+        raise MiChecksError(f"--mi-annotations {annotations!r}: use one of {', '.join(ANNOTATIONS)}{near}")
     return Options(
         models=models,
         base=base,
@@ -119,6 +130,10 @@ def read_options(config: pytest.Config) -> Options:
             prune=bool(chosen("mi_prune")),
             other=_other_than_written(count, seed, dtype),
             selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
+        ),
+        ci=CiAsked(
+            summary=None if summary is None else writable("--mi-summary", summary),
+            annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
     )
 

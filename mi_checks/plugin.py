@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from mi_checks.errors import MiChecksError
     from mi_checks.record import CheckResult, MutantsResult
     from mi_checks.session import Session
     from mi_checks.spec.check import Check
@@ -49,6 +50,16 @@ OPTIONS = (
     ),
     ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
     ("--mi-history", "mi_history", "the database that the run is added to, for mi-checks history (default: none)"),
+    (
+        "--mi-summary",
+        "mi_summary",
+        "write the run as a paragraph of Markdown there; added to the file that GITHUB_STEP_SUMMARY names",
+    ),
+    (
+        "--mi-annotations",
+        "mi_annotations",
+        "github: failures as GitHub's annotations; none; auto (default): where GITHUB_ACTIONS is true",
+    ),
     ("--mi-no-cache", "mi_no_cache", "measure everything anew, and keep nothing of it in pytest's cache folder"),
     (
         "--mi-update",
@@ -133,6 +144,13 @@ def session_of(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
+def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
+    """What ends the collection of a file, kept in mind for CI; without a session an option is wrong, and no file."""
+    if SESSION in collector.config.stash:
+        collector.config.stash[SESSION].ci.mistaken(error, collector.path)
+    return collector.CollectError(str(error))
+
+
 class BehaviourFile(pytest.File):
     """A behaviour: one child per model. A file with a table of cases: one child per case."""
 
@@ -142,7 +160,7 @@ class BehaviourFile(pytest.File):
         try:
             found = session_of(self.config).load(self.path, self.ihook, self.config)
         except MiChecksError as error:
-            raise self.CollectError(str(error)) from None
+            raise mistake(self, error) from None
         for mark in found[0].behaviour.marks:  # a case does not change them
             self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
             self.add_marker(mark)
@@ -162,7 +180,7 @@ class LockFile(pytest.File):
         try:
             session_of(self.config).locks.require(self.path.parent)
         except MiChecksError as error:
-            raise self.CollectError(str(error)) from None
+            raise mistake(self, error) from None
         return iter(())
 
 
@@ -198,7 +216,7 @@ class ModelNode(pytest.Collector):
             checks = checks_on(self.loaded, self.model)
             compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
         except MiChecksError as error:
-            raise self.CollectError(str(error)) from None
+            raise mistake(self, error) from None
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         items = [
@@ -237,6 +255,9 @@ class CheckItem(pytest.Item):
         super().__init__(**kwargs)
         self.check = check
         self.place = place
+        self.user_properties.append(
+            ("mi_location", f"{place.file}:{place.line}")
+        )  # junit's xunit2 has no file and line
         self.written_id = self.nodeid  # `pytest -n --dist loadgroup` changes the other, and it selects nothing then
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -332,6 +353,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if SESSION in config.stash and not config.option.collectonly:
-        for line in config.stash[SESSION].summary():
+    if SESSION in config.stash:
+        own = config.stash[SESSION]
+        for line in (*(() if config.option.collectonly else own.summary()), *own.told()):
             terminalreporter.write_line(line)

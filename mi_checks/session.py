@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.baselines.updates import ID, Baselines
+from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
@@ -67,6 +68,9 @@ class Session:
         versions = {name: version for name, version in self.versions.items() if name != "pytest"}
         self.baselines = Baselines(root, options.baselines, versions)
         self.history = Keeping(options.history, root)
+        self.ci = Told(root, options.ci)
+        self.written: list[str] = []  # report and run, where they were put
+        self.unwritten: list[str] = []  # or why they could not be
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
         self.journal = Journal(options.kept_run, os.environ.get("PYTEST_XDIST_WORKER", ""))
@@ -107,10 +111,10 @@ class Session:
         name = found[0].source.data["name"]  # of the file: that of a case has the case's in brackets
         other = self._names.setdefault(name, path)
         if other != path:
-            raise MiChecksError(
-                f"{_relative(path, self.root)}:{found[0].line_of(('name',))}:1: behaviour {name!r} is already defined "
-                f"in {_relative(other, self.root)}; give one of them another name"
+            defined = (
+                f"behaviour {name!r} is already defined in {_relative(other, self.root)}; give one of them another name"
             )
+            raise SpecError([Problem(_relative(path, self.root), found[0].line_of(("name",)), 1, defined)])
         return found
 
     def _files(self, hook: pluggy.HookCaller) -> str:
@@ -128,7 +132,8 @@ class Session:
         if self.options.base is not None:  # the model is judged against another one, in place of its own past
             return False
         ids = [_id(check) for check, _ in checks if _kind(check) != "role"]
-        return self.baselines.wanted(loaded, resolve(model).claims, ids)
+        claims = resolve(model).claims
+        return self.baselines.wanted(loaded, claims, ids, "" if model == claims else model)
 
     def has_base(self, loaded: LoadedBehaviour) -> bool:
         """Whether models are judged against another one, of which a behaviour makes a claim."""
@@ -340,10 +345,20 @@ class Session:
             from mi_checks.runs.write import write_run
 
             run = self.record()
-            write_report(run, self.options.report, _relative(self.options.kept_run, self.root))
-            write_run(run, self.options.kept_run)
-            forget(self.options.kept_run)
+            report, kept = (_relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
+            for told, put in (
+                (f"report: {report}", partial(write_report, run, self.options.report, kept)),
+                (f"run: {kept}", partial(write_run, run, self.options.kept_run)),
+            ):
+                try:
+                    put()
+                    self.written.append(told)
+                except MiChecksError as error:
+                    self.unwritten.append(str(error))
+            if not self.unwritten:
+                forget(self.options.kept_run)
             self.history.add(run, self.options.kept_run)
+        self.ci.write(self.record(), self._left())
         if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store
 
@@ -352,7 +367,11 @@ class Session:
     @property
     def failed(self) -> bool:
         """Whether a file could not be written."""
-        return bool(self.locks.failed or self.baselines.failed or self.history.failed)
+        return bool(self._left() or self.ci.failed)
+
+    def _left(self) -> list[str]:
+        history = [self.history.failed] if self.history.failed else []
+        return [*self.locks.failed, *self.baselines.failed, *self.unwritten, *history]
 
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
@@ -368,10 +387,14 @@ class Session:
             *self.locks.summary(),
             *self.baselines.summary(),
             *self.mutants.lines(),
-            f"report: {_relative(self.options.report.page, self.root)}",
-            f"run: {_relative(self.options.kept_run, self.root)}",
+            *self.written,
+            *self.unwritten,
             *self.history.summary(),
         ]
+
+    def told(self) -> list[str]:
+        """What CI is told after them."""
+        return self.ci.lines(self.record(), self._left())
 
     def _verdicts(self) -> list[str]:
         """What the models are to their base."""
@@ -407,6 +430,7 @@ class Session:
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),
                 "baselines": self.baselines.to_wire(),
+                "ci": self.ci.to_wire(),
                 "mutants": self.mutants.to_wire(),
                 "selected": self.selected,
             }
@@ -423,6 +447,7 @@ class Session:
             self.reuse[name] += count
         self.locks.from_wire(data["roles"])
         self.baselines.from_wire(data["baselines"])
+        self.ci.from_wire(data["ci"])
         self.selected = data["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order

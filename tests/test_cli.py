@@ -47,6 +47,14 @@ def test_a_verb_that_is_none_or_half(capsys, arguments):
     assert said.err.startswith("usage: mi-checks")
 
 
+def test_130_when_it_is_interrupted(monkeypatch):
+    def interrupted(chosen):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mi_checks.verbs.models.show", interrupted)
+    assert main(["models", "list"]) == 130
+
+
 def test_the_list_has_every_name_and_its_shape(capsys):
     assert main(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -74,11 +74,24 @@ def test_the_table_has_the_planted_pair_with_its_counts(mined):
     assert "held out: 2 occur there; of 0 the whole interval of P(c|a,b) is below 0.6\n" in out
 
 
+def test_a_full_disk_is_told_and_leaves_the_old_file(mined, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    output = tmp_path / "rows.csv"
+    output.write_text("old")
+    monkeypatch.setattr("os.replace", full)
+    code, _, err = mined(*FOUND, "--output", str(output))
+    told = f"mi-checks: cannot write the rows to {output}: No space left on device; name another file (--output)\n"
+    assert (code, err) == (2, told)
+    assert output.read_text() == "old"
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_behaviour_reads_what_is_written(mined, tmp_path, suffix):
     output = tmp_path / f"rows{suffix}"
     assert mined(*FOUND, "--output", str(output))[1].endswith(f"written to {output}\n")
-    assert list(tmp_path.glob("*.partial")) == []
+    assert list(tmp_path.glob("*.part")) == []
     first, second = read_rows(output, "rows")
     assert [first[name] for name in ("a", "b", "c", "a2", "c2")] == [" import", " as", " np", " except", " e"]
     assert (second["a"], second["c"], second["a2"], second["c2"]) == (" except", " e", " import", " np")

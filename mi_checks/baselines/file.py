@@ -11,12 +11,11 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mi_checks.atomic import replace_text
+from mi_checks.atomic import replace_text, sweep
 from mi_checks.baselines.header import HASHES, TEXTS, Header
 from mi_checks.baselines.recorded import Baseline, Recorded, settled
 from mi_checks.errors import MiChecksError
@@ -26,6 +25,10 @@ SCHEMA = 1
 REMEDY = "restore it, or record it anew with pytest --mi-update"
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
+
+
+class NewerSchema(MiChecksError):
+    """A newer mi-checks wrote it: what it says is not known here, and so not to be written over."""
 
 
 class _Wrong(Exception):
@@ -64,9 +67,9 @@ def read_baseline(path: Path, shown: str) -> Baseline:
         raise MiChecksError(f"{shown}: no baseline: nested too deep, or a number that is none; {REMEDY}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
-        raise MiChecksError(
+        raise NewerSchema(
             f"{shown}: written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks, "
-            "or record it anew with pytest --mi-update"
+            "or delete it and record it anew with pytest --mi-update"
         )
     try:
         return _baseline(data)
@@ -74,16 +77,37 @@ def read_baseline(path: Path, shown: str) -> Baseline:
         raise MiChecksError(f"{shown}: {wrong}; {REMEDY}") from None
 
 
-def write_baseline(path: Path, new: Baseline, shown: str) -> bool:
+def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") -> bool:
     """Put a baseline in its place. Whether the file changed: numbers that differ by rounding alone stay as they are.
 
+    One that was edited, cut off or merged is what updating is the remedy for, and is written over.
+
+    Args:
+        path: the file.
+        new: what was measured.
+        shown: how messages call the file.
+        stand_in: what ran under the model's name if that was not the model itself, such as `nano-attn-2l=FOLDER`.
+
     Raises:
-        MiChecksError: it cannot be written; the old one is as it was.
+        MiChecksError: it cannot be written, is a newer mi-checks', or is of other weights than the stand-in's, which
+            may be meant for this run alone; the old one is as it was.
     """
-    with suppress(MiChecksError):  # there is none yet, or one that is to be replaced
-        new = settled(new, read_baseline(path, shown))
-    text = baseline_text(new)
+    old: Baseline | None = None
     try:
+        old = read_baseline(path, shown)
+    except NewerSchema as error:
+        raise MiChecksError(f"{error}; it is as it was") from None
+    except MiChecksError:  # there is none yet, or one that is to be replaced
+        pass
+    if stand_in and os.path.lexists(path) and (old is None or old.header.weights != new.header.weights):
+        of = "cannot be read" if old is None else f"is of weights {old.header.weights[:12]}"
+        raise MiChecksError(
+            f"{shown}: {of}, and {stand_in} has {new.header.weights[:12]}; it is as it was. Where that is to be "
+            f"{new.header.model} from now on, delete the file and run pytest --mi-update again"
+        )
+    text = baseline_text(new if old is None else settled(new, old))
+    try:
+        sweep(path)
         if path.exists() and path.read_bytes() == text.encode():
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +198,12 @@ def _check(name: str, data: Any) -> Recorded:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
         raise _Wrong(f"{where} is no check")
     values = data.get("per_prompt")
-    if not isinstance(values, list) or not all(map(_is_number, values)):
+    # By type: json makes these numbers and no others, and there are hundreds.
+    if (
+        not isinstance(values, list)
+        or not set(map(type, values)) <= {int, float}
+        or not all(map(math.isfinite, values))
+    ):
         raise _Wrong(f"{where}: per_prompt is no list of numbers")
     estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
     return Recorded(data["claim"], data["deciding"], estimate, tuple(map(float, values)))

@@ -67,7 +67,7 @@ def recorded(result: CheckResult) -> Recorded:
         _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
         deciding,
         None if result.estimate is None else _rounded(result.estimate),
-        tuple(_round(value, DECIMALS_PER_PROMPT) for value in result.per_prompt),
+        tuple([round(value, DECIMALS_PER_PROMPT) + 0.0 for value in result.per_prompt]),  # hundreds: as `_round` does
     )
 
 

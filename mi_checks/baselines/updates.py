@@ -52,7 +52,9 @@ class Baselines:
         self._root = root
         self._versions = versions
         self._collected: list[LoadedBehaviour] = []
-        self._to_write: dict[Path, tuple[str, str, list[str]]] = {}  # behaviour, model, ids of its checks
+        self._to_write: dict[
+            Path, tuple[str, str, list[str], str]
+        ] = {}  # behaviour, model, ids of its checks, stand-in
         self._told: set[str] = set()
         self._orphans: set[Path] = set()
         self._said: list[str] = []
@@ -61,20 +63,21 @@ class Baselines:
         """A file was read."""
         self._collected += found
 
-    def wanted(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str]) -> bool:
+    def wanted(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str], stand_in: str = "") -> bool:
         """Whether there is one to compare with; where one is to be written instead, that is kept in mind.
 
         Args:
             loaded: a behaviour.
             model: the name that its file has for the model.
             checks: ids of all its checks there, but roles.
+            stand_in: what runs under that name, if it is not the model itself.
         """
         if model not in loaded.behaviour.models:  # no claim is made of it
             return False
         path = place(loaded, model)
         there = path.exists() or path.is_symlink()
         if self.asked.update or (self.asked.new_only and not there):
-            self._to_write[path] = (loaded.behaviour.name, model, list(checks))
+            self._to_write[path] = (loaded.behaviour.name, model, list(checks), stand_in)
             return False
         return there
 
@@ -148,7 +151,7 @@ class Baselines:
 
     def from_wire(self, wire: Mapping[str, Any]) -> None:
         """Take over what a worker knows."""
-        self._to_write |= {Path(path): (behaviour, model, ids) for path, behaviour, model, ids in wire["to_write"]}
+        self._to_write |= {Path(path): tuple(of) for path, *of in wire["to_write"]}
         self._orphans |= set(map(Path, wire["orphans"]))
         self._told |= set(wire["told"])
 
@@ -166,7 +169,7 @@ class Baselines:
             self._said.append(f"baselines: none written: {self.asked.other} is not how the files say it is measured")
             return
         written, same, left = 0, 0, []
-        for path, (behaviour, model, ids) in sorted(self._to_write.items()):
+        for path, (behaviour, model, ids, stand_in) in sorted(self._to_write.items()):
             found = ran.get((behaviour, model), {})
             shown = shown_path(path, self._root)
             if not found or all(result.outcome == "skipped" for result in found.values()):
@@ -181,7 +184,7 @@ class Baselines:
                 header = header_of(measured, provenance[model], self._versions)
                 new = baseline(header, (found[name] for name in ids), measured.mediators)
                 try:
-                    changed = write_baseline(path, new, shown)
+                    changed = write_baseline(path, new, shown, stand_in)
                 except MiChecksError as error:
                     self.failed.append(str(error))
                 else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mi_checks.atomic import replace_text
+from mi_checks.atomic import write_file
 from mi_checks.emergence import markdown, page, plain, text
 from mi_checks.emergence.found import Emergence
 from mi_checks.errors import MiChecksError, did_you_mean
@@ -42,10 +42,4 @@ def write(emergence: Emergence, path: Path, width: int) -> None:
         MiChecksError: the file cannot be written there.
     """
     document = written(emergence, check_output(path), width).rstrip("\n")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, f"{document}\n")
-    except OSError as error:
-        raise MiChecksError(
-            f"--output {str(path)!r} cannot be written: {error.strerror or error}; name another file"
-        ) from error
+    write_file(path, f"{document}\n", "the emergence", "name another file (--output)")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from mi_checks.atomic import write_file
 from mi_checks.record import Run
 from mi_checks.report.drawing import Drawing
 from mi_checks.report.header import header
-from mi_checks.report.html import environment, write, write_page
+from mi_checks.report.html import environment, write
 from mi_checks.report.neighbours import Neighbours, neighbours
 from mi_checks.report.pairs import Group, groups, models
 from mi_checks.report.place import Place
@@ -42,11 +44,12 @@ def write_folder(run: Run, folder: Path, kept: str = "RUN") -> None:
     """
     written = set()
     for name, page in pages(run, kept):
-        write_page(page, folder / name, "the report")
+        write_file(folder / name, page, "the report", "name another folder (--mi-report)")
         written.add(name)
     for path in folder.glob("*.html"):
         if path.name not in written and _ours(path):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is old, and no harm
+                path.unlink()
 
 
 def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:

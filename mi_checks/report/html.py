@@ -8,8 +8,7 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mi_checks.atomic import replace_text
-from mi_checks.errors import MiChecksError
+from mi_checks.atomic import write_file
 from mi_checks.record import Run
 from mi_checks.report.budget import LIMIT, in_full
 from mi_checks.report.drawing import Drawing
@@ -53,21 +52,7 @@ def write(run: Run, path: Path, kept: str = "RUN") -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_page(render(run, kept), path, "the report")
-
-
-def write_page(page: str, path: Path, what: str) -> None:
-    """Write a page, likewise.
-
-    Raises:
-        MiChecksError: the file cannot be written there; `what` is what messages call it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, page)
-    except OSError as error:
-        reason = error.strerror or error
-        raise MiChecksError(f"cannot write {what} to {path}: {reason}; name another file") from error
+    write_file(path, render(run, kept), "the report", "name another file (--mi-report)")
 
 
 def size(text: str) -> int:

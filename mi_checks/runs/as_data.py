@@ -13,7 +13,7 @@ def as_data(value: Any) -> Any:
     """Dataclasses as dicts, tuples as lists; texts and numbers are themselves."""
     if isinstance(value, LEAVES):
         return value
-    names = _names(type(value))
+    names = _names(type(value))  # type: ignore[arg-type]  # a class is hashable
     if names:
         return {name: as_data(getattr(value, name)) for name in names}
     if isinstance(value, dict):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from mi_checks.atomic import write_file
 from mi_checks.record import CheckResult, Estimate, Run
 from mi_checks.report import dumbbell as chart
 from mi_checks.report import numbers
 from mi_checks.report.axis import Axis
 from mi_checks.report.dumbbell import Dumbbell, axes, drawable, dumbbell
-from mi_checks.report.html import environment, write_page
+from mi_checks.report.html import environment
 from mi_checks.runs.about import otherwise
 from mi_checks.runs.compare import Change, State, counts, method
 from mi_checks.runs.mediators import METHOD, MediatorChange
@@ -83,7 +84,7 @@ def write(
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_page(render(runs, changes, mediators), path, "the comparison")
+    write_file(path, render(runs, changes, mediators), "the comparison")
 
 
 def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:

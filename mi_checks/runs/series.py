@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mi_checks.atomic import write_file
 from mi_checks.record import Evidence, Run
 from mi_checks.report import numbers, trend
-from mi_checks.report.html import environment, write_page
+from mi_checks.report.html import environment
 from mi_checks.report.pairs import Pair, groups, models
 from mi_checks.report.trend import Trend
 from mi_checks.report.verdict import Verdict
@@ -55,7 +56,7 @@ def write(runs: Sequence[tuple[str, Run]], path: Path) -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_page(render(runs), path, "the report")
+    write_file(path, render(runs), "the report")
 
 
 def render(runs: Sequence[tuple[str, Run]]) -> str:

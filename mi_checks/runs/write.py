@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from mi_checks.atomic import replace_text
-from mi_checks.errors import MiChecksError
+from mi_checks.atomic import write_file
 from mi_checks.record import Run
 from mi_checks.runs.as_data import as_data
 
@@ -32,13 +31,7 @@ def write_run(run: Run, path: Path) -> None:
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    text = run_text(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, text)
-    except OSError as error:
-        reason = error.strerror or error
-        raise MiChecksError(f"cannot write the run to {path}: {reason}; name another file (--mi-run)") from error
+    write_file(path, run_text(run), "the run", "name another file (--mi-run)")
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

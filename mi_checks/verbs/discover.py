@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mi_checks.atomic import write_file
 from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
@@ -77,7 +78,7 @@ def draft(options: argparse.Namespace) -> None:
     if output is None:
         print(text, end="")
     else:
-        write(output, text)
+        write_file(output, text, "the draft", "name another file (--output)")
         print(f"written to {output}")
 
 
@@ -98,16 +99,6 @@ def check_output(output: Path, *, force: bool) -> None:
         raise MiChecksError(f"--output {str(output)!r}: name a file in a folder that is there and can be written")
     if output.exists() and not force:
         raise MiChecksError(f"--output {str(output)!r} is there already; write over it with --force")
-
-
-def write(output: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, output)
-    except OSError as error:
-        raise MiChecksError(f"--output {str(output)!r} cannot be written: {error.strerror}") from None
 
 
 def bars(began: float) -> Callable[[Iterable[Any], int, str], Iterable[Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from mi_checks.atomic import write_file
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.mining import rows
 from mi_checks.mining.corpus import find
@@ -106,7 +106,7 @@ def find_trigrams(chosen: argparse.Namespace) -> None:
     print("\n".join(rows.table(groups, gap=criteria.gap > 0, shared=shared)))
     print("\n" + "\n".join(_summary(groups, encoded, criteria)))
     if output is not None:
-        _write(output, rows.data_file(groups, shared, output.suffix))
+        write_file(output, rows.data_file(groups, shared, output.suffix), "the rows", "name another file (--output)")
         print(f"written to {output}")
 
 
@@ -160,15 +160,6 @@ def _check_output(output: Path) -> None:
         )
     if not output.parent.is_dir():
         raise MiChecksError(f"--output {str(output)!r}: there is no folder {str(output.parent)!r}")
-
-
-def _write(output: Path, text: str) -> None:
-    partial = output.with_name(f"{output.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, output)
-    except OSError as error:
-        raise MiChecksError(f"--output {str(output)!r} cannot be written: {error.strerror}") from None
 
 
 def _whole(wanted: str, fits: Callable[[int], bool]) -> Callable[[str], int]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -107,7 +108,7 @@ def test_contents_that_cannot_be(edit, message, path):
         (b"[" * 100_000, f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
         (b"{\n=======\n", "m.json:2: a merge conflict; take either side, or record it anew: pytest --mi-update"),
         (b'{"schema": 2}', "m.json: written by a newer mi-checks (schema 2, and this one reads 1); update mi-checks, "
-         "or record it anew with pytest --mi-update"),
+         "or delete it and record it anew with pytest --mi-update"),
     ],
 )  # fmt: skip
 def test_a_text_that_is_none(text, message, path):
@@ -154,6 +155,51 @@ def test_a_writer_that_is_killed_leaves_one_that_is_whole(path):
             read_baseline(path, "m.json")
         writer.send_signal(signal.SIGKILL)
     assert list(read_baseline(path, "m.json").checks) in (["logit_diff"], ["accuracy", "logit_diff", "patching"])
+
+
+def test_a_disk_that_is_full_in_the_middle_leaves_the_old_one(path):
+    before = path.read_bytes()
+    code = (
+        "import resource, signal, sys; sys.path.insert(0, '.')\n"
+        "from pathlib import Path\n"
+        "from mi_checks.baselines.file import write_baseline\n"
+        "from tests.baseline_numbers import made, result\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"  # bytes of a file: the rest is refused
+        "write_baseline(Path(sys.argv[1]), made(result(mean=3.0)), 'm.json')\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    writer = subprocess.run(
+        [sys.executable, "-c", code, str(path)], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "m.json: cannot be written: File too large; it is as it was. Make the folder writable" in writer.stderr
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["m.json"]
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next(path):
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from mi_checks import atomic\n"
+        "atomic.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "atomic.replace_text(Path(sys.argv[1]), 'half')\n"
+    )
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -signal.SIGKILL
+    others = path.with_name(".other.json.x.part")
+    others.touch()
+    left = set(path.parent.glob(".m.json.*.part"))
+    assert len(left) == 2
+    assert read_baseline(path, "m.json") == WHOLE
+    old, new = left
+    for abandoned in (old, others):
+        os.utime(abandoned, (time.time() - atomic.ABANDONED - 1,) * 2)
+    assert not write_baseline(path, WHOLE, "m.json")  # even where nothing is to be written
+    assert set(path.parent.glob(".*.part")) == {new, others}  # that of a live writer, and of another file, stay
+    os.utime(new, (time.time() - atomic.ABANDONED - 1,) * 2)
+    assert write_baseline(path, made(result(mean=3.0)), "m.json")
+    assert set(path.parent.glob(".m.json.*.part")) == set()
 
 
 def test_many_prompts_take_few_bytes():

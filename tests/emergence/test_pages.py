@@ -182,5 +182,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(MiChecksError, match=r"--output '.*page\.md' cannot be written: .*; name another file$"):
+    with pytest.raises(
+        MiChecksError, match=r"cannot write the emergence to .*page\.md: .*; name another file \(--output\)$"
+    ):
         write(small(), tmp_path / "file" / "page.md", 100)

@@ -115,7 +115,8 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def project(pytester: pytest.Pytester, warm: None, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for processes that a run starts
-    for continuous_integration in ("CI", "BUILD_NUMBER"):  # there pytest's short summary repeats whole messages
+    # There pytest's short summary repeats whole messages, and failures are annotated.
+    for continuous_integration in ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(continuous_integration, raising=False)
     return Project(pytester)
 

@@ -1,5 +1,6 @@
 """Baselines in a run: written by `--mi-update`, compared with afterwards."""
 
+import hashlib
 import json
 import os
 import re
@@ -34,6 +35,12 @@ def text(project, path=HERE):
 
 def data(project, path=HERE):
     return json.loads(text(project, path))
+
+
+def checksum(found):
+    rest = {name: value for name, value in found.items() if name != "checksum"}
+    line = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(line.encode()).hexdigest()
 
 
 def all_files(project):
@@ -117,6 +124,7 @@ def test_a_head_zeroed_is_named(recorded, folder):
 def test_an_improvement_asks_to_be_recorded(recorded, folder):
     """Recorded of a model with one head less, measured on the whole one."""
     model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    (recorded.path / HERE).unlink()  # as the refusal to write over it says
     recorded.run("--mi-model", model, "--mi-update")
     result = recorded.run("-k", "nano-attn-2l and baseline")
     result.assert_outcomes(failed=1, deselected=7)
@@ -236,7 +244,6 @@ def test_workers(project):
     [
         (lambda text: text.replace('"n":64', '"n":65', 1), ": edited by hand, or damaged: its checksum *; {remedy}"),
         (lambda text: text[:500], ":*: cut off or no JSON: *; {remedy}"),
-        (lambda text: text.replace('"schema": 1', '"schema": 7'), ": written by a newer mi-checks (schema 7, *"),
         (
             lambda text: text.replace("{\n", "{\n<<<<<<< HEAD\n", 1),
             ":2: a merge conflict; take either side, *--mi-update",
@@ -253,6 +260,60 @@ def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
     assert text(recorded) == spoiled
     recorded.run("--mi-update").assert_outcomes(passed=6)
     recorded.run().assert_outcomes(passed=8)
+
+
+def test_a_newer_schemas_is_never_written_over(recorded):
+    newer = recorded.write(HERE, text(recorded).replace('"schema": 1', '"schema": 7'))
+    before = newer.read_bytes()
+    why = (
+        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 1); update mi-checks, or delete it and "
+        "record it anew with pytest --mi-update"
+    )
+    recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])
+    result = recorded.run("--mi-update")
+    assert result.ret == 1
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(["baselines: 0 written, 1 up to date", f"baselines: {why}; it is as it was"])
+    assert newer.read_bytes() == before
+    newer.unlink()
+    recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 1 written, 1 up to date"])
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text, lambda text: text[:500]])
+def test_a_stand_ins_weights_are_not_written_over_the_models(spoil, recorded, folder):
+    (recorded.path / HERE).write_text(spoil(text(recorded)))
+    before = all_files(recorded)
+    model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    result = recorded.run("--mi-model", model, "--mi-update")
+    assert result.ret == 1
+    result.stdout.re_match_lines(
+        [
+            rf"baselines: {HERE}: (is of weights 37135d31bb38|cannot be read), and nano-attn-2l=/\S+ has "
+            r"[0-9a-f]{12}; it is as it was\. Where that is to be nano-attn-2l from now on, delete the file and run "
+            r"pytest --mi-update again"
+        ]
+    )
+    assert all_files(recorded) == before
+
+
+def test_a_stand_in_of_the_same_weights_is_the_model(recorded, folder):
+    before = all_files(recorded)
+    result = recorded.run("--mi-model", f"nano-attn-2l={folder()}", "--mi-update")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["baselines: * written, * up to date"])
+    assert list(all_files(recorded)) == list(before)
+
+
+def test_another_tokenizer_is_invalid_and_no_diff(recorded):
+    header = data(recorded)["header"]
+    other = text(recorded).replace(header["tokenizer"], "b" * 64)
+    found = json.loads(other)
+    recorded.write(HERE, other.replace(found["checksum"], checksum(found)))
+    result = recorded.run("-k", "baseline and nano-attn-2l")
+    result.assert_outcomes(failed=1, deselected=7)
+    tokenizers = f"(bbbbbbbbbbbb, now {header['tokenizer'][:12]})"
+    result.stdout.fnmatch_lines([f"invalid: {HERE}: recorded with another tokenizer {tokenizers}; {UPDATE}"])
+    assert "drifted" not in result.stdout.str()
 
 
 def test_another_library_is_told(recorded, monkeypatch):

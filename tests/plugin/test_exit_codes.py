@@ -1,5 +1,11 @@
 """What the shell is told."""
 
+import pytest
+
+from mi_checks import atomic
+from mi_checks.runs.read import read_run
+from tests.plugin.conftest import LIGHT
+
 BAD = """\
 name: Bad
 summary: "two mistakes in the shape"
@@ -84,6 +90,55 @@ def test_2_when_a_model_is_unknown(project):
     result.stdout.fnmatch_lines(
         ["behaviours/ab.yaml:20:3: unknown model 'nano-atn-2l'; known models: *; did you mean 'nano-attn-2l'[?]"]
     )
+
+
+def test_1_when_a_file_has_mistakes_and_workers_run_the_others(project):
+    """pytest-xdist's way: it does not stop for what could not be collected."""
+    pytest.importorskip("xdist")
+    project.behaviour()
+    project.copy("bad", BAD)
+    result = project.run("-n", "2")
+    assert result.ret == 1
+    result.assert_outcomes(passed=1, errors=1)
+
+
+def test_1_when_a_baseline_drifted(project, folder):
+    project.behaviour()
+    project.run("--mi-update")
+    assert project.run("--mi-model", f"nano-attn-2l={folder(zero_heads=[(1, 2)])}").ret == 1
+    assert project.run().ret == 0
+
+
+def test_1_when_a_file_could_not_be_written(project, monkeypatch):
+    project.behaviour()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "replace", full)
+    result = project.run("-p", "no:cacheprovider")
+    assert result.ret == 1
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["cannot write the report to *: No space left on device; name another file *"])
+
+
+def test_2_when_it_is_interrupted(project):
+    project.behaviour(checks=f"{LIGHT}\n  - accuracy: {{at_least: 0.65}}")
+    project.write(
+        "conftest.py",
+        "def pytest_runtest_setup(item):\n    if item.name == 'accuracy':\n        raise KeyboardInterrupt\n",
+    )
+    assert project.pytester.inline_run(no_reraise_ctrlc=True).ret == 2
+    (result,) = read_run(project.path / "reports/report.json").results  # what ran is kept
+    assert (result.check, result.outcome) == ("logit_diff", "pass")
+
+
+def test_3_when_pytest_or_a_plugin_breaks(project):
+    project.behaviour()
+    project.write("conftest.py", "def pytest_collection_finish(session):\n    raise ValueError('broken')\n")
+    result = project.run()
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["INTERNALERROR> ValueError: broken"])
 
 
 def test_4_when_an_option_cannot_be_used(project):

@@ -237,4 +237,4 @@ def test_a_folder_that_cannot_be_written_is_told_plainly(run: Run, tmp_path: Pat
     with pytest.raises(MiChecksError) as caught:
         write(run, path)
     assert str(caught.value).startswith(f"cannot write the report to {path}: ")
-    assert str(caught.value).endswith("; name another file")
+    assert str(caught.value).endswith("; name another file (--mi-report)")

@@ -1,0 +1,143 @@
+"""A run as one paragraph of Markdown: what came out, what is worst, and what it was run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mi_checks.ci.failures import BASE, BASELINE, DRIFTED, Failure, failures
+from mi_checks.ci.markdown import code
+from mi_checks.record import CheckResult, Run
+from mi_checks.report import numbers
+
+WORST = 5  # failures named
+NAMED = 10  # behaviours and models named
+OUTCOMES = {
+    "fail": "failed",
+    "error": "could not be measured",
+    "inconclusive": "inconclusive",
+    "skipped": "skipped",
+}  # in words
+SHORT = 12  # hexadecimal digits of a hash
+
+
+def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
+    """The paragraph, without a line break.
+
+    Args:
+        run: what was measured.
+        wrong: what went wrong beside it: mistakes in behaviour files, files that could not be written.
+    """
+    found = failures(run)
+    drifted = [failure for failure in found if failure.rank == DRIFTED and failure.kind == BASELINE]
+    red = bool(found or wrong or not (run.results or run.mutants))
+    return " ".join(
+        [
+            f"{'✗' if red else '✓'} {_totals(run)}",
+            *_wrong(wrong),
+            *_affected(found),
+            *_worst([failure for failure in found if failure not in drifted]),
+            *_baselines(run, drifted),
+            *_bases(run),
+            *_mutants(run),
+            *_models(run),
+            f"Run as {code(run.command)}.",
+        ]
+    )
+
+
+def _totals(run: Run) -> str:
+    checks = [result for result in run.results if result.kind not in (BASELINE, BASE)]
+    passed = sum(result.outcome == "pass" for result in checks)
+    counts = [
+        f"{sum(result.outcome == outcome for result in checks):,} {word}"
+        for outcome, word in OUTCOMES.items()
+        if any(result.outcome == outcome for result in checks)
+    ]
+    of = f"all {passed:,}" if passed == len(checks) > 1 else f"{passed:,} of {len(checks):,}"
+    noun = "check" if len(checks) == 1 else "checks"
+    headline = f"{of} {noun} passed" if checks else "no check ran"
+    parts = [f"**mi-checks: {headline}**", *counts]
+    if checks:
+        parts[-1] += f", on {_size(checks)}, in {numbers.duration(run.seconds)}"
+    ran, cut_short, selected = run.settings.get("checks run", "").partition(" of ")
+    short = f" Cut short: {ran} of {selected} items ran." if cut_short and ran != selected else ""
+    return f"{', '.join(parts)}.{short}"
+
+
+def _size(checks: Sequence[CheckResult]) -> str:
+    behaviours = len({result.behaviour for result in checks})
+    models = len({result.model for result in checks})
+    return f"{numbers.count(behaviours, 'behaviour')} × {numbers.count(models, 'model')}"
+
+
+def _wrong(wrong: Sequence[str]) -> Iterator[str]:
+    if wrong:
+        yield f"Errors: {_listed(map(code, wrong), WORST)}."
+
+
+def _affected(found: Sequence[Failure]) -> Iterator[str]:
+    models: dict[str, dict[str, None]] = {}
+    for failure in found:
+        models.setdefault(failure.behaviour, {})[failure.model] = None
+    if models:
+        each = (f"{code(behaviour)} on {_listed(map(code, of), NAMED)}" for behaviour, of in models.items())
+        yield f"Affected: {_listed(each, NAMED, '; ')}."
+
+
+def _worst(found: Sequence[Failure]) -> Iterator[str]:
+    if found:
+        yield f"{'Worst first' if len(found) > 1 else 'Red'}: {_listed(map(_told, found), WORST, '; ')}."
+
+
+def _told(failure: Failure) -> str:
+    what = f"{code(failure.check)} of {code(failure.behaviour)} on {code(failure.model)}"
+    if failure.estimate is None:
+        return f"{what}: {code(failure.headline)}"
+    measured = f"{numbers.value(failure.estimate)} {numbers.interval(failure.estimate)} {failure.estimate.unit}"
+    return f"{what} measured {measured}, bound {code(failure.bound)}"
+
+
+def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
+    compared = [result for result in run.results if result.kind == BASELINE]
+    if not compared:
+        return
+    kept = sum(result.outcome == "pass" for result in compared)
+    yield f"Baselines: {kept:,} of {len(compared):,} as recorded" + (
+        f"; drifted: {_listed((_drift(each) for each in drifted), WORST, '; ')}." if drifted else "."
+    )
+
+
+def _bases(run: Run) -> Iterator[str]:
+    judged = [result for result in run.results if result.kind == BASE]
+    if judged:
+        kept = sum(result.outcome == "pass" for result in judged)
+        yield f"Base: {kept:,} of {len(judged):,} as in the model that they are judged against."
+
+
+def _drift(failure: Failure) -> str:
+    return f"{code(failure.behaviour)} on {code(failure.model)}: {code(failure.headline.removeprefix('drifted: '))}"
+
+
+def _mutants(run: Run) -> Iterator[str]:
+    total = sum(len(result.mutants) for result in run.mutants)
+    if run.mutants:
+        survived = sum(len(result.survivors) for result in run.mutants)
+        yield f"Mutants: {total - survived:,} of {total:,} killed."
+
+
+def _models(run: Run) -> Iterator[str]:
+    engines = sorted({model.get("engine", "none") for model in run.models.values()} - {"none"})
+    if engines:
+        yield f"Engine: {', '.join(map(code, engines))}."
+    if run.models:
+        each = (
+            f"{code(name)} (weights {code(model.get('weights_sha256', '')[:SHORT])})"
+            for name, model in run.models.items()
+        )
+        yield f"Models: {_listed(each, NAMED)}."
+
+
+def _listed(parts: Iterable[str], most: int, separator: str = ", ") -> str:
+    found = list(parts)
+    more = [f"and {len(found) - most:,} more"] if len(found) > most else []
+    return separator.join([*found[:most], *more])

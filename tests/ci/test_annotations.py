@@ -1,0 +1,69 @@
+"""GitHub's workflow commands."""
+
+import pytest
+
+from mi_checks.ci.annotations import MOST, Base, command, commands
+from mi_checks.ci.failures import failures
+from mi_checks.spec.problems import Problem
+from tests.effects import around
+from tests.results import result, run_of
+
+
+@pytest.fixture
+def base(tmp_path):
+    return Base(tmp_path, {})
+
+
+def red(check, value, **given):
+    message = f"fail: measured {value}, bound at least 2\n  claim     100 % of it"
+    return result(check, around(value, 0.001), at_least=2, message=message, **given)
+
+
+def test_a_failure_is_an_error_at_its_line(base):
+    run = run_of(red("patching[a,b]", 1))
+    assert list(commands((), failures(run), base)) == [
+        "::error file=behaviours/induction.yaml,line=20,title=induction on nano-attn-2l%3A patching[a%2Cb]::"
+        "fail: measured 1, bound at least 2%0A  claim     100 %25 of it"
+    ]
+
+
+def test_what_is_inconclusive_is_an_error_too(base):
+    run = run_of(result("logit_diff", around(2, 1), at_least=2, message="inconclusive: measured"))
+    (line,) = commands((), failures(run), base)
+    assert line.startswith("::error ")
+
+
+def test_a_mistake_has_a_column_and_comes_first(base):
+    mistakes = [Problem("behaviours/a.yaml", 3, 7, "unknown key 'x'"), Problem("", 0, 0, "cannot write the run")]
+    found = list(commands(mistakes, failures(run_of(red("logit_diff", 1))), base))
+    assert found[:2] == [
+        "::error file=behaviours/a.yaml,line=3,col=7,title=mi-checks::unknown key 'x'",
+        "::error title=mi-checks::cannot write the run",
+    ]
+    assert len(found) == 3
+
+
+def test_as_many_as_are_shown_the_worst_first(base):
+    run = run_of(*(red(f"c{number}", 1 - number / 100) for number in range(MOST + 3)))
+    found = list(commands((), failures(run), base))
+    assert len(found) == MOST + 1
+    assert "title=induction on nano-attn-2l%3A c12::" in found[0]
+    assert found[-1] == "::notice title=mi-checks::3 more failed: they are in the log"
+
+
+def test_every_escape():
+    assert command("error", {"file": "a,b:c%\r\n", "line": ""}, "x%\r\n,:") == (
+        "::error file=a%2Cb%3Ac%25%0D%0A::x%25%0D%0A,:"
+    )
+    assert command("notice", {}, "") == "::notice::"
+
+
+def test_paths_begin_at_the_workspace_or_at_gits_root(tmp_path):
+    root = tmp_path / "checkout/package"
+    root.mkdir(parents=True)
+    assert Base(root, {}).path("behaviours/a.yaml") == "behaviours/a.yaml"
+    (root.parent / ".git").mkdir()
+    assert Base(root, {}).path("behaviours/a.yaml") == "package/behaviours/a.yaml"
+    assert Base(root, {"GITHUB_WORKSPACE": str(tmp_path)}).path("a.yaml") == "checkout/package/a.yaml"
+    assert Base(root, {"GITHUB_WORKSPACE": str(tmp_path / "other")}).path("a.yaml") == "package/a.yaml"
+    assert Base(root, {}).path(str(tmp_path / "b.yaml")) == (tmp_path / "b.yaml").as_posix()

@@ -1,0 +1,72 @@
+"""The summary of a run."""
+
+from mi_checks.ci.paragraph import paragraph
+from tests.ci.test_failures import drift, survivor
+from tests.effects import around
+from tests.results import result, run_of
+
+GREEN = result("logit_diff", around(6), at_least=2)
+
+
+def test_all_passed():
+    assert paragraph(run_of(GREEN, result("accuracy", around(0.9, 0.01), at_least=0.5))) == (
+        "✓ **mi-checks: all 2 checks passed**, on 1 behaviour × 1 model, in 1.5 s. Engine: `replay`. "
+        "Models: `nano-attn-2l` (weights `aaaaaaaaaaaa`). Run as `pytest`."
+    )
+
+
+def test_what_failed_with_what_was_measured_and_its_bound():
+    text = paragraph(run_of(GREEN, result("patching[induction]", around(0.2, 0.01), at_least=0.5, unit="share")))
+    assert text.startswith("✗ **mi-checks: 1 of 2 checks passed**, 1 failed, on 1 behaviour × 1 model, in 1.5 s. ")
+    assert " Affected: `induction` on `nano-attn-2l`. " in text
+    assert " Red: `patching[induction]` of `induction` on `nano-attn-2l` measured 0.20" in text
+    assert " share, bound `at least 0.5`. Engine: " in text
+
+
+def test_the_worst_are_named_and_the_others_counted():
+    red = [result(f"c{number}", around(1 - number / 10, 0.001), at_least=2) for number in range(8)]
+    text = paragraph(run_of(*red))
+    assert [text.index(f"`c{number}`") for number in (7, 6, 5, 4, 3)] == sorted(
+        text.index(f"`c{number}`") for number in range(3, 8)
+    )
+    assert "; and 3 more. Engine" in text
+    assert "`c2`" not in text
+
+
+def test_drifts_and_mutants():
+    run = run_of(GREEN, drift(), result("baseline", None, model="nano-attn-1l"), mutants=(survivor(),))
+    text = paragraph(run)
+    assert "1 of 1 check passed**" in text
+    assert (
+        "Baselines: 1 of 2 as recorded; drifted: `induction` on `nano-attn-2l`: `2 of 5 effects; mediators −L1H2`."
+        in (text)
+    )
+    assert "Mutants: 0 of 1 killed." in text
+    assert "Red: `accuracy~mutants` of `induction` on `nano-attn-2l`: `fail: 1 of 1 mutants survived`." in text
+
+
+def test_what_a_model_is_to_its_base():
+    verdict = "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
+    kept = result("base", None, behaviour="trigram")
+    text = paragraph(run_of(GREEN, kept, result("base", None, outcome="fail", message=verdict)))
+    assert text.startswith("✗ **mi-checks: 1 of 1 check passed**")
+    assert f"Red: `base` of `induction` on `nano-attn-2l`: `{verdict}`. " in text
+    assert "Base: 1 of 2 as in the model that they are judged against. " in text
+
+
+def test_nothing_ran_and_why():
+    text = paragraph(run_of(), ["behaviours/a.yaml:3:1: unknown key 'x'"])
+    assert text == ("✗ **mi-checks: no check ran**. Errors: `behaviours/a.yaml:3:1: unknown key 'x'`. Run as `pytest`.")
+
+
+def test_a_run_cut_short_says_so():
+    text = paragraph(run_of(GREEN, settings={"checks run": "1 of 7"}))
+    assert ". Cut short: 1 of 7 items ran. Engine" in text
+
+
+def test_names_cannot_make_markdown():
+    name = "a`b|c\n# <img src=x>"
+    text = paragraph(run_of(result(name, around(1), at_least=2, behaviour=name, model=name)))
+    assert "\n" not in text
+    assert "``a`b|c # <img src=x>``" in text
+    assert "<img" not in text.replace("``a`b|c # <img src=x>``", "")
