@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from mi_checks import __version__
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs import calibrate, compare, discover, emergence, history, matrix, mine, models
+from mi_checks.verbs import calibrate, compare, discover, emergence, history, matrix, mine, models, report
 
-VERBS = (discover, matrix, emergence, compare, history, mine, calibrate, models)  # in the order of the help
+VERBS = (discover, matrix, emergence, report, compare, history, mine, calibrate, models)  # in the order of the help
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
 from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
+from mi_checks.report.place import Place, place, writable
 
 ENGINES = ("auto", "replay", "reference")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -51,7 +52,7 @@ class Options:
     dtype: str
     engine: str
     memory: int | None
-    report: Path
+    report: Place
     kept_run: Path
     history: Path | None
     kept: Path | None
@@ -96,13 +97,13 @@ def read_options(config: pytest.Config) -> Options:
         raise MiChecksError(f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
     count = _whole_number("--mi-count", chosen("mi_count"), least=2)
     seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
-    report = config.rootpath / (chosen("mi_report") or "reports/report.html")
+    report = place(chosen("mi_report") or "reports/report.html", config.rootpath)
     named = chosen("mi_run")
-    kept_run = config.rootpath / named if named else report.with_suffix(".json")
-    if kept_run == report:
-        raise MiChecksError(f"--mi-run: {str(report)!r} is where the report goes; name another file")
+    kept_run = config.rootpath / named if named else report.run
+    if kept_run == report.page:
+        raise MiChecksError(f"--mi-run: {str(report.page)!r} is where the report goes; name another file")
     summary = config.rootpath / chosen("mi_summary") if chosen("mi_summary") else None
-    if summary in (report, kept_run):
+    if summary in (report.page, kept_run):
         raise MiChecksError(f"--mi-summary: {str(summary)!r} is where the report or the run goes; name another file")
     annotations = chosen("mi_annotations") or "auto"
     if annotations not in ANNOTATIONS:
@@ -117,8 +118,8 @@ def read_options(config: pytest.Config) -> Options:
         dtype=dtype,
         engine=engine,
         memory=_bytes("--mi-memory", chosen("mi_memory")),
-        report=_writable("--mi-report", report),
-        kept_run=_writable("--mi-run", kept_run),
+        report=Place(writable("--mi-report", report.page), report.folder),
+        kept_run=writable("--mi-run", kept_run),
         history=_history(config.rootpath, chosen("mi_history")),
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
@@ -131,7 +132,7 @@ def read_options(config: pytest.Config) -> Options:
             selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
         ),
         ci=CiAsked(
-            summary=None if summary is None else _writable("--mi-summary", summary),
+            summary=None if summary is None else writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
     )
@@ -178,20 +179,10 @@ def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
 def _history(root: Path, named: str | None) -> Path | None:
     if not named:
         return None
-    path = _writable("--mi-history", root / named)
+    path = writable("--mi-history", root / named)
     if path.exists():
         if not os.access(path, os.W_OK):
             raise MiChecksError(f"--mi-history: cannot write {str(path)!r}; it is read-only")
         with History.at(path):  # says what is no history now, and not when all is measured
             pass
-    return path
-
-
-def _writable(option: str, path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MiChecksError(f"{option}: cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a folder that can be written")
     return path

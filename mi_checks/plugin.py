@@ -43,7 +43,11 @@ OPTIONS = (
         "mi_memory",
         "how much the replay engine may take, such as 2GB (default: a quarter of what is free)",
     ),
-    ("--mi-report", "mi_report", "where the HTML report is written (default: reports/report.html)"),
+    (
+        "--mi-report",
+        "mi_report",
+        "where the HTML report is written (default: reports/report.html); a folder, or DIR/, gets a page per behaviour",
+    ),
     ("--mi-run", "mi_run", "where the run is kept as JSON (default: beside the report, reports/report.json)"),
     ("--mi-history", "mi_history", "the database that the run is added to, for mi-checks history (default: none)"),
     (

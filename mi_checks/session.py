@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
 from mi_checks.roles.updates import Locks
+from mi_checks.runs.journal import Journal, forget
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
@@ -72,6 +73,7 @@ class Session:
         self.unwritten: list[str] = []  # or why they could not be
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
+        self.journal = Journal(options.kept_run, os.environ.get("PYTEST_XDIST_WORKER", ""))
         self.began = time.time()
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}
@@ -283,6 +285,8 @@ class Session:
             self.provenance.update(self.base_suite.provenance())
             self.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
         self.locks.take(self.suite.bindings)
+        if self.journal.due:
+            self.journal.add(self.record())
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
@@ -337,19 +341,22 @@ class Session:
         self.locks.write()
         self.baselines.finish(self.results, self.evidence, self.provenance)
         if self.results:
-            from mi_checks.report.html import write
+            from mi_checks.report.folder import write_report
             from mi_checks.runs.write import write_run
 
             run = self.record()
-            for name, put, path in (
-                ("report", write, self.options.report),
-                ("run", write_run, self.options.kept_run),
+            report, kept = (_relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
+            for told, put in (
+                (f"report: {report}", partial(write_report, run, self.options.report, kept)),
+                (f"run: {kept}", partial(write_run, run, self.options.kept_run)),
             ):
                 try:
-                    put(run, path)
-                    self.written.append(f"{name}: {_relative(path, self.root)}")
+                    put()
+                    self.written.append(told)
                 except MiChecksError as error:
                     self.unwritten.append(str(error))
+            if not self.unwritten:
+                forget(self.options.kept_run)
             self.history.add(run, self.options.kept_run)
         self.ci.write(self.record(), self._left())
         if self.reuse["asked"] and self.options.kept is not None:

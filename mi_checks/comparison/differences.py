@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mi_checks.comparison.neighbours import Step, steps
 from mi_checks.record import Effect, Estimate
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import ALPHA, holm, judge, mean_interval, mean_p_value, prompts_to_tell
+from mi_checks.stats import ALPHA, Floats, holm, judge, mean_interval, mean_p_value, prompts_to_tell
 
 METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
@@ -18,7 +19,7 @@ METHOD = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Difference:
     """What a behaviour's effect does from one model to another.
 
@@ -26,7 +27,7 @@ class Difference:
         step: the two models.
         before: the effect on the first.
         after: the effect on the second, on the same prompts.
-        estimate: the mean over prompts of after − before.
+        change: `prompt`, after − before.
         p_value: Holm-corrected.
         prompts: about how many would make it significant; None where no number helps.
     """
@@ -34,9 +35,14 @@ class Difference:
     step: Step
     before: Effect
     after: Effect
-    estimate: Estimate
+    change: Floats
     p_value: float
     prompts: int | None
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The mean over prompts of after − before; made when asked for: a bootstrap costs far more than the test."""
+        return mean_interval(self.change, self.before.estimate.unit)
 
     @property
     def behaviour(self) -> str:
@@ -88,7 +94,7 @@ def differences(effects: Iterable[Effect], between: Iterable[Step]) -> tuple[Dif
             step,
             before,
             after,
-            mean_interval(change, before.estimate.unit),
+            change,
             float(corrected),
             prompts_to_tell(float(p_value), len(change), len(pairs)),
         )

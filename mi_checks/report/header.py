@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
+from mi_checks.baselines.base_message import ID as BASE
+from mi_checks.baselines.base_message import verdict_of
 from mi_checks.record import Run
 from mi_checks.report import numbers
-from mi_checks.report.verdict import OUTCOMES, Verdict
+from mi_checks.report.pairs import drifted
+from mi_checks.report.verdict import DRIFTED, OUTCOMES, Verdict
+
+SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")  # what most often differs
 
 
 @dataclass(frozen=True)
@@ -20,21 +26,44 @@ class Header:
     duration: str
     command: str
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    missing: str  # what the run was cut short of; empty where it was not
+    setup: tuple[tuple[str, str], ...]  # versions and settings, on one line
+    against: tuple[tuple[int, str], ...]  # how many behaviours are what, where a model was judged against its base
 
 
 def header(run: Run) -> Header:
     """Build the head of the page."""
     counts = {name: sum(result.outcome == name for result in run.results) for name in OUTCOMES}
+    drifts = sum(map(drifted, run.results))
+    totals = [(n - drifts if name == "fail" else n, OUTCOMES[name]) for name, n in counts.items()]
+    if drifts:
+        totals.insert(2, (drifts, DRIFTED))
     facts = [("Versions", run.versions), ("Settings", run.settings)]
     facts += [(f"Model {name}", provenance) for name, provenance in run.models.items()]
     return Header(
         headline=_headline(len(run.results), counts),
-        totals=tuple((counts[name], OUTCOMES[name]) for name in OUTCOMES),
+        totals=tuple(totals),
         started=re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$", r"\1 \2 UTC", run.started),
         duration=numbers.duration(run.seconds),
         command=run.command,
         facts=tuple((title, tuple(items.items())) for title, items in facts if items),
+        missing=_missing(run),
+        setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP),
+        against=_against(run),
     )
+
+
+def _missing(run: Run) -> str:
+    found = re.fullmatch(r"(\d+) of (\d+)", run.settings.get("checks run", ""))
+    if found is None or int(found[1]) >= int(found[2]):
+        return ""
+    ran, asked = int(found[1]), int(found[2])
+    return f"Cut short: {ran:,} of {asked:,} checks ran; the rest is not in this report."
+
+
+def _against(run: Run) -> tuple[tuple[int, str], ...]:
+    told = Counter(verdict_of(result) or result.outcome for result in run.results if result.kind == BASE)
+    return tuple((n, what) for what, n in told.most_common())
 
 
 def _headline(total: int, counts: dict[str, int]) -> str:

@@ -10,44 +10,54 @@ from markupsafe import Markup
 
 from mi_checks.atomic import write_file
 from mi_checks.record import Run
-from mi_checks.report import intervals, scale
+from mi_checks.report.budget import LIMIT, in_full
+from mi_checks.report.drawing import Drawing
 from mi_checks.report.header import header
-from mi_checks.report.matrix import matrix
-from mi_checks.report.neighbours import neighbours
 from mi_checks.report.pairs import groups, models
-from mi_checks.report.problems import problems
 from mi_checks.report.sections import section
 from mi_checks.report.text import readable
 
+SPARE = 5_000  # bytes of the budget for what says that something was left out
+EXAMPLES = 100  # prompt pairs on one page; of more, each model shows its first
 
-def render(run: Run) -> str:
-    """The report of a run: one HTML document, without scripts and without references to anything outside it."""
+
+def render(run: Run, kept: str = "RUN", limit: int | None = LIMIT) -> str:
+    """The report of a run: one HTML document without references to anything outside it.
+
+    Args:
+        run: what is shown.
+        kept: where the run is kept as JSON, for the command that shows what is left out here.
+        limit: bytes, beyond which details are left out; None: nothing is.
+    """
     gathered, columns = groups(run), models(run)
-    return (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            header=header(run),
-            models=columns,
-            matrix=matrix(gathered, columns),
-            neighbours=neighbours(gathered),
-            problems=problems(gathered),
-            sections=tuple(section(group) for group in gathered),
-            chart=intervals,
-            levels=scale.CLASSES,
-            light=scale.rules(scale.LIGHT),
-            dark=scale.rules(scale.DARK),
-        )
-    )
+    many = limit is not None and sum(len(evidence.examples) for evidence in run.evidence) > EXAMPLES
+    drawing = Drawing(environment(), kept, examples=1 if many else EXAMPLES)
+    sections = {group.anchor: section(group) for group in gathered}
+    shown = header(run)
+    banner, first = drawing.banner(shown), drawing.first(gathered, columns)
+    if limit is None:
+        full = frozenset(pair.anchor for group in gathered for pair in group.pairs)
+    else:
+        of = {model.anchor: (each, model) for each in sections.values() for model in each.models}
+        brief = sum(size(drawing.behaviour(each, frozenset())) for each in sections.values())
+        room = limit - SPARE - brief - size(drawing.page(shown.headline, banner, first))
+        full = in_full(gathered, room, lambda pair: drawing.cost(*of[pair.anchor]))
+    body = Markup("").join(drawing.behaviour(each, full) for each in sections.values())
+    return drawing.page(shown.headline, banner, first + body)
 
 
-def write(run: Run, path: Path) -> None:
+def write(run: Run, path: Path, kept: str = "RUN") -> None:
     """Write the report; an older one stays whole until the new one is.
 
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_file(path, render(run), "the report", "name another file (--mi-report)")
+    write_file(path, render(run, kept), "the report", "name another file (--mi-report)")
+
+
+def size(text: str) -> int:
+    """Bytes of it in a file."""
+    return len(text.encode())
 
 
 @cache

@@ -1,9 +1,10 @@
-"""The interval against its bound, above the values of the single prompts: the picture behind a verdict."""
+"""The interval against its bound, above the distribution over prompts: the picture behind a verdict."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 
 from mi_checks.record import CheckResult
 from mi_checks.report import numbers
@@ -11,10 +12,9 @@ from mi_checks.report.axis import Axis, fit
 
 WIDTH = 300
 LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond
-WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 32, 14
-DRAWN = 300  # dots; of more prompts every k-th is drawn
-GOLDEN = 0.6180339887498949  # successive multiples spread evenly, so the jitter is the same in every report
-JITTER = tuple(f"{STRIP_TOP + STRIP_HEIGHT * (i * GOLDEN % 1):.0f}" for i in range(DRAWN))  # a dot's height
+WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 30, 18
+BIN = 4  # pixels
+BINS = (RIGHT - LEFT) // BIN
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class IntervalChart:
     low: float
     dot: float
     high: float
-    strip: str  # one path, a point per prompt
+    strip: str  # one closed path, as high as prompts are many
     below: int
     above: int
 
@@ -56,11 +56,10 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
     whole = [0.0, 1.0] if "share" in estimate.unit or "probability" in estimate.unit else [0.0]
     axis = fit([estimate.low, estimate.value, estimate.high, *bounds, *whole], prompts, LEFT, RIGHT)
     below, above = sum(v < axis.low for v in prompts), sum(v > axis.high for v in prompts)
-    axis_y = STRIP_TOP + STRIP_HEIGHT + 4 if prompts else STRIP_TOP
-    told = f"{numbers.value(estimate)} {estimate.unit}, 95 % interval {numbers.interval(estimate)}, n = {estimate.n}"
+    axis_y = STRIP_TOP + STRIP_HEIGHT if prompts else STRIP_TOP
     return IntervalChart(
         title=f"{result.check} on {result.model}: {result.outcome}",
-        description=f"{told}; bound: {result.bound or 'none'}.{_unseen(prompts, below + above)}",
+        description=_described(prompts, below + above),
         css=result.outcome,
         height=axis_y + 14,
         axis_y=axis_y,
@@ -76,14 +75,16 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
     )
 
 
-def _unseen(prompts: list[float], beyond: int) -> str:
-    step = _step(prompts)
-    drawn = f" A dot for every {step} prompts." if step > 1 else ""
-    return drawn + (f" {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else "")
-
-
-def _step(prompts: list[float]) -> int:
-    return math.ceil(len(prompts) / DRAWN) or 1
+def _described(prompts: list[float], beyond: int) -> str:
+    """What the picture adds to the row it stands in, where value, interval and bound are written."""
+    if not prompts:
+        return "95 % interval against the bound."
+    ordered = sorted(prompts)
+    marks = (numbers.number(ordered[round(share * (len(ordered) - 1))]) for share in (0, 0.25, 0.5, 0.75, 1))
+    told = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(
+        *marks
+    )
+    return f"{told}; {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else f"{told}."
 
 
 def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
@@ -107,6 +108,17 @@ def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
 
 
 def _strip(prompts: list[float], axis: Axis) -> str:
-    drawn = prompts[:: _step(prompts)]
-    inside = zip(axis.xs(drawn), JITTER, drawn, strict=False)
-    return "".join([f"M{x:g} {y}h0" for x, y, value in inside if axis.low <= value <= axis.high])
+    """A histogram's outline: relative steps, one for each run of bins of one height."""
+    counts, scale = [0] * BINS, BINS / (axis.high - axis.low)
+    for value in prompts:
+        if axis.low <= value <= axis.high:
+            counts[min(int((value - axis.low) * scale), BINS - 1)] += 1
+    most = max(counts)
+    if not most:
+        return ""
+    heights = [math.ceil(STRIP_HEIGHT * count / most) for count in counts]  # whoever is there at all is seen
+    steps, height = [], 0
+    for run in (list(group) for _, group in groupby(heights)):
+        steps.append(f"v{height - run[0]}" * (run[0] != height) + f"h{BIN * len(run)}")
+        height = run[0]
+    return f"M{LEFT} {STRIP_TOP + STRIP_HEIGHT}{''.join(steps)}v{height}z"

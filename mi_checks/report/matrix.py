@@ -1,12 +1,15 @@
-"""The verdict matrix: behaviours down, models across."""
+"""The verdict matrix: behaviours down, those first that did not pass; models across."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mi_checks.report import numbers
+from mi_checks.report.marks import marks
 from mi_checks.report.pairs import Group, Pair
-from mi_checks.report.verdict import Verdict
+from mi_checks.report.verdict import SEVERITY, Verdict
+
+PASSING = SEVERITY.index("pass")
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,32 @@ class Row:
     anchor: str
     measure: str  # what the effects are, where they are not the logit difference on the clean prompts
     cells: tuple[tuple[str, Cell | None], ...]
+    marks: tuple[str, ...] = ()
+    text: str = ""  # what a search finds it by, beside its name
 
 
 def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...]:
     """One row per behaviour, one cell per model."""
-    return tuple(
-        Row(
-            group.behaviour,
-            group.anchor,
-            _measure(group),
-            tuple((model, cells.get(model)) for model in models),
-        )
-        for group in groups
-        for cells in [{pair.model: _cell(pair) for pair in group.pairs}]
+    return tuple(_row(group, models) for group in sorted(groups, key=_gravity))
+
+
+def _gravity(group: Group) -> int:
+    """The gravest outcome; all that pass are alike, and stay in order."""
+    return min((SEVERITY.index(pair.outcome) for pair in group.pairs if pair.outcome), default=PASSING)
+
+
+def _row(group: Group, models: tuple[str, ...]) -> Row:
+    cells = {pair.model: _cell(pair) for pair in group.pairs}
+    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    named = marks(found)
+    checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
+    return Row(
+        behaviour=group.behaviour,
+        anchor=group.anchor,
+        measure=_measure(group),
+        cells=tuple((model, cells.get(model)) for model in models),
+        marks=named,
+        text=" ".join((found.summary if found else "", *named, *checks)),
     )
 
 

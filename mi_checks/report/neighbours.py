@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mi_checks.comparison.differences import Difference, method, neighbour_differences
 from mi_checks.report import numbers
@@ -27,12 +28,34 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """All comparisons made, in two tables: those that turn «cannot» into «can» or back, and all."""
+    """All comparisons made; `turns` are those that turn «cannot» into «can» or back."""
 
-    turns: tuple[Comparison, ...]
-    all: tuple[Comparison, ...]
-    significant: int
-    method: str
+    tests: tuple[Difference, ...]
+    anchors: dict[str, str]
+
+    @cached_property
+    def turns(self) -> tuple[Comparison, ...]:
+        """In the order of the models."""
+        return tuple(_comparison(test, self.anchors) for test in self.tests if test.turn)
+
+    @cached_property
+    def all(self) -> tuple[Comparison, ...]:
+        """Likewise; each costs a bootstrap when asked for."""
+        return tuple(_comparison(test, self.anchors) for test in self.tests)
+
+    def of(self, behaviour: str) -> tuple[Comparison, ...]:
+        """Those of one behaviour."""
+        return tuple(_comparison(test, self.anchors) for test in self.tests if test.behaviour == behaviour)
+
+    @property
+    def significant(self) -> int:
+        """How many are more than chance would do."""
+        return sum(test.significant for test in self.tests)
+
+    @property
+    def method(self) -> str:
+        """In words."""
+        return method(self.tests)
 
 
 def neighbours(groups: Sequence[Group]) -> Neighbours | None:
@@ -41,12 +64,7 @@ def neighbours(groups: Sequence[Group]) -> Neighbours | None:
     tests = neighbour_differences([pair.evidence.effect for group in groups for pair in group.pairs if pair.evidence])
     if not tests:
         return None
-    return Neighbours(
-        turns=tuple(_comparison(test, anchors) for test in tests if test.turn),
-        all=tuple(_comparison(test, anchors) for test in tests),
-        significant=sum(test.significant for test in tests),
-        method=method(tests),
-    )
+    return Neighbours(tests, anchors)
 
 
 def _comparison(test: Difference, anchors: dict[str, str]) -> Comparison:
@@ -65,5 +83,5 @@ def _comparison(test: Difference, anchors: dict[str, str]) -> Comparison:
 
 def _reading(test: Difference) -> str:
     if test.significant:
-        return test.turn or ("higher" if test.estimate.value > 0 else "lower")
+        return test.turn or ("higher" if test.change.mean() > 0 else "lower")
     return "not significant" if test.prompts is None else f"not significant; about {test.prompts:,} prompts would tell"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from mi_checks.record import CheckResult, Evidence, Outcome, Run
+from mi_checks.baselines.updates import ID as BASELINE
+from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run
 from mi_checks.report.verdict import Verdict, verdict, worst
 
 
@@ -18,6 +20,7 @@ class Pair:
     anchor: str
     results: tuple[CheckResult, ...]
     evidence: Evidence | None
+    mutants: Mapping[str, MutantsResult] = field(default_factory=dict)  # by check
 
     @property
     def outcome(self) -> Outcome | None:
@@ -34,7 +37,8 @@ class Pair:
     @property
     def verdict(self) -> Verdict:
         """The outcome for showing."""
-        return verdict(self.outcome, self.absent)
+        failed = [result for result in self.results if result.outcome == "fail"]
+        return verdict(self.outcome, self.absent, bool(failed) and all(map(drifted, failed)))
 
     @property
     def passed(self) -> int:
@@ -55,6 +59,11 @@ class Group:
     pairs: tuple[Pair, ...]
 
 
+def drifted(result: CheckResult) -> bool:
+    """Whether a result is that something is not as its baseline."""
+    return result.kind == BASELINE and result.outcome == "fail"
+
+
 def models(run: Run) -> tuple[str, ...]:
     """Models in the order of their provenance, then in order of appearance."""
     seen = [found.model for found in run.evidence] + [result.model for result in run.results]
@@ -68,6 +77,9 @@ def groups(run: Run) -> tuple[Group, ...]:
     for result in run.results:
         results[result.behaviour, result.model].append(result)
     evidence = {(found.behaviour, found.model): found for found in run.evidence}
+    mutants: dict[tuple[str, str], dict[str, MutantsResult]] = defaultdict(dict)
+    for each in run.mutants:
+        mutants[each.behaviour, each.model][each.check] = each
     columns = models(run)
     named = [result.behaviour for result in run.results] + [found.behaviour for found in run.evidence]
     return tuple(
@@ -75,7 +87,14 @@ def groups(run: Run) -> tuple[Group, ...]:
             name,
             f"b{row}",
             tuple(
-                Pair(name, model, f"b{row}m{column}", tuple(results[name, model]), evidence.get((name, model)))
+                Pair(
+                    name,
+                    model,
+                    f"b{row}m{column}",
+                    tuple(results[name, model]),
+                    evidence.get((name, model)),
+                    mutants[name, model],
+                )
                 for column, model in enumerate(columns)
                 if (name, model) in results or (name, model) in evidence
             ),

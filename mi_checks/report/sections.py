@@ -1,16 +1,23 @@
-"""A behaviour's part of the page: the claim as written, then what was measured on each model."""
+"""A behaviour's part of the page: the claims as written and in words, then what was measured on each model."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
-from mi_checks.record import CheckResult, Evidence
+from mi_checks.baselines.recorded import NO_CHECKS
+from mi_checks.baselines.updates import ID as BASELINE
+from mi_checks.record import CheckResult, Evidence, MutantsResult
 from mi_checks.report import numbers
+from mi_checks.report.controls import Absent, absents, on_corrupt
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
 from mi_checks.report.intervals import IntervalChart, interval_chart
-from mi_checks.report.pairs import Group, Pair
+from mi_checks.report.marks import marks
+from mi_checks.report.pairs import Group, Pair, drifted
 from mi_checks.report.text import web_address
 from mi_checks.report.tokens import ExampleView, example_view
 from mi_checks.report.verdict import Verdict, verdict
@@ -25,25 +32,62 @@ class CheckRow:
     verdict: Verdict
     value: str
     interval: str
-    chart: IntervalChart | None
     line: int
+    mutants: MutantsResult | None
+
+    @cached_property
+    def chart(self) -> IntervalChart | None:
+        """Worked out only where it is drawn."""
+        return interval_chart(self.result)
+
+    @property
+    def measures(self) -> bool:
+        """Whether it is about a number; what compares with a baseline, a base or a lock is not."""
+        return self.result.kind not in NO_CHECKS
+
+    @property
+    def killed(self) -> str:
+        """`5 of 5 mutants killed`, or nothing where none was made."""
+        if self.mutants is None or not self.mutants.mutants:
+            return ""
+        total = len(self.mutants.mutants)
+        return f"{total - len(self.mutants.survivors)} of {numbers.count(total, 'mutant')} killed"
 
 
 @dataclass(frozen=True)
 class ModelSection:
     """What was measured on one model."""
 
-    anchor: str
-    model: str
-    verdict: Verdict
-    passed: int
-    total: int
-    n: int
+    pair: Pair
+    effect: str
     logit_diff: str
-    method: str
+    corrupt: str
     checks: tuple[CheckRow, ...]
-    heatmaps: tuple[HeatmapView, ...]
-    examples: tuple[ExampleView, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Of the section, or of the group of rows that stands for it."""
+        return self.pair.anchor
+
+    @cached_property
+    def heatmaps(self) -> tuple[HeatmapView, ...]:
+        """Laid out only where they are drawn."""
+        return tuple(heatmap_view(heatmap) for heatmap in self.pair.evidence.heatmaps) if self.pair.evidence else ()
+
+    @cached_property
+    def examples(self) -> tuple[ExampleView, ...]:
+        """Likewise."""
+        return tuple(example_view(example) for example in self.pair.evidence.examples) if self.pair.evidence else ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a check claims, as of most models; rows that claim something else say it."""
+
+    check: str
+    text: str
+    unit: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -55,9 +99,18 @@ class BehaviourSection:
     summary: str
     source: str
     link: str | None
+    marks: tuple[str, ...]
     yaml_path: str
     yaml: tuple[str, ...]
+    claims: dict[str, Claim]  # by check
+    absents: tuple[Absent, ...]
     models: tuple[ModelSection, ...]
+
+    @cached_property
+    def linked(self) -> frozenset[int]:
+        """Lines of the YAML that something on the page points at."""
+        rows = (check.line for model in self.models for check in model.checks)
+        return frozenset((*rows, *(claim.line for claim in self.claims.values())))
 
 
 def section(group: Group) -> BehaviourSection:
@@ -69,8 +122,11 @@ def section(group: Group) -> BehaviourSection:
         summary=found.summary if found else "",
         source=found.source if found else "",
         link=web_address(found.source) if found else None,
+        marks=marks(found),
         yaml_path=found.yaml_path if found else "",
         yaml=_lines(found),
+        claims=_claims((result for pair in group.pairs for result in pair.results), found),
+        absents=absents(group),
         models=tuple(_model(pair, found) for pair in group.pairs),
     )
 
@@ -80,21 +136,26 @@ def _lines(evidence: Evidence | None) -> tuple[str, ...]:
     return tuple(evidence.yaml.rstrip("\n").split("\n")) if evidence else ()
 
 
+def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str, Claim]:
+    by_check: dict[str, Counter[tuple[str, str, int]]] = {}
+    for result in results:
+        if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
+            unit = result.estimate.unit if result.estimate else ""
+            told = (result.claim, unit, _line(result.location, source))
+            by_check.setdefault(result.check, Counter())[told] += 1
+    return {check: Claim(check, *told.most_common(1)[0][0]) for check, told in by_check.items()}
+
+
 def _model(pair: Pair, source: Evidence | None) -> ModelSection:
     evidence = pair.evidence
     measured = evidence.logit_diff if evidence else None
+    effect = evidence.effect.estimate if evidence else None
     return ModelSection(
-        anchor=pair.anchor,
-        model=pair.model,
-        verdict=pair.verdict,
-        passed=pair.passed,
-        total=len(pair.results),
-        n=evidence.n if evidence else 0,
+        pair=pair,
+        effect=f"{numbers.value(effect)} {numbers.interval(effect)} {effect.unit}" if effect else "",
         logit_diff=f"{numbers.value(measured)} {numbers.interval(measured)}" if measured else "",
-        method=measured.method if measured else "",
+        corrupt=on_corrupt(evidence) if evidence else "",
         checks=tuple(_check(pair, index, source) for index in range(len(pair.results))),
-        heatmaps=tuple(heatmap_view(heatmap) for heatmap in evidence.heatmaps) if evidence else (),
-        examples=tuple(example_view(example) for example in evidence.examples) if evidence else (),
     )
 
 
@@ -104,11 +165,11 @@ def _check(pair: Pair, index: int, source: Evidence | None) -> CheckRow:
     return CheckRow(
         anchor=pair.check_anchor(index),
         result=result,
-        verdict=verdict(result.outcome, pair.absent),
+        verdict=verdict(result.outcome, pair.absent, drifted(result)),
         value=numbers.value(estimate) if estimate else "",
         interval=numbers.interval(estimate) if estimate else "",
-        chart=interval_chart(result),
         line=_line(result.location, source),
+        mutants=pair.mutants.get(result.check),
     )
 
 

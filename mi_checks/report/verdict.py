@@ -28,6 +28,8 @@ OUTCOMES: dict[str, Verdict] = {
     "skipped": Verdict("–", "skipped", "none"),
 }
 PASSED_ABSENT = Verdict("✓", "absent", "absent", "as declared")
+DRIFTED = Verdict("≠", "drifted", "drift", "not as its baseline")
+SURVIVED = Verdict("✗", "mutant survived", "fail")
 NOT_RUN = Verdict("–", "no checks", "none")
 
 
@@ -36,10 +38,15 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome | None:
     return min(outcomes, key=SEVERITY.index, default=None)
 
 
-def verdict(outcome: Outcome | None, absent: bool = False) -> Verdict:
-    """An outcome for showing; a model without the behaviour, as declared, is not shown like one that has it."""
+def verdict(outcome: Outcome | None, absent: bool = False, drifted: bool = False) -> Verdict:
+    """An outcome for showing; a model without the behaviour, as declared, is not shown like one that has it.
+
+    `drifted`: what failed is only that it is not as its baseline.
+    """
     if outcome is None:
         return NOT_RUN
+    if drifted:
+        return DRIFTED
     if not absent:
         return OUTCOMES[outcome]
     if outcome == "pass":

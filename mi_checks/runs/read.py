@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mi_checks.errors import MiChecksError
 from mi_checks.record import SCHEMA_VERSION, Run
+from mi_checks.runs.journal import SUFFIX, joined, parts
 
 _RUN = TypeAdapter(Run)
 AGAIN = "run pytest again, or copy the file again"
@@ -28,7 +29,10 @@ def read_run(path: Path | str) -> Run:
         NoRun: it holds JSON of something else.
         MiChecksError: there is no such file, or it holds no run that can be read.
     """
-    return parse_run(read_text(Path(path)), path)
+    path = Path(path)
+    if path.name.endswith(SUFFIX):
+        return _journal(path)
+    return parse_run(read_text(path), path)
 
 
 def parse_run(text: str, path: Path | str) -> Run:
@@ -70,13 +74,26 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise MiChecksError(f"there is no run {str(path)!r}; pytest writes one beside its report (--mi-run)") from None
+        left = f"; a run that was killed left {str(path) + SUFFIX!r}" if parts(path) else ""
+        beside = left or "; pytest writes one beside its report (--mi-run)"
+        raise MiChecksError(f"there is no run {str(path)!r}{beside}") from None
     except IsADirectoryError:
         raise MiChecksError(f"{path} is a folder; name the run in it, such as {path / 'report.json'}") from None
     except OSError as error:
         raise MiChecksError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise MiChecksError(f"{path} is no text, so no run; name a file that pytest --mi-run has written") from None
+
+
+def _journal(path: Path) -> Run:
+    """What is left of a run that was killed: whole lines of its journals."""
+    found = []
+    for part in parts(path.with_name(path.name.removesuffix(SUFFIX))):
+        *lines, _ = read_text(part).split("\n")  # behind the last line break: nothing, or a line that was cut
+        found += [parse_run(line, part) for line in lines]
+    if not found:
+        raise MiChecksError(f"{path} holds nothing of a run that was killed; {AGAIN}")
+    return joined(found)
 
 
 def _data(text: str, path: Path) -> Any:

@@ -32,12 +32,22 @@ def test_a_place_that_cannot_be_written(project):
     assert "collected" not in result.stdout.str()
 
 
-def test_a_folder_for_a_file(project):
+def test_a_folder_gets_a_page_per_behaviour(project):
     project.behaviour()
-    result = project.run("--mi-report", "behaviours")
+    result = project.run("--mi-report", "all/")
+    result.stdout.fnmatch_lines(["report: all/index.html", "run: all/run.json"])
+    assert {path.name for path in (project.path / "all").iterdir()} == {"index.html", "ab.html", "run.json"}
+    again = project.run("--mi-report", "all", "--mi-run", "kept.json")
+    again.stdout.fnmatch_lines(["report: all/index.html", "run: kept.json"])
+
+
+def test_a_folder_that_cannot_be_made(project):
+    project.behaviour()
+    project.write("file", "not a folder")
+    result = project.run("--mi-report", "file/")
     assert result.ret == 4
-    assert result.stderr.lines[0].startswith("ERROR: --mi-report: cannot write '")
-    assert result.stderr.lines[0].endswith("behaviours'; name a file in a folder that can be written")
+    assert result.stderr.lines[0].startswith("ERROR: --mi-report: cannot make the folder '")
+    assert "collected" not in result.stdout.str()
 
 
 def test_the_usual_place_cannot_be_written(project):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -11,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Run
+from mi_checks.record import Mutant, MutantsResult, Run
+from mi_checks.report.folder import INDEX, pages
 from mi_checks.report.html import render, write
+from mi_checks.report.script import script
+from mi_checks.runs import series
 from tests.pages import Page
 
 
@@ -38,7 +43,8 @@ def test_shows_totals_command_and_provenance(page: Page) -> None:
 def test_shows_where_neighbouring_models_differ(run: Run, page: Page) -> None:
     assert "Between neighbouring models" in page.words
     assert "nano-attn-1l → nano-attn-2l" in page.words
-    assert "All 6 comparisons, 3 of them significant" in page.words
+    assert "6 comparisons, 3 of them significant" in page.words
+    assert page.words.count("cannot → can") == 3
     alone = Page(render(replace(run, evidence=tuple(e for e in run.evidence if e.model == "nano-attn-2l"))))
     assert "Between neighbouring models" not in alone.words
 
@@ -54,8 +60,10 @@ def test_every_svg_says_first_what_it_shows(page: Page) -> None:
     assert page.svgs == ["title"] * page.count("svg")
 
 
-def test_nothing_is_loaded_or_run(html: str, page: Page) -> None:
-    assert page.count("script") == page.count("img") == page.count("iframe") == page.count("base") == 0
+def test_nothing_is_loaded_and_one_script_is_run(html: str, page: Page) -> None:
+    assert page.count("img") == page.count("iframe") == page.count("base") == 0
+    assert page.count("script") == 1
+    assert html.count(f"<script>{script().text}</script>") == 1
     assert "url(" not in html
     assert "@import" not in html
     assert page.values("src") == []
@@ -67,10 +75,23 @@ def test_nothing_is_loaded_or_run(html: str, page: Page) -> None:
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
 
 
-def test_the_policy_forbids_everything_but_its_own_style(page: Page) -> None:
+def test_the_policy_forbids_everything_but_its_own_style_and_script(html: str, page: Page) -> None:
     (policy,) = (a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
-    assert policy is not None
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    written = html[html.index("<script>") + len("<script>") : html.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_the_script_writes_text_only() -> None:
+    written = re.findall(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|setAttribute|\.src|\.href", script().text
+    )
+    assert written == []
+    assert "fetch" not in script().text
+    assert "http" not in script().text
 
 
 def test_source_links_tell_nobody_where_they_were_followed(page: Page) -> None:
@@ -105,8 +126,13 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     top = (replace(pair.clean_top[0], text=text), *pair.clean_top[1:])
     pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answers=(text,), foils=(text,), clean_top=top)
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
+    said = f"{text}\n{text}"
+    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=said, location=text)
+    mutants = (Mutant(text, "pass", None, text), Mutant(text, "fail", None, text))
+    survived = MutantsResult(result.behaviour, result.model, text, text, "fail", mutants, text, text)
     hostile = replace(
         run,
+        mutants=(survived,),
         command=text,
         started=text,
         versions={text: text},
@@ -117,18 +143,26 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
             *run.evidence[1:],
         ),
         results=(
-            replace(
-                result, check=text, claim=text, outcome="fail", bound=text, message=f"{text}\n{text}", location=text
-            ),
+            shown,
             replace(result, behaviour=text, model=text, check=text, node_id=text),
+            replace(shown, check="baseline", kind="baseline"),
+            replace(shown, check="base", kind="base", claim=f"{text}, against {text}"),
             *run.results[1:],
         ),
     )
-    html = render(hostile)
+    inside = dict(pages(hostile, text))
+    for html in (render(hostile, text), render(hostile, text, limit=0), *list(inside.values())[:1], inside[INDEX]):
+        _check_harmless(html, page, text)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+\.html", name) for name in inside)
+    _check_harmless(series.render([(text, hostile), (text, run), ("c", run)]), page, text, scripts=0)
+
+
+def _check_harmless(html: str, page: Page, text: str, scripts: int = 1) -> None:
     attacked = Page(html)
     html.encode()
-    assert attacked.count("script") == attacked.count("img") == 0
-    assert {tag for tag, _ in attacked.tags} == {tag for tag, _ in page.tags}
+    assert attacked.count("img") == 0
+    assert attacked.count("script") == html.lower().count("</script") == scripts
+    assert {tag for tag, _ in attacked.tags} <= {tag for tag, _ in page.tags} | {"ul"}  # of mutants
     assert not [name for _, attrs in attacked.tags for name in attrs if name.startswith("on")]
     assert not re.search("[\0\u2028\u202e\u200f\ud800-\udfff]", html)
     assert not [href for href in attacked.values("href") if href.startswith("javascript")]

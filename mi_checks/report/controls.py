@@ -1,0 +1,43 @@
+"""Negative controls of a behaviour: models that are declared not to have it, and its corrupt prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mi_checks.record import Evidence
+from mi_checks.report import numbers
+from mi_checks.report.pairs import Group
+from mi_checks.report.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A model that is declared not to have the behaviour, with how much of it it shows."""
+
+    anchor: str
+    model: str
+    verdict: Verdict
+    effect: str
+
+
+def absents(group: Group) -> tuple[Absent, ...]:
+    """Every such model that was run."""
+    return tuple(
+        Absent(pair.anchor, pair.model, pair.verdict, _effect(pair.evidence)) for pair in group.pairs if pair.absent
+    )
+
+
+def on_corrupt(evidence: Evidence) -> str:
+    """What the score is on corrupt prompts, as far as the run holds it; says of which prompts."""
+    if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
+        rest = evidence.logit_diff.value - evidence.effect.estimate.value
+        return f"{numbers.number(rest)} (mean of all)"
+    values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
+    return f"{', '.join(values)} (of the first {numbers.count(len(values), 'pair')})" if values else ""
+
+
+def _effect(evidence: Evidence | None) -> str:
+    if evidence is None:
+        return "not measured"
+    measured = evidence.effect.estimate
+    return f"{numbers.value(measured)} {numbers.interval(measured)}"

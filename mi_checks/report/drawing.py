@@ -1,0 +1,116 @@
+"""Parts of a report, drawn by templates: the first page, a behaviour in full or in brief, and the page around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from mi_checks.report import intervals, scale
+from mi_checks.report.filters import choices
+from mi_checks.report.header import Header
+from mi_checks.report.matrix import matrix
+from mi_checks.report.neighbours import Neighbours, neighbours
+from mi_checks.report.pairs import Group
+from mi_checks.report.problems import problems
+from mi_checks.report.script import script
+from mi_checks.report.sections import BehaviourSection, ModelSection
+
+LEGEND = 700  # bytes, at most
+
+Address = Callable[[str], str]  # from an anchor to what a link to it says
+
+
+def here(anchor: str) -> str:
+    """An anchor of the same page."""
+    return f"#{anchor}"
+
+
+class Drawing:
+    """Draws one report; what was drawn once is kept."""
+
+    def __init__(self, templates: Environment, kept: str, to: Address = here, examples: int = 99) -> None:
+        """`kept` is where the run is kept as JSON; `to` is where behaviours are; `examples` are shown of a model."""
+        self._templates = templates
+        self._kept = kept
+        self._to = to
+        self._examples = examples
+        self._drawn: dict[tuple[str, str], Markup] = {}
+
+    def page(self, title: str, banner: str, body: str, kind: str = "report") -> str:
+        """A document; `kind` is written into its head."""
+        return self._template(
+            "page.html.j2",
+            title=title,
+            banner=banner,
+            body=body,
+            kind=kind,
+            script=script(),
+            levels=scale.CLASSES,
+            light=scale.rules(scale.LIGHT),
+            dark=scale.rules(scale.DARK),
+        )
+
+    def banner(self, header: Header) -> Markup:
+        """What the run came to, and how to run it again."""
+        return self._template("header.html.j2", header=header)
+
+    def home(self, index: str) -> Markup:
+        """The head of a behaviour's own page."""
+        return self._template("home.html.j2", index=index)
+
+    def first(self, groups: tuple[Group, ...], models: tuple[str, ...]) -> Markup:
+        """Filter, problems, matrix and comparisons."""
+        rows = matrix(groups, models)
+        return self._template(
+            "first.html.j2",
+            models=models,
+            matrix=rows,
+            choices=choices(rows, models),
+            problems=problems(groups),
+            neighbours=neighbours(groups),
+            kept=self._kept,
+        )
+
+    def alone(self, group: Group, tests: Neighbours | None) -> Markup:
+        """What a behaviour's own page says of it that stands on the first page otherwise."""
+        compared = tests.of(group.behaviour) if tests else ()
+        return self._template(
+            "alone.html.j2",
+            problems=problems((group,)),
+            compared=compared,
+            method=tests.method if tests and compared else "",
+        )
+
+    def behaviour(self, behaviour: BehaviourSection, full: frozenset[str], alone: str = "") -> Markup:
+        """A behaviour, with the details of those of its models whose anchors are in `full`."""
+        models: Sequence[ModelSection] = behaviour.models
+        return self._template(
+            "behaviour.html.j2",
+            behaviour=behaviour,
+            alone=alone,
+            full=[self._model("full.html.j2", behaviour, model) for model in models if model.anchor in full],
+            brief=[self._model("brief.html.j2", behaviour, model) for model in models if model.anchor not in full],
+            maps=any(model.heatmaps for model in models if model.anchor in full),
+            kept=self._kept,
+        )
+
+    def cost(self, behaviour: BehaviourSection, model: ModelSection) -> int:
+        """Bytes that a model's details take, and the legend that goes with them."""
+        full, brief = (self._model(name, behaviour, model) for name in ("full.html.j2", "brief.html.j2"))
+        legend = LEGEND if model.heatmaps else 0
+        return len(full.encode()) - len(brief.encode()) + legend
+
+    def _model(self, template: str, behaviour: BehaviourSection, model: ModelSection) -> Markup:
+        key = (template, model.anchor)
+        if key not in self._drawn:
+            self._drawn[key] = self._template(
+                template, behaviour=behaviour, model=model, kept=self._kept, most=self._examples
+            )
+        return self._drawn[key]
+
+    def _template(self, name: str, **values: Any) -> Markup:
+        text = self._templates.get_template(name).render(to=self._to, chart=intervals, **values)
+        return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it

@@ -1,0 +1,61 @@
+"""An effect over several runs: its values joined, each with its interval, from zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mi_checks.record import Estimate
+from mi_checks.report import numbers
+from mi_checks.report.axis import fit
+
+STEP, HEIGHT, MARGIN = 28, 56, 14  # pixels: between runs; of the drawing; at its left and right
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run, in pixels; the y axis points down."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Coordinates and words of one chart."""
+
+    title: str
+    description: str
+    width: int
+    zero: float
+    line: str  # one path; it has gaps where nothing was measured
+    points: tuple[Point, ...]
+
+
+def trend(title: str, estimates: Sequence[Estimate | None]) -> Trend | None:
+    """The chart, or None where fewer than two were measured."""
+    found = [each for each in estimates if each and all(map(math.isfinite, (each.low, each.value, each.high)))]
+    if len(found) < 2:
+        return None
+    axis = fit([0.0, *(end for each in found for end in (each.low, each.value, each.high))], [], HEIGHT - 4, 4)
+    points, path, pen = [], "", "M"
+    for place, each in enumerate(estimates):
+        if each not in found or each is None:
+            pen = "M"
+            continue
+        low, y, high = axis.xs([each.low, each.value, each.high])
+        points.append(Point(MARGIN + STEP * place, y, low, high))
+        path += f"{pen}{points[-1].x} {y}"
+        pen = "L"
+    told = (f"{numbers.value(each)} {numbers.interval(each)}" if each else "not measured" for each in estimates)
+    return Trend(
+        title=title,
+        description=f"In the order of the runs: {', '.join(told)}; in {found[0].unit}, with 95 % intervals.",
+        width=2 * MARGIN + STEP * (len(estimates) - 1),
+        zero=axis.x(0),
+        line=path,
+        points=tuple(points),
+    )
