@@ -1,0 +1,84 @@
+"""A browser for all tests of this folder, and the pages that they open: written once, each from a whole `Run`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mi_checks.emergence import page as emergence_page
+from mi_checks.report.html import render
+from tests.browser import real
+from tests.emergence.curves import small
+from tests.report.conftest import make_run
+from tests.runs import test_page as compare_page
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+REQUIRED = "MI_BROWSER_REQUIRED"
+PAGES = ("report", "real", "compare", "emergence")
+
+
+def missing(reason: str) -> None:
+    """Skip what needs a browser; where one has to be, fail."""
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{REQUIRED} is set, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed: pip install -c constraints.txt -e '.[dev]'")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        missing(f"there is no {' or '.join(BROWSERS)} on the PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The file of a page in `PAGES`, written when it is first asked for."""
+    folder = tmp_path_factory.mktemp("pages")
+    texts: dict[str, Callable[[], str]] = {
+        "report": lambda: render(make_run()),
+        "real": lambda: real.report(folder / "project"),
+        "compare": lambda: compare_page.rendered(compare_page.BEFORE, compare_page.AFTER),
+        "emergence": lambda: emergence_page.render(small()),
+    }
+
+    def file(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(texts[name](), encoding="utf-8")
+        return path
+
+    return file
+
+
+@pytest.fixture
+def opened(browser: object) -> Iterator[Callable[..., object]]:
+    """Opens a file. After the test, no page may have said anything, or asked for anything but itself."""
+    from tests.browser.opened import Opened, address
+
+    contexts, pages = [], []
+
+    def open_file(path: Path, *, width: int = 1280, height: int = 800, fragment: str = "", **context: object) -> Opened:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
+        pages.append(Opened(contexts[-1].new_page(), address(path)))
+        pages[-1].listen()
+        pages[-1].page.goto(pages[-1].url + fragment)
+        return pages[-1]
+
+    yield open_file
+    for each in pages:
+        assert (each.heard, each.asked) == ([], [])
+    for context in contexts:
+        context.close()

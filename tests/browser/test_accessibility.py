@@ -1,0 +1,50 @@
+"""axe-core over every page, by day and by night: nothing serious, nothing critical."""
+
+import pytest
+
+from tests.browser.conftest import PAGES
+
+GRAVE = ("serious", "critical")
+RUN = """where => axe.run(where, {resultTypes: ["violations"]}).then(found => found.violations.map(each => [
+  each.impact, each.id, each.nodes.map(node => node.target.join(" ") + ": " + node.failureSummary).slice(0, 3)]))"""
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script, from the package that carries it."""
+    return pytest.importorskip("axe_playwright_python.base").AXE_SCRIPT
+
+
+def grave(found, axe, where="html"):
+    found.page.evaluate(axe)
+    return [each for each in found.page.evaluate(RUN, where) if each[0] in GRAVE]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_as_it_opens_has_no_grave_fault(opened, written, axe, name, scheme):
+    assert grave(opened(written(name), color_scheme=scheme), axe) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_section_with_all_unfolded_has_no_grave_fault(opened, written, axe, name, scheme):
+    found = opened(written(name), color_scheme=scheme)
+    found.unfold()
+    section = found.page.locator("main > section").last
+    assert section.is_visible()
+    assert grave(found, axe, "main > section:last-of-type") == []
+
+
+def test_on_a_telephone_the_first_page_has_no_grave_fault(opened, written, axe):
+    assert grave(opened(written("report"), width=360), axe) == []
+
+
+def test_a_grave_fault_is_found(browser, axe, tmp_path):
+    from tests.browser.opened import Opened
+
+    page = browser.new_page()
+    page.set_content("<html lang=en><title>t</title><p style='color:#bbb;background:#fff'>pale</p><img src=data:,>")
+    found = grave(Opened(page, ""), axe)
+    page.context.close()
+    assert {each[1] for each in found} == {"color-contrast", "image-alt"}
