@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import pytest
 
 from mi_checks.emergence import page as emergence_page
 from mi_checks.report.html import render
+from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
 from tests.emergence.curves import small
 from tests.report.conftest import make_run
 from tests.runs import test_page as compare_page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 REQUIRED = "MI_BROWSER_REQUIRED"
 PAGES = ("report", "real", "compare", "emergence")
 
@@ -34,9 +33,9 @@ def browser() -> Iterator[object]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright is not installed: pip install -c constraints.txt -e '.[dev]'")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = executable()
     if found is None:
-        missing(f"there is no {' or '.join(BROWSERS)} on the PATH: apt-get install chromium")
+        missing(f"none of {', '.join(NAMES)} is on the PATH: {REMEDY}")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=found)
         yield launched
