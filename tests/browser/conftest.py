@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from mi_checks.emergence import page as emergence_page
+from mi_checks.report.folder import pages as folder_pages
 from mi_checks.report.html import render
+from mi_checks.runs import series as series_page
 from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
 from tests.emergence.curves import small
@@ -17,7 +19,7 @@ from tests.report.conftest import make_run
 from tests.runs import test_page as compare_page
 
 REQUIRED = "MI_BROWSER_REQUIRED"
-PAGES = ("report", "real", "compare", "emergence")
+PAGES = ("report", "brief", "behaviour", "real", "compare", "series", "emergence")
 
 
 def missing(reason: str) -> None:
@@ -48,8 +50,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     folder = tmp_path_factory.mktemp("pages")
     texts: dict[str, Callable[[], str]] = {
         "report": lambda: render(make_run()),
+        "brief": lambda: render(make_run(), limit=0),
+        "behaviour": lambda: dict(folder_pages(make_run()))["induction.html"],
         "real": lambda: real.report(folder / "project"),
         "compare": lambda: compare_page.rendered(compare_page.BEFORE, compare_page.AFTER),
+        "series": lambda: series_page.render([("first.json", make_run()), ("second.json", make_run())]),
         "emergence": lambda: emergence_page.render(small()),
     }
 

@@ -103,7 +103,7 @@ def test_a_token_of_ten_thousand_characters_is_cut_and_counted(opened, tmp_path,
     found.unfold()
     assert found.width() <= width
     assert LONG[:100] not in found.page.locator("body").inner_text()
-    told = found.all(".tok[title]", "(each => each.title)")
+    told = found.all(".example [title]", "(each => each.title)")
     assert [title for title in told if title.endswith("x… (10,006 characters)")] != []
 
 
