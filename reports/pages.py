@@ -24,7 +24,7 @@ PAGES = {
 }
 
 UNREAD = {"style", "script", "svg"}  # a chart's numbers stand beside it, and in its title and description
-OF_THE_RUN = {"when", "facts"}  # when it was, how long it took, and on what: other every time
+OF_THE_RUN = {"when", "setup", "facts"}  # when it was, how long it took, and on what: other every time
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 

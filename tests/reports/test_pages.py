@@ -12,7 +12,8 @@ from reports.pages import GALLERY, LIMIT, PAGES, ROOT, content
 from tests.report.conftest import make_run
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>All 2 checks passed.</title><style>h1{}</style></head>
-<body><p class="when">2026-01-01 · took 3 s</p><details class="facts"><dl><dt>torch</dt><dd>2.9</dd></dl></details>
+<body><p class="when">2026-01-01 · took 3 s</p><p class="setup">numpy 2.3</p>
+<details class="facts"><dl><dt>torch</dt><dd>2.9</dd></dl></details>
 <table><tr><td><b>✓</b> pass<br>4.12 [3.74, 4.49]</td><td class="c">.42</td></tr></table>
 <svg role="img"><title>logit_diff</title><desc>4.12 logits</desc><g><title>a dot</title><path d="M0 0"/>
 <text>4</text></g></svg><script>run(1)</script><p>the end</p></body></html>"""
@@ -33,6 +34,7 @@ def test_what_is_measured_is_read_and_nothing_else():
     [
         ("2026-01-01 · took 3 s", "2027-02-02 · took 9 s", True),
         (">2.9<", ">2.10<", True),
+        ("numpy 2.3", "numpy 2.4", True),
         ("h1{}", "h2{}", True),
         ("run(1)", "run(2)", True),
         ("4.12 [", "4.13 [", True),
