@@ -45,6 +45,16 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's script, from the package that carries it."""
+    try:
+        from axe_playwright_python.base import AXE_SCRIPT
+    except ImportError:
+        missing("axe-playwright-python is not installed: pip install -c constraints.txt -e '.[dev]'")
+    return AXE_SCRIPT
+
+
+@pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The file of a page in `PAGES`, written when it is first asked for."""
     folder = tmp_path_factory.mktemp("pages")

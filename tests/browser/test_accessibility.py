@@ -2,26 +2,8 @@
 
 import pytest
 
+from tests.browser.axe import grave
 from tests.browser.conftest import PAGES
-
-GRAVE = ("serious", "critical")
-RUN = """where => axe.run(where, {resultTypes: ["violations"]}).then(found => found.violations.map(each => [
-  each.impact, each.id, each.nodes.map(node => node.target.join(" ") + ": " + node.failureSummary).slice(0, 3)]))"""
-
-
-@pytest.fixture(scope="session")
-def axe():
-    """The script, from the package that carries it."""
-    return pytest.importorskip("axe_playwright_python.base").AXE_SCRIPT
-
-
-# Behaviours are drawn by one template: one of them is enough.
-FIRST = {"include": [["html"]], "exclude": [[".behaviour ~ .behaviour"]]}
-
-
-def grave(found, axe, where=FIRST):
-    found.page.evaluate(axe)
-    return [each for each in found.page.evaluate(RUN, where) if each[0] in GRAVE]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
