@@ -5,8 +5,9 @@ from functools import cache
 
 import pytest
 
+from mi_checks.atomic import write_file
 from mi_checks.emergence import page as emergence_page
-from mi_checks.report.html import render, write_page
+from mi_checks.report.html import render
 from tests.browser.hostile import HOSTILE, LONG, spoiled
 from tests.emergence.curves import small
 from tests.report.conftest import make_run
@@ -39,18 +40,18 @@ def texts(name):
 
 
 def long(example):
-    clean, corrupt = (
-        tuple(replace(each, text=each.text + LONG) for each in s) for s in (example.clean, example.corrupt)
-    )
+    def side(tokens):
+        return tuple(replace(token, text=token.text + LONG) for token in tokens)
+
     answers = tuple(answer + LONG for answer in example.answers)
-    return replace(example, clean=clean, corrupt=corrupt, answers=answers)
+    return replace(example, clean=side(example.clean), corrupt=side(example.corrupt), answers=answers)
 
 
 @pytest.fixture(params=PAGES)
 def hostile(request, opened, tmp_path):
     """Opens the hostile page so wide."""
     path = tmp_path / "hostile.html"
-    write_page(texts(request.param)[0], path, "the page")
+    write_file(path, texts(request.param)[0], "the page")
     return lambda width: opened(path, width=width)
 
 
@@ -84,7 +85,7 @@ def test_the_page_is_made_of_the_same_parts_as_with_tame_texts(opened, tmp_path,
     parts = []
     for number, text in enumerate(texts(name)):
         path = tmp_path / f"{number}.html"
-        write_page(text, path, "the page")
+        write_file(path, text, "the page")
         parts.append(dict(opened(path).page.evaluate(f"{count}.map(([name, all]) => [name, all.length])")))
     bad, tame = parts
     assert set(bad) <= {*tame, "details", "summary"}  # a long message is folded
@@ -94,11 +95,9 @@ def test_the_page_is_made_of_the_same_parts_as_with_tame_texts(opened, tmp_path,
 @pytest.mark.parametrize("width", [1280, 360])
 def test_a_token_of_ten_thousand_characters_is_cut_and_counted(opened, tmp_path, width):
     run = report(lambda record: record)
-    first, *others = run.evidence
+    shown = replace(run.evidence[0], examples=tuple(map(long, run.evidence[0].examples)))
     path = tmp_path / "long.html"
-    write_page(
-        render(replace(run, evidence=(replace(first, examples=tuple(map(long, first.examples))), *others))), path, ""
-    )
+    write_file(path, render(replace(run, evidence=(shown, *run.evidence[1:]))), "the page")
     found = opened(path, width=width)
     found.unfold()
     assert found.width() <= width
