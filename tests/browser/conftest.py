@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,8 +57,10 @@ def axe() -> str:
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The file of a page in `PAGES`, written when it is first asked for."""
-    folder = tmp_path_factory.mktemp("pages")
+    """The file of a page in `PAGES`, written when it is first asked for, by whichever of xdist's workers asks first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pages"
+    folder.mkdir(exist_ok=True)
     texts: dict[str, Callable[[], str]] = {
         "report": lambda: render(make_run()),
         "brief": lambda: render(make_run(), limit=0),
@@ -70,8 +73,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def file(name: str) -> Path:
         path = folder / f"{name}.html"
-        if not path.exists():
-            path.write_text(texts[name](), encoding="utf-8")
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.write_text(texts[name](), encoding="utf-8")
         return path
 
     return file
