@@ -97,7 +97,7 @@ def opened(browser: object) -> Iterator[Callable[..., object]]:
         return pages[-1]
 
     yield open_file
-    for each in pages:
-        assert (each.heard, each.asked) == ([], [])
     for context in contexts:
         context.close()
+    for each in pages:
+        assert (each.heard, each.asked) == ([], [])

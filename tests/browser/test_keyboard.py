@@ -9,11 +9,15 @@ FOCUSABLE = "a[href], summary, button, input, select, textarea, [tabindex='0']"
 NOTE = """(selector) => {
   const wanted = [...document.querySelectorAll(selector)].filter(each =>
     each.checkVisibility({visibilityProperty: true}) && !each.disabled && each.getAttribute("tabindex") !== "-1");
+  const stroke = each => each.ownerSVGElement && getComputedStyle(each.querySelector("circle, path")).strokeWidth;
+  const strokes = wanted.map(stroke);
   window.focused = [];
   document.addEventListener("focusin", event => {
     const style = getComputedStyle(event.target);
-    const shown = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || style.boxShadow !== "none";
-    window.focused.push([wanted.indexOf(event.target), shown, event.target.outerHTML.slice(0, 120)]);
+    const place = wanted.indexOf(event.target);
+    const shown = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || style.boxShadow !== "none"
+      || stroke(event.target) !== strokes[place];  // in a drawing, a bolder line
+    window.focused.push([place, shown, event.target.outerHTML.slice(0, 120)]);
   });
   return wanted.length;
 }"""

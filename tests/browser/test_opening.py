@@ -11,6 +11,7 @@ TELEPHONE = 360
 COLOUR = "(each => getComputedStyle(each).backgroundColor + ' on ' + getComputedStyle(each).color)"
 VISIBLE = "(each => each.checkVisibility() && each.getBoundingClientRect().height > 1)"
 SQUEEZED = """(each => each.checkVisibility() && !each.closest('.hear') && each.textContent.trim().length > 8
+  && getComputedStyle(each).writingMode === 'horizontal-tb'
   && each.clientWidth < 50 && each.clientHeight > 3 * parseFloat(getComputedStyle(each).lineHeight))"""
 CONTROLS = "button, input, select, textarea, .skip, .up"
 
