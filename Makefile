@@ -1,6 +1,8 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
+# make gallery      run the behaviours whose reports are committed in reports/gallery; ARGS=--check only compares
+# make screenshot   the first screen of REPORT as reports/gallery/first-page.png
 # make emergence    what appears when over the shipped checkpoints: reports/gallery/emergence.html
 # make mutants      the suite once more on models in which its claims are false: every check must be red there
 # make test         linters, types, import rules and the tests
@@ -9,7 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/report.html
 
-.PHONY: behaviours emergence engines findings mutants test format schema clean
+.PHONY: behaviours emergence engines findings gallery mutants screenshot test format schema clean
 
 behaviours: $(VENV)/.ready
 	$(BIN)/pytest behaviours/ --mi-report $(REPORT) $(ARGS); status=$$?; \
@@ -23,6 +25,12 @@ mutants: $(VENV)/.ready-dev
 
 findings: $(VENV)/.ready
 	$(BIN)/python -m reports.findings $(ARGS)
+
+gallery: $(VENV)/.ready
+	$(BIN)/python -m reports.pages $(ARGS)
+
+screenshot: $(VENV)/.ready-dev
+	$(BIN)/python -m reports.screenshot $(REPORT)
 
 emergence: $(VENV)/.ready
 	$(BIN)/mi-checks emergence --output reports/gallery/emergence.html $(ARGS)

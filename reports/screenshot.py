@@ -1,0 +1,48 @@
+"""Draw the first screen of a report as `reports/gallery/first-page.png`: `make screenshot`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from reports import browser
+
+ROOT = Path(__file__).parent.parent
+PICTURE = ROOT / "reports" / "gallery" / "first-page.png"
+WIDTH, HEIGHT = 1280, 900
+
+
+def draw(page: Path, picture: Path, executable: str) -> None:
+    """The page as it opens in a window of `WIDTH` × `HEIGHT` CSS pixels, by day."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable)
+        window = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+        window.goto(page.resolve().as_uri())
+        window.screenshot(path=picture)
+        chromium.close()
+
+
+def main() -> int:
+    """Draw it, or say what is missing."""
+    parser = argparse.ArgumentParser(prog="python -m reports.screenshot", description=__doc__)
+    parser.add_argument("page", type=Path, nargs="?", default=ROOT / "reports" / "report.html")
+    parser.add_argument("--output", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    page, picture = options.page, options.output
+    if not page.exists():
+        print(f"screenshot: there is no {page}; run make behaviours, or name another page", file=sys.stderr)
+        return 2
+    found = browser.executable()
+    if found is None:
+        print(f"screenshot: there is no Chromium: {browser.REMEDY}", file=sys.stderr)
+        return 2
+    draw(page, picture, found)
+    print(picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
