@@ -11,7 +11,7 @@ from mi_checks.report import numbers
 
 WIDTH, LEFT, RIGHT = 340, 46, 34  # pixels; left of the nodes stand the names of the layers
 SPACE = 56  # at least, from node to node in a layer
-STEP, TOP, BOTTOM = 54, 46, 46
+STEP, TOP, BOTTOM = 54, 58, 46
 SMALLEST, GROWTH = 6.0, 9.0  # radius of a node that recovers nothing, and what one that recovers all has more
 THINNEST, THICKENING = 1.5, 4.5  # likewise of paths
 TRACED = 24  # nodes for which the style sheet traces paths
