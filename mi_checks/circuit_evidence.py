@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
-from mi_checks.checks.hypothesis import Hypothesis, hypothesis
+from mi_checks.checks.hypothesis import Hypothesis, checks_made, hypothesis
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.direct import not_linear
@@ -197,7 +197,7 @@ def _cards(heads: Sequence[Node], measured: Measurements, on_few: Measurements) 
 
 def _ablated(head: Node, measured: Measurements) -> tuple[str, Estimate | None]:
     """What the first check that ablates this head alone measures."""
-    for check in measured.behaviour.checks_for(measured.subject.name):
+    for check in checks_made(measured):
         if not isinstance(check, Ablation):
             continue
         try:

@@ -20,6 +20,7 @@ from mi_checks.spec.named_nodes import claimed_nodes
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_expressions import parse_group
 from mi_checks.spec.path_checks import Path
+from mi_checks.spec.role_refs import is_portable
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def hypothesis(measured: Measurements) -> Hypothesis:
     """
     nodes: dict[Node, str] = {}
     edges: dict[Edge, None] = {}
-    for check in measured.behaviour.checks_for(measured.subject.name):
+    for check in checks_made(measured):
         if not _claims_much(check, measured):
             continue
         try:
@@ -53,6 +54,14 @@ def hypothesis(measured: Measurements) -> Hypothesis:
         except MiChecksError:  # a role without a node, an edge that is none: the check itself has told
             continue
     return Hypothesis(nodes, tuple(edges))
+
+
+def checks_made(measured: Measurements) -> Iterator[Check]:
+    """Those whose nodes have a name on the model."""
+    behaviour, name = measured.behaviour, measured.subject.name
+    for check in behaviour.checks_for(name):
+        if name in behaviour.models or is_portable(check, behaviour):
+            yield check
 
 
 def _claims_much(check: Check, measured: Measurements) -> bool:

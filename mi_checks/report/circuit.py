@@ -199,7 +199,7 @@ def _reached(names: Iterable[str], edges: Iterable[CircuitEdge]) -> dict[str, se
 
 
 def _radius(effect: Estimate | None) -> float:
-    return round(SMALLEST + GROWTH * _share(effect) ** 0.5, 1)  # the area grows as the share does
+    return round(SMALLEST + GROWTH * math.sqrt(_share(effect)), 1)  # the area grows as the share does
 
 
 def _share(effect: Estimate | None) -> float:
