@@ -51,7 +51,7 @@ def test_everything_is_inside_the_drawing(many: int) -> None:
     ways += tuple(edge(f"L0H{head}", "L3H0", via) for head in range(many) for via in "qkv")
     view = circuit_view(replace(CIRCUIT, nodes=crowd + later, edges=ways), "Circuit", "g")
     for each in view.nodes:
-        assert LEFT <= each.x - each.r
+        assert each.x - each.r >= LEFT
         assert each.x + each.r + 30 <= view.width  # and its name
         assert each.r <= each.y <= view.height - each.r
     for way in view.edges:
