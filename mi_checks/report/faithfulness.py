@@ -18,6 +18,7 @@ class FaithfulnessView:
     """Coordinates and words of one curve."""
 
     title: str
+    name: str  # no other drawing has it
     description: str
     caption: str
     line: str
@@ -29,8 +30,8 @@ class FaithfulnessView:
     rows: tuple[tuple[int, str], ...]
 
 
-def faithfulness_view(curve: Curve) -> FaithfulnessView:
-    """Lay out a curve."""
+def faithfulness_view(curve: Curve, of: str = "") -> FaithfulnessView:
+    """Lay out a curve; `of` is whose it is, in the drawing's name."""
     among = curve.among.replace("_", " ")
     across = Axis(0, max(curve.nodes, 1), LEFT, RIGHT)
     ends = [end for point in curve.points for end in (point.faithfulness.low, point.faithfulness.high)]
@@ -41,6 +42,7 @@ def faithfulness_view(curve: Curve) -> FaithfulnessView:
     around = [*zip(xs, high, strict=True), *reversed(list(zip(xs, low, strict=True)))]
     return FaithfulnessView(
         title=f"Faithfulness of circuits among {among}, by size",
+        name=f"Faithfulness of circuits among {among}{of}",
         description=f"From {_of(values[0])} with {curve.points[0].size} of {curve.nodes} nodes to "
         f"{_of(values[-1])} with {curve.points[-1].size}; the same values stand in the table below."
         if values

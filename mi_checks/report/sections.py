@@ -81,7 +81,8 @@ class ModelSection:
     def circuit(self) -> CircuitView | None:
         """Likewise."""
         circuit = self.pair.evidence.circuit if self.pair.evidence else None
-        return circuit_view(circuit, "Circuit", f"{self.anchor}g") if circuit else None
+        title = f"Circuit of {self.pair.behaviour} on {self.pair.model}"
+        return circuit_view(circuit, title, f"{self.anchor}g") if circuit else None
 
     def cards(self, *, whole: bool) -> tuple[CardView, ...]:
         """Of the circuit's nodes, with the attention of all tokens or of the last alone."""
@@ -91,7 +92,9 @@ class ModelSection:
     @cached_property
     def curves(self) -> tuple[FaithfulnessView, ...]:
         """Likewise."""
-        return tuple(faithfulness_view(curve) for curve in self.pair.evidence.curves) if self.pair.evidence else ()
+        pair = self.pair
+        of = f" of {pair.behaviour} on {pair.model}"
+        return tuple(faithfulness_view(curve, of) for curve in pair.evidence.curves) if pair.evidence else ()
 
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:

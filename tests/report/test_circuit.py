@@ -130,7 +130,9 @@ def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', figure[0])
     assert len(rows) == len(CIRCUIT.nodes) + len(CIRCUIT.edges)
     assert ("L0.mlp → L1H4.k", "claimed and found", "0.50 [0.45, 0.55]") in rows
-    assert "<title>Circuit</title><desc>Nodes: 2 claimed and found" in figure[0]
+    first = drawn.evidence[0]
+    title = f"<title>Circuit of {first.behaviour} on {first.model}</title>"
+    assert f"{title}<desc>Nodes: 2 claimed and found" in figure[0]
     assert "2 more nodes are not drawn" in figure[0]
     assert "CPR 0.90 [0.85, 0.95], CMD 0.20 [0.15, 0.25]; mean ablation of all else; on 16 prompts" in page
 
