@@ -23,8 +23,8 @@ from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.node_checks import Ablation
 from mi_checks.stats import NoGap, mean_interval, ratio_interval, ratio_intervals
 
-FEW, MOST = 16, 64  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
-STANDARD_ERRORS = 5  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
+FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
+STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
 NODES = 10  # drawn
 ENDS = 4  # nodes between which paths are looked for: those with the largest effects
 EDGES = 24  # claimed, that are measured
