@@ -6,12 +6,14 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from mi_checks.checks.circuits import WHOLE
+from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import OF_HEADS, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
+from mi_checks.record import OF_HEADS, Curve, CurvePoint, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
@@ -40,6 +42,21 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         mediators=tuple(
             each for sweep in measured.sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)
         ),
+    )
+
+
+def curves(measured: Measurements) -> tuple[Curve, ...]:
+    """Of the checks of curves that were measured."""
+    return tuple(
+        Curve(
+            among=among,
+            ablation=ablation,
+            nodes=curve.sizes[-1],
+            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE))),
+            cpr=area_interval(curve, cpr, "CPR"),
+            cmd=area_interval(curve, cmd, "CMD"),
+        )
+        for (among, ablation), curve in measured.curves.items()
     )
 
 

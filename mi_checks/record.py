@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-SCHEMA_VERSION = 2  # 1: results did not say on which prompts
+SCHEMA_VERSION = 3  # 2: evidence had no circuits and curves; 1: results did not say on which prompts
 OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
@@ -178,6 +178,74 @@ class Mediator:
 
 
 @dataclass(frozen=True)
+class CircuitNode:
+    """A node of the circuit behind a behaviour: one that is claimed to be in it, or found to mediate, or both."""
+
+    node: str
+    kind: str  # "head", "neuron", "mlp" or "attn"
+    layer: int
+    role: str  # the role or node set by which it is claimed; "" where it is claimed by its own name, or not at all
+    claimed: bool
+    found: bool  # the interval of what it recovers alone lies above `MEDIATES`
+    at: str  # the label at which it was denoised; "" for all positions
+    effect: Estimate | None  # share of clean − corrupt recovered by denoising it alone; None: there is no gap to share
+
+
+@dataclass(frozen=True)
+class CircuitEdge:
+    """A path of one hop: what one node writes, as one input of another reads it."""
+
+    sender: str
+    receiver: str  # a head, an MLP layer such as "L0.mlp", or "logits"
+    via: str  # the input of a receiving head: "q", "k" or "v"; "" elsewhere
+    claimed: bool
+    found: bool  # the interval lies above `MEDIATES`
+    effect: Estimate | None  # share of clean − corrupt recovered by path patching it alone; None: no gap to share
+
+
+@dataclass(frozen=True)
+class HeadCard:
+    """What one head of a circuit does."""
+
+    head: str
+    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    ablation: str  # how a check ablates it alone: "zero", "mean" or "resample"; "" where none does
+    removes: Estimate | None  # share of clean − corrupt that this ablation takes away
+    attention: tuple[tuple[int, ...], ...]  # percent, on the first example's clean prompt: destination, source up to it
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The circuit behind a behaviour as far as it was measured, claimed and found."""
+
+    nodes: tuple[CircuitNode, ...]
+    edges: tuple[CircuitEdge, ...]
+    cards: tuple[HeadCard, ...]  # of the heads with the largest effects
+    omitted: int  # nodes, claimed or found, that are not among these as there are too many
+    n: int  # prompts on which edges were measured; 0: on these there is no gap to share, and none was found
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Faithfulness of a circuit of one size."""
+
+    size: int
+    faithfulness: Estimate
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Faithfulness over circuits of every size, and the areas under and beside it."""
+
+    among: str  # "heads" or "heads_and_mlps"
+    ablation: str
+    nodes: int  # in the largest circuit, the whole
+    points: tuple[CurvePoint, ...]
+    cpr: Estimate
+    cmd: Estimate
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What was measured for one behaviour on one model, whatever checks read it."""
 
@@ -194,6 +262,8 @@ class Evidence:
     examples: tuple[Example, ...]
     heatmaps: tuple[Heatmap, ...]
     mediators: tuple[Mediator, ...] = ()  # the strongest of each sweep of heads
+    circuit: Circuit | None = None  # None where no head was swept, or none claimed or found
+    curves: tuple[Curve, ...] = ()  # of the checks that ran
 
 
 @dataclass(frozen=True)
@@ -251,8 +321,33 @@ def evidence_from_dict(data: dict[str, Any]) -> Evidence:
             "mediators": tuple(
                 Mediator(m["node"], m["at"], Estimate(**m["estimate"])) for m in data.get("mediators", ())
             ),  # older runs have none
+            "circuit": data.get("circuit") and _circuit(data["circuit"]),
+            "curves": tuple(map(_curve, data.get("curves", ()))),
         }
     )
+
+
+def _circuit(data: dict[str, Any]) -> Circuit:
+    return Circuit(
+        **{
+            **data,
+            "nodes": tuple(CircuitNode(**_read(node, "effect")) for node in data["nodes"]),
+            "edges": tuple(CircuitEdge(**_read(edge, "effect")) for edge in data["edges"]),
+            "cards": tuple(
+                HeadCard(**{**_read(card, "direct", "removes"), "attention": tuple(map(tuple, card["attention"]))})
+                for card in data["cards"]
+            ),
+        }
+    )
+
+
+def _curve(data: dict[str, Any]) -> Curve:
+    points = tuple(CurvePoint(**_read(point, "faithfulness")) for point in data["points"])
+    return Curve(**{**_read(data, "cpr", "cmd"), "points": points})
+
+
+def _read(data: dict[str, Any], *estimates: str) -> dict[str, Any]:
+    return {**data, **{name: data[name] and Estimate(**data[name]) for name in estimates}}
 
 
 def _effect(data: dict[str, Any]) -> Effect:

@@ -274,7 +274,7 @@ class Session:
         if "mutant_suite" in self.__dict__:
             self.mutant_suite.close(loaded, model)
         try:
-            evidence = self.suite.close(loaded, model)
+            evidence = self.suite.close(loaded, model, drawn=True)
         except MiChecksError:  # told already, by each check that met it
             evidence = None
         if evidence is not None:
@@ -296,7 +296,13 @@ class Session:
         swept = {mediator.at for mediator in kept.mediators}
         others = tuple(mediator for mediator in evidence.mediators if mediator.at not in swept)
         # Workers may have swept different nodes.
-        self.evidence[key] = replace(kept, heatmaps=kept.heatmaps + more, mediators=kept.mediators + others)
+        self.evidence[key] = replace(
+            kept,
+            heatmaps=kept.heatmaps + more,
+            mediators=kept.mediators + others,
+            circuit=kept.circuit or evidence.circuit,
+            curves=kept.curves or evidence.curves,
+        )
 
     @cached_property
     def versions(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "na
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mi_checks.checks.absent import check_absent
@@ -14,11 +14,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
+from mi_checks.circuit_evidence import circuit, few
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back, hold_freed
 from mi_checks.engine.transformer import Transformer
-from mi_checks.evidence import gather
+from mi_checks.evidence import curves, gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
@@ -28,7 +29,7 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import CheckResult, Evidence
+from mi_checks.record import CheckResult, Circuit, Evidence
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -175,20 +176,21 @@ class Suite:
             if outside:  # known before only of models whose shape can be read without loading them
                 raise SpecError(outside)
             batch = self._prompts(loaded, subject)
-
-            def engine() -> Engine:
-                made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
-                self._engines[subject.name] = made.name
-                return made
-
-            if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
-                measuring: Engine | Recalling = engine()
-            else:
-                measuring = Recalling(engine, self.store, measurement_key(subject, batch, self.settings.engine))
+            measuring = self._measuring_on(loaded, subject, batch)
             roles = self._binder.nodes(loaded, subject)
             self._measuring[key] = measuring
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
+
+    def _measuring_on(self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch) -> Engine | Recalling:
+        def engine() -> Engine:
+            made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
+            self._engines[subject.name] = made.name
+            return made
+
+        if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
+            return engine()
+        return Recalling(engine, self.store, measurement_key(subject, batch, self.settings.engine))
 
     def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
         """The prompts of a behaviour on a model, drawn on first use."""
@@ -234,8 +236,14 @@ class Suite:
             self._evidence[key] = (sweeps, gather(loaded, measured))
         return self._evidence[key][1]
 
-    def close(self, loaded: LoadedBehaviour, model: str) -> Evidence | None:
-        """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to."""
+    def close(self, loaded: LoadedBehaviour, model: str, *, drawn: bool = False) -> Evidence | None:
+        """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to.
+
+        Args:
+            loaded: the behaviour.
+            model: the model.
+            drawn: whether to measure what circuits and curves are drawn from as well.
+        """
         key = (loaded.key, model)
         measured = self._measurements.pop(key, None)
         if measured is None:
@@ -243,16 +251,33 @@ class Suite:
         measuring = self._measuring.pop(key)
         evidence = self.evidence(loaded, model, measured)
         self._evidence.pop(key)
-        activations = True
-        if isinstance(measuring, Recalling):
-            measuring.save()
-            self._engines[measured.subject.name] = measuring.name
-            self.reuse = self.reuse.plus(measuring)
-            activations = measuring.has_engine
+        if drawn:
+            evidence = replace(evidence, circuit=self._circuit(loaded, measured), curves=curves(measured))
+        activations = self._keep(measuring, measured.subject)
         del measured, measuring
         if activations:
             hand_back()
         return evidence
+
+    def _circuit(self, loaded: LoadedBehaviour, measured: Measurements) -> Circuit | None:
+        if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+            return None
+        batch = few(measured)
+        if len(batch) == len(measured.batch):
+            return circuit(measured, measured)
+        measuring = self._measuring_on(loaded, measured.subject, batch)
+        found = circuit(measured, measured.on(batch).by(measuring))
+        self._keep(measuring, measured.subject)
+        return found
+
+    def _keep(self, measuring: Engine | Recalling, subject: Subject) -> bool:
+        """Keep what was measured for later runs; whether an engine was made for it."""
+        if not isinstance(measuring, Recalling):
+            return True
+        measuring.save()
+        self._engines[subject.name] = measuring.name
+        self.reuse = self.reuse.plus(measuring)
+        return measuring.has_engine
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""

@@ -11,10 +11,16 @@ from mi_checks.record import (
     SCHEMA_VERSION,
     Architecture,
     CheckResult,
+    Circuit,
+    CircuitEdge,
+    CircuitNode,
+    Curve,
+    CurvePoint,
     Effect,
     Estimate,
     Evidence,
     Example,
+    HeadCard,
     Heatmap,
     Mutant,
     MutantsResult,
@@ -51,6 +57,22 @@ effects = st.builds(
     per_prompt=st.lists(numbers, max_size=4).map(tuple),
     preferences=preferences.map(tuple),
 )
+cards = st.builds(
+    HeadCard,
+    texts,
+    st.none() | estimates,
+    texts,
+    st.none() | estimates,
+    st.lists(st.lists(st.integers(0, 100), max_size=3).map(tuple), max_size=3).map(tuple),
+)
+circuits = st.builds(
+    Circuit,
+    nodes=st.lists(st.builds(CircuitNode, effect=st.none() | estimates), max_size=2).map(tuple),
+    edges=st.lists(st.builds(CircuitEdge, effect=st.none() | estimates), max_size=2).map(tuple),
+    cards=st.lists(cards, max_size=2).map(tuple),
+)
+points = st.lists(st.builds(CurvePoint, st.integers(0, 9), estimates), max_size=2).map(tuple)
+curves = st.builds(Curve, texts, texts, st.integers(1, 9), points, estimates, estimates)
 evidence = st.builds(
     Evidence,
     logit_diff=estimates,
@@ -59,6 +81,8 @@ evidence = st.builds(
         st.builds(Example, tokens, tokens, names, names, numbers, numbers, predictions, predictions), max_size=2
     ).map(tuple),
     heatmaps=st.lists(st.builds(Heatmap, texts, names, names, rows), max_size=2).map(tuple),
+    circuit=st.none() | circuits,
+    curves=st.lists(curves, max_size=1).map(tuple),
 )
 
 

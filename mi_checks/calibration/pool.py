@@ -118,6 +118,9 @@ class _Drawn:
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         return attended(self._pool.engine.attention(head)[self._rows], self._batch, destination, source)
 
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        return self._pool.engine.attention_of(head, int(self._rows[prompt]))
+
     def direct(self, nodes: list[Node]) -> Floats:
         return self._signs * self._pool.engine.direct(nodes)[:, self._rows]
 

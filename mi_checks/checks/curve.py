@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mi_checks.checks.circuits import WHOLE, Circuits
-from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.measurements import MeasuredCurve, Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
+from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
@@ -19,6 +20,7 @@ from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 ALL_SIZES = 40  # nodes up to which every size is measured
+ODD = slice(1, None, 2)  # prompts
 
 
 def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
@@ -28,21 +30,35 @@ def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
     Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
     """
     circuits = Circuits(measured, check.among, check.with_)
-    odd = slice(1, None, 2)
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
     claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
+    span = circuits.span[ODD]
     try:
-        ratio_interval(circuits.span[odd], circuits.span[odd], WHOLE)  # before all that it takes to measure a curve
+        ratio_interval(span, span, WHOLE)  # before all that it takes to measure a curve
     except NoGap as none:
         return nothing_to_share(claim, bound, str(none))
+    key = (check.among, check.with_)
+    if key not in measured.curves:
+        measured.curves[key] = _measure(circuits, measured)
+    return verdict(claim, area_interval(measured.curves[key], area, sign), bound, ())
+
+
+def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats], sign: str) -> Estimate:
+    """`cpr` or `cmd` of a curve, whose sign is `CPR` or `CMD`.
+
+    Raises:
+        NoGap: m(M) − m(∅) is not above zero.
+    """
+    shares = np.array(curve.sizes) / curve.sizes[-1]
+    how = f"bootstrap of {sign}, on the odd prompts"
+    return ratio_area_interval(curve.kept, curve.span, lambda f: area(shares, f), WHOLE, how)
+
+
+def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
-    curve = circuits.scores([order[:size] for size in sizes])[:, odd] - circuits.nothing[odd]
-    shares = np.array(sizes) / len(order)
-    estimate = ratio_area_interval(
-        curve, circuits.span[odd], lambda f: area(shares, f), WHOLE, f"bootstrap of {sign}, on the odd prompts"
-    )
-    return verdict(claim, estimate, bound, ())
+    kept = circuits.scores([order[:size] for size in sizes])[:, ODD] - circuits.nothing[ODD]
+    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD])
 
 
 def cpr(shares: Floats, f: Floats) -> Floats:

@@ -49,6 +49,9 @@ class Measuring(Protocol):
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         """As `Engine.attended`."""
 
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        """As `Engine.attention_of`."""
+
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
 
@@ -87,6 +90,21 @@ class Sweep:
         return [(self.nodes[i], ratio_interval(self.recovered[i], self.gap)) for i in order]
 
 
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """What circuits of several sizes keep.
+
+    Attributes:
+        sizes: nodes in each circuit; the last has all.
+        kept: m(C) − m(∅), `size prompt`.
+        span: m(M) − m(∅), `prompt`.
+    """
+
+    sizes: tuple[int, ...]
+    kept: Floats
+    span: Floats
+
+
 class Measurements:
     """Lazily measured, then kept. Not shared between processes or threads."""
 
@@ -107,6 +125,9 @@ class Measurements:
         self._bound = ChainMap(dict(behaviour.sets_for(subject.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
+        self.curves: dict[
+            tuple[str, str], MeasuredCurve
+        ] = {}  # by universe and kind of ablation, those measured so far
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
         self._attended: dict[tuple[Node, str, str], Floats] = {}
@@ -202,6 +223,10 @@ class Measurements:
     def direct(self, nodes: Sequence[Node]) -> Floats:
         """What nodes write directly into the clean logit difference, `node prompt`."""
         return self._engine.direct(list(nodes))
+
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        """A head's attention in the clean run of one prompt, `destination source`."""
+        return self._engine.attention_of(head, prompt)
 
     def input_share(self, sender: Node, receiver: Node, at: str) -> Floats:
         """How much of a query, key or value at a label comes from what a sender writes, `prompt`."""

@@ -15,6 +15,9 @@ import numpy as np
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
 if TYPE_CHECKING:
     from mi_checks.engine.engine import Engine
@@ -47,25 +50,27 @@ def _admit(engine: Engine, nodes: list[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *WHOLE):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
-    name, batch = engine.subject.name, engine.batch
-    why = f"{name}: what a node writes directly is measured in logits, and"
-    if engine.readout.tokens is None:
-        raise MiChecksError(
-            f"{why} the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
-        )
-    counts = (engine.readout.answers.shape[1], engine.readout.foils.shape[1])
-    for what, how, count in zip(
-        ("answer", "foil"), (batch.answer_reduction, batch.foil_reduction), counts, strict=True
-    ):
-        if how == "max" and count > 1:
-            raise MiChecksError(
-                f"{why} the highest of several {what}s is not linear in them; use '{what}_reduction: mean'"
-            )
-    if engine.subject.bridge.cfg.output_logits_soft_cap > 0:
-        raise MiChecksError(
-            f"{why} this model caps its logits, which is not linear; measure paths into the logits instead"
-        )
+    name = engine.subject.name
+    why = not_linear(engine.batch, engine.subject)
+    if why is not None:
+        raise MiChecksError(f"{name}: what a node writes directly is measured in logits, and {why}")
     if engine.parallel and any(node.kind == "resid_mid" for node in nodes):
         raise MiChecksError(
             f"{name}: there is no resid_mid in this model, whose attention and MLP read the same stream"
         )
+
+
+def not_linear(batch: PromptBatch, subject: Subject) -> str | None:
+    """Why the score of these prompts is not linear in what a model's nodes write, with the remedy; None where it is."""
+    if batch.score not in (FIRST_TOKEN, FIRST_DIFFERENCE):
+        return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
+    pair = batch.pairs[0]
+    counts = (len(pair.answer_tokens), len(pair.foil_tokens))
+    for what, how, count in zip(
+        ("answer", "foil"), (batch.answer_reduction, batch.foil_reduction), counts, strict=True
+    ):
+        if how == "max" and count > 1:
+            return f"the highest of several {what}s is not linear in them; use '{what}_reduction: mean'"
+    if subject.bridge.cfg.output_logits_soft_cap > 0:
+        return "this model caps its logits, which is not linear; measure paths into the logits instead"
+    return None

@@ -270,6 +270,14 @@ class Engine(ABC):
             self._patterns[head] = self.attention(head)
         return attended(self._patterns[head], self.batch, destination, source)
 
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        """A head's attention in the clean run of one bare prompt, `destination source`."""
+        if head not in self._patterns:
+            self._patterns[head] = self.attention(head)
+        length = len(self.batch.pairs[prompt].clean.tokens)
+        pattern: Floats = self._patterns[head][prompt, :length, :length].double().numpy()
+        return pattern
+
     def mask(self, side: Side, at: str | int | None) -> Tensor:
         """True where an intervention on a run at this label or position acts, `row pos`."""
         return self.layouts[side].mask(at)

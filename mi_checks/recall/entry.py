@@ -25,18 +25,23 @@ class Entry:
         engine: the engine that measured; "" where nothing was measured yet.
         base: the clean and the corrupt run.
         values: what an intervention or an attention probability came to, `prompt`, by its name.
+        patterns: attention in one prompt, `destination source`, by its name.
     """
 
     engine: str = ""
     base: BaseRun | None = None
     values: dict[str, Floats] = field(default_factory=dict)
+    patterns: dict[str, Floats] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """As arrays, from which `entry_of` makes an equal entry."""
         names = sorted(self.values)
-        found = {"about": _text({"engine": self.engine, "names": names, "base": self.base is not None})}
+        patterns = sorted(self.patterns)
+        about = {"engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None}
+        found = {"about": _text(about)}
         if names:
             found["values"] = _narrow(np.stack([self.values[name] for name in names]))
+        found |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
         if self.base is not None:
             for side in SIDES:
                 found |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
@@ -50,7 +55,8 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
         names = about["names"]
         rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
         base = BaseRun(**{side: _read_side(side, arrays) for side in SIDES}) if about["base"] else None
-        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)))
+        patterns = {name: arrays[f"pattern.{place}"].astype(np.float64) for place, name in enumerate(about["patterns"])}
+        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)), patterns)
     except (KeyError, ValueError, TypeError, IndexError):
         return Entry()
 
@@ -87,6 +93,11 @@ def approximation_name(component: str, at: str | int | None, index: int) -> str:
 def attention_name(head: str, destination: str, source: str) -> str:
     """A name that no other attention probability and no intervention has."""
     return json.dumps(["attention", head, destination, source])
+
+
+def pattern_name(head: str, prompt: int) -> str:
+    """A name that no other attention pattern has."""
+    return json.dumps(["pattern", head, prompt])
 
 
 def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:

@@ -21,6 +21,7 @@ from mi_checks.recall.entry import (
     edges_name,
     entry_of,
     intervention_name,
+    pattern_name,
     share_name,
 )
 from mi_checks.recall.store import Store
@@ -81,6 +82,15 @@ class Recalling:
         found: Floats = self._recalled([name], lambda _: self.engine.attended(head, destination, source)[None])[0]
         return found
 
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        """As `Engine.attention_of`."""
+        name, patterns = pattern_name(str(head), prompt), self._kept.patterns
+        self._count(1, name in patterns)
+        if name not in patterns:
+            patterns[name] = self.engine.attention_of(head, prompt)
+            self._new = True
+        return patterns[name]
+
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
         names = [direct_name(str(node)) for node in nodes]
@@ -106,7 +116,13 @@ class Recalling:
         """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
         if self._new and self._store is not None:
             earlier = entry_of(self._store.read(self._key))
-            both = Entry(self.name, self._kept.base or earlier.base, {**earlier.values, **self._kept.values})
+            kept = self._kept
+            both = Entry(
+                self.name,
+                kept.base or earlier.base,
+                {**earlier.values, **kept.values},
+                {**earlier.patterns, **kept.patterns},
+            )
             self._store.write(self._key, both.arrays())
             self._new = False
 

@@ -8,7 +8,8 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from mi_checks.report import intervals, scale
+from mi_checks.report import faithfulness, intervals, scale
+from mi_checks.report.circuit import TRACED
 from mi_checks.report.filters import choices
 from mi_checks.report.header import Header
 from mi_checks.report.matrix import matrix
@@ -112,5 +113,7 @@ class Drawing:
         return self._drawn[key]
 
     def _template(self, name: str, **values: Any) -> Markup:
-        text = self._templates.get_template(name).render(to=self._to, chart=intervals, **values)
+        text = self._templates.get_template(name).render(
+            to=self._to, chart=intervals, curve_size=faithfulness, traced=TRACED, **values
+        )
         return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it

@@ -13,7 +13,10 @@ from mi_checks.baselines.recorded import NO_CHECKS
 from mi_checks.baselines.updates import ID as BASELINE
 from mi_checks.record import CheckResult, Evidence, MutantsResult
 from mi_checks.report import numbers
+from mi_checks.report.cards import CardView, card_views
+from mi_checks.report.circuit import CircuitView, circuit_view
 from mi_checks.report.controls import Absent, absents, on_corrupt
+from mi_checks.report.faithfulness import FaithfulnessView, faithfulness_view
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
 from mi_checks.report.intervals import IntervalChart, interval_chart
 from mi_checks.report.marks import marks
@@ -73,6 +76,25 @@ class ModelSection:
     def heatmaps(self) -> tuple[HeatmapView, ...]:
         """Laid out only where they are drawn."""
         return tuple(heatmap_view(heatmap) for heatmap in self.pair.evidence.heatmaps) if self.pair.evidence else ()
+
+    @cached_property
+    def circuit(self) -> CircuitView | None:
+        """Likewise."""
+        circuit = self.pair.evidence.circuit if self.pair.evidence else None
+        title = f"Circuit of {self.pair.behaviour} on {self.pair.model}"
+        return circuit_view(circuit, title, f"{self.anchor}g") if circuit else None
+
+    def cards(self, *, whole: bool) -> tuple[CardView, ...]:
+        """Of the circuit's nodes, with the attention of all tokens or of the last alone."""
+        evidence = self.pair.evidence
+        return card_views(evidence.circuit, evidence.examples, whole=whole) if evidence and evidence.circuit else ()
+
+    @cached_property
+    def curves(self) -> tuple[FaithfulnessView, ...]:
+        """Likewise."""
+        pair = self.pair
+        of = f" of {pair.behaviour} on {pair.model}"
+        return tuple(faithfulness_view(curve, of) for curve in pair.evidence.curves) if pair.evidence else ()
 
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:

@@ -55,6 +55,8 @@ def parse_run(text: str, path: Path | str) -> Run:
     try:
         if version == 1:
             data = _from_1(data)
+        if version <= 2:
+            data = _from_2(data)
         return _RUN.validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         first, *others = error.errors()
@@ -139,4 +141,10 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
         }
         for result in data["results"]
     ]
-    return {**data, "results": results, "schema_version": SCHEMA_VERSION}
+    return {**data, "results": results}
+
+
+def _from_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 had neither circuits nor curves."""
+    evidence = [{**each, "circuit": None, "curves": []} for each in data["evidence"]]
+    return {**data, "evidence": evidence, "schema_version": SCHEMA_VERSION}

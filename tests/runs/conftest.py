@@ -38,10 +38,20 @@ def path(run: Run, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def first_schema(run: Run, path: Path) -> Path:
-    """That run as schema 1 had it."""
+def second_schema(run: Run, path: Path) -> Path:
+    """That run as schema 2 had it."""
     data = json.loads(json.dumps(asdict(run)))
+    for each in data["evidence"]:
+        del each["circuit"], each["curves"]
+    path.write_text(json.dumps({**data, "schema_version": 2}))
+    return path
+
+
+@pytest.fixture
+def first_schema(second_schema: Path) -> Path:
+    """That run as schema 1 had it."""
+    data = json.loads(second_schema.read_text())
     for each in data["results"]:
         del each["prompts_sha256"]
-    path.write_text(json.dumps({**data, "schema_version": 1}))
-    return path
+    second_schema.write_text(json.dumps({**data, "schema_version": 1}))
+    return second_schema

@@ -35,6 +35,12 @@ def test_an_older_one_takes_the_hashes_from_its_evidence(run, first_schema):
     assert tuple(replace(result, prompts_sha256="") for result in again.results) == hashless
 
 
+def test_an_older_one_has_no_circuits(run, second_schema):
+    again = read_run(second_schema)
+    assert again.evidence[0].circuit is None
+    assert again == run
+
+
 def test_an_older_one_that_is_none(first_schema):
     data = json.loads(first_schema.read_text())
     del data["evidence"][0]["effect"]

@@ -1,0 +1,101 @@
+"""The circuit that a behaviour claims on a model: the nodes and edges that its checks name as part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.path import receivers
+from mi_checks.engine.edge_circuits import Edge
+from mi_checks.engine.interventions import WRITERS
+from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.errors import MiChecksError
+from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.check import Check, NodeNames, names
+from mi_checks.spec.circuit_checks import Circuit, Curve
+from mi_checks.spec.edges import LOGITS, parse_edge
+from mi_checks.spec.named_nodes import claimed_nodes
+from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.node_expressions import parse_group
+from mi_checks.spec.path_checks import Path
+from mi_checks.spec.role_refs import is_portable
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What is claimed to carry a behaviour.
+
+    Attributes:
+        nodes: heads, neurons, attention and MLP layers → the role or node set by which they are named; "" for none.
+        edges: sender and the input that reads it.
+    """
+
+    nodes: dict[Node, str]
+    edges: tuple[Edge, ...]
+
+
+def hypothesis(measured: Measurements) -> Hypothesis:
+    """Of the checks that are made on the model, those whose value must not be small.
+
+    What a group of nodes does together (`all heads except …`) claims nothing of any one of them, and neither does an
+    upper bound. A part of a head counts as its head.
+    """
+    nodes: dict[Node, str] = {}
+    edges: dict[Edge, None] = {}
+    for check in checks_made(measured):
+        if not _claims_much(check, measured):
+            continue
+        try:
+            for node, role in _nodes(check, measured):
+                nodes[node] = nodes.get(node) or role
+            edges |= dict.fromkeys(_edges(check, measured))
+        except MiChecksError:  # a role without a node, an edge that is none: the check itself has told
+            continue
+    return Hypothesis(nodes, tuple(edges))
+
+
+def checks_made(measured: Measurements) -> Iterator[Check]:
+    """Those whose nodes have a name on the model."""
+    behaviour, name = measured.behaviour, measured.subject.name
+    for check in behaviour.checks_for(name):
+        if name in behaviour.models or is_portable(check, behaviour):
+            yield check
+
+
+def _claims_much(check: Check, measured: Measurements) -> bool:
+    if check.kind in BEHAVIOURAL or isinstance(check, Curve):
+        return False
+    if isinstance(check, Mediators | Circuit):
+        return True
+    bound = measured.behaviour.bound_for(check, measured.subject.name)
+    return bound is not None and bound.at_least is not None
+
+
+def _nodes(check: Check, measured: Measurements) -> Iterator[tuple[Node, str]]:
+    for place in claimed_nodes((), check):
+        for name in names(place.expression):
+            if parse_group(name) is not None:
+                continue
+            for node in measured.nodes(name):
+                whole = Node(node.layer, "head", node.index) if node.kind in PARTS else node
+                if whole.kind in WRITERS:
+                    yield whole, "" if name == str(node) else name
+
+
+def _edges(check: Check, measured: Measurements) -> Iterator[Edge]:
+    if isinstance(check, Path):
+        stops: list[NodeNames] = [check.from_, *(hop.nodes for hop in check.hops)]
+        for (start, end), hop in zip(pairwise(stops), check.hops, strict=True):
+            if not _grouped(start) and not _grouped(end):
+                yield from product(measured.nodes(start), receivers(measured, end, hop.via))
+    elif isinstance(check, Circuit):
+        for text in check.edges or ():
+            edge = parse_edge(text)
+            if edge is not None and not _grouped(edge.sender) and not _grouped(edge.receiver):
+                yield from product(measured.nodes(edge.sender), receivers(measured, edge.receiver, edge.via))
+
+
+def _grouped(expression: NodeNames) -> bool:
+    return expression != LOGITS and any(parse_group(name) is not None for name in names(expression))

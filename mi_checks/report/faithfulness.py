@@ -1,0 +1,70 @@
+"""Faithfulness over the size of a circuit, as a line with its interval; every value also stands in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mi_checks.record import Curve, Estimate
+from mi_checks.report import numbers
+from mi_checks.report.axis import Axis, fit
+from mi_checks.report.circuit import told
+
+WIDTH, HEIGHT = 340, 180  # pixels
+LEFT, RIGHT, TOP, BOTTOM = 34, 330, 10, 150
+
+
+@dataclass(frozen=True)
+class FaithfulnessView:
+    """Coordinates and words of one curve."""
+
+    title: str
+    name: str  # no other drawing has it
+    description: str
+    caption: str
+    line: str
+    band: str
+    dots: tuple[tuple[float, float, str], ...]  # x, y, in words
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    one: float  # where a circuit is as good as the model
+    rows: tuple[tuple[int, str], ...]
+
+
+def faithfulness_view(curve: Curve, of: str = "") -> FaithfulnessView:
+    """Lay out a curve; `of` is whose it is, in the drawing's name."""
+    among = curve.among.replace("_", " ")
+    across = Axis(0, max(curve.nodes, 1), LEFT, RIGHT)
+    ends = [end for point in curve.points for end in (point.faithfulness.low, point.faithfulness.high)]
+    upward = fit([0.0, 1.0, *ends], [], BOTTOM, TOP)
+    xs = [across.x(point.size) for point in curve.points]
+    values = [point.faithfulness for point in curve.points]
+    middle, low, high = (upward.xs([getattr(value, end) for value in values]) for end in ("value", "low", "high"))
+    around = [*zip(xs, high, strict=True), *reversed(list(zip(xs, low, strict=True)))]
+    return FaithfulnessView(
+        title=f"Faithfulness of circuits among {among}, by size",
+        name=f"Faithfulness of circuits among {among}{of}",
+        description=f"From {_of(values[0])} with {curve.points[0].size} of {curve.nodes} nodes to "
+        f"{_of(values[-1])} with {curve.points[-1].size}; the same values stand in the table below."
+        if values
+        else "No point was measured.",
+        caption=f"CPR {told(curve.cpr)}, CMD {told(curve.cmd)}; {curve.ablation} ablation of all else; on "
+        f"{numbers.count(curve.cpr.n, 'prompt')}",
+        line=_path(list(zip(xs, middle, strict=True))),
+        band=_path(around) + ("z" if around else ""),
+        dots=tuple(
+            (x, y, f"{point.size} of {curve.nodes} nodes: {told(point.faithfulness)}")
+            for x, y, point in zip(xs, middle, curve.points, strict=True)
+        ),
+        x_ticks=tuple(tick for tick in across.ticks(6) if "." not in tick[1]),
+        y_ticks=upward.ticks(4),
+        one=upward.x(1.0),
+        rows=tuple((point.size, told(point.faithfulness)) for point in curve.points),
+    )
+
+
+def _of(estimate: Estimate) -> str:
+    return numbers.value(estimate)
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return "".join(f"{'L' if place else 'M'}{x:g} {y:g}" for place, (x, y) in enumerate(points))
