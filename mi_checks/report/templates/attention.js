@@ -17,9 +17,9 @@ for (const looks of document.querySelectorAll(".looks")) {
     said.textContent = last ? first : `${rows[from].querySelector("th").textContent} looks at`;
   };
   looks.tabIndex = 0;
-  looks.setAttribute("role", "group");
-  looks.setAttribute("aria-label", "Attention: arrow keys choose the token that looks");
-  said.setAttribute("aria-live", "polite");
+  looks.role = "group";
+  looks.ariaLabel = "Attention: arrow keys choose the token that looks";
+  said.ariaLive = "polite";
   let at = chips.length - 1;
   const choose = (to) => show((at = Math.min(Math.max(to, 0), chips.length - 1)));
   chips.forEach((chip, i) => chip.addEventListener("pointerenter", () => choose(i)));
