@@ -81,8 +81,8 @@ to start. Held to: a second.
     python benchmarks/baselines.py --json benchmarks/results/baselines.json
 
 The same six behaviours on three models by pytest, with and without baselines to compare with, in turn in one process:
-seconds of the processor, of each item the least in five runs, summed. A run that measures is held to at most 5 % more;
-where everything is recalled from the runs before there is little else to do.
+seconds of the processor for all items, of each the least in several runs. A run that measures is held to at most 5 %
+more; where all that was measured is recalled there is little else to do.
 
 {baselines}
 
