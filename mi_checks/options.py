@@ -39,6 +39,7 @@ class Options:
         history: the database that the run is added to; None: none.
         kept: the folder of measurements that outlive a run; None: nothing is kept or recalled.
         update: roles are bound anew.
+        worker: which of `pytest -n` this process is; "" for one that is none.
         with_mutants: each check is also run on models in which its claim is false.
         baselines: what to do about those.
         ci: what a CI server is told.
@@ -58,6 +59,7 @@ class Options:
     kept: Path | None
     update: bool
     with_mutants: bool
+    worker: str
     baselines: Asked
     ci: CiAsked
 
@@ -124,6 +126,7 @@ def read_options(config: pytest.Config) -> Options:
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
         with_mutants=bool(chosen("mi_mutants")),
+        worker=str(getattr(config, "workerinput", {}).get("workerid", "")),
         baselines=Asked(
             update=bool(chosen("mi_update")),
             new_only=bool(chosen("mi_update_new_only")),

@@ -240,7 +240,9 @@ class ModelNode(pytest.Collector):
         """What a check is collected as, with names."""
         yield BehaviourItem, check
         if session_of(self.config).options.with_mutants:
-            yield MutantsItem, f"{check}~mutants"
+            from mi_checks.record import mutants_id
+
+            yield MutantsItem, mutants_id(check)
 
     def teardown(self) -> None:
         session_of(self.config).close(self.loaded, self.model)

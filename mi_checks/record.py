@@ -67,6 +67,12 @@ class Mutant:
         return self.outcome != "pass"
 
 
+def mutants_id(check: str) -> str:
+    """`patching[induction]` → `patching~mutants[induction]`: pytest 9 reads on to the last bracket of an id."""
+    kind, bracket, of = check.partition("[")
+    return f"{kind}~mutants{bracket}{of}"
+
+
 @dataclass(frozen=True)
 class MutantsResult:
     """All mutants of one check on one model."""

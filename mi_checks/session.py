@@ -73,7 +73,7 @@ class Session:
         self.unwritten: list[str] = []  # or why they could not be
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
-        self.journal = Journal(options.kept_run, os.environ.get("PYTEST_XDIST_WORKER", ""))
+        self.journal = Journal(options.kept_run, options.worker)
         self.began = time.time()
         self.results: list[CheckResult] = []
         self.evidence: dict[tuple[str, str], Evidence] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from mi_checks.record import CheckResult, Estimate, MutantsResult, Run
+from mi_checks.record import CheckResult, Estimate, MutantsResult, Run, mutants_id
 
 BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
 UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # from what is worst
@@ -68,7 +68,7 @@ def _of_check(result: CheckResult) -> Failure:
 
 
 def _of_mutants(result: MutantsResult) -> Failure:
-    name = f"{result.check}~mutants"
+    name = mutants_id(result.check)
     return Failure(
         SURVIVED, "mutants", inf, result.behaviour, result.model, name, result.location, None, "", result.message
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mi_checks.record import mutants_id
 from tests.plugin.conftest import ABSENT, BOUND, CHECKS
 
 GOOD = "  - patching: {nodes: L1H2, recovers: {at_least: 0.2}}"
@@ -19,7 +20,7 @@ def test_every_check_is_followed_by_its_mutants(project):
     project.whole()
     ids = project.ids("--mi-mutants")
     assert len(ids) == 12
-    assert [f"{check}~mutants" for check in ids[::2]] == ids[1::2]
+    assert [mutants_id(check) for check in ids[::2]] == ids[1::2]
     assert project.ids("--mi-mutants", "-k", "absent") == [
         "behaviours/ab.yaml::nano-attn-1l::absent", "behaviours/ab.yaml::nano-attn-1l::absent~mutants"
     ]  # fmt: skip
@@ -57,19 +58,19 @@ def test_1_when_a_check_sleeps(project):
             "  claim     denoising L1H2 recovers at least -5 of clean − corrupt",
             "  survived  L1H2 changed places with L1H?: measured *, bound at least -5",
             "  claimed   behaviours/ab.yaml:18",
-            f"  re-run    pytest '{NODE.replace('[', '?').replace(']', '?')}~mutants' --mi-mutants",
+            f"  re-run    pytest '{NODE.replace('[', '~mutants?').replace(']', '?')}' --mi-mutants",
             "mutants: [01] killed of 2",
-            f"  survived: {NODE.replace('[', '?').replace(']', '?')}~mutants: L1H2 changed places with L1H?",
+            f"  survived: {NODE.replace('[', '~mutants?').replace(']', '?')}: L1H2 changed places with L1H?",
         ]
     )
 
 
 def test_what_the_message_says_to_run_runs_it_again(project):
     project.behaviour(checks=f"{GOOD}\n{ASLEEP.replace('L1H2', 'L1H1')}")
-    result = project.run(f"{NODE.replace('L1H2', 'L1H1')}~mutants", "--mi-mutants")
+    result = project.run(mutants_id(NODE).replace("L1H2", "L1H1"), "--mi-mutants")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["mutants: [01] killed of 2", "  survived: *patching?L1H1?~mutants: L1H1 changed places with L1H?"]
+        ["mutants: [01] killed of 2", "  survived: *patching~mutants?L1H1?: L1H1 changed places with L1H?"]
     )
 
 
@@ -139,7 +140,7 @@ def test_a_role_moves_with_its_heads_and_vanishes_with_what_they_do(project):
     result = project.run("--mi-mutants", "-v", "-k", "role")
     assert result.ret == 0
     result.assert_outcomes(passed=4, deselected=3)  # the baseline that was written is an item too
-    result.stdout.fnmatch_lines(["*::role?copier?~mutants PASSED*", "mutants: 4 killed of 4"])
+    result.stdout.fnmatch_lines(["*::role~mutants?copier? PASSED*", "mutants: 4 killed of 4"])
 
 
 def test_a_role_scored_by_the_project_has_none(project):
