@@ -103,7 +103,7 @@ def _mediating(measured: Measurements) -> dict[Node, _Alone]:
         if sweep.nodes[0].kind not in ("head", "neuron"):
             continue
         try:
-            estimates: Sequence[Estimate | None] = ratio_intervals(sweep.recovered, sweep.gap)
+            estimates: Sequence[Estimate | None] = sweep.estimates
         except NoGap:
             estimates = [None] * len(sweep.nodes)
         for node, estimate in zip(sweep.nodes, estimates, strict=True):

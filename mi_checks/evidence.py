@@ -61,12 +61,10 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
 
 
 def _strongest(sweep: Sweep) -> list[Mediator]:
-    order = sweep.shares.argsort()[::-1][:MEDIATORS]
     try:
-        estimates = ratio_intervals(sweep.recovered[order], sweep.gap)
+        return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MEDIATORS)]
     except NoGap:
         return []
-    return [Mediator(str(sweep.nodes[i]), sweep.at or "", each) for i, each in zip(order, estimates, strict=True)]
 
 
 def _example(measured: Measurements, index: int) -> Example:

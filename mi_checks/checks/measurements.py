@@ -28,7 +28,7 @@ from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
-from mi_checks.stats import ratio_interval
+from mi_checks.stats import ratio_intervals
 
 DRAWS = 1000  # pairs of random matrices that composition scores are compared with
 
@@ -84,10 +84,22 @@ class Sweep:
         shares: Floats = self.recovered.mean(1) / self.gap.mean()
         return shares
 
+    @cached_property
+    def estimates(self) -> list[Estimate]:
+        """The share of each node with its interval, `node`.
+
+        Raises:
+            NoGap: there is nothing to share.
+        """
+        return ratio_intervals(self.recovered, self.gap)
+
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
-        """The nodes that recover most, with intervals."""
-        order = self.shares.argsort()[::-1][:count]
-        return [(self.nodes[i], ratio_interval(self.recovered[i], self.gap)) for i in order]
+        """The nodes that recover most, with intervals.
+
+        Raises:
+            NoGap: there is nothing to share.
+        """
+        return [(self.nodes[i], self.estimates[i]) for i in self.shares.argsort()[::-1][:count]]
 
 
 @dataclass(frozen=True)
