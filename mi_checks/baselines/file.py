@@ -19,12 +19,11 @@ from mi_checks.atomic import replace_text, sweep
 from mi_checks.baselines.header import HASHES, TEXTS, Header
 from mi_checks.baselines.recorded import Baseline, Recorded, settled
 from mi_checks.errors import MiChecksError
+from mi_checks.merge_conflict import conflict_line
 from mi_checks.record import Estimate, Mediator
 
 SCHEMA = 1
 REMEDY = "restore it, or record it anew with pytest --mi-update"
-
-_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
 
 
 class NewerSchema(MiChecksError):
@@ -51,9 +50,8 @@ def read_baseline(path: Path, shown: str) -> Baseline:
         raise MiChecksError(f"{shown}: cannot be read: {error.strerror or error}; {REMEDY}") from None
     except UnicodeDecodeError:
         raise MiChecksError(f"{shown}: is not UTF-8 text; {REMEDY}") from None
-    conflict = _CONFLICT.search(text)
-    if conflict is not None:
-        line = text.count("\n", 0, conflict.start()) + 1
+    line = conflict_line(text)
+    if line is not None:
         raise MiChecksError(
             f"{shown}:{line}: a merge conflict; take either side, or record it anew: pytest --mi-update"
         )

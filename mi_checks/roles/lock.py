@@ -10,7 +10,6 @@ place, and nothing is ever written over a file that cannot be read.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 
 from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
+from mi_checks.merge_conflict import conflict_line
 from mi_checks.roles.lock_problems import REMEDY, SCHEMA, lock_problems
 from mi_checks.spec.load import shown_path
 from mi_checks.spec.model_shape import ModelShape
@@ -33,8 +33,6 @@ UNMOVED = 0.006  # half of the last decimal, and what another machine's rounding
 
 Key = tuple[str, str, str]  # behaviour, model, role
 Scores = Mapping[str, float]  # node → score
-
-_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,8 @@ def read_lock(
         return Lock()
     shown = shown_path(path, root)
     text = read_text(path, shown)
-    conflict = _CONFLICT.search(text)
-    if conflict is not None:
-        line = text.count("\n", 0, conflict.start()) + 1
+    line = conflict_line(text)
+    if line is not None:
         raise SpecError(
             [
                 Problem(
