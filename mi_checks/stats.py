@@ -167,10 +167,7 @@ def mean_p_value(values: Floats) -> float:
     Args:
         values: `prompt`.
     """
-    mean, error = values.mean(), values.std(ddof=1) / math.sqrt(len(values))
-    if error <= 1e-12 * abs(mean):  # every prompt differs by the same, or none differs at all
-        return 0.0 if mean else 1.0
-    return float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+    return mean_beyond_p_value(values, 0.0)
 
 
 def mean_beyond_p_value(values: Floats, least: float) -> float:
@@ -184,7 +181,7 @@ def mean_beyond_p_value(values: Floats, least: float) -> float:
     if beyond <= 0:
         return 1.0
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    if error <= 1e-12 * beyond:
+    if error <= 1e-12 * beyond:  # every prompt has the same value
         return 0.0
     return min(1.0, float(2 * stats.t.sf(beyond / error, len(values) - 1)))
 
