@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mi_checks.models.names import resolve
 from mi_checks.spec.check import Check
-from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.claimed import claimed_checks
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.role_refs import is_portable, roles_for
@@ -35,9 +35,6 @@ def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | Non
         if problems:
             raise SpecError(problems)
     roles = [(role, loaded.place_of(("roles", role.name))) for role in roles_for(behaviour, claims)]
-    checks = [
-        (check, loaded.place_of(path[:2]))
-        for path, check in placed_checks(behaviour)
-        if behaviour.claims(check, claims) and (claims in behaviour.models or is_portable(check, behaviour))
-    ]
+    named = claims in behaviour.models
+    checks = [each for each in claimed_checks(loaded, claims) if named or is_portable(each[0], behaviour)]
     return [*roles, *checks]

@@ -12,6 +12,15 @@ from mi_checks.spec.yaml_source import Position
 ABSENT = "absent"  # the id of the one check of a model that is declared absent
 
 
+def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Position]]:
+    """The checks that a file, or an entry for the model in it, does not keep from a model, with their places."""
+    return [
+        (check, loaded.place_of(path[:2]))
+        for path, check in placed_checks(loaded.behaviour)
+        if loaded.behaviour.claims(check, claims)
+    ]
+
+
 def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check | None, Position]:
     """The check of that id which a file claims of a model, with its place; None stands for its declared absence.
 
@@ -27,11 +36,7 @@ def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check | N
     if behaviour.models[claims] == ABSENT:
         found: dict[str, tuple[Check | None, Position]] = {ABSENT: (None, loaded.place_of(("models", claims)))}
     else:
-        found = {
-            each.id: (each, loaded.place_of(path[:2]))
-            for path, each in placed_checks(behaviour)
-            if behaviour.claims(each, claims)
-        }
+        found = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}
     if check not in found:
         if check in {each.id for each in behaviour.role_checks}:
             raise MiChecksError(
