@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
+from mi_checks.verbs.asked import add_paths, add_prompts
 from mi_checks.verbs.matrix import bar
-from mi_checks.verbs.whole_number import at_least
 
 FORMATS = ("text", "md", "json", "html")
 
@@ -24,19 +24,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "and whether roles form before the behaviour they carry. Pools and scores that a conftest.py adds are known to "
         "pytest only.",
     )
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
-        help="behaviour files, or folders of them (default: behaviours)",
-    )  # fmt: skip
+    add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME@*", action="append", default=[],
         help="over these checkpoints (repeatable), or two at least of one model, each by its name; by default over "
         "those of each bundled model that has some, and what says nothing of it is left out",
     )  # fmt: skip
-    parser.add_argument("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what each file says")
-    parser.add_argument(
-        "--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what each file says"
-    )
+    add_prompts(parser)
     parser.add_argument(
         "--format", choices=FORMATS, default="text", help="text, md (Markdown), json or html (default: text)"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.words import listed
-from mi_checks.verbs.whole_number import at_least
+from mi_checks.verbs.asked import add_prompts
 
 DESCRIPTION = """\
 Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
@@ -34,8 +34,7 @@ def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked
     add("--model", metavar="NAME", help="whose claims each checkpoint is held to (default: what stands before the "
         "first one's = or @)")  # fmt: skip
     add("--case", metavar="NAME", help="one of the file's cases, where it has some")
-    add("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what the file says")
-    add("--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what the file says")
+    add_prompts(parser, "the file")
     parser.set_defaults(run=bisect)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs.whole_number import at_least
+from mi_checks.verbs.asked import add_paths, add_prompts
 
 if TYPE_CHECKING:
     from mi_checks.comparison.matrix import Matrix
@@ -29,19 +29,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
         "paired on the same prompts. Pools and scores that a conftest.py adds are known to pytest only.",
     )
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
-        help="behaviour files, or folders of them (default: behaviours)",
-    )  # fmt: skip
+    add_paths(parser)
     parser.add_argument(
         "--model", metavar="NAME", action="append", default=[],
         help="on this model instead of those each file names: any name of `mi-checks models list`, a folder, "
         "gguf:FILE, org/name, NAME=these (repeatable)",
     )  # fmt: skip
-    parser.add_argument("--count", metavar="N", type=at_least(2), help="prompt pairs, instead of what each file says")
-    parser.add_argument(
-        "--seed", metavar="N", type=at_least(0), help="seed of the prompts, instead of what each file says"
-    )
+    add_prompts(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
     parser.set_defaults(run=show)
 
