@@ -6,6 +6,7 @@ Everything the terminal, junit and the report show is read from here.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -286,6 +287,14 @@ class Run:
     evidence: tuple[Evidence, ...] = ()
     mutants: tuple[MutantsResult, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION)
+
+    @property
+    def cut_short(self) -> tuple[int, int] | None:
+        """How many checks ran of how many that were selected; None where all did."""
+        found = re.fullmatch(r"(\d+) of (\d+)", self.settings.get("checks run", ""))
+        if found is None or int(found[1]) >= int(found[2]):
+            return None
+        return int(found[1]), int(found[2])
 
     def to_json(self) -> str:
         """Plain JSON, keys sorted; NaN and infinities cannot occur, and raise ValueError if they do."""

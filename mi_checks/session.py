@@ -37,6 +37,7 @@ from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
 from mi_checks.roles.updates import Locks
+from mi_checks.runs.as_data import as_data
 from mi_checks.runs.journal import Journal, forget
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
@@ -346,11 +347,11 @@ class Session:
         """Write lock files, baselines and, if anything ran, report and run; keep what is kept within its limit."""
         self.locks.write()
         self.baselines.finish(self.results, self.evidence, self.provenance)
+        run = self.record()
         if self.results:
             from mi_checks.report.folder import write_report
             from mi_checks.runs.write import write_run
 
-            run = self.record()
             report, kept = (_relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
             for told, put in (
                 (f"report: {report}", partial(write_report, run, self.options.report, kept)),
@@ -364,7 +365,7 @@ class Session:
             if not self.unwritten:
                 forget(self.options.kept_run)
             self.history.add(run, self.options.kept_run)
-        self.ci.write(self.record(), self._left())
+        self.ci.write(run, self._left())
         if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store
 
@@ -430,8 +431,8 @@ class Session:
         """Everything measured here, for the controller of `pytest -n`."""
         return json.dumps(
             {
-                "results": [asdict(result) for result in self.results],
-                "evidence": [asdict(evidence) for evidence in self.evidence.values()],
+                "results": as_data(self.results),
+                "evidence": as_data(list(self.evidence.values())),
                 "provenance": self.provenance,
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),

@@ -59,8 +59,7 @@ def _totals(run: Run) -> str:
     parts = [f"**mi-checks: {headline}**", *counts]
     if checks:
         parts[-1] += f", on {_size(checks)}, in {numbers.duration(run.seconds)}"
-    ran, cut_short, selected = run.settings.get("checks run", "").partition(" of ")
-    short = f" Cut short: {ran} of {selected} items ran." if cut_short and ran != selected else ""
+    short = "" if run.cut_short is None else " Cut short: {} of {} items ran.".format(*run.cut_short)
     return f"{', '.join(parts)}.{short}"
 
 

@@ -48,7 +48,7 @@ def _gravity(group: Group) -> int:
 
 
 def _row(group: Group, models: tuple[str, ...]) -> Row:
-    cells = {pair.model: _cell(pair) for pair in group.pairs}
+    cells = {pair.model: cell(pair) for pair in group.pairs}
     found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
     named = marks(found)
     checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
@@ -70,7 +70,8 @@ def _measure(group: Group) -> str:
     return ", ".join(filter(None, ("clean − corrupt" if found.against == "corrupt" else "", unit)))
 
 
-def _cell(pair: Pair) -> Cell:
+def cell(pair: Pair) -> Cell:
+    """What one behaviour came to on one model."""
     measured = pair.evidence.effect.estimate if pair.evidence else None
     return Cell(
         model=pair.model,

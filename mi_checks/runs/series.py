@@ -10,9 +10,9 @@ from mi_checks.atomic import write_file
 from mi_checks.record import Evidence, Run
 from mi_checks.report import numbers, trend
 from mi_checks.report.html import environment
+from mi_checks.report.matrix import Cell, cell
 from mi_checks.report.pairs import Pair, groups, models
 from mi_checks.report.trend import Trend
-from mi_checks.report.verdict import Verdict
 
 Key = tuple[str, str]  # behaviour and, where runs have several models, the model
 
@@ -26,17 +26,6 @@ class Column:
     started: str
     headline: str
     command: str
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What a behaviour came to in one run."""
-
-    verdict: Verdict
-    effect: str
-    interval: str
-    passed: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -82,8 +71,7 @@ def _by_key(run: Run, alone: bool) -> dict[Key, Pair]:
 
 def _column(path: str, run: Run, alone: bool) -> Column:
     passed = sum(result.outcome == "pass" for result in run.results)
-    asked = run.settings.get("checks run", "")
-    cut = f", cut short: {asked}" if " of " in asked and len(set(asked.split(" of "))) > 1 else ""
+    cut = "" if run.cut_short is None else ", cut short: {} of {}".format(*run.cut_short)
     named = models(run)
     return Column(
         path=path,
@@ -100,22 +88,9 @@ def _row(key: Key, pairs: Sequence[Pair | None]) -> Row:
     return Row(
         behaviour=key[0],
         model=key[1],
-        cells=tuple(map(_cell, pairs)),
+        cells=tuple(cell(pair) if pair else None for pair in pairs),
         trend=_trend(key, evidence) if comparable else None,
         note="" if comparable or not any(evidence) else "no curve: not on the same prompts in all runs",
-    )
-
-
-def _cell(pair: Pair | None) -> Cell | None:
-    if pair is None:
-        return None
-    measured = pair.evidence.effect.estimate if pair.evidence else None
-    return Cell(
-        verdict=pair.verdict,
-        effect=numbers.value(measured) if measured else "",
-        interval=numbers.interval(measured) if measured else "",
-        passed=pair.passed,
-        total=len(pair.results),
     )
 
 
