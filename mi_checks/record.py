@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, cast
+
+from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 3  # 2: evidence had no circuits and curves; 1: results did not say on which prompts
 OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
@@ -303,83 +306,19 @@ class Run:
 
 def result_from_dict(data: dict[str, Any]) -> CheckResult:
     """The inverse of `dataclasses.asdict` for a result that crossed a process boundary."""
-    estimate = data["estimate"]
-    return CheckResult(
-        **{
-            **data,
-            "estimate": None if estimate is None else Estimate(**estimate),
-            "per_prompt": tuple(data["per_prompt"]),
-        }
-    )
+    return cast("CheckResult", _reader(CheckResult).validate_python(data))
 
 
 def mutants_from_dict(data: dict[str, Any]) -> MutantsResult:
     """The inverse of `dataclasses.asdict` for the mutants of a check that crossed a process boundary."""
-    mutants = (
-        {**mutant, "estimate": mutant["estimate"] and Estimate(**mutant["estimate"])} for mutant in data["mutants"]
-    )
-    return MutantsResult(**{**data, "mutants": tuple(Mutant(**mutant) for mutant in mutants)})
+    return cast("MutantsResult", _reader(MutantsResult).validate_python(data))
 
 
 def evidence_from_dict(data: dict[str, Any]) -> Evidence:
     """The inverse of `dataclasses.asdict` for evidence that crossed a process boundary."""
-    return Evidence(
-        **{
-            **data,
-            "logit_diff": Estimate(**data["logit_diff"]),
-            "effect": _effect(data["effect"]),
-            "examples": tuple(_example(e) for e in data["examples"]),
-            "heatmaps": tuple(
-                Heatmap(h["title"], tuple(h["rows"]), tuple(h["columns"]), tuple(tuple(r) for r in h["values"]))
-                for h in data["heatmaps"]
-            ),
-            "mediators": tuple(
-                Mediator(m["node"], m["at"], Estimate(**m["estimate"])) for m in data.get("mediators", ())
-            ),  # older runs have none
-            "circuit": data.get("circuit") and _circuit(data["circuit"]),
-            "curves": tuple(map(_curve, data.get("curves", ()))),
-        }
-    )
+    return cast("Evidence", _reader(Evidence).validate_python(data))
 
 
-def _circuit(data: dict[str, Any]) -> Circuit:
-    return Circuit(
-        **{
-            **data,
-            "nodes": tuple(CircuitNode(**_read(node, "effect")) for node in data["nodes"]),
-            "edges": tuple(CircuitEdge(**_read(edge, "effect")) for edge in data["edges"]),
-            "cards": tuple(
-                HeadCard(**{**_read(card, "direct", "removes"), "attention": tuple(map(tuple, card["attention"]))})
-                for card in data["cards"]
-            ),
-        }
-    )
-
-
-def _curve(data: dict[str, Any]) -> Curve:
-    points = tuple(CurvePoint(**_read(point, "faithfulness")) for point in data["points"])
-    return Curve(**{**_read(data, "cpr", "cmd"), "points": points})
-
-
-def _read(data: dict[str, Any], *estimates: str) -> dict[str, Any]:
-    return {**data, **{name: data[name] and Estimate(**data[name]) for name in estimates}}
-
-
-def _effect(data: dict[str, Any]) -> Effect:
-    return Effect(
-        **{
-            **data,
-            "architecture": Architecture(**data["architecture"]),
-            "estimate": Estimate(**data["estimate"]),
-            "per_prompt": tuple(data["per_prompt"]),
-            "preferences": tuple(
-                Preference(**{**check, "estimate": Estimate(**check["estimate"])}) for check in data["preferences"]
-            ),
-        }
-    )
-
-
-def _example(data: dict[str, Any]) -> Example:
-    views = {side: tuple(TokenView(**t) for t in data[side]) for side in ("clean", "corrupt")}
-    tops = {side: tuple(Prediction(**p) for p in data[side]) for side in ("clean_top", "corrupt_top")}
-    return Example(**{**data, **views, **tops, "answers": tuple(data["answers"]), "foils": tuple(data["foils"])})
+@cache
+def _reader(of: type) -> TypeAdapter[Any]:
+    return TypeAdapter(of)
