@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.neurons import DENOISED, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.visible import visible
@@ -65,9 +66,14 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
 
 
 def _instead(verdict: Verdict, measured: Measurements) -> list[str]:
+    sweep, among = verdict.sweep, ""
+    if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
+        sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
+        if len(sweep.nodes) <= DENOISED:
+            among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
     try:
-        found = (verdict.sweep or measured.sweep("head", at=measured.everywhere)).strongest(INSTEAD)
+        found = (sweep or measured.sweep("head", at=measured.everywhere)).strongest(INSTEAD)
     except NoGap:
         return []
     shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found)
-    return [f"  mediators found, by share recovered alone: {'; '.join(shown)}"]
+    return [f"  mediators found, by share recovered alone{among}: {'; '.join(shown)}"]

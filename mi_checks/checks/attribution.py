@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import END
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.path_checks import Attribution
@@ -26,4 +29,5 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
     values = measured.direct(nodes).sum(0)
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
     estimate = mean_interval(values, unit(measured.batch.score))
-    return verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
+    judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
+    return replace(judged, nodes=nodes, at=END)

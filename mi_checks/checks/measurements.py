@@ -263,6 +263,10 @@ class Measurements:
             self._composition[kind] = composition_scores(model, kind), random_scores(model, DRAWS)
         return self._composition[kind]
 
+    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
+        """About what denoising recovers, for all nodes of a component at once, `node prompt`; in the score's units."""
+        return self._engine.attribution_patching(component, at)
+
     @property
     def everywhere(self) -> str | None:
         """Where nodes are patched that no claim places: all positions, but END where these do not correspond."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
@@ -29,4 +31,5 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
         why = "the intervention changes no prompt at all: nothing it changes reaches END, or both runs agree there"
         return Verdict("fail", claim, estimate, bound, why, tuple(moved.tolist()))
     # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
-    return verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
+    judged = verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
+    return replace(judged, nodes=intervention.nodes, at=intervention.at)

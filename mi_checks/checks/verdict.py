@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mi_checks.checks.measurements import Sweep
+from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.stats import judge, prompts_to_settle
@@ -23,7 +24,9 @@ class Verdict:
         per_prompt: the values behind the estimate, `prompt`, larger meaning more of what is claimed; may be empty.
         worst: the prompt to show when it does not pass; None for the one whose value is farthest on the wrong side.
         suspects: True when a failure should show which other nodes mediate instead.
-        sweep: where those are looked for; None for all heads.
+        sweep: where those are looked for; None for all heads, or for neurons where `nodes` are neurons.
+        nodes: those that the claim is about, where other nodes of their kind are looked for.
+        at: where: a label, a position, or None for all positions.
         headline: the first line of the message, where it is not what was measured.
     """
 
@@ -36,6 +39,8 @@ class Verdict:
     suspects: bool = False
     worst: int | None = None
     sweep: Sweep | None = None
+    nodes: tuple[Node, ...] = ()
+    at: str | int | None = None
     headline: str = ""
 
     @property

@@ -124,3 +124,30 @@ def test_an_upper_bound_is_worst_where_it_is_highest(project):
 def test_a_preference_has_no_mediators_to_name(project):
     project.behaviour(checks="  - logit_diff: {at_least: 90}")
     assert "mediators found" not in project.run().stdout.str()
+
+
+def with_a_wrong_neuron(project):
+    text = (SHIPPED.parent / "neurons_block_colon.yaml").read_text(encoding="utf-8")
+    assert text.count("colon: L0N309") == 1
+    project.copy("neurons_block_colon", text.replace("colon: L0N309", "colon: L0N310"))
+
+
+def found_instead(output, check):
+    message = output[output.index(f"{check} ____") :]
+    among, found = re.search(r"mediators found, by share recovered alone(.*?): (.*)", message).groups()
+    return among, [each.split()[0] for each in found.split("; ")][:2]
+
+
+def test_of_a_wrong_neuron_it_names_neurons(project):
+    with_a_wrong_neuron(project)
+    output = project.run("--mi-count", COUNT, "--mi-model", "nano-solu-1l").stdout.str()
+    for check in ("mediators[neuron@END]", "patching[colon@END]", "patching[colon@END,noising]"):
+        assert found_instead(output, check) == ("", ["L0N309", "L0N623"])
+
+
+def test_where_no_check_sweeps_neurons_it_looks_among_few(project):
+    with_a_wrong_neuron(project)
+    options = ("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-k", "patching and not noising")
+    among, found = found_instead(project.run(*options).stdout.str(), "patching[colon@END]")
+    assert among == ", of the 32 neurons that attribution patching ranks first"
+    assert found == ["L0N309", "L0N623"]

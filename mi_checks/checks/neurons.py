@@ -1,0 +1,32 @@
+"""The neurons that mediate most, without denoising all where no check has: there may be a hundred thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import Node, all_nodes
+
+DENOISED = 32  # of those that attribution patching ranks first
+
+
+def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str | int | None) -> Sweep:
+    """A sweep that a check has made of the claimed neurons' layers, or else one of a few neurons of all layers.
+
+    Args:
+        measured: the behaviour on the model.
+        claimed: neurons that a sweep already made must be about.
+        at: the label or position denoised at, or None for all positions.
+    """
+    for sweep in measured.sweeps:
+        if sweep.at == at and set(claimed) <= set(sweep.nodes):
+            return sweep
+    nodes = all_nodes("neuron", measured.subject.shape)
+    estimated = measured.attribution_patching("neuron", at).mean(1) / measured.base.gap.mean()
+    chosen = tuple(nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED])
+    patched = measured.logit_diffs([denoise(node, at=at) for node in chosen], "neurons")
+    where = None if at is None else str(at)
+    return Sweep(chosen, where, patched - measured.base.corrupt.logit_diff, measured.base.gap)
