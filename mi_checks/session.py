@@ -77,6 +77,7 @@ class Session:
         self.journal = Journal(options.kept_run, options.worker)
         self.began = time.time()
         self.results: list[CheckResult] = []
+        self._ran: dict[tuple[str, str], dict[str, CheckResult]] = {}  # behaviour, model → check → its result
         self.evidence: dict[tuple[str, str], Evidence] = {}
         self.provenance: dict[str, dict[str, str]] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
@@ -178,8 +179,11 @@ class Session:
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
         """Measure, judge and remember one check."""
-        result = self._measured(loaded, model, check, node_id, place)
+        return self._remember(self._measured(loaded, model, check, node_id, place))
+
+    def _remember(self, result: CheckResult) -> CheckResult:
         self.results.append(result)
+        self._ran.setdefault((result.behaviour, result.model), {})[result.check] = result
         return result
 
     def compare(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
@@ -199,21 +203,18 @@ class Session:
             claim="every effect is as recorded, within what its prompts can tell",
             outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message, location=location,
         )  # fmt: skip
-        self.results.append(result)
-        return result
+        return self._remember(result)
 
     def judge(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         """Judge a behaviour on a model against the base; what this run left out is measured for it."""
         results = self._all_results(loaded, model, node_id)
         location, rerun = f"{place.file}:{place.line}", self._rerun(node_id, model)
         result = self.base_suite.judge(loaded, model, results, node_id=node_id, location=location, rerun=rerun)
-        self.results.append(result)
-        return result
+        return self._remember(result)
 
     def _all_results(self, loaded: LoadedBehaviour, model: str, node_id: str) -> dict[str, CheckResult]:
         """Of every check but roles, by id: those that ran, and the others measured now."""
-        key = (loaded.behaviour.name, resolve(model).claims)
-        ran = {r.check: r for r in self.results if (r.behaviour, r.model) == key}
+        ran = self._ran.get((loaded.behaviour.name, resolve(model).claims), {})
         return {
             _id(check): ran.get(_id(check)) or self._measured(loaded, model, check, node_id, where)
             for check, where in checks_on(loaded, model)
@@ -250,7 +251,7 @@ class Session:
         except MiChecksError as error:
             result = unmeasured(str(error))
         except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run
-            self.results.append(unmeasured(f"{type(error).__name__}: {error}"))
+            self._remember(unmeasured(f"{type(error).__name__}: {error}"))
             raise
         return result
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtri, stdtr  # scipy.stats takes a second to import
 
 from mi_checks.record import Estimate, Outcome
 from mi_checks.spec.bound import Bound
@@ -18,6 +18,8 @@ CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 RESAMPLES = 4000
 COUNTED = 64  # resamples at a time
+PERCENTILES = (ALPHA / 2, 1 - ALPHA / 2)
+KEPT = 64  # means that were resampled last: checks, reports and baselines ask for the same
 
 
 class NoGap(ValueError):
@@ -30,9 +32,23 @@ def mean_interval(values: Floats, unit: str) -> Estimate:
     Args:
         values: `prompt`.
     """
-    means = bootstrap_weights(len(values)) @ values
-    low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
-    return Estimate(float(values.mean()), float(low), float(high), len(values), unit, "bootstrap of the mean")
+    value, low, high = _mean_interval(np.asarray(values, float).tobytes())
+    return Estimate(value, low, high, len(values), unit, "bootstrap of the mean")
+
+
+@lru_cache(maxsize=KEPT)
+def _mean_interval(values: bytes) -> tuple[float, float, float]:
+    of = np.frombuffer(values)
+    low, high = np.quantile(_resampled(values), PERCENTILES)
+    return float(of.mean()), float(low), float(high)
+
+
+@lru_cache(maxsize=KEPT)
+def _resampled(values: bytes) -> Floats:
+    """Resampled means, `resample`; of one gap there are as many shares as there are nodes."""
+    of = np.frombuffer(values)
+    means: Floats = bootstrap_weights(len(of)) @ of
+    return means
 
 
 def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -> Estimate:
@@ -67,9 +83,7 @@ def ratio_area_interval(
     Raises:
         NoGap: the bootstrap interval of the mean of `whole` is not above zero.
     """
-    weights = bootstrap_weights(len(whole))
-    wholes = _wholes(weights, whole, of)
-    low, high = np.quantile(summary((weights @ parts.T / wholes[:, None]).T), [ALPHA / 2, 1 - ALPHA / 2])
+    low, high = np.quantile(summary(_shares(parts, whole, of)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
@@ -85,9 +99,7 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
     Raises:
         NoGap: as there.
     """
-    weights = bootstrap_weights(len(whole))
-    wholes = _wholes(weights, whole, of)
-    low, high = np.quantile(weights @ parts.T / wholes[:, None], [ALPHA / 2, 1 - ALPHA / 2], axis=0)
+    low, high = np.quantile(_shares(parts, whole, of), PERCENTILES, axis=1)
     values = parts.mean(1) / whole.mean()
     return [
         Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
@@ -95,17 +107,18 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
     ]
 
 
-def _wholes(weights: Floats, whole: Floats, of: str) -> Floats:
-    """The resampled means of a whole.
+def _shares(parts: Floats, whole: Floats, of: str) -> Floats:
+    """Resampled ratios of means, `part resample`.
 
     Raises:
-        NoGap: they are not surely above zero.
+        NoGap: the resampled means of the whole are not surely above zero.
     """
-    wholes: Floats = weights @ whole
+    wholes = _resampled(np.asarray(whole, float).tobytes())
     if np.quantile(wholes, ALPHA / 2) <= 0:
         gap = mean_interval(whole, "logits")
         raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
-    return wholes
+    shares: Floats = parts @ bootstrap_weights(len(whole)).T / wholes
+    return shares
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
@@ -113,7 +126,7 @@ def proportion_interval(successes: int, n: int) -> Estimate:
 
     Not a bootstrap: resampling n successes out of n gives an interval of no width, which n prompts do not earn.
     """
-    share, z = successes / n, float(stats.norm.isf(ALPHA / 2))
+    share, z = successes / n, -float(ndtri(ALPHA / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = middle - reach if successes else 0.0
@@ -131,7 +144,7 @@ def paired_proportion_interval(before: Floats, after: Floats) -> Estimate:
         before: `prompt`, 0 or 1.
         after: `prompt`, likewise.
     """
-    n, z = len(before), float(stats.norm.isf(ALPHA / 2))
+    n, z = len(before), -float(ndtri(ALPHA / 2))
     won, lost = int((after > before).sum()), int((after < before).sum())
     middle = (won - lost) / (n + 2)
     reach = z * math.sqrt((won + lost + 1) / (n + 2) - middle**2) / math.sqrt(n + 2)
@@ -158,7 +171,7 @@ def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, 
     certain = np.where(mean > 0, np.inf, np.where(mean < 0, -np.inf, 0.0))
     t = np.where(error > 0, mean / np.where(error > 0, error, 1), certain)
     freedom = excess.shape[1] - 1
-    return stats.t.sf(t, freedom), stats.t.cdf(t, freedom)
+    return stdtr(freedom, -t), stdtr(freedom, t)
 
 
 def mean_p_value(values: Floats) -> float:
@@ -183,7 +196,7 @@ def mean_beyond_p_value(values: Floats, least: float) -> float:
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
     if error <= 1e-12 * beyond:  # every prompt has the same value
         return 0.0
-    return min(1.0, float(2 * stats.t.sf(beyond / error, len(values) - 1)))
+    return min(1.0, float(2 * stdtr(len(values) - 1, -beyond / error)))
 
 
 def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:
@@ -192,10 +205,10 @@ def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:
     The distance from zero in standard errors grows with √n, and Holm's first step asks for `ALPHA / comparisons`. None
     when the mean is within a twentieth of a standard error of zero: no number helps.
     """
-    distance = float(stats.norm.isf(p_value / 2))
+    distance = -float(ndtri(p_value / 2))
     if distance < 0.05:
         return None
-    return math.ceil(1.1 * n * (float(stats.norm.isf(ALPHA / comparisons / 2)) / distance) ** 2)
+    return math.ceil(1.1 * n * (-float(ndtri(ALPHA / comparisons / 2)) / distance) ** 2)
 
 
 def holm(p_values: Floats) -> Floats:

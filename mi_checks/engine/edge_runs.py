@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
-from mi_checks.engine.forward_pass import Written
+from mi_checks.engine.forward_pass import Since, Written
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.kept_runs import KeptRuns
 from mi_checks.engine.nodes import LOGITS, Node
@@ -152,7 +152,7 @@ class EdgeRuns:
             return x
         return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
 
-    def _written(self, layer: int) -> Written:
+    def _written(self, layer: int) -> Written | Since:
         run = self.runs.passes["clean"][layer]
         return run.at_end if layer == self.runs.last else run.whole
 

@@ -14,35 +14,95 @@ from mi_checks.engine.transformer import Transformer
 
 @dataclass(frozen=True)
 class Written:
-    """What one layer computes from z on; `prompt pos …`, or with one position for END alone."""
+    """What one layer computes from z on; `prompt pos …`, or with one position for END alone.
+
+    What the layers write is seldom asked for, and made only then.
+    """
 
     model: Transformer
     layer: int
     z: Tensor
-    attn_out: Tensor
     resid_mid: Tensor
     mlp_in: Tensor
-    mlp_out: Tensor | None
     resid_post: Tensor
+
+    @cached_property
+    def attn_out(self) -> Tensor:
+        """What the attention layer writes."""
+        return self.model.attention_out(self.layer, self.z)
+
+    @cached_property
+    def mlp_out(self) -> Tensor | None:
+        """What the MLP writes."""
+        return None if self.model.attn_only else self.model.mlp(self.layer, self.mlp_in)
 
     @property
     def neurons(self) -> Tensor | None:
-        """The MLP's; a quarter of the layer and seldom asked for, so not kept."""
-        return None if self.mlp_out is None else self.model.neurons(self.layer, self.mlp_in)
+        """The MLP's; four times as wide as the stream, so not kept."""
+        return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
 
-KEPT = ("z", "attn_out", "resid_mid", "mlp_in", "mlp_out", "resid_post")
+class Since:
+    """The same from a column on, each part put together only when it is asked for.
+
+    Args:
+        own: what the run computed itself, from the first column on that is not shared.
+        twin: what it shares with, `Written` or `Since` from the same column on; None where nothing of it is needed.
+        skipped: columns of its own that come before.
+        shared: columns that are the twin's.
+    """
+
+    def __init__(self, own: Written, twin: Written | Since | None, skipped: int, shared: int) -> None:
+        self._own, self._twin, self._skipped, self._shared = own, twin, skipped, shared
+
+    @cached_property
+    def z(self) -> Tensor:
+        """As in `Written`, like all the rest."""
+        return self._joined("z")
+
+    @cached_property
+    def attn_out(self) -> Tensor:
+        """What the attention layer writes."""
+        return self._joined("attn_out")
+
+    @cached_property
+    def resid_mid(self) -> Tensor:
+        """The stream between attention and MLP."""
+        return self._joined("resid_mid")
+
+    @cached_property
+    def mlp_in(self) -> Tensor:
+        """What the MLP reads."""
+        return self._joined("mlp_in")
+
+    @cached_property
+    def mlp_out(self) -> Tensor | None:
+        """What the MLP writes."""
+        return None if self._own.model.attn_only else self._joined("mlp_out")
+
+    @cached_property
+    def resid_post(self) -> Tensor:
+        """The stream after the layer."""
+        return self._joined("resid_post")
+
+    @property
+    def neurons(self) -> Tensor | None:
+        """The MLP's; not kept."""
+        return None if self._own.model.attn_only else self._own.model.neurons(self._own.layer, self.mlp_in)
+
+    def _joined(self, part: str) -> Tensor:
+        own: Tensor = getattr(self._own, part)
+        if self._twin is None:
+            return own[:, self._skipped :]
+        return torch.cat([getattr(self._twin, part)[:, : self._shared], own], 1)
 
 
 def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
     """The rest of a layer, from its residual stream and z at some positions."""
-    attn_out = model.attention_out(layer, z)
-    resid_mid = resid + attn_out
+    resid_mid = resid + model.attention_out(layer, z)
     mlp_in = model.mlp_in(resid, resid_mid)
-    if model.attn_only:
-        return Written(model, layer, z, attn_out, resid_mid, mlp_in, None, resid_mid)
-    mlp_out = model.mlp(layer, mlp_in)
-    return Written(model, layer, z, attn_out, resid_mid, mlp_in, mlp_out, resid_mid + mlp_out)
+    resid_post = resid_mid if model.attn_only else resid_mid + model.mlp(layer, mlp_in)
+    return Written(model, layer, z, resid_mid, mlp_in, resid_post)
 
 
 class LayerPass:
@@ -145,26 +205,21 @@ class LayerPass:
         positions = self.positions[:, self._shared :]
         queries = self.model.rotated(self.queries_tail, positions)
         z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
+        # Seldom asked for again, and then made again: half of what a run would keep.
+        del self.queries_tail, self.normed_tail
         return write(self.model, self.layer, self.resid_tail, z)
 
     @cached_property
-    def whole(self) -> Written:
+    def whole(self) -> Written | Since:
         """The layer at every column."""
         return self.after(0)
 
-    def after(self, start: int) -> Written:
+    def after(self, start: int) -> Written | Since:
         """The layer from a column on."""
-        before = None if self._twin is None or start >= self._shared else self._twin.after(start)
-
-        def part(name: str) -> Tensor | None:
-            own: Tensor | None = getattr(self.tail, name)
-            if own is None:
-                return None
-            if before is None:
-                return own[:, start - self._shared :]
-            return torch.cat([getattr(before, name)[:, : self._shared - start], own], 1)
-
-        return Written(self.model, self.layer, *map(part, KEPT))  # type: ignore[arg-type]
+        if self._twin is None and start == 0:
+            return self.tail
+        twin = None if self._twin is None or start >= self._shared else self._twin.after(start)
+        return Since(self.tail, twin, max(0, start - self._shared), max(0, self._shared - start))
 
     @cached_property
     def at_end(self) -> Written:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.engine import Engine, Progress, no_progress
-from mi_checks.engine.forward_pass import ForwardPass, Written
+from mi_checks.engine.forward_pass import ForwardPass, Since, Written
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import Node
@@ -138,16 +138,21 @@ class KeptRuns(Engine, ABC):
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]
             return self.model.logits(self.model.final(resid))
 
-    def _part(self, written: Written, node: Node) -> Tensor:
-        parts = {
-            "head": written.z,
-            "neuron": written.neurons,
-            "attn": written.attn_out,
-            "mlp": written.mlp_out,
-            "resid_mid": written.resid_mid,
-            "resid_post": written.resid_post,
-        }
-        part = parts[node.kind]
+    def _part(self, written: Written | Since, node: Node) -> Tensor:
+        part: Tensor | None
+        match node.kind:
+            case "head":
+                part = written.z
+            case "neuron":
+                part = written.neurons
+            case "attn":
+                part = written.attn_out
+            case "mlp":
+                part = written.mlp_out
+            case "resid_mid":
+                part = written.resid_mid
+            case _:
+                part = written.resid_post
         if part is None:
             raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # behaviour files are checked for this
         return part

@@ -14,6 +14,7 @@ from torch import Tensor
 CACHED = 192 * 2**20  # on a CPU larger chunks only fall out of its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MAPPED = 32 * 2**20  # the largest threshold that glibc takes
+HELD = 1280 * 2**20  # bytes of a process, freed ones among them, beyond which these go back to the system
 T = TypeVar("T")
 
 
@@ -71,10 +72,16 @@ def hold_freed() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def hand_back() -> None:
-    """Let the system have what was freed: glibc keeps it, in pieces too small for the next behaviour's activations."""
+def hand_back(beyond: int = HELD) -> None:
+    """Let the system have what was freed, once a process is large: glibc keeps it in pieces that large tensors of the
+    next behaviour may not fit. A smaller one goes on with what it holds: to be cleared again for each behaviour was a
+    sixth of a suite's time.
+
+    Args:
+        beyond: bytes that a process is large with.
+    """
     trim = getattr(_c_library(), "malloc_trim", None)
-    if trim is not None:
+    if trim is not None and psutil.Process().memory_info().rss > beyond:
         trim(0)
 
 

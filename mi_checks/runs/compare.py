@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from mi_checks.baselines.recorded import NO_CHECKS
 from mi_checks.record import CheckResult, Estimate, Run
@@ -167,10 +167,10 @@ def _kept(result: CheckResult) -> bool:
 
 def _of_intervals(before: Estimate, after: Estimate) -> tuple[Estimate, float]:
     """Two estimates as if independent and normal, which on the same prompts is cautious."""
-    z = float(stats.norm.isf(ALPHA / 2))
+    z = -float(ndtri(ALPHA / 2))
     error = math.hypot(before.high - before.low, after.high - after.low) / (2 * z)
     change = after.value - before.value
-    p_value = (0.0 if change else 1.0) if error == 0 else float(2 * stats.norm.sf(abs(change) / error))
+    p_value = (0.0 if change else 1.0) if error == 0 else float(2 * ndtr(-abs(change) / error))
     n = min(before.n, after.n)
     return Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals"), p_value
 
