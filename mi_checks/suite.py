@@ -14,12 +14,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
-from mi_checks.circuit_evidence import circuit, few
+from mi_checks.circuit_evidence import few
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back, hold_freed
 from mi_checks.engine.transformer import Transformer
-from mi_checks.evidence import curves, gather
+from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
@@ -29,7 +29,7 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import CheckResult, Circuit, Evidence
+from mi_checks.record import CheckResult, Evidence
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -252,21 +252,22 @@ class Suite:
         evidence = self.evidence(loaded, model, measured)
         self._evidence.pop(key)
         if drawn:
-            evidence = replace(evidence, circuit=self._circuit(loaded, measured), curves=curves(measured))
+            evidence = replace(self._drawn(loaded, measured, evidence), curves=curves(measured))
         activations = self._keep(measuring, measured.subject)
         del measured, measuring
         if activations:
             hand_back()
         return evidence
 
-    def _circuit(self, loaded: LoadedBehaviour, measured: Measurements) -> Circuit | None:
+    def _drawn(self, loaded: LoadedBehaviour, measured: Measurements, evidence: Evidence) -> Evidence:
+        """With a circuit, and a map of layers × labels, of what was swept."""
         if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
-            return None
+            return evidence
         batch = few(measured)
         if len(batch) == len(measured.batch):
-            return circuit(measured, measured)
+            return drawn(evidence, measured, measured)
         measuring = self._measuring_on(loaded, measured.subject, batch)
-        found = circuit(measured, measured.on(batch).by(measuring))
+        found = drawn(evidence, measured, measured.on(batch).by(measuring))
         self._keep(measuring, measured.subject)
         return found
 
