@@ -27,11 +27,13 @@ def neuron_cards(neurons: Sequence[Node], measured: Measurements, on_few: Measur
         on_few: the same claims on fewer prompts, where the rest is measured.
     """
     direct = written(neurons, on_few)
-    piece = on_few.subject.tokenization.piece
     prompts = [pair.clean for pair in on_few.batch.pairs]
     for place, neuron in enumerate(neurons):
         ablation, removes = ablated(neuron, measured)
-        tokens = [Promotion(piece(int(token)), float(logit)) for token, logit in on_few.promoted(neuron, TOKENS)]
+        tokens = [
+            Promotion(on_few.subject.tokenization.piece(int(token)), float(logit))
+            for token, logit in on_few.promoted(neuron, TOKENS)
+        ]
         yield NeuronCard(
             neuron=str(neuron),
             direct=None if direct is None else direct[place],
