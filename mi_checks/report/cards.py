@@ -121,7 +121,8 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
     complete = whole and [len(row) for row in card.attention] == [*range(1, len(tokens) + 1)]
     last = zip(tokens, card.attention[-1], strict=True)
     known = len(card.sources) == len(tokens)
-    order = sorted(range(len(card.sources)), key=lambda place: -abs(card.sources[place]))[:SOURCES] if known else []
+    by_token = sorted(zip(tokens, card.sources, strict=True), key=lambda each: -abs(each[1])) if known else []
+    strongest = tuple((token, number(value)) for token, value in by_token[:SOURCES] if abs(value) >= LEAST)
     return AttentionView(
         last=tuple(LookView(token, percent, step(percent)) for token, percent in last),
         sources=tokens if complete else (),
@@ -132,11 +133,9 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
         if complete
         else (),
         written=tuple("" if abs(value) < LEAST else number(value) for value in card.sources)
-        if complete and known
+        if complete and strongest
         else (),
-        strongest=tuple(
-            (tokens[place], number(card.sources[place])) for place in order if abs(card.sources[place]) >= LEAST
-        ),
+        strongest=strongest,
         total=number(sum(card.sources)) if known else "",
     )
 
