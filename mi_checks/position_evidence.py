@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from statistics import mean
 
+import numpy as np
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.circuit_evidence import has_gap
 from mi_checks.engine.interventions import denoise
@@ -12,6 +14,7 @@ from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.record import Heatmap
 
 LABELS = 12  # columns at most
+LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
 
 
 def position_map(on_few: Measurements) -> Heatmap | None:
@@ -26,13 +29,15 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     if len(columns) < 2 or not has_gap(on_few):
         return None
     shown = _chosen(columns)
-    layers = range(on_few.subject.shape.n_layers)
+    n_layers = on_few.subject.shape.n_layers
+    layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
     moved = on_few.logit_diffs(streams, "positions") - on_few.base.corrupt.logit_diff
     shares = (moved.mean(1) / on_few.base.gap.mean()).reshape(len(layers), len(shown))
-    which = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
+    which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
+    where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
     return Heatmap(
-        f"share recovered by the residual stream before each layer, at {which}, on {len(on_few.batch)} prompts",
+        f"share recovered by the residual stream before {which}, at {where}, on {len(on_few.batch)} prompts",
         tuple(f"L{layer}" for layer in layers),
         tuple(shown),
         tuple(tuple(row) for row in shares.tolist()),

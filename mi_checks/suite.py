@@ -18,6 +18,7 @@ from mi_checks.circuit_evidence import few
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back, hold_freed
+from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
@@ -182,9 +183,17 @@ class Suite:
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
 
-    def _measuring_on(self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch) -> Engine | Recalling:
+    def _measuring_on(
+        self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch, whole: Engine | Recalling | None = None
+    ) -> Engine | Recalling:
+        """What measures a batch; `whole` measures one that begins with it."""
+
         def engine() -> Engine:
-            made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
+            made = whole.engine if isinstance(whole, Recalling) and whole.has_engine else whole
+            if isinstance(made, ReplayEngine):
+                made = made.of_first(batch)
+            else:
+                made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
             self._engines[subject.name] = made.name
             return made
 
@@ -252,21 +261,23 @@ class Suite:
         evidence = self.evidence(loaded, model, measured)
         self._evidence.pop(key)
         if drawn:
-            evidence = replace(self._drawn(loaded, measured, evidence), curves=curves(measured))
+            evidence = replace(self._drawn(loaded, measured, measuring, evidence), curves=curves(measured))
         activations = self._keep(measuring, measured.subject)
         del measured, measuring
         if activations:
             hand_back()
         return evidence
 
-    def _drawn(self, loaded: LoadedBehaviour, measured: Measurements, evidence: Evidence) -> Evidence:
-        """With a circuit, and a map of layers × labels, of what was swept."""
+    def _drawn(
+        self, loaded: LoadedBehaviour, measured: Measurements, by: Engine | Recalling, evidence: Evidence
+    ) -> Evidence:
+        """With a circuit, and a map of layers × labels, where heads were swept."""
         if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             return evidence
         batch = few(measured)
         if len(batch) == len(measured.batch):
             return drawn(evidence, measured, measured)
-        measuring = self._measuring_on(loaded, measured.subject, batch)
+        measuring = self._measuring_on(loaded, measured.subject, batch, by)
         found = drawn(evidence, measured, measured.on(batch).by(measuring))
         self._keep(measuring, measured.subject)
         return found

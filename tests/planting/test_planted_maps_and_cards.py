@@ -9,7 +9,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.circuit_evidence import circuit, few
 from mi_checks.engine.choose import choose
 from mi_checks.neuron_evidence import PLACES, TOKENS, most_active
-from mi_checks.position_evidence import LABELS, position_map
+from mi_checks.position_evidence import LABELS, LAYERS, position_map
 from mi_checks.prompts.batch import Prompt
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
@@ -90,6 +90,13 @@ def test_of_many_labels_the_first_and_the_last_are_shown():
     found = position_map(many)
     assert found.columns == (*(f"t{i}" for i in range(LABELS - 1)), "END")
     assert f"at {LABELS} of {last + 1} labels, on" in found.title
+
+
+def test_of_a_deep_model_some_layers_are_shown():
+    _, measured = on_few(planting.skip_trigram(LAYERS + 2, 2, head=(3, 1)))
+    found = position_map(measured)
+    assert (len(found.rows), found.rows[0], found.rows[-1]) == (LAYERS, "L0", f"L{LAYERS + 1}")
+    assert found.title.startswith(f"share recovered by the residual stream before {LAYERS} of {LAYERS + 2} layers, at")
 
 
 def test_clean_and_corrupt_may_differ_in_length():
