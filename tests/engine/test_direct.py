@@ -1,5 +1,7 @@
 """Direct logit attribution: both engines agree, with TransformerLens where it has it, and all parts are the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -125,9 +127,11 @@ def test_a_query_writes_nothing():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("by_labels", [False, True])  # padded on the right, and on the left
 @pytest.mark.parametrize("architecture", LINEAR)
-def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, engine):
-    measured = choose(engine, native(architecture), prompts(count=4, seed=3))
+def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, by_labels, engine):
+    batch = replace(prompts(count=4, seed=3), by_labels=by_labels)
+    measured = choose(engine, native(architecture), batch)
     heads = all_nodes("head", measured.subject.shape)
     for prompt, pair in enumerate(measured.batch.pairs):
         parts = [measured.from_sources(head, prompt) for head in heads]
