@@ -43,8 +43,12 @@ class Written:
 
     def of(self, rows: int, columns: int) -> Written:
         """The same at the first columns of the first rows."""
-        parts = (getattr(self, name) for name in KEPT)
-        return Written(self.model, self.layer, *(None if x is None else x[:rows, :columns] for x in parts))  # type: ignore[arg-type]
+        parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
+        other = Written(self.model, self.layer, *(part[:rows, :columns] for part in parts))
+        for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
+            made = self.__dict__[name]
+            other.__dict__[name] = None if made is None else made[:rows, :columns]
+        return other
 
 
 class Since:
@@ -262,8 +266,8 @@ class LayerPass:
                 other.__dict__[name] = value[:rows, :columns]
             elif name in TAILS:
                 other.__dict__[name] = value[:rows, :tail]
-            elif isinstance(value, Written):
-                other.__dict__[name] = value.of(rows, tail if name == "tail" else columns)
+            elif name in ("tail", "at_end"):
+                other.__dict__[name] = value.of(rows, tail)
         return other
 
     def _projected(self, kind: str) -> Tensor:
