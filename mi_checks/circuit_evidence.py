@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mi_checks.checks.ablation import refuse_unequal_lengths
-from mi_checks.checks.hypothesis import Hypothesis, checks_made, hypothesis
-from mi_checks.checks.logit_diff import unit
+from mi_checks.card_evidence import head_cards
+from mi_checks.checks.hypothesis import Hypothesis, hypothesis
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.direct import not_linear
 from mi_checks.engine.edge_circuits import Edge
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.interventions import Intervention, ablate, denoise, reaches
+from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.errors import MiChecksError
+from mi_checks.neuron_evidence import neuron_cards
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.record import MEDIATES, Circuit, CircuitEdge, CircuitNode, Estimate, HeadCard
+from mi_checks.record import MEDIATES, Circuit, CircuitEdge, CircuitNode, Estimate
 from mi_checks.spec.model_shape import ModelShape
-from mi_checks.spec.node_checks import Ablation
-from mi_checks.stats import NoGap, mean_interval, ratio_interval, ratio_intervals
+from mi_checks.stats import NoGap, ratio_interval, ratio_intervals
 
 FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
 STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
@@ -29,7 +26,6 @@ NODES = 10  # drawn
 ENDS = 4  # nodes between which paths are looked for: those with the largest effects
 EDGES = 24  # claimed, that are measured
 CARDS = 3  # heads, likewise
-TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
 
 
 def few(measured: Measurements) -> PromptBatch:
@@ -77,9 +73,10 @@ def circuit(measured: Measurements, on_few: Measurements) -> Circuit | None:
             )
             for (sender, receiver), estimate in sorted(edges.items())
         ),
-        cards=tuple(_cards(heads[:CARDS], measured, on_few)),
+        cards=tuple(head_cards(heads[:CARDS], measured, on_few)),
         omitted=len(set(nodes) - set(drawn)),
-        n=len(on_few.batch) if _has_gap(on_few) else 0,
+        n=len(on_few.batch) if has_gap(on_few) else 0,
+        neurons=tuple(neuron_cards([node for node in sorted(drawn) if node.kind == "neuron"], measured, on_few)),
     )  # fmt: skip
 
 
@@ -179,39 +176,6 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return [None] * len(interventions)
 
 
-def _cards(heads: Sequence[Node], measured: Measurements, on_few: Measurements) -> Iterator[HeadCard]:
-    linear = heads and not_linear(measured.batch, measured.subject) is None
-    direct = on_few.direct(heads) if linear else None
-    for place, head in enumerate(heads):
-        pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
-        rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
-        ablation, removes = _ablated(head, measured)
-        yield HeadCard(
-            head=str(head),
-            direct=None if direct is None else mean_interval(direct[place], unit(measured.batch.score)),
-            ablation=ablation,
-            removes=removes,
-            attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
-        )
-
-
-def _ablated(head: Node, measured: Measurements) -> tuple[str, Estimate | None]:
-    """What the first check that ablates this head alone measures."""
-    for check in checks_made(measured):
-        if not isinstance(check, Ablation):
-            continue
-        try:
-            if measured.nodes(check.nodes) != (head,):
-                continue
-            refuse_unequal_lengths(measured, check.with_, check.at)
-            patched = measured.logit_diff(ablate(head, kind=check.with_, at=check.at))
-            (removes,) = ratio_intervals((measured.base.clean.logit_diff - patched)[None], measured.base.gap)
-        except (MiChecksError, NoGap):  # the check itself has told
-            continue
-        return check.with_ + (f" at {check.at}" if check.at else ""), removes
-    return "", None
-
-
 def _node(node: Node, claimed: Hypothesis, alone: _Alone) -> CircuitNode:
     return CircuitNode(
         node=str(node), kind=node.kind, layer=node.layer, role=claimed.nodes.get(node, ""),
@@ -231,7 +195,8 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
     return next((head for head in group if head in drawn), group[0])
 
 
-def _has_gap(measured: Measurements) -> bool:
+def has_gap(measured: Measurements) -> bool:
+    """Whether clean and corrupt differ surely enough for shares."""
     try:
         ratio_interval(measured.base.gap, measured.base.gap)
     except NoGap:

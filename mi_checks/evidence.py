@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -11,7 +12,9 @@ from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
 from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.circuit_evidence import circuit
 from mi_checks.engine.base import SideRun
+from mi_checks.position_evidence import position_map
 from mi_checks.prompts.batch import Prompt
 from mi_checks.record import OF_HEADS, Curve, CurvePoint, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
 from mi_checks.spec.load import LoadedBehaviour
@@ -43,6 +46,13 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
             each for sweep in measured.sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)
         ),
     )
+
+
+def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements) -> Evidence:
+    """The evidence with what is measured for drawings alone: the circuit, and a map of layers × labels."""
+    shown = position_map(on_few)
+    maps = evidence.heatmaps if shown is None else (*evidence.heatmaps, shown)
+    return replace(evidence, circuit=circuit(measured, on_few), heatmaps=maps)
 
 
 def curves(measured: Measurements) -> tuple[Curve, ...]:

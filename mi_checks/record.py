@@ -13,7 +13,8 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
-SCHEMA_VERSION = 3  # 2: evidence had no circuits and curves; 1: results did not say on which prompts
+# 3: circuits had no cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
+SCHEMA_VERSION = 4
 OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
@@ -170,7 +171,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Recovered share per node, from denoising each alone: rows are layers, columns heads (or the listed nodes)."""
+    """Recovered share per node, from denoising each alone: rows are layers, columns heads, listed nodes or labels."""
 
     title: str
     rows: tuple[str, ...]
@@ -222,6 +223,38 @@ class HeadCard:
     ablation: str  # how a check ablates it alone: "zero", "mean" or "resample"; "" where none does
     removes: Estimate | None  # share of clean − corrupt that this ablation takes away
     attention: tuple[tuple[int, ...], ...]  # percent, on the first example's clean prompt: destination, source up to it
+    sources: tuple[float, ...] = ()  # what it writes directly there, by the token it takes it from; () as `direct`
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A token at which a neuron is active."""
+
+    before: tuple[str, ...]  # tokens on the left of it, as far as they are shown
+    token: str
+    label: str  # what the token is labelled; "" where nothing
+    value: float
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A token whose logit a neuron's output weights raise or lower."""
+
+    token: str
+    logit: float  # per unit of activation, before the final norm's scale and less the mean over the vocabulary
+
+
+@dataclass(frozen=True)
+class NeuronCard:
+    """What one neuron of a circuit does."""
+
+    neuron: str
+    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    ablation: str  # how a check ablates it alone; "" where none does
+    removes: Estimate | None  # share of clean − corrupt that this ablation takes away
+    active: tuple[Activation, ...]  # where it is most, on clean prompts, the largest first
+    promotes: tuple[Promotion, ...]  # the most first; () where the engine does not know the weights
+    suppresses: tuple[Promotion, ...]  # likewise
 
 
 @dataclass(frozen=True)
@@ -233,6 +266,7 @@ class Circuit:
     cards: tuple[HeadCard, ...]  # of the heads with the largest effects
     omitted: int  # nodes, claimed or found, that are not among these as there are too many
     n: int  # prompts on which edges were measured; 0: on these there is no gap to share, and none was found
+    neurons: tuple[NeuronCard, ...] = ()  # of the neurons among the nodes
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
-from mi_checks.circuit_evidence import circuit, few
+from mi_checks.circuit_evidence import few
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back, hold_freed
+from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
-from mi_checks.evidence import curves, gather
+from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
@@ -29,7 +30,7 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import CheckResult, Circuit, Evidence
+from mi_checks.record import CheckResult, Evidence
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -182,9 +183,17 @@ class Suite:
             self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
         return self._measurements[key]
 
-    def _measuring_on(self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch) -> Engine | Recalling:
+    def _measuring_on(
+        self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch, whole: Engine | Recalling | None = None
+    ) -> Engine | Recalling:
+        """What measures a batch; `whole` measures one that begins with it."""
+
         def engine() -> Engine:
-            made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
+            made = whole.engine if isinstance(whole, Recalling) and whole.has_engine else whole
+            if isinstance(made, ReplayEngine):
+                made = made.of_first(batch)
+            else:
+                made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
             self._engines[subject.name] = made.name
             return made
 
@@ -252,21 +261,24 @@ class Suite:
         evidence = self.evidence(loaded, model, measured)
         self._evidence.pop(key)
         if drawn:
-            evidence = replace(evidence, circuit=self._circuit(loaded, measured), curves=curves(measured))
+            evidence = replace(self._drawn(loaded, measured, measuring, evidence), curves=curves(measured))
         activations = self._keep(measuring, measured.subject)
         del measured, measuring
         if activations:
             hand_back()
         return evidence
 
-    def _circuit(self, loaded: LoadedBehaviour, measured: Measurements) -> Circuit | None:
+    def _drawn(
+        self, loaded: LoadedBehaviour, measured: Measurements, by: Engine | Recalling, evidence: Evidence
+    ) -> Evidence:
+        """With a circuit, and a map of layers × labels, where heads were swept."""
         if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
-            return None
+            return evidence
         batch = few(measured)
         if len(batch) == len(measured.batch):
-            return circuit(measured, measured)
-        measuring = self._measuring_on(loaded, measured.subject, batch)
-        found = circuit(measured, measured.on(batch).by(measuring))
+            return drawn(evidence, measured, measured)
+        measuring = self._measuring_on(loaded, measured.subject, batch, by)
+        found = drawn(evidence, measured, measured.on(batch).by(measuring))
         self._keep(measuring, measured.subject)
         return found
 

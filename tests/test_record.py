@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mi_checks.record import (
     SCHEMA_VERSION,
+    Activation,
     Architecture,
     CheckResult,
     Circuit,
@@ -24,8 +25,10 @@ from mi_checks.record import (
     Heatmap,
     Mutant,
     MutantsResult,
+    NeuronCard,
     Prediction,
     Preference,
+    Promotion,
     Run,
     TokenView,
     evidence_from_dict,
@@ -64,12 +67,23 @@ cards = st.builds(
     texts,
     st.none() | estimates,
     st.lists(st.lists(st.integers(0, 100), max_size=3).map(tuple), max_size=3).map(tuple),
+    st.lists(numbers, max_size=3).map(tuple),
+)
+promotions = st.lists(st.builds(Promotion, texts, numbers), max_size=2).map(tuple)
+neurons = st.builds(
+    NeuronCard,
+    direct=st.none() | estimates,
+    removes=st.none() | estimates,
+    active=st.lists(st.builds(Activation, names, texts, texts, numbers), max_size=2).map(tuple),
+    promotes=promotions,
+    suppresses=promotions,
 )
 circuits = st.builds(
     Circuit,
     nodes=st.lists(st.builds(CircuitNode, effect=st.none() | estimates), max_size=2).map(tuple),
     edges=st.lists(st.builds(CircuitEdge, effect=st.none() | estimates), max_size=2).map(tuple),
     cards=st.lists(cards, max_size=2).map(tuple),
+    neurons=st.lists(neurons, max_size=2).map(tuple),
 )
 points = st.lists(st.builds(CurvePoint, st.integers(0, 9), estimates), max_size=2).map(tuple)
 curves = st.builds(Curve, texts, texts, st.integers(1, 9), points, estimates, estimates)

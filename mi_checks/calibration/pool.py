@@ -124,6 +124,16 @@ class _Drawn:
     def direct(self, nodes: list[Node]) -> Floats:
         return self._signs * self._pool.engine.direct(nodes)[:, self._rows]
 
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        found: Floats = self._signs[prompt] * self._pool.engine.from_sources(head, int(self._rows[prompt]))
+        return found
+
+    def activity(self, neuron: Node) -> Floats:
+        return self._pool.engine.activity(neuron)[self._rows]
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        return self._pool.engine.promoted(neuron, count)
+
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         return self._pool.engine.input_shares(sender, receiver, at)[self._rows]
 

@@ -55,6 +55,15 @@ class Measuring(Protocol):
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
 
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        """As `Engine.from_sources`."""
+
+    def activity(self, neuron: Node) -> Floats:
+        """As `Engine.activity`."""
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        """As `Engine.promoted`."""
+
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         """As `Engine.input_shares`."""
 
@@ -239,6 +248,18 @@ class Measurements:
     def attention_of(self, head: Node, prompt: int) -> Floats:
         """A head's attention in the clean run of one prompt, `destination source`."""
         return self._engine.attention_of(head, prompt)
+
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        """What a head writes directly into one prompt's clean logit difference, `source`; see `Engine.from_sources`."""
+        return self._engine.from_sources(head, prompt)
+
+    def activity(self, neuron: Node) -> Floats:
+        """A neuron in the clean run, `prompt pos`."""
+        return self._engine.activity(neuron)
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        """Rows of token id and logits: what a neuron promotes most, then what it suppresses most."""
+        return self._engine.promoted(neuron, count)
 
     def input_share(self, sender: Node, receiver: Node, at: str) -> Floats:
         """How much of a query, key or value at a label comes from what a sender writes, `prompt`."""

@@ -46,6 +46,24 @@ def direct(engine: Engine, nodes: list[Node]) -> Floats:
     return out
 
 
+def from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
+    """See `Engine.from_sources`.
+
+    What a head writes at END is Σ attention(source) · value(source) · W_O: linear in each source's value once attention
+    is taken as it is (the OV circuit of Elhage et al. 2021).
+    """
+    _admit(engine, [head])
+    looks = engine.attention_of(head, prompt)[-1]  # source
+    row = int(engine.readout.first[prompt])
+    begin = int(engine.layouts["clean"].begin[row])
+    shape, index = engine.subject.shape, head.index or 0
+    shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
+    values = engine.activation("clean", shared)[row, begin : begin + len(looks), shared.index].float()  # source d_head
+    read = engine.onto(head, engine.direction())[row, index].float()
+    found: Floats = looks * (values @ read).double().cpu().numpy()
+    return found
+
+
 def _admit(engine: Engine, nodes: list[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *WHOLE):

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from mi_checks.engine.attended import attended
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
 from mi_checks.engine.composition import input_shares
-from mi_checks.engine.direct import direct
+from mi_checks.engine.direct import direct, from_sources
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
@@ -158,6 +159,37 @@ class Engine(ABC):
         """
         with torch.no_grad():
             return direct(self, nodes)
+
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        """What a head writes directly into the clean logit difference of one prompt, by the token it takes it from.
+
+        `source`; they add up to what `direct` says of the head in that prompt.
+
+        Raises:
+            MiChecksError: as `direct`.
+        """
+        with torch.no_grad():
+            return from_sources(self, head, prompt)
+
+    def promoted(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
+        """What a neuron promotes and suppresses by its output weights; nothing where these are not known.
+
+        Returns:
+            The `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of token
+            id and logits per unit of activation, before the final norm's scale and less the mean over the vocabulary.
+        """
+        return np.empty((0, 2))
+
+    def activity(self, neuron: Node) -> Floats:
+        """A neuron in the clean run of the bare prompts, `prompt pos` by position; 0 behind a prompt's last token."""
+        with torch.no_grad():
+            first, layout = self.readout.first, self.layouts["clean"]
+            own = self.activation("clean", neuron)[first, :, neuron.index].float()
+            columns = torch.arange(self.width, device=self.device) + layout.begin[first, None]
+            own = own.take_along_dim(columns % self.width, 1)
+            lengths = torch.tensor([len(pair.clean.tokens) for pair in self.batch.pairs], device=self.device)
+            own = torch.where(torch.arange(self.width, device=self.device) < lengths[:, None], own, 0)
+            return self.finite(own.T, f"in {neuron}").T
 
     def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
         """About what denoising each of a component's nodes does, `node prompt`; see `attribution_patching`."""

@@ -41,6 +41,15 @@ class Written:
         """The MLP's; four times as wide as the stream, so not kept."""
         return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
+    def of(self, rows: int, columns: int) -> Written:
+        """The same at the first columns of the first rows."""
+        parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
+        other = Written(self.model, self.layer, *(part[:rows, :columns] for part in parts))
+        for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
+            made = self.__dict__[name]
+            other.__dict__[name] = None if made is None else made[:rows, :columns]
+        return other
+
 
 class Since:
     """The same from a column on, each part put together only when it is asked for.
@@ -103,6 +112,11 @@ def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
     mlp_in = model.mlp_in(resid, resid_mid)
     resid_post = resid_mid if model.attn_only else resid_mid + model.mlp(layer, mlp_in)
     return Written(model, layer, z, resid_mid, mlp_in, resid_post)
+
+
+# What a layer pass keeps of all columns, and of those that its twin does not have.
+WHOLE = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
+TAILS = ("normed_tail", "queries_tail")
 
 
 class LayerPass:
@@ -236,6 +250,26 @@ class LayerPass:
         )
         return write(self.model, self.layer, self.resid_pre[end][:, None], z)
 
+    def of(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
+        """The same layer at the first columns of the first rows, with what was computed of it; padding is on the right.
+
+        Args:
+            rows: how many.
+            columns: how many; the rows end within them.
+            twin: that of the same rows and columns.
+        """
+        tail = columns - self._shared
+        end, positions = self.end[:rows], self.positions[:rows, :columns]
+        other = LayerPass(self.model, self.layer, self.resid_tail[:rows, :tail], positions, end, twin, self._shared)
+        for name, value in self.__dict__.items():
+            if name in WHOLE:
+                other.__dict__[name] = value[:rows, :columns]
+            elif name in TAILS:
+                other.__dict__[name] = value[:rows, :tail]
+            elif name in ("tail", "at_end"):
+                other.__dict__[name] = value.of(rows, tail)
+        return other
+
     def _projected(self, kind: str) -> Tensor:
         return self.model.projected(self.layer, kind, self.normed_tail)
 
@@ -278,6 +312,14 @@ class ForwardPass:
         """The run of a model whose weights are others from a layer on, with the layers before it as they were run."""
         other = ForwardPass(model, self.tokens, self.positions, self.end, twin, self._shared)
         other._layers = [self[layer] for layer in range(since)]
+        return other
+
+    def of(self, rows: int, columns: int, twin: ForwardPass | None = None) -> ForwardPass:
+        """The run of the first rows, as far as it was made; see `LayerPass.of`."""
+        tokens, positions, end = self.tokens[:rows, :columns], self.positions[:rows, :columns], self.end[:rows]
+        other = ForwardPass(self.model, tokens, positions, end, twin, self._shared)
+        for layer, made in enumerate(self._layers):
+            other._layers.append(made.of(rows, columns, None if twin is None else twin[layer]))
         return other
 
     def __getitem__(self, layer: int) -> LayerPass:

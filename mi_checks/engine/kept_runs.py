@@ -7,6 +7,7 @@ from abc import ABC
 import torch
 from torch import Tensor
 
+from mi_checks.engine.base import Floats
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.forward_pass import ForwardPass, Since, Written
 from mi_checks.engine.interventions import Intervention, Side
@@ -127,6 +128,15 @@ class KeptRuns(Engine, ABC):
         """From the norm and the projection; see `Engine.taken`."""
         weight, _ = self.model.projection(receiver.layer, receiver.kind)
         return self.model.part_normed(receiver.layer, whole, part) @ weight[receiver.index].T
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        """From the output matrix and the unembedding; see `Engine.promoted`."""
+        with torch.no_grad():
+            logits = self.model.promoted(neuron.layer, neuron.index or 0)
+            order = logits.argsort(descending=True)
+            tokens = torch.cat([order[:count], order[-count:]])
+            found: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
+            return found
 
     def pattern(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `row destination source`."""

@@ -76,6 +76,16 @@ class ReplayEngine(KeptRuns):
         """An engine of the same model on other prompts."""
         return self._like(batch, self.model)
 
+    def of_first(self, batch: PromptBatch) -> ReplayEngine:
+        """An engine of the first of this one's prompts, which has of their runs what this one has."""
+        other = self._like(batch, self.model)
+        if self.padding == "right":  # on the left the columns may be others
+            rows, columns = len(other.rows), other.width
+            clean = self.passes["clean"].of(rows, columns)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].of(rows, columns, clean)}
+            other.first_difference = self.first_difference  # up to which the runs share their columns
+        return other
+
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Alike interventions together; see `Engine.measure`."""
         self.admit(interventions)

@@ -220,6 +220,19 @@ class Transformer:
         """What each neuron is multiplied with, `d_mlp d_model`."""
         return self.weights[f"blocks.{layer}.mlp.out.weight"].T
 
+    def promoted(self, layer: int, index: int) -> Tensor:
+        """Logits that a neuron adds per unit of activation, on the direct path, `d_vocab`, float32.
+
+        ((w_out, centred where the final norm centres) ∘ the final norm's weight) · W_U, less the mean over the
+        vocabulary, which softmax does not see. The norm's scale, another at every token, is left out. As Geva et al.
+        2022 (arXiv:2203.14680) read feed-forward layers, with the final norm.
+        """
+        written = self._centred(self.w_out(layer)[index].float(), rms=self.final_rms)
+        if self.norm is not None or self.final_rms:
+            written = written * self.weights.get("ln_final.weight", torch.ones_like(written))
+        logits = self.weights["unembed.weight"].float() @ written
+        return logits - logits.mean()
+
     def final(self, resid: Tensor) -> Tensor:
         """Final residual stream `… d_model` → what is multiplied with the unembedding, `… d_model`."""
         return self._normed("ln_final", resid, rms=self.final_rms)

@@ -25,7 +25,7 @@ class Entry:
         engine: the engine that measured; "" where nothing was measured yet.
         base: the clean and the corrupt run.
         values: what an intervention or an attention probability came to, `prompt`, by its name.
-        patterns: attention in one prompt, `destination source`, by its name.
+        patterns: what is no number per prompt, such as attention in one prompt, `destination source`, by its name.
     """
 
     engine: str = ""
@@ -78,6 +78,21 @@ def edges_name(circuit: EdgeCircuit) -> str:
 def direct_name(node: str) -> str:
     """A name that nothing has but what this node writes directly into the logit difference."""
     return json.dumps(["direct", node])
+
+
+def sources_name(head: str, prompt: int) -> str:
+    """A name that nothing has but what this head writes directly from each token of one prompt."""
+    return json.dumps(["sources", head, prompt])
+
+
+def activity_name(neuron: str) -> str:
+    """A name that nothing has but this neuron's activations in the clean run."""
+    return json.dumps(["activity", neuron])
+
+
+def promoted_name(neuron: str, count: int) -> str:
+    """A name that nothing has but the tokens that this neuron promotes and suppresses most."""
+    return json.dumps(["promoted", neuron, count])
 
 
 def share_name(sender: str, receiver: str, at: str) -> str:

@@ -15,6 +15,7 @@ from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import Component, Node
 from mi_checks.recall.entry import (
     Entry,
+    activity_name,
     approximation_name,
     attention_name,
     direct_name,
@@ -22,7 +23,9 @@ from mi_checks.recall.entry import (
     entry_of,
     intervention_name,
     pattern_name,
+    promoted_name,
     share_name,
+    sources_name,
 )
 from mi_checks.recall.store import Store
 
@@ -84,12 +87,19 @@ class Recalling:
 
     def attention_of(self, head: Node, prompt: int) -> Floats:
         """As `Engine.attention_of`."""
-        name, patterns = pattern_name(str(head), prompt), self._kept.patterns
-        self._count(1, name in patterns)
-        if name not in patterns:
-            patterns[name] = self.engine.attention_of(head, prompt)
-            self._new = True
-        return patterns[name]
+        return self._array(pattern_name(str(head), prompt), lambda: self.engine.attention_of(head, prompt))
+
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        """As `Engine.from_sources`."""
+        return self._array(sources_name(str(head), prompt), lambda: self.engine.from_sources(head, prompt))
+
+    def activity(self, neuron: Node) -> Floats:
+        """As `Engine.activity`."""
+        return self._array(activity_name(str(neuron)), lambda: self.engine.activity(neuron))
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        """As `Engine.promoted`."""
+        return self._array(promoted_name(str(neuron), count), lambda: self.engine.promoted(neuron, count))
 
     def direct(self, nodes: list[Node]) -> Floats:
         """As `Engine.direct`."""
@@ -145,6 +155,15 @@ class Recalling:
             self._kept.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
             self._new = True
         return np.stack([self._kept.values[name] for name in names])
+
+    def _array(self, name: str, measure: Callable[[], Floats]) -> Floats:
+        """What a name stands for, whatever its shape."""
+        patterns = self._kept.patterns
+        self._count(1, name in patterns)
+        if name not in patterns:
+            patterns[name] = measure()
+            self._new = True
+        return patterns[name]
 
     def _count(self, asked: int, recalled: int) -> None:
         self.asked += asked

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mi_checks.record import Circuit, CircuitNode, Example, HeadCard
+from mi_checks.record import Circuit, CircuitEdge, CircuitNode, Estimate, Example, HeadCard, NeuronCard
 from mi_checks.report.circuit import state, told
+from mi_checks.report.neurons import NeuronView, neuron_view
+from mi_checks.report.numbers import number
 from mi_checks.report.text import Chip, chip
+
+SOURCES = 3  # tokens named of those that a head takes what it writes from: the strongest
+PATHS = 4  # named into a node, and as many out of it
+LEAST = 0.005  # logits that two decimals show
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,17 @@ class AttentionView:
         last: the tokens, with what the last one gives each.
         sources: the tokens of the columns; none where only the last row is known.
         rows: all destinations, likewise.
+        written: what it writes directly by the token it takes it from, of the columns; none where `rows` has none.
+        strongest: the same of the strongest tokens.
+        total: of all tokens; "" where it is not known.
     """
 
     last: tuple[LookView, ...]
     sources: tuple[Chip, ...]
     rows: tuple[PatternRow, ...]
+    written: tuple[str, ...] = ()
+    strongest: tuple[tuple[Chip, str], ...] = ()
+    total: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class CardView:
     words: str
     facts: tuple[tuple[str, str], ...]  # what, how much
     attention: AttentionView | None
+    neuron: NeuronView | None
 
 
 def card_views(circuit: Circuit, examples: tuple[Example, ...], *, whole: bool = True) -> tuple[CardView, ...]:
@@ -61,23 +74,43 @@ def card_views(circuit: Circuit, examples: tuple[Example, ...], *, whole: bool =
         examples: of its behaviour; heads were looked at in the first one's clean prompt.
         whole: whether to show the attention of all tokens, not the last one's alone.
     """
-    cards = {card.head: card for card in circuit.cards}
-    return tuple(
-        _card(number, node, cards.get(node.node), examples, whole=whole) for number, node in enumerate(circuit.nodes)
-    )
+    heads = {card.head: card for card in circuit.cards}
+    neurons = {card.neuron: card for card in circuit.neurons}
+    views = []
+    for place, node in enumerate(circuit.nodes):
+        head, neuron = heads.get(node.node), neurons.get(node.node)
+        words = state(node.claimed, node.found)[1]
+        facts = (*_facts(node, head or neuron), *_paths(node.node, circuit.edges))
+        attention = attention_view(head, examples[0], whole=whole) if head is not None and examples else None
+        shown = None if neuron is None else neuron_view(neuron)
+        views.append(CardView(place, node.node, node.role, words, facts, attention, shown))
+    return tuple(views)
 
 
-def _card(
-    number: int, node: CircuitNode, card: HeadCard | None, examples: tuple[Example, ...], *, whole: bool
-) -> CardView:
+def _facts(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
     where = f"recovers alone at {node.at}" if node.at else "recovers alone"
     facts = [(where, told(node.effect))]
     if card is not None and card.direct is not None:
         facts.append(("writes directly", f"{told(card.direct)} {card.direct.unit}"))
     if card is not None and card.removes is not None:
         facts.append((f"ablation ({card.ablation}) removes", told(card.removes)))
-    attention = attention_view(card, examples[0], whole=whole) if card is not None and examples else None
-    return CardView(number, node.node, node.role, state(node.claimed, node.found)[1], tuple(facts), attention)
+    return facts
+
+
+def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
+    """Whom it reads and who reads it along the drawn paths, the strongest first, with the share of each path."""
+    reads = [(edge.effect, f"{edge.sender}{' by ' + edge.via if edge.via else ''}") for edge in edges]
+    read = [(edge.effect, f"{edge.receiver}{'.' + edge.via if edge.via else ''}") for edge in edges]
+    into = [way for way, edge in zip(reads, edges, strict=True) if edge.receiver == node]
+    onward = [way for way, edge in zip(read, edges, strict=True) if edge.sender == node]
+    return [(what, _strongest(ways)) for what, ways in (("reads", into), ("is read by", onward)) if ways]
+
+
+def _strongest(ways: list[tuple[Estimate | None, str]]) -> str:
+    shown = sorted(ways, key=lambda way: 1.0 if way[0] is None else -way[0].value)
+    told_of = [f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in shown]
+    more = [f"{len(told_of) - PATHS} more"] if len(told_of) > PATHS else []
+    return ", ".join((*told_of[:PATHS], *more))
 
 
 def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> AttentionView | None:
@@ -87,6 +120,9 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
         return None
     complete = whole and [len(row) for row in card.attention] == [*range(1, len(tokens) + 1)]
     last = zip(tokens, card.attention[-1], strict=True)
+    known = len(card.sources) == len(tokens)
+    by_token = sorted(zip(tokens, card.sources, strict=True), key=lambda each: -abs(each[1])) if known else []
+    strongest = tuple((token, number(value)) for token, value in by_token[:SOURCES] if abs(value) >= LEAST)
     return AttentionView(
         last=tuple(LookView(token, percent, step(percent)) for token, percent in last),
         sources=tokens if complete else (),
@@ -96,6 +132,11 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
         )
         if complete
         else (),
+        written=tuple("" if abs(value) < LEAST else number(value) for value in card.sources)
+        if complete and strongest
+        else (),
+        strongest=strongest,
+        total=number(sum(card.sources)) if known else "",
     )
 
 

@@ -57,6 +57,8 @@ def parse_run(text: str, path: Path | str) -> Run:
             data = _from_1(data)
         if version <= 2:
             data = _from_2(data)
+        if version <= 3:
+            data = _from_3(data)
         return _RUN.validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         first, *others = error.errors()
@@ -147,4 +149,16 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
 def _from_2(data: dict[str, Any]) -> dict[str, Any]:
     """Schema 2 had neither circuits nor curves."""
     evidence = [{**each, "circuit": None, "curves": []} for each in data["evidence"]]
+    return {**data, "evidence": evidence}
+
+
+def _from_3(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 had circuits without cards of neurons, and cards of heads without sources."""
+    evidence = [{**each, "circuit": _with_neurons(each["circuit"])} for each in data["evidence"]]
     return {**data, "evidence": evidence, "schema_version": SCHEMA_VERSION}
+
+
+def _with_neurons(circuit: dict[str, Any] | None) -> dict[str, Any] | None:
+    if circuit is None:
+        return None
+    return {**circuit, "cards": [{**card, "sources": []} for card in circuit["cards"]], "neurons": []}

@@ -6,7 +6,7 @@ import pytest
 
 from mi_checks.report.html import write
 from tests.browser.axe import grave
-from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE
+from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP
 from tests.report.conftest import make_run
 
 FAINT = "(all => all.map(each => Number(getComputedStyle(each).opacity) < 0.5))"
@@ -15,7 +15,8 @@ FAINT = "(all => all.map(each => Number(getComputedStyle(each).opacity) < 0.5))"
 @pytest.fixture(scope="session")
 def page(tmp_path_factory):
     run = make_run()
-    first = replace(run.evidence[0], circuit=CIRCUIT, curves=(CURVE,), examples=(EXAMPLE,))
+    maps = (*run.evidence[0].heatmaps, MAP)
+    first = replace(run.evidence[0], circuit=CIRCUIT, curves=(CURVE,), examples=(EXAMPLE,), heatmaps=maps)
     path = tmp_path_factory.mktemp("circuit") / "page.html"
     write(replace(run, evidence=(first, *run.evidence[1:])), path)
     return path
@@ -154,3 +155,46 @@ def test_attention_of_any_token_is_shown_by_pointer_and_by_arrow_keys(opened, pa
     else:
         found.page.keyboard.press("Tab")
     assert looked_at(looks) == last
+
+
+def card(found, name):
+    return found.page.locator(".card", has=found.page.locator(f"b:text-is('{name}')")).first
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_neurons_card_names_its_tokens(opened, page, script):
+    found = opened(page, java_script_enabled=script)
+    node(found, "L1N7").locator("path").click()
+    shown = card(found, "L1N7")
+    assert shown.is_visible()  # Chromium opens what holds the target, also without script
+    rows = shown.locator("table.acts tbody tr")
+    cells = rows.evaluate_all("all => all.map(row => [...row.cells].map(cell => cell.textContent))")
+    assert cells == [["<|bos|>·a", "·b", "B END", "1.25"], ["", "·b", "", "−0.50"]]
+    words = " ".join(shown.inner_text().split())
+    assert "promotes by its weights ·b0.75 ·e0.25" in words
+    assert "suppresses by its weights ·f−0.50" in words
+
+
+def test_a_heads_card_says_what_it_reads_and_what_it_writes_from_each_token(opened, page):
+    found = opened(page)
+    found.unfold()
+    shown = card(found, "L1H4")
+    words = " ".join(shown.inner_text().split())
+    assert "reads L0.mlp by k 0.50 · is read by logits 0.50" in words
+    assert "and writes 1.25 logits directly, most from ·a1.50 ·b−0.25" in words
+    assert shown.locator(".pattern tfoot tr > *").all_inner_texts() == ["writes", "", "1.50", "−0.25"]
+
+
+def test_the_map_of_labels_is_walked_through_like_the_others(opened, page):
+    found = opened(page)
+    figure = found.page.locator("figure", has_text=MAP.title).first
+    said = figure.locator("output")
+    figure.locator("tbody td").first.focus()
+    assert said.inner_text() == "L0 A1: 0.420"
+    for key, words in (
+        ("ArrowRight", "L0 H1: 0.000"),
+        ("ArrowDown", "L1 H1: 0.510"),
+        ("ArrowRight", "L1 A2 END: not measured"),
+    ):
+        found.page.keyboard.press(key)
+        assert said.inner_text() == words

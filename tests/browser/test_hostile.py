@@ -10,6 +10,7 @@ from mi_checks.emergence import page as emergence_page
 from mi_checks.report.html import render
 from tests.browser.hostile import HOSTILE, LONG, spoiled
 from tests.emergence.curves import small
+from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP
 from tests.report.conftest import make_run
 from tests.runs import test_page as compare_page
 
@@ -19,7 +20,9 @@ INVISIBLE = ("\u2028", "\u2029", "\0", "\u202e", "\u200f", "\ud800", "\x1b")
 
 def report(spoil):
     run = make_run()
-    return spoil(replace(run, evidence=run.evidence[:5], results=run.results[:16]))
+    first, second, *others = run.evidence[:5]
+    drawn = replace(second, circuit=CIRCUIT, curves=(CURVE,), examples=(EXAMPLE,), heatmaps=(*second.heatmaps, MAP))
+    return spoil(replace(run, evidence=(first, drawn, *others), results=run.results[:16]))
 
 
 def compared(spoil):

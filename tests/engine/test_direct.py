@@ -1,5 +1,7 @@
 """Direct logit attribution: both engines agree, with TransformerLens where it has it, and all parts are the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +124,30 @@ def test_the_highest_of_one_answer_is_linear():
 def test_a_query_writes_nothing():
     with pytest.raises(ValueError, match=r"^L0H1.q writes nothing into the residual stream; name its head$"):
         choose("auto", native("gelu"), prompts(count=2, seed=0)).direct([Node(0, "q", 1)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("by_labels", [False, True])  # padded on the right, and on the left
+@pytest.mark.parametrize("architecture", LINEAR)
+def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, by_labels, engine):
+    batch = replace(prompts(count=4, seed=3), by_labels=by_labels)
+    measured = choose(engine, native(architecture), batch)
+    heads = all_nodes("head", measured.subject.shape)
+    for prompt, pair in enumerate(measured.batch.pairs):
+        parts = [measured.from_sources(head, prompt) for head in heads]
+        assert {len(part) for part in parts} == {len(pair.clean.tokens)}
+        assert close(np.array([part.sum() for part in parts]), measured.direct(heads)[:, prompt])
+
+
+def test_both_engines_agree_on_what_is_taken_from_each_token():
+    subject, batch = native("llama"), prompts(count=4, seed=3)
+    replay, reference = (choose(engine, subject, batch) for engine in ENGINES)
+    for head in all_nodes("head", subject.shape):
+        expected = reference.from_sources(head, 1)
+        assert close(replay.from_sources(head, 1), expected)
+        assert np.abs(expected).max() > 1e-3
+
+
+def test_what_a_head_takes_from_each_token_is_linear_or_refused():
+    with pytest.raises(MiChecksError, match=r"^soft caps: what a node writes directly is measured in logits"):
+        choose("auto", native("soft caps"), prompts(count=2, seed=0)).from_sources(Node(0, "head", 0), 0)

@@ -50,7 +50,16 @@ def counted(project, monkeypatch):
 
 def nodes_in(counted):
     """How many interventions there were that are not on paths."""
-    return sum(key[0] not in ("load", "attention") and not key[1].into for key in counted)
+    return sum(not key[1].into and key[1].nodes[0].kind == "head" for key in interventions(counted))
+
+
+def streams_in(counted):
+    """How many there were on the residual stream, for the map of labels."""
+    return sum(key[1].nodes[0].kind == "resid_pre" for key in interventions(counted))
+
+
+def interventions(counted):
+    return [key for key in counted if key[0] not in ("load", "attention")]
 
 
 def test_everything_once(project, counted):
@@ -68,6 +77,7 @@ def test_heads_are_swept_for_the_report_where_anything_is_claimed_of_them(projec
     project.behaviour(checks=ATTENTION)
     project.run()
     assert nodes_in(counted) == 12
+    assert streams_in(counted) == 2 * 3  # layers, and A1, B1 and A2 END
 
 
 def test_nothing_is_swept_where_the_preference_is_all_that_is_claimed(project, counted):

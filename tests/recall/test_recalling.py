@@ -15,7 +15,7 @@ from mi_checks.recall.store import Store
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
-ASKED = 1 + 8 + 1 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
+ASKED = 1 + 8 + 1 + 1 + 1 + 1 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
 
 
 @pytest.fixture
@@ -41,6 +41,9 @@ def everything(measuring):
         measuring.measure([ablate(HEAD, kind="mean")]),
         measuring.attended(HEAD, "Y", "X"),
         measuring.attention_of(HEAD, 1),
+        measuring.from_sources(HEAD, 1),
+        measuring.activity(Node(1, "neuron", 3)),
+        measuring.promoted(Node(1, "neuron", 3), 2),
         measuring.measure_edges([EdgeCircuit(((HEAD, LOGITS),), kind, mlps=True) for kind in ("zero", "mean")]),
         measuring.direct([HEAD, Node(0, "mlp")]),
         measuring.input_shares(Node(0, "mlp"), Node(1, "q", 1), "X"),

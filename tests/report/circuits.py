@@ -1,6 +1,7 @@
 """A circuit as it would be recorded: one node of each kind and state, and paths between."""
 
 from mi_checks.record import (
+    Activation,
     Circuit,
     CircuitEdge,
     CircuitNode,
@@ -9,6 +10,9 @@ from mi_checks.record import (
     Estimate,
     Example,
     HeadCard,
+    Heatmap,
+    NeuronCard,
+    Promotion,
     TokenView,
 )
 
@@ -25,12 +29,24 @@ def edge(sender, receiver, via="", value=0.5, *, claimed=False, found=True):
     return CircuitEdge(sender, receiver, via, claimed, found, None if value is None else share(value))
 
 
-def card(head, attention):
-    direct = Estimate(2.5, 2.0, 3.0, 16, "logits", "bootstrap of the mean")
-    return HeadCard(head, direct, "mean", share(0.4, 64), attention)
+DIRECT = Estimate(2.5, 2.0, 3.0, 16, "logits", "bootstrap of the mean")
+
+
+def card(head, attention, sources=()):
+    return HeadCard(head, DIRECT, "mean", share(0.4, 64), attention, sources)
+
+
+def neuron_card(neuron, text=" b", label="B END"):
+    return NeuronCard(
+        neuron, DIRECT, "zero", share(0.3, 64),
+        active=(Activation(("<|bos|>", " a"), text, label, 1.25), Activation((), text, "", -0.5)),
+        promotes=(Promotion(text, 0.75), Promotion(" e", 0.25)),
+        suppresses=(Promotion(" f", -0.5),),
+    )  # fmt: skip
 
 
 ATTENTION = ((100,), (30, 70), (0, 95, 5))
+SOURCES = (0.0012, 1.5, -0.25)
 EXAMPLE = Example(
     clean=tuple(TokenView(text, "", False) for text in ("<|bos|>", " a", " b")),
     corrupt=tuple(TokenView(text, "", False) for text in ("<|bos|>", " c", " b")),
@@ -52,9 +68,16 @@ CIRCUIT = Circuit(
         edge("L1H4", "logits"),
         edge("L0H1", "logits", value=None, claimed=True, found=False),
     ),
-    cards=(card("L1H4", ATTENTION), card("L0H1", ATTENTION[-1:])),
+    cards=(card("L1H4", ATTENTION, SOURCES), card("L0H1", ATTENTION[-1:])),
+    neurons=(neuron_card("L1N7"),),
     omitted=2,
     n=16,
+)
+MAP = Heatmap(
+    "share recovered by the residual stream before each layer, at each label, on 16 prompts",
+    ("L0", "L1"),
+    ("A1", "H1", "A2 END"),
+    ((0.42, 0.0, 0.01), (0.02, 0.51, None)),
 )
 CURVE = Curve(
     among="heads",

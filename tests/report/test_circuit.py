@@ -13,7 +13,7 @@ from mi_checks.report.cards import attention_view, card_views, step
 from mi_checks.report.circuit import LEFT, circuit_view
 from mi_checks.report.faithfulness import HEIGHT, WIDTH, faithfulness_view
 from mi_checks.report.html import render
-from tests.report.circuits import ATTENTION, CIRCUIT, CURVE, EXAMPLE, card, edge, node
+from tests.report.circuits import ATTENTION, CIRCUIT, CURVE, EXAMPLE, SOURCES, card, edge, neuron_card, node
 
 VIEW = circuit_view(CIRCUIT, "Circuit", "b0m0g")
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -100,9 +100,48 @@ def test_every_node_has_a_card() -> None:
         "recovers alone at A2": "0.97 [0.92, 1.02]",
         "writes directly": "2.50 [2.00, 3.00] logits",
         "ablation (mean) removes": "0.40 [0.35, 0.45]",
+        "reads": "L0.mlp by k 0.50",
+        "is read by": "logits 0.50",
     }
-    assert dict(cards[5].facts) == {"recovers alone": "not measured"}
+    assert dict(cards[5].facts) == {
+        "recovers alone": "not measured",
+        "writes directly": "2.50 [2.00, 3.00] logits",
+        "ablation (zero) removes": "0.30 [0.25, 0.35]",
+    }
     assert [each.name for each in cards if each.attention] == ["L0H1", "L1H4"]
+
+
+def test_what_reads_and_is_read_most_comes_first_and_little_is_counted() -> None:
+    ways = tuple(edge(f"L0H{head}", "L1H4", "k", 0.1 * head) for head in range(1, 7))
+    more = (edge("L1H4", "logits", value=None), edge("L1H4", "L2H0", "q", 0.3), edge("L1H4", "L2H1", "v", 0.4))
+    facts = dict(card_views(replace(CIRCUIT, edges=ways + more), (EXAMPLE,))[3].facts)
+    assert facts["reads"] == "L0H6 by k 0.60, L0H5 by k 0.50, L0H4 by k 0.40, L0H3 by k 0.30, 2 more"
+    assert facts["is read by"] == "L2H1.v 0.40, L2H0.q 0.30, logits (not measured)"
+
+
+def test_what_a_head_writes_stands_by_the_token_it_takes_it_from() -> None:
+    view = attention_view(card("L1H4", ATTENTION, SOURCES), EXAMPLE)
+    assert view is not None
+    assert view.written == ("", "1.50", "−0.25")
+    assert [(token.text, value) for token, value in view.strongest] == [("·a", "1.50"), ("·b", "−0.25")]
+    assert view.total == "1.25"
+    brief = attention_view(card("L1H4", ATTENTION, SOURCES), EXAMPLE, whole=False)
+    assert brief == replace(view, rows=(), sources=(), written=())
+    none = attention_view(card("L1H4", ATTENTION, SOURCES[:2]), EXAMPLE)  # of other tokens
+    assert none is not None
+    assert (none.written, none.strongest, none.total) == ((), (), "")
+
+
+def test_a_neurons_card_shows_where_it_is_active_and_what_it_promotes() -> None:
+    view = card_views(CIRCUIT, (EXAMPLE,))[5].neuron
+    assert view is not None
+    first, second = view.active
+    assert ([piece.text for piece in first.before], first.token.text, first.label, first.value) == (
+        ["<|bos|>", "·a"], "·b", "B END", "1.25",
+    )  # fmt: skip
+    assert (second.before, second.value) == ((), "−0.50")
+    assert [(token.text, value) for token, value in view.promotes] == [("·b", "0.75"), ("·e", "0.25")]
+    assert [(token.text, value) for token, value in view.suppresses] == [("·f", "−0.50")]
 
 
 def test_attention_stands_beside_its_tokens() -> None:
@@ -127,7 +166,8 @@ def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
     links = re.findall(r'<a class="n [^"]*" href="#([^"]+)"', figure[0])
     assert len(links) == len(set(links)) == len(CIRCUIT.nodes)
     assert all(f'<div class="card" id="{link}"' in figure[0] for link in links)
-    rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', figure[0])
+    table = figure[0][figure[0].rindex("<table>") :]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td></tr>', table)
     assert len(rows) == len(CIRCUIT.nodes) + len(CIRCUIT.edges)
     assert ("L0.mlp → L1H4.k", "claimed and found", "0.50 [0.45, 0.55]") in rows
     first = drawn.evidence[0]
@@ -140,11 +180,13 @@ def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
 def test_what_is_hostile_stays_text(drawn: Run) -> None:
     named = replace(CIRCUIT.nodes[0], node=HOSTILE, role=HOSTILE)
     ways = (edge(HOSTILE, "logits"),)
-    circuit = replace(CIRCUIT, nodes=(named, *CIRCUIT.nodes[1:]), edges=ways, cards=(card(HOSTILE, ATTENTION),))
+    cards, neurons = (card(HOSTILE, ATTENTION, SOURCES),), (neuron_card("L1N7", HOSTILE, HOSTILE),)
+    circuit = replace(CIRCUIT, nodes=(named, *CIRCUIT.nodes[1:]), edges=ways, cards=cards, neurons=neurons)
     tokens = tuple(replace(token, text=HOSTILE) for token in EXAMPLE.clean)
     first = replace(drawn.evidence[0], circuit=circuit, examples=(replace(EXAMPLE, clean=tokens),))
     page = render(replace(drawn, evidence=(first, *drawn.evidence[1:])))
     assert "<img" not in page
+    assert page.count("most active at") == page.count("writes 1.25 logits directly") == 1
     assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; → logits" in page
 
 

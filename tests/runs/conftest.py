@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from mi_checks.record import Evidence, Run
 from mi_checks.runs.write import write_run
 from tests.effects import around, effect
+from tests.report.circuits import CIRCUIT
 from tests.results import result, run_of
 
 
@@ -35,6 +36,25 @@ def path(run: Run, tmp_path: Path) -> Path:
     """That run, written."""
     write_run(run, tmp_path / "run.json")
     return tmp_path / "run.json"
+
+
+@pytest.fixture
+def drawn(run: Run) -> Run:
+    """That run with a circuit."""
+    first, *others = run.evidence
+    return replace(run, evidence=(replace(first, circuit=CIRCUIT), *others))
+
+
+@pytest.fixture
+def third_schema(drawn: Run, path: Path) -> Path:
+    """The run with a circuit as schema 3 had it."""
+    data = json.loads(json.dumps(asdict(drawn)))
+    for each in data["evidence"]:
+        del each["circuit"]["neurons"]
+        for card in each["circuit"]["cards"]:
+            del card["sources"]
+    path.write_text(json.dumps({**data, "schema_version": 3}))
+    return path
 
 
 @pytest.fixture

@@ -41,6 +41,14 @@ def test_an_older_one_has_no_circuits(run, second_schema):
     assert again == run
 
 
+def test_an_older_one_has_no_cards_of_neurons_and_no_sources(drawn, third_schema):
+    again = read_run(third_schema)
+    circuit = drawn.evidence[0].circuit
+    cards = tuple(replace(card, sources=()) for card in circuit.cards)
+    assert again.evidence[0].circuit == replace(circuit, cards=cards, neurons=())
+    assert again.schema_version == SCHEMA_VERSION
+
+
 def test_an_older_one_that_is_none(first_schema):
     data = json.loads(first_schema.read_text())
     del data["evidence"][0]["effect"]

@@ -80,10 +80,12 @@
   for (const table of document.querySelectorAll("table.hm")) {
     const told = document.createElement("output");
     table.closest("figure").append(told);
+    const columns = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+    const heads = columns.every((column, i) => column === `H${i}`);
     const name = (cell) => {
       const row = cell.parentNode.cells[0].textContent;
-      const column = table.tHead.rows[0].cells[cell.cellIndex].textContent;
-      return column.startsWith(row) ? column : `${row}${/^H\d/.test(column) ? "" : " "}${column}`;
+      const column = columns[cell.cellIndex - 1];
+      return column.startsWith(`${row}N`) ? column : `${row}${heads ? "" : " "}${column}`;
     };
     const tell = (cell) => { told.textContent = `${name(cell)}: ${cell.textContent === "–" ? "not measured" : cell.textContent}`; };
     const cells = [...table.tBodies[0].rows].map((row) => [...row.cells].slice(1));

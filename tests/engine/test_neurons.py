@@ -1,0 +1,55 @@
+"""Single neurons: where they are active, and what their output weights promote."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.frozen import frozen
+from mi_checks.engine.nodes import Node
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from tests.engine.cases import ARCHITECTURES, native, prompts
+
+NEURON = Node(1, "neuron", 7)
+WITH_MLPS = sorted(name for name, about in ARCHITECTURES.items() if "attn_only" not in about and name != "one layer")
+
+
+@pytest.mark.parametrize("architecture", WITH_MLPS)
+def test_activity_is_that_of_the_prompt_alone(architecture):
+    """Of each prompt's tokens, in its own order, whatever is padded and on which side; 0 behind the last."""
+    subject, batch = native(architecture), prompts(count=4, seed=5)
+    reference = ReferenceEngine(subject, batch).activity(NEURON)
+    measured = choose("auto", subject, batch)
+    left = ReplayEngine(subject, batch, measured.model, padding="left").activity(NEURON)
+    for index, pair in enumerate(batch.pairs):
+        tokens = torch.tensor([pair.clean.tokens])
+        with torch.no_grad():
+            _, cache = subject.bridge.run_with_cache(tokens, names_filter=NEURON.hook)
+        alone = cache[NEURON.hook][0, :, NEURON.index].numpy()
+        for found in (reference, measured.activity(NEURON), left):
+            np.testing.assert_allclose(found[index, : len(alone)], alone, atol=1e-4)
+            assert not found[index, len(alone) :].any()
+
+
+@pytest.mark.parametrize("architecture", WITH_MLPS)
+def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
+    """Through the bridge's own norm, its scale frozen, and unembedding: the same up to that scale."""
+    subject = native(architecture)
+    measured, bridge = choose("replay", subject, prompts(count=2, seed=5)), subject.bridge
+    written = measured.model.w_out(1)[NEURON.index][None, None]
+    whole = torch.randn(written.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        parts = (written, torch.zeros_like(written))
+        one, none = (frozen(bridge.ln_final, whole, part)[0, 0] @ bridge.unembed.W_U for part in parts)
+    expected = (one - none - (one - none).mean()).numpy()
+    order, found = np.argsort(-expected), measured.promoted(NEURON, 3)
+    tokens = found[:, 0].astype(int)
+    assert tokens.tolist() == [*order[:3], *order[-3:]]
+    ratios = found[:, 1] / expected[tokens]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-3)
+    assert ratios[0] > 0
+
+
+def test_nothing_is_promoted_where_the_weights_are_not_known():
+    assert choose("reference", native("gelu"), prompts(count=2, seed=5)).promoted(NEURON, 3).shape == (0, 2)

@@ -1,0 +1,54 @@
+"""An engine of the first prompts of another one's takes over what was run of them, and gives what a new one gives."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import all_nodes
+from mi_checks.engine.replay import ReplayEngine
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts
+
+FIRST = 3
+
+
+def interventions(subject):
+    return [what for at in (None, "X", "END") for what in (*everything(subject, at), *paths(subject, at))][::2]
+
+
+@pytest.mark.parametrize("padding", ["right", "left"])
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_measures_what_a_new_one_does(architecture, measured, padding):
+    subject, batch = native(architecture), prompts(count=7, seed=11)
+    whole = ReplayEngine(subject, batch, choose("replay", subject, batch).model, padding=padding)
+    some = replace(batch, pairs=batch.pairs[:FIRST])
+    what = interventions(subject)
+    if measured:
+        whole.measure(what)
+    found, new = whole.of_first(some), choose("replay", subject, some)
+    assert found.width < whole.width
+    head = all_nodes("head", subject.shape)[-1]
+    for one, other in (
+        (found.base.gap, new.base.gap),
+        (found.attention_of(head, 1), new.attention_of(head, 1)),
+        (found.measure(what), new.measure(what)),
+    ):
+        np.testing.assert_allclose(one, other, atol=TOLERANCE * max(1, np.abs(other).max()))
+
+
+def test_what_was_run_is_not_run_again():
+    subject, batch = native("gelu"), prompts(count=7, seed=11)
+    whole = choose("replay", subject, batch)
+    whole.measure([denoise(node) for node in all_nodes("head", subject.shape)])
+    found = whole.of_first(replace(batch, pairs=batch.pairs[:FIRST]))
+    for side, run in found.passes.items():
+        theirs = whole.passes[side]
+        assert len(run._layers) == len(theirs._layers) == 2
+        for own, other in zip(run._layers, theirs._layers, strict=True):
+            made = {name for name in other.__dict__ if not name.startswith("_")} - {
+                "whole"
+            }  # put together from the rest
+            assert {name for name in own.__dict__ if not name.startswith("_")} == made
