@@ -18,7 +18,7 @@ def test_the_table_and_the_report(project):
     )
     assert lines[start + 4] == "engine: replay"
     # logit_diff and accuracy of the second behaviour read one base run: nano-attn-2l's, which the first has measured
-    assert lines[start + 5] == "cache: 1 of 33 measurements reused"
+    assert lines[start + 5] == "cache: 1 of 42 measurements reused"
     assert lines[start + 6 : start + 7] == ["report: reports/report.html"]
 
 
