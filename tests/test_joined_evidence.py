@@ -37,7 +37,11 @@ ELSEWHERE = replace(ONE, heatmaps=(AT,), mediators=(Mediator("L0H1", "A2", SHARE
         (replace(ONE, circuit=None), replace(BOTH, circuit=None), replace(BOTH, circuit=None)),
         (ONE, replace(BOTH, circuit=None), replace(BOTH, circuit=CIRCUIT)),
         (replace(ONE, curves=(CURVE,)), BOTH, replace(BOTH, curves=(CURVE,))),
-        (replace(ONE, curves=(CURVE,)), replace(BOTH, curves=(OTHER_CURVE,)), replace(BOTH, curves=(OTHER_CURVE, CURVE))),
+        (
+            replace(ONE, curves=(CURVE,)),
+            replace(BOTH, curves=(OTHER_CURVE,)),
+            replace(BOTH, curves=(OTHER_CURVE, CURVE)),
+        ),
     ],
 )  # fmt: skip
 def test_it_is_the_same_whoever_came_first(one, other, expected):
