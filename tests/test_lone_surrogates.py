@@ -1,4 +1,4 @@
-"""A token, a file or a path may hold half of a character (`\\ud800`): every verb takes such a run, and shows `\\ud800`."""
+"""A token, a file or a path may hold half of a character (`\\ud800`): every verb takes such a run, and shows it."""
 
 import json
 from dataclasses import replace
