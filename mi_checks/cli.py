@@ -27,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for verb in VERBS:
         verb.register(verbs)
     chosen = parser.parse_args(arguments)
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # what it cannot write, such as a lone surrogate in a token, it escapes
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a token may hold what cannot be written, such as a lone surrogate
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int | None = chosen.run(chosen)
