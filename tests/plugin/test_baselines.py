@@ -310,7 +310,7 @@ def test_of_a_model_that_is_not_here_what_was_recorded_first_is_kept(spoil, reco
     model = f"{TOY}={folder()}"
     result = recorded.run("--mi-model", model, "--mi-update")
     result.stdout.fnmatch_lines(
-        ["baselines: 1 written, *", f"baselines: there {TOY} stands for {model}, weights 37135d31bb38"]
+        ["baselines: 1 written, *", f"baselines: recorded as {TOY}: {model}, weights 37135d31*"]
     )
     (recorded.path / here).write_text(spoil(text(recorded, here)))
     before = all_files(recorded)
