@@ -168,3 +168,9 @@ def test_a_telephone_shows_the_table_as_a_list_that_does_not_scroll(opened, writ
     lines = found.all(".matrix td", "(each => [each.getBoundingClientRect().top, each.getBoundingClientRect().bottom])")
     assert len(lines) == 14
     assert all(bottom <= top + 1 for (_, bottom), (top, _) in pairwise(lines))
+
+
+def test_the_symbols_of_a_key_are_no_larger_than_its_words(opened, written):
+    sizes = opened(written("compare")).all(".key svg", "(each => each.getBoundingClientRect().height)")
+    assert len(sizes) == 2
+    assert max(sizes) <= 16
