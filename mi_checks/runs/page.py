@@ -95,15 +95,12 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators
     shared = axes([*(_estimates(change) for change in changes if change.state in DRAWN), *shares])
     found = counts(changes)
     how = method(changes) + (f". Mediators: {METHOD}" if mediators else "")
+    sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = Page(
         headline=_headline(found.get("drifted", 0), len(mediators), len(changes)),
         totals=(
             *((n, state, CSS.get(state, "none")) for state, n in found.items()),
-            *(
-                [(len(mediators), f"set{'' if len(mediators) == 1 else 's'} of mediators changed", "fail")]
-                if mediators
-                else []
-            ),
+            *([(len(mediators), sets, "fail")] if mediators else []),
         ),
         runs=(("Before", before, first), ("After", after, second)),
         otherwise=otherwise(first, second),
