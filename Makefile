@@ -1,7 +1,7 @@
 # make behaviours   run the suite on the bundled models (creates .venv if it is missing); ARGS="…" goes to pytest
 # make engines      six behaviours under both engines: same verdicts, same effects, both times
 # make findings     measure the behaviours and write reports/gallery/findings.md; ARGS=--check only compares
-# make gallery      run the behaviours whose reports are committed in reports/gallery; ARGS=--check only compares
+# make gallery      run what has its report committed in reports/gallery, the whole suite first; ARGS=--check only compares
 # make screenshot   the first screen of REPORT as reports/gallery/first-page.png
 # make emergence    what appears when over the shipped checkpoints: reports/gallery/emergence.html
 # make mutants      the suite once more on models in which its claims are false: every check must be red there
@@ -26,7 +26,7 @@ mutants: $(VENV)/.ready-dev
 findings: $(VENV)/.ready
 	$(BIN)/python -m reports.findings $(ARGS)
 
-gallery: $(VENV)/.ready
+gallery: $(VENV)/.ready-dev
 	$(BIN)/python -m reports.pages $(ARGS)
 
 screenshot: $(VENV)/.ready-dev

@@ -36,6 +36,8 @@ def write_file(path: Path, text: str, what: str, remedy: str = "name another fil
 def replace_text(path: Path, text: str) -> None:
     """Beside the file, then in its place: whatever happens meanwhile, one of them is whole.
 
+    A lone surrogate, which no file takes, is written as `\\ud800`.
+
     Raises:
         OSError: it cannot be written; the old one is as it was.
     """
@@ -43,7 +45,7 @@ def replace_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
         part.chmod(0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777)  # mkstemp's is private
         os.replace(part, path)

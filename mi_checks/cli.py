@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for verb in VERBS:
         verb.register(verbs)
     chosen = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a token may hold what cannot be written, such as a lone surrogate
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int | None = chosen.run(chosen)
         sys.stdout.flush()

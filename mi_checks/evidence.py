@@ -29,6 +29,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
     """What was measured for one behaviour on one model, whatever checks read it."""
     behaviour = loaded.behaviour
     name = measured.subject.name
+    sweeps = sorted(measured.sweeps, key=_place)
     return Evidence(
         behaviour=behaviour.name,
         model=name,
@@ -41,10 +42,8 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
         effect=effect(measured),
         examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
-        heatmaps=tuple(_heatmap(sweep, measured) for sweep in measured.sweeps),
-        mediators=tuple(
-            each for sweep in measured.sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)
-        ),
+        heatmaps=tuple(_heatmap(sweep, measured) for sweep in sweeps),
+        mediators=tuple(each for sweep in sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)),
     )
 
 
@@ -68,6 +67,11 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
         )
         for (among, ablation), curve in measured.curves.items()
     )
+
+
+def _place(sweep: Sweep) -> tuple[bool, str, list[str]]:
+    """Heads before neurons, everywhere before at one label: in whatever order checks have asked for them."""
+    return sweep.nodes[0].kind != "head", sweep.at or "", list(map(str, sweep.nodes))
 
 
 def _strongest(sweep: Sweep) -> list[Mediator]:

@@ -17,6 +17,7 @@ from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
 from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
+from mi_checks.models.stand_in import refuse_update
 from mi_checks.report.place import Place, place, writable
 
 ENGINES = ("auto", "replay", "reference")
@@ -91,6 +92,9 @@ def read_options(config: pytest.Config) -> Options:
             raise MiChecksError(
                 f"--mi-base {base}: --mi-update would record another model as the base; leave out one of them"
             )
+    for option in ("--mi-update", "--mi-update-new-only"):
+        for model in chosen_models if chosen(option[2:].replace("-", "_")) else ():
+            refuse_update(model, option)
     dtype = chosen("mi_dtype") or "float32"
     if dtype not in DTYPES:
         raise MiChecksError(f"--mi-dtype {dtype!r}: use one of {', '.join(DTYPES)}{did_you_mean(dtype, DTYPES)}")

@@ -16,7 +16,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
+from mi_checks.joined_evidence import joined
 from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
@@ -298,19 +299,7 @@ class Session:
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
-        kept = self.evidence.setdefault(key, evidence)
-        titles = {heatmap.title for heatmap in kept.heatmaps}
-        more = tuple(heatmap for heatmap in evidence.heatmaps if heatmap.title not in titles)
-        swept = {mediator.at for mediator in kept.mediators}
-        others = tuple(mediator for mediator in evidence.mediators if mediator.at not in swept)
-        # Workers may have swept different nodes.
-        self.evidence[key] = replace(
-            kept,
-            heatmaps=kept.heatmaps + more,
-            mediators=kept.mediators + others,
-            circuit=kept.circuit or evidence.circuit,
-            curves=kept.curves or evidence.curves,
-        )
+        self.evidence[key] = joined(self.evidence[key], evidence) if key in self.evidence else evidence
 
     @cached_property
     def versions(self) -> dict[str, str]:

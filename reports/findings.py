@@ -82,14 +82,14 @@ def composed(facts: Facts) -> str:
 def differing(old: str, new: str) -> list[str]:
     """The lines that differ by more than another machine's arithmetic can make them."""
     a, b = old.splitlines(), new.splitlines()
-    return [line for line, other in zip(a, b, strict=False) if not _alike(line, other)] + a[len(b) :] + b[len(a) :]
+    return [line for line, other in zip(a, b, strict=False) if not alike(line, other)] + a[len(b) :] + b[len(a) :]
 
 
 DECIMAL = re.compile(r"(?<![\w.])[+−]?\d+\.\d+")
 PROMPTS = re.compile(r"(?<=about )[\d,]+(?= prompts)")
 
 
-def _alike(line: str, other: str) -> bool:
+def alike(line: str, other: str) -> bool:
     """Equal, but for the last place of a decimal number, and a tenth of a number of prompts."""
     for pattern in (DECIMAL, PROMPTS):
         pairs = zip(pattern.findall(line), pattern.findall(other), strict=False)

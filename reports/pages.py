@@ -3,112 +3,111 @@
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
-from reports.findings import differing
+from mi_checks.errors import MiChecksError
+from mi_checks.record import Run
+from mi_checks.report.html import render
+from mi_checks.runs.read import read_run
+from reports.parts import changes, parts
 
 ROOT = Path(__file__).parent.parent
 GALLERY = ROOT / "reports" / "gallery"
 LIMIT = 2_000_000  # bytes of a page
+SUITE = "suite.html"
 # What pytest is given for each page; all of it has to pass.
 PAGES = {
+    # Checks of one behaviour and model stay on one worker: what is drawn of them is then what one process draws.
+    SUITE: ("behaviours/", "-n", "2", "--dist", "loadgroup"),
     "induction.html": (
         *("behaviours/induction.yaml", "behaviours/induction_circuit.yaml"),
         *("--mi-model", "nano-attn-1l", "--mi-model", "nano-attn-2l", "--mi-model", "nano-gelu-2l"),
     ),
 }
-
-UNREAD = {"style", "script", "svg"}  # a chart's numbers stand beside it, and in its title and description
-OF_THE_RUN = {"when", "setup", "facts"}  # when it was, how long it took, and on what: other every time
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+TOLD = 20  # changes told of a page
 
 
 class NotWritten(Exception):
     """What there is to say instead of a page."""
 
 
-class _Content(HTMLParser):
-    """The words of a page, without those that are another time's or another machine's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self._open: list[tuple[str, bool]] = []  # tags, with whether what is in them is read
-
-    @property
-    def _read(self) -> bool:
-        return not self._open or self._open[-1][1]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        left_out = tag in UNREAD or bool(OF_THE_RUN & set((dict(attrs).get("class") or "").split()))
-        in_svg = tag in ("title", "desc") and all(read for name, read in self._open if name != "svg")
-        if tag not in VOID:
-            self._open.append((tag, in_svg or (self._read and not left_out)))
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop()[0] != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        if self._read and data.strip():
-            self.lines.append(" ".join(data.split()))
-
-
-def content(html: str) -> str:
-    """What a page says of the behaviours, a line for each piece of text: not how it is drawn, nor when it was run."""
-    reader = _Content()
-    reader.feed(html)
-    reader.close()
-    return re.sub(r"(?<![\w.])([−-]?)\.(?=\d)", r"\g<1>0.", "\n".join(reader.lines))
-
-
 def measured(name: str) -> str:
-    """The page, from a run of its behaviours in a process of its own; it stays in `reports/`.
+    """The page, from a run of its behaviours in a process of its own; it stays in `reports/`, and its run beside it.
 
     Raises:
-        NotWritten: a check does not pass, or the page is larger than it may be.
+        NotWritten: a check does not pass or was skipped, or the page is larger than it may be.
     """
     page = Path("reports") / name
     command = [sys.executable, "-m", "pytest", *PAGES[name], "--mi-report", str(page)]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 — our own words
     if status:
         raise NotWritten(f"not every check passes (pytest's exit code is {status})")
-    size = (ROOT / page).stat().st_size
-    if size > LIMIT:
-        raise NotWritten(f"{page} has {size:,} bytes, and may have {LIMIT:,}")
-    return (ROOT / page).read_text(encoding="utf-8")
+    _require_all(read_run((ROOT / page).with_suffix(".json")))
+    return _small((ROOT / page).read_text(encoding="utf-8"))
+
+
+def drawn(name: str, run: Path) -> str:
+    """The page of a run that was made already, such as `make behaviours` leaves it.
+
+    Raises:
+        NotWritten: as above; or there is no such run.
+    """
+    try:
+        found = read_run(run)
+    except MiChecksError as error:
+        raise NotWritten(str(error)) from None
+    _require_all(found)
+    return _small(render(found, str(Path("reports") / Path(name).with_suffix(".json"))))
 
 
 def changed(name: str, new: str) -> list[str]:
-    """What the committed page says otherwise, by more than another machine's arithmetic can make it."""
+    """What the committed page says otherwise."""
     committed = GALLERY / name
-    return differing(content(committed.read_text(encoding="utf-8")) if committed.exists() else "", content(new))
+    if not committed.exists():
+        return ["there is none"]
+    return changes(parts(committed.read_text(encoding="utf-8")), parts(new))
+
+
+def _require_all(run: Run) -> None:
+    if run.cut_short is not None:
+        raise NotWritten("only {:,} of {:,} checks ran".format(*run.cut_short))
+    other = [result for result in run.results if result.outcome != "pass"]
+    if other:
+        count, first = f"{len(other):,} of {len(run.results):,} checks", other[0]
+        raise NotWritten(f"{count} did not pass: {first.node_id}: {(first.message.splitlines() or [''])[0]}")
+
+
+def _small(page: str) -> str:
+    size = len(page.encode())
+    if size > LIMIT:
+        raise NotWritten(f"it has {size:,} bytes, and may have {LIMIT:,}")
+    return page
 
 
 def main() -> int:
     """Write or compare."""
     parser = argparse.ArgumentParser(prog="python -m reports.pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a page is out of date")
-    check = parser.parse_args().check
+    parser.add_argument("--suite", type=Path, metavar="RUN", help=f"draw {SUITE} of this run of behaviours/")
+    options = parser.parse_args()
     out_of_date = False
     for name in PAGES:
         page = (GALLERY / name).relative_to(ROOT)
         try:
-            new = measured(name)
+            new = drawn(name, options.suite) if name == SUITE and options.suite else measured(name)
         except NotWritten as error:
             print(f"{page}: {error}", file=sys.stderr)
             return 2
-        if not check:
-            shutil.copyfile(ROOT / "reports" / name, GALLERY / name)
+        if not options.check:
+            (GALLERY / name).write_text(new, encoding="utf-8")
             print(page)
         elif lines := changed(name, new):
             out_of_date = True
-            print(f"{page} is out of date (make gallery):", *lines[:10], sep="\n  ")
+            print(f"{page} is out of date (make gallery):", *lines[:TOLD], sep="\n  ")
+            if len(lines) > TOLD:
+                print(f"  and {len(lines) - TOLD:,} more changes")
     return int(out_of_date)
 
 

@@ -169,6 +169,7 @@ class Baselines:
             self._said.append(f"baselines: none written: {self.asked.other} is not how the files say it is measured")
             return
         written, same, left = 0, 0, []
+        others: dict[str, str] = {}
         for path, (behaviour, model, ids, stand_in) in sorted(self._to_write.items()):
             found = ran.get((behaviour, model), {})
             shown = shown_path(path, self._root)
@@ -189,8 +190,11 @@ class Baselines:
                     self.failed.append(str(error))
                 else:
                     written, same = written + changed, same + (not changed)
+                    if changed and stand_in:
+                        others[stand_in] = f"as {model}: {stand_in}, weights {header.weights[:12]}"
         if written or same:
             self._said.append(f"baselines: {written} written, {same} up to date")
+        self._said += [f"baselines: recorded {line}" for line in others.values()]
         self._said += [f"baselines: {line}" for line in left[:NAMED]]
         if len(left) > NAMED:
             self._said.append(f"baselines: and {len(left) - NAMED} more not written")

@@ -99,7 +99,7 @@ def _put(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> 
         write_file(path, text, "the summary", "name another file (--mi-summary)")
         return
     try:
-        with path.open("a", encoding="utf-8", newline="") as file:
+        with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(f"\n\n{text}" if path.stat().st_size else text)
     except OSError as error:
         raise MiChecksError(

@@ -13,6 +13,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.history.database import connect, in_words, transaction
 from mi_checks.history.identity import run_digest
 from mi_checks.history.insert import insert
+from mi_checks.history.storable import storable
 from mi_checks.record import Run
 
 
@@ -69,11 +70,14 @@ class History:
 
     def add(self, entries: Iterable[Entry]) -> Added:
         """Add runs, all or, whatever happens, none; one that is there already stays as it is."""
-        compressed = [(each, run_digest(each.run), zlib.compress(each.text.encode())) for each in entries]
+        compressed = [
+            (storable(each.run, each.text), run_digest(each.run), zlib.compress(each.text.encode()), each.place)
+            for each in entries
+        ]
         new = 0
         with transaction(self.connection):
-            for each, digest, document in compressed:
-                new += insert(self.connection, each.run, digest, document, each.place)
+            for entry in compressed:
+                new += insert(self.connection, *entry)
         return Added(new, len(compressed) - new)
 
     def text(self, called: str) -> str:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 
 from mi_checks.history.shares import insert_shares
+from mi_checks.history.storable import storable
 from mi_checks.runs.read import parse_run
 
 RUNS = """\
@@ -91,7 +92,8 @@ def _shares(connection: sqlite3.Connection) -> None:
     """
     _execute(connection, SHARES)
     for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
-        insert_shares(connection, run, parse_run(zlib.decompress(text).decode(), f"run {digest}"))
+        document = zlib.decompress(text).decode()
+        insert_shares(connection, run, storable(parse_run(document, f"run {digest}"), document))
 
 
 def _execute(connection: sqlite3.Connection, script: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mi_checks.record import Circuit, CircuitEdge, CircuitNode, Estimate
 from mi_checks.report import numbers
 
 WIDTH, LEFT, RIGHT = 340, 46, 34  # pixels; left of the nodes stand the names of the layers
-SPACE = 56  # at least, from node to node in a layer
+SPACE = 56  # at least, from node to node in a layer, where names are as short as `L0H3`
+LETTER, SHORT, LONG = 6, 4, 12  # how much wider a letter makes it; letters of such a name, and of what has no end
 STEP, TOP, BOTTOM = 54, 58, 46
 SMALLEST, GROWTH = 6.0, 9.0  # radius of a node that recovers nothing, and what one that recovers all has more
 THINNEST, THICKENING = 1.5, 4.5  # likewise of paths
@@ -97,7 +98,7 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
     rows: dict[Row, list[CircuitNode]] = {}
     for node in circuit.nodes:
         rows.setdefault((node.layer, node.kind in ("mlp", "neuron")), []).append(node)
-    width = max(WIDTH, LEFT + RIGHT + SPACE * (1 + max(map(len, rows.values()), default=0)))
+    width = max(WIDTH, LEFT + RIGHT + max(map(_span, rows.values()), default=0))
     height = TOP + STEP * max(len(rows) - 1, 0) + BOTTOM
     places, layers = {}, []
     for row, (key, nodes) in enumerate(sorted(rows.items())):
@@ -196,6 +197,12 @@ def _reached(names: Iterable[str], edges: Iterable[CircuitEdge]) -> dict[str, se
             new += more
         reached[name] = seen
     return reached
+
+
+def _span(nodes: Sequence[CircuitNode]) -> int:
+    """Pixels that a row takes: every name stands beside its node, and before the next."""
+    letters = min(max(SHORT, *(len(node.node) for node in nodes)), LONG)
+    return (SPACE + LETTER * (letters - SHORT)) * (1 + len(nodes))
 
 
 def _radius(effect: Estimate | None) -> float:

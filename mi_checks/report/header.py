@@ -43,7 +43,7 @@ def header(run: Run) -> Header:
     return Header(
         headline=_headline(len(run.results), counts),
         totals=tuple(totals),
-        started=re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$", r"\1 \2 UTC", run.started),
+        started=moment(run.started),
         duration=numbers.duration(run.seconds),
         command=run.command,
         facts=tuple((title, tuple(items.items())) for title, items in facts if items),
@@ -51,6 +51,11 @@ def header(run: Run) -> Header:
         setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP),
         against=_against(run),
     )
+
+
+def moment(started: str) -> str:
+    """`2026-01-31 12:00 UTC`; what is not written as runs write it stays as it is."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$", r"\1 \2 UTC", started)
 
 
 def _missing(run: Run) -> str:

@@ -13,6 +13,7 @@ from mi_checks.report import dumbbell as chart
 from mi_checks.report import numbers
 from mi_checks.report.axis import Axis
 from mi_checks.report.dumbbell import Dumbbell, axes, drawable, dumbbell
+from mi_checks.report.header import moment
 from mi_checks.report.html import environment
 from mi_checks.runs.about import otherwise
 from mi_checks.runs.compare import Change, State, counts, method
@@ -94,18 +95,19 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators
     shared = axes([*(_estimates(change) for change in changes if change.state in DRAWN), *shares])
     found = counts(changes)
     how = method(changes) + (f". Mediators: {METHOD}" if mediators else "")
+    sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = Page(
         headline=_headline(found.get("drifted", 0), len(mediators), len(changes)),
         totals=(
             *((n, state, CSS.get(state, "none")) for state, n in found.items()),
-            *([(len(mediators), "sets of mediators changed", "fail")] if mediators else []),
+            *([(len(mediators), sets, "fail")] if mediators else []),
         ),
         runs=(("Before", before, first), ("After", after, second)),
         otherwise=otherwise(first, second),
         parts=tuple(_parts(changes, mediators, shared)),
         method=how,
     )
-    return environment().get_template("compare.html.j2").render(page=page, chart=chart)
+    return environment().get_template("compare.html.j2").render(page=page, chart=chart, moment=moment)
 
 
 def _headline(drifted: int, sets: int, total: int) -> str:

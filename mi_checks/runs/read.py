@@ -59,7 +59,7 @@ def parse_run(text: str, path: Path | str) -> Run:
             data = _from_2(data)
         if version <= 3:
             data = _from_3(data)
-        return _RUN.validate_json(json.dumps(data), strict=True)
+        return _validated(data)
     except ValidationError as error:
         first, *others = error.errors()
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
@@ -67,6 +67,19 @@ def parse_run(text: str, path: Path | str) -> Run:
         raise MiChecksError(f"{path} is no run as pytest writes it: {place}: {first['msg']}{more}; {AGAIN}") from None
     except (AttributeError, KeyError, TypeError):  # an upgrade found something else than it was to upgrade
         raise MiChecksError(f"{path} is no run of schema {version}, as it says; {AGAIN}") from None
+
+
+def _validated(data: dict[str, Any]) -> Run:
+    try:
+        return _RUN.validate_json(json.dumps(data), strict=True)
+    except ValidationError:
+        text = json.dumps(data, ensure_ascii=False)
+        legible = text.encode(errors="replace").decode()
+        if text == legible:
+            raise
+        # A lone surrogate, as a token may hold: pydantic reads it from JSON never, and otherwise is not as strict.
+        _RUN.validate_json(legible, strict=True)
+        return _RUN.validate_python(data)
 
 
 def read_text(path: Path) -> str:
@@ -97,7 +110,10 @@ def _journal(path: Path) -> Run:
         found += [parse_run(line, part) for line in lines]
     if not found:
         raise MiChecksError(f"{path} holds nothing of a run that was killed; {AGAIN}")
-    return joined(found)
+    try:
+        return joined(found)
+    except ValueError:
+        raise MiChecksError(f"{path} says not when its run began, as pytest does; {AGAIN}") from None
 
 
 def _data(text: str, path: Path) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mi_checks.atomic import write_file
 from mi_checks.record import Evidence, Run
 from mi_checks.report import numbers, trend
+from mi_checks.report.header import moment
 from mi_checks.report.html import environment
 from mi_checks.report.matrix import Cell, cell
 from mi_checks.report.pairs import Pair, groups, models
@@ -76,7 +77,7 @@ def _column(path: str, run: Run, alone: bool) -> Column:
     return Column(
         path=path,
         title=named[0] if alone and named else Path(path).stem,
-        started=run.started,
+        started=moment(run.started),
         headline=f"{passed:,} of {numbers.count(len(run.results), 'check')} passed{cut}",
         command=run.command,
     )

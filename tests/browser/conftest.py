@@ -15,12 +15,13 @@ from mi_checks.report.html import render
 from mi_checks.runs import series as series_page
 from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
+from tests.browser.wide import wide
 from tests.emergence.curves import small
 from tests.report.conftest import make_run
 from tests.runs import test_page as compare_page
 
 REQUIRED = "MI_BROWSER_REQUIRED"
-PAGES = ("report", "brief", "behaviour", "real", "compare", "series", "emergence")
+PAGES = ("report", "brief", "behaviour", "real", "wide", "compare", "series", "emergence")
 
 
 def missing(reason: str) -> None:
@@ -66,6 +67,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "brief": lambda: render(make_run(), limit=0),
         "behaviour": lambda: dict(folder_pages(make_run()))["induction.html"],
         "real": lambda: real.report(folder / "project"),
+        "wide": lambda: render(wide()),
         "compare": lambda: compare_page.rendered(compare_page.BEFORE, compare_page.AFTER),
         "series": lambda: series_page.render([("first.json", make_run()), ("second.json", make_run())]),
         "emergence": lambda: emergence_page.render(small()),

@@ -1,6 +1,7 @@
 """Every page from the disk: silent, alone, with and without script, at night, on a telephone and on paper."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -119,3 +120,57 @@ def test_what_is_folded_opens_at_a_press_without_script(opened, written):
         assert not inside.is_visible()
         summary.click()
         assert inside.is_visible()
+
+
+@pytest.mark.parametrize("size", [(718, 1000), (1047, 700)], ids=["upright", "across"])
+@every_page
+def test_on_a_sheet_of_a4_nothing_is_cut_off(opened, written, name, size):
+    """Paper does not scroll: within margins of 1 cm there are 718 pixels, or 1047 across."""
+    width, height = size
+    found = opened(written(name), width=width, height=height)
+    found.page.emulate_media(media="print")
+    found.unfold()
+    assert found.width() == width
+    beyond = "(e => [e.textContent.trim().slice(0, 40), Math.round(e.getBoundingClientRect().right)])"
+    cells = found.all("main th, main td, main svg", beyond)
+    assert cells
+    assert [each for each in cells if each[1] > width + 1] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_with_more_columns_than_fit_says_so(opened, written, scheme):
+    found = opened(written("wide"), color_scheme=scheme)
+    hint, table = found.page.locator(".sideways"), found.page.locator(".verdicts > .scroll")
+    assert hint.inner_text() == "1 behaviour × 14 models: scroll sideways for the others →"
+    assert table.evaluate("each => each.scrollWidth > each.clientWidth")
+    table.scroll_into_view_if_needed()
+    edge = table.bounding_box()
+    clip = {"x": edge["x"] + edge["width"] - 4, "y": edge["y"] + edge["height"] / 2, "width": 4, "height": 1}
+    more = found.page.screenshot(clip=clip)
+    table.evaluate("each => each.scrollTo(each.scrollWidth, 0)")
+    assert found.page.screenshot(clip=clip) != more  # the shade is gone, there is no more
+    first = found.page.locator(".matrix tbody th").first
+    assert first.bounding_box()["x"] == edge["x"]
+    found.page.locator("#f-model").select_option("nano-attn-2l@350")
+    assert not hint.is_visible()
+
+
+def test_the_names_of_models_stay_above_a_table_that_is_higher_than_the_window(opened, written):
+    found = opened(written("report"), height=300)
+    table, names = found.page.locator(".verdicts > .scroll"), found.page.locator(".matrix thead th")
+    table.evaluate("each => { each.style.maxHeight = '150px'; each.scrollTo(0, 80); }")
+    assert names.nth(1).bounding_box()["y"] == table.bounding_box()["y"]
+
+
+def test_a_telephone_shows_the_table_as_a_list_that_does_not_scroll(opened, written):
+    found = opened(written("wide"), width=TELEPHONE, height=740)
+    assert not found.page.locator(".sideways").is_visible()
+    lines = found.all(".matrix td", "(each => [each.getBoundingClientRect().top, each.getBoundingClientRect().bottom])")
+    assert len(lines) == 14
+    assert all(bottom <= top + 1 for (_, bottom), (top, _) in pairwise(lines))
+
+
+def test_the_symbols_of_a_key_are_no_larger_than_its_words(opened, written):
+    sizes = opened(written("compare")).all(".key svg", "(each => each.getBoundingClientRect().height)")
+    assert len(sizes) == 2
+    assert max(sizes) <= 16

@@ -123,11 +123,10 @@ def test_a_head_zeroed_is_named(recorded, folder):
 
 def test_an_improvement_asks_to_be_recorded(recorded, folder):
     """Recorded of a model with one head less, measured on the whole one."""
-    model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
-    (recorded.path / HERE).unlink()  # as the refusal to write over it says
-    recorded.run("--mi-model", model, "--mi-update")
-    result = recorded.run("-k", "nano-attn-2l and baseline")
-    result.assert_outcomes(failed=1, deselected=7)
+    of_toy(recorded)
+    recorded.run("--mi-model", f"{TOY}={folder(zero_heads=[(1, 2)])}", "--mi-update")
+    result = recorded.run("-k", "baseline", "--mi-model", f"{TOY}=nano-attn-2l")
+    result.assert_outcomes(failed=1, deselected=5)
     result.stdout.fnmatch_lines([f"  better    than recorded, and a later loss of it would go unseen: {UPDATE}"])
 
 
@@ -279,17 +278,48 @@ def test_a_newer_schemas_is_never_written_over(recorded):
     recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 1 written, 1 up to date"])
 
 
-@pytest.mark.parametrize("spoil", [lambda text: text, lambda text: text[:500]])
-def test_a_stand_ins_weights_are_not_written_over_the_models(spoil, recorded, folder):
-    (recorded.path / HERE).write_text(spoil(text(recorded)))
+@pytest.mark.parametrize("option", ["--mi-update", "--mi-update-new-only"])
+def test_what_stands_in_for_a_model_is_not_recorded_as_the_model(option, recorded, folder):
+    (recorded.path / HERE).unlink()
     before = all_files(recorded)
     model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    result = recorded.run("--mi-model", model, option)
+    assert result.ret == 4
+    result.stderr.re_match_lines(
+        [
+            rf"ERROR: --mi-model {model}: {option} would record it as nano-attn-2l: its weights are [0-9a-f]{{12}}, "
+            rf"and those of nano-attn-2l itself are 37135d31bb38; leave out {option}"
+        ]
+    )
+    assert all_files(recorded) == before
+
+
+TOY = "attn-only-2l"
+
+
+def of_toy(project):
+    """The behaviour is one of a model whose own weights are not here."""
+    path = project.path / FILE
+    path.write_text(path.read_text().replace("nano-attn-2l", TOY))
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text, lambda text: text[:500]])
+def test_of_a_model_that_is_not_here_what_was_recorded_first_is_kept(spoil, recorded, folder):
+    of_toy(recorded)
+    here = HERE.replace("nano-attn-2l", TOY)
+    model = f"{TOY}={folder()}"
     result = recorded.run("--mi-model", model, "--mi-update")
+    result.stdout.fnmatch_lines(
+        ["baselines: 1 written, *", f"baselines: recorded as {TOY}: {model}, weights 37135d31*"]
+    )
+    (recorded.path / here).write_text(spoil(text(recorded, here)))
+    before = all_files(recorded)
+    result = recorded.run("--mi-model", f"{TOY}={folder(zero_heads=[(1, 2)])}", "--mi-update")
     assert result.ret == 1
     result.stdout.re_match_lines(
         [
-            rf"baselines: {HERE}: (is of weights 37135d31bb38|cannot be read), and nano-attn-2l=/\S+ has "
-            r"[0-9a-f]{12}; it is as it was\. Where that is to be nano-attn-2l from now on, delete the file and run "
+            rf"baselines: {here}: (is of weights 37135d31bb38|cannot be read), and {TOY}=/\S+ has "
+            rf"[0-9a-f]{{12}}; it is as it was\. Where that is to be {TOY} from now on, delete the file and run "
             r"pytest --mi-update again"
         ]
     )

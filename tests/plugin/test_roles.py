@@ -140,9 +140,15 @@ def test_a_role_that_has_vanished(roles, folder):
             r"            which score now L1H1 0\.\d\d, L1H2 0\.\d\d",
         ]
     )
+
+
+def test_what_stands_in_for_a_model_is_not_written_as_the_model(roles, folder):
+    (roles.path / LOCK).unlink()
+    model = f"nano-attn-2l={folder(zero_heads=[(0, 3)])}"
     result = roles.run("-k", "role", "--mi-model", model, "--mi-update")
-    result.assert_outcomes(failed=1, passed=1, deselected=3)
-    assert lock(roles) == WRITTEN  # previous is as it was, induction was not written
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: --mi-model {model}: --mi-update would record it as nano-attn-2l: *"])
+    assert not (roles.path / LOCK).exists()
 
 
 def test_a_role_with_no_match_is_not_written(roles):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -57,6 +58,15 @@ def test_everything_is_inside_the_drawing(many: int) -> None:
     for way in view.edges:
         assert all(0 <= x <= view.width and 0 <= y <= view.height for x, y in points(way.curve))
         assert 0 <= way.letter[0] <= view.width
+
+
+@pytest.mark.parametrize("name", ["L0H3", "L0N3096"])
+def test_a_name_ends_before_the_next_node_begins(name: str) -> None:
+    """In letters of six pixels, with the largest of circles."""
+    nodes = tuple(node(name[:-1] + str(i), 0, 1.0) for i in range(6))
+    view = circuit_view(replace(CIRCUIT, nodes=nodes, edges=()), "", "g")
+    for left, right in pairwise(view.nodes):
+        assert left.x + left.r + 4 + 6 * len(name) <= right.x - right.r + 2
 
 
 def test_nodes_and_paths_are_as_large_as_what_they_recover() -> None:

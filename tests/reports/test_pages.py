@@ -1,99 +1,128 @@
-"""The committed pages of `reports/gallery/`: what in them is compared, what is not, and what is refused."""
+"""The committed pages of `reports/gallery/`: what is refused, what is written, and what `--check` does."""
 
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from mi_checks.report.html import render
+from mi_checks.runs.write import write_run
 from reports import pages
-from reports.findings import differing
-from reports.pages import GALLERY, LIMIT, PAGES, ROOT, content
+from reports.pages import GALLERY, LIMIT, PAGES, SUITE
 from tests.report.conftest import make_run
+from tests.reports.passed import passing
 
-PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>All 2 checks passed.</title><style>h1{}</style></head>
-<body><p class="when">2026-01-01 · took 3 s</p><p class="setup">numpy 2.3</p>
-<details class="facts"><dl><dt>torch</dt><dd>2.9</dd></dl></details>
-<table><tr><td><b>✓</b> pass<br>4.12 [3.74, 4.49]</td><td class="c">.42</td></tr></table>
-<svg role="img"><title>logit_diff</title><desc>4.12 logits</desc><g><title>a dot</title><path d="M0 0"/>
-<text>4</text></g></svg><script>run(1)</script><p>the end</p></body></html>"""
+WRITTEN = [name for name in PAGES if (GALLERY / name).exists()]
 
 
-def told(old, new):
-    return differing(content(old), content(new))
-
-
-def test_what_is_measured_is_read_and_nothing_else():
-    assert content(PAGE).splitlines() == [
-        "All 2 checks passed.", "✓", "pass", "4.12 [3.74, 4.49]", "0.42", "logit_diff", "4.12 logits", "the end",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "same"),
-    [
-        ("2026-01-01 · took 3 s", "2027-02-02 · took 9 s", True),
-        (">2.9<", ">2.10<", True),
-        ("numpy 2.3", "numpy 2.4", True),
-        ("h1{}", "h2{}", True),
-        ("run(1)", "run(2)", True),
-        ("4.12 [", "4.13 [", True),
-        (".42", ".43", True),
-        ("4.12 [", "4.14 [", False),
-        (".42", ".44", False),
-        ("pass", "fail", False),
-        ("the end", "another end", False),
-        ("<p>the end</p>", "", False),
-    ],
-)
-def test_another_time_and_machine_are_the_same_and_another_result_is_not(old, new, same):
-    assert PAGE.count(old) >= 1
-    assert (told(PAGE, PAGE.replace(old, new)) == []) == same
-
-
-def test_of_a_real_page_every_verdict_and_value_is_compared():
-    page = render(make_run())
-    lines = content(page).splitlines()
-    assert {"pass", "fail", "inconclusive", "error", "absent"} <= set(lines)
-    assert sum(line.startswith("logit_diff on nano-attn-2l: pass") for line in lines) == 3  # a chart's title
-    assert not any("took" in line or "sha256" in line for line in lines)
-    assert told(page, page.replace("<b>3.76</b>", "<b>3.79</b>")) == ["3.76"]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_committed_and_small_and_says_how_to_run_it_again(name):
+@pytest.mark.parametrize("name", WRITTEN)
+def test_every_page_that_is_committed_is_small_and_says_how_to_run_it_again(name):
     page = (GALLERY / name).read_text(encoding="utf-8")
     assert len(page.encode()) <= LIMIT
-    assert " ".join(["pytest", *PAGES[name]]) in content(page)
+    assert f"<code>pytest {PAGES[name][0]} " in page  # or another way to run the same
 
 
 @pytest.fixture
 def ran(monkeypatch, tmp_path):
-    """What pytest would leave: an exit code, and a page."""
+    """`ran(status, run, page)`: what pytest would leave; no page: that of the run. What it was called with."""
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "GALLERY", tmp_path / "reports/gallery")
+    (tmp_path / "reports/gallery").mkdir(parents=True)
+    calls = []
 
-    def ran(status, page="a page"):
-        (tmp_path / "reports").mkdir()
-        (tmp_path / "reports/induction.html").write_text(page)
-        monkeypatch.setattr(pages, "ROOT", tmp_path)
-        monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=status))
+    def ran(status=0, run=None, page=None):
+        run = passing() if run is None else run
+
+        def call(command, **_):
+            calls.append(command[1:])
+            left = tmp_path / command[-1]
+            left.write_text(render(run, f"reports/{left.stem}.json") if page is None else page, encoding="utf-8")
+            write_run(run, left.with_suffix(".json"))
+            return SimpleNamespace(returncode=status)
+
+        monkeypatch.setattr(subprocess, "run", call)
+        return calls
 
     return ran
 
 
-def test_a_page_of_what_does_not_pass_is_refused(ran):
-    ran(1)
-    with pytest.raises(pages.NotWritten, match=r"^not every check passes \(pytest's exit code is 1\)$"):
-        pages.measured("induction.html")
+def gallery(monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", ["pages", *options])
+    return pages.main()
 
 
-def test_a_page_that_is_too_large_is_refused(ran):
-    ran(0, "x" * (LIMIT + 1))
-    with pytest.raises(pages.NotWritten, match=r"^reports/induction.html has 2,000,001 bytes, and may have 2,000,000$"):
-        pages.measured("induction.html")
+def test_what_does_not_pass_is_refused(ran, monkeypatch, capsys):
+    ran(status=1)
+    assert gallery(monkeypatch) == 2
+    assert capsys.readouterr().err == ("reports/gallery/suite.html: not every check passes (pytest's exit code is 1)\n")
 
 
-def test_a_page_that_passes_is_read(ran):
-    ran(0)
-    assert pages.measured("induction.html") == "a page"
-    assert pages.changed("induction.html", "a page") != []
-    assert ROOT != pages.ROOT
+def test_what_was_skipped_is_refused(ran, monkeypatch, capsys):
+    ran(run=make_run())
+    assert gallery(monkeypatch) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("reports/gallery/suite.html: 3 of 48 checks did not pass: behaviours/induction.yaml::nano-")
+
+
+def test_what_was_cut_short_is_refused(ran, monkeypatch, capsys, tmp_path):
+    ran()
+    write_run(passing(settings={"checks run": "3 of 50"}), tmp_path / "run.json")
+    assert gallery(monkeypatch, "--suite", str(tmp_path / "run.json")) == 2
+    assert capsys.readouterr().err == "reports/gallery/suite.html: only 3 of 50 checks ran\n"
+
+
+def test_a_page_that_is_too_large_is_refused(ran, monkeypatch, capsys):
+    ran(page="x" * (LIMIT + 1))
+    assert gallery(monkeypatch) == 2
+    assert capsys.readouterr().err == "reports/gallery/suite.html: it has 2,000,001 bytes, and may have 2,000,000\n"
+
+
+def test_a_run_that_is_not_there_is_refused(ran, monkeypatch, capsys):
+    ran()
+    assert gallery(monkeypatch, "--suite", "absent.json") == 2
+    assert capsys.readouterr().err == (
+        "reports/gallery/suite.html: there is no run 'absent.json'; pytest writes one beside its report (--mi-run)\n"
+    )
+
+
+def test_every_page_is_measured_and_written(ran, monkeypatch, capsys, tmp_path):
+    calls = ran()
+    assert gallery(monkeypatch) == 0
+    assert calls == [["-m", "pytest", *PAGES[name], "--mi-report", f"reports/{name}"] for name in PAGES]
+    assert capsys.readouterr().out == "reports/gallery/suite.html\nreports/gallery/induction.html\n"
+    assert (tmp_path / "reports/gallery/suite.html").read_text(encoding="utf-8") == render(
+        passing(), "reports/suite.json"
+    )
+
+
+def test_a_page_that_is_current_is_left_as_it_is_and_one_that_is_not_is_told_of(ran, monkeypatch, capsys, tmp_path):
+    ran()
+    gallery(monkeypatch)
+    before = (tmp_path / "reports/gallery/suite.html").stat()
+    assert gallery(monkeypatch, "--check") == 0
+    ran(run=passing(results=passing().results[1:]))
+    capsys.readouterr()
+    assert gallery(monkeypatch, "--check") == 1
+    assert (tmp_path / "reports/gallery/suite.html").stat() == before
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [
+        "reports/gallery/suite.html is out of date (make gallery):",
+        "  mi-checks: All 48 checks passed. → mi-checks: All 47 checks passed.",
+    ]
+    assert any(line.startswith("  verdicts: induction on nano-attn-1l: ") for line in told)
+
+
+def test_a_page_that_is_not_committed_is_out_of_date(ran, monkeypatch, capsys):
+    ran()
+    assert gallery(monkeypatch, "--check") == 1
+    assert "  there is none" in capsys.readouterr().out.splitlines()
+
+
+def test_the_suite_may_be_drawn_of_a_run_that_is_there(ran, monkeypatch, tmp_path):
+    calls = ran()
+    gallery(monkeypatch)
+    assert len(calls) == len(PAGES)
+    write_run(passing(), tmp_path / "run.json")
+    assert gallery(monkeypatch, "--check", "--suite", str(tmp_path / "run.json")) == 0
+    assert [command[-1] for command in calls[len(PAGES) :]] == [f"reports/{name}" for name in PAGES if name != SUITE]

@@ -124,3 +124,11 @@ def test_where_it_cannot_be_written_that_is_told(tmp_path):
     assert str(told.value).startswith(f"cannot write the comparison to {tmp_path / 'file/page.html'}: ")
     assert str(told.value).endswith("; name another file")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_it_says_when_in_words_and_one_set_is_one_set():
+    html = rendered(replace(BEFORE, started="2026-02-11T09:41:07+00:00"), replace(AFTER, started="yesterday"))
+    words = Page(html).words
+    assert ", 2026-02-11 09:41 UTC" in words
+    assert ", yesterday" in words
+    assert "1 set of mediators changed" in words

@@ -1,0 +1,29 @@
+"""Which weights may be written down as a model's own."""
+
+import pytest
+
+from mi_checks.errors import MiChecksError
+from mi_checks.models.names import resolve
+from mi_checks.models.stand_in import refuse_update
+
+
+@pytest.mark.parametrize(
+    "given", ["nano-attn-2l", "nano-attn-2l@200", "nano-attn-2l=nano-attn-2l", "attn-only-2l=nano-attn-2l"]
+)
+def test_the_model_itself_may_and_what_cannot_be_compared_with_it(given):
+    assert refuse_update(resolve(given), "--mi-update") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("nano-attn-2l=nano-attn-2l@200", "its weights are [0-9a-f]{12}"),
+        ("nano-attn-2l=hf:owner/name", "of its weights nobody knows before they are loaded"),
+    ],
+)
+def test_what_stands_in_for_a_model_with_other_weights_may_not(given, why):
+    told = (
+        rf"^--mi-model {given}: --mi-update would record it as nano-attn-2l: {why}, and those of nano-attn-2l itself "
+    )
+    with pytest.raises(MiChecksError, match=told + "are 37135d31bb38; leave out --mi-update$"):
+        refuse_update(resolve(given), "--mi-update")
