@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import shlex
 import time
@@ -24,6 +23,7 @@ from mi_checks.runs.write import run_text
 from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.suite import Settings, Suite
+from mi_checks.threads import one_thread
 
 DTYPE = "float32"
 
@@ -79,7 +79,7 @@ class Bisecting:
             MiChecksError: a checkpoint cannot be measured, or the history cannot be written; what was measured before
                 is in it.
         """
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        one_thread()
         change = bisect(len(self.models), lambda place: self._ask(place).passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
         asked = tuple(self.found[place] for place in sorted(self.found))

@@ -10,7 +10,6 @@ import gc
 import importlib.metadata
 import io
 import json
-import os
 import platform
 import shlex
 import sys
@@ -49,6 +48,7 @@ from mi_checks.spec.roles import ROLE_SCORES
 from mi_checks.spec.shapes import check_models, check_shapes
 from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
+from mi_checks.threads import one_thread
 
 if TYPE_CHECKING:
     import pluggy
@@ -147,16 +147,10 @@ class Session:
     @cached_property
     def suite(self) -> Suite:
         """The measuring side, imported only now."""
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        one_thread()
         from mi_checks.recall.store import Store
         from mi_checks.suite import Settings, Suite
 
-        if "OMP_NUM_THREADS" not in os.environ:
-            import torch
-
-            # One thread is faster on models this small (the suite: 24 s against 61 s with two, on two cores), and
-            # under `pytest -n` each worker would otherwise take every core.
-            torch.set_num_threads(1)
         # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
         # run makes is seldom garbage. Together a sixth of a run that recalls everything.
         gc.freeze()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
 from mi_checks.spec.shapes import check_models
+from mi_checks.threads import one_thread
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -115,14 +115,10 @@ def survey(
 
 def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
     """A suite with nothing measured yet, outside pytest; with a folder, it recalls what is kept there."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import torch
-
+    one_thread()
     from mi_checks.recall.store import Store
     from mi_checks.suite import Settings, Suite
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
     return Suite(Settings(count, seed), store=None if kept is None else Store(kept))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mi_checks.calibration.claims import KINDS
+from mi_checks.threads import one_thread
 from mi_checks.verbs.whole_number import at_least
 
 if TYPE_CHECKING:
@@ -44,13 +44,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def show(options: argparse.Namespace) -> None:
     """`calibrate`."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import torch
-
+    one_thread()
     from mi_checks.calibration.calibrate import calibrate
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # faster than two on models this small
     print(_written(calibrate(options.runs, options.seed, options.kind, bar), options.format))
 
 

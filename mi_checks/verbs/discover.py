@@ -17,6 +17,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.words import listed
+from mi_checks.threads import one_thread
 from mi_checks.verbs.whole_number import at_least
 
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
@@ -65,14 +66,10 @@ def draft(options: argparse.Namespace) -> None:
     loaded = _loaded(options.file, options.case)
     refuse_absent(loaded, options.model)
     began = time.monotonic()
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import torch  # only now: mistakes are told without it
-
+    one_thread()
     from mi_checks.discovery.discovery import discover
     from mi_checks.discovery.written import written
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
     settings = Settings(options.count, options.seed, options.above, options.faithful)
     text = written(discover(loaded, options.model, settings, progress=bars(began)))
     if output is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -60,13 +59,7 @@ def bisect(options: argparse.Namespace) -> int:
     claims = options.model or models[0].partition("=")[0].partition("@")[0]
     loaded = _behaviour(options.file, options.case)
     claimed(loaded, claims, options.check)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import torch  # only now: mistakes are told without it
-
     from mi_checks.bisecting import Bisecting
-
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # faster than two on models this small, as in a run of pytest
 
     def tell(checkpoint: bisected.Checkpoint) -> None:
         if options.format == "text":
