@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,7 +20,11 @@ ALPHA = 1 - CONFIDENCE
 RESAMPLES = 4000
 COUNTED = 64  # resamples at a time
 PERCENTILES = (ALPHA / 2, 1 - ALPHA / 2)
-KEPT = 64  # means that were resampled last: checks, reports and baselines ask for the same
+KEPT = 64  # gaps whose means were resampled last: many shares are of one
+# Ends of intervals, by a digest of what they are of: checks, reports and baselines ask for the same, and `recall` keeps
+# them for later runs, as resampling takes longer than all else where nothing is measured.
+REMEMBERED: dict[bytes, Floats] = {}
+MOST, DIGEST = 100_000, 16  # of these, and bytes of a digest
 
 
 class NoGap(ValueError):
@@ -32,15 +37,21 @@ def mean_interval(values: Floats, unit: str) -> Estimate:
     Args:
         values: `prompt`.
     """
-    value, low, high = _mean_interval(np.asarray(values, float).tobytes())
-    return Estimate(value, low, high, len(values), unit, "bootstrap of the mean")
+    low, high = _remembered("mean", lambda: np.quantile(bootstrap_weights(len(values)) @ values, PERCENTILES), values)
+    return Estimate(float(values.mean()), float(low), float(high), len(values), unit, "bootstrap of the mean")
 
 
-@lru_cache(maxsize=KEPT)
-def _mean_interval(values: bytes) -> tuple[float, float, float]:
-    of = np.frombuffer(values)
-    low, high = np.quantile(_resampled(values), PERCENTILES)
-    return float(of.mean()), float(low), float(high)
+def _remembered(kind: str, ends: Callable[[], Floats], *of: Floats) -> Floats:
+    """The ends of intervals, from `REMEMBERED` if they are there."""
+    digest = hashlib.blake2b(f"{kind} {[array.shape for array in of]}".encode(), digest_size=DIGEST)
+    for array in of:
+        digest.update(np.ascontiguousarray(array, dtype=np.float64).data)
+    key = digest.digest()
+    if key not in REMEMBERED:
+        if len(REMEMBERED) >= MOST:
+            REMEMBERED.clear()
+        REMEMBERED[key] = ends()
+    return REMEMBERED[key]
 
 
 @lru_cache(maxsize=KEPT)
@@ -65,7 +76,7 @@ def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -
         NoGap: the bootstrap interval of the mean of `whole` is not above zero. Of a negative gap a share could be had,
             but it would count what takes the answer's lead away.
     """
-    return ratio_area_interval(part[None], whole, lambda shares: shares[0], of, "bootstrap of the ratio of means")
+    return ratio_intervals(part[None], whole, of)[0]
 
 
 def ratio_area_interval(
@@ -83,7 +94,8 @@ def ratio_area_interval(
     Raises:
         NoGap: the bootstrap interval of the mean of `whole` is not above zero.
     """
-    low, high = np.quantile(summary(_shares(parts, whole, of)), PERCENTILES)
+    _require_gap(whole, of)
+    low, high = np.quantile(summary(_shares(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
@@ -99,7 +111,8 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
     Raises:
         NoGap: as there.
     """
-    low, high = np.quantile(_shares(parts, whole, of), PERCENTILES, axis=1)
+    _require_gap(whole, of)
+    low, high = _remembered("ratio", lambda: np.quantile(_shares(parts, whole), PERCENTILES, axis=1), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
         Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
@@ -107,16 +120,19 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
     ]
 
 
-def _shares(parts: Floats, whole: Floats, of: str) -> Floats:
-    """Resampled ratios of means, `part resample`.
-
+def _require_gap(whole: Floats, of: str) -> None:
+    """
     Raises:
         NoGap: the resampled means of the whole are not surely above zero.
     """
-    wholes = _resampled(np.asarray(whole, float).tobytes())
-    if np.quantile(wholes, ALPHA / 2) <= 0:
-        gap = mean_interval(whole, "logits")
+    gap = mean_interval(whole, "logits")
+    if gap.low <= 0:
         raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
+
+
+def _shares(parts: Floats, whole: Floats) -> Floats:
+    """Resampled ratios of means, `part resample`."""
+    wholes = _resampled(np.asarray(whole, np.float64).tobytes())
     shares: Floats = parts @ bootstrap_weights(len(whole)).T / wholes
     return shares
 
@@ -252,7 +268,7 @@ def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
     return math.ceil(needed * 1.1)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def bootstrap_weights(n: int) -> Floats:
     """Bootstrap weights, `resample prompt`, rows summing to one; the same for every estimate over n prompts."""
     drawn = np.random.default_rng(n).integers(n, size=(RESAMPLES, n))

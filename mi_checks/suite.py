@@ -262,6 +262,8 @@ class Suite:
         self._evidence.pop(key)
         if drawn:
             evidence = replace(self._drawn(loaded, measured, measuring, evidence), curves=curves(measured))
+        if isinstance(measuring, Recalling):
+            measuring.keep_intervals()
         activations = self._keep(measuring, measured.subject)
         del measured, measuring
         if activations:

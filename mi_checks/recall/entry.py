@@ -13,6 +13,8 @@ import numpy.typing as npt
 from mi_checks.engine.base import BaseRun, Floats, SideRun
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention
+from mi_checks.recall.key import RESAMPLING, RESAMPLING_WITH, code
+from mi_checks.stats import DIGEST
 
 SIDES = ("clean", "corrupt")
 
@@ -26,12 +28,14 @@ class Entry:
         base: the clean and the corrupt run.
         values: what an intervention or an attention probability came to, `prompt`, by its name.
         patterns: what is no number per prompt, such as attention in one prompt, `destination source`, by its name.
+        intervals: ends of intervals of these, as in `stats.REMEMBERED`; by the code that resamples, as it is now.
     """
 
     engine: str = ""
     base: BaseRun | None = None
     values: dict[str, Floats] = field(default_factory=dict)
     patterns: dict[str, Floats] = field(default_factory=dict)
+    intervals: dict[bytes, Floats] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """As arrays, from which `entry_of` makes an equal entry."""
@@ -39,6 +43,9 @@ class Entry:
         patterns = sorted(self.patterns)
         about = {"engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None}
         found = {"about": _text(about)}
+        if self.intervals:
+            about["resampling"] = code(RESAMPLING, RESAMPLING_WITH)
+            found = {"about": _text(about), **_interval_arrays(self.intervals)}
         if names:
             found["values"] = _narrow(np.stack([self.values[name] for name in names]))
         found |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
@@ -56,9 +63,28 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
         rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
         base = BaseRun(**{side: _read_side(side, arrays) for side in SIDES}) if about["base"] else None
         patterns = {name: arrays[f"pattern.{place}"].astype(np.float64) for place, name in enumerate(about["patterns"])}
-        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)), patterns)
+        known = about.get("resampling") == code(RESAMPLING, RESAMPLING_WITH)
+        intervals = _read_intervals(arrays) if known else {}
+        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)), patterns, intervals)
     except (KeyError, ValueError, TypeError, IndexError):
         return Entry()
+
+
+def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray[Any]]:
+    """Digests, how many intervals each is of, and all lower ends of one before its upper ends."""
+    ends = [np.asarray(each, np.float64) for each in intervals.values()]
+    return {
+        "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST),
+        "intervals.counts": np.array([-1 if each.ndim == 1 else each.shape[1] for each in ends]),
+        "intervals.ends": np.concatenate([each.ravel() for each in ends]),
+    }
+
+
+def _read_intervals(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[bytes, Floats]:
+    digests, counts, ends = (arrays[f"intervals.{name}"] for name in ("digests", "counts", "ends"))
+    parts = np.split(ends, np.cumsum(2 * np.abs(counts))[:-1])
+    shaped = (part if count < 0 else part.reshape(2, count) for part, count in zip(parts, counts, strict=True))
+    return {digest.tobytes(): part for digest, part in zip(digests, shaped, strict=True)}
 
 
 def intervention_name(intervention: Intervention) -> str:

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[1]
 DRAWING = ("prompts", "recall", "spec")
 DRAWING_WITH = ("jinja2", "numpy", "tokenizers")
 MEASURING = ("engine", "models/load.py", "models/loaders", "recall")
+RESAMPLING, RESAMPLING_WITH = ("stats.py",), ("numpy",)
 MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
 
 

@@ -28,6 +28,7 @@ from mi_checks.recall.entry import (
     sources_name,
 )
 from mi_checks.recall.store import Store
+from mi_checks.stats import REMEMBERED
 
 
 class Recalling:
@@ -46,6 +47,7 @@ class Recalling:
         self._store = store
         self._key = key
         self._kept = Entry() if store is None else entry_of(store.read(key))
+        REMEMBERED.update(self._kept.intervals)
         self._new = False
         self.asked = 0
         self.recalled = 0
@@ -132,9 +134,17 @@ class Recalling:
                 kept.base or earlier.base,
                 {**earlier.values, **kept.values},
                 {**earlier.patterns, **kept.patterns},
+                {**earlier.intervals, **kept.intervals},
             )
             self._store.write(self._key, both.arrays())
             self._new = False
+
+    def keep_intervals(self) -> None:
+        """Keep, with the next `save`, the intervals that were worked out since the last time, and forget them here."""
+        if self._kept.engine and REMEMBERED.keys() - self._kept.intervals.keys():
+            self._kept.intervals |= REMEMBERED
+            self._new = True
+        REMEMBERED.clear()
 
     @cached_property
     def engine(self) -> Engine:

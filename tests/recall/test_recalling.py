@@ -5,11 +5,13 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from mi_checks import stats
 from mi_checks.engine.base import SideRun
 from mi_checks.engine.choose import choose
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
+from mi_checks.recall import entry
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
 from tests.engine.cases import native, prompts
@@ -114,3 +116,40 @@ def test_nothing_is_written_where_nothing_is_new(store, make):
     second.measure([denoise(HEAD)])
     second.save()
     assert path.read_bytes().endswith(b"a mark")
+
+
+def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, monkeypatch):
+    stats.REMEMBERED.clear()
+    first = Recalling(make, store, "key")
+    gap = np.abs(first.base.gap) + 1
+    shares = np.stack([0.5 * gap, 0.25 * gap + np.arange(len(gap))])
+    expected = stats.mean_interval(gap, "logits"), stats.ratio_intervals(shares, gap)
+    first.keep_intervals()
+    first.save()
+    assert stats.REMEMBERED == {}
+    second = Recalling(unwanted, store, "key")
+    monkeypatch.setattr(stats, "bootstrap_weights", unwanted)
+    assert (stats.mean_interval(gap, "logits"), stats.ratio_intervals(shares, gap)) == expected
+    second.keep_intervals()
+    monkeypatch.undo()
+    monkeypatch.setattr(store, "write", unwanted)
+    second.save()  # nothing new
+
+
+def test_intervals_by_other_code_are_not_recalled(store, make, monkeypatch):
+    first = Recalling(make, store, "key")
+    stats.mean_interval(first.base.gap, "logits")
+    first.keep_intervals()
+    first.save()
+    monkeypatch.setattr(entry, "RESAMPLING_WITH", ("scipy",))
+    Recalling(unwanted, store, "key")
+    assert stats.REMEMBERED == {}
+
+
+def test_intervals_alone_make_no_engine(store):
+    stats.REMEMBERED.clear()
+    stats.mean_interval(np.arange(5.0), "logits")
+    measuring = Recalling(unwanted, store, "key")
+    measuring.keep_intervals()
+    measuring.save()
+    assert store.read("key") == {}
