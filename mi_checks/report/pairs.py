@@ -65,10 +65,15 @@ def drifted(result: CheckResult) -> bool:
 
 
 def models(run: Run) -> tuple[str, ...]:
-    """Models in the order of their provenance, then in order of appearance."""
-    seen = [found.model for found in run.evidence] + [result.model for result in run.results]
-    asked = [model for model in run.models if model in set(seen)]
-    return tuple(dict.fromkeys([*asked, *seen]))
+    """Models in order of appearance, but those that few behaviours are about come last.
+
+    Not in the order of their provenance, which under `pytest -n` is that of the worker which came first.
+    """
+    about: dict[str, set[str]] = {}
+    for model, behaviour in ((each.model, each.behaviour) for part in (run.results, run.evidence) for each in part):
+        about.setdefault(model, set()).add(behaviour)
+    most = max(map(len, about.values()), default=0)
+    return tuple(sorted(about, key=lambda model: 2 * len(about[model]) < most))
 
 
 def groups(run: Run) -> tuple[Group, ...]:

@@ -50,8 +50,14 @@ def test_what_only_drifted_is_told_apart_from_what_failed(drifted: Run) -> None:
 
 def test_a_failure_is_graver_than_a_drift(run: Run) -> None:
     failed = next(r for r in run.results if r.outcome == "fail")
-    pair = groups(replace(run, results=(failed, drift(failed))))[0].pairs[2]
-    assert pair.verdict.word == "fail"
+    (group, *_) = groups(replace(run, results=(failed, drift(failed))))
+    assert [pair.verdict.word for pair in group.pairs if pair.model == failed.model] == ["fail"]
+
+
+def test_models_stand_in_the_order_of_the_results_whichever_worker_came_first(run: Run) -> None:
+    (few,) = (replace(r, model="few") for r in run.results[:1])
+    turned = replace(run, results=(few, *run.results), models=dict(reversed(run.models.items())))
+    assert models(turned) == (*models(run), "few")
 
 
 def test_mutants_stand_in_the_row_of_their_check_and_survivors_among_the_problems(run: Run) -> None:
