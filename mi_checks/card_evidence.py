@@ -31,14 +31,14 @@ def head_cards(heads: Sequence[Node], measured: Measurements, on_few: Measuremen
         on_few: the same claims on fewer prompts, where the rest is measured.
     """
     direct = written(heads, on_few)
-    for place, head in enumerate(heads):
+    for head in heads:
         pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
         rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
         ablation, removes = ablated(head, measured)
-        sources = () if direct is None else np.round(on_few.from_sources(head, 0), DECIMALS).tolist()
+        sources = () if head not in direct else np.round(on_few.from_sources(head, 0), DECIMALS).tolist()
         yield HeadCard(
             head=str(head),
-            direct=None if direct is None else direct[place],
+            direct=direct.get(head),
             ablation=ablation,
             removes=removes,
             attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
@@ -46,11 +46,12 @@ def head_cards(heads: Sequence[Node], measured: Measurements, on_few: Measuremen
         )
 
 
-def written(nodes: Sequence[Node], measured: Measurements) -> list[Estimate] | None:
-    """What each node writes directly into the clean logit difference; None where the score is not linear in logits."""
+def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
+    """What each node writes directly into the clean logit difference; empty where the score is not linear in logits."""
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
-        return None
-    return [mean_interval(each, unit(measured.batch.score)) for each in measured.direct(nodes)]
+        return {}
+    estimates = [mean_interval(each, unit(measured.batch.score)) for each in measured.direct(nodes)]
+    return dict(zip(nodes, estimates, strict=True))
 
 
 def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:

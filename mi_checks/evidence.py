@@ -97,12 +97,8 @@ def _example(measured: Measurements, index: int) -> Example:
 
 
 def _views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
-    labels: dict[int, str] = {}
-    for label, positions in prompt.labels.items():
-        for position in positions:
-            labels[position] = f"{labels[position]} {label}" if position in labels else label
     differs = _differing(prompt.tokens, other.tokens)
-    return tuple(TokenView(piece, labels.get(i, ""), i in differs) for i, piece in enumerate(prompt.pieces))
+    return tuple(TokenView(piece, prompt.label_at(i), i in differs) for i, piece in enumerate(prompt.pieces))
 
 
 def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:

@@ -28,7 +28,7 @@ def neuron_cards(neurons: Sequence[Node], measured: Measurements, on_few: Measur
     """
     direct = written(neurons, on_few)
     prompts = [pair.clean for pair in on_few.batch.pairs]
-    for place, neuron in enumerate(neurons):
+    for neuron in neurons:
         ablation, removes = ablated(neuron, measured)
         tokens = [
             Promotion(on_few.subject.tokenization.piece(int(token)), float(logit))
@@ -36,7 +36,7 @@ def neuron_cards(neurons: Sequence[Node], measured: Measurements, on_few: Measur
         ]
         yield NeuronCard(
             neuron=str(neuron),
-            direct=None if direct is None else direct[place],
+            direct=direct.get(neuron),
             ablation=ablation,
             removes=removes,
             active=tuple(most_active(on_few.activity(neuron), prompts)),
@@ -65,7 +65,7 @@ def most_active(activity: Floats, prompts: Sequence[Prompt]) -> Iterator[Activat
         yield Activation(
             before=prompt.pieces[max(position - CONTEXT, 0) : position],
             token=prompt.pieces[position],
-            label=" ".join(label for label, places in prompt.labels.items() if position in places),
+            label=prompt.label_at(position),
             value=float(activity[index, position]),
         )
         if len(seen) == PLACES:

@@ -20,7 +20,6 @@ ALPHA = 1 - CONFIDENCE
 RESAMPLES = 4000
 COUNTED = 64  # resamples at a time
 PERCENTILES = (ALPHA / 2, 1 - ALPHA / 2)
-KEPT = 64  # gaps whose means were resampled last: many shares are of one
 # Ends of intervals, by a digest of what they are of: checks, reports and baselines ask for the same, and `recall` keeps
 # them for later runs, as resampling takes longer than all else where nothing is measured.
 REMEMBERED: dict[bytes, Floats] = {}
@@ -37,12 +36,18 @@ def mean_interval(values: Floats, unit: str) -> Estimate:
     Args:
         values: `prompt`.
     """
-    low, high = _remembered("mean", lambda: np.quantile(bootstrap_weights(len(values)) @ values, PERCENTILES), values)
+    ((low,), (high,)) = _ends("mean", lambda: values[None] @ bootstrap_weights(len(values)).T, values)
     return Estimate(float(values.mean()), float(low), float(high), len(values), unit, "bootstrap of the mean")
 
 
-def _remembered(kind: str, ends: Callable[[], Floats], *of: Floats) -> Floats:
-    """The ends of intervals, from `REMEMBERED` if they are there."""
+def _ends(kind: str, resampled: Callable[[], Floats], *of: Floats) -> Floats:
+    """The lower and the upper ends of intervals, from `REMEMBERED` if they are there, `end estimate`.
+
+    Args:
+        kind: of estimate.
+        resampled: the estimates, `estimate resample`.
+        of: all that they depend on.
+    """
     digest = hashlib.blake2b(f"{kind} {[array.shape for array in of]}".encode(), digest_size=DIGEST)
     for array in of:
         digest.update(np.ascontiguousarray(array, dtype=np.float64).data)
@@ -50,16 +55,8 @@ def _remembered(kind: str, ends: Callable[[], Floats], *of: Floats) -> Floats:
     if key not in REMEMBERED:
         if len(REMEMBERED) >= MOST:
             REMEMBERED.clear()
-        REMEMBERED[key] = ends()
+        REMEMBERED[key] = np.quantile(resampled(), PERCENTILES, axis=1)
     return REMEMBERED[key]
-
-
-@lru_cache(maxsize=KEPT)
-def _resampled(values: bytes) -> Floats:
-    """Resampled means, `resample`; of one gap there are as many shares as there are nodes."""
-    of = np.frombuffer(values)
-    means: Floats = bootstrap_weights(len(of)) @ of
-    return means
 
 
 def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -> Estimate:
@@ -112,7 +109,7 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
         NoGap: as there.
     """
     _require_gap(whole, of)
-    low, high = _remembered("ratio", lambda: np.quantile(_shares(parts, whole), PERCENTILES, axis=1), parts, whole)
+    low, high = _ends("ratio", lambda: _shares(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
         Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
@@ -132,8 +129,8 @@ def _require_gap(whole: Floats, of: str) -> None:
 
 def _shares(parts: Floats, whole: Floats) -> Floats:
     """Resampled ratios of means, `part resample`."""
-    wholes = _resampled(np.asarray(whole, np.float64).tobytes())
-    shares: Floats = parts @ bootstrap_weights(len(whole)).T / wholes
+    means = np.vstack([parts, whole]) @ bootstrap_weights(len(whole)).T
+    shares: Floats = means[:-1] / means[-1]
     return shares
 
 

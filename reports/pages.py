@@ -7,15 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Run
+from mi_checks.report.budget import LIMIT
 from mi_checks.report.html import render
 from mi_checks.runs.read import read_run
 from reports.parts import changes, parts
 
 ROOT = Path(__file__).parent.parent
 GALLERY = ROOT / "reports" / "gallery"
-LIMIT = 2_000_000  # bytes of a page
 SUITE = "suite.html"
 # What pytest is given for each page; all of it has to pass.
 PAGES = {
@@ -101,7 +102,7 @@ def main() -> int:
             print(f"{page}: {error}", file=sys.stderr)
             return 2
         if not options.check:
-            (GALLERY / name).write_text(new, encoding="utf-8")
+            replace_text(GALLERY / name, new)
             print(page)
         elif lines := changed(name, new):
             out_of_date = True

@@ -203,9 +203,14 @@ class Measurements:
             nodes = tuple(all_nodes(component, self.subject.shape, layers))
             if self._only is not None:
                 nodes = tuple(node for node in nodes if node in self._only)
-            patched = self.logit_diffs([denoise(node, at=at) for node in nodes], PLURAL[component])
-            self._sweeps[key] = Sweep(nodes, at, patched - self.base.corrupt.logit_diff, self.base.gap)
+            self._sweeps[key] = self.alone(nodes, at, PLURAL[component])
         return self._sweeps[key]
+
+    def alone(self, nodes: Sequence[Node], at: str | int | None, title: str) -> Sweep:
+        """Denoise some nodes, each alone; not among `sweeps`."""
+        patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
+        where = None if at is None else str(at)
+        return Sweep(tuple(nodes), where, patched - self.base.corrupt.logit_diff, self.base.gap)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """The nodes of an expression on this model.

@@ -7,7 +7,6 @@ from collections.abc import Collection
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements, Sweep
-from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node, all_nodes
 
 DENOISED = 32  # of those that attribution patching ranks first
@@ -26,7 +25,5 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
             return sweep
     nodes = all_nodes("neuron", measured.subject.shape)
     estimated = measured.attribution_patching("neuron", at).mean(1) / measured.base.gap.mean()
-    chosen = tuple(nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED])
-    patched = measured.logit_diffs([denoise(node, at=at) for node in chosen], "neurons")
-    where = None if at is None else str(at)
-    return Sweep(chosen, where, patched - measured.base.corrupt.logit_diff, measured.base.gap)
+    chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED]]
+    return measured.alone(chosen, at, "neurons")

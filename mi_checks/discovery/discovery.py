@@ -14,7 +14,7 @@ from mi_checks.discovery.draft import Draft
 from mi_checks.discovery.drafting import draft, node_sets
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.held_out import HeldOut
-from mi_checks.discovery.mediation import mediation, swept
+from mi_checks.discovery.mediation import mediation
 from mi_checks.discovery.naming import named
 from mi_checks.discovery.neurons import neurons, unaccounted
 from mi_checks.discovery.paths import Paths, paths
@@ -127,7 +127,7 @@ def _found(behaviour: Behaviour, drawn: Samples, settings: Settings, measurement
     heads = mediation(measured.sweep("head", at=measured.everywhere), above)
     cells = neurons(measured, lambda: attribution_patching(engine, "neuron", measured.everywhere), above)
     layers = [Node(layer, "mlp") for layer in range(measured.subject.shape.n_layers)]
-    mlps = None if cells is None else mediation(swept(measured, layers, "MLP layers"), above)
+    mlps = None if cells is None else mediation(measured.alone(layers, measured.everywhere, "MLP layers"), above)
     share = dict(zip(heads.sweep.nodes, heads.sweep.shares.tolist(), strict=True))
     kind: Ablated = "mean" if drawn.equally_long else "zero"
     known = [head for head in heads.sweep.nodes if head in heads.found or head in heads.unsure]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.base import Floats
-from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
 from mi_checks.stats import ALPHA, holm, ratio_interval, ratio_p_values
@@ -39,13 +37,6 @@ class Mediation:
     def share(self, node: Node) -> Estimate:
         """What a node recovers."""
         return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.gap)
-
-
-def swept(measured: Measurements, nodes: Sequence[Node], title: str) -> Sweep:
-    """Denoise some nodes, each alone."""
-    at, base = measured.everywhere, measured.base
-    patched = measured.logit_diffs([denoise(node, at=at) for node in nodes], title)
-    return Sweep(tuple(nodes), at, patched - base.corrupt.logit_diff, base.gap)
 
 
 def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediation:

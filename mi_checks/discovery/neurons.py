@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.discovery.mediation import Mediation, mediation, swept
+from mi_checks.discovery.mediation import Mediation, mediation
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node, all_nodes
 
@@ -72,7 +72,9 @@ def neurons(measured: Measurements, screen: Screen, above: float) -> Neurons | N
     order = np.argsort(-np.abs(estimated), kind="stable")
     chosen, rest = order[:VERIFIED], order[VERIFIED:]
     sample = np.random.default_rng(len(nodes)).choice(rest, min(SAMPLED, len(rest)), replace=False)
-    verified, others = (swept(measured, [nodes[i] for i in part], "neurons") for part in (chosen, sample))
+    verified, others = (
+        measured.alone([nodes[i] for i in part], measured.everywhere, "neurons") for part in (chosen, sample)
+    )
     screening = Screening(
         screened=len(nodes),
         verified=len(chosen),

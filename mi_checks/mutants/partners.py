@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.heads import Exchanged
 from mi_checks.mutants.mutation import heads_of
@@ -63,8 +62,7 @@ def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = Non
     """What a head of the layers of these heads recovers when denoised alone."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.subject.shape, layers)
-    patched = measured.logit_diffs([denoise(node, at=at or measured.everywhere) for node in nodes], "heads")
-    recovered = (patched - measured.base.corrupt.logit_diff).mean(1)
+    recovered = measured.alone(nodes, at or measured.everywhere, "heads").recovered.mean(1)
     return dict(zip(nodes, recovered.tolist(), strict=True)).get
 
 

@@ -28,6 +28,10 @@ class Prompt:
     pieces: tuple[str, ...]
     labels: Mapping[str, tuple[int, ...]]
 
+    def label_at(self, position: int) -> str:
+        """The labels of one token, for showing; "" where there is none."""
+        return " ".join(label for label, positions in self.labels.items() if position in positions)
+
 
 @dataclass(frozen=True)
 class PromptPair:

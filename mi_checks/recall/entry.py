@@ -41,11 +41,13 @@ class Entry:
         """As arrays, from which `entry_of` makes an equal entry."""
         names = sorted(self.values)
         patterns = sorted(self.patterns)
-        about = {"engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None}
+        about = {
+            "engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None,
+            "resampling": code(RESAMPLING, RESAMPLING_WITH) if self.intervals else "",
+        }  # fmt: skip
         found = {"about": _text(about)}
         if self.intervals:
-            about["resampling"] = code(RESAMPLING, RESAMPLING_WITH)
-            found = {"about": _text(about), **_interval_arrays(self.intervals)}
+            found |= _interval_arrays(self.intervals)
         if names:
             found["values"] = _narrow(np.stack([self.values[name] for name in names]))
         found |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
@@ -72,19 +74,18 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
 
 def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray[Any]]:
     """Digests, how many intervals each is of, and all lower ends of one before its upper ends."""
-    ends = [np.asarray(each, np.float64) for each in intervals.values()]
+    ends = list(intervals.values())
     return {
         "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST),
-        "intervals.counts": np.array([-1 if each.ndim == 1 else each.shape[1] for each in ends]),
+        "intervals.counts": np.array([each.shape[1] for each in ends]),
         "intervals.ends": np.concatenate([each.ravel() for each in ends]),
     }
 
 
 def _read_intervals(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[bytes, Floats]:
     digests, counts, ends = (arrays[f"intervals.{name}"] for name in ("digests", "counts", "ends"))
-    parts = np.split(ends, np.cumsum(2 * np.abs(counts))[:-1])
-    shaped = (part if count < 0 else part.reshape(2, count) for part, count in zip(parts, counts, strict=True))
-    return {digest.tobytes(): part for digest, part in zip(digests, shaped, strict=True)}
+    parts = np.split(ends, 2 * np.cumsum(counts)[:-1])
+    return {digest.tobytes(): part.reshape(2, -1) for digest, part in zip(digests, parts, strict=True)}
 
 
 def intervention_name(intervention: Intervention) -> str:

@@ -99,10 +99,8 @@ def _facts(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[
 
 def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
     """Whom it reads and who reads it along the drawn paths, the strongest first, with the share of each path."""
-    reads = [(edge.effect, f"{edge.sender}{' by ' + edge.via if edge.via else ''}") for edge in edges]
-    read = [(edge.effect, f"{edge.receiver}{'.' + edge.via if edge.via else ''}") for edge in edges]
-    into = [way for way, edge in zip(reads, edges, strict=True) if edge.receiver == node]
-    onward = [way for way, edge in zip(read, edges, strict=True) if edge.sender == node]
+    into = [(e.effect, e.sender + (f" by {e.via}" if e.via else "")) for e in edges if e.receiver == node]
+    onward = [(e.effect, e.receiver + (f".{e.via}" if e.via else "")) for e in edges if e.sender == node]
     return [(what, _strongest(ways)) for what, ways in (("reads", into), ("is read by", onward)) if ways]
 
 
