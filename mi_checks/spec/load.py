@@ -98,8 +98,8 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
     text = read_text(path, shown)
     source, text = with_bases(parse_yaml(text, shown, path), path, text)
     if "cases" not in source.data:
-        score = _score(source, added)
-        return (LoadedBehaviour(validate(source, added=added), path, text, source, "", score, added.role_scores),)
+        behaviour = validate(source, added=added)
+        return (LoadedBehaviour(behaviour, path, text, source, "", _score(behaviour, added), added.role_scores),)
     whole = _shaped(source)
     found: list[LoadedBehaviour] = []
     problems: list[Problem] = []
@@ -110,7 +110,7 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         except SpecError as error:
             problems += error.problems
         else:
-            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(own, added), added.role_scores))
+            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(behaviour, added), added.role_scores))
     if problems:
         raise SpecError(problems)
     return tuple(found)
@@ -130,8 +130,8 @@ def validate(
     return for_case(behaviour, case, bounds or {}) if case else behaviour
 
 
-def _score(source: YamlSource, added: Additions) -> Callable[..., Any] | None:
-    return added.scores.get(source.data["prompts"].get("score", ""))
+def _score(behaviour: Behaviour, added: Additions) -> Callable[..., Any] | None:
+    return added.scores.get(behaviour.prompts.score)
 
 
 def _shaped(source: YamlSource) -> Behaviour:
