@@ -92,7 +92,9 @@ class Bisecting:
         asked = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
-        known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
+        known = None
+        if not self.loaded.is_scored_by_project:
+            known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
         if known is None:
             result, run = self._measure(suite, given)
             checkpoint = Checkpoint(self.models[place], result.outcome, result.estimate, weights, run, known=False)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from mi_checks.models.subject import Subject
 
+ASKING = "mi-checks-asking"  # the plugin by which a verb has pytest load conftest.py files; no run follows
+
 
 @pytest.hookspec
 def pytest_mi_pools(config: pytest.Config) -> Mapping[str, Sequence[str]] | None:

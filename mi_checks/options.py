@@ -19,6 +19,7 @@ from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.report.place import Place, place, writable
+from mi_checks.rerun import repeated_options
 
 ENGINES = ("auto", "replay", "reference")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -44,6 +45,8 @@ class Options:
         with_mutants: each check is also run on models in which its claim is false.
         baselines: what to do about those.
         ci: what a CI server is told.
+        started_in: the folder that pytest was started in.
+        pytest_options: pytest's own options that another run needs to collect the same items.
     """
 
     models: tuple[str, ...]
@@ -63,6 +66,8 @@ class Options:
     worker: str
     baselines: Asked
     ci: CiAsked
+    started_in: Path
+    pytest_options: tuple[str, ...]
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -142,6 +147,8 @@ def read_options(config: pytest.Config) -> Options:
             summary=None if summary is None else writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
+        started_in=config.invocation_params.dir,
+        pytest_options=repeated_options(config.invocation_params.args),
     )
 
 

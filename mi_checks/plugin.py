@@ -6,6 +6,7 @@ libraries are wanted only when a behaviour runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from mi_checks.spec.yaml_source import Position
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+PASSED_OVER: pytest.StashKey[list[Path]] = (
+    pytest.StashKey()
+)  # YAML files in a named folder, not behaviours by their keys
+MAX_PASSED_OVER = 5  # of them that are named, where nothing else was collected
 OPTIONS = (
     (
         "--mi-model",
@@ -104,6 +109,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
+    from mi_checks.hookspecs import ASKING
+
+    if config.pluginmanager.hasplugin(ASKING):  # what this plugin is asked for here is another command's
+        return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
 
@@ -114,19 +123,50 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix not in (".yaml", ".yml") or file_path.name.startswith("_"):  # _x.yaml is for others to extend
+    if file_path.suffix not in (".yaml", ".yml"):
         return None
-    # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
-    above = parent.config.rootpath.parent
-    inside = file_path.parent.relative_to(above) if file_path.is_relative_to(above) else file_path.parent
-    folders = parent.config.getini("mi_behaviours")
-    if not any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in folders):
-        return None
+    # A file on the command line is collected wherever it lies; `_x.yaml`, which is for others to extend, says so.
+    if not parent.session.isinitpath(file_path):
+        if file_path.name.startswith("_"):
+            return None
+        if not in_behaviour_folder(file_path, parent.config) and not in_named_folder(file_path, parent.session):
+            return None
+    from mi_checks.rerun import seen_from
     from mi_checks.spec.roles import LOCK
 
     kind = LockFile if file_path.name == LOCK else BehaviourFile
-    file: pytest.File = kind.from_parent(parent, path=file_path)
+    # Spelled out: of a file outside its root directory pytest keeps the name at most, and nothing if it was named.
+    nodeid = seen_from(file_path, parent.config.rootpath)
+    file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
+
+
+def in_behaviour_folder(file: Path, config: pytest.Config) -> bool:
+    """Return whether a file lies in a folder that `mi_behaviours` names, or below one."""
+    # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
+    above = config.rootpath.parent
+    inside = file.parent.relative_to(above) if file.is_relative_to(above) else file.parent
+    return any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in config.getini("mi_behaviours"))
+
+
+def in_named_folder(file: Path, session: pytest.Session) -> bool:
+    """Return whether a file that looks like a behaviour lies in a folder on the command line, or below one.
+
+    A folder that has one which `mi_behaviours` names in it, such as the root of a project, stands for that one.
+    """
+    config = session.config
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return False
+    configured = [folder.strip("/") for folder in config.getini("mi_behaviours")]
+    for folder in file.parents:
+        if session.isinitpath(folder) and not any((folder / inner).is_dir() for inner in configured):
+            from mi_checks.spec.recognition import looks_like_behaviour
+
+            found = looks_like_behaviour(file)
+            if not found:
+                config.stash.setdefault(PASSED_OVER, []).append(file)
+            return found
+    return False
 
 
 def session_of(config: pytest.Config) -> Session:
@@ -158,7 +198,10 @@ class BehaviourFile(pytest.File):
         from mi_checks.errors import MiChecksError
 
         try:
-            found = session_of(self.config).load(self.path, self.ihook, self.config)
+            own = session_of(self.config)
+            if not own.is_first_path_of(self.path, named=self.session.isinitpath(self.path)):
+                return
+            found = own.load(self.path, self.ihook, self.config)
         except MiChecksError as error:
             raise mistake(self, error) from None
         for mark in found[0].behaviour.marks:  # a case does not change them
@@ -196,8 +239,13 @@ class CaseNode(pytest.Collector):
 
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
+    taken: dict[str, int] = {}
     for model in session_of(parent.config).models_for(loaded):
-        yield ModelNode.from_parent(parent, name=model.replace(" ", "_"), loaded=loaded, model=model)
+        # What splits an id on a command line cannot stand in a name.
+        name = re.sub(r"\s", "_", model).replace("[", "(").replace("]", ")").replace("::", ":")
+        taken[name] = taken.get(name, 0) + 1
+        name += f"~{taken[name]}" if taken[name] > 1 else ""
+        yield ModelNode.from_parent(parent, name=name, loaded=loaded, model=model)
 
 
 class ModelNode(pytest.Collector):
@@ -327,6 +375,8 @@ MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the r
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.items:
+        session.config.stash.setdefault(PASSED_OVER, []).clear()
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
         own.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
@@ -355,6 +405,13 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for file in config.stash.get(PASSED_OVER, [])[:MAX_PASSED_OVER]:
+        from mi_checks.rerun import seen_from
+
+        terminalreporter.write_line(
+            f"{seen_from(file, config.invocation_params.dir)} was not collected: it does not look like a behaviour "
+            "('prompts', 'checks' and 'models' at its top); name the file itself to see what is wrong with it"
+        )
     if SESSION in config.stash:
         own = config.stash[SESSION]
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.loading import Added, load_files, nothing
+from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
-from mi_checks.spec.load import LoadedBehaviour, load_behaviours
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import LOCK
-from mi_checks.spec.shapes import check_models
 from mi_checks.threads import one_thread
 
 if TYPE_CHECKING:
@@ -30,37 +29,29 @@ def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
     return cells
 
 
-def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, ...]:
-    """The behaviours of files, and of folders and those below; `_x.yaml` is there for others to extend.
+def behaviours_in(paths: Sequence[Path], root: Path, added: Added = nothing) -> tuple[LoadedBehaviour, ...]:
+    """Load the behaviours of files, and of folders and those below.
+
+    Args:
+        paths: files and folders.
+        root: what paths in messages are relative to.
+        added: what conftest.py files add, by folder.
 
     Raises:
-        SpecError: every mistake in every file.
-        MiChecksError: a path is not there or holds no behaviour, or two behaviours have one name.
+        SpecError: every mistake in every file, two behaviours of one name included.
+        MiChecksError: a path is not there or holds no behaviour.
     """
-    found: list[LoadedBehaviour] = []
-    problems: list[Problem] = []
-    for file in dict.fromkeys(file for path in paths for file in _files(path)):
-        try:
-            loaded = load_behaviours(file, root)
-        except SpecError as error:
-            problems += error.problems
-            continue
-        named = [name for name in loaded[0].behaviour.models if is_known(name)]
-        for each in loaded:
-            problems += check_models(each, dict.fromkeys((*known_names(), *named)))
-        found += loaded
-    if problems:
-        raise SpecError(problems)
-    places: dict[str, str] = {}
-    for each in found:
-        place = f"{each.source.shown}:{each.line_of(('name',))}"
-        other = places.setdefault(each.behaviour.name, place)
-        if other != place:
-            raise MiChecksError(
-                f"{place}:1: behaviour {each.behaviour.name!r} is already defined in {other.rpartition(':')[0]}; "
-                "give one of them another name"
-            )
-    return tuple(found)
+    return load_files(behaviour_files(paths), root, added)
+
+
+def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the behaviour files among files, and in folders and those below; `_x.yaml` is a template for others.
+
+    Raises:
+        MiChecksError: a path does not exist, or there is no behaviour file in a folder.
+    """
+    files = {file.resolve(): file for path in reversed(paths) for file in reversed(_files(path))}
+    return tuple(reversed(files.values()))  # each once, under the first of its paths
 
 
 def chosen(models: Sequence[str]) -> tuple[str, ...]:
