@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 # pytest's own options that decide which ini file, conftest.py files and plugins a run has.
 _REPEATED = ("-c", "--rootdir", "--confcutdir", "--import-mode", "-o", "-p")
+# Of two of them only these values: settings that say what is collected, and plugins other than pytest's cache.
+_ONLY = {"-o": "mi_|addopts|pythonpath|filterwarnings", "-p": "(?!(no:)?cacheprovider$)"}
 
 
 def repeated_options(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -22,7 +25,9 @@ def repeated_options(arguments: Sequence[str]) -> tuple[str, ...]:
         given, _ = parser.parse_known_args(arguments)
     except argparse.ArgumentError:  # an option without its value, which pytest has refused already
         return ()
-    return tuple(word for flag in _REPEATED for value in getattr(given, flag) for word in _words(flag, value))
+    found = [(flag, value) for flag in _REPEATED for value in getattr(given, flag)]
+    wanted = [(flag, value) for flag, value in found if flag not in _ONLY or re.match(_ONLY[flag], value)]
+    return tuple(word for flag, value in wanted for word in _words(flag, value))
 
 
 def seen_from(path: Path, folder: Path) -> str:
