@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -138,11 +139,34 @@ def _message(error: ErrorDetails, path: Keys) -> str:
 
 
 def _remedy(wanted: str, found: Any) -> str:
+    if isinstance(found, str) and wanted in _WRITTEN:
+        return _WRITTEN[wanted](found)
     if wanted == "text" and not isinstance(found, dict | list | tuple):
         return "; put quotes around it"
     if wanted == "a list" and isinstance(found, str):
         return "; put [ ] around it"
     return ""
+
+
+def _number(text: str) -> str:
+    """Return how a number is to be written that YAML reads as text."""
+    if ":" in text and re.fullmatch("[-+]?[0-9:.]+", text):
+        return "; a number has no ':'"
+    try:
+        number = float(text)  # which reads 1_000 as well
+    except ValueError:
+        return ""
+    plain = text.replace("_", "")
+    return f"; write {plain}, without {'underscores' if '_' in text else 'quotes'}" if abs(number) < math.inf else ""
+
+
+def _truth(text: str) -> str:
+    """Return how true or false is to be written."""
+    meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(text.lower())
+    return f"; write {meant}" if meant else ""
+
+
+_WRITTEN = {"a number": _number, "a whole number": _number, "true or false": _truth}
 
 
 def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool) -> str:
