@@ -64,7 +64,7 @@ class Scale:
         """
         for value in (bound.at_least, bound.at_most):
             if value is not None and (self._below(value) or self._above(value)):
-                percent = f"; did you mean {value / 100:g}?" if self.high == 1 and 1 < value <= _WHOLE_PERCENT else ""
+                percent = f"; did you mean {value / 100:g}?" if self.high == 1 and _PERCENT <= value <= 100 else ""
                 return f"{self.what} is {self._extent}, never {value:g}{percent}"
             if value is not None and self.share and abs(value) >= _PERCENT:
                 return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
@@ -97,4 +97,3 @@ class Scale:
 
 
 _PERCENT = 10  # a share this far from the whole was written as a percentage
-_WHOLE_PERCENT = 100

@@ -111,6 +111,8 @@ def _keys(kind: str) -> set[str]:
 
 def _message(error: ErrorDetails, path: Keys) -> str:
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "float_type" and isinstance(found, int) and not isinstance(found, bool):
+        kind = "int_parsing_size"  # beyond what a float can be
     where = repr(dotted(path))
     if kind == "missing":
         owner = f" in {dotted(path[:-1])!r}" if path[:-1] else ""

@@ -6,7 +6,7 @@ from mi_checks.record import mutants_id
 from tests.plugin.conftest import ABSENT, BOUND, CHECKS
 
 GOOD = "  - patching: {nodes: L1H2, recovers: {at_least: 0.2}}"
-ASLEEP = "  - patching: {nodes: L1H2, recovers: {at_least: -5}}"  # whatever L1H2 does
+ASLEEP = "  - patching: {nodes: L1H2, recovers: {at_least: -5, at_most: 5}}"  # whatever L1H2 does
 NODE = "behaviours/ab.yaml::nano-attn-2l::patching[L1H2]"
 
 
