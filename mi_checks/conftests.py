@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import re
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pluggy
 
 CONFTEST = "conftest.py"
+T = TypeVar("T")
 
 
 def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Additions:
@@ -45,18 +47,18 @@ def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Add
     except AttributeError:  # pytest was started without this plugin, as PYTEST_DISABLE_PLUGIN_AUTOLOAD does
         return NOTHING
 
-    def asked(hook: pluggy.HookCaller) -> Iterator[Any]:
+    def asked(hook: pluggy.HookCaller, read: Callable[[Any, str], T]) -> T:
         try:
-            yield from hook(config=config)
+            return read(hook(config=config), _files(hook, root))
         except MiChecksError:
             raise
-        except Exception as error:
+        except Exception as error:  # raised by the hook, or by a generator that it returned
             raise _raised(error, root, f"{hook.name} raised ") from None
 
     return Additions(
-        user_pools(asked(pools), _files(pools, root)),
-        user_scores(asked(scores), _files(scores, root)),
-        user_scores(asked(roles), _files(roles, root), roles.name, ROLE_SCORES),
+        asked(pools, user_pools),
+        asked(scores, user_scores),
+        asked(roles, partial(user_scores, hook=roles.name, known=ROLE_SCORES)),
     )
 
 

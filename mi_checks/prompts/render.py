@@ -11,6 +11,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import Value, shown
 from mi_checks.prompts.marks import Marked, unmark
 from mi_checks.spec.behaviour import Prompts
+from mi_checks.spec.scoring import texts
 from mi_checks.spec.template import environment
 
 
@@ -51,7 +52,7 @@ class Renderer:
         self._swaps = prompts.corrupt
         self._prompt = self._compiled("template", prompts.template)
         self._answers = tuple(self._compiled("answer", answer) for answer in prompts.answers)
-        self._foils = tuple(self._compiled("foils", foil) for foil in prompts.foils)
+        self._foils = tuple(self._compiled("foils", foil) for foil in texts(prompts.foils))
 
     def render(self, values: Mapping[str, Value]) -> Rendered:
         """Render one pair; answers and foils see the clean values.

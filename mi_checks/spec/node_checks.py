@@ -105,7 +105,7 @@ class Mediators(Check):
     above: float = Field(gt=0, lt=1)
     exactly: NodeNames | None = Field(None, description="these and no others")
     include: NodeNames | None = Field(None, description="at least these")
-    layers: tuple[int, ...] | None = Field(None, description="sweep only these layers; -1 is the last")
+    layers: tuple[int, ...] | None = Field(None, min_length=1, description="sweep only these layers; -1 is the last")
     at: str | None = None
 
     @model_validator(mode="after")

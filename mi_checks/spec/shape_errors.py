@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.behaviour import CHECKS, MAX_NAME
 from mi_checks.spec.part import TAG
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import is_override, suggestion, unknown_key, unknown_override
@@ -71,8 +71,8 @@ def _path(error: ErrorDetails) -> Keys:
 
 
 def _is_about_key(error: ErrorDetails) -> bool:
-    # Only names have a pattern, and a value that is one has its own key last.
-    return error["loc"][-1:] == ("[key]",) and error["type"] == "string_pattern_mismatch"
+    # Only names have a pattern or a greatest length, and a value that is one has its own key last.
+    return error["loc"][-1:] == ("[key]",) and error["type"] in ("string_pattern_mismatch", "string_too_long")
 
 
 def _nothing(data: Any, path: Keys) -> Iterator[Keys]:
@@ -126,6 +126,8 @@ def _message(error: ErrorDetails, path: Keys) -> str:
     if kind in _LIMITS:
         limit = next(iter(context.values()))
         return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(found)}"
+    if kind == "string_too_long":
+        return f"{where} must be at most {context['max_length']} characters long, not {len(found)}"
     if kind in _EMPTY:
         least = context["min_length"]
         return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
@@ -188,6 +190,8 @@ def _no_source(path: Keys, found: Any) -> str:
 
 
 def _bad_name(found: Any, error: ErrorDetails) -> str:
+    if error["type"] == "string_too_long":
+        return f"{found[:20] + '…'!r} is too long a name: it has {len(found)} characters, and may have {MAX_NAME}"
     lower = "a-z" in error.get("ctx", {}).get("pattern", "") and "A-Z" not in error.get("ctx", {}).get("pattern", "")
     letters = "lower-case letters" if lower else "letters"
     start = "a letter" if lower else "a letter or '_'"
