@@ -126,10 +126,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix not in (".yaml", ".yml"):
         return None
     # A file on the command line is collected wherever it lies; `_x.yaml`, which is for others to extend, says so.
-    if not parent.session.isinitpath(file_path):
-        if file_path.name.startswith("_"):
+    session = parent.session
+    if not session.isinitpath(file_path):
+        if file_path.name.startswith("_") or not is_wanted(file_path, session):
             return None
-        if not in_behaviour_folder(file_path, parent.config) and not in_named_folder(file_path, parent.session):
+        own = file_path.resolve()  # by way of a link, a file that is collected where it lies is met again
+        if own != file_path and any(map(session.isinitpath, (own, *own.parents))) and is_wanted(own, session):
             return None
     from mi_checks.rerun import seen_from
     from mi_checks.spec.roles import LOCK
@@ -139,6 +141,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     nodeid = seen_from(file_path, parent.config.rootpath)
     file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
+
+
+def is_wanted(file: Path, session: pytest.Session) -> bool:
+    """Return whether a YAML file is a behaviour by where it lies."""
+    return in_behaviour_folder(file, session.config) or in_named_folder(file, session)
 
 
 def in_behaviour_folder(file: Path, config: pytest.Config) -> bool:

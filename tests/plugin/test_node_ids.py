@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -11,7 +12,7 @@ import pytest
 
 from mi_checks.rerun import repeated_options, rerun_command
 
-FAILING = "  - logit_diff: {at_least: 50}\n  - logit_diff: {against: corrupt, at_least: 0.1}"
+FAILING = "  - logit_diff: {at_least: 50}\n  - accuracy: {at_least: 0.1}"
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_case_17_files_outside_the_root_directory(scattered):
     ids = [
         f"../{folder}/behaviours/x.yaml::nano-attn-2l::{check}"
         for folder in ("one", "two")
-        for check in ("logit_diff", "logit_diff[corrupt]")
+        for check in ("logit_diff", "accuracy")
     ]
     for options in (("-c", "elsewhere/pytest.ini"), ("--rootdir=elsewhere",)):
         assert scattered.ids(*options, "one", "two") == ids
@@ -43,7 +44,7 @@ def test_case_17_ids_from_another_working_directory(scattered, monkeypatch):
     found = {}
     for folder, root in (("one", ".."), ("elsewhere", ".."), ("one/behaviours", "../..")):
         monkeypatch.chdir(scattered.path / folder)
-        found[folder] = scattered.ids("-k", "not corrupt", f"--rootdir={root}", f"{root}/one", f"{root}/two")
+        found[folder] = scattered.ids("-k", "logit_diff", f"--rootdir={root}", f"{root}/one", f"{root}/two")
     assert found == dict.fromkeys(found, ids)
 
 
@@ -54,36 +55,44 @@ def test_case_17_junit_has_each_test_case_once(scattered):
     assert len(names) == len(set(names)) == 4
 
 
-@pytest.mark.parametrize(
-    ("folder", "options"),
-    [
-        (".", ("-c", "elsewhere/pytest.ini", "one", "two")),
-        (".", ("--rootdir=elsewhere", "-o", "mi_behaviours=one two", "one/behaviours/x.yaml")),
-        ("two", ("behaviours", "../one", "--mi-model", "nano-attn-1l", "--mi-count", "8")),
-        ("elsewhere", ("../one/behaviours", "-p", "no:randomly")),
-    ],
-)
-def test_case_17_the_command_of_a_failure_works_where_it_is_pasted(scattered, folder, options):
+ASKED = [
+    (".", ("-c", "elsewhere/pytest.ini", "one", "two")),
+    (".", ("--rootdir=elsewhere", "-o", "mi_behaviours=one two", "one/behaviours/x.yaml")),
+    ("two", ("behaviours", "../one", "--mi-model", "nano-attn-1l", "--mi-count", "8")),
+    ("elsewhere", ("../one/behaviours", "-p", "no:randomly")),
+]
+
+
+def first_command(said):
+    """The command of the first failure."""
+    return re.search("re-run    (pytest .*)", said)[1]
+
+
+@pytest.mark.parametrize(("folder", "options"), ASKED)
+def test_case_17_the_command_of_a_failure_works_where_pytest_was_started(scattered, monkeypatch, folder, options):
+    monkeypatch.chdir(scattered.path / folder)
+    command = first_command(scattered.run(*options).stdout.str())
+    again = scattered.run(*shlex.split(command)[1:])
+    again.assert_outcomes(failed=1)
+    assert first_command(again.stdout.str()) == command
+
+
+def test_case_17_the_command_of_a_failure_can_be_pasted(scattered):
+    """Into a shell, in another process."""
+    command = first_command(scattered.run(*ASKED[0][1]).stdout.str())
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-    def run(command):
-        done = subprocess.run(
-            command, shell=isinstance(command, str), cwd=scattered.path / folder, env=environment,
-            capture_output=True, text=True, check=False,
-        )  # as it is pasted into one  # fmt: skip
-        return done.stdout + done.stderr
-
-    said = run(["pytest", *options, "--maxfail=1"])
-    (command,) = re.findall("re-run    (pytest .*)", said)
-    again = run(command)
-    assert "= 1 failed in " in again, again
-    assert f"re-run    {command}\n" in again
+    done = subprocess.run(  # noqa: S602
+        command, shell=True, cwd=scattered.path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "= 1 failed in " in done.stdout
+    assert f"re-run    {command}\n" in done.stdout
 
 
 def test_case_17_links_to_a_folder_are_collected_once(scattered):
     (scattered.path / "one/behaviours/again").symlink_to(scattered.path / "one/behaviours", target_is_directory=True)
     (scattered.path / "one/linked").symlink_to(scattered.path / "one/behaviours", target_is_directory=True)
-    own = [f"one/behaviours/x.yaml::nano-attn-2l::{check}" for check in ("logit_diff", "logit_diff[corrupt]")]
+    own = [f"one/behaviours/x.yaml::nano-attn-2l::{check}" for check in ("logit_diff", "accuracy")]
     assert scattered.ids("one") == own
     assert scattered.ids("one/behaviours") == own
     linked = scattered.ids("one/linked/x.yaml")
@@ -103,7 +112,7 @@ def test_case_17_models_whose_names_would_split_an_id(scattered, folder):
     ids = [
         item
         for path in odd
-        for item in scattered.ids("one/behaviours/x.yaml", "-k", "not corrupt", "--mi-model", f"nano-attn-2l={path}")
+        for item in scattered.ids("one/behaviours/x.yaml", "-k", "logit_diff", "--mi-model", f"nano-attn-2l={path}")
     ]
     assert [item.partition("::nano-attn-2l=")[2].rpartition("/")[2] for item in ids] == [
         f"{name}::logit_diff" for name in ("a(1)", "a(1)", "a:b", "a_b")
@@ -152,18 +161,18 @@ def test_case_39_a_folder_on_the_command_line(scattered):
     scattered.write("claims/dbt.yaml", "name: another\nmodels: {a: b}\nversion: 2\n")
     scattered.write("claims/broken.yaml", "{")
     ids = [f"claims/{file}::nano-attn-2l::logit_diff" for file in ("cd.yml", "deeper/ab.yaml")]
-    assert scattered.ids("claims", "-k", "not corrupt") == ids
-    assert scattered.ids("claims/", "-k", "not corrupt") == ids
-    assert scattered.ids("claims/deeper", "-k", "not corrupt") == ids[1:]
+    assert scattered.ids("claims", "-k", "logit_diff") == ids
+    assert scattered.ids("claims/", "-k", "logit_diff") == ids
+    assert scattered.ids("claims/deeper", "-k", "logit_diff") == ids[1:]
     assert scattered.ids("claims/cd.yml::nano-attn-2l::logit_diff") == ids[:1]
-    scattered.run("claims", "-k", "not corrupt").assert_outcomes(failed=2, deselected=2)
+    scattered.run("claims", "-k", "logit_diff").assert_outcomes(failed=2, deselected=2)
 
 
 def test_case_39_a_folder_that_has_behaviours_stands_for_them(scattered):
     """As the root of a project does."""
     text = (scattered.path / "one/behaviours/x.yaml").read_text()
     scattered.write("one/examples/cd.yaml", text.replace("name: ab", "name: cd"))
-    assert scattered.ids("one", "-k", "not corrupt") == ["one/behaviours/x.yaml::nano-attn-2l::logit_diff"]
+    assert scattered.ids("one", "-k", "logit_diff") == ["one/behaviours/x.yaml::nano-attn-2l::logit_diff"]
 
 
 def test_case_39_nothing_is_taken_from_folders_that_are_not_named(scattered):
