@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +80,7 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
     asking = _Asking(folders, root)
     said = io.StringIO()  # pytest's own words are not this command's output
     # Nothing is run, so neither are assertions rewritten nor unraisable exceptions looked for, which takes a second.
-    arguments = [*map(str, (*paths, *folders)), "--assert=plain", "-p", "no:unraisableexception"]
+    arguments = [*map(os.path.abspath, (*paths, *folders)), "--assert=plain", "-p", "no:unraisableexception"]
     try:
         with redirect_stdout(said), redirect_stderr(said):
             code = pytest.main(arguments, plugins=[asking])

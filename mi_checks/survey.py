@@ -48,10 +48,15 @@ def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     """Return the behaviour files among files, and in folders and those below; `_x.yaml` is a template for others.
 
     Raises:
-        MiChecksError: a path does not exist, or there is no behaviour file in a folder.
+        MiChecksError: a path does not exist, or there is no behaviour file among them.
     """
-    files = {file.resolve(): file for path in reversed(paths) for file in reversed(_files(path))}
-    return tuple(reversed(files.values()))  # each once, under the first of its paths
+    found: dict[Path, Path] = {}  # links followed: each file once, under the first of its paths
+    for path in paths:
+        for file in _files(path):
+            found.setdefault(file.resolve(), file)
+    if not found:
+        raise MiChecksError(f"{', '.join(map(str, paths))}: not a behaviour; name behaviour files or folders of them")
+    return tuple(found.values())
 
 
 def chosen(models: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mi_checks.loading import load_files
 from mi_checks.spec.load import LoadedBehaviour, chosen_case
 from mi_checks.verbs.whole_number import at_least
 
@@ -33,13 +34,9 @@ def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
         SpecError: every mistake in every file, or a conftest.py raised.
         MiChecksError: a path does not exist or holds no behaviour, or what a conftest.py adds cannot be used.
     """
-    # Only now: `mi-checks models list` shall wait neither for pytest nor for scipy.
-    from mi_checks.conftests import additions_of
-    from mi_checks.survey import behaviour_files, behaviours_in
+    from mi_checks.survey import behaviour_files  # only now: `mi-checks models list` shall not wait for scipy
 
-    files, root = behaviour_files(paths), Path.cwd()
-    folders = tuple(dict.fromkeys(file.parent for file in files))
-    return behaviours_in(files, root, additions_of(paths, folders, root))
+    return _loaded(paths, behaviour_files(paths))
 
 
 def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
@@ -47,7 +44,15 @@ def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
 
     Raises:
         SpecError: every mistake in the file, or a conftest.py raised.
-        MiChecksError: there is no such file or case, several cases and none is named, or what a conftest.py adds cannot
-            be used.
+        MiChecksError: the file cannot be read, it has no such case or several and none is named, or what a conftest.py
+            adds cannot be used.
     """
-    return chosen_case(behaviours_of([file]), case, "--case {}".format)
+    return chosen_case(_loaded([file], [file]), case, "--case {}".format)
+
+
+def _loaded(named: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    from mi_checks.conftests import additions_of  # nor for pytest
+
+    root = Path.cwd()
+    folders = tuple(dict.fromkeys(file.parent for file in files))
+    return load_files(files, root, additions_of(named, folders, root))

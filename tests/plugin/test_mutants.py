@@ -55,8 +55,8 @@ def test_1_when_a_check_sleeps(project):
     result.stdout.fnmatch_lines(
         [
             "fail: [12] of 2 mutants survived; the check still passes where L1H2 *",
-            "  claim     denoising L1H2 recovers at least -5 of clean − corrupt",
-            "  survived  L1H2 changed places with L1H?: measured *, bound at least -5",
+            "  claim     denoising L1H2 recovers at least -5 and at most 5 of clean − corrupt",
+            "  survived  L1H2 changed places with L1H?: measured *, bound at least -5 and at most 5",
             "  claimed   behaviours/ab.yaml:18",
             f"  re-run    pytest '{NODE.replace('[', '~mutants?').replace(']', '?')}' --mi-mutants",
             "mutants: [01] killed of 2",
