@@ -6,7 +6,6 @@ libraries are wanted only when a behaviour runs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,14 +124,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix not in (".yaml", ".yml"):
         return None
-    # A file on the command line is collected wherever it lies; `_x.yaml`, which is for others to extend, says so.
-    session = parent.session
-    if not session.isinitpath(file_path):
-        if file_path.name.startswith("_") or not is_wanted(file_path, session):
-            return None
-        own = file_path.resolve()  # by way of a link, a file that is collected where it lies is met again
-        if own != file_path and any(map(session.isinitpath, (own, *own.parents))) and is_wanted(own, session):
-            return None
+    from mi_checks.collecting import is_collected
+
+    if not is_collected(file_path, parent.session):
+        return None
     from mi_checks.rerun import seen_from
     from mi_checks.spec.roles import LOCK
 
@@ -141,39 +136,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     nodeid = seen_from(file_path, parent.config.rootpath)
     file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
-
-
-def is_wanted(file: Path, session: pytest.Session) -> bool:
-    """Return whether a YAML file is a behaviour by where it lies."""
-    return in_behaviour_folder(file, session.config) or in_named_folder(file, session)
-
-
-def in_behaviour_folder(file: Path, config: pytest.Config) -> bool:
-    """Return whether a file lies in a folder that `mi_behaviours` names, or below one."""
-    # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
-    above = config.rootpath.parent
-    inside = file.parent.relative_to(above) if file.is_relative_to(above) else file.parent
-    return any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in config.getini("mi_behaviours"))
-
-
-def in_named_folder(file: Path, session: pytest.Session) -> bool:
-    """Return whether a file that looks like a behaviour lies in a folder on the command line, or below one.
-
-    A folder that has one which `mi_behaviours` names in it, such as the root of a project, stands for that one.
-    """
-    config = session.config
-    if config.args_source is not pytest.Config.ArgsSource.ARGS:
-        return False
-    configured = [folder.strip("/") for folder in config.getini("mi_behaviours")]
-    for folder in file.parents:
-        if session.isinitpath(folder) and not any((folder / inner).is_dir() for inner in configured):
-            from mi_checks.spec.recognition import looks_like_behaviour
-
-            found = looks_like_behaviour(file)
-            if not found:
-                config.stash.setdefault(PASSED_OVER, []).append(file)
-            return found
-    return False
 
 
 def session_of(config: pytest.Config) -> Session:
@@ -246,12 +208,10 @@ class CaseNode(pytest.Collector):
 
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
-    taken: dict[str, int] = {}
-    for model in session_of(parent.config).models_for(loaded):
-        # What splits an id on a command line cannot stand in a name.
-        name = re.sub(r"\s", "_", model).replace("[", "(").replace("]", ")").replace("::", ":")
-        taken[name] = taken.get(name, 0) + 1
-        name += f"~{taken[name]}" if taken[name] > 1 else ""
+    from mi_checks.collecting import node_names
+
+    models = session_of(parent.config).models_for(loaded)
+    for name, model in zip(node_names(models), models, strict=True):
         yield ModelNode.from_parent(parent, name=name, loaded=loaded, model=model)
 
 
@@ -382,8 +342,10 @@ MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the r
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if session.items:
-        session.config.stash.setdefault(PASSED_OVER, []).clear()
+    if not session.items:
+        from mi_checks.collecting import FOREIGN
+
+        session.config.stash[PASSED_OVER] = session.config.stash.get(FOREIGN, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
         own.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
@@ -412,13 +374,11 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for file in config.stash.get(PASSED_OVER, [])[:MAX_PASSED_OVER]:
-        from mi_checks.rerun import seen_from
+    if PASSED_OVER in config.stash:
+        from mi_checks.collecting import passed_over
 
-        terminalreporter.write_line(
-            f"{seen_from(file, config.invocation_params.dir)} was not collected: it does not look like a behaviour "
-            "('prompts', 'checks' and 'models' at its top); name the file itself to see what is wrong with it"
-        )
+        for line in passed_over(config.stash[PASSED_OVER], config.invocation_params.dir):
+            terminalreporter.write_line(line)
     if SESSION in config.stash:
         own = config.stash[SESSION]
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):
