@@ -44,7 +44,7 @@ def passed_over(files: list[Path], started_in: Path) -> Iterator[str]:
     for file in files[:MAX_LISTED]:
         shown = seen_from(file, started_in)
         yield (
-            f"{shown} was not collected: it does not look like a behaviour ('prompts', 'checks' and 'models' at its top); "
+            f"{shown} was not collected: it does not look like a behaviour ('prompts', 'checks', 'models' at its top); "
             "name the file itself to see what is wrong with it"
         )
     if len(files) > MAX_LISTED:
