@@ -1,9 +1,8 @@
-"""Which YAML files pytest collects, and what the nodes of models are called. Light: every run with YAML in it asks."""
+"""Which YAML files pytest collects. Light: every run in whose folders there is one asks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from mi_checks.rerun import seen_from
 from mi_checks.spec.recognition import looks_like_behaviour
 
-FOREIGN: pytest.StashKey[list[Path]] = pytest.StashKey()  # in a folder that was named, but not behaviours by their keys
+# Files below a folder on the command line that are no behaviours by their keys.
+UNRECOGNISED: pytest.StashKey[list[Path]] = pytest.StashKey()
 MAX_LISTED = 5
 
 
@@ -30,17 +30,8 @@ def is_collected(file: Path, session: pytest.Session) -> bool:
     return not elsewhere
 
 
-def node_names(models: Sequence[str]) -> Iterator[str]:
-    """Yield a name for the node of each model: without what splits an id on a command line, and no name twice."""
-    taken: dict[str, int] = {}
-    for model in models:
-        name = re.sub(r"\s", "_", model).replace("[", "(").replace("]", ")").replace("::", ":")
-        taken[name] = taken.get(name, 0) + 1
-        yield name if taken[name] == 1 else f"{name}~{taken[name]}"
-
-
-def passed_over(files: list[Path], started_in: Path) -> Iterator[str]:
-    """Yield what is said of YAML files in a folder that was named, where nothing was collected."""
+def skipped_file_lines(files: list[Path], started_in: Path) -> Iterator[str]:
+    """Yield a line for each YAML file that was skipped in a folder on the command line, where nothing was collected."""
     for file in files[:MAX_LISTED]:
         shown = seen_from(file, started_in)
         yield (
@@ -74,8 +65,8 @@ def _in_named_folder(file: Path, session: pytest.Session) -> bool:
     configured = [folder.strip("/") for folder in config.getini("mi_behaviours")]
     for folder in file.parents:
         if session.isinitpath(folder) and not any((folder / inner).is_dir() for inner in configured):
-            found = looks_like_behaviour(file)
-            if not found:
-                config.stash.setdefault(FOREIGN, []).append(file)
-            return found
+            recognised = looks_like_behaviour(file)
+            if not recognised:
+                config.stash.setdefault(UNRECOGNISED, []).append(file)
+            return recognised
     return False

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.hookspecs import ASKING
-from mi_checks.loading import Added
+from mi_checks.hookspecs import HOOK_QUERY
+from mi_checks.loading import AdditionsOf
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.spec.additions import NOTHING, Additions
@@ -48,22 +48,22 @@ def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Add
     except AttributeError:  # pytest was started without this plugin, as PYTEST_DISABLE_PLUGIN_AUTOLOAD does
         return NOTHING
 
-    def asked(hook: pluggy.HookCaller, read: Callable[[Any, str], T]) -> T:
+    def ask(hook: pluggy.HookCaller, read: Callable[[Any, str], T]) -> T:
         try:
             return read(hook(config=config), _files(hook, root))
         except MiChecksError:
             raise
         except Exception as error:  # raised by the hook, or by a generator that it returned
-            raise _raised(error, root, f"{hook.name} raised ") from None
+            raise _conftest_error(error, root, f"{hook.name} raised ") from None
 
     return Additions(
-        asked(pools, user_pools),
-        asked(scores, user_scores),
-        asked(roles, partial(user_scores, hook=roles.name, known=ROLE_SCORES)),
+        ask(pools, user_pools),
+        ask(scores, user_scores),
+        ask(roles, partial(user_scores, hook=roles.name, known=ROLE_SCORES)),
     )
 
 
-def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> Added:
+def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> AdditionsOf:
     """Have pytest load the conftest.py files of folders, in this process and without collecting, and ask them.
 
     Root directory, ini file, `confcutdir` and plugins are those of `pytest PATH…`.
@@ -77,32 +77,32 @@ def additions_of(paths: Sequence[Path], folders: Sequence[Path], root: Path) -> 
         SpecError: a conftest.py raised; the message says what and in which line.
         MiChecksError: what a hook returned is not a pool or a score, or pytest cannot start here.
     """
-    asking = _Asking(folders, root)
+    query = _HookQuery(folders, root)
     said = io.StringIO()  # pytest's own words are not this command's output
     # Nothing is run, so neither are assertions rewritten nor unraisable exceptions looked for, which takes a second.
     arguments = [*map(os.path.abspath, (*paths, *folders)), "--assert=plain", "-p", "no:unraisableexception"]
     try:
         with redirect_stdout(said), redirect_stderr(said):
-            code = pytest.main(arguments, plugins=[asking])
+            code = pytest.main(arguments, plugins=[query])
     except (KeyboardInterrupt, MiChecksError):
         raise
     except BaseException as error:  # SystemExit and pytest's skip are no Exception
-        raise _raised(error, root) from None
-    if asking.error is not None:
-        raise asking.error
+        raise _conftest_error(error, root) from None
+    if query.error is not None:
+        raise query.error
     if code != pytest.ExitCode.OK:
         raise MiChecksError(
             f"pytest cannot start here, and so no conftest.py can be read: {_why(said.getvalue(), code)}"
         )
-    return asking.found.__getitem__
+    return query.additions.__getitem__
 
 
-class _Asking:
+class _HookQuery:
     """A pytest plugin that asks the hooks once pytest is configured, and ends the run there."""
 
     def __init__(self, folders: Sequence[Path], root: Path) -> None:
-        self.__name__ = ASKING  # what pytest registers it as
-        self.found: dict[Path, Additions] = {}
+        self.__name__ = HOOK_QUERY  # what pytest registers it as
+        self.additions: dict[Path, Additions] = {}
         self.error: MiChecksError | None = None
         self._folders = folders
         self._root = root
@@ -112,7 +112,7 @@ class _Asking:
         try:
             return (yield)
         except Exception as error:
-            self.error = _raised(error.__cause__ or error, self._root)
+            self.error = _conftest_error(error.__cause__ or error, self._root)
             raise
 
     @pytest.hookimpl(tryfirst=True)
@@ -124,7 +124,7 @@ class _Asking:
             session = pytest.Session.from_config(config)
             for folder in self._folders:
                 hooks = pytest.Dir.from_parent(session, path=folder.absolute()).ihook
-                self.found[folder] = additions(hooks, config, self._root)
+                self.additions[folder] = additions(hooks, config, self._root)
         except MiChecksError as error:
             self.error = error
         finally:
@@ -144,7 +144,7 @@ def _files(hook: pluggy.HookCaller, root: Path) -> str:
     return ", ".join(sorted(shown_path(Path(impl.plugin_name), root) for impl in hook.get_hookimpls()))
 
 
-def _raised(error: BaseException, root: Path, how: str = "") -> SpecError:
+def _conftest_error(error: BaseException, root: Path, how: str = "") -> SpecError:
     """Return the one line for what a conftest.py raised, at the innermost place in such a file."""
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mi_checks.models.subject import Subject
 
-ASKING = "mi-checks-asking"  # the plugin by which a verb has pytest load conftest.py files; no run follows
+HOOK_QUERY = "mi-checks-hook-query"  # the plugin by which a verb has pytest load conftest.py files; no run follows
 
 
 @pytest.hookspec

@@ -11,11 +11,11 @@ from mi_checks.spec.load import LoadedBehaviour, load_behaviours, shown_path
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_models, check_shapes
 
-Added = Callable[[Path], Additions]  # a folder → what its conftest.py and those above it add
+AdditionsOf = Callable[[Path], Additions]  # a folder → what its conftest.py and those above it add
 
 
-def nothing(_: Path) -> Additions:
-    """Return no additions, whatever the folder."""
+def no_additions(_: Path) -> Additions:
+    """Return nothing, whatever the folder."""
     return NOTHING
 
 
@@ -43,7 +43,7 @@ def load_file(path: Path, root: Path, added: Additions = NOTHING) -> tuple[Loade
     return found
 
 
-def load_files(files: Iterable[Path], root: Path, added: Added = nothing) -> tuple[LoadedBehaviour, ...]:
+def load_files(files: Iterable[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
     """Load the behaviours of several files.
 
     Args:

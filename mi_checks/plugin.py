@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from mi_checks.spec.yaml_source import Position
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
-PASSED_OVER: pytest.StashKey[list[Path]] = (
+SKIPPED_FILES: pytest.StashKey[list[Path]] = (
     pytest.StashKey()
 )  # YAML files in a named folder, not behaviours by their keys
-MAX_PASSED_OVER = 5  # of them that are named, where nothing else was collected
 OPTIONS = (
     (
         "--mi-model",
@@ -108,9 +107,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
-    from mi_checks.hookspecs import ASKING
+    from mi_checks.hookspecs import HOOK_QUERY
 
-    if config.pluginmanager.hasplugin(ASKING):  # what this plugin is asked for here is another command's
+    if config.pluginmanager.hasplugin(HOOK_QUERY):  # what this plugin is asked for here is another command's
         return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
@@ -208,7 +207,7 @@ class CaseNode(pytest.Collector):
 
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
-    from mi_checks.collecting import node_names
+    from mi_checks.rerun import node_names
 
     models = session_of(parent.config).models_for(loaded)
     for name, model in zip(node_names(models), models, strict=True):
@@ -343,9 +342,9 @@ MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the r
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.items:
-        from mi_checks.collecting import FOREIGN
+        from mi_checks.collecting import UNRECOGNISED
 
-        session.config.stash[PASSED_OVER] = session.config.stash.get(FOREIGN, [])
+        session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
         own.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
@@ -374,10 +373,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if PASSED_OVER in config.stash:
-        from mi_checks.collecting import passed_over
+    if SKIPPED_FILES in config.stash:
+        from mi_checks.collecting import skipped_file_lines
 
-        for line in passed_over(config.stash[PASSED_OVER], config.invocation_params.dir):
+        for line in skipped_file_lines(config.stash[SKIPPED_FILES], config.invocation_params.dir):
             terminalreporter.write_line(line)
     if SESSION in config.stash:
         own = config.stash[SESSION]

@@ -1,4 +1,4 @@
-"""Paths as seen from a folder, and the command that runs one item again where pytest was started."""
+"""How items are named and run again: paths as seen from a folder, names of nodes, and the command for one item."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # pytest's own options that decide which ini file, conftest.py files and plugins a run has.
@@ -36,6 +36,15 @@ def seen_from(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
+
+
+def node_names(models: Sequence[str]) -> Iterator[str]:
+    """Yield a name for the node of each model: without what splits an id on a command line, and no name twice."""
+    taken: dict[str, int] = {}
+    for model in models:
+        name = re.sub(r"\s", "_", model).replace("[", "(").replace("]", ")").replace("::", ":")
+        taken[name] = taken.get(name, 0) + 1
+        yield name if taken[name] == 1 else f"{name}~{taken[name]}"
 
 
 def rerun_command(node_id: str, root: Path, started_in: Path, options: Sequence[str]) -> str:

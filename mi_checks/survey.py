@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
-from mi_checks.loading import Added, load_files, nothing
+from mi_checks.loading import AdditionsOf, load_files, no_additions
 from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
@@ -29,7 +29,7 @@ def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
     return cells
 
 
-def behaviours_in(paths: Sequence[Path], root: Path, added: Added = nothing) -> tuple[LoadedBehaviour, ...]:
+def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
     """Load the behaviours of files, and of folders and those below.
 
     Args:
@@ -123,7 +123,9 @@ def _files(path: Path) -> list[Path]:
         return [] if path.name == LOCK else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
-    found = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if not _aside(file.name))
+    found = sorted(
+        file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if file.is_file() and not _aside(file.name)
+    )
     if not found:
         raise MiChecksError(
             f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"

@@ -11,7 +11,7 @@ from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import value_problem
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, label_of, marked, parsed
-from mi_checks.spec.text_environment import TEXT_FILTERS, refused, told
+from mi_checks.spec.text_environment import TEXT_FILTERS, forbidden_nodes, refusal
 from mi_checks.spec.trial import overflow
 from mi_checks.spec.variables import AnyVariable
 from mi_checks.spec.words import listed
@@ -54,9 +54,9 @@ def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) 
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
         yield f"template syntax: {error.message}{line}"
         return
-    construct = next(refused(tree), None)
+    construct = next(forbidden_nodes(tree), None)
     if construct is not None:  # whatever else is wrong may follow from it
-        yield told(construct)
+        yield refusal(construct)
         return
     yield from _names(tree, variables)
     yield from _filters(tree)

@@ -49,8 +49,8 @@ class TextEnvironment(SandboxedEnvironment):
         """Compile a template; jinja2's TemplateSyntaxError also where it has what no template may have."""
         self._left = MAX_CHARACTERS  # what is constant is worked out now
         tree = self.parsed(source) if isinstance(source, str) else source
-        for node in refused(tree):
-            raise TemplateSyntaxError(told(node), node.lineno)
+        for node in forbidden_nodes(tree):
+            raise TemplateSyntaxError(refusal(node), node.lineno)
         return super().compile(tree, *args, **kwargs)
 
     def parsed(self, text: str) -> nodes.Template:
@@ -142,12 +142,12 @@ class _Generator(CodeGenerator):
         self.write("))")
 
 
-def refused(tree: nodes.Template) -> Iterator[nodes.Node]:
+def forbidden_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
     """Yield the nodes that no template may have."""
     return (node for node in tree.find_all(nodes.Node) if not isinstance(node, ALLOWED))
 
 
-def told(node: nodes.Node) -> str:
-    """Return what a refused node is told."""
+def refusal(node: nodes.Node) -> str:
+    """Return the message for a node that no template may have."""
     name = type(node).__name__.lower()
     return f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
