@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.yaml_source import Position
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
-SKIPPED_FILES: pytest.StashKey[list[Path]] = (
-    pytest.StashKey()
-)  # YAML files in a named folder, not behaviours by their keys
+SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
 OPTIONS = (
     (
         "--mi-model",
