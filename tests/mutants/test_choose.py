@@ -108,7 +108,7 @@ def test_prompts_that_differ_at_the_end_are_told_apart_without_heads(chosen):
     [
         ("logit_diff: {at_most: 90}", []),  # still at most 90 with the logits turned
         ("logit_diff: {at_most: -90}", [TURNED]),
-        ("accuracy: {at_most: 1}", []),
+        ("accuracy: {at_most: 0.999}", []),
         ("logit_diff: {at_most: 90, against: corrupt}", []),
         ("patching: {nodes: L1H2, recovers: {at_most: 90}}", [MOVED]),
         ("ablation: {nodes: L1.attn, removes: {at_most: 90}}", []),

@@ -80,7 +80,7 @@ def test_exactly_these_is_judged_by_a_whole_sweep_where_these_hold(claimed):
 def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, prompts):
     mutants, loaded = (
         MutantSuite(Suite(Settings(count=128))),
-        written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}}}}}"),
+        written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}, at_most: 5}}}}"),
     )
     ((_, check),) = placed_checks(loaded.behaviour)
     result = mutants.check(loaded, NANO, check, node_id="id", location="there", rerun="again")
