@@ -129,7 +129,7 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
     parallel = is_parallel(on_few.subject.bridge)
     edges = _measured([*claimed.edges[:EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
     silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
-    if silent and shape.d_mlp is not None:
+    if silent and shape.has_mlps:
         mlps = [Node(layer, "mlp") for layer in range(shape.n_layers)]
         into = [(node, mlp) for node in silent for mlp in mlps if reaches(node, mlp)]
         through = _measured(into, claimed, on_few, parallel=parallel)

@@ -26,6 +26,7 @@ from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
+from mi_checks.recall.guards import guarded
 from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
@@ -234,7 +235,8 @@ class Suite:
     def subject(self, model: str) -> Subject:
         """A model, loaded on first use."""
         if model not in self._subjects:
-            self._subjects[model] = load(model, device=self.settings.device, dtype=self.settings.dtype)
+            loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
+            self._subjects[model] = guarded(loaded, self.store)
         return self._subjects[model]
 
     def evidence(self, loaded: LoadedBehaviour, model: str, measured: Measurements | None = None) -> Evidence:

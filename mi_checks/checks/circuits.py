@@ -34,7 +34,7 @@ class Circuits:
         self._kind = kind
         shape = measured.subject.shape
         heads = all_nodes("head", shape)
-        mlps = among == "heads_and_mlps" and shape.d_mlp is not None
+        mlps = among == "heads_and_mlps" and shape.has_mlps
         self.universe: tuple[Node, ...] = (
             *heads,
             *(Node(layer, "mlp") for layer in range(shape.n_layers) if mlps),

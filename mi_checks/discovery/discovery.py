@@ -31,6 +31,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.recall.guards import guarded
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load import LoadedBehaviour
@@ -76,7 +77,7 @@ def discover(
             or there is nothing to discover.
     """
     refuse_absent(loaded, model)
-    return explore(loaded.behaviour, load(model), settings, progress=progress, score=loaded.score)
+    return explore(loaded.behaviour, guarded(load(model), None), settings, progress=progress, score=loaded.score)
 
 
 def explore(

@@ -84,6 +84,7 @@ def input_shares(engine: Engine, sender: Node, receiver: Node, at: str) -> Float
         raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
     if not embedding and not reaches(sender, receiver):
         raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
+    engine.refuse("paths", "what a node's input takes from another cannot be measured")
     columns = torch.tensor([places[-1] for places in engine.layouts["clean"].columns(at)], device=engine.device)
     with torch.no_grad():
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model

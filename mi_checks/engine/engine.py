@@ -200,17 +200,38 @@ class Engine(ABC):
         return input_shares(self, sender, receiver, at)
 
     def admit(self, interventions: list[Intervention]) -> None:
-        """Nothing, if all of them have a meaning in this model.
+        """Raise if an intervention is undefined for this model.
 
         Raises:
-            MiChecksError: the layers are parallel, and one of them is on the residual stream between a layer's
-                attention and MLP, or on the path from one to the other; or clean and corrupt correspond at their
-                labels alone, and one patches at no label.
+            MiChecksError: a guard of this model failed on which it rests; the layers are parallel, and one of them is
+                on the residual stream between a layer's attention and MLP, or on the path from one to the other; or
+                clean and corrupt correspond at their labels alone, and one patches at no label.
         """
         for intervention in interventions:
+            self._admit_guarded(intervention)
             self._admit_place(intervention)
             if self.parallel:
                 self._admit_parallel(intervention)
+
+    def _admit_guarded(self, intervention: Intervention) -> None:
+        if intervention.hops:
+            self.refuse("paths", "paths cannot be measured")
+        for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
+            self.refuse(node.kind, f"{node} cannot be patched")
+
+    def refuse(self, what: str, words: str) -> None:
+        """Raise if a guard of this model failed on which something rests.
+
+        Args:
+            what: a kind of node, `paths`, `attribution` or `attention`.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: a guard failed.
+        """
+        reason = self.subject.guards.refusal(what)
+        if reason is not None:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {reason}")
 
     def _admit_place(self, intervention: Intervention) -> None:
         if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
@@ -241,11 +262,13 @@ class Engine(ABC):
                         )
 
     def admit_edges(self) -> None:
-        """Nothing, if edges are measured in this model.
+        """Raise if edges are not measured in this model.
 
         Raises:
-            MiChecksError: its layers are parallel.
+            MiChecksError: a guard of this model failed on which they rest, or its layers are parallel.
         """
+        for what in ("paths", "head", "q", "k", "v"):
+            self.refuse(what, "edges cannot be measured")
         if self.parallel:
             raise MiChecksError(
                 f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
@@ -286,7 +309,12 @@ class Engine(ABC):
         return activation[self.rows[:, None], source]
 
     def attention(self, head: Node) -> Tensor:
-        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`."""
+        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
+
+        Raises:
+            MiChecksError: the rows of this model's attention do not sum to one.
+        """
+        self.refuse("attention", "attention cannot be read")
         with torch.no_grad():
             first = self.readout.first
             pattern = self.pattern(head)[first].float()

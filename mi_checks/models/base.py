@@ -38,7 +38,7 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
     first, second = shapes
     if first is None or second is None:
         return
-    sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp) for shape in (first, second)]
+    sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp, shape.has_mlps) for shape in (first, second)]
     if sizes[0] != sizes[1]:
         raise MiChecksError(
             f"--mi-base {base} has {_told(first)}, and {model} {_told(second)}: a head of one is no head of the other; "
@@ -47,7 +47,7 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
 
 
 def _told(shape: ModelShape) -> str:
-    mlp = "no MLPs" if shape.d_mlp is None else f"{shape.d_mlp} neurons in each"
+    mlp = f"{shape.d_mlp} neurons in each" if shape.d_mlp else "MLPs without neurons" if shape.has_mlps else "no MLPs"
     layers, heads = (
         f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((shape.n_layers, "layer"), (shape.n_heads, "head"))
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from mi_checks.errors import MiChecksError
@@ -14,6 +12,7 @@ from mi_checks.models.loaders.legacy import load_legacy
 from mi_checks.models.loaders.loaded import Loaded, Placement
 from mi_checks.models.loaders.native import load_native
 from mi_checks.models.names import resolve
+from mi_checks.models.shape import shape_of
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import Hub
@@ -21,7 +20,6 @@ from mi_checks.models.sources.packaged import Packaged
 from mi_checks.models.sources.source import Source, Unloadable
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.model_shape import ModelShape
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
@@ -44,6 +42,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     try:
         loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
         _check_vocabulary(loaded)
+        shape = shape_of(loaded.bridge)
     except Unloadable as error:
         raise model.unloadable(error) from None
     loaded.bridge.eval()
@@ -52,7 +51,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         name=model.claims,
         bridge=loaded.bridge,
         tokenization=Tokenization(loaded.tokenizer, loaded.bos),
-        shape=_shape(loaded.bridge.cfg),
+        shape=shape,
         n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
             source=model.source.described,
@@ -63,6 +62,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
             mode="raw",
             revision=loaded.revision,
         ),
+        unwrapped=loaded.unwrapped,
     )
 
 
@@ -90,16 +90,6 @@ def _check_vocabulary(loaded: Loaded) -> None:
     tokens, known = loaded.tokenizer.get_vocab_size(), loaded.bridge.cfg.d_vocab
     if tokens > known:
         raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {known}; they do not belong together")
-
-
-def _shape(config: Any) -> ModelShape:
-    kv_heads = config.n_key_value_heads
-    return ModelShape(
-        n_layers=config.n_layers,
-        n_heads=config.n_heads,
-        d_mlp=None if config.attn_only else config.d_mlp,
-        shared_kv_heads=kv_heads if kv_heads not in (None, config.n_heads) else None,
-    )
 
 
 def _device(name: str) -> torch.device:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.models.guards import NOT_GUARDED, Guards
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
 
@@ -25,7 +27,19 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Subject:
-    """A bridge in evaluation mode, its tokenizer, and its provenance."""
+    """A model ready to be measured.
+
+    Attributes:
+        name: the name under whose claims it runs.
+        bridge: TransformerLens' bridge, in evaluation mode.
+        tokenization: its tokenizer.
+        shape: how large it is.
+        n_ctx: the longest prompt, in tokens.
+        provenance: where it came from.
+        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, on the same weights; None where the
+            bridge was made elsewhere.
+        guards: what was checked of it when it was loaded, and what is refused for that.
+    """
 
     name: str
     bridge: TransformerBridge
@@ -33,8 +47,10 @@ class Subject:
     shape: ModelShape
     n_ctx: int
     provenance: Provenance
+    unwrapped: nn.Module | None = None
+    guards: Guards = NOT_GUARDED
 
     @property
     def kind(self) -> str:
         """`attention-only`, or the activation of its MLPs without the variant: `gelu` (of `gelu_new`), `solu`, …"""
-        return "attention-only" if self.shape.d_mlp is None else str(self.bridge.cfg.act_fn).partition("_")[0]
+        return "attention-only" if not self.shape.has_mlps else str(self.bridge.cfg.act_fn).partition("_")[0]

@@ -21,7 +21,8 @@ def user_score(name: str, function: Callable[..., Any], subject: Subject, compon
     shape = subject.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
     if not width:
-        raise MiChecksError(f"{subject.name} has attention layers only, and so no neurons for the role score {name!r}")
+        why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
+        raise MiChecksError(f"{subject.name} has {why} and so no neurons for the role score {name!r}")
     given = function(subject)
     wanted = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
     if hasattr(given, "detach"):  # torch's

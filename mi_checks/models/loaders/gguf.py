@@ -30,7 +30,9 @@ def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
     except REFUSALS as error:
         raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from None
     # Asked to keep blocks quantized, transformers would look for compiled kernels on the hub.
-    bridge = bridged(str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place)
+    bridge, unwrapped = bridged(
+        str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
+    )
     tokenizer = hf_tokenizer.backend_tokenizer
     alone, whole = (hf_tokenizer("a", add_special_tokens=add)["input_ids"] for add in (False, True))
     return Loaded(
@@ -40,4 +42,5 @@ def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
         weights_sha256=sha256([path]),
         tokenizer_sha256=hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),  # it has no file of its own
         revision=revision,
+        unwrapped=unwrapped,
     )

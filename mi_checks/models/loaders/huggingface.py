@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
 from mi_checks.models.loaders.tokenizer_files import SPECIAL, declarations, own_beginning, read_tokenizer
+from mi_checks.models.loaders.unwrapped import sharing_weights
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
 
@@ -39,7 +41,7 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
     weights, tokenizer_path = weight_files(folder.path), folder.path / "tokenizer.json"
     tokenizer, declared = read_tokenizer(tokenizer_path), declarations(folder.path)
     special = {key: value for key, value in declared.items() if key in SPECIAL}
-    bridge = bridged(
+    bridge, unwrapped = bridged(
         str(folder.path),
         PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special),
         to,
@@ -53,11 +55,12 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         weights_sha256=sha256(weights),
         tokenizer_sha256=sha256([tokenizer_path]),
         revision=folder.revision,
+        unwrapped=unwrapped,
     )
 
 
-def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> TransformerBridge:
-    """A folder through transformers into a bridge.
+def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[TransformerBridge, nn.Module]:
+    """Load a folder with transformers and wrap it; return the bridge, and the model without it on the same weights.
 
     Raises:
         Unloadable: either of the two refuses, or a weight of the model is not in the files.
@@ -78,9 +81,11 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> Transforme
             if "gguf_file" in how:  # it is de-quantized, and TransformerLens would take it for what it was
                 hf_model.config.quantization_config = None
             hf_model.to(to.device)
-            return TransformerBridge.boot_transformers(
+            unwrapped = sharing_weights(hf_model)
+            bridge = TransformerBridge.boot_transformers(
                 place, hf_model=hf_model, tokenizer=tokenizer, device=to.device, dtype=to.dtype
             )
+            return bridge, unwrapped
     except REFUSALS as error:
         raise Unloadable(told(error)) from None
 

@@ -20,7 +20,7 @@ from transformer_lens.conversion_utils import convert_tl_checkpoint
 
 from mi_checks.models.hub import TOKENIZER_FILES, snapshot
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
-from mi_checks.models.loaders.native import fill, native_bridge
+from mi_checks.models.loaders.native import fill, native_parts
 from mi_checks.models.loaders.tokenizer_files import declarations, read_tokenizer, trained_beginning
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
@@ -35,7 +35,7 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
         Unloadable: a file is missing, is more than tensors, or does not fit the config.
     """
     config, weights_path = native_config(folder.config), folder.weights
-    bridge = native_bridge(config, to)
+    bridge, unwrapped = native_parts(config, to)
     try:
         fill(bridge, convert_tl_checkpoint(_state_dict(weights_path), bridge.cfg), to)
     except (RuntimeError, ValueError) as error:
@@ -49,6 +49,7 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
         weights_sha256=sha256([weights_path]),
         tokenizer_sha256=sha256([place / "tokenizer.json"]),
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),
+        unwrapped=unwrapped,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
+from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
 
@@ -31,6 +32,7 @@ class Loaded:
         weights_sha256: of the files of weights.
         tokenizer_sha256: of the tokenizer's file.
         revision: of what was loaded, or "" where there are none.
+        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, sharing the bridge's weights.
     """
 
     bridge: TransformerBridge
@@ -39,6 +41,7 @@ class Loaded:
     weights_sha256: str
     tokenizer_sha256: str
     revision: str = ""
+    unwrapped: nn.Module | None = None
 
 
 def sha256(files: Sequence[Path]) -> str:

@@ -1,0 +1,148 @@
+"""Parts and wholes: what must add up in a model whose nodes write into one residual stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.direct import not_linear
+from mi_checks.engine.families import is_parallel
+from mi_checks.engine.guards.probes import Probes
+from mi_checks.engine.guards.tolerance import Tolerance
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import LOGITS, Kind, Node
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.models.guards import Guard
+
+NAMED: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
+    ("heads add up to their attention", "head", "attn", ("paths", "attribution")),
+    ("neurons add up to their MLP", "neuron", "mlp", ("neuron", "paths", "attribution")),
+)
+
+
+def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits, paths."""
+    yield _attention_rows(engine, probes, tolerance)
+    yield from _sublayers(engine, probes, tolerance)
+    yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
+    yield from _guarded("the stream gives the logits", ("attribution",), tolerance, lambda: _logits(engine))
+    if not_linear(engine.batch, engine.subject) is None:
+        name = "embedding and layers add up to the logit difference"
+        yield from _guarded(name, ("attribution",), tolerance, lambda: _attributed(engine))
+    name = "paths out of a head add up to replacing it"
+    yield from _guarded(name, ("paths",), tolerance, lambda: _paths(engine, tolerance))
+
+
+def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Guard:
+    name, error = "attention rows sum to one", 0.0
+    for layer in probes.layers:
+        try:
+            pattern = engine.activation("clean", Node(layer, "pattern", 0)).float()  # row destination head source
+        except MiChecksError as missing:
+            return Guard(name, float("inf"), tolerance.equal, ("attention",), in_short(missing))
+        error = max(error, float((pattern.sum(-1) - 1).abs().max()))
+        later = torch.triu(torch.ones(pattern.shape[1], pattern.shape[3], device=pattern.device), 1)
+        error = max(error, float((pattern * later[:, None]).abs().max()))
+    reason = f"an attention row sums to {1 - error:.3f} or {1 + error:.3f}, not to 1" if error > tolerance.equal else ""
+    return Guard(name, error, tolerance.equal, ("attention",), reason)
+
+
+def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+    shape = engine.subject.shape
+    for name, part, whole, refuses in NAMED:
+        if part == "neuron" and shape.d_mlp is None:
+            continue
+
+        def differ(part: Kind = part, whole: Kind = whole) -> tuple[float, str]:
+            errors = []
+            for layer in probes.layers:
+                node = Node(layer, part, 0)
+                inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
+                made = engine.sublayer(node).added(inner.flatten(2))
+                errors.append((_relative(made, added), f"what {_words(part)} of L{layer} write"))
+            return max(errors)
+
+        yield from _guarded(name, refuses, tolerance, differ)
+
+
+def _layers(engine: ReferenceEngine) -> tuple[float, str]:
+    errors = []
+    for layer in range(engine.subject.shape.n_layers):
+        before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
+        kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.subject.shape.has_mlps else ("attn",)
+        total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
+        errors.append((_relative(total, after), f"the stream before L{layer} and what the layer writes"))
+    return max(errors)
+
+
+def _logits(engine: ReferenceEngine) -> tuple[float, str]:
+    last = engine.subject.shape.n_layers - 1
+    with torch.no_grad():
+        made = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
+    cap = float(engine.subject.bridge.cfg.output_logits_soft_cap)
+    made = cap * torch.tanh(made / cap) if cap > 0 else made
+    at_end = made[engine.rows, engine.end]
+    return _relative(at_end, engine.base_logits("clean")), "final norm, unembedding and logit scale"
+
+
+def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
+    shape = engine.subject.shape
+    kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
+    parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
+    found = engine.direct(parts).sum(0)
+    norm = engine.unembedding.norm
+    last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
+    with torch.no_grad():  # what the biases of norm and unembedding give
+        shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
+        found = found + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
+    logits = engine.base_logits("clean")
+    error = float(np.abs(found - engine.base.clean.logit_diff).max() / logits.abs().max())
+    return error, "their direct effects"
+
+
+def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
+    shape = engine.subject.shape
+    layer = max(0, shape.n_layers - 2)
+    head = Node(layer, "head", shape.n_heads // 2)
+    later = range(layer + 1, shape.n_layers)
+    into = [Node(i, "q", index) for i in later for index in range(shape.n_heads)]
+    into += [Node(i, part, index) for i in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
+    if shape.has_mlps:
+        first = layer + 1 if is_parallel(engine.subject.bridge) else layer
+        into += [Node(i, "mlp") for i in range(first, shape.n_layers)]
+    replaced, along = engine.measure([denoise(head), denoise(head, into=(*into, LOGITS))])
+    effect = float(np.abs(replaced - engine.base.corrupt.logit_diff).max())
+    size = float(engine.base_logits("corrupt").abs().max())
+    wrong = float(np.abs(replaced - along).max())
+    return tolerance.error(wrong, effect=effect, size=size), f"the paths out of {head}"
+
+
+def _guarded(
+    name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
+) -> Iterator[Guard]:
+    """The guard of a comparison that gives an error and what does not add up; one that cannot be made has failed."""
+    try:
+        error, what = compare()
+    except Exception as failure:  # of the model's or of a library's that runs it
+        yield Guard(name, float("inf"), tolerance.relative, refuses, in_short(failure))
+        return
+    reason = "" if error <= tolerance.relative else f"{what} do not add up on this model: they are off by {error:.2g}"
+    yield Guard(name, error, tolerance.relative, refuses, reason)
+
+
+def _relative(found: Tensor, wanted: Tensor) -> float:
+    return float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max().clamp(min=1e-20))
+
+
+def in_short(error: Exception) -> str:
+    """Return the first line of an error, with its type where it is not one of ours."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
+
+
+def _words(kind: Kind) -> str:
+    return "the heads" if kind == "head" else "the neurons"
