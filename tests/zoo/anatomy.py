@@ -63,7 +63,8 @@ class Layer:
         parallel: whether the MLP reads the stream before the layer's attention.
         multiplier: of what is added to the stream.
         clip: the absolute value that values are clamped to.
-        around_attention: what the stream passes through beside attention; None: it passes as it is.
+        around: what the stream passes through beside attention; None: it passes as it is.
+        after_sum: the norm that the stream passes through after attention is added to it; None: it passes as it is.
         additive: whether the stream after the layer is the one before it, plus attention, plus the MLP.
     """
 
@@ -82,7 +83,8 @@ class Layer:
     parallel: bool = False
     multiplier: float = 1.0
     clip: float | None = None
-    around_attention: Module | None = None
+    around: Module | None = None
+    after_sum: Module | None = None
     additive: bool = True
 
     @property
@@ -222,6 +224,7 @@ def _opt(block: Any, config: Any) -> Layer:
         block.self_attn_layer_norm if before else None,
         q, k, v, attention.out_proj, block.fc1, block.fc2, block.fc2,
         block.final_layer_norm if before else None,
+        after_sum=None if before else block.self_attn_layer_norm,
         additive=before,
     )  # fmt: skip
 
@@ -231,7 +234,7 @@ def _bloom(block: Any, config: Any) -> Layer:
     out, carried = block.mlp.dense_4h_to_h, config.apply_residual_connection_post_layernorm
     return Layer(
         block, block.input_layernorm, q, k, v, block.self_attention.dense, block.mlp, out, out,
-        block.post_attention_layernorm, around_attention=block.input_layernorm if carried else None,
+        block.post_attention_layernorm, around=block.input_layernorm if carried else None,
         additive=not carried,
     )  # fmt: skip
 

@@ -26,7 +26,8 @@ class Configuration:
         config: the class of its configuration in `transformers`, without `Config`.
         arguments: what that class is called with.
         manner: the tokenizer's: `byte-level`, or `metaspace` as SentencePiece's are; `+bos` puts a token before texts.
-        refused: quantity → a regular expression that the reason of the refusal matches.
+        refused: quantity → a regular expression that the reason of the refusal matches; `load` for the model itself.
+            What is not there must be right; what is there must be refused.
         scale: the spread of the random weights.
     """
 
@@ -61,125 +62,108 @@ FALCON = {
     **SPECIAL, "vocab_size": VOCABULARY, "hidden_size": WIDTH, "num_hidden_layers": N_LAYERS,
     "num_attention_heads": N_HEADS, "ffn_hidden_size": D_MLP, "max_position_embeddings": N_CTX,
 }  # fmt: skip
+# What cannot be measured in some families, and what the reason must name.
+NO_MIDDLE = {"resid_mid": r"no L0\.resid_mid"}
+NO_PATTERN = {"pattern": r"pattern"}
+EXPERTS = {"neurons": r"expert"}
+LATENT = dict.fromkeys(("z", "q", "k", "v", "paths", "hops", "attribution"), r"latent|shape|head")
+NO_SUM = dict.fromkeys(("resid_mid", "paths", "hops", "attribution"), r"residual stream")
 MOE = {"num_experts_per_tok": 2, "moe_intermediate_size": 24}
+GPT_NEO = {
+    **SPECIAL, "vocab_size": VOCABULARY, "hidden_size": WIDTH, "num_layers": N_LAYERS, "num_heads": N_HEADS,
+    "intermediate_size": D_MLP, "max_position_embeddings": N_CTX, "window_size": WINDOW,
+    "attention_types": [[["global", "local", "local"], 1]],
+}  # fmt: skip
+MPT = {
+    **SPECIAL, "vocab_size": VOCABULARY, "d_model": WIDTH, "n_heads": N_HEADS, "n_layers": N_LAYERS,
+    "max_seq_len": N_CTX,
+}  # fmt: skip
+UNCAPPED = {"attn_logit_softcapping": None, "final_logit_softcapping": None}
+CAPPED = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 6.0}
+WINDOWS = {"sliding_window": WINDOW, "layer_types": ALTERNATING}
+UPPER_WINDOWS = {"use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1}
+FALCON_ALIBI = {"alibi": True, "multi_query": False, "parallel_attn": False, "bias": True}
+MULTIPLIERS = {
+    "residual_multiplier": 0.6, "logits_scaling": 2.0, "attention_multiplier": 0.4, "embedding_multiplier": 3.0,
+}  # fmt: skip
+GPT_OSS = {
+    "head_dim": 12, "num_local_experts": 3, "num_experts_per_tok": 2,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+}  # fmt: skip
+DEEPSEEK = {
+    "num_key_value_heads": N_HEADS, "q_lora_rank": 24, "kv_lora_rank": 16, "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 8, "v_head_dim": 12, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1,
+    "topk_group": 1, "first_k_dense_replace": 1, "moe_intermediate_size": 24,
+}  # fmt: skip
 
+BPE, BPE_BOS, SPM_BOS = "byte-level", "byte-level+bos", "metaspace+bos"
 _EVERY = (
-    Configuration("gpt2", "GPT2", GPT2, "byte-level"),
-    Configuration("gpt2-unscaled", "GPT2", {**GPT2, "scale_attn_weights": False}, "byte-level"),
-    Configuration("gpt2-by-layer", "GPT2", {**GPT2, "scale_attn_by_inverse_layer_idx": True}, "byte-level"),
-    Configuration("gpt-bigcode", "GPTBigCode", GPT2, "byte-level"),
-    Configuration("gpt-bigcode-unscaled", "GPTBigCode", {**GPT2, "scale_attn_weights": False}, "byte-level"),
-    Configuration("gpt-bigcode-multi-head", "GPTBigCode", {**GPT2, "multi_query": False}, "byte-level"),
+    Configuration("gpt2", "GPT2", GPT2, BPE),
+    Configuration("gpt2-unscaled", "GPT2", {**GPT2, "scale_attn_weights": False}, BPE, {"load": r"logits"}),
+    Configuration("gpt2-by-layer", "GPT2", {**GPT2, "scale_attn_by_inverse_layer_idx": True}, BPE),
+    Configuration("gpt-bigcode", "GPTBigCode", GPT2, BPE),
     Configuration(
-        "gpt-neo",
-        "GPTNeo",
-        {
-            **SPECIAL, "vocab_size": VOCABULARY, "hidden_size": WIDTH, "num_layers": N_LAYERS, "num_heads": N_HEADS,
-            "intermediate_size": D_MLP, "max_position_embeddings": N_CTX, "window_size": WINDOW,
-            "attention_types": [[["global", "local", "local"], 1]],
-        },
-        "byte-level",
-    ),
-    Configuration("gptj", "GPTJ", {**GPT2, "rotary_dim": 4}, "byte-level"),
-    Configuration("neox", "GPTNeoX", NEOX, "byte-level"),
-    Configuration("neox-sequential", "GPTNeoX", {**NEOX, "use_parallel_residual": False}, "byte-level"),
-    Configuration("neox-no-bias", "GPTNeoX", {**NEOX, "attention_bias": False}, "byte-level"),
-    Configuration("opt", "OPT", OPT, "byte-level+bos"),
-    Configuration("opt-post-norm", "OPT", {**OPT, "do_layer_norm_before": False}, "byte-level+bos"),
-    Configuration("opt-narrow-mlp", "OPT", {**OPT, "ffn_dim": D_MLP}, "byte-level+bos"),
-    Configuration("opt-projected", "OPT", {**OPT, "word_embed_proj_dim": 32}, "byte-level+bos"),
-    Configuration("bloom", "Bloom", BLOOM, "byte-level"),
-    Configuration(
-        "bloom-post-norm", "Bloom", {**BLOOM, "apply_residual_connection_post_layernorm": True}, "byte-level"
-    ),
-    Configuration("falcon-mqa", "Falcon", {**FALCON, "num_attention_heads": 8}, "byte-level"),
-    Configuration(
-        "falcon-grouped", "Falcon", {**FALCON, "new_decoder_architecture": True, "num_kv_heads": 2}, "byte-level"
+        "gpt-bigcode-unscaled", "GPTBigCode", {**GPT2, "scale_attn_weights": False}, BPE, {"load": r"logits"}
     ),
     Configuration(
-        "falcon-alibi",
+        "gpt-bigcode-multi-head", "GPTBigCode", {**GPT2, "multi_query": False}, BPE, {"load": r"multi_query"}
+    ),
+    Configuration("gpt-neo", "GPTNeo", GPT_NEO, BPE, NO_PATTERN),
+    Configuration("gptj", "GPTJ", {**GPT2, "rotary_dim": 4}, BPE, {**NO_PATTERN, **NO_MIDDLE}),
+    Configuration("neox", "GPTNeoX", NEOX, BPE, NO_MIDDLE),
+    Configuration("neox-sequential", "GPTNeoX", {**NEOX, "use_parallel_residual": False}, BPE),
+    Configuration("neox-no-bias", "GPTNeoX", {**NEOX, "attention_bias": False}, BPE, {"load": r"bias"}),
+    Configuration("opt", "OPT", OPT, BPE_BOS, NO_PATTERN),
+    Configuration("opt-post-norm", "OPT", {**OPT, "do_layer_norm_before": False}, BPE_BOS, {"load": r"norm"}),
+    Configuration("opt-narrow-mlp", "OPT", {**OPT, "ffn_dim": D_MLP}, BPE_BOS, NO_PATTERN),
+    Configuration("opt-projected", "OPT", {**OPT, "word_embed_proj_dim": 32}, BPE_BOS, NO_PATTERN),
+    Configuration("bloom", "Bloom", BLOOM, BPE),
+    Configuration("bloom-post-norm", "Bloom", {**BLOOM, "apply_residual_connection_post_layernorm": True}, BPE, NO_SUM),
+    Configuration("falcon-mqa", "Falcon", {**FALCON, "num_attention_heads": 8}, BPE, NO_MIDDLE),
+    Configuration(
+        "falcon-grouped",
         "Falcon",
-        {**FALCON, "alibi": True, "multi_query": False, "parallel_attn": False, "bias": True},
-        "byte-level",
+        {**FALCON, "new_decoder_architecture": True, "num_kv_heads": 2},
+        BPE,
+        {"load": r"TransformerLens"},
     ),
-    Configuration("mpt", "Mpt", {
-        **SPECIAL, "vocab_size": VOCABULARY, "d_model": WIDTH, "n_heads": N_HEADS, "n_layers": N_LAYERS,
-        "expansion_ratio": 2, "max_seq_len": N_CTX,
-    }, "byte-level"),
-    Configuration("llama", "Llama", {**LLAMA, "rms_norm_eps": 1e-3}, "metaspace+bos"),
-    Configuration("llama-6-2", "Llama", {**LLAMA, "num_attention_heads": 6, "attention_bias": True}, "metaspace+bos"),
-    Configuration("mistral", "Mistral", {**LLAMA, "sliding_window": WINDOW}, "metaspace+bos"),
-    Configuration("qwen2", "Qwen2", LLAMA, "byte-level"),
+    Configuration("falcon-alibi", "Falcon", {**FALCON, **FALCON_ALIBI}, BPE, NO_PATTERN),
+    Configuration("mpt", "Mpt", MPT, BPE),
+    Configuration("llama", "Llama", {**LLAMA, "rms_norm_eps": 1e-3}, SPM_BOS),
+    Configuration("llama-6-2", "Llama", {**LLAMA, "num_attention_heads": 6, "attention_bias": True}, SPM_BOS),
+    Configuration("mistral", "Mistral", {**LLAMA, "sliding_window": WINDOW}, SPM_BOS),
+    Configuration("qwen2", "Qwen2", LLAMA, BPE),
     Configuration(
-        "qwen2-8-1", "Qwen2", {**LLAMA, "num_attention_heads": 8, "num_key_value_heads": 1, "use_sliding_window": True,
-                               "sliding_window": WINDOW, "max_window_layers": 1}, "byte-level"
+        "qwen2-8-1", "Qwen2", {**LLAMA, **UPPER_WINDOWS, "num_attention_heads": 8, "num_key_value_heads": 1}, BPE
     ),
-    Configuration("qwen3", "Qwen3", {**LLAMA, "head_dim": 16}, "byte-level"),
-    Configuration("gemma", "Gemma", {**LLAMA, "head_dim": 16, "tie_word_embeddings": True}, "metaspace+bos"),
+    Configuration("qwen3", "Qwen3", {**LLAMA, "head_dim": 16}, BPE),
+    Configuration("gemma", "Gemma", {**LLAMA, "head_dim": 16, "tie_word_embeddings": True}, SPM_BOS),
+    Configuration("gemma2", "Gemma2", {**GEMMA, **WINDOWS, **CAPPED}, SPM_BOS, {"attribution": r"caps its logits"}),
+    Configuration("gemma2-uncapped", "Gemma2", {**GEMMA, **WINDOWS, **UNCAPPED}, SPM_BOS),
+    Configuration("gemma3", "Gemma3Text", {**GEMMA, **WINDOWS}, SPM_BOS),
+    Configuration("phi", "Phi", {**NEOX, "num_key_value_heads": N_HEADS}, BPE, NO_MIDDLE),
+    Configuration("phi3", "Phi3", {**LLAMA, "original_max_position_embeddings": N_CTX}, SPM_BOS),
+    Configuration("stablelm", "StableLm", {**LLAMA, **HALF_ROTARY, "use_qkv_bias": True}, BPE),
     Configuration(
-        "gemma2",
-        "Gemma2",
-        {**GEMMA, "sliding_window": WINDOW, "layer_types": ALTERNATING, "attn_logit_softcapping": 2.0,
-         "final_logit_softcapping": 6.0},
-        "metaspace+bos",
+        "stablelm-parallel", "StableLm", {**LLAMA, **HALF_ROTARY, "use_parallel_residual": True}, BPE, NO_MIDDLE
     ),
+    Configuration("stablelm-normed", "StableLm", {**LLAMA, **HALF_ROTARY, "qk_layernorm": True}, BPE),
+    Configuration("olmo", "Olmo", {**LLAMA, "clip_qkv": 0.6}, BPE),
+    Configuration("olmo2", "Olmo2", LLAMA, BPE),
+    Configuration("olmo3", "Olmo3", {**LLAMA, **WINDOWS}, BPE),
+    Configuration("granite", "Granite", {**LLAMA, **MULTIPLIERS}, BPE),
+    Configuration("cohere", "Cohere", {**LLAMA, "logit_scale": 0.25, "tie_word_embeddings": True}, BPE_BOS, NO_MIDDLE),
+    Configuration("cohere-normed", "Cohere", {**LLAMA, "logit_scale": 2.0, "use_qk_norm": True}, BPE_BOS, NO_MIDDLE),
+    Configuration("starcoder2", "Starcoder2", {**LLAMA, "sliding_window": WINDOW}, BPE),
+    Configuration("mixtral", "Mixtral", {**LLAMA, "num_local_experts": 3, "num_experts_per_tok": 2}, SPM_BOS, EXPERTS),
     Configuration(
-        "gemma2-uncapped",
-        "Gemma2",
-        {**GEMMA, "sliding_window": WINDOW, "layer_types": ALTERNATING, "attn_logit_softcapping": None,
-         "final_logit_softcapping": None},
-        "metaspace+bos",
+        "qwen2-moe", "Qwen2Moe", {**LLAMA, **MOE, "num_experts": 3, "shared_expert_intermediate_size": 32}, BPE, EXPERTS
     ),
-    Configuration(
-        "gemma3", "Gemma3Text", {**GEMMA, "sliding_window": WINDOW, "layer_types": ALTERNATING}, "metaspace+bos"
-    ),
-    Configuration("phi", "Phi", {**NEOX, "num_key_value_heads": N_HEADS}, "byte-level"),
-    Configuration("phi3", "Phi3", {**LLAMA, "original_max_position_embeddings": N_CTX}, "metaspace+bos"),
-    Configuration("stablelm", "StableLm", {**LLAMA, **HALF_ROTARY, "use_qkv_bias": True}, "byte-level"),
-    Configuration(
-        "stablelm-parallel", "StableLm", {**LLAMA, **HALF_ROTARY, "use_parallel_residual": True}, "byte-level"
-    ),
-    Configuration("stablelm-normed", "StableLm", {**LLAMA, **HALF_ROTARY, "qk_layernorm": True}, "byte-level"),
-    Configuration("olmo", "Olmo", {**LLAMA, "clip_qkv": 0.6}, "byte-level"),
-    Configuration("olmo2", "Olmo2", LLAMA, "byte-level"),
-    Configuration(
-        "olmo3", "Olmo3", {**LLAMA, "sliding_window": WINDOW, "layer_types": ALTERNATING}, "byte-level"
-    ),
-    Configuration(
-        "granite",
-        "Granite",
-        {**LLAMA, "residual_multiplier": 0.6, "logits_scaling": 2.0, "attention_multiplier": 0.4,
-         "embedding_multiplier": 3.0},
-        "byte-level",
-    ),
-    Configuration("cohere-normed", "Cohere", {**LLAMA, "logit_scale": 2.0, "use_qk_norm": True}, "byte-level+bos"),
-    Configuration("cohere", "Cohere", {**LLAMA, "logit_scale": 0.25, "tie_word_embeddings": True}, "byte-level+bos"),
-    Configuration("starcoder2", "Starcoder2", {**LLAMA, "sliding_window": WINDOW}, "byte-level"),
-    Configuration("mixtral", "Mixtral", {**LLAMA, "num_local_experts": 3, "num_experts_per_tok": 2}, "metaspace+bos"),
-    Configuration(
-        "qwen2-moe",
-        "Qwen2Moe",
-        {**LLAMA, **MOE, "num_experts": 3, "shared_expert_intermediate_size": 32, "decoder_sparse_step": 1},
-        "byte-level",
-    ),
-    Configuration("qwen3-moe", "Qwen3Moe", {**LLAMA, **MOE, "head_dim": 12, "num_experts": 3}, "byte-level"),
-    Configuration(
-        "gpt-oss",
-        "GptOss",
-        {**LLAMA, "head_dim": 12, "num_local_experts": 3, "num_experts_per_tok": 2, "sliding_window": WINDOW,
-         "layer_types": ALTERNATING, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
-        "byte-level",
-    ),
-    Configuration("smollm3", "SmolLM3", {**LLAMA, "no_rope_layers": [1, 0, 1]}, "byte-level"),
-    Configuration(
-        "deepseek-v3",
-        "DeepseekV3",
-        {**LLAMA, "num_key_value_heads": N_HEADS, "q_lora_rank": 24, "kv_lora_rank": 16, "qk_rope_head_dim": 8,
-         "qk_nope_head_dim": 8, "v_head_dim": 12, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1,
-         "topk_group": 1, "first_k_dense_replace": 1, "moe_intermediate_size": 24},
-        "byte-level+bos",
-    ),
-)  # fmt: skip
+    Configuration("qwen3-moe", "Qwen3Moe", {**LLAMA, **MOE, "head_dim": 12, "num_experts": 3}, BPE, EXPERTS),
+    Configuration("gpt-oss", "GptOss", {**LLAMA, **WINDOWS, **GPT_OSS}, BPE, EXPERTS),
+    Configuration("smollm3", "SmolLM3", {**LLAMA, "no_rope_layers": [1, 0, 1]}, BPE),
+    Configuration("deepseek-v3", "DeepseekV3", {**LLAMA, **DEEPSEEK}, BPE_BOS, {**EXPERTS, **LATENT}),
+)
 ZOO: Mapping[str, Configuration] = MappingProxyType({one.name: one for one in _EVERY})
 
 
