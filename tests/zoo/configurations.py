@@ -13,6 +13,7 @@ import transformers
 
 from tests.zoo.tokenizers import VOCABULARY, Manner, write_tokenizer
 
+SCALE = 0.16  # the spread of the weights: several times that at initialisation, so that heads matter
 N_LAYERS, WIDTH, N_HEADS, N_KV_HEADS, D_MLP, N_CTX, WINDOW = 3, 48, 4, 2, 80, 32, 4
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -28,7 +29,6 @@ class Configuration:
         manner: the tokenizer's: `byte-level`, or `metaspace` as SentencePiece's are; `+bos` puts a token before texts.
         refused: quantity → a regular expression that the reason of the refusal matches; `load` for the model itself.
             What is not there must be right; what is there must be refused.
-        scale: the spread of the random weights.
     """
 
     name: str
@@ -36,7 +36,6 @@ class Configuration:
     arguments: Mapping[str, Any]
     manner: Manner
     refused: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    scale: float = 0.16
 
 
 SPECIAL = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}
@@ -177,7 +176,7 @@ def write(configuration: Configuration, folder: Path) -> Path:
         if "embed" in name or "wte" in name or "wpe" in name:
             parameter.data = 0.7 * noise
         elif parameter.dim() > 1:
-            parameter.data = configuration.scale * noise
+            parameter.data = SCALE * noise
         else:  # norms and biases around what they are at initialisation
             parameter.data = parameter.data + 0.2 * noise
     model.save_pretrained(folder)
@@ -185,9 +184,9 @@ def write(configuration: Configuration, folder: Path) -> Path:
     return folder
 
 
-def original(configuration: Configuration, folder: Path) -> Any:
-    """Load the model with `transformers` alone, in float64."""
-    how = {"attn_implementation": "eager", "dtype": torch.float64}
-    if any(key in configuration.arguments for key in ("num_experts_per_tok",)):
-        how["experts_implementation"] = "eager"  # the fast one knows no float64
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, **how).eval()
+def original(configuration: Configuration, folder: Path, rounded_to: torch.dtype = torch.float32) -> Any:
+    """Load the model with `transformers` alone, in float64, its weights rounded to another type before."""
+    how: dict[str, Any] = {"attn_implementation": "eager", "dtype": rounded_to}
+    if "num_experts_per_tok" in configuration.arguments:
+        how["experts_implementation"] = "eager"  # the faster ones know no float64
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, **how).double().eval()

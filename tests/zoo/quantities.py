@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
+import torch
 
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.interventions import Intervention, ablate, denoise, noise
+from mi_checks.engine.interventions import Intervention, Side, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.errors import MiChecksError
 from tests.zoo.oracle import Floats, Oracle
 from tests.zoo.run import Undefined
 
 N_LAYERS = 3
+SIDES: tuple[Side, Side] = ("clean", "corrupt")
+QUANTITIES = (
+    "logits", "attention", "z", "q", "k", "v", "pattern", "neurons", "layers", "resid_mid", "paths", "hops",
+    "attribution",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,14 @@ class Outcome:
     """What came of one quantity on one model.
 
     Attributes:
-        error: the largest difference from the oracle, by the largest effect; None where it was refused.
+        error: the largest difference from the oracle, by the scale; None where it was refused.
+        effect: the largest effect of what was measured, by the scale.
         refusal: the message of the refusal, or None.
         undefined: why the oracle says that there is no such quantity, or None.
     """
 
     error: float | None = None
+    effect: float = 1.0
     refusal: str | None = None
     undefined: str | None = None
 
@@ -143,98 +151,95 @@ def attributed(sizes: Sizes, *, neurons: bool) -> list[Node]:
 
 
 class Comparison:
-    """An engine beside the oracle, quantity by quantity."""
+    """An engine beside the oracle, quantity by quantity.
+
+    Attributes:
+        oracle: plain `transformers`.
+        sizes: how many heads, keys and neurons the model has.
+        interventions: quantity → what is measured of it.
+    """
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle, self.sizes = oracle, Sizes.of(oracle)
-        self.parallel = oracle.anatomy.layers[0].parallel
-        self.neurons = all(layer.down is not None for layer in oracle.anatomy.layers)
-        self._expected: dict[str, Floats | str] = {}
-
-    @property
-    def quantities(self) -> dict[str, Callable[[Engine], Outcome]]:
-        """Quantity → what compares it."""
-        sizes, parallel = self.sizes, self.parallel
-        sets = {
-            "z": heads(sizes),
-            **{kind: parts(kind, sizes) for kind in ("q", "k", "v", "pattern")},
-            "neurons": neurons(sizes),
-            "layers": layers(sizes),
-            "resid_mid": middle(sizes),
-            "paths": paths(sizes, neurons=self.neurons, parallel=parallel),
-            "hops": hops(sizes, parallel=parallel),
+        self.neurons = all(layer.down is not None for layer in oracle.layers)
+        sizes, parallel = self.sizes, oracle.layers[0].parallel
+        self.interventions = {
+            "z": list(heads(sizes)),
+            **{kind: list(parts(kind, sizes)) for kind in ("q", "k", "v", "pattern")},
+            "neurons": list(neurons(sizes)),
+            "layers": list(layers(sizes)),
+            "resid_mid": list(middle(sizes)),
+            "paths": list(paths(sizes, neurons=self.neurons, parallel=parallel)),
+            "hops": list(hops(sizes, parallel=parallel)),
         }
-        return {
-            "logits": self._logits,
-            "attention": self._attention,
-            **{name: self._measuring(name, list(some)) for name, some in sets.items()},
-            "attribution": self._attribution,
-        }
+        self._expected: dict[str, Floats] = {}
 
-    @property
-    def scale(self) -> float:
-        """The largest effect of a head, or of what differs between clean and corrupt, in logits."""
-        gap = np.abs(self.oracle.base("clean") - self.oracle.base("corrupt")).max()
-        z = self.expected("z", list(heads(self.sizes)))
-        assert not isinstance(z, str)
-        return float(max(gap, np.abs(z - self.oracle.base("corrupt"))[: self.sizes.heads].max()))
-
-    def expected(self, name: str, interventions: list[Intervention]) -> Floats | str:
-        """Return the oracle's logit differences, `intervention prompt`, or why there are none."""
-        if name not in self._expected:
-            try:
-                self._expected[name] = np.stack([self.oracle.measure(one) for one in interventions])
-            except Undefined as reason:
-                self._expected[name] = str(reason)
-        return self._expected[name]
-
-    def _measuring(self, name: str, interventions: list[Intervention]) -> Callable[[Engine], Outcome]:
-        def compare(engine: Engine) -> Outcome:
-            expected = self.expected(name, interventions)
-            undefined = expected if isinstance(expected, str) else None
-            try:
-                found = engine.measure(interventions)
-            except MiChecksError as refusal:
-                return Outcome(refusal=str(refusal), undefined=undefined)
-            if undefined is not None:
-                return Outcome(undefined=undefined)
-            return Outcome(error=float(np.abs(found - expected).max()) / self.scale)
-
-        return compare
-
-    def _logits(self, engine: Engine) -> Outcome:
-        """All logits at END, by the largest of them."""
-        errors = []
-        for side in ("clean", "corrupt"):
-            logits = self.oracle.runs[side].logits[self.oracle.rows, self.oracle.end]
-            found = engine.base_logits(side).double()[:, : logits.shape[-1]]
-            errors.append(float((found - logits).abs().max() / logits.abs().max()))
-        return Outcome(error=max(errors))
-
-    def _attention(self, engine: Engine) -> Outcome:
-        """Every head's pattern in the clean run."""
-        errors = []
-        for layer in range(N_LAYERS):
-            patterns = self.oracle.runs["clean"].patterns[layer]
-            for index in range(self.sizes.heads):
-                try:
-                    found = engine.attention(Node(layer, "head", index)).double()
-                except MiChecksError as refusal:
-                    return Outcome(refusal=str(refusal))
-                difference = (found - patterns[:, index]).abs().amax(-1)
-                errors.append(float(difference[self.oracle.places(None)].max()))
-        return Outcome(error=max(errors))
-
-    def _attribution(self, engine: Engine) -> Outcome:
-        nodes, undefined, expected = attributed(self.sizes, neurons=self.neurons), None, np.empty(0)
+    def outcome(self, quantity: str, engine: Engine) -> Outcome:
+        """Compare one quantity; a refusal of the engine's and the oracle's are part of the outcome."""
+        undefined, refusal, expected, found = None, None, None, None
         try:
-            expected = np.stack([self.oracle.direct(node) for node in nodes])
+            expected = self.expected(quantity)
         except Undefined as reason:
             undefined = str(reason)
         try:
-            found: Any = engine.direct(nodes)
-        except MiChecksError as refusal:
-            return Outcome(refusal=str(refusal), undefined=undefined)
-        if undefined is not None:
-            return Outcome(undefined=undefined)
-        return Outcome(error=float(np.abs(found - expected).max() / np.abs(expected).max()))
+            found = self._found(quantity, engine)
+        except MiChecksError as error:
+            refusal = str(error)
+        if expected is None or found is None:
+            return Outcome(refusal=refusal, undefined=undefined)
+        scale, effect = self._scales(quantity, expected)
+        return Outcome(error=float(np.abs(found - expected).max()) / scale, effect=effect / scale)
+
+    def expected(self, quantity: str) -> Floats:
+        """Return what the oracle says: logit differences `intervention prompt`, or what the quantity is.
+
+        Raises:
+            Undefined: there is no such quantity in this model.
+        """
+        if quantity not in self._expected:
+            self._expected[quantity] = self._by_oracle(quantity)
+        return self._expected[quantity]
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest effect of a head, or of all that differs between clean and corrupt, in logits."""
+        corrupt = self.oracle.base("corrupt")
+        effects = [self.oracle.base("clean") - corrupt]
+        effects += [self.oracle.measure(one) - corrupt for one in self.interventions["z"][: self.sizes.heads]]
+        return float(np.abs(effects).max())
+
+    def _by_oracle(self, quantity: str) -> Floats:
+        oracle = self.oracle
+        match quantity:
+            case "logits":
+                runs = [oracle.runs[side].logits[oracle.rows, oracle.end] for side in SIDES]
+                return torch.stack(runs).double().numpy()
+            case "attention":
+                real = oracle.places(None)[:, None, :, None]
+                patterns = [torch.where(real, pattern, 0) for pattern in oracle.runs["clean"].patterns]
+                return torch.cat(patterns, 1).double().numpy()
+            case "attribution":
+                return np.stack([oracle.direct(node) for node in attributed(self.sizes, neurons=self.neurons)])
+        return np.stack([oracle.measure(one) for one in self.interventions[quantity]])
+
+    def _found(self, quantity: str, engine: Engine) -> Floats:
+        match quantity:
+            case "logits":
+                vocabulary = self.oracle.anatomy.unembed.weight.shape[0]
+                found = [engine.base_logits(side)[:, :vocabulary] for side in SIDES]
+                return torch.stack(found).double().cpu().numpy()
+            case "attention":
+                nodes = [Node(layer, "head", head) for layer in range(N_LAYERS) for head in range(self.sizes.heads)]
+                real = self.oracle.places(None)[:, :, None]
+                return torch.stack([torch.where(real, engine.attention(node), 0) for node in nodes], 1).double().numpy()
+            case "attribution":
+                return engine.direct(attributed(self.sizes, neurons=self.neurons))
+        return engine.measure(self.interventions[quantity])
+
+    def _scales(self, quantity: str, expected: Floats) -> tuple[float, float]:
+        """Return what errors are divided by, and the largest effect, in the same unit."""
+        if quantity in ("logits", "attention", "attribution"):
+            largest = float(np.abs(expected).max())
+            return largest, largest
+        bases = np.stack([self.oracle.base(one.run) for one in self.interventions[quantity]])
+        return self.scale, float(np.abs(expected - bases).max())
