@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose import trusted
 from mi_checks.engine.engine import Engine
+from mi_checks.engine.layout import Padding
 from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
@@ -16,7 +18,7 @@ from mi_checks.prompts.batch import PromptBatch
 from tests.zoo.configurations import Configuration, original
 from tests.zoo.oracle import Oracle
 from tests.zoo.prompts import prompts
-from tests.zoo.quantities import Comparison
+from tests.zoo.quantities import Comparison, Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class Specimen:
 
     configuration: Configuration
     folder: Path
+    _outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
 
     @cached_property
     def batch(self) -> PromptBatch:
@@ -62,9 +65,29 @@ class Specimen:
         Raises:
             MiChecksError: the project refuses the model.
         """
-        found: dict[str, Engine] = {"reference": ReferenceEngine(self.subject, self.batch)}
-        if trusted(self.subject) is not None:
-            found["replay"] = choose("replay", self.subject, self.batch)
+        return self.on(self.batch)
+
+    def outcomes(self, quantity: str) -> dict[str, Outcome]:
+        """Engine → what came of a quantity; compared once.
+
+        Raises:
+            MiChecksError: the project refuses the model.
+        """
+        if quantity not in self._outcomes:
+            compared = {name: self.comparison.outcome(quantity, engine) for name, engine in self.engines.items()}
+            self._outcomes[quantity] = compared
+        return self._outcomes[quantity]
+
+    def on(self, batch: PromptBatch, *, padding: Padding = "right") -> dict[str, Engine]:
+        """Engine → that engine on other prompts, or padded on another side.
+
+        Raises:
+            MiChecksError: the project refuses the model.
+        """
+        found: dict[str, Engine] = {"reference": ReferenceEngine(self.subject, batch, padding=padding)}
+        model = trusted(self.subject)
+        if model is not None:
+            found["replay"] = ReplayEngine(self.subject, batch, model, padding=padding)
         return found
 
     @cached_property
