@@ -97,9 +97,8 @@ def test_embedding_and_layers_are_the_logit_difference(name, zoo):
         base = engine.base.clean.logit_diff
         return engine.direct(nodes).sum(0) + specimen.oracle.biases(), base, np.abs(base).max()
 
-    if specimen.configuration.refused.keys() >= {"z", "attribution"}:  # refused for its heads alone
-        return
-    check(specimen, summed, "attribution")
+    heads_alone = specimen.configuration.refused.keys() >= {"z", "attribution"}  # are why attribution is refused
+    check(specimen, summed, *(() if heads_alone else ("attribution",)))
 
 
 @pytest.mark.parametrize("name", LOADED)
@@ -116,7 +115,7 @@ def test_the_one_hop_paths_out_of_a_node_together_are_denoising_it(name, zoo):
         return (*found, LOGITS)
 
     def patched(engine):
-        senders = [Node(0, "head", 0), Node(1, "head", 1), Node(2, "head", 2), Node(0, "attn"), Node(0, "mlp")]
+        senders = [Node(0, "head", 0), Node(1, "head", 1), Node(1, "attn"), Node(0, "mlp")]
         pairs = []
         for sender in senders:
             read_here = sender.kind != "mlp" and not parallel
@@ -142,7 +141,8 @@ def test_attention_adds_up_to_one(name, zoo):
                     continue
                 sums = engine.attention(node).sum(-1)[specimen.oracle.places(None)]
                 if name == "gpt-oss":
-                    assert bool(((sums > 0) & (sums < 1 - 1e-3)).all())
+                    assert 0 < float(sums.min()) < 0.99
+                    assert float(sums.max()) < 1 + 1e-5
                 else:
                     assert float((sums - 1).abs().max()) < 1e-5
 
