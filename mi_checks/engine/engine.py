@@ -217,7 +217,21 @@ class Engine(ABC):
         if intervention.hops:
             self.refuse("paths", "paths cannot be measured")
         for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
+            self.admit_neurons(node, f"{node} cannot be patched")
             self.refuse(node.kind, f"{node} cannot be patched")
+
+    def admit_neurons(self, node: Node, words: str) -> None:
+        """Raise if a node is a neuron of a model whose neurons cannot be named.
+
+        Args:
+            node: any node.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: it is one.
+        """
+        if node.kind == "neuron" and self.subject.shape.no_neurons:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
 
     def refuse(self, what: str, words: str) -> None:
         """Raise if a guard of this model failed on which something rests.

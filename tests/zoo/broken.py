@@ -103,16 +103,16 @@ def neurons_at_the_output(bridge: TransformerBridge) -> None:
 
 
 def forgotten_multiplier(bridge: TransformerBridge) -> None:
-    """Forget, in every config, that what layers add to the residual stream is multiplied; the layers do it still."""
-    for config in (bridge.cfg, bridge.original_model.config):
-        config.residual_multiplier = 1.0
+    """Forget that what layers add to the residual stream is multiplied; the layers do it still."""
+    for block in bridge.blocks:
+        block.residual_contribution_scale = 1.0
 
 
 BREAKS = (
     Break("logits-scaled", "llama", scaled_logits, ("load",), r"logits"),
     Break("output-biased", "gpt2", biased_output, ("load",), r"logits"),
     Break("scores-halved", "gpt2", halved_scores, ("load",), r"logits"),
-    Break("z-discarded", "llama", showing(Discarding, "attn.hook_z"), ("z",), r"z|head", "q"),
+    Break("z-discarded", "llama", showing(Discarding, "attn.hook_z"), ("z",), r"z|head"),
     Break("q-discarded", "llama", showing(Discarding, "attn.hook_q"), ("q", "paths", "hops"), r"q", "v"),
     Break("k-discarded", "llama", showing(Discarding, "attn.hook_k"), ("k", "paths", "hops"), r"k", "v"),
     Break("v-discarded", "llama", showing(Discarding, "attn.hook_v"), ("v", "paths", "hops"), r"v", "k"),
@@ -127,7 +127,16 @@ BREAKS = (
     Break("neurons-elsewhere", "llama", neurons_at_the_output, ("neurons",), r"neuron", "z"),
     Break("z-doubled", "llama", showing(Doubling, "attn.hook_z"), ("paths", "attribution"), r"head|path", "v"),
     Break("neurons-doubled", "llama", showing(Doubling, "mlp.hook_post"), ("attribution",), r"neuron", "z"),
-    Break("attn-doubled", "llama", showing(Doubling, "hook_attn_out"), ("attribution",), r"attn|logit", "z"),
-    Break("mlp-doubled", "llama", showing(Doubling, "hook_mlp_out"), ("attribution",), r"mlp|logit", "z"),
-    Break("multiplier-forgotten", "granite", forgotten_multiplier, ("paths", "attribution"), r"path|head|logit", "v"),
+    Break(
+        "attn-doubled", "llama", showing(Doubling, "hook_attn_out"), ("attribution",), r"attention output|logit", "z"
+    ),
+    Break("mlp-doubled", "llama", showing(Doubling, "hook_mlp_out"), ("attribution",), r"MLP output|logit", "z"),
+    Break(
+        "multiplier-forgotten",
+        "granite",
+        forgotten_multiplier,
+        ("paths", "attribution"),
+        r"path|head|residual stream",
+        "v",
+    ),
 )

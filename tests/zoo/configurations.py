@@ -65,7 +65,9 @@ FALCON = {
 NO_MIDDLE = {"resid_mid": r"no L0\.resid_mid"}
 NO_PATTERN = {"pattern": r"pattern"}
 EXPERTS = {"neurons": r"expert"}
-LATENT = dict.fromkeys(("z", "q", "k", "v", "paths", "hops", "attribution"), r"latent|shape|head")
+LATENT = dict.fromkeys(("z", "q", "k", "v", "pattern", "paths", "hops", "attribution"), r"latent|shape|head")
+SINKS = {**EXPERTS, "attention": r"sums to"}  # to which a part of the attention goes
+UNNORMED = {**NO_PATTERN, "attribution": r"final norm"}  # TransformerLens forgets the norm before the projection
 NO_SUM = dict.fromkeys(("resid_mid", "paths", "hops", "attribution"), r"residual stream")
 MOE = {"num_experts_per_tok": 2, "moe_intermediate_size": 24}
 GPT_NEO = {
@@ -115,7 +117,7 @@ _EVERY = (
     Configuration("opt", "OPT", OPT, BPE_BOS, NO_PATTERN),
     Configuration("opt-post-norm", "OPT", {**OPT, "do_layer_norm_before": False}, BPE_BOS, {"load": r"norm"}),
     Configuration("opt-narrow-mlp", "OPT", {**OPT, "ffn_dim": D_MLP}, BPE_BOS, NO_PATTERN),
-    Configuration("opt-projected", "OPT", {**OPT, "word_embed_proj_dim": 32}, BPE_BOS, NO_PATTERN),
+    Configuration("opt-projected", "OPT", {**OPT, "word_embed_proj_dim": 32}, BPE_BOS, UNNORMED),
     Configuration("bloom", "Bloom", BLOOM, BPE),
     Configuration("bloom-post-norm", "Bloom", {**BLOOM, "apply_residual_connection_post_layernorm": True}, BPE, NO_SUM),
     Configuration("falcon-mqa", "Falcon", {**FALCON, "num_attention_heads": 8}, BPE, NO_MIDDLE),
@@ -126,7 +128,7 @@ _EVERY = (
         BPE,
         {"load": r"TransformerLens"},
     ),
-    Configuration("falcon-alibi", "Falcon", {**FALCON, **FALCON_ALIBI}, BPE, NO_PATTERN),
+    Configuration("falcon-alibi", "Falcon", {**FALCON, **FALCON_ALIBI}, BPE),
     Configuration("mpt", "Mpt", MPT, BPE),
     Configuration("llama", "Llama", {**LLAMA, "rms_norm_eps": 1e-3}, SPM_BOS),
     Configuration("llama-6-2", "Llama", {**LLAMA, "num_attention_heads": 6, "attention_bias": True}, SPM_BOS),
@@ -159,7 +161,7 @@ _EVERY = (
         "qwen2-moe", "Qwen2Moe", {**LLAMA, **MOE, "num_experts": 3, "shared_expert_intermediate_size": 32}, BPE, EXPERTS
     ),
     Configuration("qwen3-moe", "Qwen3Moe", {**LLAMA, **MOE, "head_dim": 12, "num_experts": 3}, BPE, EXPERTS),
-    Configuration("gpt-oss", "GptOss", {**LLAMA, **WINDOWS, **GPT_OSS}, BPE, EXPERTS),
+    Configuration("gpt-oss", "GptOss", {**LLAMA, **WINDOWS, **GPT_OSS}, BPE, SINKS),
     Configuration("smollm3", "SmolLM3", {**LLAMA, "no_rope_layers": [1, 0, 1]}, BPE),
     Configuration("deepseek-v3", "DeepseekV3", {**LLAMA, **DEEPSEEK}, BPE_BOS, {**EXPERTS, **LATENT}),
 )

@@ -15,6 +15,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.recall.guards import guarded
 from tests.zoo.configurations import Configuration, original
 from tests.zoo.oracle import Oracle
 from tests.zoo.prompts import prompts
@@ -56,7 +57,7 @@ class Specimen:
         Raises:
             MiChecksError: the project refuses it.
         """
-        return load(str(self.folder), device="cpu")
+        return guarded(load(str(self.folder), device="cpu"), None)
 
     @cached_property
     def engines(self) -> dict[str, Engine]:

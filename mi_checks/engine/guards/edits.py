@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from mi_checks.engine.families import is_parallel
 from mi_checks.engine.guards.plain import Edit, PlainModel, Where, find
 from mi_checks.engine.guards.probes import Probes
 from mi_checks.engine.guards.tolerance import Tolerance
-from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.nodes import HOOKS, PARTS, Kind, Node
 from mi_checks.engine.site import Site
 from mi_checks.models.guards import Guard
 from mi_checks.models.subject import Subject
@@ -25,9 +25,10 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 NAMES: dict[Kind, str] = {
     "head": "z", "q": "queries", "k": "keys", "v": "values", "pattern": "attention patterns", "neuron": "neurons",
-    "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the stream before a layer",
-    "resid_mid": "the stream between attention and MLP", "resid_post": "the stream after a layer",
+    "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the residual stream before a layer",
+    "resid_mid": "the residual stream between attention and MLP", "resid_post": "the residual stream after a layer",
 }  # fmt: skip
+PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # the edits that measuring a path makes
 # Where the wrapped model holds it: an MLP's output is some module's output, z is only ever an input.
 SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
 
@@ -85,27 +86,35 @@ def compare_edits(
     ]
     rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last one is left as it is
     numbered = [(row, trial) for row, trial in enumerate(trials)]
-    edits = [_in_row(trial.plain, row) for row, trial in numbered if trial.plain is not None]
+    edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.edited(rows, edits, last).float()
-    found = _bridge_run(subject, rows, numbered, activations, last).float()
+    found, z = _bridge_run(subject, rows, numbered, activations, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
-        mine = [(row, trial) for row, trial in numbered if trial.kind == kind]
-        errors = [_judge(trial, found[[row, -1]], expected[[row, -1]], size, tolerance) for row, trial in mine]
-        if errors:
+        errors = []
+        for row, trial in numbered:
+            if trial.kind == kind:
+                errors.append(_judge(trial, found[[row, -1]], expected[[row, -1]], size, tolerance))
+                errors.append(_other_heads(subject, trial, z[trial.layer][[row, -1]], tolerance))
+        refuses = (kind, "paths") if kind in PATHS_USE else (kind,)
+        wrong = _wrong_shape(subject, kind, probes, activations)
+        if wrong:
+            refuses = (*refuses, "paths", "attribution") if kind in ("head", "neuron") else refuses
+            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
+        elif errors:
             error, reason = max(errors)
-            yield Guard(f"replacing {NAMES[kind]}", error, tolerance.relative, (kind,), reason)
+            yield Guard(f"replacing {NAMES[kind]}", error, tolerance.relative, refuses, reason)
         elif _has(subject, kind):
-            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} in this model"
-            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, (kind,), reason)
+            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {NAMES[kind]}"
+            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
 
 
 def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
     """The error of one trial as a fraction of its effect, and the reason where it is too large."""
-    node = Node(trial.layer, trial.kind, None).hook
+    what = f"{NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
-        return float("inf"), f"what passes TransformerLens' hook {node} stands nowhere in the model that it wraps"
+        return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
     effect = float((expected[0] - expected[1]).abs().max())
     made = float((found[0] - found[1]).abs().max())
     wrong = float((found[0] - expected[0]).abs().max())
@@ -113,11 +122,48 @@ def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, toleranc
     if error <= tolerance.relative:
         return error, ""
     if made <= tolerance.absolute * size < effect:
-        return error, f"TransformerLens discards what is put at its hook {node}"
+        return error, f"TransformerLens discards the edit of {what}"
     return error, (
-        f"an edit at TransformerLens' hook {node} does not do what the same edit of the wrapped model does: the stream "
-        f"is off by {wrong:.2g} where the edit's effect is {effect:.2g}"
+        f"an edit of {what} does not do what the same edit of the wrapped model does: the stream is off by {wrong:.2g} "
+        f"where the edit's effect is {effect:.2g}"
     )
+
+
+def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
+    """How much an edit of the upper half of queries, keys, values or patterns moves z of the lower half of heads."""
+    if trial.kind not in PARTS or z.dim() != 4:
+        return 0.0, ""
+    heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
+    first = keys // 2 * (heads // keys) if trial.kind in ("k", "v") else heads // 2
+    moved = (z[0] - z[1]).abs()  # pos head d_head
+    error = float(moved[:, :first].max() / moved.max().clamp(min=1e-20)) if first and bool(moved.any()) else 0.0
+    if error <= tolerance.relative:
+        return error, ""
+    hook = Node(trial.layer, trial.kind, None).hook
+    return error, f"heads are numbered otherwise in the {NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z"
+
+
+def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
+    """Why a kind's activations cannot be told apart by head or neuron, or ""."""
+    shape, positions = subject.shape, probes.tokens.shape[1]
+    by_kind: dict[Kind, tuple[int | None, ...]] = {
+        "head": (positions, shape.n_heads, None),
+        "q": (positions, shape.n_heads, None),
+        "k": (positions, shape.n_kv_heads, None),
+        "v": (positions, shape.n_kv_heads, None),
+        "pattern": (shape.n_heads, positions, positions),
+        "neuron": (positions, shape.d_mlp),
+    }
+    wanted = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
+    for layer in probes.layers:
+        found = activations.by_place.get((layer, kind))
+        if found is None:
+            continue
+        sizes = tuple(found.shape[1:])
+        if len(sizes) != len(wanted) or any(size not in (None, own) for own, size in zip(sizes, wanted, strict=True)):
+            hook = Node(layer, kind, None).hook
+            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}): no part is a node's own"
+    return ""
 
 
 def _has(subject: Subject, kind: Kind) -> bool:
@@ -164,6 +210,8 @@ def _pattern_edit(
     pattern = activations.by_place.get((layer, "pattern"))
     if z is None or values is None or pattern is None or values.dim() != 4 or z.dim() != 4:
         return None
+    if pattern.shape[3] != values.shape[1]:
+        return None
     by_head = values.repeat_interleave(z.shape[2] // values.shape[2], 2)  # row pos head d_head
     mixed = torch.einsum("rhds,rshe->rdhe", pattern.to(by_head.dtype), by_head)
     place = find(z.flatten(2), recorded, tolerance.equal, None)
@@ -182,8 +230,13 @@ def _middle_edit(
     place = None if added is None else find(added, recorded, tolerance.equal, "out")
     if before is None or middle is None or place is None:
         return None
+    # What the hook shows of it may be scaled; what the stream gets of it is read off the stream.
+    there, gained = recorded[place.module, place.where], middle - before
+    scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
+    if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
+        return None
     everything = torch.arange(middle.shape[-1], device=middle.device)
-    return Edit(place, 0, everything, middle[1] - before[0])
+    return Edit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
 
 
 def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
@@ -195,15 +248,19 @@ def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
     return torch.arange(first, width, device=activation.device)
 
 
-def _in_row(edit: Edit, row: int) -> Edit:
-    return Edit(edit.place, row, edit.entries, edit.values)
-
-
 def _bridge_run(
     subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], activations: Activations, last: int
-) -> Tensor:
-    """The stream after the last layer that is looked into, each row edited through TransformerLens' hooks."""
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """The stream after the last layer that is looked into, each row with its edit through a hook; and each layer's z."""
     kept: list[Tensor] = []
+    z: dict[int, Tensor] = {}
+
+    def keeping(layer: int) -> Site:
+        def keep(activation: Tensor) -> Tensor:
+            z[layer] = activation.clone()
+            return activation
+
+        return Site(Node(layer, "head", None).hook, keep)
 
     def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         kept.append(resid.clone())
@@ -223,10 +280,12 @@ def _bridge_run(
             return changed
 
         hooks += Site(Node(trial.layer, trial.kind, None).hook, change, trial.kind).hooks(fired)
+    for layer in sorted({trial.layer for _, trial in numbered}):
+        hooks += keeping(layer).hooks(fired)
     hooks.append((Node(last, "resid_post").hook, stop))
     with torch.no_grad(), quietly(), subject.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
         subject.bridge(rows)
-    return kept[0]
+    return kept[0].float(), z
 
 
 @contextmanager

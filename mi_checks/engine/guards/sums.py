@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mi_checks.engine.direct import not_linear
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.probes import Probes
+from mi_checks.engine.guards.probes import ALL_LAYERS, Probes
 from mi_checks.engine.guards.tolerance import Tolerance
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
@@ -38,17 +38,26 @@ def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) 
 
 
 def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Guard:
-    name, error = "attention rows sum to one", 0.0
+    name, error, reason = "attention rows sum to one", 0.0, ""
     for layer in probes.layers:
         try:
             pattern = engine.activation("clean", Node(layer, "pattern", 0)).float()  # row destination head source
         except MiChecksError as missing:
             return Guard(name, float("inf"), tolerance.equal, ("attention",), in_short(missing))
-        error = max(error, float((pattern.sum(-1) - 1).abs().max()))
+        if pattern.shape[3] != pattern.shape[1]:
+            reason = f"the shape of L{layer}'s patterns has {pattern.shape[3]} columns for {pattern.shape[1]} tokens"
+            return Guard(name, float("inf"), tolerance.equal, ("attention",), reason)
+        sums = pattern.sum(-1)
+        if float((sums - 1).abs().max()) > error:
+            error = float((sums - 1).abs().max())
+            reason = (
+                f"an attention row of L{layer} sums to {float(sums.flatten()[(sums - 1).abs().argmax()]):.3f}, not 1"
+            )
         later = torch.triu(torch.ones(pattern.shape[1], pattern.shape[3], device=pattern.device), 1)
-        error = max(error, float((pattern * later[:, None]).abs().max()))
-    reason = f"an attention row sums to {1 - error:.3f} or {1 + error:.3f}, not to 1" if error > tolerance.equal else ""
-    return Guard(name, error, tolerance.equal, ("attention",), reason)
+        ahead = float((pattern * later[:, None]).abs().max())
+        if ahead > error:
+            error, reason = ahead, f"a head of L{layer} attends to later tokens"
+    return Guard(name, error, tolerance.equal, ("attention",), reason if error > tolerance.equal else "")
 
 
 def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
@@ -63,7 +72,7 @@ def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) ->
                 node = Node(layer, part, 0)
                 inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
                 made = engine.sublayer(node).added(inner.flatten(2))
-                errors.append((_relative(made, added), f"what {_words(part)} of L{layer} write"))
+                errors.append((_relative(made, added), _not_sum(part, layer)))
             return max(errors)
 
         yield from _guarded(name, refuses, tolerance, differ)
@@ -75,7 +84,12 @@ def _layers(engine: ReferenceEngine) -> tuple[float, str]:
         before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
         kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.subject.shape.has_mlps else ("attn",)
         total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
-        errors.append((_relative(total, after), f"the stream before L{layer} and what the layer writes"))
+        errors.append(
+            (
+                _relative(total, after),
+                f"the residual stream after L{layer} is not what was before it plus what the layer adds",
+            )
+        )
     return max(errors)
 
 
@@ -86,7 +100,9 @@ def _logits(engine: ReferenceEngine) -> tuple[float, str]:
     cap = float(engine.subject.bridge.cfg.output_logits_soft_cap)
     made = cap * torch.tanh(made / cap) if cap > 0 else made
     at_end = made[engine.rows, engine.end]
-    return _relative(at_end, engine.base_logits("clean")), "final norm, unembedding and logit scale"
+    return _relative(
+        at_end, engine.base_logits("clean")
+    ), "final norm, unembedding and logit scale do not give the model's logits"
 
 
 def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
@@ -101,12 +117,12 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
         found = found + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
     logits = engine.base_logits("clean")
     error = float(np.abs(found - engine.base.clean.logit_diff).max() / logits.abs().max())
-    return error, "their direct effects"
+    return error, "the direct effects of embedding and layers do not add up to the logit difference"
 
 
 def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
     shape = engine.subject.shape
-    layer = max(0, shape.n_layers - 2)
+    layer = 0 if shape.n_layers <= ALL_LAYERS else shape.n_layers - 2
     head = Node(layer, "head", shape.n_heads // 2)
     later = range(layer + 1, shape.n_layers)
     into = [Node(i, "q", index) for i in later for index in range(shape.n_heads)]
@@ -118,19 +134,22 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
     effect = float(np.abs(replaced - engine.base.corrupt.logit_diff).max())
     size = float(engine.base_logits("corrupt").abs().max())
     wrong = float(np.abs(replaced - along).max())
-    return tolerance.error(wrong, effect=effect, size=size), f"the paths out of {head}"
+    return tolerance.error(
+        wrong, effect=effect, size=size
+    ), f"the one-hop paths out of {head} do not, together, do what replacing it does"
 
 
 def _guarded(
     name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
 ) -> Iterator[Guard]:
-    """The guard of a comparison that gives an error and what does not add up; one that cannot be made has failed."""
+    """The guard of a comparison, which gives an error and what is wrong if it is large; one that raises has failed."""
     try:
         error, what = compare()
     except Exception as failure:  # of the model's or of a library's that runs it
-        yield Guard(name, float("inf"), tolerance.relative, refuses, in_short(failure))
+        reason = f"whether {name} cannot be measured ({in_short(failure)})"
+        yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
         return
-    reason = "" if error <= tolerance.relative else f"{what} do not add up on this model: they are off by {error:.2g}"
+    reason = "" if error <= tolerance.relative else f"{what} (off by {error:.2g} of the whole)"
     yield Guard(name, error, tolerance.relative, refuses, reason)
 
 
@@ -144,5 +163,7 @@ def in_short(error: Exception) -> str:
     return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
 
 
-def _words(kind: Kind) -> str:
-    return "the heads" if kind == "head" else "the neurons"
+def _not_sum(part: Kind, layer: int) -> str:
+    if part == "head":
+        return f"the heads of L{layer} do not add up to its attention output"
+    return f"the neurons of L{layer} do not add up to its MLP output"
