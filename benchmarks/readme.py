@@ -13,6 +13,7 @@ import calibration
 import growth
 import history
 import sweeps
+import zoo
 
 TEXT = """\
 # Benchmarks
@@ -95,6 +96,24 @@ the same tables of 200 runs, in about three minutes on one core. These are no ti
 In short:
 
 {calibration}
+
+## The zoo
+
+    python benchmarks/zoo.py --json benchmarks/results/zoo.json
+
+Small random models of {zoo_families} families, built by `transformers` and loaded from disk: the largest difference of
+each quantity from plain forward hooks on the `transformers` model in float64 ([tests/zoo](../tests/zoo)), divided by
+the largest effect (for logits, attention and attribution: by their largest value). Any machine gives about the same.
+The tier is the engine that `auto` takes; where it replays, the reference engine is measured too, and the larger
+difference is shown. A dash is a refusal, whose reason stands below the table. Held to: 1e-4.
+
+| model | family | tier | {zoo_columns} |
+|---|---|---|{zoo_rule}|
+{zoo}
+
+What is refused:
+
+{zoo_refused}
 """
 
 
@@ -108,7 +127,13 @@ def main() -> None:
     table = [sweeps.Row(**row) for row in told("sweeps")]
     grown = [growth.Growth(**row) for row in told("growth")]
     kept = told("history")
+    animals = [zoo.Row(**row) for row in told("zoo")]
     text = TEXT.format(
+        zoo_families=len({row.family for row in animals}),
+        zoo_columns=" | ".join(zoo.COLUMNS),
+        zoo_rule="|".join(["---"] * len(zoo.COLUMNS)),
+        zoo="\n".join(map(zoo.line, animals)),
+        zoo_refused="\n".join(zoo.reasons(animals)),
         machine=engines["machine"],
         sweeps="\n".join(map(sweeps.line, table)),
         growth="\n".join(map(growth.line, grown)),

@@ -62,10 +62,8 @@ def heads(sizes: Sizes) -> Iterator[Intervention]:
     """Yield interventions on z: every head, at every kind of place, by every kind of value."""
     for layer in range(N_LAYERS):
         yield from (denoise(Node(layer, "head", index)) for index in range(sizes.heads))
-        yield noise(Node(layer, "head", 1), at="X")
-        yield noise(Node(layer, "head", 0), Node(layer, "head", 2), at="Y")
-        yield ablate(Node(layer, "head", layer), kind="zero", at="END")
-        yield ablate(Node(layer, "head", 1), kind="mean", at=(None, 3, 5)[layer])
+        yield noise(Node(layer, "head", 0), Node(layer, "head", 2), at=("X", "Y", "END")[layer])
+        yield ablate(Node(layer, "head", layer), kind=("zero", "mean", "mean")[layer], at=("END", None, 5)[layer])
     yield denoise(Node(0, "head", 1), Node(2, "head", 0))
 
 
@@ -73,7 +71,7 @@ def parts(kind: Kind, sizes: Sizes) -> Iterator[Intervention]:
     """Yield interventions on queries, keys, values or patterns."""
     count = sizes.keys if kind in ("k", "v") else sizes.heads
     for layer in range(N_LAYERS):
-        yield from (denoise(Node(layer, kind, index)) for index in {0, count - 1})
+        yield denoise(Node(layer, kind, (count - 1, 0, count - 1)[layer]))
         yield noise(Node(layer, kind, count // 2), at=("X", "Y", 5)[layer])
     yield ablate(Node(1, kind, 0), kind="mean")
     if kind != "pattern":
@@ -93,8 +91,9 @@ def neurons(sizes: Sizes) -> Iterator[Intervention]:
 def layers(_sizes: Sizes) -> Iterator[Intervention]:
     """Yield interventions on what attention and MLPs add, and on the residual stream before and after layers."""
     for layer in range(N_LAYERS):
+        yield denoise(Node(layer, "attn"))
+        yield denoise(Node(layer, "mlp"))
         for kind in ("attn", "mlp", "resid_pre", "resid_post"):
-            yield denoise(Node(layer, kind))
             yield noise(Node(layer, kind), at=("Y", "X", 5)[layer])
         yield ablate(Node(layer, ("attn", "mlp", "attn")[layer]), kind=("zero", "zero", "mean")[layer])
 
@@ -114,10 +113,15 @@ def paths(sizes: Sizes, *, neurons: bool, parallel: bool) -> Iterator[Interventi
         Node(2, "v", last_key), Node(1, "mlp"), Node(2, "mlp"), LOGITS,
     ]  # fmt: skip
     yield from (denoise(Node(0, "head", 1), into=(receiver,)) for receiver in receivers)
-    senders = [Node(0, "attn"), Node(0, "mlp"), Node(0, "neuron", 5), Node(1, "head", last_head)]
-    for sender in senders if neurons else [senders[0], senders[1], senders[3]]:
-        later = [receiver for receiver in receivers if receiver.layer != 1]
-        yield from (noise(sender, into=(receiver,)) for receiver in later)
+    later = [receiver for receiver in receivers if receiver.layer != 1]
+    senders = [
+        Node(0, "attn"),
+        Node(0, "mlp"),
+        Node(1, "head", last_head),
+        *([Node(0, "neuron", 5)] if neurons else []),
+    ]
+    for number, sender in enumerate(senders):
+        yield from (noise(sender, into=(receiver,)) for receiver in later[number % 2 :: 2])
     if not parallel:
         yield denoise(Node(0, "head", 2), into=(Node(0, "mlp"),))
         yield noise(Node(2, "attn"), into=(Node(2, "mlp"),), at="Y")
@@ -125,7 +129,7 @@ def paths(sizes: Sizes, *, neurons: bool, parallel: bool) -> Iterator[Interventi
     yield noise(Node(0, "head", 0), Node(0, "head", 3), into=(Node(2, "v", 0), Node(1, "v", 0)), at="Y")
     yield ablate(Node(1, "head", 2), kind="zero", into=(LOGITS,))
     yield ablate(Node(0, "head", 2), kind="mean", into=(Node(1, "q", 1), LOGITS))
-    yield from (denoise(Node(2, "head", index), into=(LOGITS,)) for index in range(sizes.heads))
+    yield denoise(Node(2, "head", 0), into=(LOGITS,))
 
 
 def hops(sizes: Sizes, *, parallel: bool) -> Iterator[Intervention]:

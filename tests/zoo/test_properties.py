@@ -115,7 +115,7 @@ def test_the_one_hop_paths_out_of_a_node_together_are_denoising_it(name, zoo):
         return (*found, LOGITS)
 
     def patched(engine):
-        senders = [Node(0, "head", 0), Node(1, "head", 1), Node(1, "attn"), Node(0, "mlp")]
+        senders = [Node(0, "head", 0), Node(1, "attn"), Node(1, "mlp")]
         pairs = []
         for sender in senders:
             read_here = sender.kind != "mlp" and not parallel
@@ -147,14 +147,13 @@ def test_attention_adds_up_to_one(name, zoo):
                     assert float((sums - 1).abs().max()) < 1e-5
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", LOADED)
-def test_random_interventions(name, seed, zoo):
-    """On other prompts, several nodes of several kinds at once."""
+def test_random_interventions(name, zoo):
+    """On other prompts, several nodes of several kinds at once; every family draws its own."""
     specimen = zoo(name)
     assert specimen.refusal is None
-    batch = prompts(count=3, seed=seed)
-    what = drawn(specimen, seed=seed, count=8)
+    batch = prompts(count=3, seed=len(name))
+    what = drawn(specimen, seed=LOADED.index(name), count=6)
     oracle = Oracle(specimen.oracle.model, batch)
     expected = np.stack([oracle.measure(one) for one in what])
     for engine in specimen.on(batch).values():
