@@ -174,6 +174,7 @@ class ReferenceEngine(Engine):
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
             sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
+            sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the stream before the layer as edited
         return self.run_with(intervention.run, sites, first)
 
     def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:

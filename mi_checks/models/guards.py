@@ -15,7 +15,8 @@ class Guard:
             could not be made.
         limit: the largest error that counts as rounding.
         refuses: what is refused where the error is larger: kinds of nodes whose activations are replaced (`q`,
-            `neuron`, …), `paths`, `attribution`, `attention`, or `everything`.
+            `neuron`, …), `paths`, `attribution`, `head attribution`, `neuron attribution`, `attention`, or
+            `everything`.
         reason: why, in a sentence without a full stop, where the error is larger than the limit; else "".
     """
 

@@ -109,7 +109,8 @@ class Oracle:
 
     def _replacing(self, intervention: Intervention) -> Edits:
         edits, there = Edits(), self.places(intervention.at)
-        for node in intervention.nodes:
+        # What is put between attention and MLP, or in a pattern's place, is made of the edited stream and values.
+        for node in sorted(intervention.nodes, key=lambda node: node.kind in ("resid_mid", "pattern")):
             edits += put(self.layers[node.layer], node, self._donated(intervention, node), there)
         return edits
 

@@ -58,7 +58,8 @@ class _Trial:
     kind: Kind
     layer: int
     entries: Tensor
-    plain: Edit | None  # None where the activation stands nowhere in the wrapped model
+    values: Tensor  # `pos e`, what the entries become
+    plain: Edit | None  # the same in the wrapped model; None where the activation stands nowhere in it
 
 
 def compare_edits(
@@ -89,7 +90,7 @@ def compare_edits(
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.edited(rows, edits, last).float()
-    found, z = _bridge_run(subject, rows, numbered, activations, last)
+    found, z = _bridge_run(subject, rows, numbered, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
         errors = []
@@ -100,7 +101,7 @@ def compare_edits(
         refuses = (kind, "paths") if kind in PATHS_USE else (kind,)
         wrong = _wrong_shape(subject, kind, probes, activations)
         if wrong:
-            refuses = (*refuses, "paths", "attribution") if kind in ("head", "neuron") else refuses
+            refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
             yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
         elif errors:
             error, reason = max(errors)
@@ -162,7 +163,7 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
         sizes = tuple(found.shape[1:])
         if len(sizes) != len(wanted) or any(size not in (None, own) for own, size in zip(sizes, wanted, strict=True)):
             hook = Node(layer, kind, None).hook
-            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}): no part is a node's own"
+            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {wanted}"
     return ""
 
 
@@ -188,14 +189,17 @@ def _trials(
         if activation is None or not _has(subject, kind):
             continue
         entries = _upper_half(subject, kind, activation)
+        own, values = activation[0][:, entries], activation[1][:, entries]
+        if kind in ("q", "k"):  # as long as their own, so that a norm over all heads leaves the others what they are
+            values = values * own.norm(dim=1, keepdim=True) / values.norm(dim=1, keepdim=True).clamp(min=1e-12)
         if kind == "pattern":
             edit = _pattern_edit(subject, layer, recorded, activations, tolerance)
         elif kind == "resid_mid":
             edit = _middle_edit(layer, recorded, activations, tolerance)
         else:
             place = find(activation, recorded, tolerance.equal, SIDES.get(kind))
-            edit = None if place is None else Edit(place, 0, entries, activation[1][:, entries])
-        yield _Trial(kind, layer, entries, edit)
+            edit = None if place is None else Edit(place, 0, entries, values)
+        yield _Trial(kind, layer, entries, values, edit)
 
 
 def _pattern_edit(
@@ -249,9 +253,9 @@ def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
 
 
 def _bridge_run(
-    subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], activations: Activations, last: int
+    subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
-    """The stream after the last layer that is looked into, each row with its edit through a hook; and each layer's z."""
+    """The stream after the last layer that is looked into, each row edited through a hook; and each layer's z."""
     kept: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
@@ -269,13 +273,11 @@ def _bridge_run(
     hooks = []
     fired: set[str] = set()
     for row, trial in numbered:
-        donor = activations.by_place[trial.layer, trial.kind][1]
-        donor = donor.transpose(0, 1) if trial.kind == "pattern" else donor
 
-        def change(activation: Tensor, row: int = row, trial: _Trial = trial, donor: Tensor = donor) -> Tensor:
+        def change(activation: Tensor, row: int = row, trial: _Trial = trial) -> Tensor:
             changed = activation.clone()
             own = changed[row].flatten(1)
-            own[:, trial.entries] = donor.flatten(1)[:, trial.entries]
+            own[:, trial.entries] = trial.values.to(own.dtype)
             changed[row] = own.view(changed[row].shape)
             return changed
 

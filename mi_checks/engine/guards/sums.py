@@ -19,8 +19,8 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard
 
 NAMED: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
-    ("heads add up to their attention", "head", "attn", ("paths", "attribution")),
-    ("neurons add up to their MLP", "neuron", "mlp", ("neuron", "paths", "attribution")),
+    ("heads add up to their attention", "head", "attn", ("paths", "head attribution")),
+    ("neurons add up to their MLP", "neuron", "mlp", ("neuron", "neuron attribution")),
 )
 
 
