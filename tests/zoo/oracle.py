@@ -26,6 +26,8 @@ from tests.zoo.run import Run, Undefined, adds, columns_of, down_of
 
 Floats = npt.NDArray[np.float64]
 Sent = dict[tuple[int, str], Tensor]  # what each sublayer (layer, `attn` or `mlp`) adds differently, `row pos d_model`
+# In which a layer computes them: what looks at a value must see what is put there before.
+ORDER = ("resid_pre", "q", "k", "v", "pattern", "head", "attn", "resid_mid", "neuron", "mlp", "resid_post")
 NO_SUM = "the residual stream is no sum of what is written to it"
 
 
@@ -109,8 +111,7 @@ class Oracle:
 
     def _replacing(self, intervention: Intervention) -> Edits:
         edits, there = Edits(), self.places(intervention.at)
-        # What is put between attention and MLP, or in a pattern's place, is made of the edited stream and values.
-        for node in sorted(intervention.nodes, key=lambda node: node.kind in ("resid_mid", "pattern")):
+        for node in sorted(intervention.nodes, key=lambda node: ORDER.index(node.kind)):
             edits += put(self.layers[node.layer], node, self._donated(intervention, node), there)
         return edits
 

@@ -158,3 +158,16 @@ def test_random_interventions(name, zoo):
     expected = np.stack([oracle.measure(one) for one in what])
     for engine in specimen.on(batch).values():
         assert np.abs(engine.measure(what) - expected).max() < TOLERANCE * specimen.comparison.scale
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3", "granite", "bloom"])
+def test_the_order_in_which_nodes_are_named_does_not_matter(name, zoo):
+    """Each is put in its place when the run comes there, on top of what was put there before it."""
+    specimen = zoo(name)
+    names = [("resid_pre", "resid_mid"), ("attn", "resid_mid"), ("resid_mid", "mlp"), ("v", "pattern"), ("v", "head")]
+    pairs = [[Node(1, kind, 1 if kind in ("v", "pattern", "head") else None) for kind in pair] for pair in names]
+    what = [denoise(*order, at="Y") for pair in pairs for order in (pair, pair[::-1])]
+    expected = np.stack([specimen.oracle.measure(one) for one in what])
+    np.testing.assert_allclose(expected[::2], expected[1::2], atol=1e-9)
+    for engine in specimen.engines.values():
+        assert np.abs(engine.measure(what) - expected).max() < TOLERANCE * specimen.comparison.scale
