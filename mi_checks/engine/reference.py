@@ -44,6 +44,7 @@ class ReferenceEngine(Engine):
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
         self._sublayers: dict[tuple[int, SublayerKind], Sublayer] = {}
         self._norms: dict[int, Norm | None] = {}
+        self._base_logits: dict[Side, Tensor] = {}
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """One forward for each; see `Engine.measure`."""
@@ -72,7 +73,7 @@ class ReferenceEngine(Engine):
 
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `row d_vocab`, float32."""
-        return self._logits_at_end(side, [])
+        return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
 
     def direction(self) -> Tensor:
         """Through the final norm with its scale held, and by autograd through the unembedding; see `direction`."""
@@ -136,8 +137,13 @@ class ReferenceEngine(Engine):
             self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
         return self._norms[layer]
 
-    def fetch(self, side: Side, kinds: Iterable[Kind]) -> Tensor:
+    def fetch(self, side: Side, kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
         """Run one side and keep what passes some kinds' hooks in every layer; hooks that never ran are left out.
+
+        Args:
+            side: the run.
+            kinds: of nodes.
+            keep_logits: whether `base_logits` is to give this run's from now on.
 
         Returns:
             The logits at all positions, `row pos d_vocab`.
@@ -149,6 +155,8 @@ class ReferenceEngine(Engine):
             logits, cache = self.subject.bridge.run_with_cache(
                 self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self.padding_arguments(side)
             )
+        if keep_logits:
+            self._base_logits[side] = logits[self.rows, self.end].float()
         for name, (hook, layer) in wanted.items():
             by_layer = self._activations.setdefault((side, hook), {})
             if name in cache:

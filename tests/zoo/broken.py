@@ -128,9 +128,16 @@ BREAKS = (
     Break("z-doubled", "llama", showing(Doubling, "attn.hook_z"), ("paths", "attribution"), r"head|path", "v"),
     Break("neurons-doubled", "llama", showing(Doubling, "mlp.hook_post"), ("attribution",), r"neuron", "z"),
     Break(
-        "attn-doubled", "llama", showing(Doubling, "hook_attn_out"), ("attribution",), r"attention output|logit", "z"
+        "attn-doubled",
+        "llama",
+        showing(Doubling, "hook_attn_out"),
+        ("attribution",),
+        r"attention output|residual stream",
+        "z",
     ),
-    Break("mlp-doubled", "llama", showing(Doubling, "hook_mlp_out"), ("attribution",), r"MLP output|logit", "z"),
+    Break(
+        "mlp-doubled", "llama", showing(Doubling, "hook_mlp_out"), ("attribution",), r"MLP output|residual stream", "z"
+    ),
     Break(
         "multiplier-forgotten",
         "granite",

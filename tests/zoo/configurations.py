@@ -65,7 +65,9 @@ FALCON = {
 NO_MIDDLE = {"resid_mid": r"no L0\.resid_mid"}
 NO_PATTERN = {"pattern": r"pattern"}
 EXPERTS = {"neurons": r"expert"}
-LATENT = dict.fromkeys(("z", "q", "k", "v", "pattern", "paths", "hops", "attribution"), r"latent|shape|head|pattern")
+LATENT = dict.fromkeys(
+    ("z", "q", "k", "v", "pattern", "paths", "hops", "attribution"), r"latent|shape|head|pattern|expert"
+)
 SINKS = {**EXPERTS, "attention": r"sums to"}  # to which a part of the attention goes
 UNNORMED = {**NO_PATTERN, "attribution": r"final norm"}  # TransformerLens forgets the norm before the projection
 NO_SUM = dict.fromkeys(("resid_mid", "paths", "hops", "attribution"), r"residual stream")

@@ -209,7 +209,10 @@ def _pattern_edit(
     activations: Activations,
     tolerance: Tolerance,
 ) -> Edit | None:
-    """Replacing a pattern is replacing z by the other prompt's pattern times one's own values."""
+    """Replacing a pattern is replacing z by the other prompt's pattern times one's own values.
+
+    Where the values are changed on their way to attention (OLMo clips them), they are solved for from pattern and z.
+    """
     z, values = (activations.by_place.get((layer, kind)) for kind in ("head", "v"))
     pattern = activations.by_place.get((layer, "pattern"))
     if z is None or values is None or pattern is None or values.dim() != 4 or z.dim() != 4:
@@ -219,9 +222,12 @@ def _pattern_edit(
     by_head = values.repeat_interleave(z.shape[2] // values.shape[2], 2)  # row pos head d_head
     mixed = torch.einsum("rhds,rshe->rdhe", pattern.to(by_head.dtype), by_head)
     place = find(z.flatten(2), recorded, tolerance.equal, None)
-    if place is None or not bool((mixed - z).abs().max() <= tolerance.equal * z.abs().max()):
+    if place is None:
         return None
-    new = torch.einsum("hds,she->dhe", pattern[1].to(by_head.dtype), by_head[0]).flatten(1)
+    own = by_head[0].double().transpose(0, 1)  # head pos d_head
+    if not bool((mixed - z).abs().max() <= tolerance.equal * z.abs().max()):
+        own = torch.linalg.lstsq(pattern[0].double().cpu(), z[0].double().transpose(0, 1).cpu()).solution.to(z.device)
+    new = (pattern[1].double() @ own).transpose(0, 1).flatten(1)
     entries = _upper_half(subject, "head", z.flatten(2))
     return Edit(place, 0, entries, new[:, entries])
 

@@ -74,9 +74,9 @@ def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
     """
     sides: tuple[Side, ...] = ("clean", "corrupt")
     try:
-        return torch.cat([engine.fetch(side, KINDS) for side in sides]), {}
+        return torch.cat([engine.fetch(side, KINDS, keep_logits=True) for side in sides]), {}
     except Exception:  # whatever a hook's conversion raises in a library
-        logits = torch.cat([engine.fetch(side, ()) for side in sides])
+        logits = torch.cat([engine.fetch(side, (), keep_logits=True) for side in sides])
     broken: dict[Kind, str] = {}
     for kind in KINDS:
         try:
