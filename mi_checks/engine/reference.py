@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,10 @@ from mi_checks.engine.site import Hook, Site, chosen
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+
+
+class _Passed(Exception):
+    """Ends a run of which nothing more is wanted."""
 
 
 class ReferenceEngine(Engine):
@@ -137,37 +142,42 @@ class ReferenceEngine(Engine):
             self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
         return self._norms[layer]
 
-    def fetch(self, side: Side, kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
-        """Run one side and keep what passes some kinds' hooks in every layer; hooks that never ran are left out.
+    def fetch(self, sides: Sequence[Side], kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
+        """Run some sides as one batch and keep what passes some kinds' hooks in every layer.
 
         Args:
-            side: the run.
-            kinds: of nodes.
-            keep_logits: whether `base_logits` is to give this run's from now on.
+            sides: the runs.
+            kinds: of nodes; hooks that never run are left out.
+            keep_logits: whether `base_logits` is to give these runs' from now on.
 
         Returns:
-            The logits at all positions, `row pos d_vocab`.
+            The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
         """
         layers = range(self.subject.shape.n_layers)
         wanted = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        told = [self.padding_arguments(side) for side in sides]
+        together = {name: torch.cat([arguments[name] for arguments in told]) for name in told[0]}
+        tokens = torch.cat([self.layouts[side].tokens for side in sides])
         with torch.no_grad():
             logits: Tensor
             logits, cache = self.subject.bridge.run_with_cache(
-                self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self.padding_arguments(side)
+                tokens, names_filter=lambda name: name in wanted, **together
             )
-        if keep_logits:
-            self._base_logits[side] = logits[self.rows, self.end].float()
-        for name, (hook, layer) in wanted.items():
-            by_layer = self._activations.setdefault((side, hook), {})
-            if name in cache:
-                by_layer[layer] = cache[name]
+        for number, side in enumerate(sides):
+            rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
+            if keep_logits:
+                self._base_logits[side] = logits[rows][self.rows, self.end].float()
+            for name, (hook, layer) in wanted.items():
+                by_layer = self._activations.setdefault((side, hook), {})
+                if name in cache:
+                    by_layer[layer] = cache[name][rows]
         return logits
 
     def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
         """What passes a kind's hook in one run; all layers are fetched at once."""
         hook = HOOKS[kind]
         if (side, hook) not in self._activations:
-            self.fetch(side, [kind])
+            self.fetch([side], [kind])
         found = self._activations[side, hook].get(layer)
         if found is None:
             raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
@@ -181,7 +191,7 @@ class ReferenceEngine(Engine):
             by_place: dict[tuple[int, Kind], list[Node]] = {}
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
-            sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
+            sites = [self.replacing(intervention, nodes) for nodes in by_place.values()]
             sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the stream before the layer as edited
         return self.run_with(intervention.run, sites, first)
 
@@ -203,7 +213,7 @@ class ReferenceEngine(Engine):
             )
         return logits
 
-    def _replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
+    def replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
         """Nodes of one layer and kind get their replacements."""
         mask, new, kind = (
             self.mask(intervention.run, intervention.at),
@@ -219,11 +229,11 @@ class ReferenceEngine(Engine):
 
     def _along(self, intervention: Intervention) -> list[Site]:
         """What is changed in a run where the end of a path sees what arrives along it."""
-        sent = self._sent(intervention)
+        sent = self.sent(intervention)
         *inner, last = intervention.hops
         for hop in inner:
             sent = self._passed_on(intervention, hop, sent)
-        return self._seeing(intervention.run, last, sent)
+        return self.seeing(intervention.run, last, sent)
 
     def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
         """What heads and MLPs of an inner hop add differently, none of them seeing another's, `row pos d_model`."""
@@ -232,27 +242,34 @@ class ReferenceEngine(Engine):
             by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
         total = torch.zeros(())
         for (layer, kind), receivers in by_writer.items():
-            sites = self._seeing(intervention.run, tuple(receivers), sent)
+            sites = self.seeing(intervention.run, tuple(receivers), sent)
             writer = Node(layer, kind)
             (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
             total = total + self.added_differently(writer, self.activation(intervention.run, writer), new)
         return total
 
     def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
-        """What passes some hooks in a run with all sites in, each `row pos …`."""
+        """What passes some hooks in a run with all sites in, each `row pos …`; the run ends when all have passed.
+
+        Raises:
+            MiChecksError: one of the hooks never ran.
+        """
         found: dict[str, Tensor] = {}
 
         def keeping(hook: str) -> Site:
             def keep(activation: Tensor) -> Tensor:
                 found[hook] = activation.clone()
+                if len(found) == len(set(hooks)):
+                    raise _Passed
                 return activation
 
             return Site(hook, keep)
 
-        self.run_with(side, [*sites, *map(keeping, hooks)], first)
+        with suppress(_Passed):
+            self.run_with(side, [*sites, *map(keeping, hooks)], first)
         return [found[hook] for hook in hooks]
 
-    def _seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
         """The inputs at the end of a path see, beside what the run makes them see, what was sent.
 
         What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
@@ -284,7 +301,7 @@ class ReferenceEngine(Engine):
             sites.append(Site(HOOKS["resid_post"].format(last), lambda resid: resid + sent))
         return sites
 
-    def _sent(self, intervention: Intervention) -> Tensor:
+    def sent(self, intervention: Intervention) -> Tensor:
         """What the senders add differently, `row pos d_model`; those of one layer together, as its norm sees them."""
         mask, total = self.mask(intervention.run, intervention.at), torch.zeros(())
         by_place: dict[tuple[int, Kind], list[Node]] = {}

@@ -74,14 +74,13 @@ def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
     """
     sides: tuple[Side, ...] = ("clean", "corrupt")
     try:
-        return torch.cat([engine.fetch(side, KINDS, keep_logits=True) for side in sides]), {}
+        return engine.fetch(sides, KINDS, keep_logits=True), {}
     except Exception:  # whatever a hook's conversion raises in a library
-        logits = torch.cat([engine.fetch(side, (), keep_logits=True) for side in sides])
+        logits = engine.fetch(sides, (), keep_logits=True)
     broken: dict[Kind, str] = {}
     for kind in KINDS:
         try:
-            for side in sides:
-                engine.fetch(side, (kind,))
+            engine.fetch(sides, (kind,))
         except Exception as error:
             hook = HOOKS[kind].format("*")
             broken[kind] = f"reading TransformerLens' hook {hook} breaks the model's run ({in_short(error)})"

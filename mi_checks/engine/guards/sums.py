@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mi_checks.engine.base import Floats
 from mi_checks.engine.direct import not_linear
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.guards.probes import ALL_LAYERS, Probes
 from mi_checks.engine.guards.tolerance import Tolerance
-from mi_checks.engine.interventions import denoise
+from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.site import Site
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard
 
@@ -121,22 +123,39 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
 
 
 def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
+    """In a shallow model all paths of the first layer's head to the logits; in a deep one those to the second layer."""
     shape = engine.subject.shape
-    layer = 0 if shape.n_layers <= ALL_LAYERS else shape.n_layers - 2
-    head = Node(layer, "head", shape.n_heads // 2)
-    later = range(layer + 1, shape.n_layers)
-    into = [Node(i, "q", index) for i in later for index in range(shape.n_heads)]
-    into += [Node(i, part, index) for i in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
+    head, last = Node(0, "head", shape.n_heads // 2), shape.n_layers - 1
+    until = last if shape.n_layers <= ALL_LAYERS else 1
+    later = range(1, until + 1)
+    into = [Node(layer, "q", index) for layer in later for index in range(shape.n_heads)]
+    into += [Node(layer, part, index) for layer in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
     if shape.has_mlps:
-        first = layer + 1 if is_parallel(engine.subject.bridge) else layer
-        into += [Node(i, "mlp") for i in range(first, shape.n_layers)]
-    replaced, along = engine.measure([denoise(head), denoise(head, into=(*into, LOGITS))])
-    effect = float(np.abs(replaced - engine.base.corrupt.logit_diff).max())
-    size = float(engine.base_logits("corrupt").abs().max())
-    wrong = float(np.abs(replaced - along).max())
-    return tolerance.error(
-        wrong, effect=effect, size=size
-    ), f"the one-hop paths out of {head} do not, together, do what replacing it does"
+        own = 1 if is_parallel(engine.subject.bridge) else 0
+        into += [Node(layer, "mlp") for layer in range(own, until + 1)]
+    if until == last:
+        replaced, along = engine.measure([denoise(head), denoise(head, into=(*into, LOGITS))])
+        before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
+    else:
+        replaced, along, before = _at(engine, head, tuple(into), until)
+        size = float(np.abs(before).max())
+    error = tolerance.error(
+        float(np.abs(replaced - along).max()), effect=float(np.abs(replaced - before).max()), size=size
+    )
+    return error, f"the one-hop paths out of {head} do not, together, do what replacing it does"
+
+
+def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
+    """The stream after a layer where a head is replaced, where all that reads it sees so, and as it is."""
+    hook = Node(layer, "resid_post").hook
+    replacing, along = denoise(head), denoise(head, into=into)
+    sent = engine.sent(along)
+    whole = [engine.replacing(replacing, [head])]
+    parts = [*engine.seeing("corrupt", into, sent), Site(hook, lambda resid: resid + sent)]
+    runs = [engine.kept("corrupt", sites, [hook])[0] for sites in (whole, parts)]
+    streams = [*runs, engine.activation("corrupt", Node(layer, "resid_post"))]
+    one, other, own = (stream.double().cpu().numpy() for stream in streams)
+    return one, other, own
 
 
 def _guarded(
