@@ -44,7 +44,7 @@ class ModelName:
         try:
             return self.source.shape
         except Unloadable as error:
-            raise self.unloadable(error) from None
+            raise self.unloadable(error) from error
 
     def require(self) -> None:
         """Nothing, if loading can be tried.
@@ -55,7 +55,7 @@ class ModelName:
         try:
             self.source.require()
         except Unloadable as error:
-            raise self.unloadable(error) from None
+            raise self.unloadable(error) from error
 
     def unloadable(self, reason: Unloadable) -> MiChecksError:
         """The reason with the name before it."""

@@ -9,6 +9,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
 
+ReadsAs = tuple[str, int | None, int | None, int]  # digest of the tokenizer, first token, embedding's rows, context
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -33,6 +35,12 @@ class Subject:
     shape: ModelShape
     n_ctx: int
     provenance: Provenance
+
+    @property
+    def reads_as(self) -> ReadsAs:
+        """What its prompts depend on: models with the same draw the same prompts."""
+        tokens = self.tokenization
+        return self.provenance.tokenizer_sha256, tokens.bos, tokens.rows, self.n_ctx
 
     @property
     def kind(self) -> str:
