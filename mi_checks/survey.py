@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.in_files import unknown_models, with_own_models
+from mi_checks.models.names import resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -16,7 +17,6 @@ from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
-from mi_checks.spec.shapes import check_models
 from mi_checks.threads import one_thread
 
 if TYPE_CHECKING:
@@ -41,13 +41,12 @@ def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, .
     problems: list[Problem] = []
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
-            loaded = load_behaviours(file, root)
+            loaded = tuple(with_own_models(each, root) for each in load_behaviours(file, root))
         except SpecError as error:
             problems += error.problems
             continue
-        named = [name for name in loaded[0].behaviour.models if is_known(name)]
         for each in loaded:
-            problems += check_models(each, dict.fromkeys((*known_names(), *named)))
+            problems += unknown_models(each, root)
         found += loaded
     if problems:
         raise SpecError(problems)

@@ -63,6 +63,10 @@ def _tokens(
         scored = ids[len(own) :] if whole else ids[len(own) : len(own) + 1]
         if lacking := tokenization.lacks(scored):
             return Rejection("no_embedding", f"{what} {text!r} {without_embedding(lacking[0], tokenization)}", both)
+        unknown = None if tokenization.unknown is None else tokenization.piece(tokenization.unknown)
+        if unknown is not None and tokenization.unknown in scored and unknown not in text:
+            why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as it does all that is unknown"
+            return Rejection("unknown", why, both)
         found.append(scored)
     if found[0] != found[1]:
         begins = "is" if whole else "begins with"

@@ -22,6 +22,7 @@ _REMEDIES: Mapping[Kind, str] = {
     "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
     "token of the word that follows",
     "no_embedding": "write the prompts without that token, or run them on a model that embeds it",
+    "unknown": "choose answers and foils that the tokenizer knows, or run them on a model that reads them",
     "same_tokens": "only the first token of each is scored: let the answer begin with another token than the foils, or "
     "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)",
 }

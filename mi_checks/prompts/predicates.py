@@ -22,7 +22,9 @@ def _spaced(value: str) -> str:
 
 
 def _tokens(text: str, tokenization: Tokenization) -> int:
-    return len(tokenization.ids_after(text))
+    """Return how many tokens a text has; none if it has one that stands for whatever the tokenizer does not know."""
+    ids = tokenization.ids_after(text)
+    return 0 if tokenization.unknown in ids else len(ids)
 
 
 _PREDICATES: dict[Predicate, Callable[[str, Tokenization], bool]] = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 Span = tuple[int, int]
 
 
-def spans(text: str, offsets: Sequence[Span], pieces: Sequence[str]) -> tuple[Span, ...]:
+def spans(text: str, offsets: Sequence[Span], own_spaces: Sequence[bool] | None = None) -> tuple[Span, ...]:
     """Return for each token the (start, end) of its characters in `text`.
 
     Offsets leave out what the tokenizer does not keep. White space before a token belongs to that token, as ` word`
@@ -19,27 +19,38 @@ def spans(text: str, offsets: Sequence[Span], pieces: Sequence[str]) -> tuple[Sp
     Args:
         text: what was tokenized.
         offsets: of each token, as the tokenizer gives them.
-        pieces: the text of each token.
+        own_spaces: of each token, whether it is nothing but a space that the tokenizer may have written of its own; None
+            for a tokenizer that writes none.
     """
     found: list[Span] = []
     reached = 0
-    for (start, end), piece in zip(offsets, pieces, strict=True):
-        if piece and not piece.strip(" ") and not _holds_space(text[start:end]):
+    for place, (start, end) in enumerate(offsets):
+        if own_spaces is not None and own_spaces[place] and not _holds_space(text[start:end]):
             end = reached + text[reached : reached + 1].isspace()  # where the author wrote one, it is that
             found.append((reached, end))
             reached = end
             continue
         if start > reached:
             joined = _joined(text, found[-1] if found else (0, 0), reached, start)
-            if joined > reached:
-                found[-1] = (found[-1][0], joined)
+            _lengthen(found, joined)
             while start > joined and text[start - 1].isspace():
                 start -= 1
         found.append((start, end))
         reached = max(reached, end)
     if found:
-        found[-1] = (found[-1][0], _joined(text, found[-1], reached, len(text)))
+        _lengthen(found, _joined(text, found[-1], reached, len(text)))
     return tuple(found)
+
+
+def _lengthen(found: list[Span], end: int) -> None:
+    """Let the last token, and those that are parts of the same characters, hold those up to `end` as well."""
+    if not found or end <= found[-1][1]:
+        return
+    last = found[-1]
+    for place in range(len(found) - 1, -1, -1):
+        if found[place] != last:
+            break
+        found[place] = (last[0], end)
 
 
 def _holds_space(characters: str) -> bool:

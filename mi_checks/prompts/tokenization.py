@@ -63,9 +63,9 @@ class Tokenization:
             MiChecksError: the text holds a lone surrogate, which no tokenizer can read.
         """
         encoding, shift = self._encode(text)
-        offsets = [(start + shift, end + shift) for start, end in encoding.offsets]
-        pieces = [self.piece(token) for token in encoding.ids]
-        return tuple(encoding.ids), spans(text, offsets, pieces)
+        offsets = [(start + shift, end + shift) for start, end in encoding.offsets] if shift else encoding.offsets
+        own_spaces = [self.piece(token) == " " for token in encoding.ids] if self.writes_space else None
+        return tuple(encoding.ids), spans(text, offsets, own_spaces)
 
     def ids(self, text: str) -> tuple[int, ...]:
         """Return the token ids of a text that begins a prompt: as `encode`, without the spans."""
@@ -75,9 +75,9 @@ class Tokenization:
         """Return the token ids of a text where other text comes before it, such as a space or an opening bracket.
 
         That is where a template puts most values. It differs from the start of a prompt only for tokenizers that write
-        a space there. A text that grows together with whatever comes before it has the tokens of the start.
+        or drop a space there. A text that grows together with whatever comes before it has the tokens of the start.
         """
-        if not self.writes_space:
+        if not self._begins_otherwise:
             return self.ids(text)
         for context in _contexts(text):
             before, whole = self.ids(context), self.ids(context + text)
@@ -102,6 +102,12 @@ class Tokenization:
         return any(ids and self.piece(ids[0]).startswith(" ") for ids in (self._raw(probe).ids for probe in _PROBES))
 
     @cached_property
+    def _begins_otherwise(self) -> bool:
+        """Whether a word may have other tokens at the start of a text: a space is written or dropped there."""
+        alike = (self._raw(probe).ids == self._raw(" " + probe).ids for probe in _PROBES)
+        return self.writes_space or any(alike)
+
+    @cached_property
     def _doubles_space(self) -> bool:
         """Whether it does so even where the text begins with a space."""
         return self.writes_space and any(self._raw(probe).ids != self._raw(" " + probe).ids for probe in _PROBES)
@@ -113,6 +119,15 @@ class Tokenization:
     def pieces(self, text: str) -> tuple[str, ...]:
         """Return the pieces that a text is split into where other text comes before it."""
         return tuple(map(self.piece, self.ids_after(text)))
+
+    @cached_property
+    def unknown(self) -> int | None:
+        """The token that stands for every text that the vocabulary has none for, or None where there is no such."""
+        model = self.tokenizer.model
+        if hasattr(model, "unk_token"):
+            return None if model.unk_token is None else self.tokenizer.token_to_id(model.unk_token)
+        found = re.search(rb'"unk_id":(\d+)', model.__getstate__())
+        return int(found[1]) if found else None
 
     def lacks(self, tokens: Sequence[int]) -> tuple[int, ...]:
         """Return those of the tokens that the model does not embed: they lie beyond its embedding's last row."""
@@ -146,7 +161,7 @@ class Tokenization:
 
     def _all_after(self, texts: Sequence[str]) -> Iterator[tuple[int, ...]]:
         """Yield what `ids_after` gives for texts that begin with a space, many at once."""
-        context = _BEFORE_SPACE[0] if self.writes_space else ""
+        context = _BEFORE_SPACE[0] if self._begins_otherwise else ""
         before = self.ids(context)
         for start in range(0, len(texts), _CHUNK):
             chunk = texts[start : start + _CHUNK]

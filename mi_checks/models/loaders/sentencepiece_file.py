@@ -17,7 +17,8 @@ SPACE = "▁"
 RANDOM_PROBES = 200
 PROBES = (
     "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
-    "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский", "👍🏽 ok", "ﬁ ㍿ Å",
+    "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
+    "👍🏽 ok", "ﬁ ㍿ Å",
 )  # fmt: skip
 
 
