@@ -120,7 +120,7 @@ def _neox() -> Tokenizer:
 
 def _sentence_pieces(special: tuple[str, ...]) -> Tokenizer:
     """Make a BPE of `▁` and characters, with a token for every byte; the caller says where `▁` comes from."""
-    made = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    made = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))  # noqa: S106
     made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never", split=True)
     trainer = trainers.BpeTrainer(
         vocab_size=SIZE, special_tokens=[*special, *BYTES], initial_alphabet=["▁"], show_progress=False
@@ -162,7 +162,10 @@ def _t5() -> Tokenizer:
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")]
     )
     trainer = trainers.UnigramTrainer(
-        vocab_size=300, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+        vocab_size=300,
+        special_tokens=["<pad>", "</s>", "<unk>"],
+        unk_token="<unk>",
+        show_progress=False,  # noqa: S106
     )
     made.train_from_iterator(TEXT * 3, trainer)
     made.decoder = decoders.Metaspace()
@@ -171,7 +174,7 @@ def _t5() -> Tokenizer:
 
 
 def _bert() -> Tokenizer:
-    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
@@ -243,7 +246,7 @@ def in_llama2s_manner(byte_level: Tokenizer, spaces: str = "prepend") -> Tokeniz
     singles = [word for word in words if len(word) == 1]
     vocabulary = {token: place for place, token in enumerate(("<unk>", "<s>", "</s>", *BYTES, *singles, *made_of))}
     merges = [(left, right) for left, right in merges if left in vocabulary and right in vocabulary]
-    made = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    made = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))  # noqa: S106
     steps = [normalizers.Prepend("▁")] if spaces == "prepend" else []
     made.normalizer = normalizers.Sequence([*steps, normalizers.Replace(" ", "▁")])
     if spaces in ("first", "always"):

@@ -19,8 +19,8 @@ def spans(text: str, offsets: Sequence[Span], own_spaces: Sequence[bool] | None 
     Args:
         text: what was tokenized.
         offsets: of each token, as the tokenizer gives them.
-        own_spaces: of each token, whether it is nothing but a space that the tokenizer may have written of its own; None
-            for a tokenizer that writes none.
+        own_spaces: of each token, whether it is nothing but a space that the tokenizer may have written of its own;
+            None for a tokenizer that writes none.
     """
     found: list[Span] = []
     reached = 0

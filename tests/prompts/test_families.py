@@ -1,4 +1,4 @@
-"""Prompts under tokenizers in the manner of many families, against what is worked out by hand from their vocabularies."""
+"""Prompts under tokenizers in the manner of many families, against what their vocabularies and Python say."""
 
 import re
 import unicodedata
@@ -370,7 +370,7 @@ def test_case_11_only_prompts_that_use_a_token_beyond_the_embedding_are_refused(
             "foils": ["{{ B }}"],
         }
     )
-    with pytest.raises(MiChecksError, match="'<image>'.*the model has no embedding") as error:
+    with pytest.raises(MiChecksError, match=r"'<image>'.*the model has no embedding") as error:
         build_prompts(prompts, tokenization, behaviour="x")
     assert "write the prompts without that token" in str(error.value)
 
@@ -392,7 +392,7 @@ def test_case_11_ids_without_a_token_are_never_drawn():
     """A vocabulary with holes, as those have that were cut down."""
     from tokenizers import models, pre_tokenizers
 
-    tokenizer = Tokenizer(models.WordLevel({"Ġaa": 3, "Ġbb": 40, "x": 7}, unk_token="x"))
+    tokenizer = Tokenizer(models.WordLevel({"Ġaa": 3, "Ġbb": 40, "x": 7}, unk_token="x"))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     assert Tokenization(tokenizer, None, 30).ordinary == (3, 7)
     assert Tokenization(tokenizer, None).word_tokens() == ((3, " aa"), (40, " bb"))
