@@ -65,9 +65,7 @@ def _tokens(
             return Rejection("no_embedding", f"{what} {text!r} {without_embedding(lacking[0], tokenization)}", both)
         unknown = None if tokenization.unknown is None else tokenization.piece(tokenization.unknown)
         if unknown is not None and tokenization.unknown in scored and unknown not in text:
-            why = (
-                f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all that it does not know"
-            )
+            why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all it does not know"
             return Rejection("unknown", why, both)
         found.append(scored)
     if found[0] != found[1]:
