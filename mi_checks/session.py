@@ -30,7 +30,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
 from mi_checks.models.in_files import unknown_models, with_own_models
-from mi_checks.models.names import is_known, reached, resolve
+from mi_checks.models.names import is_known, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
 from mi_checks.options import Options
@@ -103,14 +103,14 @@ class Session:
                 user_scores(roles(config=config), self._files(roles), "pytest_mi_role_scores", ROLE_SCORES),
             )
         found = load_behaviours(path, self.root, self._added[path.parent])
-        found = tuple(with_own_models(loaded, self.root) for loaded in found)
+        found = tuple(map(with_own_models, found))
         if any(loaded.behaviour.roles for loaded in found):
             self.locks.require(path.parent)
         problems: list[Problem] = []
         for loaded in found:
             named = [name for name in loaded.behaviour.models if is_known(name)]
             shapes = {name: shape for name in named if (shape := resolve(name).shape) is not None}
-            problems += (*unknown_models(loaded, self.root), *check_shapes(loaded, shapes))
+            problems += (*unknown_models(loaded), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
         self.baselines.collected(found)
@@ -129,7 +129,7 @@ class Session:
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """The models to run a behaviour on."""
-        return self.options.models or tuple(reached(model, self.root) for model in loaded.behaviour.models)
+        return self.options.models or tuple(loaded.behaviour.models)
 
     def has_baseline(
         self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check | None, Position]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
 from mi_checks.models.in_files import unknown_models, with_own_models
-from mi_checks.models.names import resolve
+from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -41,12 +41,12 @@ def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, .
     problems: list[Problem] = []
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
-            loaded = tuple(with_own_models(each, root) for each in load_behaviours(file, root))
+            loaded = tuple(map(with_own_models, load_behaviours(file, root)))
         except SpecError as error:
             problems += error.problems
             continue
         for each in loaded:
-            problems += unknown_models(each, root)
+            problems += unknown_models(each)
         found += loaded
     if problems:
         raise SpecError(problems)
@@ -68,7 +68,7 @@ def chosen(models: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
     """
-    names = with_series(models)
+    names = tuple(dict.fromkeys(map(called, with_series(models))))
     claims: dict[str, str] = {}
     for name in names:
         model = resolve(name)

@@ -16,8 +16,7 @@ from mi_checks.models.paths import (
     is_file,
     labelled_folder,
     looks_like_path,
-    same_folder,
-    seen_from,
+    seen_from_here,
     splits,
 )
 from mi_checks.models.sources.folder import Folder
@@ -30,7 +29,7 @@ from mi_checks.spec.model_shape import ModelShape
 NANO = Path(__file__).parent / "nano"
 TOKENIZER = NANO / "tokenizer.json"
 HUB = "hf:"
-HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*(@[\w./+-]+)?", re.ASCII)
+HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -135,37 +134,27 @@ def resolve(name: str) -> ModelName:
     raise MiChecksError(_unknown(name))
 
 
-def called(name: str, base: Path | None = None, root: Path | None = None) -> str:
-    """Return what a model is called: a path without its detours, as it is seen from `root`; anything else as it is.
+def called(name: str, base: Path | None = None) -> str:
+    """Return what a model is called: a path without its detours, from where this process runs; anything else as it is.
 
     So the same folder has one name, whether a behaviour file, a configuration or a command line wrote it.
 
     Args:
         name: a model as it was written, without `NAME=`.
         base: the folder that its path counts from, or None for the one in which this process runs.
-        root: the folder that names count from, likewise.
     """
     if is_known(name):
         return name
     prefix, text, label, exists = _as_path(name, base)
     if not exists and (base is None or not looks_like_path(text)):
         return name
-    seen = seen_from(root or Path.cwd(), based(text, base))
+    seen = seen_from_here(based(text, base))
     if not prefix and "/" not in seen and (not exists or is_known(seen)):
         seen = f"./{seen}"  # a folder, and no model's name
     return f"{prefix}{seen}" + ("" if label is None else f"@{label}")
 
 
-def reached(name: str, root: Path) -> str:
-    """Return how `resolve` finds a model in this process that is called so as it is seen from `root`."""
-    if same_folder(root, Path.cwd()) or not is_path(name, root):
-        return name
-    prefix, text, label, _ = _as_path(name, root)
-    here = seen_from(Path.cwd(), based(text, root))
-    return f"{name}={prefix}{here}" + ("" if label is None else f"@{label}")
-
-
-def is_path(name: str, base: Path) -> bool:
+def is_path(name: str, base: Path | None = None) -> bool:
     """Return whether a name is that of a folder, its checkpoint or a GGUF file, whose path counts from `base`."""
     return not is_known(name) and _as_path(name, base)[3]
 

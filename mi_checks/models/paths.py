@@ -64,14 +64,9 @@ def based(text: str, base: Path | None) -> Path:
     return path if base is None else base / path
 
 
-def seen_from(folder: Path, target: Path) -> str:
-    """Return a path from a folder that it lies in, or the whole of it; without detours."""
-    target = Path(os.path.normpath(target.absolute()))
-    folder = folder.absolute()
-    inside = target.is_relative_to(folder) and target != folder
-    return target.relative_to(folder).as_posix() if inside else str(target)
-
-
-def same_folder(one: Path, other: Path) -> bool:
-    """Return whether two paths are one, without following links."""
-    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
+def seen_from_here(target: Path) -> str:
+    """Return a path without its detours, from the folder in which this process runs if it lies in that."""
+    here = Path.cwd()
+    target = Path(os.path.normpath(here / target))
+    inside = target.is_relative_to(here) and target != here
+    return target.relative_to(here).as_posix() if inside else str(target)

@@ -84,7 +84,7 @@ def _loaded(file: Path, case: str | None) -> LoadedBehaviour:
     cases = [each.case for each in load_behaviours(file, Path.cwd()) if each.case]
     if cases and case is None:
         raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
-    return with_own_models(load_behaviour(file, Path.cwd(), case), Path.cwd())
+    return with_own_models(load_behaviour(file, Path.cwd(), case))
 
 
 def check_output(output: Path, *, force: bool) -> None:

@@ -21,6 +21,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         Unloadable: it cannot be read, holds more than tensors, which could run code, or no mapping of names to tensors.
     """
     try:
+        with path.open("rb") as file:
+            if not file.read(2).startswith((b"PK", b"\x80")):  # what torch writes now, and what it wrote before
+                raise ValueError("it is no archive and no pickle")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             found = torch.load(path, map_location="cpu", weights_only=True)

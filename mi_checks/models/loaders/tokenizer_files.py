@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from mi_checks.models.loaders.loaded import sha256, told
 from mi_checks.models.sources.source import Unloadable
@@ -134,7 +134,8 @@ def _converted(folder: Path) -> Tokenizer:
     if "vocab.json" in has and "merges.txt" in has:
         return read_byte_pairs(folder)
     if "tokenizer.model" in has:
-        return read_sentencepiece(folder / "tokenizer.model", add_bos=declarations(folder).get("add_bos_token", True))
+        add_bos = declarations(folder).get("add_bos_token", True)
+        return _with_added(read_sentencepiece(folder / "tokenizer.model", add_bos=add_bos), folder)
     if "vocab.txt" in has:
         return read_word_pieces(folder)
     missing = f"{folder / 'tokenizer.json'} is missing"
@@ -149,6 +150,27 @@ def _converted(folder: Path) -> Tokenizer:
         f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; a model's prompts are read "
         "with its own tokenizer"
     )
+
+
+def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
+    """Return a tokenizer with the tokens that other files of its folder add to its vocabulary.
+
+    Raises:
+        Unloadable: one would get another id than they say.
+    """
+    added = {token: AddedToken(str(text)) for text, token in read_mapping(folder / "added_tokens.json").items()}
+    declared = read_mapping(folder / "tokenizer_config.json").get("added_tokens_decoder")
+    for token, said in (declared if isinstance(declared, dict) else {}).items():
+        if isinstance(said, dict) and "content" in said and str(token).isdecimal():
+            options = {key: said[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in said}
+            added[int(token)] = AddedToken(said["content"], **options)
+    for token in sorted(token for token in added if isinstance(token, int)):
+        if tokenizer.id_to_token(token) == added[token].content:
+            continue
+        tokenizer.add_tokens([added[token]])
+        if tokenizer.token_to_id(added[token].content) != token:
+            raise Unloadable(f"{folder} adds the token {added[token].content!r} with an id ({token}) it cannot get")
+    return tokenizer
 
 
 def has_tokenizer(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from mi_checks.models.sources.source import Unloadable
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 INDEX = ".index.json"  # after either name: which shard holds which tensor
 ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+POINTER = b"version https://git-lfs"
 # What weights are also published as, and is not read.
 OTHERS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
 
@@ -22,9 +23,9 @@ def weight_files(folder: Path) -> list[Path]:
     """
     for name in (SAFETENSORS, PICKLE):
         if (folder / name).exists():
-            return [folder / name]
+            return [_whole(folder / name)]
         if (folder / f"{name}{INDEX}").exists():
-            return _shards(folder / f"{name}{INDEX}")
+            return [_whole(shard) for shard in _shards(folder / f"{name}{INDEX}")]
     others = sorted(path.name for pattern in OTHERS for path in folder.glob(pattern) if path.name not in ADAPTERS)
     if not others:
         raise Unloadable(f"{folder / SAFETENSORS} is missing")
@@ -66,6 +67,18 @@ def _base(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return f" ({name})" if isinstance(name, str) and name else ""
+
+
+def _whole(file: Path) -> Path:
+    """Return a file, if it is one and not what Git leaves in its place."""
+    try:
+        with file.open("rb") as opened:
+            pointer = opened.read(len(POINTER)) == POINTER
+    except OSError as error:
+        raise Unloadable(f"{file} cannot be read: {error.strerror or error}") from error
+    if pointer:
+        raise Unloadable(f"{file} is a pointer of Git LFS and not the weights; fetch them with git lfs pull")
+    return file
 
 
 def _shards(index: Path) -> list[Path]:
