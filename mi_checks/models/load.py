@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mi_checks.errors import MiChecksError
+from mi_checks.models.causal import check_causal
 from mi_checks.models.hub import download
 from mi_checks.models.loaders.gguf import load_gguf
 from mi_checks.models.loaders.huggingface import load_huggingface
@@ -46,19 +47,23 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     try:
         loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
         _check_vocabulary(loaded)
+        loaded.bridge.eval()
+        loaded.bridge.requires_grad_(False)
+        shape = _shape(loaded.bridge.cfg)
+        if shape.n_layers < 1:
+            raise Unloadable("it has no layers, by its config")
+        check_causal(loaded.bridge, loaded.rows)
     except Unloadable as error:
         raise model.unloadable(error) from error
     except MiChecksError:
         raise
     except Exception as error:  # of a library, at whatever step
         raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
-    loaded.bridge.eval()
-    loaded.bridge.requires_grad_(False)
     return Subject(
         name=model.claims,
         bridge=loaded.bridge,
         tokenization=Tokenization(loaded.tokenizer, loaded.bos, _rows(loaded)),
-        shape=_shape(loaded.bridge.cfg),
+        shape=shape,
         n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
             source=model.source.described,

@@ -173,7 +173,10 @@ def test_layers_that_the_config_does_not_count(folder):
 
 def test_weights_of_another_width(folder):
     edit(folder / "config.json", intermediate_size=40)
-    assert message(folder).startswith(f"model {str(folder)!r}: ")
+    assert message(folder) == (
+        f"model {str(folder)!r}: model.layers.0.mlp.down_proj.weight is 32 × 48 in its files, and its config asks for "
+        "32 × 40, and 5 more do not fit"
+    )
 
 
 def test_an_architecture_that_nobody_knows(folder):

@@ -29,6 +29,8 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable(f"{folder.path} has no training checkpoints; a folder of transformers' layout holds one model")
     if "auto_map" in folder.config and not _is_in_transformers(folder):
         raise Unloadable("it needs code of its own (auto_map in config.json), which is never run")
+    if folder.config.get("is_encoder_decoder"):
+        raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
     weights, declared = weight_files(folder.path), declarations(folder.path)
     found = folders_tokenizer(folder.path)
     bos = own_beginning(found.tokenizer, declared)
@@ -73,6 +75,7 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> Transforme
                 attn_implementation="eager",  # the one whose patterns can be read
                 trust_remote_code=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told below, by name
                 **how,
             )
             _check_all_there(hf_model, info)
@@ -100,13 +103,18 @@ def _undo_gguf(hf_model: Any) -> None:
 
 
 def _check_all_there(hf_model: Any, info: dict[str, Any]) -> None:
-    """Raise where weights are missing, which transformers draws at random, or are more than the config counts.
+    """Raise where weights are missing or of another shape, which transformers draws at random, or are left out.
 
     Raises:
         Unloadable: it is so.
     """
     if info["missing_keys"]:
         raise Unloadable(f"weights are missing in its files: {_some(info['missing_keys'])}")
+    if info["mismatched_keys"]:
+        name, stored, wanted = min((str(key), *sizes) for key, *sizes in info["mismatched_keys"])
+        rest = len(info["mismatched_keys"]) - 1
+        others = f", and {rest} more do not fit" if rest else ""
+        raise Unloadable(f"{name} is {_shape(stored)} in its files, and its config asks for {_shape(wanted)}{others}")
     known = {_unnumbered(name) for name in hf_model.state_dict()}
     more = {name for name in info["unexpected_keys"] if _unnumbered(name) in known}
     if more:
@@ -116,6 +124,10 @@ def _check_all_there(hf_model: Any, info: dict[str, Any]) -> None:
 def _some(names: Any) -> str:
     names = sorted(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shape(size: Any) -> str:
+    return " × ".join(map(str, size))
 
 
 def _unnumbered(name: str) -> str:

@@ -29,6 +29,7 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "neuron_temp": (1,),
     "control": (1,),
     "d_vocab_out": (-1,),
+    "ln_eps": (1e-5,),  # in the toy models' own layout it is read
 }
 OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # what a key says that asks for nothing
 CHANGES = frozenset(
@@ -58,8 +59,8 @@ HARMLESS = frozenset(
     )
 )  # fmt: skip
 TRAINING = re.compile(
-    r"(adam|apply_anthropic|batch|checkpoint|dataset|debug|decay|eval|grad_norm|init_scale|initializer_|learning_rate|lr|"
-    r"optim|save_|store_|train_|warmup|wandb)(_.*|[a-z]*|\d*)"
+    r"(adam|apply_anthropic|batch|batches|checkpoint|checkpoints|dataset|debug|decay_steps|eval|grad_norm|initializer|"
+    r"learning_rate|lr|optim|optimizer|save|store|train|training|wandb|warmup)(_.*)?"
 )
 
 
