@@ -235,6 +235,8 @@ def _unknown(name: str) -> str:
         return f"model {name!r}: {rest!r} is no name on the Hugging Face hub; write hf:owner/name"
     if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
         near = f"; before a colon there can be {HUB} and {GGUF}"
+    if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder of the owner's name
+        near = f"; if it is a model on the Hugging Face hub, write {HUB}{text}"
     if equals or "/" in text or looks_like_path(text):
         return f"model {name!r}: there is no folder {str(expanded(text))!r}{near}"
     known = ", ".join((*bundled(), *checkpoints()))

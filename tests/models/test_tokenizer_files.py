@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 
 import pytest
 import sentencepiece
@@ -173,6 +174,13 @@ def test_case_13_a_sentencepiece_model_that_a_fast_tokenizer_cannot_follow(tmp_p
         folders_tokenizer(tmp_path)
     (tmp_path / "tokenizer.model").write_bytes(b"IQ== 0\nIg== 1\n")  # tiktoken's format
     with pytest.raises(Unloadable, match=r"tokenizer\.model is no SentencePiece model; save the tokenizer as"):
+        folders_tokenizer(tmp_path)
+
+
+def test_case_13_without_the_packages_that_read_it(tmp_path, monkeypatch):
+    sentence_pieces(tmp_path)
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(Unloadable, match=r"install them with pip install 'mi-checks\[sentencepiece\]'"):
         folders_tokenizer(tmp_path)
 
 

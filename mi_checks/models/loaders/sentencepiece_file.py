@@ -39,8 +39,8 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
     except ImportError as error:
         raise Unloadable(
-            f"{path} is read with the packages sentencepiece and protobuf, and {told(error)}; install them, or save "
-            "the tokenizer as tokenizer.json"
+            f"{path} is read with the packages sentencepiece and protobuf ({told(error)}); install them with "
+            "pip install 'mi-checks[sentencepiece]', or save the tokenizer as tokenizer.json"
         ) from error
     try:
         raw = path.read_bytes()
