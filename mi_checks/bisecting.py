@@ -64,7 +64,7 @@ class Bisecting:
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
         self.command, self.settings, self.tell = command, Settings(count, seed, dtype=DTYPE), tell
         self.models = tuple(models)
-        self.given = [model if "=" in model or model == claims else f"{claims}={model}" for model in models]
+        self.given = [model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models]
         for model in map(resolve, self.given):
             model.require()
         locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)

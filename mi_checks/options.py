@@ -15,7 +15,7 @@ from mi_checks.ci.told import CiAsked
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
-from mi_checks.models.names import resolve
+from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.report.place import Place, place, writable
@@ -77,7 +77,7 @@ def read_options(config: pytest.Config) -> Options:
         return config.getini(name) if value is None else value
 
     base = chosen("mi_base") or None
-    models = with_series(chosen("mi_model"))
+    models = tuple(dict.fromkeys(map(called, with_series(chosen("mi_model")))))
     if base is not None:
         models = under_base(models, base)
     chosen_models = [resolve(model) for model in models]

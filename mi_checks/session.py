@@ -29,7 +29,8 @@ from mi_checks.claims import checks_on
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
-from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.in_files import unknown_models, with_own_models
+from mi_checks.models.names import is_known, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
 from mi_checks.options import Options
@@ -45,7 +46,7 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import ROLE_SCORES
-from mi_checks.spec.shapes import check_models, check_shapes
+from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 from mi_checks.threads import one_thread
@@ -102,14 +103,14 @@ class Session:
                 user_scores(roles(config=config), self._files(roles), "pytest_mi_role_scores", ROLE_SCORES),
             )
         found = load_behaviours(path, self.root, self._added[path.parent])
+        found = tuple(map(with_own_models, found))
         if any(loaded.behaviour.roles for loaded in found):
             self.locks.require(path.parent)
         problems: list[Problem] = []
         for loaded in found:
             named = [name for name in loaded.behaviour.models if is_known(name)]
             shapes = {name: shape for name in named if (shape := resolve(name).shape) is not None}
-            known = dict.fromkeys((*known_names(), *named))
-            problems += (*check_models(loaded, known), *check_shapes(loaded, shapes))
+            problems += (*unknown_models(loaded), *check_shapes(loaded, shapes))
         if problems:
             raise SpecError(problems)
         self.baselines.collected(found)

@@ -23,7 +23,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
 from mi_checks.models.load import load
-from mi_checks.models.subject import Subject
+from mi_checks.models.subject import ReadsAs, Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
 from mi_checks.recall.guards import guarded
@@ -83,7 +83,7 @@ class Suite:
         self.store = store
         self._binder = Binder(update=settings.update)
         self._subjects: dict[str, Subject] = {}
-        self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
+        self._batches: dict[tuple[tuple[str, str], ReadsAs, int | None], PromptBatch] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[Pair, Measurements] = {}
         self._measuring: dict[Pair, Engine | Recalling] = {}
@@ -208,8 +208,7 @@ class Suite:
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
         count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
-        # Models that share a tokenizer and a context length share prompts.
-        key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx, count)
+        key = (loaded.key, subject.reads_as, count)  # models that read alike share prompts
         if key not in self._batches:
             self._batches[key] = self._built(loaded, subject, count)
         return self._batches[key]

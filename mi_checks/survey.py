@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.in_files import unknown_models, with_own_models
+from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -16,7 +17,6 @@ from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
-from mi_checks.spec.shapes import check_models
 from mi_checks.threads import one_thread
 
 if TYPE_CHECKING:
@@ -41,13 +41,12 @@ def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, .
     problems: list[Problem] = []
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
-            loaded = load_behaviours(file, root)
+            loaded = tuple(map(with_own_models, load_behaviours(file, root)))
         except SpecError as error:
             problems += error.problems
             continue
-        named = [name for name in loaded[0].behaviour.models if is_known(name)]
         for each in loaded:
-            problems += check_models(each, dict.fromkeys((*known_names(), *named)))
+            problems += unknown_models(each)
         found += loaded
     if problems:
         raise SpecError(problems)
@@ -69,7 +68,7 @@ def chosen(models: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
     """
-    names = with_series(models)
+    names = tuple(dict.fromkeys(map(called, with_series(models))))
     claims: dict[str, str] = {}
     for name in names:
         model = resolve(name)

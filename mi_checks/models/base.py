@@ -20,13 +20,14 @@ def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:
     if not given:
         raise MiChecksError(f"--mi-base {base}: name the model that is judged against it: --mi-model FOLDER")
     for model in given:
-        own, equals, _ = model.partition("=")
-        if equals and own != claims:
+        found = resolve(model)
+        own = found.claims
+        if found.stands_in and own != claims:
             raise MiChecksError(
                 f"--mi-base {base}: --mi-model {model} is held to what is claimed of {own!r}; leave out '{own}=', or "
                 "name that as the base"
             )
-    return tuple(model if "=" in model else f"{claims}={model}" for model in given)
+    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in given)
 
 
 def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, ModelShape | None]) -> None:

@@ -1,4 +1,4 @@
-"""Downloads from the Hugging Face hub: only the files that are read, and never one that could run code."""
+"""Downloads from the Hugging Face hub: only the files that are read, and none that is run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.hub import Hub
 from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.sources.weight_files import ADAPTERS
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+OLDER_TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "added_tokens.json")
+CONFIG_FILES = ("config.json", ADAPTERS[0])
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
 PADDED = 16  # digits
 
 
@@ -27,7 +31,12 @@ def download(source: Hub) -> Folder:
         weights = [f"checkpoints/*_{text}.pth" for text in padded] or ["*_final.pth"]
         path = snapshot(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
         return Folder(path, label, source.described, "@".join(filter(None, (path.name, label))))
-    path = snapshot(source.repo, source.version, ("config.json", *TOKENIZER_FILES, *SAFETENSORS))
+    path = snapshot(source.repo, source.version, (*CONFIG_FILES, *TOKENIZER_FILES, *SAFETENSORS))
+    # Only what is read: pickles where there are no safetensors, older files of tokenizers where there is no newer one.
+    pickles = () if any(path.glob("model*.safetensors*")) else PICKLES
+    older = () if (path / "tokenizer.json").exists() else OLDER_TOKENIZER_FILES
+    if pickles or older:
+        path = snapshot(source.repo, path.name, (*pickles, *older))
     return Folder(path, None, source.described, path.name)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 
 from mi_checks.errors import MiChecksError
+from mi_checks.models.causal import check_causal
 from mi_checks.models.hub import download
 from mi_checks.models.loaders.gguf import load_gguf
 from mi_checks.models.loaders.huggingface import load_huggingface
 from mi_checks.models.loaders.legacy import load_legacy
-from mi_checks.models.loaders.loaded import Loaded, Placement
+from mi_checks.models.loaders.loaded import Loaded, Placement, told
 from mi_checks.models.loaders.native import load_native
 from mi_checks.models.names import resolve
 from mi_checks.models.shape import shape_of
@@ -28,6 +29,8 @@ LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_hug
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     """Load a model.
 
+    Whatever a library raises on the way becomes one line, with the library's error as its cause.
+
     Args:
         name: as `mi_checks.models.names.resolve` takes it.
         device: `cpu`, `cuda`, `cuda:1`, … or `auto` for a GPU where there is one.
@@ -42,15 +45,22 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     try:
         loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
         _check_vocabulary(loaded)
+        loaded.bridge.eval()
+        loaded.bridge.requires_grad_(False)
         shape = shape_of(loaded.bridge)
+        if shape.n_layers < 1:
+            raise Unloadable("it has no layers, by its config")
+        check_causal(loaded.bridge, loaded.rows)
     except Unloadable as error:
-        raise model.unloadable(error) from None
-    loaded.bridge.eval()
-    loaded.bridge.requires_grad_(False)
+        raise model.unloadable(error) from error
+    except MiChecksError:
+        raise
+    except Exception as error:  # of a library, at whatever step
+        raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
     return Subject(
         name=model.claims,
         bridge=loaded.bridge,
-        tokenization=Tokenization(loaded.tokenizer, loaded.bos),
+        tokenization=Tokenization(loaded.tokenizer, loaded.bos, _rows(loaded)),
         shape=shape,
         n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
@@ -73,6 +83,7 @@ def _loaded(source: Source, to: Placement) -> Loaded:
             return LAYOUTS[source.layout](source, to)
         case Hub():
             folder = download(source)
+            folder.require()
             return LAYOUTS[folder.layout](folder, to)
         case Gguf():
             return load_gguf(source.path, to)
@@ -87,9 +98,25 @@ def _loaded(source: Source, to: Placement) -> Loaded:
 
 
 def _check_vocabulary(loaded: Loaded) -> None:
-    tokens, known = loaded.tokenizer.get_vocab_size(), loaded.bridge.cfg.d_vocab
-    if tokens > known:
-        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {known}; they do not belong together")
+    """Raise where the tokenizer is another model's. Added tokens may lie beyond the embedding: no prompt may use them.
+
+    Raises:
+        Unloadable: ordinary tokens, or the one that begins every prompt, lie beyond the embedding's last row.
+    """
+    rows, added = loaded.rows, loaded.tokenizer.get_added_tokens_decoder()
+    vocabulary = loaded.tokenizer.get_vocab(with_added_tokens=False).values()
+    if any(token >= rows and token not in added for token in vocabulary):
+        tokens = loaded.tokenizer.get_vocab_size()
+        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {rows}; they do not belong together")
+    if loaded.bos is not None and loaded.bos >= rows:
+        token = loaded.tokenizer.id_to_token(loaded.bos)
+        raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), and the model embeds {rows} tokens")
+
+
+def _rows(loaded: Loaded) -> int | None:
+    """Return how many tokens the model embeds, where the tokenizer has one that it does not."""
+    rows = loaded.rows
+    return rows if any(token >= rows for token in loaded.tokenizer.get_vocab().values()) else None
 
 
 def _device(name: str) -> torch.device:

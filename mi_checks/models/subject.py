@@ -11,6 +11,8 @@ from mi_checks.models.guards import NOT_GUARDED, Guards
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
 
+ReadsAs = tuple[str, int | None, int | None, int]  # digest of the tokenizer, first token, embedding's rows, context
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -49,6 +51,12 @@ class Subject:
     provenance: Provenance
     unwrapped: nn.Module | None = None
     guards: Guards = NOT_GUARDED
+
+    @property
+    def reads_as(self) -> ReadsAs:
+        """What its prompts depend on: models with the same draw the same prompts."""
+        tokens = self.tokenization
+        return self.provenance.tokenizer_sha256, tokens.bos, tokens.rows, self.n_ctx
 
     @property
     def kind(self) -> str:

@@ -30,7 +30,7 @@ def prompts_key(prompts: AnyPrompts, subject: Subject, *, count: int, seed: int 
         count: pairs.
         seed: instead of the behaviour's own.
     """
-    about = [repr(prompts), subject.provenance.tokenizer_sha256, subject.tokenization.bos, subject.n_ctx, count, seed]
+    about = [repr(prompts), *subject.reads_as, count, seed]
     return _sha256([*about, code(DRAWING, DRAWING_WITH)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check
@@ -19,13 +19,21 @@ from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
 
-def check_models(loaded: LoadedBehaviour, known: Iterable[str]) -> tuple[Problem, ...]:
-    """The models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there."""
+def check_models(
+    loaded: LoadedBehaviour, known: Iterable[str], near: Callable[[str, Iterable[str]], str] = did_you_mean
+) -> tuple[Problem, ...]:
+    """Return the models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there.
+
+    Args:
+        loaded: a behaviour.
+        known: the models that there are.
+        near: what hints at the model that is meant by a name that is none.
+    """
     known = tuple(known)
     return tuple(
         loaded.source.problem(
             ("models", model),
-            f"unknown model {model!r}; known models: {listed(known)}{did_you_mean(model, known)}",
+            f"unknown model {model!r}; known models: {listed(known)}{near(model, known)}",
             of_key=True,
         )
         for model in loaded.behaviour.models

@@ -14,6 +14,7 @@ from mi_checks.atomic import write_file
 from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
+from mi_checks.models.in_files import with_own_models
 from mi_checks.models.names import resolve
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.words import listed
@@ -83,7 +84,7 @@ def _loaded(file: Path, case: str | None) -> LoadedBehaviour:
     cases = [each.case for each in load_behaviours(file, Path.cwd()) if each.case]
     if cases and case is None:
         raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
-    return load_behaviour(file, Path.cwd(), case)
+    return with_own_models(load_behaviour(file, Path.cwd(), case))
 
 
 def check_output(output: Path, *, force: bool) -> None:
