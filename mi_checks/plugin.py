@@ -7,6 +7,7 @@ libraries are wanted only when a behaviour runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.yaml_source import Position
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
 OPTIONS = (
     (
         "--mi-model",
@@ -68,6 +70,7 @@ OPTIONS = (
     ),
     ("--mi-update-new-only", "mi_update_new_only", "write baselines where there are none, compare with the others"),
     ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
+    ("--mi-debug", "mi_debug", "show the tracebacks of unexpected errors at the end"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
 )
 SWITCHES = (
@@ -76,6 +79,7 @@ SWITCHES = (
     "--mi-update-new-only",
     "--mi-prune",
     "--mi-mutants",
+    "--mi-debug",
 )  # options without a value
 
 
@@ -106,11 +110,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
+        from mi_checks.unexpected import placed
 
         try:
-            session_of(config)  # a value that cannot be used ends the run before anything is collected
+            with placed("reading the options of mi-checks"):
+                session_of(config)  # a value that cannot be used ends the run before anything is collected
         except MiChecksError as error:
             raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SESSION in config.stash:
+        config.stash[SESSION].stop()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -144,6 +155,20 @@ def session_of(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
+@contextmanager
+def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
+    """Turns whatever is raised within into one line, which ends the collection of this file alone."""
+    from mi_checks.errors import MiChecksError
+    from mi_checks.unexpected import log_cause, placed
+
+    try:
+        with placed(f"{what}: collecting it"):
+            yield
+    except MiChecksError as error:
+        log_cause(error)
+        raise mistake(collector, error) from None
+
+
 def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
     """What ends the collection of a file, kept in mind for CI; without a session an option is wrong, and no file."""
     if SESSION in collector.config.stash:
@@ -151,16 +176,18 @@ def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
     return collector.CollectError(str(error))
 
 
+def shown(collector: pytest.Collector) -> str:
+    """The collector's file, as messages show it."""
+    path, root = collector.path, collector.config.rootpath
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
 class BehaviourFile(pytest.File):
     """A behaviour: one child per model. A file with a table of cases: one child per case."""
 
     def collect(self) -> Iterator[CaseNode | ModelNode]:
-        from mi_checks.errors import MiChecksError
-
-        try:
+        with collecting(self, shown(self)):
             found = session_of(self.config).load(self.path, self.ihook, self.config)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
         for mark in found[0].behaviour.marks:  # a case does not change them
             self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
             self.add_marker(mark)
@@ -175,12 +202,8 @@ class LockFile(pytest.File):
     """What roles are bound to: no behaviour and no test, but named on a command line as its neighbours are."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from mi_checks.errors import MiChecksError
-
-        try:
+        with collecting(self, shown(self)):
             session_of(self.config).locks.require(self.path.parent)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
         return iter(())
 
 
@@ -210,13 +233,10 @@ class ModelNode(pytest.Collector):
 
     def collect(self) -> Iterator[CheckItem]:
         from mi_checks.claims import checks_on
-        from mi_checks.errors import MiChecksError
 
-        try:
+        with collecting(self, f"{shown(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
             compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         items = [
@@ -341,7 +361,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
-        own.finish()
+        with own.omitted.unless("what is written at the end of a run"):
+            own.finish(crashed=CRASHED in session.config.stash)
         if own.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -349,9 +370,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """xdist: a worker has finished; take over what it measured."""
-    wire = getattr(node, "workeroutput", {}).get("mi_checks")
-    if wire is not None:
-        session_of(node.config).from_wire(wire)
+    output = getattr(node, "workeroutput", None)
+    if output is None:
+        node.config.stash[CRASHED] = True
+    elif "mi_checks" in output:
+        own = session_of(node.config)
+        with own.omitted.unless("what a worker measured"):
+            own.from_wire(output["mi_checks"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

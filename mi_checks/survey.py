@@ -18,6 +18,7 @@ from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
 from mi_checks.spec.shapes import check_models
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, log_cause, placed
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -101,9 +102,11 @@ def survey(
     cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells):
         try:
-            suite.measurements(loaded, model)
-            evidence = suite.close(loaded, model)
+            with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
+                suite.measurements(loaded, model)
+                evidence = suite.close(loaded, model)
         except MiChecksError as error:
+            log_cause(error)
             claims = resolve(model).claims
             foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
             skipped = foreign or isinstance(error, NotFetched)
