@@ -18,10 +18,10 @@ from mi_checks.traces import shown_at_once
 from mi_checks.unexpected import (
     FEWER_PROMPTS,
     in_a_line,
-    log_cause,
-    log_traceback,
     out_of_memory,
     passes_through,
+    tell_cause,
+    tell_traceback,
     unexpected,
 )
 from mi_checks.verbs import calibrate, compare, discover, emergence, history, matrix, mine, models, report
@@ -62,18 +62,18 @@ def _run(chosen: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except MiChecksError as error:
-        log_cause(error)
+        tell_cause(error)
         return _told(str(error), MISTAKE)
     except OSError as error:
         # Of a file that is opened the error has the name; what is printed has none.
         refused = error if error.errno in UNWRITABLE and error.filename is None else _refused(sys.stdout)
         if refused is not None:
             return _unwritten(refused)
-        log_traceback(in_a_line(error), error)
+        tell_traceback(in_a_line(error), error)
         by_name = error.strerror is not None and isinstance(error.filename, str)
         return _told(f"{error.filename}: {error.strerror}" if by_name else in_a_line(error), MISTAKE)
     except sqlite3.Error as error:
-        log_traceback(in_a_line(error), error)
+        tell_traceback(in_a_line(error), error)
         return _told(f"the history cannot be read or written: {error}", MISTAKE)
     except BaseException as error:
         if passes_through(error):

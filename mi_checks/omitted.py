@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 from mi_checks.errors import MiChecksError
-from mi_checks.unexpected import LESS_MEMORY, log_traceback, out_of_memory, passes_through, reason
+from mi_checks.unexpected import LESS_MEMORY, out_of_memory, passes_through, reason, skips, tell_traceback
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -40,7 +40,7 @@ class Omitted:
         self._sentences[sentence] = None
 
     def add(self, what: str, error: BaseException) -> None:
-        """Note that something was left out because of an exception, and log the traceback.
+        """Note that something was left out because of an exception, and tell its traceback.
 
         Args:
             what: in the singular, such as `the circuit`.
@@ -49,18 +49,18 @@ class Omitted:
         more = f"; {LESS_MEMORY}" if out_of_memory(error) else ""
         sentence = f"{what[:1].upper()}{what[1:]} was left out: {reason(error)}{more}"
         self.say(sentence)
-        log_traceback(sentence, error)
+        tell_traceback(sentence, error)
 
     @contextmanager
     def unless(self, what: str) -> Iterator[None]:
         """Suppress whatever exception is raised within, and note that `what` was left out because of it.
 
-        Interruptions and the outcomes of pytest pass through.
+        Interruptions and the outcomes of pytest pass through, but for a skip, which would be another outcome.
         """
         try:
             yield
         except BaseException as error:
-            if passes_through(error):
+            if passes_through(error) and not skips(error):
                 raise
             self.add(what, error)
 
@@ -68,7 +68,7 @@ class Omitted:
         """Return what `measure` returns or, where that fails or cannot be stored, note it and return `instead`."""
         with self.unless(what):
             value = measure()
-            refuse_unstorable(what, value)
+            refuse_unstorable("it", value)
             return value
         return instead
 

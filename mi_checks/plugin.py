@@ -6,6 +6,7 @@ libraries are wanted only when a behaviour runs.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,13 +160,13 @@ def session_of(config: pytest.Config) -> Session:
 def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
     """Turns whatever is raised within into one line, which ends the collection of this file alone."""
     from mi_checks.errors import MiChecksError
-    from mi_checks.unexpected import log_cause, placed
+    from mi_checks.unexpected import placed, tell_cause
 
     try:
         with placed(f"{what}: collecting it"):
             yield
     except MiChecksError as error:
-        log_cause(error)
+        tell_cause(error)
         raise mistake(collector, error) from None
 
 
@@ -265,7 +266,9 @@ class ModelNode(pytest.Collector):
             yield MutantsItem, mutants_id(check)
 
     def teardown(self) -> None:
-        session_of(self.config).close(self.loaded, self.model)
+        own = session_of(self.config)
+        with own.omitted.unless(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
+            own.close(self.loaded, self.model)
 
 
 class CheckItem(pytest.Item):
@@ -287,6 +290,21 @@ class CheckItem(pytest.Item):
         path = self.parent.loaded.source.files[self.place.file]
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
+    def runtest(self) -> None:
+        from mi_checks.errors import MiChecksError
+        from mi_checks.unexpected import placed
+
+        try:
+            with placed(f"{self.place.file}:{self.place.line}: {self.name} on {self.parent.model}"):
+                result = self.measured()
+        except MiChecksError as error:
+            pytest.fail(str(error), pytrace=False)
+        conclude(result)
+
+    @abstractmethod
+    def measured(self) -> CheckResult | MutantsResult:
+        """Measure it; whatever cannot be measured is a result as well."""
+
 
 def conclude(result: CheckResult | MutantsResult) -> None:
     if result.outcome == "skipped":
@@ -298,7 +316,8 @@ def conclude(result: CheckResult | MutantsResult) -> None:
 class BehaviourItem(CheckItem):
     """Whether it holds."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Run the check."""
         result = session_of(self.config).run(
             self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
         )
@@ -310,37 +329,40 @@ class BehaviourItem(CheckItem):
                 ("mi_n", result.estimate.n),
             ]
         self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
-        conclude(result)
+        return result
 
 
 class BaselineItem(CheckItem):
     """Whether all of it is as it was recorded."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Compare it."""
         result = session_of(self.config).compare(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome)]
-        conclude(result)
+        return result
 
 
 class BaseItem(CheckItem):
     """Whether it is what the base is."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Judge it."""
         result = session_of(self.config).judge(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", result.claim)]
-        conclude(result)
+        return result
 
 
 class MutantsItem(CheckItem):
     """Whether it could have failed."""
 
-    def runtest(self) -> None:
+    def measured(self) -> MutantsResult:
+        """Run the check on mutants."""
         result = session_of(self.config).run_mutants(
             self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
         )
         killed = len(result.mutants) - len(result.survivors)
         self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
-        conclude(result)
+        return result
 
 
 MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the run has

@@ -53,7 +53,7 @@ from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 from mi_checks.threads import one_thread
 from mi_checks.traces import Traces
-from mi_checks.unexpected import SaidBefore, Unexpected, how_to_see_where, log_cause, placed
+from mi_checks.unexpected import SaidBefore, Unexpected, how_to_see_where, passes_through, placed, skips, tell_cause
 
 if TYPE_CHECKING:
     import pluggy
@@ -308,7 +308,7 @@ class Session:
         except SaidBefore as error:
             return unmeasured(f"{location}: {error}")
         except MiChecksError as error:
-            log_cause(error)
+            tell_cause(error)
             return unmeasured(f"{error}{where}")
 
     def run_mutants(
@@ -346,15 +346,14 @@ class Session:
 
     def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
         try:
-            with placed(f"the evidence of {of}"):
-                evidence = self.suite.close(loaded, model, drawn=True)
-                if evidence is not None:
-                    self._keep(evidence)
-        except MiChecksError as error:
-            outcomes = {
-                result.outcome for result in self._ran.get((loaded.behaviour.name, _claims(model)), {}).values()
-            }
-            if outcomes - {"error", "skipped"}:  # otherwise each check has said why nothing can be measured
+            evidence = self.suite.close(loaded, model, drawn=True)
+            if evidence is not None:
+                self._keep(evidence)
+        except BaseException as error:
+            if passes_through(error) and not skips(error):
+                raise
+            ran = self._ran.get((loaded.behaviour.name, _claims(model)), {})
+            if any(result.outcome not in ("error", "skipped") for result in ran.values()):  # else each has said why
                 self.omitted.add(f"the evidence of {of}", error)
 
     def _take_provenance(self) -> None:
@@ -453,7 +452,7 @@ class Session:
             with placed(doing):
                 write()
         except MiChecksError as error:
-            log_cause(error)
+            tell_cause(error)
             self.unwritten.append(str(error))
             return False
         return True
@@ -475,7 +474,7 @@ class Session:
             for sentence in write_report(run, self.options.report, kept):
                 self.omitted.say(sentence)
         except MiChecksError as error:
-            log_cause(error)
+            tell_cause(error)
             self.unwritten.append(str(error))
         else:
             self.written.insert(0, f"report: {report}")
@@ -526,9 +525,8 @@ class Session:
     def told(self) -> list[str]:
         """What CI is told after them, and the tracebacks of errors if they are asked for."""
         before = len(self.omitted.sentences)
-        lines = list(
-            self.omitted.attempt("the last words to CI", lambda: self.ci.lines(self.record(), self._left()), ())
-        )
+        what = "the list of annotations for CI"
+        lines = self.omitted.attempt(what, lambda: self.ci.lines(self.record(), self._left()), ())
         return [*lines, *self.omitted.sentences[before:], *self.traces.lines()]
 
     def stop(self) -> None:
@@ -548,9 +546,9 @@ class Session:
             for sentence in each.omitted
         )
         found = [*of_evidence, *self.omitted.sentences]
-        lines = [f"left out: {line}" for line in found[:MAX_LINES]]
-        more = [f"left out: {len(found) - MAX_LINES} more"] if len(found) > MAX_LINES else []
-        return [*lines, *more, *([f"no outcome depends on what was left out; {how_to_see_where()}"] if found else [])]
+        lines = [f"note: {line}" for line in found[:MAX_LINES]]
+        more = [f"note: {len(found) - MAX_LINES} more parts of the report were left out"] * (len(found) > MAX_LINES)
+        return [*lines, *more, *([f"note: no outcome depends on this; {how_to_see_where()}"] if found else [])]
 
     def _verdicts(self) -> list[str]:
         """What the models are to their base."""

@@ -44,7 +44,7 @@ from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
-from mi_checks.unexpected import SaidBefore, log_traceback, passes_through, placed
+from mi_checks.unexpected import SaidBefore, passes_through, placed, tell_traceback
 
 SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
 Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
@@ -117,6 +117,8 @@ class Suite:
         began = time.perf_counter()
         verdict = self.verdict(loaded, model, check)
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
+        if measured is not None:
+            _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
         if check is not None and measured is not None:
             self._sweep_for_the_report(measured, self._omitted_of(loaded, model))
         refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
@@ -355,7 +357,7 @@ class Suite:
         except Exception as error:  # a cache that is not written costs the next run some time, and this one nothing
             if passes_through(error):
                 raise
-            log_traceback(f"the measurements of {subject.name} could not be kept for later runs", error)
+            tell_traceback(f"the measurements of {subject.name} could not be kept for later runs", error)
         self._engines[subject.name] = measuring.name
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine

@@ -18,7 +18,7 @@ from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
 from mi_checks.spec.shapes import check_models
 from mi_checks.threads import one_thread
-from mi_checks.unexpected import FEWER_PROMPTS, log_cause, placed
+from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -106,7 +106,7 @@ def survey(
                 suite.measurements(loaded, model)
                 evidence = suite.close(loaded, model)
         except MiChecksError as error:
-            log_cause(error)
+            tell_cause(error)
             claims = resolve(model).claims
             foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
             skipped = foreign or isinstance(error, NotFetched)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from mi_checks.unexpected import LOG
+from mi_checks.unexpected import LISTENERS
 
 
-class Traces(logging.Handler):
-    """Collects what the log `mi_checks` is told of errors, from `start` to `stop`.
+class Traces:
+    """Collects tracebacks, from `start` to `stop`.
 
     Attributes:
         found: each error in a line, with its traceback below.
@@ -19,24 +18,16 @@ class Traces(logging.Handler):
 
     def __init__(self) -> None:
         """Begin with none."""
-        super().__init__(logging.DEBUG)
         self.found: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one."""
-        self.found.append(self.format(record))
-
     def start(self) -> None:
-        """Collect from now on, and keep it from pytest's own capture of logs, which would show it a second time."""
-        LOG.addHandler(self)
-        LOG.setLevel(logging.DEBUG)
-        LOG.propagate = False
+        """Collect from now on."""
+        LISTENERS.append(self.found.append)
 
     def stop(self) -> None:
         """Collect no more."""
-        LOG.removeHandler(self)
-        LOG.setLevel(logging.NOTSET)
-        LOG.propagate = True
+        if self.found.append in LISTENERS:
+            LISTENERS.remove(self.found.append)
 
     def lines(self) -> list[str]:
         """Return all of it, line by line."""
@@ -46,13 +37,12 @@ class Traces(logging.Handler):
 @contextmanager
 def shown_at_once(stream: TextIO) -> Iterator[None]:
     """Write every error with its traceback to a stream as soon as it comes up, as long as this lasts."""
-    handler = logging.StreamHandler(stream)
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.DEBUG)
-    LOG.propagate = False
+
+    def show(text: str) -> None:
+        stream.write(text)
+
+    LISTENERS.append(show)
     try:
         yield
     finally:
-        LOG.removeHandler(handler)
-        LOG.setLevel(logging.NOTSET)
-        LOG.propagate = True
+        LISTENERS.remove(show)

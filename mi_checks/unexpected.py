@@ -1,20 +1,20 @@
 """Exceptions that no part of mi-checks foresaw, as one readable line: where, what happened, and what to do about it.
 
-Tracebacks go to the log `mi_checks` at level DEBUG, which `--mi-debug` shows.
+Tracebacks are told to whoever listens, which `--mi-debug` has someone do. (As records of Python's logging they would be
+shown twice, since pytest captures those and shows them with each item that fails.)
 """
 
 from __future__ import annotations
 
 import errno
-import logging
 import sys
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from mi_checks.errors import MiChecksError
 
-LOG = logging.getLogger("mi_checks")
+LISTENERS: list[Callable[[str], None]] = []  # called with each unexpected error in a line, its traceback below
 MAX_LINE_LENGTH = 300  # characters of a library's message: some list a whole vocabulary
 LESS_MEMORY = "lower --mi-count or --mi-memory"
 FEWER_PROMPTS = "use fewer prompts (--count) or a smaller model"
@@ -51,25 +51,29 @@ def placed(where: str, less_memory: str = LESS_MEMORY) -> Iterator[None]:
 
 
 def unexpected(error: BaseException, where: str, less_memory: str = LESS_MEMORY) -> Unexpected:
-    """Return the error of one line that stands for an unforeseen exception, and log its traceback."""
+    """Return the error of one line that stands for an unforeseen exception, and tell its traceback."""
     if out_of_memory(error):
         line = f"{where} ran out of memory ({in_a_line(error)}); {less_memory}"
     else:
         line = f"{where} stopped at an unexpected {in_a_line(error)}; {how_to_see_where()}"
-    log_traceback(line, error)
+    tell_traceback(line, error)
     return Unexpected(line)
 
 
 def passes_through(error: BaseException) -> bool:
     """Return whether an exception is no failure: an interruption, the end of a process, or an outcome of pytest."""
     if isinstance(error, Exception):
-        return _of_pytest_or_a_debugger(error)
+        return _is_one_of(error, ("pytest", "exit"), ("bdb", "BdbQuit"), ("unittest", "SkipTest"))
     return type(error).__name__ != "PanicException"  # of a library written in Rust, which derives it from BaseException
 
 
-def _of_pytest_or_a_debugger(error: Exception) -> bool:
+def skips(error: BaseException) -> bool:
+    """Return whether an exception is pytest's way to skip an item."""
+    return _is_one_of(error, ("pytest", "skip"), ("unittest", "SkipTest"))
+
+
+def _is_one_of(error: BaseException, *kinds: tuple[str, str]) -> bool:
     # Looked up instead of imported: whoever has not imported them has raised none.
-    kinds = (("pytest", "exit"), ("unittest", "SkipTest"), ("bdb", "BdbQuit"))
     for module, name in kinds:
         kind = getattr(sys.modules.get(module), name, None)
         kind = getattr(kind, "Exception", kind)
@@ -91,7 +95,7 @@ def out_of_memory(error: BaseException) -> bool:
 def in_a_line(error: BaseException) -> str:
     """Return an exception's kind and message in one line of printable characters, cut where it is too long."""
     try:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).rstrip(".")
     except Exception:  # the message of a library's exception may itself fail
         text = ""
     name = type(error).__name__
@@ -109,18 +113,21 @@ def reason(error: BaseException) -> str:
 
 def how_to_see_where() -> str:
     """Return how to see an exception's traceback, or that it is shown already."""
-    return "its traceback is shown apart" if LOG.isEnabledFor(logging.DEBUG) else "run with --mi-debug to see where"
+    return "its traceback is shown apart" if LISTENERS else "run with --mi-debug to see where"
 
 
-def log_traceback(line: str, error: BaseException) -> None:
-    """Log the traceback of an exception under a line that says what it was."""
-    LOG.debug("%s", line, exc_info=error)
+def tell_traceback(line: str, error: BaseException) -> None:
+    """Tell those who listen the traceback of an exception, below a line that says what it was."""
+    if LISTENERS:
+        text = "".join((line, "\n", *traceback.format_exception(error)))
+        for listener in LISTENERS:
+            listener(text)
 
 
-def log_cause(error: MiChecksError) -> None:
-    """Log the traceback of the exception that was behind one of our errors, if there was one."""
-    if error.__cause__ is not None and not isinstance(error, Unexpected):  # that of an `Unexpected` is logged already
-        log_traceback(reason(error), error)
+def tell_cause(error: MiChecksError) -> None:
+    """Tell the traceback of the exception that was behind one of our errors, if there was one."""
+    if error.__cause__ is not None and not isinstance(error, Unexpected):  # that of an `Unexpected` is told already
+        tell_traceback(reason(error), error)
 
 
 def raised_at(error: BaseException, files: Collection[str]) -> tuple[str, int] | None:

@@ -17,7 +17,7 @@ from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.survey import Cell, all_of, begun
-from mi_checks.unexpected import FEWER_PROMPTS, log_cause, placed
+from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -91,7 +91,7 @@ def _measured(
                     suite.measurements(loaded, name)
                     evidence = suite.close(loaded, name)
             except MiChecksError as error:
-                log_cause(error)
+                tell_cause(error)
                 foreign = isinstance(error, TooFewPrompts) and series.claims not in loaded.behaviour.models
                 unmeasured.append(Unmeasured(loaded.behaviour.name, label, str(error), foreign))
             else:
@@ -126,7 +126,7 @@ def _roles(
                 with placed(f"role {check.name} on {name}", FEWER_PROMPTS):
                     binding = suite.binding(behaviours[0], name, check)
             except MiChecksError as error:
-                log_cause(error)
+                tell_cause(error)
                 unmeasured.append(Unmeasured(f"role {check.name}", label, str(error)))
                 break
             least = binding.at_least
