@@ -24,6 +24,7 @@ from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.suite import Settings, Suite
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, placed
 
 DTYPE = "float32"
 
@@ -80,10 +81,15 @@ class Bisecting:
                 is in it.
         """
         one_thread()
-        change = bisect(len(self.models), lambda place: self._ask(place).passes)
+        change = bisect(len(self.models), self._passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
         asked = tuple(self.found[place] for place in sorted(self.found))
         return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, asked, turns)
+
+    def _passes(self, place: int) -> bool:
+        where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
+        with placed(where, FEWER_PROMPTS):
+            return self._ask(place).passes
 
     def _ask(self, place: int) -> Checkpoint:
         suite = Suite(self.settings)  # one for each: what two checkpoints have in common is only their name

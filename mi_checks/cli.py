@@ -17,6 +17,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.traces import shown_at_once
 from mi_checks.unexpected import (
     FEWER_PROMPTS,
+    Unexpected,
     in_a_line,
     out_of_memory,
     passes_through,
@@ -61,6 +62,8 @@ def _run(chosen: argparse.Namespace) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Unexpected as error:
+        return _told(str(error), MISTAKE if error.__cause__ and out_of_memory(error.__cause__) else BROKEN)
     except MiChecksError as error:
         tell_cause(error)
         return _told(str(error), MISTAKE)

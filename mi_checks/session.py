@@ -480,13 +480,15 @@ class Session:
             self.written.insert(0, f"report: {report}")
 
     def _take_journal(self) -> None:
-        """Take over what workers that crashed had written of their results."""
+        """Take over what workers that crashed had measured and written, if nobody else has measured it."""
         from mi_checks.runs.read import read_run
 
+        run = read_run(self.options.kept_run.with_name(self.options.kept_run.name + SUFFIX))
         known = {result.node_id for result in self.results}
-        for result in read_run(self.options.kept_run.with_name(self.options.kept_run.name + SUFFIX)).results:
-            if result.node_id not in known:
-                self.results.append(result)
+        self.results += [result for result in run.results if result.node_id not in known]
+        for evidence in run.evidence:
+            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+        self.provenance = {**run.models, **self.provenance}
         self._sort()
 
     def _sort(self) -> None:

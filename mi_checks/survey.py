@@ -42,7 +42,8 @@ def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, .
     problems: list[Problem] = []
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
-            loaded = load_behaviours(file, root)
+            with placed(f"{file}: reading it"):
+                loaded = load_behaviours(file, root)
         except SpecError as error:
             problems += error.problems
             continue
