@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+# Before any run in a run: pytester forgets what was imported there, and would have it imported again, unpatched.
+import mi_checks.ci.annotations
+import mi_checks.ci.paragraph  # noqa: F401
 from mi_checks.runs import journal
 from mi_checks.runs.read import read_run
 from tests.plugin.conftest import LIGHT
