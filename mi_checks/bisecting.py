@@ -17,6 +17,7 @@ from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
 from mi_checks.history.recalled import Asked, recalled
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
+from mi_checks.omitted import Omitted
 from mi_checks.record import CheckResult, Run
 from mi_checks.roles.lock import read_lock
 from mi_checks.runs.write import run_text
@@ -130,7 +131,8 @@ class Bisecting:
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
-        evidence = suite.close(self.loaded, given)
+        omitted = Omitted()
+        evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
         count, seed = self.settings.count, self.settings.seed
         run = Run(
             command=self.command,
@@ -149,6 +151,7 @@ class Bisecting:
             models=suite.provenance(),
             results=(result,),
             evidence=() if evidence is None else (evidence,),
+            omitted=omitted.sentences,
         )
         self.history.add([Entry(run, run_text(run), "")])
         return result, run_digest(run)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from mi_checks.errors import MiChecksError
-from mi_checks.unexpected import LESS_MEMORY, out_of_memory, passes_through, reason, skips, tell_traceback
+from mi_checks.unexpected import LESS_MEMORY, is_outcome, out_of_memory, passes_through, reason, tell_traceback
 
 T = TypeVar("T")
 U = TypeVar("U")
+PLAIN = {str, int, bool, type(None)}
 
 
 class Omitted:
@@ -55,12 +56,12 @@ class Omitted:
     def unless(self, what: str) -> Iterator[None]:
         """Suppress whatever exception is raised within, and note that `what` was left out because of it.
 
-        Interruptions and the outcomes of pytest pass through, but for a skip, which would be another outcome.
+        Interruptions and `pytest.exit` pass through. What would skip or fail an item is suppressed as well.
         """
         try:
             yield
         except BaseException as error:
-            if passes_through(error) and not skips(error):
+            if passes_through(error) and not is_outcome(error):
                 raise
             self.add(what, error)
 
@@ -84,28 +85,23 @@ def refuse_unstorable(what: str, value: Any) -> None:
         raise MiChecksError(f"{what} holds {wrong}, which is no number that can be measured")
 
 
-def _all_finite(values: Sequence[Any]) -> bool:
-    """Whether these are numbers without NaN and infinities, told quickly; False may also mean that they overflow."""
-    try:
-        return math.isfinite(sum(values))
-    except (TypeError, OverflowError):
-        return False
-
-
 def _unstorable(value: Any) -> str | None:
     """The first part of a value that JSON cannot hold."""
+    kind = type(value)
+    if kind in PLAIN:
+        return None
     if isinstance(value, float):
         return None if math.isfinite(value) else str(value)
-    if value is None or isinstance(value, str | int):
-        return None
-    if isinstance(value, list | tuple):
-        if value and type(value[0]) is float and _all_finite(value):
+    if kind in (list, tuple):
+        kinds = set(map(type, value))
+        # Long lists are of one kind as a rule, and need no look at each value.
+        if kinds <= PLAIN or (kinds == {float} and math.isfinite(sum(value))):
             return None
-        parts: Any = value
-    elif isinstance(value, dict):
+        parts: Iterable[Any] = value
+    elif kind is dict:
         parts = value.values()
     elif is_dataclass(value):
-        parts = (getattr(value, field.name) for field in fields(value))
+        parts = vars(value).values()
     else:
-        return f"a {type(value).__name__}"
+        return f"a {kind.__name__}"
     return next((wrong for wrong in map(_unstorable, parts) if wrong is not None), None)

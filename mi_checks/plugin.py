@@ -189,9 +189,9 @@ class BehaviourFile(pytest.File):
     def collect(self) -> Iterator[CaseNode | ModelNode]:
         with collecting(self, shown(self)):
             found = session_of(self.config).load(self.path, self.ihook, self.config)
-        for mark in found[0].behaviour.marks:  # a case does not change them
-            self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
-            self.add_marker(mark)
+            for mark in found[0].behaviour.marks:  # a case does not change them
+                self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
+                self.add_marker(mark)
         for loaded in found:
             if loaded.case:
                 yield CaseNode.from_parent(self, name=loaded.case, loaded=loaded)
@@ -237,18 +237,18 @@ class ModelNode(pytest.Collector):
 
         with collecting(self, f"{shown(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
-            compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
+            items: list[tuple[type[CheckItem], str, Check | None, Position]] = [
+                (kind, name, check, place)
+                for check, place in checks
+                for kind, name in self._kinds("absent" if check is None else check.id)
+            ]
+            place = self.loaded.place_of(("name",))
+            if session_of(self.config).has_baseline(self.loaded, self.model, checks):  # last: all is measured by then
+                items.append((BaselineItem, "baseline", None, place))
+            if session_of(self.config).has_base(self.loaded):  # likewise
+                items.append((BaseItem, "base", None, place))
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
-        items = [
-            (kind, name, check, place)
-            for check, place in checks
-            for kind, name in self._kinds("absent" if check is None else check.id)
-        ]
-        if compared:  # last: by then all has been measured
-            items.append((BaselineItem, "baseline", None, self.loaded.place_of(("name",))))
-        if session_of(self.config).has_base(self.loaded):  # likewise
-            items.append((BaseItem, "base", None, self.loaded.place_of(("name",))))
         for kind, item_name, check, place in items:
             # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: CheckItem = kind.from_parent(
@@ -383,8 +383,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
-        with own.omitted.unless("what is written at the end of a run"):
-            own.finish(crashed=CRASHED in session.config.stash)
+        own.finish(crashed=CRASHED in session.config.stash)
         if own.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

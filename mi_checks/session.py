@@ -53,7 +53,15 @@ from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 from mi_checks.threads import one_thread
 from mi_checks.traces import Traces
-from mi_checks.unexpected import SaidBefore, Unexpected, how_to_see_where, passes_through, placed, skips, tell_cause
+from mi_checks.unexpected import (
+    SaidBefore,
+    Unexpected,
+    how_to_see_where,
+    is_outcome,
+    passes_through,
+    placed,
+    tell_cause,
+)
 
 if TYPE_CHECKING:
     import pluggy
@@ -309,7 +317,8 @@ class Session:
             return unmeasured(f"{location}: {error}")
         except MiChecksError as error:
             tell_cause(error)
-            return unmeasured(f"{error}{where}")
+            placeless = isinstance(error, Unexpected) and not str(error).startswith(location)
+            return unmeasured(f"{location}: {error}{where}" if placeless else f"{error}{where}")
 
     def run_mutants(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
@@ -339,9 +348,9 @@ class Session:
             with self.omitted.unless(f"the cache of the mutants of {of}"):
                 self.mutant_suite.close(loaded, model)
         self._take_evidence(loaded, model, of)
+        self.locks.take(self.suite.bindings)
         with self.omitted.unless(f"the provenance of {model}"):
             self._take_provenance()
-            self.locks.take(self.suite.bindings)
         self._write_journal()
 
     def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
@@ -350,7 +359,7 @@ class Session:
             if evidence is not None:
                 self._keep(evidence)
         except BaseException as error:
-            if passes_through(error) and not skips(error):
+            if passes_through(error) and not is_outcome(error):
                 raise
             ran = self._ran.get((loaded.behaviour.name, _claims(model)), {})
             if any(result.outcome not in ("error", "skipped") for result in ran.values()):  # else each has said why
@@ -413,13 +422,18 @@ class Session:
         return lambda evidence: first.get((evidence.behaviour, evidence.model), len(self.results))
 
     def finish(self, *, crashed: bool = False) -> None:
+        """Write the run and all that is made of it; what could not be written is in `unwritten`.
+
+        Args:
+            crashed: whether a worker of `pytest -n` did, so that its results are in its journal alone.
+        """
+        self._wrote("writing what was measured", partial(self._finish, crashed=crashed))
+
+    def _finish(self, *, crashed: bool) -> None:
         """Write the run and, if anything ran, all that is made of it; keep what is kept within its limit.
 
         Each is written whatever happens to the others, and the run first: it holds all results. What is asked of a run
         and cannot be written is in `unwritten`, and what cannot be drawn of it is left out.
-
-        Args:
-            crashed: whether a worker of `pytest -n` did, so that its results are in its journal alone.
         """
         if crashed and parts(self.options.kept_run):
             with self.omitted.unless("the journal of a worker that crashed"):
@@ -578,12 +592,13 @@ class Session:
 
     def to_wire(self) -> str:
         """Everything measured here, for the controller of `pytest -n`."""
+        evidence: list[Any] = []
+        with self.omitted.unless("the evidence of a worker"):
+            evidence = as_data(list(self.evidence.values()))
         return json.dumps(
             {
                 "results": as_data(self.results),
-                "evidence": self.omitted.attempt(
-                    "the evidence of a worker", lambda: as_data(list(self.evidence.values())), []
-                ),
+                "evidence": evidence,
                 "provenance": self.provenance,
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),

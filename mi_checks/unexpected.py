@@ -67,9 +67,9 @@ def passes_through(error: BaseException) -> bool:
     return type(error).__name__ != "PanicException"  # of a library written in Rust, which derives it from BaseException
 
 
-def skips(error: BaseException) -> bool:
-    """Return whether an exception is pytest's way to skip an item."""
-    return _is_one_of(error, ("pytest", "skip"), ("unittest", "SkipTest"))
+def is_outcome(error: BaseException) -> bool:
+    """Return whether an exception is pytest's way to skip or fail an item."""
+    return _is_one_of(error, ("pytest", "skip"), ("pytest", "fail"), ("unittest", "SkipTest"))
 
 
 def _is_one_of(error: BaseException, *kinds: tuple[str, str]) -> bool:
