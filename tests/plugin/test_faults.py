@@ -128,7 +128,7 @@ def test_case_14_a_failed_load_is_remembered(two, monkeypatch):
     assert result.ret == 1
     result.assert_outcomes(failed=4)
     assert tried == ["nano-attn-2l"]
-    first = f"loading nano-attn-2l stopped at an unexpected AssertionError; {DEBUG}"
+    first = f"behaviours/ab.yaml:18: loading nano-attn-2l stopped at an unexpected AssertionError; {DEBUG}"
     assert result.outlines.count(first) == 1
     for place in ("ab.yaml:19", "cd.yaml:18", "cd.yaml:19"):
         at = result.outlines.index(f"behaviours/{place}: nano-attn-2l could not be loaded: see the first error")
@@ -160,7 +160,7 @@ def test_a_failed_load_is_said_where_the_baseline_is_asked_alone(two, monkeypatc
     result.stdout.fnmatch_lines(
         [
             "not compared: logit_diff could not be measured",
-            f"  because   loading nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}",
+            f"  because   behaviours/ab.yaml:18: loading nano-attn-2l stopped at an unexpected Odd: odd; {DEBUG}",
         ]
     )
 

@@ -296,3 +296,18 @@ def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatc
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["not judged: which heads mediate in * is not known: The sweep of all heads was *"])
+
+
+@pytest.mark.parametrize("how", ["skip", "fail"])
+def test_outcomes_of_pytest_in_the_evidence(how, project, sentences, monkeypatch):
+    """As a project's own score may raise them: they are of no item."""
+
+    def breaks(*_, **__):
+        getattr(pytest, how)("not here")
+
+    monkeypatch.setattr("mi_checks.evidence.position_map", breaks)
+    project.behaviour(checks=CHECKS, models=BOUND)
+    result = project.run()
+    assert result.ret == 0
+    result.assert_outcomes(passed=5)
+    assert sentences(result)[0].startswith("The map of layers and labels was left out: ")

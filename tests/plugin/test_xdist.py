@@ -49,6 +49,8 @@ def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
 
 
 FAULTY = """\
+import os
+
 from mi_checks import evidence, suite
 
 run_check, loading = suite.run_check, suite.load
@@ -70,7 +72,8 @@ def nothing(*_):
     raise IndexError("no example")
 
 
-suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
+if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
+    suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
 """
 
 
@@ -102,7 +105,8 @@ import signal
 
 from mi_checks.runs import journal
 
-journal.PAUSE = 0.0
+if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
+    journal.PAUSE = 0.0
 
 
 def pytest_runtest_setup(item):
