@@ -137,6 +137,8 @@ class BaseSuite:
         else:
             base = self._measured(loaded, model, preference, now, swept=present)
         own = {name: _of(evidence.effect) if name == EFFECT else recorded(results[name]) for name in base.effects}
+        if present and base.mediators and not evidence.knows_mediators:
+            raise MiChecksError(f"not judged: which heads mediate in {model} is not known: {evidence.omitted[0]}")
         mediators = (base.mediators, evidence.mediators) if present and base.mediators else None
         found = judge_against(base.effects, own, mediators)
         return found, base_message(found, base.told, (base.header.weights, now.weights))

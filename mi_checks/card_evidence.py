@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from mi_checks.engine.direct import not_linear
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
+from mi_checks.omitted import Omitted
 from mi_checks.record import Estimate, HeadCard
 from mi_checks.spec.node_checks import Ablation
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
@@ -22,32 +24,47 @@ TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer 
 DECIMALS = 4  # kept of what is written from one token
 
 
-def head_cards(heads: Sequence[Node], measured: Measurements, on_few: Measurements) -> Iterator[HeadCard]:
-    """What heads write, where they look and what their ablation removes.
+def head_cards(
+    heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> Iterator[HeadCard]:
+    """Yield what each head writes, where it looks and what its ablation removes.
 
     Args:
         heads: the heads.
         measured: where a check may have ablated them.
         on_few: the same claims on fewer prompts, where the rest is measured.
+        omitted: collects what cannot be had, and so is left out.
     """
-    direct = written(heads, on_few)
+    direct = omitted.attempt("the direct logit attribution of heads", lambda: written(heads, on_few), {})
     for head in heads:
-        pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
-        rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
-        ablation, removes = ablated(head, measured)
-        sources = () if head not in direct else np.round(on_few.from_sources(head, 0), DECIMALS).tolist()
-        yield HeadCard(
-            head=str(head),
-            direct=direct.get(head),
-            ablation=ablation,
-            removes=removes,
-            attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
-            sources=tuple(sources),
-        )
+        card = omitted.attempt(f"the card of {head}", partial(_card, head, direct, measured, on_few, omitted), None)
+        if card is not None:
+            yield card
+
+
+def _card(
+    head: Node, direct: Mapping[Node, Estimate], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> HeadCard:
+    """One head's."""
+    pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
+    rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
+    ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
+    sources: tuple[float, ...] = ()
+    if head in direct:
+        what = f"the direct logit attribution of {head} by token"
+        sources = omitted.attempt(what, lambda: tuple(np.round(on_few.from_sources(head, 0), DECIMALS).tolist()), ())
+    return HeadCard(
+        head=str(head),
+        direct=direct.get(head),
+        ablation=ablation,
+        removes=removes,
+        attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
+        sources=sources,
+    )
 
 
 def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
-    """What each node writes directly into the clean logit difference; empty where the score is not linear in logits."""
+    """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
         return {}
     estimates = [mean_interval(each, unit(measured.batch.score)) for each in measured.direct(nodes)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import partial
 
 import numpy as np
 
@@ -14,9 +15,21 @@ from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.circuit_evidence import circuit
 from mi_checks.engine.base import SideRun
+from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.position_evidence import position_map
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import OF_HEADS, Curve, CurvePoint, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
+from mi_checks.record import (
+    MEDIATOR_LIST,
+    OF_HEADS,
+    Curve,
+    CurvePoint,
+    Evidence,
+    Example,
+    Heatmap,
+    Mediator,
+    Prediction,
+    TokenView,
+)
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
@@ -25,11 +38,26 @@ MEDIATORS = 12  # heads named of a sweep: its strongest
 NEURONS = 24  # neurons shown of a sweep: its strongest
 
 
-def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
-    """What was measured for one behaviour on one model, whatever checks read it."""
+def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) -> Evidence:
+    """Return what was measured for one behaviour on one model, whatever checks read it.
+
+    Args:
+        loaded: the behaviour.
+        measured: the measurements.
+        omitted: collects what cannot be had, and so is left out.
+
+    Raises:
+        MiChecksError: not even the effect can be measured.
+    """
     behaviour = loaded.behaviour
     name = measured.subject.name
     sweeps = sorted(measured.sweeps, key=_place)
+    shown = effect(measured)
+    logit_diff = mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score))
+    refuse_unstorable("the effect", (shown, logit_diff))
+    heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
+    of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
+    mediators = omitted.attempt(MEDIATOR_LIST, lambda: tuple(m for sweep in of_heads for m in _strongest(sweep)), ())
     return Evidence(
         behaviour=behaviour.name,
         model=name,
@@ -39,23 +67,36 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         yaml=loaded.text,
         yaml_path=loaded.source.shown,
         n=len(measured.batch),
-        logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
-        effect=effect(measured),
-        examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
-        heatmaps=tuple(_heatmap(sweep, measured) for sweep in sweeps),
-        mediators=tuple(each for sweep in sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)),
+        logit_diff=logit_diff,
+        effect=shown,
+        examples=omitted.attempt(
+            "the list of example prompts",
+            lambda: tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
+            (),
+        ),
+        heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
+        mediators=mediators,
+        omitted=omitted.sentences,
     )
 
 
-def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements) -> Evidence:
-    """The evidence with what is measured for drawings alone: the circuit, and a map of layers × labels."""
-    shown = position_map(on_few)
+def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omitted) -> Evidence:
+    """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
+
+    Args:
+        evidence: what was gathered.
+        measured: the measurements.
+        on_few: the same claims on few of the prompts.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    shown = omitted.attempt("the map of layers and labels", lambda: position_map(on_few), None)
     maps = evidence.heatmaps if shown is None else (*evidence.heatmaps, shown)
-    return replace(evidence, circuit=circuit(measured, on_few), heatmaps=maps)
+    found = omitted.attempt("the circuit", lambda: circuit(measured, on_few, omitted), None)
+    return replace(evidence, circuit=found, heatmaps=maps)
 
 
 def curves(measured: Measurements) -> tuple[Curve, ...]:
-    """Of the checks of curves that were measured."""
+    """Return the curves of faithfulness that checks have measured."""
     return tuple(
         Curve(
             among=among,

@@ -44,6 +44,7 @@ class Options:
         with_mutants: each check is also run on models in which its claim is false.
         baselines: what to do about those.
         ci: what a CI server is told.
+        debug: the tracebacks of unexpected errors are shown.
     """
 
     models: tuple[str, ...]
@@ -63,6 +64,7 @@ class Options:
     worker: str
     baselines: Asked
     ci: CiAsked
+    debug: bool = False
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -142,6 +144,7 @@ def read_options(config: pytest.Config) -> Options:
             summary=None if summary is None else writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
+        debug=bool(chosen("mi_debug")),
     )
 
 

@@ -13,9 +13,14 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
-# 3: circuits had no cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
-SCHEMA_VERSION = 4
+# 4: what was left out was not said; 3: circuits had no cards of neurons, heads no sources; 2: no circuits and curves;
+# 1: no hashes of prompts in results
+SCHEMA_VERSION = 5
 OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
+HEAD_SWEEP, MEDIATOR_LIST = (
+    "the sweep of all heads",
+    "the list of mediators",
+)  # as `omitted` calls them
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
@@ -219,7 +224,7 @@ class HeadCard:
     """What one head of a circuit does."""
 
     head: str
-    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    direct: Estimate | None  # written directly into the clean logit difference; None: not linear, or not measured
     ablation: str  # how a check ablates it alone: "zero", "mean" or "resample"; "" where none does
     removes: Estimate | None  # share of clean − corrupt that this ablation takes away
     attention: tuple[tuple[int, ...], ...]  # percent, on the first example's clean prompt: destination, source up to it
@@ -249,7 +254,7 @@ class NeuronCard:
     """What one neuron of a circuit does."""
 
     neuron: str
-    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    direct: Estimate | None  # written directly into the clean logit difference; None: not linear, or not measured
     ablation: str  # how a check ablates it alone; "" where none does
     removes: Estimate | None  # share of clean − corrupt that this ablation takes away
     active: tuple[Activation, ...]  # where it is most, on clean prompts, the largest first
@@ -308,6 +313,12 @@ class Evidence:
     mediators: tuple[Mediator, ...] = ()  # the strongest of each sweep of heads
     circuit: Circuit | None = None  # None where no head was swept, or none claimed or found
     curves: tuple[Curve, ...] = ()  # of the checks that ran
+    omitted: tuple[str, ...] = ()  # sentences on what could not be measured for the report, and why
+
+    @property
+    def knows_mediators(self) -> bool:
+        """Whether the heads that mediate could be measured; otherwise `mediators` says nothing of those it lacks."""
+        return not any(sentence.lower().startswith((HEAD_SWEEP, MEDIATOR_LIST)) for sentence in self.omitted)
 
 
 @dataclass(frozen=True)
@@ -323,6 +334,7 @@ class Run:
     results: tuple[CheckResult, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     mutants: tuple[MutantsResult, ...] = ()
+    omitted: tuple[str, ...] = ()  # sentences on what the run could not add to its record, and why
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property

@@ -18,6 +18,7 @@ from mi_checks.spec.load import LoadedBehaviour, load_behaviours
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -41,7 +42,8 @@ def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, .
     problems: list[Problem] = []
     for file in dict.fromkeys(file for path in paths for file in _files(path)):
         try:
-            loaded = tuple(map(with_own_models, load_behaviours(file, root)))
+            with placed(f"{file}: reading it"):
+                loaded = tuple(map(with_own_models, load_behaviours(file, root)))
         except SpecError as error:
             problems += error.problems
             continue
@@ -100,9 +102,11 @@ def survey(
     cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells):
         try:
-            suite.measurements(loaded, model)
-            evidence = suite.close(loaded, model)
+            with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
+                suite.measurements(loaded, model)
+                evidence = suite.close(loaded, model)
         except MiChecksError as error:
+            tell_cause(error)
             claims = resolve(model).claims
             foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
             skipped = foreign or isinstance(error, NotFetched)

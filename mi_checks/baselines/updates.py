@@ -180,6 +180,8 @@ class Baselines:
                 left.append(f"{shown} not written: {len(found)} of {len(ids)} checks ran; select all of them")
             elif broken or (behaviour, model) not in evidence:
                 left.append(f"{shown} not written: {broken[0] if broken else behaviour} could not be measured")
+            elif not evidence[behaviour, model].knows_mediators:
+                left.append(f"{shown} not written: the heads that mediate could not be measured")
             else:
                 measured = evidence[behaviour, model]
                 header = header_of(measured, provenance[model], self._versions)

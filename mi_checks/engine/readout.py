@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mi_checks.engine.layout import Row
 from mi_checks.errors import MiChecksError
+from mi_checks.of_project import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 
@@ -65,11 +66,13 @@ class Readout:
         """Logits at END, `… row d_vocab` → `… prompt`.
 
         Raises:
-            MiChecksError: the project's function does not return one number for each prompt.
+            MiChecksError: the project's function raises, or does not return one number for each prompt.
         """
         if self.function is not None:
             flat = logits.reshape(-1, *logits.shape[-2:])
-            scores = torch.stack([self._own(self.function(one, self.answers, self.foils)) for one in flat])
+            with calling(f"the score {self.batch.score!r}", file_of(self.function)):
+                given = [self.function(one, self.answers, self.foils) for one in flat]
+            scores = torch.stack([self._own(one) for one in given])
             return scores.reshape(*logits.shape[:-2], len(self.batch))
         return self._preference(self._values(logits))
 

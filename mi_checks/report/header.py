@@ -28,6 +28,7 @@ class Header:
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     missing: str  # what the run was cut short of; empty where it was not
     setup: tuple[tuple[str, str], ...]  # versions and settings, on one line
+    omitted: tuple[str, ...]  # sentences on what could not be added to the run's record
     against: tuple[tuple[int, str], ...]  # how many behaviours are what, where a model was judged against its base
 
 
@@ -49,6 +50,7 @@ def header(run: Run) -> Header:
         facts=tuple((title, tuple(items.items())) for title, items in facts if items),
         missing=_missing(run),
         setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP),
+        omitted=run.omitted,
         against=_against(run),
     )
 

@@ -72,6 +72,11 @@ class ModelSection:
         """Of the section, or of the group of rows that stands for it."""
         return self.pair.anchor
 
+    @property
+    def omitted(self) -> tuple[str, ...]:
+        """Sentences on what could not be measured for the report."""
+        return self.pair.evidence.omitted if self.pair.evidence else ()
+
     @cached_property
     def heatmaps(self) -> tuple[HeatmapView, ...]:
         """Laid out only where they are drawn."""

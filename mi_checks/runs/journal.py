@@ -83,4 +83,5 @@ def joined(found: Sequence[Run]) -> Run:
         results=tuple(results.values()),
         evidence=tuple(evidence.values()),
         mutants=tuple(each for run in runs for each in run.mutants),
+        omitted=tuple(dict.fromkeys(sentence for run in runs for sentence in run.omitted)),
     )

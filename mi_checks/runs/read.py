@@ -59,6 +59,8 @@ def parse_run(text: str, path: Path | str) -> Run:
             data = _from_2(data)
         if version <= 3:
             data = _from_3(data)
+        if version <= 4:
+            data = _from_4(data)
         return _validated(data)
     except ValidationError as error:
         first, *others = error.errors()
@@ -171,7 +173,13 @@ def _from_2(data: dict[str, Any]) -> dict[str, Any]:
 def _from_3(data: dict[str, Any]) -> dict[str, Any]:
     """Schema 3 had circuits without cards of neurons, and cards of heads without sources."""
     evidence = [{**each, "circuit": _with_neurons(each["circuit"])} for each in data["evidence"]]
-    return {**data, "evidence": evidence, "schema_version": SCHEMA_VERSION}
+    return {**data, "evidence": evidence}
+
+
+def _from_4(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 did not say what was left out."""
+    evidence = [{**each, "omitted": []} for each in data["evidence"]]
+    return {**data, "evidence": evidence, "omitted": [], "schema_version": SCHEMA_VERSION}
 
 
 def _with_neurons(circuit: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from mi_checks.models.names import resolve
 from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.words import listed
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, placed
 from mi_checks.verbs.whole_number import at_least
 
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
@@ -64,7 +65,8 @@ def draft(options: argparse.Namespace) -> None:
     if output is not None:
         check_output(output, force=options.force)
     resolve(options.model).require()
-    loaded = _loaded(options.file, options.case)
+    with placed(f"{options.file}: reading it"):
+        loaded = _loaded(options.file, options.case)
     refuse_absent(loaded, options.model)
     began = time.monotonic()
     one_thread()
@@ -72,7 +74,8 @@ def draft(options: argparse.Namespace) -> None:
     from mi_checks.discovery.written import written
 
     settings = Settings(options.count, options.seed, options.above, options.faithful)
-    text = written(discover(loaded, options.model, settings, progress=bars(began)))
+    with placed(f"{options.file}: discovering what carries it on {options.model}", FEWER_PROMPTS):
+        text = written(discover(loaded, options.model, settings, progress=bars(began)))
     if output is None:
         print(text, end="")
     else:

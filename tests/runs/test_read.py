@@ -49,6 +49,22 @@ def test_an_older_one_has_no_cards_of_neurons_and_no_sources(drawn, third_schema
     assert again.schema_version == SCHEMA_VERSION
 
 
+def test_an_older_one_says_nothing_of_what_was_left_out(drawn, fourth_schema):
+    assert read_run(fourth_schema) == drawn
+
+
+def test_what_was_left_out_is_read_back(run, path):
+    (evidence, *others) = run.evidence
+    said = replace(run, omitted=("The journal was left out: no room",), evidence=(
+        replace(evidence, omitted=("The circuit was left out: AttributeError: ln_final",)), *others,
+    ))  # fmt: skip
+    write_run(said, path)
+    again = read_run(path)
+    assert again.omitted == said.omitted
+    assert again.evidence[0].omitted == said.evidence[0].omitted
+    assert again.evidence[0].knows_mediators
+
+
 def test_an_older_one_that_is_none(first_schema):
     data = json.loads(first_schema.read_text())
     del data["evidence"][0]["effect"]
