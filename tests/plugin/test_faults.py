@@ -288,6 +288,21 @@ def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
     assert (two.path / "reports/report.html").exists()
 
 
+def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
+    """Nothing was written, and so the run is red, though all of its checks passed."""
+    from mi_checks.session import Session
+
+    def broken(_):
+        raise Odd("odd")
+
+    monkeypatch.setattr(Session, "record", broken)
+    result = two.run()
+    assert result.ret == 1
+    result.assert_outcomes(passed=4)
+    assert f"writing what was measured {STOPPED}" in result.outlines
+    assert not any(word in result.stdout.str() for word in PLAIN)
+
+
 def test_mutants(two, monkeypatch):
     """A defect kills no mutant."""
     from mi_checks.mutants.judge import Mutants
