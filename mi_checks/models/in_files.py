@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mi_checks.models.names import called, is_known, is_path, known_names
 from mi_checks.models.near_names import near_name
-from mi_checks.models.paths import GGUF, based
+from mi_checks.models.paths import GGUF, based, looks_like_path
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.renamed import with_models_called
@@ -38,6 +38,8 @@ def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
         elif is_path(model) and not is_path(model, folder):
             meant = _from(folder, model)
             message = f"there is no {model!r} beside this file, which its paths count from; did you mean {meant!r}?"
+        elif "=" in model and not is_path(model, folder) and not looks_like_path(model):
+            message = f"there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
         if message is not None:
             problems.append(loaded.source.problem(("models", model), message, of_key=True))
         names[model] = name

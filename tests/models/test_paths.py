@@ -260,6 +260,16 @@ def test_case_15_a_path_in_a_file_that_counts_from_elsewhere(model, meant, folde
     )
 
 
+@pytest.mark.parametrize("model", ["nano-attn-2l=../m", "runs/lr=0.1", "nano-attn-2l=hf:gpt2"])
+def test_case_15_other_weights_under_a_models_name_are_for_the_command_line(model, folder, here):
+    folder("m")
+    with pytest.raises(SpecError) as error:
+        with_own_models(loaded(here / "behaviours" / "x.yaml", model))
+    assert str(error.value) == (
+        f"x.yaml:12:3: there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
+    )
+
+
 def test_case_15_one_folder_by_two_names_in_a_file(folder, here):
     folder("behaviours/m")
     written = loaded(here / "behaviours" / "x.yaml", "m")
