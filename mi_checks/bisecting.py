@@ -19,6 +19,7 @@ from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
 from mi_checks.omitted import Omitted
 from mi_checks.record import CheckResult, Run
+from mi_checks.rerun import node_names
 from mi_checks.roles.lock import read_lock
 from mi_checks.runs.write import run_text
 from mi_checks.spec.claimed import claimed
@@ -99,7 +100,9 @@ class Bisecting:
         asked = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
-        known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
+        known = None
+        if not self.loaded.is_scored_by_project:
+            known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
         if known is None:
             result, run = self._measure(suite, given)
             checkpoint = Checkpoint(self.models[place], result.outcome, result.estimate, weights, run, known=False)
@@ -119,7 +122,7 @@ class Bisecting:
         """Measure and keep one; with the digest of the run that it becomes."""
         began, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
         case = [self.loaded.case] if self.loaded.case else []
-        node_id = "::".join([self.loaded.source.shown, *case, given, self.check_id])
+        node_id = "::".join([self.loaded.source.shown, *case, *node_names([given]), self.check_id])
         options = {"--mi-model": given, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
         words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
         result = suite.check(

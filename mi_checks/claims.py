@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
 from mi_checks.spec.check import Check
 from mi_checks.spec.claimed import claimed_checks
@@ -21,11 +22,16 @@ def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | Non
     checked, and what is claimed of roles and groups alone.
 
     Raises:
-        SpecError: a claimed node lies outside the model.
-        MiChecksError: there is no such model.
+        SpecError: a claimed node lies outside the model, or the file names a model that is not there.
+        MiChecksError: there is no such model, and the file does not name it.
     """
     behaviour = loaded.behaviour
-    name = resolve(model)
+    try:
+        name = resolve(model)
+    except MiChecksError as error:
+        if model not in behaviour.models:
+            raise
+        raise SpecError([loaded.source.problem(("models", model), str(error), of_key=True)]) from None
     claims = name.claims
     if behaviour.models.get(claims) == "absent":
         return [(None, loaded.place_of(("models", claims)))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
     from mi_checks.models.subject import Subject
 
+HOOK_QUERY = "mi-checks-hook-query"  # the plugin by which a verb has pytest load conftest.py files; no run follows
+
 
 @pytest.hookspec
-def pytest_mi_pools(config: pytest.Config) -> Mapping[str, Sequence[str]] | None:
+def pytest_mi_pools(config: pytest.Config) -> Mapping[str, Iterable[str]] | None:
     """Pools of the project's own, by name, for `{pool: NAME}` in the behaviours of the conftest's folder and below.
 
-    Called once for each folder that has behaviours, when they are collected. The values are drawn by their place, so
-    they are a list or a tuple: the order of a set is another in every run.
+    Called once for each folder that has behaviours, when they are collected. The values may come as any collection of
+    texts, such as a list, a set or a generator. They are sorted, and each is kept once, so that neither their order nor
+    the hash seed of the process changes the prompts.
 
     Args:
         config: pytest's, for its options and `config.rootpath`.

@@ -19,6 +19,7 @@ from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.report.place import Place, place, writable
+from mi_checks.rerun import repeated_options
 
 ENGINES = ("auto", "replay", "reference")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -45,6 +46,8 @@ class Options:
         baselines: what to do about those.
         ci: what a CI server is told.
         debug: the tracebacks of unexpected errors are shown.
+        started_in: the folder that pytest was started in.
+        pytest_options: pytest's own options that another run needs to collect the same items.
     """
 
     models: tuple[str, ...]
@@ -64,6 +67,8 @@ class Options:
     worker: str
     baselines: Asked
     ci: CiAsked
+    started_in: Path
+    pytest_options: tuple[str, ...]
     debug: bool = False
 
 
@@ -145,6 +150,8 @@ def read_options(config: pytest.Config) -> Options:
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
         debug=bool(chosen("mi_debug")),
+        started_in=config.invocation_params.dir,
+        pytest_options=repeated_options(config.invocation_params.args),
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
+SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
 OPTIONS = (
     (
         "--mi-model",
@@ -109,6 +110,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
+    from mi_checks.hookspecs import HOOK_QUERY
+
+    if config.pluginmanager.hasplugin(HOOK_QUERY):  # what this plugin is asked for here is another command's
+        return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
         from mi_checks.unexpected import placed
@@ -126,18 +131,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix not in (".yaml", ".yml") or file_path.name.startswith("_"):  # _x.yaml is for others to extend
+    if file_path.suffix not in (".yaml", ".yml"):
         return None
-    # What lies above the project is nobody's choice: a checkout below some `behaviours/` is not one.
-    above = parent.config.rootpath.parent
-    inside = file_path.parent.relative_to(above) if file_path.is_relative_to(above) else file_path.parent
-    folders = parent.config.getini("mi_behaviours")
-    if not any(f"/{folder.strip('/')}/" in f"/{inside.as_posix()}/" for folder in folders):
+    from mi_checks.collecting import is_collected
+
+    if not is_collected(file_path, parent.session):
         return None
+    from mi_checks.rerun import seen_from
     from mi_checks.spec.roles import LOCK
 
     kind = LockFile if file_path.name == LOCK else BehaviourFile
-    file: pytest.File = kind.from_parent(parent, path=file_path)
+    # Spelled out: of a file outside its root directory pytest keeps the name at most, and nothing if it was named.
+    nodeid = seen_from(file_path, parent.config.rootpath)
+    file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
 
 
@@ -188,7 +194,10 @@ class BehaviourFile(pytest.File):
 
     def collect(self) -> Iterator[CaseNode | ModelNode]:
         with collecting(self, shown(self)):
-            found = session_of(self.config).load(self.path, self.ihook, self.config)
+            own = session_of(self.config)
+            if not own.is_first_path_of(self.path, named=self.session.isinitpath(self.path)):
+                return
+            found = own.load(self.path, self.ihook, self.config)
             for mark in found[0].behaviour.marks:  # a case does not change them
                 self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
                 self.add_marker(mark)
@@ -220,8 +229,11 @@ class CaseNode(pytest.Collector):
 
 
 def model_nodes(parent: BehaviourFile | CaseNode, loaded: LoadedBehaviour) -> Iterator[ModelNode]:
-    for model in session_of(parent.config).models_for(loaded):
-        yield ModelNode.from_parent(parent, name=model.replace(" ", "_"), loaded=loaded, model=model)
+    from mi_checks.rerun import node_names
+
+    models = session_of(parent.config).models_for(loaded)
+    for name, model in zip(node_names(models), models, strict=True):
+        yield ModelNode.from_parent(parent, name=name, loaded=loaded, model=model)
 
 
 class ModelNode(pytest.Collector):
@@ -369,6 +381,10 @@ MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the r
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.items:
+        from mi_checks.collecting import UNRECOGNISED
+
+        session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
         own.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
@@ -401,6 +417,11 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if SKIPPED_FILES in config.stash:
+        from mi_checks.collecting import skipped_file_lines
+
+        for line in skipped_file_lines(config.stash[SKIPPED_FILES], config.invocation_params.dir):
+            terminalreporter.write_line(line)
     if SESSION in config.stash:
         own = config.stash[SESSION]
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):

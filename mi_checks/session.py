@@ -15,7 +15,6 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,29 +26,26 @@ from mi_checks import __version__
 from mi_checks.baselines.updates import ID, Baselines
 from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
+from mi_checks.conftests import additions
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
-from mi_checks.models.in_files import unknown_models, with_own_models
-from mi_checks.models.names import is_known, resolve
+from mi_checks.loading import Names, load_file
+from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
-from mi_checks.of_project import calling
 from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.prompts.user_pools import user_pools
-from mi_checks.prompts.user_scores import user_scores
 from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.rerun import rerun_command
 from mi_checks.roles.updates import Locks
 from mi_checks.runs.as_data import as_data
 from mi_checks.runs.journal import SUFFIX, Journal, forget, parts
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
-from mi_checks.spec.load import LoadedBehaviour, load_behaviours
+from mi_checks.spec.load import LoadedBehaviour, shown_path
 from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.roles import ROLE_SCORES
-from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 from mi_checks.threads import one_thread
@@ -104,8 +100,29 @@ class Session:
         self.evidence: dict[tuple[str, str], Evidence] = {}
         self.provenance: dict[str, dict[str, str]] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
-        self._names: dict[str, Path] = {}
+        self._names = Names(root)
+        self._paths: dict[Path, Path] = {}  # a file, links followed → the path that it is collected under
         self._added: dict[Path, Additions] = {}  # folder → what its conftest.py and those above add
+
+    def is_first_path_of(self, path: Path, *, named: bool) -> bool:
+        """Return whether a file is collected under this path, and not yet under another one that links to it.
+
+        Args:
+            path: the file.
+            named: whether the user named this path, and so expects it to be collected.
+
+        Raises:
+            SpecError: it is collected under another path already, and this one is named; or it is a template.
+        """
+        shown = shown_path(path, self.root)
+        if path.name.startswith("_"):
+            message = "a template, by the '_' before its name: it may be incomplete, and is never collected; run a file"
+            raise SpecError([Problem(shown, 1, 1, f"{message} that extends it, or rename it")])
+        first = self._paths.setdefault(path.resolve(), path)
+        if first != path and named:
+            message = f"this is {shown_path(first, self.root)}, which is collected already; name one of the two paths"
+            raise SpecError([Problem(shown, 1, 1, message)])
+        return first == path
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
         """The behaviours in a file: one, or one for each of its cases.
@@ -115,42 +132,13 @@ class Session:
             MiChecksError: another file has a behaviour of that name, or what a conftest.py gives is no pool or score.
         """
         if path.parent not in self._added:
-            pools, scores, roles = hooks.pytest_mi_pools, hooks.pytest_mi_scores, hooks.pytest_mi_role_scores
-            with self._calling(pools):
-                own_pools = user_pools(pools(config=config), self._files(pools))
-            with self._calling(scores):
-                own_scores = user_scores(scores(config=config), self._files(scores))
-            with self._calling(roles):
-                own_roles = user_scores(roles(config=config), self._files(roles), "pytest_mi_role_scores", ROLE_SCORES)
-            self._added[path.parent] = Additions(own_pools, own_scores, own_roles)
-        found = load_behaviours(path, self.root, self._added[path.parent])
-        found = tuple(map(with_own_models, found))
+            self._added[path.parent] = additions(hooks, config, self.root)
+        found = load_file(path, self.root, self._added[path.parent])
         if any(loaded.behaviour.roles for loaded in found):
             self.locks.require(path.parent)
-        problems: list[Problem] = []
-        for loaded in found:
-            named = [name for name in loaded.behaviour.models if is_known(name)]
-            shapes = {name: shape for name in named if (shape := resolve(name).shape) is not None}
-            problems += (*unknown_models(loaded), *check_shapes(loaded, shapes))
-        if problems:
-            raise SpecError(problems)
         self.baselines.collected(found)
-        name = found[0].source.data["name"]  # of the file: that of a case has the case's in brackets
-        other = self._names.setdefault(name, path)
-        if other != path:
-            defined = (
-                f"behaviour {name!r} is already defined in {_relative(other, self.root)}; give one of them another name"
-            )
-            raise SpecError([Problem(_relative(path, self.root), found[0].line_of(("name",)), 1, defined)])
+        self._names.take(found)
         return found
-
-    def _files(self, hook: pluggy.HookCaller) -> str:
-        """The files that implement a hook."""
-        return ", ".join(sorted(_relative(Path(impl.plugin_name), self.root) for impl in hook.get_hookimpls()))
-
-    def _calling(self, hook: pluggy.HookCaller) -> AbstractContextManager[None]:
-        """What names the file and the line where an implementation of a hook raises."""
-        return calling(hook.name, [impl.plugin_name for impl in hook.get_hookimpls()], self.root)
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """The models to run a behaviour on."""
@@ -641,11 +629,12 @@ class Session:
             "--mi-count": asked.count,
             "--mi-seed": asked.seed,
         }
-        options = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+        options = list(asked.pytest_options)
+        options += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
         options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
         options += ["--mi-device", asked.device] if asked.device != "auto" else []
         options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
-        return shlex.join(["pytest", node_id, *options])
+        return rerun_command(node_id, self.root, asked.started_in, options)
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
         if self.terminal is None:

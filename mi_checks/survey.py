@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
-from mi_checks.models.in_files import unknown_models, with_own_models
+from mi_checks.loading import AdditionsOf, load_files, no_additions
 from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.record import Effect
-from mi_checks.spec.load import LoadedBehaviour, load_behaviours
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import LOCK
 from mi_checks.threads import one_thread
 from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
@@ -31,37 +30,34 @@ def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
     return cells
 
 
-def behaviours_in(paths: Sequence[Path], root: Path) -> tuple[LoadedBehaviour, ...]:
-    """The behaviours of files, and of folders and those below; `_x.yaml` is there for others to extend.
+def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
+    """Load the behaviours of files, and of folders and those below.
+
+    Args:
+        paths: files and folders.
+        root: what paths in messages are relative to.
+        added: what conftest.py files add, by folder.
 
     Raises:
-        SpecError: every mistake in every file.
-        MiChecksError: a path is not there or holds no behaviour, or two behaviours have one name.
+        SpecError: every mistake in every file, two behaviours of one name included.
+        MiChecksError: a path is not there or holds no behaviour.
     """
-    found: list[LoadedBehaviour] = []
-    problems: list[Problem] = []
-    for file in dict.fromkeys(file for path in paths for file in _files(path)):
-        try:
-            with placed(f"{file}: reading it"):
-                loaded = tuple(map(with_own_models, load_behaviours(file, root)))
-        except SpecError as error:
-            problems += error.problems
-            continue
-        for each in loaded:
-            problems += unknown_models(each)
-        found += loaded
-    if problems:
-        raise SpecError(problems)
-    places: dict[str, str] = {}
-    for each in found:
-        place = f"{each.source.shown}:{each.line_of(('name',))}"
-        other = places.setdefault(each.behaviour.name, place)
-        if other != place:
-            raise MiChecksError(
-                f"{place}:1: behaviour {each.behaviour.name!r} is already defined in {other.rpartition(':')[0]}; "
-                "give one of them another name"
-            )
-    return tuple(found)
+    return load_files(behaviour_files(paths), root, added)
+
+
+def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the behaviour files among files, and in folders and those below; `_x.yaml` is a template for others.
+
+    Raises:
+        MiChecksError: a path does not exist, or there is no behaviour file among them.
+    """
+    found: dict[Path, Path] = {}  # links followed: each file once, under the first of its paths
+    for path in paths:
+        for file in _files(path):
+            found.setdefault(file.resolve(), file)
+    if not found:
+        raise MiChecksError(f"{', '.join(map(str, paths))}: not a behaviour; name behaviour files or folders of them")
+    return tuple(found.values())
 
 
 def chosen(models: Sequence[str]) -> tuple[str, ...]:
@@ -130,7 +126,9 @@ def _files(path: Path) -> list[Path]:
         return [] if path.name == LOCK else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
-    found = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if not _aside(file.name))
+    found = sorted(
+        file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if file.is_file() and not _aside(file.name)
+    )
     if not found:
         raise MiChecksError(
             f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"

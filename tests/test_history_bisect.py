@@ -200,7 +200,7 @@ def test_each_measurement_is_a_run_with_what_it_swept(capsys, file):
         ),
         (["--over", "nano-attn-1l@*"], "model 'nano-attn-1l@*': there are no training checkpoints of 'nano-attn-1l' …"),
         ([*SERIES, "--over", "nano-attn-9l"], "unknown model 'nano-attn-9l'; …"),
-        ([*SERIES, "--case", "far"], "ab.yaml: there is no case 'far'; the file has no 'cases'"),
+        ([*SERIES, "--case", "far"], "ab.yaml: there is no case 'far': the file has no 'cases'"),
         (
             [*SERIES, "--check", "logit_dif"],
             "ab.yaml has no check 'logit_dif' of nano-attn-2l; it has logit_diff, patching[induction], "

@@ -70,7 +70,7 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
             f"behaviour {behaviour!r}: variable {name!r} has no rows: only load_behaviour reads its file"
         )
     if isinstance(variable, Supplied):
-        return variable.origin, variable.values  # looked through when they were read
+        return variable.origin, _once(variable.values)  # looked through when they were read
     for value in variable.values:
         for text in texts(value):
             if any(mark in text for mark in (OPEN, SEP, CLOSE)):
@@ -78,7 +78,15 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
                     f"behaviour {behaviour!r}: the value {text!r} of variable {name!r} holds a character that "
                     "mi-checks marks labels with (U+E000 to U+E002): write the value without it"
                 )
-    return "its `values`", variable.values
+    return "its `values`", _once(variable.values)
+
+
+def _once(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return the values in their order, each once: one that is listed twice is not twice as likely."""
+    first: dict[object, Value] = {}
+    for value in values:
+        first.setdefault(value if isinstance(value, str) else tuple(value.items()), value)
+    return tuple(first.values())
 
 
 def _empty(

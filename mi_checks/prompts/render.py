@@ -11,6 +11,7 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.candidates import Value, shown
 from mi_checks.prompts.marks import Marked, unmark
 from mi_checks.spec.behaviour import Prompts
+from mi_checks.spec.scoring import texts
 from mi_checks.spec.template import environment
 
 
@@ -47,10 +48,11 @@ class Renderer:
             MiChecksError: a template is not Jinja2.
         """
         self._behaviour = behaviour
+        self._environment = environment()
         self._swaps = prompts.corrupt
         self._prompt = self._compiled("template", prompts.template)
         self._answers = tuple(self._compiled("answer", answer) for answer in prompts.answers)
-        self._foils = tuple(self._compiled("foils", foil) for foil in prompts.foils)
+        self._foils = tuple(self._compiled("foils", foil) for foil in texts(prompts.foils))
 
     def render(self, values: Mapping[str, Value]) -> Rendered:
         """Render one pair; answers and foils see the clean values.
@@ -72,16 +74,26 @@ class Renderer:
 
     def _compiled(self, key: str, source: str) -> Template:
         try:
-            return environment().from_string(source)
+            return self._environment.from_string(source)
         except Exception as error:
             raise MiChecksError(f"behaviour {self._behaviour!r}: `{key}` is not a template: {error}") from None
 
     def _marked(self, template: Template, values: Mapping[str, Value], what: str) -> Marked:
-        rendered = _text(template, values, what)
+        rendered = self._text(template, values, what)
         try:
             return unmark(rendered)
         except MiChecksError as error:
             raise MiChecksError(f"{what}: {error}") from None
+
+    def _text(self, template: Template, values: Mapping[str, Value], what: str) -> str:
+        context = {name: value if isinstance(value, str) else _Row(value) for name, value in values.items()}
+        try:
+            text = self._environment.rendered(template, context)
+        except Exception as error:  # a template can raise anything: 'a' < 1, a field that a row lacks
+            raise MiChecksError(f"{what}: {error}") from None
+        if not text:
+            raise MiChecksError(f"{what}: nothing is rendered; a text of at least one token is needed")
+        return text
 
     def _plain(self, template: Template, values: Mapping[str, Value], what: str) -> str:
         marked = self._marked(template, values, what)
@@ -124,14 +136,3 @@ def _looked_up(values: Mapping[str, Value], path: str) -> Value:
     if field not in value:
         raise MiChecksError(f"corrupt: {name!r} has no field {field!r}{did_you_mean(field, value)}")
     return value[field]
-
-
-def _text(template: Template, values: Mapping[str, Value], what: str) -> str:
-    context = {name: value if isinstance(value, str) else _Row(value) for name, value in values.items()}
-    try:
-        text = template.render(context)
-    except Exception as error:  # a template can raise anything: 1 / 0, 'a' + 1, a field that a row lacks
-        raise MiChecksError(f"{what}: {error}") from None
-    if not text:
-        raise MiChecksError(f"{what}: nothing is rendered; a text of at least one token is needed")
-    return text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-import yaml
-
 from mi_checks.record import Evidence
+from mi_checks.spec.problems import SpecError
+from mi_checks.spec.yaml_source import parse_yaml
 
 _KEY = re.compile(r"^marks[ \t]*:.*(?:\n(?:[ \t#\-].*)?)*", re.MULTILINE)
 LONGEST = 2000  # characters; whatever is longer is no list of marks
@@ -18,8 +18,7 @@ def marks(evidence: Evidence | None) -> tuple[str, ...]:
     if found is None or len(found[0]) > LONGEST:
         return ()
     try:
-        data = yaml.safe_load(found[0])
-    except (yaml.YAMLError, ValueError, RecursionError):
+        named = parse_yaml(found[0], "").data["marks"]
+    except SpecError:
         return ()
-    named = data.get("marks") if isinstance(data, dict) else None
     return tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()

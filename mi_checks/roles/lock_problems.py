@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,8 @@ SCHEMA = 1
 REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"
 _LEVELS = ("behaviour", "model", "role", "node")
 
+MAX_SCORE = 1e300  # far beyond any; an integer of YAML may be more than a float can hold
+
 ShapeOf = Callable[[str], ModelShape | None]
 
 
@@ -26,7 +27,8 @@ def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
     data = source.data
     schema = data.get("schema")
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
-        message = f"written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks"
+        newer = f"schema {describe(schema)}, and this one reads {SCHEMA}"
+        message = f"written by a newer mi-checks ({newer}); update mi-checks"
         yield source.problem(("schema",), message)
         return
     if schema != SCHEMA or isinstance(schema, bool | float):
@@ -46,7 +48,7 @@ def _level(source: YamlSource, path: Keys, data: Any, shape_of: ShapeOf) -> Iter
     """A mapping of behaviours, of the models of one, the roles of one, the nodes of one, or a score."""
     depth = len(path) - 1
     if depth == len(_LEVELS):
-        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+        if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) <= MAX_SCORE:
             yield source.problem(path, f"a score must be a number, not {describe(data)}; {REMEDY}")
             return
         wrong = _wrong_node(str(path[-1]), str(path[2]), shape_of)

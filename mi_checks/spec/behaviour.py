@@ -18,7 +18,9 @@ from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.variables import AdjustedVariable, AnyVariable, Identifier
 
-BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+MAX_NAME = 100  # characters: files are called by it
+BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=MAX_NAME)]
+CaseName = Annotated[Identifier, StringConstraints(max_length=MAX_NAME)]
 
 
 class Prompts(Scoring):
@@ -146,7 +148,7 @@ class Behaviour(Part):
     models: dict[str, AnyModelEntry] = Field(
         min_length=1, description="model → its particulars, or `absent` where the behaviour must not show"
     )
-    cases: dict[Identifier, Case] | None = Field(
+    cases: dict[CaseName, Case] | None = Field(
         None, min_length=1, description="a table of behaviours: name → what is otherwise in it; its name is NAME[case]"
     )
 

@@ -39,32 +39,51 @@ class Bound(Part):
 
 @dataclass(frozen=True)
 class Scale:
-    """What values a measured quantity can have at all.
+    """What values a measured quantity can have at all, and which one it has where there is nothing to claim.
 
     Attributes:
         what: the quantity, in a message.
         low: its lowest value.
         high: its highest.
         share: whether 1 is the whole, also where it may be more, or less than nothing.
+        null: its value for nodes that do nothing, which a bound on one side must exclude.
+        large: whether what is claimed of it are values above that one; otherwise below.
     """
 
     what: str
     low: float | None = None
     high: float | None = None
     share: bool = False
+    null: float | None = None
+    large: bool = True
 
     def refuses(self, bound: Bound) -> str | None:
-        """Why a bound makes no sense for such a quantity: beyond its values, or met by all of them."""
+        """Return why a bound makes no sense for such a quantity; None where it can be claimed.
+
+        It makes none beyond the quantity's values, nor where all of them meet it, nor where what does nothing meets it.
+        """
         for value in (bound.at_least, bound.at_most):
             if value is not None and (self._below(value) or self._above(value)):
-                return f"{self.what} is {self._extent}, never {value:g}"
+                percent = f"; did you mean {value / 100:g}?" if self.high == 1 and _PERCENT <= value <= 100 else ""
+                return f"{self.what} is {self._extent}, never {value:g}{percent}"
             if value is not None and self.share and abs(value) >= _PERCENT:
                 return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
         low_is_free = bound.at_least is None or bound.at_least == self.low
         high_is_free = bound.at_most is None or bound.at_most == self.high
         if low_is_free and high_is_free:
             return f"{self.what} is always {bound}: nothing could fail"
+        if self.null is not None and self._holds_at_null(bound, self.null):
+            sides = ("above", "at_most") if self.large else ("below", "at_least")
+            return (
+                f"{self.what} is {self.null:g} for nodes that do nothing, so they would pass '{bound}'; claim a value "
+                f"{sides[0]} {self.null:g}, or say {sides[1]!r} as well"
+            )
         return None
+
+    def _holds_at_null(self, bound: Bound, null: float) -> bool:
+        if self.large:
+            return bound.at_most is None and bound.at_least is not None and bound.at_least <= null
+        return bound.at_least is None and bound.at_most is not None and bound.at_most >= null
 
     def _below(self, value: float) -> bool:
         return self.low is not None and value < self.low

@@ -102,8 +102,9 @@ def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, 
 
 def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
     message = None if check.bound is None else check.senseless(check.bound)
-    if message is not None and check.bounded is not None:
-        yield source.problem((*path, check.bounded), message, of_key=True)
+    if message is not None and check.bound is not None:
+        side = next(side for side, value in check.bound.sides.items() if value is not None)
+        yield source.problem((*path, check.bounded or side), message, of_key=True)
 
 
 def _linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[Problem]:

@@ -79,8 +79,8 @@ class _CircuitCheck(Check):
 
 
 _CIRCUIT = {
-    "faithfulness": Scale("faithfulness", share=True),
-    "completeness": Scale("completeness", low=0, share=True),
+    "faithfulness": Scale("faithfulness", share=True, null=0),
+    "completeness": Scale("completeness", low=0, share=True, null=1, large=False),
     "sufficient": Scale("the share of random circuits", low=0, high=1),
     "necessary": Scale("the share of random circuits", low=0, high=1),
     "minimal": Scale("what removing a node changes", low=0, share=True),
@@ -152,7 +152,10 @@ class Curve(_CircuitCheck):
     model_config = ConfigDict(json_schema_extra=_any_of("cpr", "cmd"))
 
     kind = "curve"
-    aspects = {"cpr": Scale("cpr", share=True), "cmd": Scale("cmd", low=0, share=True)}  # noqa: RUF012
+    aspects = {  # noqa: RUF012
+        "cpr": Scale("cpr", share=True, null=0),
+        "cmd": Scale("cmd", low=0, share=True, null=1, large=False),
+    }
     cpr: Bound | None = None
     cmd: Bound | None = None
 

@@ -40,5 +40,6 @@ def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) 
     if isinstance(prompts, QuotedPrompts):
         yield from quote_problems(source, prompts)
     else:
-        yield from variable_problems(source, prompts, added.pools)
-        yield from template_problems(source, prompts)
+        wrong = tuple(variable_problems(source, prompts, added.pools))
+        yield from wrong
+        yield from template_problems(source, prompts, sound=not wrong)

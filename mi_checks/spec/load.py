@@ -49,6 +49,11 @@ class LoadedBehaviour:
         """What tells it from every other behaviour that is loaded."""
         return str(self.path), self.case
 
+    @property
+    def is_scored_by_project(self) -> bool:
+        """Whether what is measured depends on a function of the project's own, which no digest covers."""
+        return self.score is not None or any(role.score in self.role_scores for role in self.behaviour.roles.values())
+
     def place_of(self, path: Keys) -> Position:
         """Where a key, or an item of a list, stands; what is not written down stands where its nearest parent does."""
         line, column, file = self.source.position(path, of_key=True)
@@ -72,18 +77,31 @@ def load_behaviour(
         SpecError: all that is wrong with the file, with paths relative to `root`.
         MiChecksError: the file cannot be read, or has no such case, or has several and none is named.
     """
-    found = load_behaviours(path, root, added)
-    if case is None and len(found) == 1:
-        return found[0]
-    chosen = next((loaded for loaded in found if loaded.case == case), None)
-    if chosen is None:
-        shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
-        if not cases:
-            raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
-        if case is None:
-            raise MiChecksError(f"{shown}: name one of its cases, as in case={cases[0]!r}: {listed(cases)}")
-        raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
-    return chosen
+    return chosen_case(load_behaviours(path, root, added), case)
+
+
+def chosen_case(
+    found: tuple[LoadedBehaviour, ...], case: str | None, spelled: Callable[[str], str] = "case={!r}".format
+) -> LoadedBehaviour:
+    """Return the one behaviour of a file, or the case of it that is named.
+
+    Args:
+        found: the behaviours of a file.
+        case: the name of a case; None for a file that has none.
+        spelled: a case's name → how it is named, for errors.
+
+    Raises:
+        MiChecksError: the file has no such case, or has several and none is named.
+    """
+    chosen = next((loaded for loaded in found if loaded.case == (case or "")), None)
+    if chosen is not None:
+        return chosen
+    shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
+    if not cases:
+        raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
+    if case is None:
+        raise MiChecksError(f"{shown}: name one of its cases, as in {spelled(cases[0])}: {listed(cases)}")
+    raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
 
 
 def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOTHING) -> tuple[LoadedBehaviour, ...]:
@@ -98,8 +116,8 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
     text = read_text(path, shown)
     source, text = with_bases(parse_yaml(text, shown, path), path, text)
     if "cases" not in source.data:
-        score = _score(source, added)
-        return (LoadedBehaviour(validate(source, added=added), path, text, source, "", score, added.role_scores),)
+        behaviour = validate(source, added=added)
+        return (LoadedBehaviour(behaviour, path, text, source, "", _score(behaviour, added), added.role_scores),)
     whole = _shaped(source)
     found: list[LoadedBehaviour] = []
     problems: list[Problem] = []
@@ -110,7 +128,7 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         except SpecError as error:
             problems += error.problems
         else:
-            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(own, added), added.role_scores))
+            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(behaviour, added), added.role_scores))
     if problems:
         raise SpecError(problems)
     return tuple(found)
@@ -130,8 +148,8 @@ def validate(
     return for_case(behaviour, case, bounds or {}) if case else behaviour
 
 
-def _score(source: YamlSource, added: Additions) -> Callable[..., Any] | None:
-    return added.scores.get(source.data["prompts"].get("score", ""))
+def _score(behaviour: Behaviour, added: Additions) -> Callable[..., Any] | None:
+    return added.scores.get(behaviour.prompts.score)
 
 
 def _shaped(source: YamlSource) -> Behaviour:

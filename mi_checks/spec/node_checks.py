@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
 
 
@@ -35,6 +35,11 @@ class Patching(NodeCheck):
         return "recovers" if self.recovers else "removes"
 
     @property
+    def scale(self) -> Scale:
+        """Return that of a fraction, which may be more than all and less than nothing."""
+        return Scale(f"what patching {self.bounded}", null=0)
+
+    @property
     def id(self) -> str:
         """With the position and the direction as well."""
         at = f"@{self.at}" if self.at else ""
@@ -61,6 +66,11 @@ class Ablation(NodeCheck):
         return self.removes
 
     @property
+    def scale(self) -> Scale:
+        """Return that of a fraction, which may be more than all and less than nothing."""
+        return Scale("what ablation removes", null=0)
+
+    @property
     def id(self) -> str:
         """With the position and the kind of ablation as well."""
         at = f"@{self.at}" if self.at else ""
@@ -73,6 +83,11 @@ class Attention(NodeCheck, SidedCheck):
     kind = "attention"
     from_: str = Field(alias="from")
     to: str
+
+    @property
+    def scale(self) -> Scale:
+        """Return that of a probability."""
+        return Scale("attention", low=0, high=1)
 
     @property
     def id(self) -> str:
@@ -90,7 +105,7 @@ class Mediators(Check):
     above: float = Field(gt=0, lt=1)
     exactly: NodeNames | None = Field(None, description="these and no others")
     include: NodeNames | None = Field(None, description="at least these")
-    layers: tuple[int, ...] | None = Field(None, description="sweep only these layers; -1 is the last")
+    layers: tuple[int, ...] | None = Field(None, min_length=1, description="sweep only these layers; -1 is the last")
     at: str | None = None
 
     @model_validator(mode="after")

@@ -63,7 +63,7 @@ class Path(Check):
     @property
     def scale(self) -> Scale:
         """A share, which may be more than all and less than nothing."""
-        return Scale(f"what a path {self.bounded}", share=True)
+        return Scale(f"what a path {self.bounded}", share=True, null=0)
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from mi_checks.spec.bound import Scale
 from mi_checks.spec.check import SidedCheck
 
 
@@ -39,3 +40,8 @@ class Accuracy(_Preference):
 
     kind = "accuracy"
     against: Literal["foils", "vocabulary", "corrupt"] = "foils"
+
+    @property
+    def scale(self) -> Scale:
+        """Return that of a share of the prompts."""
+        return Scale("accuracy", low=0, high=1)

@@ -60,7 +60,11 @@ class QuotedPrompts(Scoring):
         """The quotes, each with its answer and foils."""
         quotes = (quote if isinstance(quote, Quote) else Quote(text=quote) for quote in self.quotes)
         return tuple(
-            Quote.model_construct(text=quote.text, answer=quote.answer or self.answer, foils=quote.foils or self.foils)
+            Quote.model_construct(
+                text=quote.text,
+                answer=quote.answer or self.answer,
+                foils=None if (foils := quote.foils or self.foils) is None else texts(foils),
+            )
             for quote in quotes
         )
 

@@ -42,5 +42,5 @@ class Scoring(Part):
 
 
 def texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    """One text or several, always as a tuple."""
-    return (text,) if isinstance(text, str) else text
+    """Return one text or several as a tuple, each once: what is listed twice counts once."""
+    return (text,) if isinstance(text, str) else tuple(dict.fromkeys(text))

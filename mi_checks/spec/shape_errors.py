@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.behaviour import CHECKS, MAX_NAME
 from mi_checks.spec.part import TAG
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import is_override, suggestion, unknown_key, unknown_override
@@ -70,8 +71,8 @@ def _path(error: ErrorDetails) -> Keys:
 
 
 def _is_about_key(error: ErrorDetails) -> bool:
-    # Only names have a pattern, and a value that is one has its own key last.
-    return error["loc"][-1:] == ("[key]",) and error["type"] == "string_pattern_mismatch"
+    # Only names have a pattern or a greatest length, and a value that is one has its own key last.
+    return error["loc"][-1:] == ("[key]",) and error["type"] in ("string_pattern_mismatch", "string_too_long")
 
 
 def _nothing(data: Any, path: Keys) -> Iterator[Keys]:
@@ -110,6 +111,8 @@ def _keys(kind: str) -> set[str]:
 
 def _message(error: ErrorDetails, path: Keys) -> str:
     kind, found, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "float_type" and isinstance(found, int) and not isinstance(found, bool):
+        kind = "int_parsing_size"  # beyond what a float can be
     where = repr(dotted(path))
     if kind == "missing":
         owner = f" in {dotted(path[:-1])!r}" if path[:-1] else ""
@@ -123,6 +126,8 @@ def _message(error: ErrorDetails, path: Keys) -> str:
     if kind in _LIMITS:
         limit = next(iter(context.values()))
         return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(found)}"
+    if kind == "string_too_long":
+        return f"{where} must be at most {context['max_length']} characters long, not {len(found)}"
     if kind in _EMPTY:
         least = context["min_length"]
         return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
@@ -138,11 +143,34 @@ def _message(error: ErrorDetails, path: Keys) -> str:
 
 
 def _remedy(wanted: str, found: Any) -> str:
+    if isinstance(found, str) and wanted in _WRITTEN:
+        return _WRITTEN[wanted](found)
     if wanted == "text" and not isinstance(found, dict | list | tuple):
         return "; put quotes around it"
     if wanted == "a list" and isinstance(found, str):
         return "; put [ ] around it"
     return ""
+
+
+def _number(text: str) -> str:
+    """Return how a number is to be written that YAML reads as text."""
+    if ":" in text and re.fullmatch("[-+]?[0-9:.]+", text):
+        return "; a number has no ':'"
+    try:
+        number = float(text)  # which reads 1_000 as well
+    except ValueError:
+        return ""
+    plain = text.replace("_", "")
+    return f"; write {plain}, without {'underscores' if '_' in text else 'quotes'}" if abs(number) < math.inf else ""
+
+
+def _truth(text: str) -> str:
+    """Return how true or false is to be written."""
+    meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(text.lower())
+    return f"; write {meant}" if meant else ""
+
+
+_WRITTEN = {"a number": _number, "a whole number": _number, "true or false": _truth}
 
 
 def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool) -> str:
@@ -162,6 +190,8 @@ def _no_source(path: Keys, found: Any) -> str:
 
 
 def _bad_name(found: Any, error: ErrorDetails) -> str:
+    if error["type"] == "string_too_long":
+        return f"{found[:20] + '…'!r} is too long a name: it has {len(found)} characters, and may have {MAX_NAME}"
     lower = "a-z" in error.get("ctx", {}).get("pattern", "") and "A-Z" not in error.get("ctx", {}).get("pattern", "")
     letters = "lower-case letters" if lower else "letters"
     start = "a letter" if lower else "a letter or '_'"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
-from jinja2.filters import FILTERS
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import nodes
+
+from mi_checks.spec.text_environment import TextEnvironment
 
 # Private-use characters, so that no prompt contains them by accident; the prompts stage refuses values that do.
 OPEN = "\ue000"
@@ -16,21 +16,15 @@ CLOSE = "\ue002"
 
 END = "END"  # the label of every prompt's last token; a template may not give it to another place
 
-# Harmless on text: none reaches outside it, and none makes much more of it.
-TEXT_FILTERS = ("upper", "lower", "capitalize", "title", "replace", "trim", "length", "join", "first", "last")
-
 
 def mark(text: object, label: str) -> str:
     """The filter `at`: text wrapped so that the prompts stage finds where it came to stand."""
     return f"{OPEN}{label}{SEP}{text}{CLOSE}"
 
 
-def environment() -> SandboxedEnvironment:
-    """The environment that prompts are rendered in: no globals, few filters, an undefined name is an error."""
-    env = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    env.globals.clear()
-    env.filters = {name: FILTERS[name] for name in TEXT_FILTERS} | {"at": mark}
-    return env
+def environment() -> TextEnvironment:
+    """Return an environment that prompts are rendered in, with the filter `at`."""
+    return TextEnvironment({"at": mark})
 
 
 _PARSER = environment()
@@ -38,11 +32,8 @@ _PARSER = environment()
 
 @lru_cache(maxsize=256)
 def parsed(text: str) -> nodes.Template:
-    """The syntax tree of a template, not to be changed; jinja2's TemplateSyntaxError where there is none."""
-    try:
-        return _PARSER.parse(text)
-    except (RecursionError, ValueError):  # jinja2 guards neither its recursion nor int()
-        raise TemplateSyntaxError("nested too deeply, or a number too large", 1) from None
+    """Return the syntax tree of a template, not to be changed; jinja2's TemplateSyntaxError where there is none."""
+    return _PARSER.parsed(text)
 
 
 def marked(tree: nodes.Template) -> Iterator[nodes.Filter]:

@@ -10,21 +10,24 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.rows import value_problem
-from mi_checks.spec.template import CLOSE, END, OPEN, SEP, TEXT_FILTERS, label_of, marked, parsed
+from mi_checks.spec.template import CLOSE, END, OPEN, SEP, label_of, marked, parsed
+from mi_checks.spec.text_environment import TEXT_FILTERS, forbidden_nodes, refusal
+from mi_checks.spec.trial import overflow
 from mi_checks.spec.variables import AnyVariable
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
-# What is left out could loop, call, define or include: a template says where text stands, it does not compute.
-_ALLOWED = (
-    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter),
-    *(nodes.Concat, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
-)
 _AT = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | at('label') }}"
 
 
-def template_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
-    """What is wrong with the template, the answer and the foils."""
+def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = True) -> Iterator[Problem]:
+    """Yield what is wrong with the template, the answer and the foils.
+
+    Args:
+        source: the file.
+        prompts: its prompts.
+        sound: whether nothing is wrong with the variables, so that the templates can be tried.
+    """
     texts: dict[Keys, str] = {("prompts", "template"): prompts.template}
     if isinstance(prompts.answer, str):
         texts["prompts", "answer"] = prompts.answer
@@ -34,7 +37,10 @@ def template_problems(source: YamlSource, prompts: Prompts) -> Iterator[Problem]
     variables: dict[str, AnyVariable] = dict(prompts.variables)
     for path, text in texts.items():
         in_prompt = path == ("prompts", "template")
-        for message in dict.fromkeys(_messages(text, variables, in_prompt=in_prompt)):
+        messages = tuple(dict.fromkeys(_messages(text, variables, in_prompt=in_prompt)))
+        if not messages and sound and (too_much := overflow(text, variables)):
+            messages = (too_much,)
+        for message in messages:
             yield source.problem(path, message)
 
 
@@ -48,17 +54,13 @@ def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) 
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
         yield f"template syntax: {error.message}{line}"
         return
-    yield from _constructs(tree)
+    construct = next(forbidden_nodes(tree), None)
+    if construct is not None:  # whatever else is wrong may follow from it
+        yield refusal(construct)
+        return
     yield from _names(tree, variables)
     yield from _filters(tree)
     yield from _labels(tree) if in_prompt else _no_labels(tree)
-
-
-def _constructs(tree: nodes.Template) -> Iterator[str]:
-    for node in tree.find_all(nodes.Node):
-        if not isinstance(node, (*_ALLOWED, nodes.Keyword, nodes.Helper)):
-            name = type(node).__name__.lower()
-            yield f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
 
 
 def _names(tree: nodes.Template, variables: dict[str, AnyVariable]) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""YAML text → plain data and the place of every key and value in it."""
+"""YAML text → plain data and the place of every key and value in it.
+
+Plain scalars are what YAML 1.2's core schema takes them for (`core_scalars.py`), which PyYAML by itself does not know.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from mi_checks.errors import MiChecksError
+from mi_checks.spec.core_scalars import RESOLVERS, SCALARS, kind_of
 from mi_checks.spec.problems import Problem, SpecError
 
 Keys = tuple[str | int, ...]  # the way from the top of the file to a value: keys and list indices
@@ -19,7 +23,6 @@ MAX_NODES = 100_000  # an alias is copied wherever it is used, so a few lines of
 MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
 
 _CORE = "tag:yaml.org,2002:"
-_SCALARS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp"))
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML takes for one
 NO_TEXT = re.compile("[\0\ud800-\udfff]")  # only an escape such as "\ud800" brings these in
 
@@ -38,7 +41,7 @@ class YamlSource:
 
     Attributes:
         shown: the file's path as error messages give it.
-        data: what `yaml.safe_load` would give.
+        data: mappings, lists, texts, numbers, booleans and None.
         keys: where the key of a mapping's entry stands.
         values: where a value stands; for an alias, where the anchored value stands.
         files: each file that the data were read from, by the path that messages give; the first is the source's own.
@@ -101,6 +104,7 @@ def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
 class _ShallowLoader(yaml.SafeLoader):
     """Refuses deep nesting while composing, where PyYAML would run into the recursion limit."""
 
+    yaml_implicit_resolvers: dict[str, Any] = {}  # instead of those of YAML 1.1  # noqa: RUF012
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -112,6 +116,10 @@ class _ShallowLoader(yaml.SafeLoader):
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+
+for _tag, _pattern, _first in RESOLVERS:
+    _ShallowLoader.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def _compose(text: str, shown: str) -> yaml.Node | None:
@@ -151,7 +159,6 @@ class _Builder:
         self.values: dict[Keys, Position] = {}
         self.problems: list[Problem] = []
         self._count = 0
-        self._scalars = yaml.constructor.SafeConstructor()
 
     def wrong(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Problem(self.shown, *_position(node.start_mark)[:2], message))
@@ -168,10 +175,8 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _CORE + "seq":
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
+        if isinstance(node, yaml.ScalarNode) and node.tag in SCALARS:
             return self._scalar(node)
-        if node.tag == _CORE + "value" and isinstance(node, yaml.ScalarNode):
-            return node.value  # a lone '=', which YAML 1.1 reserves without a use
         tag = node.tag.replace(_CORE, "!!")
         self.wrong(node, f"the tag {tag!r} is not supported; write plain text, numbers, lists and mappings")
         return None
@@ -182,7 +187,7 @@ class _Builder:
             if key_node.tag == _CORE + "merge":
                 self.wrong(key_node, "merge keys ('<<') are not supported; write the keys out")
                 continue
-            if key_node.tag not in (_CORE + "str", _CORE + "value") or not isinstance(key_node, yaml.ScalarNode):
+            if key_node.tag != _CORE + "str" or not isinstance(key_node, yaml.ScalarNode):
                 self.wrong(key_node, _not_a_key(key_node))
                 continue
             key = self._scalar(key_node)
@@ -199,27 +204,18 @@ class _Builder:
         if found := NO_TEXT.search(node.value):
             self.wrong(node, f"the character U+{ord(found[0]):04X} cannot stand in text")
             return ""
-        construct = yaml.SafeLoader.yaml_constructors.get(node.tag)
-        if construct is None:
-            return node.value
         try:
-            return construct(self._scalars, node)
-        except (ValueError, OverflowError, LookupError, AttributeError, TypeError):
-            # PyYAML leaves it to chance what `!!int x`, 2024-99-99 or 10 000 digits raise.
-            self.wrong(node, f"{node.value[:40]!r} cannot be read as {_kind(node)}; put quotes around it if it is text")
+            return SCALARS[node.tag](node.value)
+        except ValueError as error:
+            self.wrong(node, str(error))
             return None
 
 
 def _not_a_key(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return f"the key {node.value!r} must be text, and YAML reads it as {_kind(node)}; put quotes around it"
+        return f"the key {node.value!r} must be text, and YAML reads it as {kind_of(node.tag)}; put quotes around it"
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
     return f"a key must be text, not {kind}; a template such as {{{{ x }}}} needs quotes around it"
-
-
-def _kind(node: yaml.Node) -> str:
-    names = {"null": "nothing", "bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}
-    return names.get(str(node.tag).removeprefix(_CORE), f"something tagged {node.tag!r}")
 
 
 def _position(mark: Any) -> Position:

@@ -14,12 +14,10 @@ from mi_checks.atomic import write_file
 from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
 from mi_checks.errors import MiChecksError
-from mi_checks.models.in_files import with_own_models
 from mi_checks.models.names import resolve
-from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
-from mi_checks.spec.words import listed
 from mi_checks.threads import one_thread
 from mi_checks.unexpected import FEWER_PROMPTS, placed
+from mi_checks.verbs.asked import behaviour_of
 from mi_checks.verbs.whole_number import at_least
 
 PATIENCE = 3.0  # seconds from the beginning before bars are shown
@@ -27,8 +25,7 @@ DESCRIPTION = f"""\
 Find what carries a behaviour on a model: sweep heads, neurons and the paths between them, look for redundant pairs, and
 prune a faithful circuit. What is found is verified on prompts on which nothing was looked for, and written as a draft
 of `checks:` with the model's `nodes:` and the evidence of every line. Its prompts are of another seed than the checks'
-(theirs + {SEED_OFFSET}), and none that a check uses is among them. Pools and scores that a conftest.py adds are known
-to pytest only."""
+(theirs + {SEED_OFFSET}), and none that a check uses is among them."""
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,7 +63,7 @@ def draft(options: argparse.Namespace) -> None:
         check_output(output, force=options.force)
     resolve(options.model).require()
     with placed(f"{options.file}: reading it"):
-        loaded = _loaded(options.file, options.case)
+        loaded = behaviour_of(options.file, options.case)
     refuse_absent(loaded, options.model)
     began = time.monotonic()
     one_thread()
@@ -81,13 +78,6 @@ def draft(options: argparse.Namespace) -> None:
     else:
         write_file(output, text, "the draft", "name another file (--output)")
         print(f"written to {output}")
-
-
-def _loaded(file: Path, case: str | None) -> LoadedBehaviour:
-    cases = [each.case for each in load_behaviours(file, Path.cwd()) if each.case]
-    if cases and case is None:
-        raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
-    return with_own_models(load_behaviour(file, Path.cwd(), case))
 
 
 def check_output(output: Path, *, force: bool) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs.asked import add_paths, add_prompts
+from mi_checks.verbs.asked import add_paths, add_prompts, behaviours_of
 from mi_checks.verbs.matrix import bar
 
 FORMATS = ("text", "md", "json", "html")
@@ -21,8 +21,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="where each behaviour and each role appears over training checkpoints, with curves",
         description="Measure every behaviour and every role at each checkpoint of a training (the preference and the "
         "role scores only, no interventions), and find between which checkpoints it appears, whether it goes again, "
-        "and whether roles form before the behaviour they carry. Pools and scores that a conftest.py adds are known to "
-        "pytest only.",
+        "and whether roles form before the behaviour they carry.",
     )
     add_paths(parser)
     parser.add_argument(
@@ -52,14 +51,13 @@ def show(options: argparse.Namespace) -> None:
     from mi_checks.emergence.output import check_output, write, written
     from mi_checks.emergence.series import chosen_series
     from mi_checks.report.place import writable
-    from mi_checks.survey import behaviours_in
 
     if options.output is not None:
         check_output(options.output)
         writable("--output", options.output)  # found out now, and not when all is measured
     series = chosen_series(options.model)
     found = emergence(
-        behaviours_in(options.paths, Path.cwd()),
+        behaviours_of(options.paths),
         series,
         named_only=not options.model,
         count=options.count,

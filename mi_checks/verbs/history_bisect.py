@@ -7,17 +7,15 @@ import shlex
 import sys
 from pathlib import Path
 
-from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.load import LoadedBehaviour
-from mi_checks.spec.words import listed
-from mi_checks.verbs.asked import add_prompts
+from mi_checks.errors import MiChecksError
+from mi_checks.verbs.asked import add_prompts, behaviour_of
 
 DESCRIPTION = """\
 Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
 both ends are measured, then always the middle, so that 64 checkpoints need 8 measurements. What the history holds of
 the same weights, prompts, claims and version is not measured again, and every measurement is added to it at once, so
 that an interrupted bisection goes on where it was. Where a check turns several times, one of the turns is found. Exit
-code 1 where both ends agree. Pools and scores that a conftest.py adds are known to pytest only."""
+code 1 where both ends agree."""
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
@@ -58,7 +56,7 @@ def bisect(options: argparse.Namespace) -> int:
         resolve(model).require()
     first = resolve(models[0])
     claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
-    loaded = _behaviour(options.file, options.case)
+    loaded = behaviour_of(options.file, options.case)
     claimed(loaded, claims, options.check)
     from mi_checks.bisecting import Bisecting
 
@@ -74,17 +72,3 @@ def bisect(options: argparse.Namespace) -> int:
     as_json = options.format == "json"
     print(plain.document(bisected.plain(found)) if as_json else "\n".join(bisected.lines(found, options.history)))
     return 1 if found.turns is None else 0
-
-
-def _behaviour(file: Path, case: str | None) -> LoadedBehaviour:
-    from mi_checks.survey import behaviours_in
-
-    found = behaviours_in([file], Path.cwd())
-    cases = [each.case for each in found if each.case]
-    chosen = next((each for each in found if each.case == (case or "")), None)
-    if chosen is not None:
-        return chosen
-    if case is None:
-        raise MiChecksError(f"{file}: name one of its cases, as in --case {cases[0]}: {listed(cases)}")
-    there = f"cases: {listed(cases)}{did_you_mean(case, cases)}" if cases else "the file has no 'cases'"
-    raise MiChecksError(f"{file}: there is no case {case!r}; {there}")

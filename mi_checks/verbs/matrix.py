@@ -6,11 +6,10 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.errors import MiChecksError
-from mi_checks.verbs.asked import add_paths, add_prompts
+from mi_checks.verbs.asked import add_paths, add_prompts, behaviours_of
 
 if TYPE_CHECKING:
     from mi_checks.comparison.matrix import Matrix
@@ -27,7 +26,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="behaviours × models: every effect with its interval, and which models differ",
         description="Measure every behaviour on every model it names (the preference only, no interventions) and test "
         "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
-        "paired on the same prompts. Pools and scores that a conftest.py adds are known to pytest only.",
+        "paired on the same prompts.",
     )
     add_paths(parser)
     parser.add_argument(
@@ -47,10 +46,10 @@ def show(options: argparse.Namespace) -> None:
         MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, a cell could not be.
     """
     # Only now: `mi-checks models list` shall not wait for scipy.
-    from mi_checks.survey import behaviours_in, chosen, survey
+    from mi_checks.survey import chosen, survey
 
     models = chosen(options.model)
-    behaviours = behaviours_in(options.paths, Path.cwd())
+    behaviours = behaviours_of(options.paths)
     matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=bar)
     print(_written(matrix, options.format))
     failed = [cell for cell in matrix.unmeasured if not cell.skipped]

@@ -6,7 +6,7 @@ from mi_checks.record import mutants_id
 from tests.plugin.conftest import ABSENT, BOUND, CHECKS
 
 GOOD = "  - patching: {nodes: L1H2, recovers: {at_least: 0.2}}"
-ASLEEP = "  - patching: {nodes: L1H2, recovers: {at_least: -5}}"  # whatever L1H2 does
+ASLEEP = "  - patching: {nodes: L1H2, recovers: {at_least: -5, at_most: 5}}"  # whatever L1H2 does
 NODE = "behaviours/ab.yaml::nano-attn-2l::patching[L1H2]"
 
 
@@ -55,8 +55,8 @@ def test_1_when_a_check_sleeps(project):
     result.stdout.fnmatch_lines(
         [
             "fail: [12] of 2 mutants survived; the check still passes where L1H2 *",
-            "  claim     denoising L1H2 recovers at least -5 of clean − corrupt",
-            "  survived  L1H2 changed places with L1H?: measured *, bound at least -5",
+            "  claim     denoising L1H2 recovers at least -5 and at most 5 of clean − corrupt",
+            "  survived  L1H2 changed places with L1H?: measured *, bound at least -5 and at most 5",
             "  claimed   behaviours/ab.yaml:18",
             f"  re-run    pytest '{NODE.replace('[', '~mutants?').replace(']', '?')}' --mi-mutants",
             "mutants: [01] killed of 2",

@@ -11,8 +11,8 @@ prompts:
   foils: [" and"]
 checks:
   - logit_diff: {at_least: -1000}
-  - attention: {nodes: L0H0, from: END, to: span, at_least: 0}
-  - patching: {nodes: L0.attn, at: noun, recovers: {at_least: -1000}}
+  - attention: {nodes: L0H0, from: END, to: span, at_least: 0.0001}
+  - patching: {nodes: L0.attn, at: noun, recovers: {at_least: -1000, at_most: 1000}}
 models: {nano-attn-2l: {}}
 """
 FROM_FILE = """\

@@ -107,7 +107,7 @@ def _valid() -> Any:
         "checks": [
             {"logit_diff": {"at_least": 1}},
             {"patching": {"nodes": ["s", "L0H1"], "at": "l", "recovers": {"at_least": 0.5}}},
-            {"attention": {"nodes": "s", "from": "END", "to": "l", "at_most": 1, "models": ["m"]}},
+            {"attention": {"nodes": "s", "from": "END", "to": "l", "at_most": 0.9, "models": ["m"]}},
             {"mediators": {"component": "head", "above": 0.1, "include": "s", "layers": [0]}},
         ],
         "models": {"m": {"nodes": {"s": ["L1H3"]}, "logit_diff": {"at_least": 0.5}}, "n": "absent"},

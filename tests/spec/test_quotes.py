@@ -27,7 +27,7 @@ prompts:
 checks:
   - logit_diff: {at_least: 0}
   - patching: {nodes: L0.attn, at: span, recovers: {at_least: 0.1}}
-  - attention: {nodes: L0H0, from: END, to: noun, at_least: 0}
+  - attention: {nodes: L0H0, from: END, to: noun, at_least: 0.1}
 models: {nano-attn-2l: {}}
 """
 MARK = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"

@@ -119,7 +119,7 @@ def test_what_means_something_on_a_model_that_is_not_named(load, text):
         (
             "at_least: 0.4}\n  prev",
             "at_least: 40}\n  prev",
-            "x:21:43: the score induction is between 0 and 1, never 40",
+            "x:21:43: the score induction is between 0 and 1, never 40; did you mean 0.4?",
         ),
         (
             "at_least: 0.4}\n  prev",

@@ -36,7 +36,7 @@ import pytest
         (
             "- logit_diff: {at_least: 2}",
             "- logit_diff: {at_least: yes}",
-            "x:21:28: 'checks[0].logit_diff.at_least' must be a number, not true",
+            "x:21:28: 'checks[0].logit_diff.at_least' must be a number, not the text 'yes'",
         ),
         (
             "- logit_diff: {at_least: 2}",

@@ -45,8 +45,8 @@ import pytest
         ),
         (
             "name: induction",
-            "name: induction\nsource: 2024-01-02",
-            "x:2:9: 'source' must be text, not the date 2024-01-02; put quotes around it",
+            "name: induction\nsource: 2024",
+            "x:2:9: 'source' must be text, not 2024; put quotes around it",
         ),
         (
             "name: induction",
@@ -135,10 +135,10 @@ import pytest
         ),
         (
             '[" sees", " hears"]',
-            "[yes, 3]",
+            "[true, 3]",
             (
                 "x:15:21: 'prompts.variables.verb.values[0]' must be text, not true; put quotes around it\n"
-                "x:15:26: 'prompts.variables.verb.values[1]' must be text, not 3; put quotes around it"
+                "x:15:27: 'prompts.variables.verb.values[1]' must be text, not 3; put quotes around it"
             ),
         ),
         (

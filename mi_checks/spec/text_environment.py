@@ -1,0 +1,153 @@
+"""The Jinja2 environment of prompts: a few nodes and filters that work on text, within a budget of characters.
+
+Jinja2's sandbox keeps a template from reaching out of it, but not from making gigabytes of text. Here nothing loops,
+calls or computes, and whatever makes text pays for it, character by character, before it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.filters import FILTERS
+from jinja2.sandbox import SandboxedEnvironment
+
+MAX_CHARACTERS = 1_000_000  # read and written by all filters, and written, in one rendering: a prompt has far fewer
+MAX_NODES = 2_000  # of a template's syntax tree
+MAX_DEPTH = 50  # of it, well below where Python's own recursion ends
+
+# What is left out could loop, call, define or include: a template says where text stands, it does not compute.
+ALLOWED = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter),
+    *(nodes.Concat, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
+    *(nodes.Keyword, nodes.Helper),
+)
+TEXT_FILTERS = ("upper", "lower", "capitalize", "title", "replace", "trim", "length", "join", "first", "last")
+
+
+class TooMuchText(Exception):
+    """A rendering that takes more characters than any prompt needs."""
+
+
+class TextEnvironment(SandboxedEnvironment):
+    """An environment without globals in which an undefined name is an error."""
+
+    def __init__(self, more_filters: Mapping[str, Callable[..., str]]) -> None:
+        """Make one with the text filters and more, each of which returns text."""
+        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+        self.code_generator_class = _Generator
+        self.globals.clear()
+        filters = {**{name: FILTERS[name] for name in TEXT_FILTERS}, **more_filters}
+        self.filters = {name: self._paid(filter_) for name, filter_ in filters.items()}
+        self.filters |= {"replace": self._replace, "join": self._join}  # which know beforehand how much they make
+        self._left = MAX_CHARACTERS
+
+    def compile(self, source: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compile a template; jinja2's TemplateSyntaxError also where it has what no template may have."""
+        self._left = MAX_CHARACTERS  # what is constant is worked out now
+        tree = self.parsed(source) if isinstance(source, str) else source
+        for node in forbidden_nodes(tree):
+            raise TemplateSyntaxError(refusal(node), node.lineno)
+        return super().compile(tree, *args, **kwargs)
+
+    def parsed(self, text: str) -> nodes.Template:
+        """Return the syntax tree of a template; jinja2's TemplateSyntaxError where it has none, or one too large."""
+        too_large = TemplateSyntaxError("nested too deeply, or a number too large", 1)
+        if len(text) > MAX_CHARACTERS:
+            raise TemplateSyntaxError(f"more than {MAX_CHARACTERS:,} characters", 1)
+        try:
+            tree = self.parse(text)
+        except (RecursionError, ValueError):  # jinja2 guards neither its recursion nor int()
+            raise too_large from None
+        level: list[nodes.Node] = [tree]
+        count = depth = 0
+        while level:
+            count, depth = count + len(level), depth + 1
+            if depth > MAX_DEPTH:
+                raise too_large
+            if count > MAX_NODES:
+                raise TemplateSyntaxError(f"more than {MAX_NODES:,} names, filters and pieces of text", 1)
+            level = [child for node in level for child in node.iter_child_nodes()]
+        return tree
+
+    def rendered(self, template: Template, values: Mapping[str, object]) -> str:
+        """Render a template of this environment.
+
+        Raises:
+            TooMuchText: it takes more than `MAX_CHARACTERS`.
+            Exception: whatever a template raises, such as jinja2's UndefinedError.
+        """
+        self._left = MAX_CHARACTERS
+        return template.render(values)
+
+    def spend(self, characters: int) -> None:
+        """Take characters off the budget of this rendering.
+
+        Raises:
+            TooMuchText: it has not as many left.
+        """
+        self._left -= characters
+        if self._left < 0:
+            raise TooMuchText(
+                f"more than {MAX_CHARACTERS:,} characters go through filters and '~', more than any prompt has; take "
+                "out what multiplies the text, such as a 'replace' of short texts with long ones"
+            )
+
+    def concat(self, parts: Iterable[Any]) -> str:
+        """Join what a template, or `~`, puts together."""
+        return "".join(self._counted(parts))
+
+    def _counted(self, parts: Iterable[Any]) -> Iterator[str]:
+        for part in parts:
+            text = str(part)
+            self.spend(len(text))
+            yield text
+
+    def _paid(self, filter_: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a filter that makes no more than a few times as much of its text, and pays for both."""
+
+        @wraps(filter_)  # with the attribute by which jinja2 knows what a filter wants before its text
+        def paid(*args: Any, **kwargs: Any) -> Any:
+            self.spend(sum(len(arg) for arg in args if isinstance(arg, str)))
+            result = filter_(*args, **kwargs)
+            self.spend(len(result) if isinstance(result, str) else 0)
+            return result
+
+        return paid
+
+    def _replace(self, text: object, old: object, new: object, count: int | None = None) -> str:
+        whole, before, after = str(text), str(old), str(new)
+        found = whole.count(before)
+        times = found if count is None or count < 0 else min(count, found)
+        self.spend(len(whole) + len(whole) + times * (len(after) - len(before)))
+        return whole.replace(before, after, times)
+
+    def _join(self, text: object, between: object = "") -> str:
+        whole, separator = str(text), str(between)
+        self.spend(len(whole) + len(whole) + max(0, len(whole) - 1) * len(separator))
+        return separator.join(whole)
+
+
+class _Generator(CodeGenerator):
+    """Has `~` go through the environment, where jinja2 calls a function of its own."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  # jinja2's name
+        self.write("environment.concat((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+def forbidden_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Yield the nodes that no template may have."""
+    return (node for node in tree.find_all(nodes.Node) if not isinstance(node, ALLOWED))
+
+
+def refusal(node: nodes.Node) -> str:
+    """Return the message for a node that no template may have."""
+    name = type(node).__name__.lower()
+    return f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"
