@@ -61,7 +61,7 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
             among=among,
             ablation=ablation,
             nodes=curve.sizes[-1],
-            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE))),
+            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE, curve.floor))),
             cpr=area_interval(curve, cpr, "CPR"),
             cmd=area_interval(curve, cmd, "CMD"),
         )

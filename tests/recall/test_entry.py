@@ -49,7 +49,7 @@ def test_float32_is_kept_in_half_the_size():
 
 @pytest.mark.parametrize("missing", ["about", "values", "clean.top_tokens", "corrupt.logit_diff"])
 def test_what_is_no_entry_is_read_as_an_empty_one(missing):
-    side = SideRun(np.ones(2), np.ones(2, bool), np.ones(2, bool), np.ones((2, 1), int), np.ones((2, 1)))
+    side = SideRun(np.ones(2), np.ones(2, bool), np.ones(2, bool), np.ones((2, 1), int), np.ones((2, 1)), np.ones(2))
     written = Entry("replay", BaseRun(side, side), {"a": np.ones(2)}).arrays()
     assert entry_of(written) != Entry()
     del written[missing]
