@@ -46,12 +46,10 @@ def require_gap(whole: Floats, of: str = "clean − corrupt", floor: Floor | Non
     gap = mean_interval(whole, unit)
     if gap.low > least:
         return
-    if gap.low <= 0:
-        raise NoGap(f"{of} is {_shown(gap)}, which is not above zero")
-    raise NoGap(
-        f"{of} is {_shown(gap)}, which rounding may have made: of scores from logits this large, a mean up to "
-        f"{least:.1e} {unit} cannot be told from zero"
-    )
+    why = f"{of} is {_shown(gap)}, which is not above zero"
+    if least > 0 and (gap.low > 0 or max(-gap.low, gap.high) <= least):
+        why += f": rounding alone may make {least:.1e} {unit} of scores from logits this large"
+    raise NoGap(why)
 
 
 def _shown(gap: Estimate) -> str:

@@ -42,7 +42,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     if found:
         shown = "; ".join(f"{node} {show(estimate)}" for node, estimate in found[:MAX_NAMED])
         return [f"  mediators found, by share recovered alone{among}: {shown}"]
-    test = f"one-sided tests at {ALPHA / 2:.1%}, Holm-corrected over {tested} {PLURAL[component]}"
+    test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {PLURAL[component]}"
     return [f"  mediators found: none{among}; no {component} alone recovers more than {NEGLIGIBLE:g} ({test})"]
 
 

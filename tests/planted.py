@@ -95,7 +95,7 @@ def skip_trigram(n_layers=1, n_heads=3, *, head=(0, 1), noise=NOISE, seed=0) -> 
 
 
 def one_direction(n_layers=1, n_heads=3, *, head=(0, 1), reversed_half=False, noise=0.0, seed=0) -> Planted:
-    """A skip trigram that is asked for one answer and one foil only; with `reversed_half`, as often the other way round.
+    """A skip trigram that is asked for one answer and one foil; with `reversed_half`, as often the other way round.
 
     What heads write is linear in the tokens, as the attention is the same on every prompt. So of pairs that all go in
     one direction the mean over prompts carries the behaviour, and of pairs of which half are reversed it does not.

@@ -6,6 +6,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Ablated, Intervention, Side
 from mi_checks.spec.words import listed
 
+MAX_NAMED = 6  # nodes
 _ALREADY: dict[Side | Ablated, str] = {
     "clean": "is the same on the clean and the corrupt prompt of every pair; corrupt what it depends on",
     "corrupt": "is the same on the clean and the corrupt prompt of every pair; corrupt what it depends on",
@@ -29,8 +30,9 @@ def untested(intervention: Intervention, measured: Measurements) -> str | None:
     if not seen.any():
         way = " along this path" if intervention.hops else ""
         return (
-            f"nothing is shown, as a change of {what} cannot reach END{way}, whatever the weights are: what is written "
-            "before END is read by attention of later layers alone; patch at END, or name an earlier layer"
+            f"nothing is shown, as what is changed of {what} cannot reach END{way}, whatever the weights are: it "
+            "stands before END, where only attention of later layers could read it; name a label at END, or an "
+            "earlier layer"
         )
     return None
 
@@ -47,4 +49,6 @@ def effect_of_zero(intervention: Intervention, measured: Measurements) -> str:
 
 def _what(intervention: Intervention) -> str:
     where = "" if intervention.at is None else f" at {intervention.at}"
-    return f"{listed(intervention.nodes)}{where}"
+    names = [str(node) for node in intervention.nodes]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f"{listed(names[:MAX_NAMED])}{more}{where}"
