@@ -63,6 +63,23 @@ def test_case_24_the_absence_of_a_path_can_be_claimed(pair, verdict, case, engin
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("at", "bound", "outcome", "why"),
+    [
+        (None, {"removes": NONE}, "pass", ""),
+        (None, {"recovers": NONE}, "fail", "the whole interval is beyond the bound"),
+        ("a", {"removes": NONE}, "fail", "cannot reach END along this path"),
+        ("pre", {"recovers": NONE}, "fail", "nothing was changed"),
+    ],
+)
+def test_case_24_so_can_that_of_a_path_with_stops(pair, verdict, engine, at, bound, outcome, why):
+    check = {**path("L0H0", "logits", at=at, **bound), "through": [{"nodes": "L1.mlp"}]}
+    claim = verdict(pair, "path", engine, **check)
+    assert claim.outcome == outcome
+    assert why in claim.reason
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_path_that_exists_is_not_claimed_away(pair, verdict, engine):
     moved, _ = path_effects(pair, Node(0, "head", 0), Node(1, "mlp"))
     claim = verdict(pair, "path", engine, **path("L0H0", "L1.mlp", recovers=NONE))
