@@ -81,7 +81,8 @@ def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
                 continue
             refuse_unequal_lengths(measured, check.with_, check.at)
             patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
-            (removes,) = ratio_intervals((measured.base.clean.logit_diff - patched)[None], measured.base.gap)
+            removed = (measured.base.clean.logit_diff - patched)[None]
+            (removes,) = ratio_intervals(removed, measured.base.gap, floor=measured.floor)
         except (MiChecksError, NoGap):  # the check itself has told
             continue
         return check.with_ + (f" at {check.at}" if check.at else ""), removes

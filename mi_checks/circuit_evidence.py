@@ -19,7 +19,7 @@ from mi_checks.omitted import Omitted
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.record import MEDIATES, Circuit, CircuitEdge, CircuitNode, Estimate
 from mi_checks.spec.model_shape import ModelShape
-from mi_checks.stats import NoGap, ratio_interval, ratio_intervals
+from mi_checks.stats import NoGap, ratio_intervals, require_gap
 
 FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
 STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
@@ -178,7 +178,7 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return []
     moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
     try:
-        return list(ratio_intervals(moved, measured.base.gap))
+        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor))
     except NoGap:
         return [None] * len(interventions)
 
@@ -205,7 +205,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 def has_gap(measured: Measurements) -> bool:
     """Whether clean and corrupt differ surely enough for shares."""
     try:
-        ratio_interval(measured.base.gap, measured.base.gap)
+        require_gap(measured.base.gap, floor=measured.floor)
     except NoGap:
         return False
     return True

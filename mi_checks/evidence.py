@@ -51,7 +51,9 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     """
     behaviour = loaded.behaviour
     name = measured.subject.name
-    sweeps = sorted(measured.sweeps, key=_place)
+    # A share of a gap that rounding may have made is no number to draw.
+    told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
+    sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
     shown = effect(measured)
     logit_diff = mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score))
     refuse_unstorable("the effect", (shown, logit_diff))
@@ -102,7 +104,7 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
             among=among,
             ablation=ablation,
             nodes=curve.sizes[-1],
-            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE))),
+            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE, curve.floor))),
             cpr=area_interval(curve, cpr, "CPR"),
             cmd=area_interval(curve, cmd, "CMD"),
         )

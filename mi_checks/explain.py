@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.neurons import DENOISED, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.visible import visible
-from mi_checks.record import Estimate
-from mi_checks.stats import NoGap
-
-INSTEAD = 5  # mediators named
+from mi_checks.suspects import show as show
+from mi_checks.suspects import suspects
 
 
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
@@ -30,14 +25,9 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     if measured is not None:
         lines += _worst_prompt(verdict, measured)
     if measured is not None and verdict.suspects:
-        lines += _instead(verdict, measured)
+        lines += suspects(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)
-
-
-def show(estimate: Estimate) -> str:
-    """`0.512 [0.480, 0.551]`."""
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
@@ -63,17 +53,3 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
         f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}"
         for token, probability in side.guesses(prompt)
     )
-
-
-def _instead(verdict: Verdict, measured: Measurements) -> list[str]:
-    sweep, among = verdict.sweep, ""
-    if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
-        sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
-        if len(sweep.nodes) <= DENOISED:
-            among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
-    try:
-        found = (sweep or measured.sweep("head", at=measured.everywhere)).strongest(INSTEAD)
-    except NoGap:
-        return []
-    shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found)
-    return [f"  mediators found, by share recovered alone{among}: {'; '.join(shown)}"]

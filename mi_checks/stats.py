@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtr  # scipy.stats takes a second to import
 
+from mi_checks.floor import Floor
 from mi_checks.record import Estimate, Outcome
 from mi_checks.spec.bound import Bound
 
@@ -28,6 +29,33 @@ MOST, DIGEST = 100_000, 16  # of these, and bytes of a digest
 
 class NoGap(ValueError):
     """Clean and corrupt cannot be told apart, so shares of their difference mean nothing."""
+
+
+def require_gap(whole: Floats, of: str = "clean − corrupt", floor: Floor | None = None) -> None:
+    """Raise if there is nothing to take a share of.
+
+    Args:
+        whole: `prompt`, e.g. clean − corrupt.
+        of: what the whole is called.
+        floor: what rounding may make up; None for nothing.
+
+    Raises:
+        NoGap: the bootstrap interval of the mean of `whole` is not above zero, or not above what rounding makes up.
+    """
+    unit, least = ("logits", 0.0) if floor is None else (floor.unit, floor.mean)
+    gap = mean_interval(whole, unit)
+    if gap.low > least:
+        return
+    why = f"{of} is {_shown(gap)}, which is not above zero"
+    if least > 0 and (gap.low > 0 or max(-gap.low, gap.high) <= least):
+        why += f": rounding alone may make {least:.1e} {unit} of scores from logits this large"
+    raise NoGap(why)
+
+
+def _shown(gap: Estimate) -> str:
+    """`1.234 logits [1.100, 1.300]`; what three decimals do not show, with its power of ten."""
+    digits = ".1e" if 0 < abs(gap.value) < 0.0005 else ".3f"
+    return f"{gap.value:{digits}} {gap.unit} [{gap.low:{digits}}, {gap.high:{digits}}]"
 
 
 def mean_interval(values: Floats, unit: str) -> Estimate:
@@ -59,7 +87,7 @@ def _ends(kind: str, resampled: Callable[[], Floats], *of: Floats) -> Floats:
     return REMEMBERED[key]
 
 
-def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -> Estimate:
+def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt", floor: Floor | None = None) -> Estimate:
     """Ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
 
     The ratio of means, and not the mean of ratios, because the latter explodes on prompts whose `whole` is near zero.
@@ -68,16 +96,22 @@ def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -
         part: `prompt`, e.g. patched − corrupt.
         whole: `prompt`, e.g. clean − corrupt.
         of: what the whole is called.
+        floor: what rounding may make up: a part that is no more on every prompt counts as zero.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` is not above zero. Of a negative gap a share could be had,
-            but it would count what takes the answer's lead away.
+        NoGap: as `require_gap`. Of a negative gap a share could be had, but it would count what takes the answer's lead
+            away.
     """
-    return ratio_intervals(part[None], whole, of)[0]
+    return ratio_intervals(part[None], whole, of, floor)[0]
 
 
 def ratio_area_interval(
-    parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], of: str, method: str
+    parts: Floats,
+    whole: Floats,
+    summary: Callable[[Floats], Floats],
+    of: str,
+    method: str,
+    floor: Floor | None = None,
 ) -> Estimate:
     """What several ratios of means to one whole come to, with a percentile bootstrap interval over prompts.
 
@@ -87,44 +121,40 @@ def ratio_area_interval(
         summary: shares `part …` → `…`: a mean of absolute values, the area under a curve.
         of: what the whole is called.
         method: how the interval was made, for the record.
+        floor: as of `ratio_interval`.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` is not above zero.
+        NoGap: as `require_gap`.
     """
-    _require_gap(whole, of)
+    require_gap(whole, of, floor)
+    parts = parts if floor is None else floor.cleared(parts)
     low, high = np.quantile(summary(_shares(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
 
-def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt") -> list[Estimate]:
-    """`ratio_interval` of each of several parts to one whole, in one go.
+def ratio_intervals(
+    parts: Floats, whole: Floats, of: str = "clean − corrupt", floor: Floor | None = None
+) -> list[Estimate]:
+    """Return `ratio_interval` of each of several parts to one whole, in one go.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`.
         of: what the whole is called.
+        floor: as there.
 
     Raises:
         NoGap: as there.
     """
-    _require_gap(whole, of)
+    require_gap(whole, of, floor)
+    parts = parts if floor is None else floor.cleared(parts)
     low, high = _ends("ratio", lambda: _shares(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
         Estimate(float(value), float(a), float(b), len(whole), f"share of {of}", "bootstrap of the ratio of means")
         for value, a, b in zip(values, low, high, strict=True)
     ]
-
-
-def _require_gap(whole: Floats, of: str) -> None:
-    """
-    Raises:
-        NoGap: the resampled means of the whole are not surely above zero.
-    """
-    gap = mean_interval(whole, "logits")
-    if gap.low <= 0:
-        raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
 
 
 def _shares(parts: Floats, whole: Floats) -> Floats:

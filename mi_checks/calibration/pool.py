@@ -115,6 +115,9 @@ class _Drawn:
     def measure_edges(self, circuits: list[EdgeCircuit], _title: str = "") -> Floats:
         return self._signs * self._pool.measure_edges(circuits)[:, self._rows]
 
+    def changes(self, intervention: Intervention) -> Floats:
+        return self._pool.engine.changes(intervention)[:, self._rows]
+
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         return attended(self._pool.engine.attention(head)[self._rows], self._batch, destination, source)
 
@@ -145,10 +148,11 @@ class _Drawn:
         scores = self._signs * side.logit_diff[self._rows]
         return SideRun(
             logit_diff=scores,
-            beats_foils=scores > 0,
+            beats_foils=scores > side.rounding[self._rows],
             is_top=side.is_top[self._rows],
             top_tokens=side.top_tokens[self._rows],
             top_probabilities=side.top_probabilities[self._rows],
+            rounding=side.rounding[self._rows],
         )
 
 

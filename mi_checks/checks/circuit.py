@@ -18,7 +18,7 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
+from mi_checks.stats import NoGap, ratio_area_interval
 
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 
@@ -60,7 +60,7 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
 def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     claim = f"the circuit {title} alone keeps {bound} of the score that ablating everything takes away"
     estimate = circuits.faithfulness(members)
-    values = (circuits.scores([members])[0] - circuits.nothing) / circuits.span.mean()
+    values = circuits.floor.cleared(circuits.scores([members])[0] - circuits.nothing) / circuits.span.mean()
     return verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
 
 
@@ -69,12 +69,17 @@ def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
 
     A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
     """
-    ratio_interval(circuits.span, circuits.span, WHOLE)  # raises when there is nothing to share
+    circuits.require_span()
     sets = _knock_outs(members)
     within = circuits.scores([[node for node in members if node not in out] for out in sets])
     differences = within - circuits.knocked_out(sets)
     estimate = ratio_area_interval(
-        differences, circuits.span, lambda shares: np.abs(shares).mean(0), WHOLE, "bootstrap of the mean |difference|"
+        differences,
+        circuits.span,
+        lambda shares: np.abs(shares).mean(0),
+        WHOLE,
+        "bootstrap of the mean |difference|",
+        circuits.floor,
     )
     worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
     change = differences[worst].mean() / circuits.span.mean()

@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.span import WHOLE as WHOLE
+from mi_checks.checks.span import require_span
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.floor import Floor
 from mi_checks.record import Estimate
 from mi_checks.spec.circuit_checks import Among
 from mi_checks.stats import ratio_interval
-
-WHOLE = "m(M) − m(∅)"
 
 
 class Circuits:
@@ -65,13 +66,38 @@ class Circuits:
         """m(M) − m(∅), `prompt`: what there is to be faithful to."""
         return self.whole - self.nothing
 
-    def faithfulness(self, circuit: Collection[Node]) -> Estimate:
-        """f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
+    @property
+    def floor(self) -> Floor:
+        """What rounding may make of a difference of two scores."""
+        return self._measured.floor
+
+    def require_span(self, prompts: slice = slice(None)) -> None:
+        """Raise if ablating everything takes nothing away from the score of the model.
+
+        Args:
+            prompts: those of which a share is taken.
 
         Raises:
-            NoGap: m(M) − m(∅) is not above zero.
+            NoGap: m(M) − m(∅) is not above zero, or not above what rounding makes up; with the reason and a remedy.
         """
-        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE)
+        require_span(self.span, self._measured, self._kind, self._everything, self._by_zero, prompts)
+
+    def faithfulness(self, circuit: Collection[Node]) -> Estimate:
+        """Return f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
+
+        Raises:
+            NoGap: as `require_span`.
+        """
+        self.require_span()
+        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE, self.floor)
+
+    @property
+    def _everything(self) -> str:
+        return "all heads and MLP layers" if any(node.kind == "mlp" for node in self.universe) else "all heads"
+
+    def _by_zero(self) -> Floats:
+        """m(M) − m(∅) under zero ablation, `prompt`."""
+        return self.whole - self._measured.logit_diff(ablate(*sorted(self.universe), kind="zero"))
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)

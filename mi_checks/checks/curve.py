@@ -15,7 +15,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
+from mi_checks.stats import NoGap, ratio_area_interval
 
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -32,9 +32,8 @@ def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
     circuits = Circuits(measured, check.among, check.with_)
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
     claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
-    span = circuits.span[ODD]
     try:
-        ratio_interval(span, span, WHOLE)  # before all that it takes to measure a curve
+        circuits.require_span(ODD)  # before all that it takes to measure a curve
     except NoGap as none:
         return nothing_to_share(claim, bound, str(none))
     key = (check.among, check.with_)
@@ -51,14 +50,14 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
     """
     shares = np.array(curve.sizes) / curve.sizes[-1]
     how = f"bootstrap of {sign}, on the odd prompts"
-    return ratio_area_interval(curve.kept, curve.span, lambda f: area(shares, f), WHOLE, how)
+    return ratio_area_interval(curve.kept, curve.span, lambda f: area(shares, f), WHOLE, how, curve.floor)
 
 
 def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
     kept = circuits.scores([order[:size] for size in sizes])[:, ODD] - circuits.nothing[ODD]
-    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD])
+    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD], circuits.floor.of(ODD))
 
 
 def cpr(shares: Floats, f: Floats) -> Floats:

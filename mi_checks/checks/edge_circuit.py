@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
-from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
+from mi_checks.checks.span import WHOLE, require_span
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.base import Floats
 from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
@@ -44,15 +45,22 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
         raise MiChecksError(f"{check.id}: {error}") from None
     span = measured.base.clean.logit_diff - nothing
     title = f"{{{', '.join(map(shown, edges))}}}"
+    floor = measured.floor
+
+    def by_zero() -> Floats:
+        left: Floats = measured.edge_circuits([EdgeCircuit((), "zero", mlps)])[0]
+        return measured.base.clean.logit_diff - left
+
     try:
-        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE)
+        require_span(span, measured, check.with_, "all edges", by_zero)
+        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE, floor)
     except NoGap as none:
         return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, str(none))
     if check.aspect == "faithfulness":
         claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"
-        values = tuple(((whole_circuit - nothing) / span.mean()).tolist())
+        values = tuple((floor.cleared(whole_circuit - nothing) / span.mean()).tolist())
         return verdict(claim, faithfulness, bound, values, suspects=True)
-    changes = whole_circuit - np.stack(without)
+    changes = floor.cleared(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)
     supports, contradicts = holm(above), holm(below)
@@ -67,7 +75,7 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
         for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))
         if chosen
     ]
-    estimate = ratio_interval(changes[deciding], span, WHOLE)
+    estimate = ratio_interval(changes[deciding], span, WHOLE, floor)
     return Verdict(
         outcome, claim, estimate, bound, "\n".join(reasons), tuple((changes[deciding] / span.mean()).tolist())
     )

@@ -27,7 +27,7 @@ def effect(measured: Measurements) -> Effect:
     """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
     behaviour, subject = measured.behaviour, measured.subject
     rival = against(behaviour)
-    values = preference(rival, measured.base)
+    values = measured.floor.cleared(preference(rival, measured.base))
     entry = behaviour.models.get(subject.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from mi_checks.checks.units import unit
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.choose import trusted
 from mi_checks.engine.composition import composition_scores, random_scores
@@ -18,6 +19,7 @@ from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
+from mi_checks.floor import Floor
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.record import Estimate
@@ -42,6 +44,9 @@ class Measuring(Protocol):
 
     def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
         """As `Engine.measure`."""
+
+    def changes(self, intervention: Intervention) -> Floats:
+        """As `Engine.changes`."""
 
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
         """As `Engine.measure_edges`."""
@@ -80,12 +85,14 @@ class Sweep:
         at: the label patched at, or None for all positions.
         recovered: patched − corrupt logit difference, `node prompt`.
         gap: clean − corrupt logit difference, `prompt`.
+        floor: what rounding may make up in either; None for nothing.
     """
 
     nodes: tuple[Node, ...]
     at: str | None
     recovered: Floats
     gap: Floats
+    floor: Floor | None = None
 
     @property
     def shares(self) -> Floats:
@@ -100,7 +107,7 @@ class Sweep:
         Raises:
             NoGap: there is nothing to share.
         """
-        return ratio_intervals(self.recovered, self.gap)
+        return ratio_intervals(self.recovered, self.gap, floor=self.floor)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """The nodes that recover most, with intervals.
@@ -108,7 +115,8 @@ class Sweep:
         Raises:
             NoGap: there is nothing to share.
         """
-        return [(self.nodes[i], self.estimates[i]) for i in self.shares.argsort()[::-1][:count]]
+        estimates = self.estimates
+        return [(self.nodes[i], estimates[i]) for i in self.shares.argsort()[::-1][:count]]
 
 
 @dataclass(frozen=True)
@@ -119,11 +127,13 @@ class MeasuredCurve:
         sizes: nodes in each circuit; the last has all.
         kept: m(C) − m(∅), `size prompt`.
         span: m(M) − m(∅), `prompt`.
+        floor: what rounding may make up in either.
     """
 
     sizes: tuple[int, ...]
     kept: Floats
     span: Floats
+    floor: Floor
 
 
 class Measurements:
@@ -182,6 +192,15 @@ class Measurements:
         """The clean and the corrupt run."""
         return self._engine.base
 
+    @cached_property
+    def floor(self) -> Floor:
+        """What rounding may make of a difference of two of this behaviour's scores on this model."""
+        return Floor(self.base.rounding, unit(self.batch.score))
+
+    def changes(self, intervention: Intervention) -> Floats:
+        """Whether an intervention changes anything, and anything that END can see, `2 prompt`."""
+        return self._engine.changes(intervention)
+
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""
         if intervention not in self._measured:
@@ -210,7 +229,8 @@ class Measurements:
         """Denoise some nodes, each alone; not among `sweeps`."""
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
-        return Sweep(tuple(nodes), where, patched - self.base.corrupt.logit_diff, self.base.gap)
+        recovered = patched - self.base.corrupt.logit_diff
+        return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """The nodes of an expression on this model.

@@ -40,10 +40,10 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     and said to be.
 
     Raises:
-        NoGap: m(M) − m(∅) is not above zero.
+        NoGap: as `Circuits.require_span`.
     """
+    circuits.require_span()
     span = circuits.span
-    ratio_interval(span, span, WHOLE)  # raises when there is none
     removals = _removals(circuits, members)
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(np.stack([each.change for each in removals]), span, least)
@@ -75,14 +75,16 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     if unsure:
         reason.append(f"too close to the bound to tell: {listed(members[i] for i in unsure)}")
     values = tuple((shown.change / span.mean()).tolist())
-    return Verdict(outcome, claim, ratio_interval(shown.change, span, WHOLE), bound, "\n".join(reason), values)
+    estimate = ratio_interval(shown.change, span, WHOLE, circuits.floor)
+    return Verdict(outcome, claim, estimate, bound, "\n".join(reason), values)
 
 
 def _removals(circuits: Circuits, members: Sequence[Node]) -> list[_Removal]:
     pairs = [(node, other) for node in members for other in (None, *members) if other != node]
     before = circuits.scores([_less(members, other) for _, other in pairs])
     after = circuits.scores([_less(members, node, other) for node, other in pairs])
-    return [_Removal(node, other, b - a) for (node, other), b, a in zip(pairs, before, after, strict=True)]
+    changes = circuits.floor.cleared(before - after)
+    return [_Removal(node, other, change) for (node, other), change in zip(pairs, changes, strict=True)]
 
 
 def _less(members: Sequence[Node], *out: Node | None) -> list[Node]:

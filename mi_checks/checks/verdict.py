@@ -71,6 +71,11 @@ def verdict(
     return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
 
 
+def only_above_zero(bound: Bound) -> bool:
+    """Return whether a bound says "at least zero" and no more: an effect of exactly zero does not show that."""
+    return bound.at_least == 0 and bound.at_most is None
+
+
 def nothing_to_share(claim: str, bound: Bound, why: str) -> Verdict:
     """The verdict where clean and corrupt do not differ: no share of nothing can be claimed."""
     return Verdict("fail", claim, None, bound, f"there is nothing to mediate: {why}")

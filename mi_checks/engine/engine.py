@@ -15,6 +15,7 @@ from torch import Tensor
 from mi_checks.engine.attended import attended
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.changes import changes
 from mi_checks.engine.composition import input_shares
 from mi_checks.engine.direct import direct, from_sources
 from mi_checks.engine.donors import averaged, resampled
@@ -24,6 +25,7 @@ from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Layout, Padding, rows_of
 from mi_checks.engine.nodes import Component, Node
 from mi_checks.engine.readout import Readout, ScoreFunction
+from mi_checks.engine.rounding import relative_floor
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
@@ -198,6 +200,15 @@ class Engine(ABC):
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         """How much of a query, key or value comes from what a sender writes, `prompt`; see `input_shares`."""
         return input_shares(self, sender, receiver, at)
+
+    def changes(self, intervention: Intervention) -> Floats:
+        """Return whether an intervention changes anything, and anything that END can see, `2 prompt`; see `changes`.
+
+        Raises:
+            MiChecksError: as `measure`.
+        """
+        self.admit([intervention])
+        return changes(self, intervention)
 
     def admit(self, interventions: list[Intervention]) -> None:
         """Raise if an intervention is undefined for this model.
@@ -391,7 +402,8 @@ class Engine(ABC):
     def _side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
         self._finite_logits(logits, side)
-        beats, is_top = self.readout.wins(logits)
+        floor = relative_floor(next(self.subject.bridge.parameters()).dtype)
+        beats, is_top = self.readout.wins(logits, floor)
         top = logits[self.readout.first].softmax(-1).topk(min(TOP, logits.shape[-1]))
         return SideRun(
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
@@ -399,4 +411,5 @@ class Engine(ABC):
             is_top=is_top.cpu().numpy(),
             top_tokens=top.indices.cpu().numpy(),
             top_probabilities=top.values.double().cpu().numpy(),
+            rounding=self.readout.rounding(logits, floor).double().cpu().numpy(),
         )

@@ -96,6 +96,11 @@ def intervention_name(intervention: Intervention) -> str:
     return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
 
 
+def changes_names(intervention: Intervention) -> list[str]:
+    """Return names that nothing has but whether this intervention changes anything, and anything that END can see."""
+    return [json.dumps([what, intervention_name(intervention)]) for what in ("changes", "changes what END can see")]
+
+
 def edges_name(circuit: EdgeCircuit) -> str:
     """A name that no other circuit of edges and nothing else has; the order of the edges does not matter."""
     edges = sorted([str(sender), str(receiver)] for sender, receiver in circuit.edges)

@@ -18,6 +18,7 @@ from mi_checks.recall.entry import (
     activity_name,
     approximation_name,
     attention_name,
+    changes_names,
     direct_name,
     edges_name,
     entry_of,
@@ -75,6 +76,11 @@ class Recalling:
         """As `Engine.measure`."""
         names = [intervention_name(intervention) for intervention in interventions]
         return self._recalled(names, lambda places: self.engine.measure([interventions[i] for i in places], title))
+
+    def changes(self, intervention: Intervention) -> Floats:
+        """As `Engine.changes`."""
+        names = changes_names(intervention)
+        return self._recalled(names, lambda places: self.engine.changes(intervention)[places])
 
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """As `Engine.measure_edges`."""
