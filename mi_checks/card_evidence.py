@@ -8,7 +8,6 @@ import numpy as np
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.hypothesis import checks_made
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.direct import not_linear
 from mi_checks.engine.interventions import ablate
@@ -16,6 +15,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Estimate, HeadCard
 from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
 TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
@@ -31,11 +31,12 @@ def head_cards(heads: Sequence[Node], measured: Measurements, on_few: Measuremen
         on_few: the same claims on fewer prompts, where the rest is measured.
     """
     direct = written(heads, on_few)
+    shown = measured.examples["median"]  # the example beside which cards are drawn; it need not be among the few
     for head in heads:
-        pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
+        pattern = np.rint(100 * measured.attention_of(head, shown)).astype(int).tolist()
         rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
         ablation, removes = ablated(head, measured)
-        sources = () if head not in direct else np.round(on_few.from_sources(head, 0), DECIMALS).tolist()
+        sources = () if head not in direct else np.round(measured.from_sources(head, shown), DECIMALS).tolist()
         yield HeadCard(
             head=str(head),
             direct=direct.get(head),
@@ -50,7 +51,7 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
     """What each node writes directly into the clean logit difference; empty where the score is not linear in logits."""
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
         return {}
-    estimates = [mean_interval(each, unit(measured.batch.score)) for each in measured.direct(nodes)]
+    estimates = [mean_interval(each, score_unit(measured.batch.score)) for each in measured.direct(nodes)]
     return dict(zip(nodes, estimates, strict=True))
 
 

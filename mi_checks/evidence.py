@@ -10,17 +10,27 @@ import numpy as np
 from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.circuit_evidence import circuit
 from mi_checks.engine.base import SideRun
 from mi_checks.position_evidence import position_map
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import OF_HEADS, Curve, CurvePoint, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
+from mi_checks.record import (
+    OF_HEADS,
+    Curve,
+    CurvePoint,
+    Evidence,
+    Example,
+    Heatmap,
+    Mediator,
+    Prediction,
+    Rank,
+    TokenView,
+)
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
-EXAMPLES = 3
 MEDIATORS = 12  # heads named of a sweep: its strongest
 NEURONS = 24  # neurons shown of a sweep: its strongest
 
@@ -39,11 +49,13 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         yaml=loaded.text,
         yaml_path=loaded.source.shown,
         n=len(measured.batch),
-        logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
+        logit_diff=mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score)),
         effect=effect(measured),
-        examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
+        examples=tuple(_example(measured, index, rank) for rank, index in measured.examples.items()),
         heatmaps=tuple(_heatmap(sweep, measured) for sweep in sweeps),
         mediators=tuple(each for sweep in sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)),
+        score=measured.batch.score,
+        effect_sizes=tuple(measured.base.gap.tolist()),
     )
 
 
@@ -81,7 +93,7 @@ def _strongest(sweep: Sweep) -> list[Mediator]:
         return []
 
 
-def _example(measured: Measurements, index: int) -> Example:
+def _example(measured: Measurements, index: int, rank: Rank) -> Example:
     pair = measured.batch.pairs[index]
     base = measured.base
     return Example(
@@ -93,6 +105,8 @@ def _example(measured: Measurements, index: int) -> Example:
         corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
         clean_top=_top(base.clean, index, measured),
         corrupt_top=_top(base.corrupt, index, measured),
+        prompt=index,
+        rank=rank,
     )
 
 

@@ -10,6 +10,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.visible import visible
 from mi_checks.record import Estimate
+from mi_checks.spec.scoring import score_name
 from mi_checks.stats import NoGap
 
 INSTEAD = 5  # mediators named
@@ -24,6 +25,7 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     if estimate is not None:
         how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
         lines.append(f"  measured  {show(estimate)} {estimate.unit} ({how})")
+        lines += _about(verdict)
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
@@ -40,6 +42,18 @@ def show(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
+def _about(verdict: Verdict) -> list[str]:
+    """What the estimate is of, how it was tested, and of a fraction both parts."""
+    tested = f" ({verdict.detail})" if verdict.detail else ""
+    lines = [f"  deciding  {verdict.deciding}{tested}"] if verdict.deciding else []
+    lines += [f"  detail    {verdict.detail}"] if verdict.detail and not verdict.deciding else []
+    parts = verdict.parts
+    if parts is not None and parts.numerator is not None:
+        unit = parts.denominator.unit
+        lines.append(f"  parts     {show(parts.numerator)} of {show(parts.denominator)} {unit} ({parts.of})")
+    return lines
+
+
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
     worst = verdict.worst_prompt
     if worst is None:
@@ -51,8 +65,8 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
         f"  worst of {len(measured.batch)} prompts: {worst}",
         f"    clean    {visible(pair.clean.text)}",
         f"    corrupt  {visible(pair.corrupt.text)}",
-        f"    answer   {answers}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
-        f"{corrupt.logit_diff[worst]:.2f} corrupt",
+        f"    answer   {answers}   foil {foils}   {score_name(measured.batch.score)} "
+        f"{clean.logit_diff[worst]:.2f} clean, {corrupt.logit_diff[worst]:.2f} corrupt",
         f"    predicts {_predictions(clean, worst, measured)} (clean)",
         f"             {_predictions(corrupt, worst, measured)} (corrupt)",
     ]

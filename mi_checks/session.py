@@ -195,14 +195,16 @@ class Session:
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
             evidence = self.suite.evidence(loaded, model)
         provenance = self.suite.provenance().get(claims) if results else None
-        outcome, message = self.baselines.judge(loaded, claims, results, evidence, provenance)
-        location = f"{place.file}:{place.line}"
-        if outcome in ("fail", "error"):
+        found = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        location, message = f"{place.file}:{place.line}", found.message
+        if found.outcome in ("fail", "error"):
             message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
         result = CheckResult(
             behaviour=name, model=claims, check=ID, kind=ID, node_id=node_id,
             claim="every effect is as recorded, within what its prompts can tell",
-            outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message, location=location,
+            outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location,
+            reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
         )  # fmt: skip
         return self._remember(result)
 

@@ -128,6 +128,12 @@ class Suite:
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,
+            deciding=verdict.deciding,
+            detail=verdict.detail,
+            reason=verdict.reason if verdict.outcome != "pass" else "",
+            parts=verdict.parts,
+            nodes_lost=verdict.lost,
+            nodes_gained=verdict.gained,
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:

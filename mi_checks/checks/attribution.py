@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.errors import MiChecksError
@@ -12,6 +11,7 @@ from mi_checks.prompts.batch import END
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.path_checks import Attribution
+from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
 from mi_checks.stats import mean_interval
 
@@ -28,6 +28,6 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
         raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
     values = measured.direct(nodes).sum(0)
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
-    estimate = mean_interval(values, unit(measured.batch.score))
+    estimate = mean_interval(values, score_unit(measured.batch.score))
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
     return replace(judged, nodes=nodes, at=END)

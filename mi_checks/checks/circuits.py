@@ -9,11 +9,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.record import Estimate
+from mi_checks.record import WHOLE_EFFECT, Estimate, Parts
 from mi_checks.spec.circuit_checks import Among
-from mi_checks.stats import ratio_interval
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ratio_interval, ratio_parts
 
-WHOLE = "m(M) − m(∅)"
+WHOLE = WHOLE_EFFECT
 
 
 class Circuits:
@@ -72,6 +73,15 @@ class Circuits:
             NoGap: m(M) − m(∅) is not above zero.
         """
         return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE)
+
+    @property
+    def unit(self) -> str:
+        """What the score is counted in."""
+        return score_unit(self._measured.batch.score)
+
+    def parts(self, kept: Floats) -> Parts:
+        """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
+        return ratio_parts(kept, self.span, self.unit, WHOLE)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)

@@ -9,7 +9,7 @@ from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.preference_checks import LogitDiff
-from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY, SCORES
+from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
 from mi_checks.stats import mean_interval
 
 
@@ -26,9 +26,4 @@ def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> 
     what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
     claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
-    return verdict(claim, mean_interval(values, unit(score)), bound, tuple(values.tolist()))
-
-
-def unit(score: str) -> str:
-    """What a score is counted in."""
-    return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)
+    return verdict(claim, mean_interval(values, score_unit(score)), bound, tuple(values.tolist()))

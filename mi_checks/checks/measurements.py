@@ -20,7 +20,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
-from mi_checks.record import Estimate
+from mi_checks.record import Estimate, Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
@@ -181,6 +181,13 @@ class Measurements:
     def base(self) -> BaseRun:
         """The clean and the corrupt run."""
         return self._engine.base
+
+    @property
+    def examples(self) -> dict[Rank, int]:
+        """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
+        order = np.argsort(self.base.gap, kind="stable").tolist()
+        places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
+        return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""

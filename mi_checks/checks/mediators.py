@@ -11,7 +11,8 @@ from mi_checks.record import Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts
 
 
 def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
@@ -39,7 +40,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     try:
         ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
+        return nothing_to_share(claim, bound, none, measured)
     above, below = ratio_p_values(sweep.recovered, sweep.gap, check.above)
     is_claimed = np.array([node in claimed for node in sweep.nodes])
     family = np.ones(len(sweep.nodes), dtype=bool) if check.exactly is not None else is_claimed
@@ -63,7 +64,16 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
     values = sweep.recovered[row] / sweep.gap.mean()
     side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
-    claim = f"{claim} ({test}; deciding: {deciding})"
     return Verdict(
-        outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True, sweep=sweep
+        outcome,
+        claim,
+        estimate,
+        side,
+        "\n".join(reason),
+        tuple(values.tolist()),
+        suspects=True,
+        sweep=sweep,
+        deciding=str(deciding),
+        detail=test,
+        parts=ratio_parts(sweep.recovered[row], sweep.gap, score_unit(measured.batch.score)),
     )

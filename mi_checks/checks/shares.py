@@ -10,7 +10,8 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.interventions import Intervention
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import NoGap, ratio_interval
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import NoGap, ratio_interval, ratio_parts
 
 NOISE = 1e-6  # logits; what the order of additions may change
 
@@ -26,10 +27,11 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
     try:
         estimate = ratio_interval(moved, base.gap)
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
+        return nothing_to_share(claim, bound, none, measured)
+    parts = ratio_parts(moved, base.gap, score_unit(measured.batch.score))
     if np.abs(moved).max() <= NOISE:  # a bound of the form at_most would be green for nothing
         why = "the intervention changes no prompt at all: nothing it changes reaches END, or both runs agree there"
-        return Verdict("fail", claim, estimate, bound, why, tuple(moved.tolist()))
+        return Verdict("fail", claim, estimate, bound, why, tuple(moved.tolist()), parts=parts)
     # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
     judged = verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
-    return replace(judged, nodes=intervention.nodes, at=intervention.at)
+    return replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)

@@ -55,7 +55,10 @@ def _set(change: MediatorChange) -> list[str]:
     shares |= {f"+{name}": share for name, share in change.heads.gained.items()}
     width = max(map(len, shares))
     head = f"  {change.behaviour} mediators  {' '.join(change.heads.signed)}  ({where})"
-    return [head, *(f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items())]
+    of = change.heads.effects
+    lines = [f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items()]
+    effects = [] if of is None else [f"    clean − corrupt {of[0]:.2f} → {of[1]:.2f} {change.heads.unit}"]
+    return [head, *lines, *effects]
 
 
 def _share(estimate: Estimate | None) -> str:
