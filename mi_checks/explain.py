@@ -19,7 +19,8 @@ INSTEAD = 5  # mediators named
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
     """The whole message, its first line fit for pytest's short summary; of a role nothing is measured on prompts."""
     estimate = verdict.estimate
-    value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
+    of = f" of {verdict.deciding}" if verdict.deciding else ""
+    value = "nothing measured" if estimate is None else f"measured {show(estimate)}{of}"
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.load import LoadedBehaviour
     from mi_checks.spec.yaml_source import Position
 
+FULL_MESSAGES = 2  # verbosity from which failures are told in full
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 OPTIONS = (
     (
@@ -69,6 +70,12 @@ OPTIONS = (
     ("--mi-update-new-only", "mi_update_new_only", "write baselines where there are none, compare with the others"),
     ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
+    (
+        "--mi-strict",
+        "mi_strict",
+        "fail where a behaviour gives reason to doubt what it measures: an answer that is never likely, a circuit that "
+        "keeps more than the whole model, a bigram (default: warn)",
+    ),
 )
 SWITCHES = (
     "--mi-no-cache",
@@ -76,6 +83,7 @@ SWITCHES = (
     "--mi-update-new-only",
     "--mi-prune",
     "--mi-mutants",
+    "--mi-strict",
 )  # options without a value
 
 
@@ -228,6 +236,8 @@ class ModelNode(pytest.Collector):
             items.append((BaselineItem, "baseline", None, self.loaded.place_of(("name",))))
         if session_of(self.config).has_base(self.loaded):  # likewise
             items.append((BaseItem, "base", None, self.loaded.place_of(("name",))))
+        if session_of(self.config).options.strict:
+            items.append((LintItem, "lint", None, self.loaded.place_of(("name",))))
         for kind, item_name, check, place in items:
             # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: CheckItem = kind.from_parent(
@@ -268,11 +278,22 @@ class CheckItem(pytest.Item):
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
 
-def conclude(result: CheckResult | MutantsResult) -> None:
+def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
     if result.outcome == "skipped":
         pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
     if result.outcome != "pass":
-        pytest.fail(result.message, pytrace=False)
+        pytest.fail(_told(result, item), pytrace=False)
+
+
+def _told(result: CheckResult | MutantsResult, item: CheckItem) -> str:
+    """The message in full with -vv; otherwise briefly, as the report has it in full."""
+    if item.config.get_verbosity() >= FULL_MESSAGES:
+        return result.message
+    from mi_checks.failure_text import brief
+    from mi_checks.record import CheckResult
+
+    rerun = session_of(item.config).rerun(item.written_id, item.parent.model)
+    return brief(result.message, result if isinstance(result, CheckResult) else None, rerun)
 
 
 class BehaviourItem(CheckItem):
@@ -290,7 +311,7 @@ class BehaviourItem(CheckItem):
                 ("mi_n", result.estimate.n),
             ]
         self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
-        conclude(result)
+        conclude(result, self)
 
 
 class BaselineItem(CheckItem):
@@ -299,7 +320,7 @@ class BaselineItem(CheckItem):
     def runtest(self) -> None:
         result = session_of(self.config).compare(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome)]
-        conclude(result)
+        conclude(result, self)
 
 
 class BaseItem(CheckItem):
@@ -308,7 +329,16 @@ class BaseItem(CheckItem):
     def runtest(self) -> None:
         result = session_of(self.config).judge(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", result.claim)]
-        conclude(result)
+        conclude(result, self)
+
+
+class LintItem(CheckItem):
+    """Whether nothing gives reason to doubt what the behaviour measures."""
+
+    def runtest(self) -> None:
+        result = session_of(self.config).lint(self.parent.loaded, self.parent.model, self.written_id, self.place)
+        self.user_properties += [("mi_outcome", result.outcome)]
+        conclude(result, self)
 
 
 class MutantsItem(CheckItem):
@@ -320,10 +350,10 @@ class MutantsItem(CheckItem):
         )
         killed = len(result.mutants) - len(result.survivors)
         self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
-        conclude(result)
+        conclude(result, self)
 
 
-MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the run has
+MEASURING = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -357,5 +387,10 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if SESSION in config.stash:
         own = config.stash[SESSION]
+        failures = [] if config.option.collectonly else own.failure_lines(config.get_terminal_writer().fullwidth)
+        if failures and config.option.tbstyle != "no":
+            terminalreporter.write_sep("=", "failures by behaviour and model")
+            for line in failures:
+                terminalreporter.write_line(line)
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):
             terminalreporter.write_line(line)

@@ -73,8 +73,8 @@ class CheckResult:
     detail: str = ""  # how it was tested and what else was seen, in words: "Holm-corrected over 12 heads"
     reason: str = ""  # why it is not a pass, in a sentence or several lines
     parts: Parts | None = None  # of an estimate that is a fraction; None for others
-    nodes_lost: tuple[str, ...] = ()  # of a role, a baseline or a reference model: nodes that are no longer among its
-    nodes_gained: tuple[str, ...] = ()  # likewise, nodes that now are
+    nodes_lost: tuple[str, ...] = ()  # that a role is no longer bound to; that were recorded, or claimed, to mediate
+    nodes_gained: tuple[str, ...] = ()  # that a role is bound to now; that mediate and were not said to
 
 
 @dataclass(frozen=True)

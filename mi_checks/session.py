@@ -14,7 +14,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mi_checks import __version__
+from mi_checks import __version__, lint_tally
 from mi_checks.baselines.updates import ID, Baselines
 from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
 from mi_checks.errors import MiChecksError
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
+from mi_checks.lint_tally import LintTally, message_of, outcome_of, reason_of
 from mi_checks.models.names import is_known, known_names, resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
@@ -36,7 +37,16 @@ from mi_checks.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
-from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.record import (
+    CheckResult,
+    Evidence,
+    Lint,
+    MutantsResult,
+    Outcome,
+    Run,
+    evidence_from_dict,
+    result_from_dict,
+)
 from mi_checks.roles.updates import Locks
 from mi_checks.runs.as_data import as_data
 from mi_checks.runs.journal import Journal, forget
@@ -82,6 +92,7 @@ class Session:
         self.results: list[CheckResult] = []
         self._ran: dict[tuple[str, str], dict[str, CheckResult]] = {}  # behaviour, model → check → its result
         self.evidence: dict[tuple[str, str], Evidence] = {}
+        self.lints = LintTally()
         self.provenance: dict[str, dict[str, str]] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names: dict[str, Path] = {}
@@ -215,6 +226,26 @@ class Session:
         result = self.base_suite.judge(loaded, model, results, node_id=node_id, location=location, rerun=rerun)
         return self._remember(result)
 
+    def lint(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
+        results = self._all_results(loaded, model, node_id)
+        unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
+        found = self._lint(loaded, model, results) if unmeasured is None else ()
+        location, name = f"{place.file}:{place.line}", loaded.behaviour.name
+        message, outcome = message_of(found, unmeasured, name), outcome_of(found, unmeasured)
+        if outcome == "fail":
+            message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
+        result = CheckResult(
+            behaviour=name, model=resolve(model).claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=node_id,
+            claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location, reason=reason_of(found),
+        )  # fmt: skip
+        return self._remember(result)
+
+    def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        key = (loaded.behaviour.name, resolve(model).claims)
+        return self.lints.once(key, lambda: self.suite.lints(loaded, model, results))
+
     def _all_results(self, loaded: LoadedBehaviour, model: str, node_id: str) -> dict[str, CheckResult]:
         """Of every check but roles, by id: those that ran, and the others measured now."""
         ran = self._ran.get((loaded.behaviour.name, resolve(model).claims), {})
@@ -279,6 +310,7 @@ class Session:
         if "mutant_suite" in self.__dict__:
             self.mutant_suite.close(loaded, model)
         try:
+            self._lint(loaded, model, self._ran.get((loaded.behaviour.name, resolve(model).claims), {}))
             evidence = self.suite.close(loaded, model, drawn=True)
         except MiChecksError:  # told already, by each check that met it
             evidence = None
@@ -326,6 +358,7 @@ class Session:
             results=tuple(self.results),
             evidence=tuple(sorted(self.evidence.values(), key=self._place_of_evidence())),
             mutants=tuple(self.mutants.results),
+            lints=self.lints.all,
         )
 
     def _place_of_evidence(self) -> Callable[[Evidence], int]:
@@ -372,6 +405,16 @@ class Session:
         history = [self.history.failed] if self.history.failed else []
         return [*self.locks.failed, *self.baselines.failed, *self.unwritten, *history]
 
+    def failure_lines(self, width: int) -> list[str]:
+        """What failed, by behaviour and model, each group under its cause; empty where nothing did."""
+        from mi_checks.failure_text import group_lines
+
+        return group_lines(self.results, self.evidence, _relative(self.options.report.page, self.root), width)
+
+    def rerun(self, node_id: str, model: str) -> str:
+        """The command for one item, with whatever on this run's command line decides its outcome."""
+        return self._rerun(node_id, model)
+
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
         if not self.results:
@@ -379,6 +422,7 @@ class Session:
         cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
         return [
             *matrix_lines(self.results),
+            *([] if self.options.strict else self.lints.lines()),
             *self._verdicts(),
             *(cut_short if len(self.results) < len(self.selected) else []),
             *self._engines(),
@@ -431,6 +475,7 @@ class Session:
                 "baselines": self.baselines.to_wire(),
                 "ci": self.ci.to_wire(),
                 "mutants": self.mutants.to_wire(),
+                "lints": self.lints.to_wire(),
                 "selected": self.selected,
             }
         )
@@ -451,6 +496,7 @@ class Session:
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
         self.mutants.from_wire(data["mutants"])
+        self.lints.from_wire(data["lints"])
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""
@@ -465,6 +511,7 @@ class Session:
         options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
         options += ["--mi-device", asked.device] if asked.device != "auto" else []
         options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
+        options += ["--mi-strict"] if node_id.endswith(f"::{lint_tally.ID}") else []
         return shlex.join(["pytest", node_id, *options])
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:

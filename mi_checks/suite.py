@@ -6,6 +6,7 @@ Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "na
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
+from mi_checks.lints import lints
 from mi_checks.models.load import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
@@ -30,7 +32,7 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import CheckResult, Evidence
+from mi_checks.record import CheckResult, Evidence, Lint
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -250,6 +252,17 @@ class Suite:
         if key not in self._evidence or self._evidence[key][0] != sweeps:
             self._evidence[key] = (sweeps, gather(loaded, measured))
         return self._evidence[key][1]
+
+    def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        """Return the reasons to doubt a behaviour on a model; none where nothing was measured on it.
+
+        Args:
+            loaded: the behaviour.
+            model: the model.
+            results: of the checks that ran, by id.
+        """
+        measured = self._measurements.get((loaded.key, model))
+        return () if measured is None else lints(loaded, measured, results)
 
     def close(self, loaded: LoadedBehaviour, model: str, *, drawn: bool = False) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mi_checks.baselines.base import EffectChange, Judgement
-from mi_checks.baselines.message import BRIEFLY_NAMED, NAMED, interval_text, share_lines
+from mi_checks.baselines.message import NAMED, brief_shares, interval_text, share_lines
 from mi_checks.record import CheckResult
 from mi_checks.stats import prompts_to_settle
 
@@ -39,8 +39,8 @@ def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> s
 
 def base_reason(judgement: Judgement) -> str:
     """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
-    heads = share_lines(judgement.mediators, ("lost", "gained", "unsure"), BRIEFLY_NAMED)
-    return "\n".join([_effect(judgement.deciding), *(line.strip() for line in heads)])
+    heads = brief_shares(judgement.mediators, ("lost", "gained", "unsure"))
+    return "\n".join([_effect(judgement.deciding), *heads])
 
 
 def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mi_checks.baselines.compare import Comparison, Drift
 from mi_checks.baselines.header import UPDATE, Header
@@ -10,7 +11,7 @@ from mi_checks.baselines.mediators import SetChange
 from mi_checks.record import Estimate
 
 NAMED = 12  # checks and heads
-BRIEFLY_NAMED = 3  # of both, in the message of the terminal
+BRIEFLY_NAMED = 2  # of both, in the message of the terminal
 
 
 def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
@@ -42,7 +43,7 @@ def drift_message(comparison: Comparison, then: Header, now: Header, shown: str)
 def drift_reason(comparison: Comparison) -> str:
     """Return the message's most important lines, for the terminal."""
     drifts, mediators = comparison.drifts, comparison.mediators
-    lines = [line.strip() for line in share_lines(mediators, ("lost", "gained"), BRIEFLY_NAMED)]
+    lines = brief_shares(mediators, ("lost", "gained"))
     lines += [_drift(drift)[0] for drift in drifts[:BRIEFLY_NAMED]]
     lines += [f"and {len(drifts) - BRIEFLY_NAMED} more"] if len(drifts) > BRIEFLY_NAMED else []
     return "\n".join([*lines, _remedy(comparison).strip()])
@@ -70,6 +71,11 @@ def share_lines(change: SetChange, kinds: Iterable[str], most: int = NAMED) -> l
         then, now = change.effects
         lines.append(f"  {'of':<9} clean − corrupt {then:.3f} → {now:.3f} {change.unit}")
     return lines
+
+
+def brief_shares(change: SetChange, kinds: Iterable[str]) -> list[str]:
+    """Return `share_lines` of few heads for the terminal, without the effect sizes."""
+    return [line.strip() for line in share_lines(replace(change, effects=None), kinds, BRIEFLY_NAMED)]
 
 
 def _in_units(change: SetChange, before: Estimate | None, after: Estimate | None) -> str:

@@ -11,7 +11,7 @@ from mi_checks.record import CheckResult, Estimate, Mediator, Parts
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
-NO_CHECKS = ("role", "baseline", "base")  # kinds of results that measure nothing of their own on prompts
+NO_CHECKS = ("role", "baseline", "base", "lint")  # kinds of results that measure nothing of their own on prompts
 UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
 
 _LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")

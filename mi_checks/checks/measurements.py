@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.choose import trusted
@@ -57,6 +58,9 @@ class Measuring(Protocol):
 
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """As `Engine.from_sources`."""
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """As `Engine.ranks`."""
 
     def activity(self, neuron: Node) -> Floats:
         """As `Engine.activity`."""
@@ -264,6 +268,10 @@ class Measurements:
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """What a head writes directly into one prompt's clean logit difference, `source`; see `Engine.from_sources`."""
         return self._engine.from_sources(head, prompt)
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`."""
+        return self._engine.ranks(tokens)
 
     def activity(self, neuron: Node) -> Floats:
         """A neuron in the clean run, `prompt pos`."""

@@ -75,5 +75,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
         sweep=sweep,
         deciding=str(deciding),
         detail=test,
+        lost=tuple(str(node) for node in wrong if node in claimed),
+        gained=tuple(str(node) for node in wrong if node not in claimed),
         parts=ratio_parts(sweep.recovered[row], sweep.gap, score_unit(measured.batch.score)),
     )

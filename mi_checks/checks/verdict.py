@@ -32,8 +32,9 @@ class Verdict:
         deciding: the node or edge that the estimate is of, where a claim about several shows that of one.
         detail: how the claim was tested and what else was seen, in words.
         parts: the numerator and the denominator of an estimate that is a fraction.
-        lost: nodes that a role was bound to and no longer is.
-        gained: nodes that a role is bound to and was not.
+        lost: nodes that a role was bound to and no longer is; of `mediators`, nodes that are claimed to mediate and do
+            not.
+        gained: likewise, nodes that a role is bound to and was not; nodes that mediate and are not claimed to.
     """
 
     outcome: Outcome
