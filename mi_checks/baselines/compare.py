@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mi_checks.baselines.agreement import MATTERS, Agreement, agreement
-from mi_checks.baselines.fractions import FractionChange, fraction_change
+from mi_checks.baselines.fractions import Direction, FractionChange, fraction_change
 from mi_checks.baselines.mediators import SetChange, set_change
 from mi_checks.baselines.recorded import Baseline, Recorded, recorded
 from mi_checks.record import EFFECT_SIZE, PROPORTION, CheckResult, Estimate, Evidence
@@ -143,11 +143,11 @@ def _better(then: Recorded, now: Recorded, result: CheckResult, parts: FractionC
     one_sided = (result.at_least is None) != (result.at_most is None)
     if then.estimate is None or now.estimate is None or not one_sided:
         return None
-    wanted = "rose" if result.at_most is None else "fell"
-    moved = "rose" if now.estimate.value > then.estimate.value else "fell"
+    wanted: Direction = "rose" if result.at_most is None else "fell"
+    moved: Direction = "rose" if now.estimate.value > then.estimate.value else "fell"
     if now.parts is None:
         return moved == wanted
-    return None if parts is None else moved == parts.numerator.direction == wanted
+    return None if parts is None else moved == wanted and parts.is_gain(wanted)
 
 
 def _size(drift: Drift) -> float:

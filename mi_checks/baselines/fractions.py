@@ -5,6 +5,7 @@ A fraction recovered also rises where nothing is recovered that was not before, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +17,10 @@ from mi_checks.stats import ALPHA, Floats, independent_difference, mean_beyond_p
 
 TESTED = 2  # parts, so that each is tested at half the level (Bonferroni)
 
+MAIN_PART = 0.5  # of a fraction's change, that its numerator must account for
+
 Direction = Literal["rose", "fell", "did not change significantly", "not known"]
+STILL: Direction = "did not change significantly"
 
 
 @dataclass(frozen=True)
@@ -42,25 +46,43 @@ class FractionChange:
     denominator: PartChange
     of: str
 
+    def is_gain(self, wanted: Direction) -> bool:
+        """Whether a fraction that moved as a claim wants it has gained by that.
+
+        One that rose has only if its numerator rose and accounts for at least half of it: where clean − corrupt shrank,
+        nothing more is recovered than was. One that fell has also where clean − corrupt grew.
+        """
+        if wanted == "fell":
+            return True
+        explained = self._explained
+        return self.numerator.direction == "rose" and explained is not None and explained >= MAIN_PART
+
     @property
     def text(self) -> str:
-        """Return both parts in words, as `numerator 0.500 → 0.498 logits (did not …); denominator … (fell)`."""
-        return (
-            f"numerator {_text(self.numerator)}; denominator, {self.of}, {_text(self.denominator)}{self._because_text}"
-        )
+        """Return both parts in words, and which of them moved the fraction."""
+        numerator, denominator = _text(self.numerator), _text(self.denominator)
+        return f"numerator {numerator}; denominator, {self.of}, {denominator}{self._because}"
 
     @property
-    def _because_text(self) -> str:
-        if self.numerator.direction != "did not change significantly" or self.denominator.direction not in TURNS:
+    def _explained(self) -> float | None:
+        """How much of the fraction's change is the numerator's, averaged over which part moves first; None of none."""
+        parts = (self.numerator.then, self.numerator.now, self.denominator.then, self.denominator.now)
+        before, after, whole, now = (math.nan if part is None else part.value for part in parts)
+        if math.isnan(before + after + whole + now) or whole <= 0 or now <= 0:
+            return None
+        change = after / now - before / whole
+        return (after - before) * (1 / whole + 1 / now) / 2 / change if change else None
+
+    @property
+    def _because(self) -> str:
+        explained = self._explained
+        if self.denominator.direction not in ("rose", "fell") or explained is None or explained >= MAIN_PART:
             return ""
-        return f": {TURNS[self.denominator.direction].format(self.of)}"
-
-
-# Of a denominator, what it makes of the fraction.
-TURNS: dict[Direction, str] = {
-    "fell": "the fraction rose only because {} shrank",
-    "rose": "the fraction fell only because {} grew",
-}
+        turn = "shrank" if self.denominator.direction == "fell" else "grew"
+        if self.numerator.direction == STILL:
+            return f": the fraction moved only because {self.of} {turn}"
+        how = "mainly" if explained > 0 else "against its numerator,"
+        return f": the fraction moved {how} because {self.of} {turn}"
 
 
 def fraction_change(
@@ -104,7 +126,7 @@ def _change(then: Estimate | None, now: Estimate | None, values: tuple[Floats, .
     else:
         p_value = independent_difference(then, now)[1] if abs(now.value - then.value) > least else 1.0
     if p_value * TESTED >= ALPHA:
-        return PartChange(then, now, "did not change significantly")
+        return PartChange(then, now, STILL)
     return PartChange(then, now, "rose" if now.value > then.value else "fell")
 
 

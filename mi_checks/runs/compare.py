@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from mi_checks.baselines.agreement import Agreement, agreement
-from mi_checks.baselines.fractions import FractionChange, fraction_change
+from mi_checks.baselines.fractions import STILL, FractionChange, fraction_change
 from mi_checks.baselines.recorded import NO_CHECKS
 from mi_checks.record import EFFECT_SIZE, PROPORTION, CheckResult, Estimate, Run
 from mi_checks.runs.pairs import Pair, pairs
@@ -168,8 +168,8 @@ def _is_gain(parts: FractionChange | None, favour: int, sign: int) -> bool:
     """
     if parts is None:
         return not sign
-    still = parts.numerator.direction == parts.denominator.direction == "did not change significantly"
-    return still or favour == 0 or parts.numerator.direction == ("rose" if favour > 0 else "fell")
+    still = parts.numerator.direction == parts.denominator.direction == STILL
+    return still or favour == 0 or parts.is_gain("rose" if favour > 0 else "fell")
 
 
 def _apart(before: CheckResult, after: CheckResult) -> Agreement | None:
