@@ -46,6 +46,22 @@ def drawn(run: Run) -> Run:
 
 
 @pytest.fixture
+def fourth_schema(run: Run, path: Path) -> Path:
+    """That run as schema 4 had it, with a claim that says how it was tested and which node decided."""
+    data = json.loads(json.dumps(asdict(run)))
+    for each in data["results"]:
+        for name in ("deciding", "detail", "reason", "parts", "nodes_lost", "nodes_gained"):
+            del each[name]
+    for each in data["evidence"]:
+        del each["score"], each["effect_sizes"]
+        shown = {"clean": [], "corrupt": [], "answers": [" a"], "foils": [" b"], "clean_top": [], "corrupt_top": []}
+        each["examples"] = [{**shown, "clean_logit_diff": float(i), "corrupt_logit_diff": 0.0} for i in range(2)]
+    del data["lints"]
+    path.write_text(json.dumps({**data, "schema_version": 4}))
+    return path
+
+
+@pytest.fixture
 def third_schema(drawn: Run, path: Path) -> Path:
     """The run with a circuit as schema 3 had it."""
     data = json.loads(json.dumps(asdict(drawn)))
