@@ -64,7 +64,8 @@ def cause_text(group: Group) -> str:
     """Return what most likely caused the failures, as a clause."""
     cause = group.cause
     if group.kind == "mediators":
-        return f"{_moved(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
+        told = _claimed if cause.kind == "mediators" else _moved
+        return f"{told(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
         return f"the prompts have no effect to recover: {cause.parts.of} is {_number(whole)} {whole.unit}"
@@ -77,6 +78,15 @@ def headline(result: CheckResult) -> str:
     """Return the first line of a message without its outcome."""
     first = result.message.partition("\n")[0]
     return first.removeprefix(f"{result.outcome}: ")
+
+
+def _claimed(lost: Sequence[str], gained: Sequence[str]) -> str:
+    """Against a claim, which says nothing of what was before."""
+    false = f"{', '.join(lost)} {'does' if len(lost) == 1 else 'do'} not mediate as claimed" if lost else ""
+    more = (
+        f"{', '.join(gained)} {_verb(gained)} and {'is' if len(gained) == 1 else 'are'} not claimed" if gained else ""
+    )
+    return ", and ".join(filter(None, (false, more)))
 
 
 def _moved(lost: Sequence[str], gained: Sequence[str]) -> str:
@@ -138,7 +148,7 @@ def _worst_prompt(evidence: Evidence, width: int) -> list[str]:
     example = next((each for each in evidence.examples if each.rank == "worst"), None)
     if example is None:
         return []
-    title = f"prompt pair {example.prompt} of {evidence.n} has the smallest effect size, clean − corrupt"
+    title = f"prompt pair {example.prompt + 1} of {evidence.n} has the smallest effect size, clean − corrupt"
     name = score_name(evidence.score)
     values = f"{name} {example.clean_logit_diff:.2f} clean, {example.corrupt_logit_diff:.2f} corrupt"
     answers, foils = (" ".join(map(visible, texts)) for texts in (example.answers, example.foils))

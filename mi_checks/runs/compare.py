@@ -18,8 +18,10 @@ from mi_checks.runs.pairs import Pair, pairs
 from mi_checks.stats import ALPHA, holm, independent_difference, mean_interval, mean_p_value
 
 Sizes = Mapping[tuple[str, str], tuple[float, ...]]  # by behaviour and model, clean − corrupt score, `prompt`
-State = Literal["drifted", "improved", "invalid", "only before", "only after", "unchanged"]
-STATES: tuple[State, ...] = ("drifted", "improved", "invalid", "only before", "only after", "unchanged")
+State = Literal["drifted", "improved", "prompts moved", "invalid", "only before", "only after", "unchanged"]
+STATES: tuple[State, ...] = (
+    "drifted", "improved", "prompts moved", "invalid", "only before", "only after", "unchanged",
+)  # fmt: skip
 RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 ROUNDING = 1e-4  # of the values' size: what another machine or engine changes in float32 is less, and means nothing
 METHOD = (
@@ -46,10 +48,11 @@ class Change:
 
     Attributes:
         pair: the check in both runs, or in one.
-        state: `drifted` where it holds less well than it did, or its value surely moved and not in the claim's favour,
-            or single prompts moved though their mean did not; `improved` likewise, but of a fraction only where its
-            numerator moved in the claim's favour; `invalid` where it was measured on other prompts or measures
-            something else.
+        state: `drifted` where it holds less well than it did, its value moved significantly and not in the claim's
+            favour, or single prompts moved on the same weights; `improved` where it holds better, or its value moved in
+            the claim's favour, but not where a fraction rose because its denominator shrank; `prompts moved` where the
+            mean of a model's values stayed and single prompts did not, with other weights; `invalid` where it was
+            measured on other prompts or measures something else.
         estimate: after − before; None where nothing can be subtracted.
         p_value: Holm-corrected over the comparison; None without a test.
         notes: what else there is to say.
@@ -83,10 +86,20 @@ def compare(before: Run, after: Run) -> tuple[Change, ...]:
     corrected = dict(zip(tests, holm(np.array([test.p_value for test in tests.values()])), strict=True))
     sizes = tuple({(each.behaviour, each.model): each.effect_sizes for each in run.evidence} for run in (before, after))
     changes = [
-        _change(pair, tests.get(i), float(corrected[i]) if i in tests else None, _fraction(pair, sizes))
+        _change(
+            pair,
+            tests.get(i),
+            float(corrected[i]) if i in tests else None,
+            _fraction(pair, sizes),
+            same_weights=_weights(before, pair) == _weights(after, pair) != "",
+        )
         for i, pair in enumerate(found)
     ]
     return tuple(sorted(changes, key=_order))
+
+
+def _weights(run: Run, pair: Pair) -> str:
+    return run.models.get(pair.either.model, {}).get("weights_sha256", "")
 
 
 def _fraction(pair: Pair, sizes: Sequence[Sizes]) -> FractionChange | None:
@@ -122,7 +135,9 @@ def _order(change: Change) -> tuple[int, int, float, str, str]:
     return STATES.index(change.state), sure, -change.size, named.behaviour, named.check
 
 
-def _change(pair: Pair, test: Test | None, p_value: float | None, parts: FractionChange | None) -> Change:
+def _change(
+    pair: Pair, test: Test | None, p_value: float | None, parts: FractionChange | None, *, same_weights: bool
+) -> Change:
     before, after = pair.before, pair.after
     if before is None or after is None:
         return Change(pair, "only after" if before is None else "only before")
@@ -136,7 +151,8 @@ def _change(pair: Pair, test: Test | None, p_value: float | None, parts: Fractio
     apart = _apart(before, after) if state == "unchanged" else None
     if apart is not None:
         unit = "" if after.estimate is None else after.estimate.unit
-        return Change(pair, "drifted", estimate, p_value, (*notes, apart.text(unit)), prompts=apart)
+        moved_prompts: State = "drifted" if same_weights else "prompts moved"
+        return Change(pair, moved_prompts, estimate, p_value, (*notes, apart.text(unit)), prompts=apart)
     if state == "unchanged":
         return Change(pair, state, estimate, p_value, tuple(notes))
     if parts is not None:

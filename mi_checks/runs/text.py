@@ -14,7 +14,11 @@ from mi_checks.runs.mediators import METHOD, MediatorChange
 
 HALF = 8  # characters of the drawing to each side of no change
 WHOLE = 1.0  # the relative size at which it is full
-TITLES = {"only before": "only in the first run", "only after": "only in the second run"}
+TITLES = {
+    "prompts moved": "moved prompt by prompt with the same mean",
+    "only before": "only in the first run",
+    "only after": "only in the second run",
+}
 
 
 def lines(

@@ -314,6 +314,9 @@ def test_case_28_single_prompts_that_move_are_a_drift_though_the_mean_stays():
         change.notes[-1],
     )
     assert state(before, replace(noised, model="nano-attn-4l")) == "unchanged"  # other models' prompts always differ
+    weights = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64}}  # those of a fine-tune often do
+    (change,) = compare(run_of(before), run_of(noised, models=weights))
+    assert change.state == "prompts moved"
 
 
 def test_case_28_prompts_that_turn_both_ways_are_a_drift_and_a_tie_is_none():
