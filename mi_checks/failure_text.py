@@ -11,7 +11,7 @@ from mi_checks.record import MEDIATES, CheckResult, Estimate, Evidence, Example
 from mi_checks.spec.scoring import score_name
 
 MAX_MESSAGE_LINES = 12
-MAX_REASON_LINES = 8
+MAX_REASON_LINES = 7
 MAX_GROUPS = 5  # told in full; of more, each has one line
 MAX_GROUP_LINES = 20  # such lines
 MAX_MEDIATORS = 5
@@ -32,6 +32,10 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     found = lines[:1]
     if result.claim and result.kind not in ("baseline", "base", "lint"):
         found.append(f"  claim     {result.claim}")
+    if result.estimate is not None and result.kind not in ("baseline", "base"):
+        measured = result.estimate
+        how = f"95 % interval, {measured.n} {measured.over}"
+        found.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
     reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
     found += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
     found.append(f"  claimed   {result.location}")
