@@ -9,7 +9,6 @@ import numpy as np
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.hypothesis import checks_made
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.direct import not_linear
 from mi_checks.engine.interventions import ablate
@@ -18,6 +17,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.omitted import Omitted
 from mi_checks.record import Estimate, HeadCard
 from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
 TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
@@ -37,22 +37,23 @@ def head_cards(
     """
     direct = omitted.attempt("the direct logit attribution of heads", lambda: written(heads, on_few), {})
     for head in heads:
-        card = omitted.attempt(f"the card of {head}", partial(_card, head, direct, measured, on_few, omitted), None)
+        card = omitted.attempt(f"the card of {head}", partial(_card, head, direct, measured, omitted), None)
         if card is not None:
             yield card
 
 
-def _card(
-    head: Node, direct: Mapping[Node, Estimate], measured: Measurements, on_few: Measurements, omitted: Omitted
-) -> HeadCard:
-    """One head's."""
-    pattern = np.rint(100 * on_few.attention_of(head, 0)).astype(int).tolist()
+def _card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omitted) -> HeadCard:
+    """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
+    shown = measured.examples["median"]
+    pattern = np.rint(100 * measured.attention_of(head, shown)).astype(int).tolist()
     rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
     ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
     sources: tuple[float, ...] = ()
     if head in direct:
         what = f"the direct logit attribution of {head} by token"
-        sources = omitted.attempt(what, lambda: tuple(np.round(on_few.from_sources(head, 0), DECIMALS).tolist()), ())
+        sources = omitted.attempt(
+            what, lambda: tuple(np.round(measured.from_sources(head, shown), DECIMALS).tolist()), ()
+        )
     return HeadCard(
         head=str(head),
         direct=direct.get(head),
@@ -67,7 +68,7 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
     """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
         return {}
-    estimates = [mean_interval(each, unit(measured.batch.score)) for each in measured.direct(nodes)]
+    estimates = [mean_interval(each, score_unit(measured.batch.score)) for each in measured.direct(nodes)]
     return dict(zip(nodes, estimates, strict=True))
 
 

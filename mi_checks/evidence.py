@@ -8,10 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.circuit_evidence import circuit
 from mi_checks.engine.base import SideRun
@@ -21,6 +19,7 @@ from mi_checks.prompts.batch import Prompt
 from mi_checks.record import (
     MEDIATOR_LIST,
     OF_HEADS,
+    WHOLE_EFFECT,
     Curve,
     CurvePoint,
     Evidence,
@@ -28,12 +27,13 @@ from mi_checks.record import (
     Heatmap,
     Mediator,
     Prediction,
+    Rank,
     TokenView,
 )
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
-EXAMPLES = 3
 MEDIATORS = 12  # heads named of a sweep: its strongest
 NEURONS = 24  # neurons shown of a sweep: its strongest
 
@@ -55,7 +55,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
     sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
     shown = effect(measured)
-    logit_diff = mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score))
+    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score))
     refuse_unstorable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
     of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
@@ -73,11 +73,13 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
         effect=shown,
         examples=omitted.attempt(
             "the list of example prompts",
-            lambda: tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
+            lambda: tuple(_example(measured, index, rank) for rank, index in measured.examples.items()),
             (),
         ),
         heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
         mediators=mediators,
+        score=measured.batch.score,
+        effect_sizes=tuple(measured.base.gap.tolist()),
         omitted=omitted.sentences,
     )
 
@@ -104,7 +106,9 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
             among=among,
             ablation=ablation,
             nodes=curve.sizes[-1],
-            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE, curve.floor))),
+            points=tuple(
+                map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor))
+            ),
             cpr=area_interval(curve, cpr, "CPR"),
             cmd=area_interval(curve, cmd, "CMD"),
         )
@@ -124,7 +128,7 @@ def _strongest(sweep: Sweep) -> list[Mediator]:
         return []
 
 
-def _example(measured: Measurements, index: int) -> Example:
+def _example(measured: Measurements, index: int, rank: Rank) -> Example:
     pair = measured.batch.pairs[index]
     base = measured.base
     return Example(
@@ -136,6 +140,8 @@ def _example(measured: Measurements, index: int) -> Example:
         corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
         clean_top=_top(base.clean, index, measured),
         corrupt_top=_top(base.corrupt, index, measured),
+        prompt=index,
+        rank=rank,
     )
 
 

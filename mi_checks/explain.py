@@ -6,6 +6,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.visible import visible
+from mi_checks.spec.scoring import score_name
 from mi_checks.suspects import show as show
 from mi_checks.suspects import suspects
 
@@ -13,12 +14,14 @@ from mi_checks.suspects import suspects
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
     """The whole message, its first line fit for pytest's short summary; of a role nothing is measured on prompts."""
     estimate = verdict.estimate
-    value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
+    of = f" of {verdict.deciding}" if verdict.deciding else ""
+    value = "nothing measured" if estimate is None else f"measured {show(estimate)}{of}"
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:
         how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
         lines.append(f"  measured  {show(estimate)} {estimate.unit} ({how})")
+        lines += _about(verdict)
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
@@ -28,6 +31,18 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
         lines += suspects(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)
+
+
+def _about(verdict: Verdict) -> list[str]:
+    """What the estimate is of, how it was tested, and of a fraction both parts."""
+    tested = f" ({verdict.detail})" if verdict.detail else ""
+    lines = [f"  deciding  {verdict.deciding}{tested}"] if verdict.deciding else []
+    lines += [f"  detail    {verdict.detail}"] if verdict.detail and not verdict.deciding else []
+    parts = verdict.parts
+    if parts is not None and parts.numerator is not None:
+        unit = parts.denominator.unit
+        lines.append(f"  parts     {show(parts.numerator)} of {show(parts.denominator)} {unit} ({parts.of})")
+    return lines
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
@@ -41,8 +56,8 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
         f"  worst of {len(measured.batch)} prompts: {worst}",
         f"    clean    {visible(pair.clean.text)}",
         f"    corrupt  {visible(pair.corrupt.text)}",
-        f"    answer   {answers}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
-        f"{corrupt.logit_diff[worst]:.2f} corrupt",
+        f"    answer   {answers}   foil {foils}   {score_name(measured.batch.score)} "
+        f"{clean.logit_diff[worst]:.2f} clean, {corrupt.logit_diff[worst]:.2f} corrupt",
         f"    predicts {_predictions(clean, worst, measured)} (clean)",
         f"             {_predictions(corrupt, worst, measured)} (corrupt)",
     ]

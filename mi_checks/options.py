@@ -43,6 +43,7 @@ class Options:
         update: roles are bound anew.
         worker: which of `pytest -n` this process is; "" for one that is none.
         with_mutants: each check is also run on models in which its claim is false.
+        strict: a reason to doubt a behaviour fails an item of its own, and is not a warning alone.
         baselines: what to do about those.
         ci: what a CI server is told.
         debug: the tracebacks of unexpected errors are shown.
@@ -64,6 +65,7 @@ class Options:
     kept: Path | None
     update: bool
     with_mutants: bool
+    strict: bool
     worker: str
     baselines: Asked
     ci: CiAsked
@@ -137,6 +139,7 @@ def read_options(config: pytest.Config) -> Options:
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
         with_mutants=bool(chosen("mi_mutants")),
+        strict=bool(chosen("mi_strict")),
         worker=str(getattr(config, "workerinput", {}).get("workerid", "")),
         baselines=Asked(
             update=bool(chosen("mi_update")),

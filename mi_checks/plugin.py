@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mi_checks.spec.load import LoadedBehaviour
     from mi_checks.spec.yaml_source import Position
 
+FULL_MESSAGES = 2  # verbosity from which failures are told in full
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
 SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
@@ -74,6 +75,12 @@ OPTIONS = (
     ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
     ("--mi-debug", "mi_debug", "show the tracebacks of unexpected errors at the end"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
+    (
+        "--mi-strict",
+        "mi_strict",
+        "fail where a behaviour gives reason to doubt what it measures: an answer that is never likely, a circuit that "
+        "keeps more than the whole model, a bigram (default: warn)",
+    ),
 )
 SWITCHES = (
     "--mi-no-cache",
@@ -82,6 +89,7 @@ SWITCHES = (
     "--mi-prune",
     "--mi-mutants",
     "--mi-debug",
+    "--mi-strict",
 )  # options without a value
 
 
@@ -259,6 +267,8 @@ class ModelNode(pytest.Collector):
                 items.append((BaselineItem, "baseline", None, place))
             if session_of(self.config).has_base(self.loaded):  # likewise
                 items.append((BaseItem, "base", None, place))
+            if session_of(self.config).options.strict:
+                items.append((LintItem, "lint", None, place))
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         for kind, item_name, check, place in items:
@@ -311,18 +321,29 @@ class CheckItem(pytest.Item):
                 result = self.measured()
         except MiChecksError as error:
             pytest.fail(str(error), pytrace=False)
-        conclude(result)
+        conclude(result, self)
 
     @abstractmethod
     def measured(self) -> CheckResult | MutantsResult:
         """Measure it; whatever cannot be measured is a result as well."""
 
 
-def conclude(result: CheckResult | MutantsResult) -> None:
+def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
     if result.outcome == "skipped":
         pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
     if result.outcome != "pass":
-        pytest.fail(result.message, pytrace=False)
+        pytest.fail(_told(result, item), pytrace=False)
+
+
+def _told(result: CheckResult | MutantsResult, item: CheckItem) -> str:
+    """The message in full with -vv; otherwise briefly, as the report has it in full."""
+    if item.config.get_verbosity() >= FULL_MESSAGES:
+        return result.message
+    from mi_checks.failure_text import brief
+    from mi_checks.record import CheckResult
+
+    rerun = session_of(item.config).rerun(item.written_id, item.parent.model)
+    return brief(result.message, result if isinstance(result, CheckResult) else None, rerun)
 
 
 class BehaviourItem(CheckItem):
@@ -364,6 +385,16 @@ class BaseItem(CheckItem):
         return result
 
 
+class LintItem(CheckItem):
+    """Whether nothing gives reason to doubt what the behaviour measures."""
+
+    def measured(self) -> CheckResult:
+        """Look for such reasons."""
+        result = session_of(self.config).lint(self.parent.loaded, self.parent.model, self.written_id, self.place)
+        self.user_properties += [("mi_outcome", result.outcome)]
+        return result
+
+
 class MutantsItem(CheckItem):
     """Whether it could have failed."""
 
@@ -377,7 +408,7 @@ class MutantsItem(CheckItem):
         return result
 
 
-MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the run has
+MEASURING = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -424,5 +455,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(line)
     if SESSION in config.stash:
         own = config.stash[SESSION]
+        failures = [] if config.option.collectonly else own.failure_lines(config.get_terminal_writer().fullwidth)
+        if failures and config.option.tbstyle != "no":
+            terminalreporter.write_sep("=", "failures by behaviour and model")
+            for line in failures:
+                terminalreporter.write_line(line)
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):
             terminalreporter.write_line(line)

@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mi_checks import __version__
+from mi_checks import __version__, lint_tally
 from mi_checks.baselines.updates import ID, Baselines
 from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
 from mi_checks.conftests import additions
 from mi_checks.errors import MiChecksError
+from mi_checks.guard_lines import refusal_lines
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
+from mi_checks.lint_tally import LintTally, message_of, outcome_of, reason_of
 from mi_checks.loading import Names, load_file
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
@@ -37,7 +39,18 @@ from mi_checks.mutants.tally import Tally
 from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.record import (
+    CheckResult,
+    Evidence,
+    Lint,
+    ModelGuards,
+    MutantsResult,
+    Outcome,
+    Run,
+    evidence_from_dict,
+    guards_from_dict,
+    result_from_dict,
+)
 from mi_checks.rerun import rerun_command
 from mi_checks.roles.updates import Locks
 from mi_checks.runs.as_data import as_data
@@ -98,7 +111,9 @@ class Session:
         self.results: list[CheckResult] = []
         self._ran: dict[tuple[str, str], dict[str, CheckResult]] = {}  # behaviour, model → check → its result
         self.evidence: dict[tuple[str, str], Evidence] = {}
+        self.lints = LintTally()
         self.provenance: dict[str, dict[str, str]] = {}
+        self.guards: dict[str, ModelGuards] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names = Names(root)
         self._paths: dict[Path, Path] = {}  # a file, links followed → the path that it is collected under
@@ -221,14 +236,16 @@ class Session:
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
             evidence = self.suite.evidence(loaded, model)
         provenance = self.suite.provenance().get(claims) if results else None
-        outcome, message = self.baselines.judge(loaded, claims, results, evidence, provenance)
-        location = f"{place.file}:{place.line}"
-        if outcome in ("fail", "error"):
+        found = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        location, message = f"{place.file}:{place.line}", found.message
+        if found.outcome in ("fail", "error"):
             message += f"{self._unsaid(results)}\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
         return CheckResult(
             behaviour=name, model=claims, check=ID, kind=ID, node_id=node_id,
             claim="every effect is as recorded, within what its prompts can tell",
-            outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message, location=location,
+            outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location,
+            reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
         )  # fmt: skip
 
     def judge(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
@@ -248,6 +265,29 @@ class Session:
         said = {id(result) for result in self.results}
         errors = [each for each in results.values() if each.outcome == "error" and id(each) not in said]
         return f"\n  because   {errors[0].message.partition(chr(10))[0]}" if errors else ""
+
+    def lint(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
+        found = partial(self._linted, loaded, model, node_id, place)
+        return self._remember(self._or_error(found, loaded, model, (lint_tally.ID, lint_tally.ID), node_id, place))
+
+    def _linted(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        results = self._all_results(loaded, model, node_id)
+        unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
+        found = self._lint(loaded, model, results) if unmeasured is None else ()
+        location, name = f"{place.file}:{place.line}", loaded.behaviour.name
+        message, outcome = message_of(found, unmeasured, name), outcome_of(found, unmeasured)
+        if outcome == "fail":
+            message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
+        return CheckResult(
+            behaviour=name, model=resolve(model).claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=node_id,
+            claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location, reason=reason_of(found),
+        )  # fmt: skip
+
+    def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        key = (loaded.behaviour.name, resolve(model).claims)
+        return self.lints.once(key, lambda: self.suite.lints(loaded, model, results))
 
     def _all_results(self, loaded: LoadedBehaviour, model: str, node_id: str) -> dict[str, CheckResult]:
         """Of every check but roles, by id: those that ran, and the others measured now."""
@@ -343,6 +383,8 @@ class Session:
         self._write_journal()
 
     def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
+        with self.omitted.unless(f"the warnings of {of}"):
+            self._lint(loaded, model, self._ran.get((loaded.behaviour.name, resolve(model).claims), {}))
         try:
             evidence = self.suite.close(loaded, model, drawn=True)
             if evidence is not None:
@@ -358,6 +400,7 @@ class Session:
         """Note where models come from, and how much was recalled."""
         if "suite" in self.__dict__:
             self.provenance.update(self.suite.provenance())
+            self.guards.update(self.suite.guards())
             self.reuse = asdict(self.suite.reuse)
         if "base_suite" in self.__dict__:
             self.provenance.update(self.base_suite.provenance())
@@ -397,10 +440,12 @@ class Session:
                 **({} if self.options.base is None else {"base": self.options.base}),
             },
             models=self.provenance,
+            guards=self.guards,
             results=tuple(self.results),
             evidence=tuple(sorted(self.evidence.values(), key=self._place_of_evidence())),
             mutants=tuple(self.mutants.results),
             omitted=self.omitted.sentences,
+            lints=self.lints.all,
         )
 
     def _place_of_evidence(self) -> Callable[[Evidence], int]:
@@ -492,6 +537,7 @@ class Session:
         for evidence in run.evidence:
             self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
         self.provenance = {**run.models, **self.provenance}
+        self.guards = {**run.guards, **self.guards}
         self._sort()
 
     def _sort(self) -> None:
@@ -508,13 +554,25 @@ class Session:
         history = [self.history.failed] if self.history.failed else []
         return [*self.locks.failed, *self.baselines.failed, *self.unwritten, *history]
 
+    def failure_lines(self, width: int) -> list[str]:
+        """What failed, by behaviour and model, each group under its cause; empty where nothing did."""
+        from mi_checks.failure_text import group_lines
+
+        return group_lines(self.results, self.evidence, _relative(self.options.report.page, self.root), width)
+
+    def rerun(self, node_id: str, model: str) -> str:
+        """The command for one item, with whatever on this run's command line decides its outcome."""
+        return self._rerun(node_id, model)
+
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
         ran: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
             ("the table of behaviours and models", lambda: matrix_lines(self.results)),
+            ("the list of warnings", lambda: () if self.options.strict else self.lints.lines()),
             ("the list of verdicts against the base", self._verdicts),
             ("the count of checks that ran", self._cut_short),
             ("the list of engines", self._engines),
+            ("the list of what models refuse", self._refusals),
             ("the count of measurements reused", self._reused),
             ("the summary of roles", self.locks.summary),
             ("the summary of baselines", self.baselines.summary),
@@ -537,6 +595,10 @@ class Session:
     def stop(self) -> None:
         """End what outlives a session."""
         self.traces.stop()
+
+    def _refusals(self) -> list[str]:
+        """What cannot be measured on some models, by the guards that failed when they were loaded."""
+        return [f"{model}: {line}" for model, guards in self.guards.items() for line in refusal_lines(guards)]
 
     def _cut_short(self) -> list[str]:
         if len(self.results) >= len(self.selected):
@@ -589,11 +651,13 @@ class Session:
                 "results": as_data(self.results),
                 "evidence": evidence,
                 "provenance": self.provenance,
+                "guards": as_data(self.guards),
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),
                 "baselines": self.baselines.to_wire(),
                 "ci": self.ci.to_wire(),
                 "mutants": self.mutants.to_wire(),
+                "lints": self.lints.to_wire(),
                 "selected": self.selected,
                 "omitted": self.omitted.sentences,
                 "traces": self.traces.found,
@@ -611,6 +675,7 @@ class Session:
             with self.omitted.unless("the evidence of a worker"):
                 self._keep(evidence_from_dict(evidence))
         self.provenance.update(data["provenance"])
+        self.guards.update({name: guards_from_dict(guards) for name, guards in data["guards"].items()})
         for name, count in data["reuse"].items():
             self.reuse[name] += count
         self.locks.from_wire(data["roles"])
@@ -619,6 +684,7 @@ class Session:
         self.selected = data["selected"]  # each worker collects all
         self._sort()
         self.mutants.from_wire(data["mutants"])
+        self.lints.from_wire(data["lints"])
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""
@@ -634,6 +700,7 @@ class Session:
         options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
         options += ["--mi-device", asked.device] if asked.device != "auto" else []
         options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
+        options += ["--mi-strict"] if node_id.endswith(f"::{lint_tally.ID}") else []
         return rerun_command(node_id, self.root, asked.started_in, options)
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:

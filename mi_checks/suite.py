@@ -6,7 +6,9 @@ Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "na
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 from mi_checks.checks.absent import check_absent
@@ -23,6 +25,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
+from mi_checks.lints import lints
 from mi_checks.models.load import load
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.models.subject import ReadsAs, Subject
@@ -34,7 +37,7 @@ from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import HEAD_SWEEP, CheckResult, Evidence
+from mi_checks.record import HEAD_SWEEP, CheckResult, Evidence, GuardResult, Lint, ModelGuards
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -141,6 +144,12 @@ class Suite:
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,
+            deciding=verdict.deciding,
+            detail=verdict.detail,
+            reason=verdict.reason if verdict.outcome != "pass" else "",
+            parts=verdict.parts,
+            nodes_lost=verdict.lost,
+            nodes_gained=verdict.gained,
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:
@@ -282,6 +291,17 @@ class Suite:
         """What the report wanted of a behaviour on a model and could not have."""
         return self._omitted.setdefault((loaded.key, model), Omitted())
 
+    def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        """Return the reasons to doubt a behaviour on a model; none where nothing was measured on it.
+
+        Args:
+            loaded: the behaviour.
+            model: the model.
+            results: of the checks that ran, by id.
+        """
+        measured = self._measurements.get((loaded.key, model))
+        return () if measured is None else lints(loaded, measured, results)
+
     def close(self, loaded: LoadedBehaviour, model: str, *, drawn: bool = False) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to.
 
@@ -362,6 +382,18 @@ class Suite:
         self._engines[subject.name] = measuring.name
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine
+
+    def guards(self) -> dict[str, ModelGuards]:
+        """Return what was checked of each loaded model, by name."""
+        found: dict[str, ModelGuards] = {}
+        for subject in self._subjects.values():
+            results = tuple(
+                GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
+                for one in subject.guards.results
+            )
+            if results:
+                found[subject.name] = ModelGuards(subject.guards.about, results)
+        return found
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""

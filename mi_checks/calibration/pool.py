@@ -131,6 +131,9 @@ class _Drawn:
         found: Floats = self._signs[prompt] * self._pool.engine.from_sources(head, int(self._rows[prompt]))
         return found
 
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        raise NotImplementedError("a calibration looks for no lints")
+
     def activity(self, neuron: Node) -> Floats:
         return self._pool.engine.activity(neuron)[self._rows]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.bound import Bound
@@ -27,9 +29,10 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.attended(node, check.from_, check.to)
-        deciding = f" (deciding: {node})" if len(nodes) > 1 else ""
-        claim = f"{attends} {places}{deciding}"
-        verdicts.append(verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist())))
+        each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
+        claim = f"{each} from {check.from_} to {check.to} with probability {bound}"
+        judged = verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist()))
+        verdicts.append(replace(judged, deciding=str(node) if len(nodes) > 1 else ""))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.errors import MiChecksError
@@ -12,6 +11,7 @@ from mi_checks.prompts.batch import END
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.path_checks import Attribution
+from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
 from mi_checks.stats import mean_interval
 
@@ -30,7 +30,7 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
         raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
     values = measured.floor.cleared(measured.direct(nodes).sum(0))
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
-    estimate = mean_interval(values, unit(measured.batch.score))
+    estimate = mean_interval(values, score_unit(measured.batch.score))
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
     if not values.any() and only_above_zero(bound):
         nothing = f"{listed(nodes)} write nothing into the logit difference of any prompt, but for rounding"

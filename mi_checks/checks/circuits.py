@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.span import WHOLE as WHOLE
 from mi_checks.checks.span import require_span
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.floor import Floor
-from mi_checks.record import Estimate
+from mi_checks.record import WHOLE_EFFECT, Estimate, Parts
 from mi_checks.spec.circuit_checks import Among
-from mi_checks.stats import ratio_interval
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ratio_interval, ratio_parts
 
 
 class Circuits:
@@ -89,7 +89,7 @@ class Circuits:
             NoGap: as `require_span`.
         """
         self.require_span()
-        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE, self.floor)
+        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor)
 
     @property
     def _everything(self) -> str:
@@ -98,6 +98,15 @@ class Circuits:
     def _by_zero(self) -> Floats:
         """m(M) − m(∅) under zero ablation, `prompt`."""
         return self.whole - self._measured.logit_diff(ablate(*sorted(self.universe), kind="zero"))
+
+    @property
+    def unit(self) -> str:
+        """What the score is counted in."""
+        return score_unit(self._measured.batch.score)
+
+    def parts(self, kept: Floats) -> Parts:
+        """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
+        return ratio_parts(kept, self.span, self.unit, WHOLE_EFFECT)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mi_checks.checks.attention import WORST_FIRST, room
@@ -46,14 +48,15 @@ def _of_reader(
             "fail": "the whole interval is beyond the bound",
             "inconclusive": "the interval contains the bound; it is the spread of random matrices",
         }[outcome]
-        return Verdict(outcome, claim, estimate, bound, reason)
+        return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
     # A share of a norm that is no more than rounding on every prompt is none.
     floor = Floor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
     shares = [floor.cleared(measured.input_share(writer, reader, str(check.at))) for writer in before]
     best = int(np.argmax([values.mean() for values in shares]))
-    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at} (most: {before[best]})"
+    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at}"
     unit = "share of the input's norm"
-    return verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+    judged = verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+    return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
 
 
 def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:

@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Literal
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.units import unit as unit
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.preference_checks import LogitDiff
-from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES
+from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
 from mi_checks.stats import mean_interval
 
 
@@ -31,7 +30,7 @@ def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> 
     what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
     claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
-    judged = verdict(claim, mean_interval(values, unit(score)), bound, tuple(values.tolist()))
+    judged = verdict(claim, mean_interval(values, score_unit(score)), bound, tuple(values.tolist()))
     if values.any() or not only_above_zero(bound):
         return judged
     equal = "clean and corrupt score alike" if more else "the answer and the foils score alike"

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from mi_checks.checks.units import unit
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.choose import trusted
 from mi_checks.engine.composition import composition_scores, random_scores
@@ -22,12 +22,13 @@ from mi_checks.errors import MiChecksError
 from mi_checks.floor import Floor
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
-from mi_checks.record import Estimate
+from mi_checks.record import Estimate, Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
 from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
 from mi_checks.stats import ratio_intervals
@@ -62,6 +63,9 @@ class Measuring(Protocol):
 
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """As `Engine.from_sources`."""
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """As `Engine.ranks`."""
 
     def activity(self, neuron: Node) -> Floats:
         """As `Engine.activity`."""
@@ -195,11 +199,18 @@ class Measurements:
     @cached_property
     def floor(self) -> Floor:
         """What rounding may make of a difference of two of this behaviour's scores on this model."""
-        return Floor(self.base.rounding, unit(self.batch.score))
+        return Floor(self.base.rounding, score_unit(self.batch.score))
 
     def changes(self, intervention: Intervention) -> Floats:
         """Whether an intervention changes anything, and anything that END can see, `2 prompt`."""
         return self._engine.changes(intervention)
+
+    @property
+    def examples(self) -> dict[Rank, int]:
+        """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
+        order = np.argsort(self.base.gap, kind="stable").tolist()
+        places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
+        return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""
@@ -277,6 +288,10 @@ class Measurements:
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """What a head writes directly into one prompt's clean logit difference, `source`; see `Engine.from_sources`."""
         return self._engine.from_sources(head, prompt)
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`."""
+        return self._engine.ranks(tokens)
 
     def activity(self, neuron: Node) -> Floats:
         """A neuron in the clean run, `prompt pos`."""

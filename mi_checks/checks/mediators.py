@@ -13,7 +13,8 @@ from mi_checks.record import Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, require_gap
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts, require_gap
 
 
 def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
@@ -41,7 +42,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     try:
         require_gap(sweep.gap, floor=measured.floor)
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
+        return nothing_to_share(claim, bound, none, measured)
     recovered = measured.floor.cleared(sweep.recovered)
     if not recovered.any():  # that none is above the threshold would be green for nothing
         why = untested(denoise(*sweep.nodes, at=check.at), measured)
@@ -70,7 +71,18 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
     values = recovered[row] / sweep.gap.mean()
     side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
-    claim = f"{claim} ({test}; deciding: {deciding})"
     return Verdict(
-        outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True, sweep=sweep
+        outcome,
+        claim,
+        estimate,
+        side,
+        "\n".join(reason),
+        tuple(values.tolist()),
+        suspects=True,
+        sweep=sweep,
+        deciding=str(deciding),
+        detail=test,
+        lost=tuple(str(node) for node in wrong if node in claimed),
+        gained=tuple(str(node) for node in wrong if node not in claimed),
+        parts=ratio_parts(recovered[row], sweep.gap, score_unit(measured.batch.score)),
     )

@@ -9,7 +9,8 @@ from mi_checks.checks.unmoved import effect_of_zero, untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero, verdict
 from mi_checks.engine.interventions import Intervention
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import NoGap, ratio_interval
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import NoGap, ratio_interval, ratio_parts
 
 
 def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
@@ -26,10 +27,11 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
     try:
         estimate = ratio_interval(moved, base.gap, floor=measured.floor)
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
+        return nothing_to_share(claim, bound, none, measured)
     # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
     judged = verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
-    judged = replace(judged, nodes=intervention.nodes, at=intervention.at)
+    parts = ratio_parts(moved, base.gap, score_unit(measured.batch.score))
+    judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
         return judged
     why = untested(intervention, measured)

@@ -9,10 +9,10 @@ from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import Ablated
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
+from mi_checks.record import WHOLE_EFFECT
 from mi_checks.spec.words import listed
 from mi_checks.stats import NoGap, mean_interval, require_gap
 
-WHOLE = "m(M) − m(∅)"
 EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b", foil: " a"}]'
 
 
@@ -39,12 +39,13 @@ def require_span(
     """
     floor = measured.floor.of(prompts)
     try:
-        require_gap(span[prompts], WHOLE, floor)
+        require_gap(span[prompts], WHOLE_EFFECT, floor)
     except NoGap as none:
         if kind == "zero":
             raise
         zero = by_zero()[prompts]
-        raise NoGap("\n".join([str(none), *_reasons(span[prompts], zero, measured, kind, what)])) from None
+        causes = tuple(_reasons(span[prompts], zero, measured, kind, what))
+        raise NoGap(none.of, none.whole, none.rounding, causes) from None
 
 
 def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablated, what: str) -> list[str]:
@@ -52,7 +53,7 @@ def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablate
     taken = mean_interval(by_zero, unit)
     shown = f"{taken.value:.3f} {unit} [{taken.low:.3f}, {taken.high:.3f}]"
     try:
-        require_gap(by_zero, WHOLE, measured.floor)
+        require_gap(by_zero, WHOLE_EFFECT, measured.floor)
     except NoGap:
         return [f"zero ablation of {what} does not take the score away either ({shown})"]
     remedy = f"zero ablation of {what} takes away {shown}: claim the circuit 'with: zero'"

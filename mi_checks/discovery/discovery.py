@@ -35,6 +35,7 @@ from mi_checks.recall.guards import guarded
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_interval
 
 
@@ -156,5 +157,5 @@ def _no_gap(measured: Measurements) -> str:
     try:
         ratio_interval(measured.base.gap, measured.base.gap)
     except NoGap as none:
-        return str(none)
+        return none.in_unit(score_unit(measured.batch.score))
     return ""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.circuits import Circuits
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate
+from mi_checks.record import WHOLE_EFFECT, Estimate
 from mi_checks.stats import NoGap, ratio_interval
 
 
@@ -60,7 +60,7 @@ def prune(search: Circuits, whole: Circuits, strength: Mapping[Node, float], fai
     """
     try:
         for circuits in (search, whole):
-            ratio_interval(circuits.span, circuits.span, WHOLE)
+            ratio_interval(circuits.span, circuits.span, WHOLE_EFFECT)
     except NoGap as none:
         return Pruned(why=f"ablating every head takes nothing away for sure: {none}")
     order = sorted(search.universe, key=lambda node: (-strength[node], node))
@@ -93,4 +93,4 @@ def _fewest(circuits: Circuits, order: Sequence[Node], faithful: float) -> Seque
 
 
 def _estimates(circuits: Circuits, scores: Floats) -> list[Estimate]:
-    return [ratio_interval(row - circuits.nothing, circuits.span, WHOLE) for row in scores]
+    return [ratio_interval(row - circuits.nothing, circuits.span, WHOLE_EFFECT) for row in scores]

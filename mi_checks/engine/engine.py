@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -181,6 +182,18 @@ class Engine(ABC):
             id and logits per unit of activation, before the final norm's scale and less the mean over the vocabulary.
         """
         return np.empty((0, 2))
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`.
+
+        Args:
+            tokens: ids, `prompt token`.
+        """
+        with torch.no_grad():
+            logits = self.base_logits("clean")[self.readout.first]  # prompt d_vocab
+            wanted = torch.from_numpy(tokens).to(self.device)
+            found = [(logits > logits.gather(1, column[:, None])).sum(1) for column in wanted.T]
+            return torch.stack(found, 1).double().cpu().numpy()
 
     def activity(self, neuron: Node) -> Floats:
         """A neuron in the clean run of the bare prompts, `prompt pos` by position; 0 behind a prompt's last token."""

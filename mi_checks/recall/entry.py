@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -125,6 +126,11 @@ def activity_name(neuron: str) -> str:
 def promoted_name(neuron: str, count: int) -> str:
     """A name that nothing has but the tokens that this neuron promotes and suppresses most."""
     return json.dumps(["promoted", neuron, count])
+
+
+def ranks_name(tokens: npt.NDArray[np.int64]) -> str:
+    """Return a name that nothing has but the ranks of these tokens."""
+    return json.dumps(["ranks", hashlib.sha256(json.dumps(tokens.tolist()).encode()).hexdigest()])
 
 
 def share_name(sender: str, receiver: str, at: str) -> str:

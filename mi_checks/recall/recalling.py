@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import count, takewhile
 
 import numpy as np
+import numpy.typing as npt
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.edge_circuits import EdgeCircuit
@@ -25,6 +26,7 @@ from mi_checks.recall.entry import (
     intervention_name,
     pattern_name,
     promoted_name,
+    ranks_name,
     share_name,
     sources_name,
 )
@@ -113,6 +115,10 @@ class Recalling:
         """As `Engine.direct`."""
         names = [direct_name(str(node)) for node in nodes]
         return self._recalled(names, lambda places: self.engine.direct([nodes[i] for i in places]))
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """As `Engine.ranks`."""
+        return self._array(ranks_name(tokens), lambda: self.engine.ranks(tokens))
 
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         """As `Engine.input_shares`."""

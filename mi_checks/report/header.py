@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mi_checks.baselines.base_message import ID as BASE
 from mi_checks.baselines.base_message import verdict_of
+from mi_checks.guard_lines import refusal_lines, summary_line
 from mi_checks.record import Run
 from mi_checks.report import numbers
 from mi_checks.report.pairs import drifted
@@ -40,7 +41,7 @@ def header(run: Run) -> Header:
     if drifts:
         totals.insert(2, (drifts, DRIFTED))
     facts = [("Versions", run.versions), ("Settings", run.settings)]
-    facts += [(f"Model {name}", provenance) for name, provenance in run.models.items()]
+    facts += [(f"Model {name}", {**provenance, **_guards(run, name)}) for name, provenance in run.models.items()]
     return Header(
         headline=_headline(len(run.results), counts),
         totals=tuple(totals),
@@ -53,6 +54,15 @@ def header(run: Run) -> Header:
         omitted=run.omitted,
         against=_against(run),
     )
+
+
+def _guards(run: Run, model: str) -> dict[str, str]:
+    """What was checked of a model when it was loaded, and what is refused on it."""
+    guards = run.guards.get(model)
+    if guards is None:
+        return {}
+    refused = refusal_lines(guards)
+    return {"guards": summary_line(guards), **({"refused": ". ".join(refused)} if refused else {})}
 
 
 def moment(started: str) -> str:

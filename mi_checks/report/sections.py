@@ -38,6 +38,21 @@ class CheckRow:
     line: int
     mutants: MutantsResult | None
 
+    @property
+    def parts(self) -> str:
+        """Of a fraction its numerator and denominator: `0.57 of 12.94 logits`; otherwise nothing."""
+        parts = self.result.parts
+        if parts is None or parts.numerator is None:
+            return ""
+        whole = parts.denominator
+        return f"{numbers.value(parts.numerator)} of {numbers.value(whole)} {whole.unit}"
+
+    @property
+    def seen(self) -> str:
+        """The node that the numbers are of, and how the claim was tested; nothing where there is nothing to say."""
+        deciding = f"deciding: {self.result.deciding}" if self.result.deciding else ""
+        return "; ".join(filter(None, (deciding, self.result.detail)))
+
     @cached_property
     def chart(self) -> IntervalChart | None:
         """Worked out only where it is drawn."""
@@ -104,7 +119,8 @@ class ModelSection:
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:
         """Likewise."""
-        return tuple(example_view(example) for example in self.pair.evidence.examples) if self.pair.evidence else ()
+        found = self.pair.evidence
+        return tuple(example_view(example, found) for example in found.examples) if found else ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ def test_every_head_must_attend(judged, pattern):
     patterns = {"L0H0": pattern({(5, 1): 0.2}), "L1H1": pattern({(5, 2): 0.6})}
     verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
     assert (verdict.outcome, verdict.estimate.value) == ("fail", pytest.approx(0.2))
-    assert verdict.claim == ("each of L0H0, L1H1 attends from wide to A with probability at least 0.3 (deciding: L0H0)")
+    assert verdict.claim == "each of L0H0, L1H1 attends from wide to A with probability at least 0.3"
+    assert verdict.deciding == "L0H0"
 
 
 def test_the_deciding_head_has_the_least_room(judged, pattern):

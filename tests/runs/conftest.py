@@ -55,9 +55,18 @@ def _without_omitted(run: Run) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fourth_schema(drawn: Run, path: Path) -> Path:
-    """The run with a circuit as schema 4 had it."""
-    path.write_text(json.dumps({**_without_omitted(drawn), "schema_version": 4}))
+def fourth_schema(run: Run, path: Path) -> Path:
+    """That run as schema 4 had it, with a claim that says how it was tested and which node decided."""
+    data = _without_omitted(run)
+    for each in data["results"]:
+        for name in ("deciding", "detail", "reason", "parts", "nodes_lost", "nodes_gained"):
+            del each[name]
+    for each in data["evidence"]:
+        del each["score"], each["effect_sizes"]
+        shown = {"clean": [], "corrupt": [], "answers": [" a"], "foils": [" b"], "clean_top": [], "corrupt_top": []}
+        each["examples"] = [{**shown, "clean_logit_diff": float(i), "corrupt_logit_diff": 0.0} for i in range(2)]
+    del data["lints"], data["guards"]
+    path.write_text(json.dumps({**data, "schema_version": 4}))
     return path
 
 
