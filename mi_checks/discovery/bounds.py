@@ -35,6 +35,11 @@ def at_most(estimate: Estimate, pairs: int) -> float:
     return 0.0 - _lower(-estimate.value, -estimate.high, estimate.n, pairs)  # 0.0 - 0.0 is no negative zero
 
 
+def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
+    """Whether the interval of a check on so many other pairs is expected to lie above zero, by the same margin."""
+    return _unrounded(estimate.value, estimate.low, estimate.n, pairs) > 0
+
+
 def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
     """Whether each node is so far above, and so far below a threshold that a check on so many other pairs, corrected
     over all nodes of the sweep, will say the same; `node` each.
@@ -52,10 +57,14 @@ def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
 
 def _lower(value: float, low: float, n: int, pairs: int) -> float:
     """The bound below a value measured on n pairs, for a check on others."""
+    limit = _unrounded(value, low, n, pairs)
+    return _rounded_down(limit - ROUNDING * max(1.0, abs(limit)))
+
+
+def _unrounded(value: float, low: float, n: int, pairs: int) -> float:
     error = (value - low) / WITHIN
     own = error * math.sqrt(n / pairs)  # of the check's estimate
-    limit = min(low, value - WITHIN * own - MARGIN * math.hypot(error, own))
-    return _rounded_down(limit - ROUNDING * max(1.0, abs(limit)))
+    return min(low, value - WITHIN * own - MARGIN * math.hypot(error, own))
 
 
 def _rounded_down(value: float) -> float:
