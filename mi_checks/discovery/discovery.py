@@ -24,6 +24,18 @@ from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load import LoadedBehaviour
 
 
+class Interrupted(KeyboardInterrupt):
+    """Discovery was stopped before its end.
+
+    Attributes:
+        kept: how many measurements the next run recalls.
+    """
+
+    def __init__(self, kept: int) -> None:
+        super().__init__(kept)
+        self.kept = kept
+
+
 @dataclass(frozen=True)
 class Discovery:
     """What was found of a behaviour on a model, and the claims that it amounts to.
@@ -65,6 +77,7 @@ def discover(
         store: keeps measurements for the next run, also of a run that is stopped; None keeps nothing.
 
     Raises:
+        Interrupted: it was stopped; what was measured until then is kept in the store.
         MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts,
             or there is nothing to discover.
     """
@@ -81,7 +94,7 @@ def explore(
     score: Callable[..., Any] | None = None,
     store: Store | None = None,
 ) -> Discovery:
-    """Find what carries a behaviour on a model that is loaded, whatever the behaviour declares of it; see `discover`."""
+    """Find what carries a behaviour on a loaded model, whatever the behaviour declares of it; see `discover`."""
     began = time.perf_counter()
     drawn = samples(behaviour, subject, settings)
     explorer = Explorer(behaviour, subject, drawn, settings, progress, score, store)
@@ -94,6 +107,10 @@ def explore(
         measured, engine = explorer.measurements(binding, drawn.held_out)
         circuits = minimality_circuits(measured, engine, found, explorer.pace)
         drafted = draft(behaviour, found, HeldOut(measured, drawn.checks), settings.faithful, circuits)
-    finally:
+    except KeyboardInterrupt:
+        raise Interrupted(explorer.save()) from None
+    except BaseException:
         explorer.save()
+        raise
+    explorer.save()
     return Discovery(behaviour, subject.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began)

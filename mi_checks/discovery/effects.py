@@ -21,7 +21,8 @@ class Effects:
     """What nodes of one kind do when each is patched alone.
 
     A node that is *sufficient* recovers the score in the corrupted run; one that is *needed* removes it from the clean
-    run. A conjunction of nodes is needed without being sufficient; redundant copies are sufficient without being needed.
+    run. Each node of a conjunction is needed without being sufficient; each of redundant copies is sufficient without
+    being needed.
 
     Attributes:
         recovers: what denoising each node recovers.

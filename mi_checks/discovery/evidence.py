@@ -95,11 +95,11 @@ def _screening(screening: Screening, what: str) -> Iterator[str]:
         f"{screening.missed:.4f}"
     )
     for each in screening.agreement:
-        silent = f"; {each.silent} estimates are exactly zero, which says nothing of their nodes" if each.silent else ""
+        silent = f"; of {each.silent} more the estimate is zero, which says nothing of them" if each.silent else ""
         if each.correlation is not None:
             agreed = f"rank correlation {each.correlation:.2f} over the {each.compared} whose estimate is not zero"
         elif each.compared < MIN_COMPARED:
-            agreed = f"only {each.compared} estimates differ from zero, too few to compare"
+            agreed = f"estimates other than zero: {each.compared}, too few to compare"
         else:
             agreed = f"the {each.compared} estimates other than zero have too many ties to compare"
         yield f"  estimated and exact '{each.what}': {agreed}{silent}"
@@ -154,6 +154,8 @@ def _circuit(found: Found) -> Iterator[str]:
     yield f"  pruned from the strongest that are faithful together: {listed(circuit.began)}"
     for step in circuit.steps:
         yield f"  without {listed(step.out)}: {show(step.faithfulness)}"
+    for node in circuit.restraining:
+        yield f"  {node} works against the rest of it: without it {show(circuit.without[node])}"
     if circuit.unfinished:
         yield "  there was no time to try taking more out, so a smaller circuit may be as faithful"
 

@@ -84,10 +84,11 @@ class Explorer:
         self._engines.append(engine)
         return Measurements(behaviour, self.subject, batch, engine), engine
 
-    def save(self) -> None:
-        """Keep what was measured, if there is a cache."""
+    def save(self) -> int:
+        """Keep what was measured, if there is a cache, and return how many measurements that are."""
         for engine in self._engines:
             engine.save()
+        return sum(engine.measurements for engine in self._engines) if self._store is not None else 0
 
     def found(self) -> Found:
         """Measure, and return what was found.
@@ -101,12 +102,15 @@ class Explorer:
         few, _ = self._of_first(min(SCREENED, len(measured.batch)))
         above, at = self.settings.above, measured.everywhere
         kind: Ablated = "mean" if self.drawn.equally_long else "zero"
-        heads = swept(measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"))
+        again = len(self.drawn.held_out) / len(measured.batch)
+        heads = swept(
+            measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"), again
+        )
         if heads is None:
             raise MiChecksError(f"{self.subject.name} has no attention heads to discover")
         neurons = swept(
             measured, engine, "neuron", SMALLER * above, self.pace,
-            lambda: self._estimated(measured, engine, "neuron"),
+            lambda: self._estimated(measured, engine, "neuron"), again,
         )  # fmt: skip
         layers = [Node(layer, "mlp") for layer in range(self.subject.shape.n_layers)]
         mlps = None if neurons is None else effects(measured, layers, above, "MLP layers")
@@ -226,9 +230,10 @@ class Explorer:
         pairs = next(fitting, SCREENED) if each else most_pairs
         search, _ = self._of_first(pairs)
         search = measured if no_gap(search) else search
-        most = self.pace.affordable(each * len(search.batch) / 2, 2 * ENOUGH, 100 * ENOUGH) if each else None
+        most = self.pace.affordable(each * len(search.batch), ENOUGH // 2, 100 * ENOUGH) if each else None
+        whole, _ = self._of_first(len(self.drawn.found_on))
         pruned = prune(
-            Circuits(search, kind=kind), Circuits(measured, kind=kind), strength, self.settings.faithful,
+            Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
             gap=float(measured.base.gap.mean()), most=most,
         )  # fmt: skip
         return pruned, len(search.batch)

@@ -52,13 +52,18 @@ def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: floa
     """
     base, gap = measured.base, float(measured.base.gap.mean())
 
+    width, at = measured.subject.shape.d_mlp, measured.everywhere
+
+    def patched(group: Group) -> Group:
+        return (Node(group[0].layer, "mlp"),) if len(group) == width else group  # the same, and measured anyway
+
     def recovered(groups: Sequence[Group]) -> Floats:
-        left = measured.logit_diffs([denoise(*each, at=measured.everywhere) for each in groups], f"{TITLE}, denoised")
+        left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{TITLE}, denoised")
         shares: Floats = (left - base.corrupt.logit_diff).mean(1) / gap
         return shares
 
     def removed(groups: Sequence[Group]) -> Floats:
-        left = measured.logit_diffs([noise(*each, at=measured.everywhere) for each in groups], f"{TITLE}, noised")
+        left = measured.logit_diffs([noise(*patched(each), at=at) for each in groups], f"{TITLE}, noised")
         shares: Floats = (base.clean.logit_diff - left).mean(1) / gap
         return shares
 
@@ -82,8 +87,9 @@ def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _
     """Single neurons and their effects by one kind of patching."""
     found: dict[Node, float] = {}
     waiting: list[tuple[float, Group]] = []  # a heap, the largest effect first
-    parts, patched = list(whole), 0
+    parts, patched, cut = list(whole), 0, False
     while parts and patched < most:
+        cut |= len(parts) > most - patched
         parts = parts[: most - patched]
         patched += len(parts)
         for group, size in zip(parts, np.abs(effect(parts)).tolist(), strict=True):
@@ -93,7 +99,7 @@ def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _
                 heappush(waiting, (-size, group))
         some = [heappop(waiting)[1] for _ in range(min(TOGETHER, len(waiting)))]
         parts = [part for group in some for part in _parts(group)]
-    return _Divided(found, patched, unfinished=bool(parts or waiting) or patched < len(whole))
+    return _Divided(found, patched, unfinished=cut or bool(parts or waiting))
 
 
 def _parts(group: Group) -> list[Group]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention
 from mi_checks.recall.entry import intervention_name
@@ -37,6 +38,17 @@ class Keeping(Recalling):
         self._progress = progress
         self._clock = clock
         self._saved = clock()
+
+    @property
+    def measurements(self) -> int:
+        """How many measurements there are, those of earlier runs among them."""
+        return len(self._kept.values)
+
+    @cached_property
+    def base(self) -> BaseRun:
+        """The clean and the corrupted run."""
+        (base,) = (super(Keeping, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
+        return base
 
     def unknown(self, interventions: list[Intervention]) -> list[Intervention]:
         """Return the interventions that were not measured yet, each once, in their order."""

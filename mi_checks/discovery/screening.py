@@ -1,4 +1,4 @@
-"""Which of too many nodes are patched at all, chosen by gradients, and how well these agreed with what patching does."""
+"""Which of too many nodes are patched, chosen by gradients, and how well these agreed with what patching does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import stats
 
 from mi_checks.engine.base import Floats
 
-NO_EFFECT = 1e-9  # of clean − corrupt: a smaller estimate is zero but for rounding
+NO_EFFECT = 1e-5  # of clean − corrupt: a smaller estimate is zero but for rounding
 MIN_COMPARED = 8  # nodes whose estimates and exact values are compared; of fewer a rank correlation says nothing
 MAX_TIED = 0.5  # of these whose estimates are tied; with more it would speak of ties
 

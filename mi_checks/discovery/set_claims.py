@@ -88,13 +88,16 @@ def circuit_line(
     faithfulness, values = held_out.bounds(candidate)
     if faithfulness.value > 2 - faithful:
         raise NotClaimed(
-            f"circuit: {listed(circuit.nodes)} keeps {show(faithfulness)} of what ablating every head takes away, on the "
-            "held-out prompts: more than the whole, so heads outside it work against the behaviour"
+            f"circuit: {listed(circuit.nodes)} keeps {show(faithfulness)} of what ablating every head takes away, on "
+            "the held-out prompts: more than the whole, so heads outside it work against the behaviour"
         )
     entry = candidate.with_bounds(values)
     line = held_out.verified(Line(entry, (("faithfulness", faithfulness),)))
     if len(circuit.nodes) > MINIMAL:
         return Line(entry, line.estimates, f"minimality is not measured of more than {MINIMAL} nodes")
+    if circuit.restraining:
+        why = f"not claimed minimal: without {listed(circuit.restraining)} it would keep more, not less"
+        return Line(entry, line.estimates, why)
     if most is not None and len(circuit.nodes) ** 2 > most:
         return Line(entry, line.estimates, "minimality is not measured: it would have taken too long")
     (needed,) = held_out.run({"circuit": {**fields, "minimal": True}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,13 +20,19 @@ from mi_checks.spec.node_names import PLURAL
 
 MIN_CHOSEN, MAX_CHOSEN = 32, 128  # nodes that a screen lets through, by what there is time for
 SAMPLED = 32  # of the others, at random, to see what the screen may have missed
-MIN_GROUPS, MAX_GROUPS = 256, 1024  # of neurons, patched in either direction
+MIN_GROUPS, MAX_GROUPS = 96, 1024  # of neurons, patched in either direction
 
 Estimated = Callable[[], Floats]  # `estimate node`, fractions of clean − corrupt; computed when first needed
 
 
 def swept(
-    measured: Measurements, engine: Keeping, component: Component, above: float, pace: Pace, estimated: Estimated
+    measured: Measurements,
+    engine: Keeping,
+    component: Component,
+    above: float,
+    pace: Pace,
+    estimated: Estimated,
+    again: float = 0.0,
 ) -> Effects | None:
     """Patch all nodes of a component in both directions, or a screened part of them; None where there are none.
 
@@ -36,14 +43,17 @@ def swept(
         above: the threshold, a fraction of clean − corrupt.
         pace: how much time there is.
         estimated: estimates for all nodes.
+        again: how many times as many prompt pairs all nodes are denoised on once more, to verify what is found.
     """
     nodes = all_nodes(component, measured.subject.shape)
     if not nodes:
         return None
     each = pace.seconds_each(measured, engine, _both_ways(nodes, measured.everywhere))
-    if pace.allows(2 * len(nodes), each):
+    few = len(nodes) <= MIN_CHOSEN + SAMPLED  # a screen would let all of them through
+    count = math.ceil((2 + again) * len(nodes))
+    if few or pace.allows(count, each):
         return effects(measured, nodes, above, PLURAL[component])
-    return _screened(measured, component, nodes, above, pace, each, estimated())
+    return _screened(measured, component, nodes, above, pace, each, count * each, estimated())
 
 
 def _screened(
@@ -53,6 +63,7 @@ def _screened(
     above: float,
     pace: Pace,
     each: float,
+    seconds: float,
     estimates: Floats,
 ) -> Effects:
     """Patch those with the largest estimates, those that exact halving finds, and a random sample of the others."""
@@ -72,7 +83,7 @@ def _screened(
     is_sampled = np.isin(patched, sample)
     screening = Screening(
         screened=len(nodes),
-        seconds=2 * each * len(nodes),
+        seconds=seconds,
         by_gradient=len(by_gradient),
         by_halving=len(by_halving),
         unfinished=groups.unfinished,

@@ -8,10 +8,7 @@ from mi_checks.record import Estimate
 from mi_checks.spec.words import listed
 
 OVERSHOOT = 1.25  # of the whole: an effect whose whole interval is larger says more about what cancels it
-WARNING = (
-    "warning: more than the whole of clean − corrupt, so something else takes the excess back, and the value is not this "
-    "claim's part of the behaviour"
-)
+WARNING = "warning: more than the whole, so something else cancels the excess"
 
 
 def overshoots(estimate: Estimate) -> bool:
@@ -34,7 +31,7 @@ def role(node: Node, found: Found) -> str:
         if node in effects.suppressing:
             said.append("suppresses the behaviour")
         if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
-            said.append("overshoots: something else cancels part of its effect")
+            said.append("does more than the whole, so something else cancels part of it")
     for kind, others in found.joints_of(node):
         said.append(
             f"redundant with {listed(others)}" if kind == "redundant" else f"in conjunction with {listed(others)}"

@@ -160,20 +160,23 @@ def gate(n_layers=1, n_heads=3, d_mlp=16, *, heads=((0, 0), (0, 1)), neuron=(0, 
 def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), neuron=5, clip=(3, 7), noise=0.0, seed=0) -> Planted:
     """`a … b → c` by a neuron whose readers are saturated: of a, brought by a head, it writes a flag into the stream.
 
-    In the second layer two neurons read the flag, 0 in corrupted and 1 in clean runs, as relu(10 flag − 4) and
-    relu(10 flag − 5), and write c and its negative: together a step between 0.4 and 0.5. So at either end no gradient
-    reaches the first neuron, which recovers everything; of the two others one recovers 6 and the other −5.
+    In the second layer two neurons read the flag, 0 in corrupted and 1 in clean runs, as relu(10 flag − 6) and
+    relu(10 flag − 7), and write c and its negative: together a step between 0.6 and 0.7. So at either end no gradient
+    reaches the first neuron, which recovers everything; of the two others one recovers 4 and the other −3. Without
+    noise, so that these are exact; fillers predict themselves, as a model of which no logit differs from zero on
+    random tokens is not replayed.
     """
     fetch = head_at(head)
     cell, plus, minus = Node(0, "neuron", neuron), *(Node(1, "neuron", index) for index in clip)
     a, c = KEYS[seed % len(KEYS)], VALUES[seed % len(VALUES)]
     weights = Weights(2, n_heads, d_mlp, seed=seed)
     weights.look_for(fetch, ids(KEYS), into="moved")
+    weights.unembed[ids(FILLERS), dims("token", ids(FILLERS))] = 1
     flag = dims("moved", [BOS])  # no head ever moves the beginning of the text
     for node, reads, slope, bias, writes, size in (
         (cell, dims("moved", ids([a])), 2.0, -1.0, flag, 1.0),
-        (plus, flag, 10.0, -4.0, dims("answer", ids([c])), 1.0),
-        (minus, flag, 10.0, -5.0, dims("answer", ids([c])), -1.0),
+        (plus, flag, 10.0, -6.0, dims("answer", ids([c])), 1.0),
+        (minus, flag, 10.0, -7.0, dims("answer", ids([c])), -1.0),
     ):
         weights.w_in[node.layer, node.index] = 0
         weights.w_in[node.layer, node.index, reads] = slope
