@@ -23,9 +23,7 @@ def role(node: Node, found: Found) -> str:
     if effects is not None:
         sufficient, needed = node in effects.sufficient, node in effects.needed
         if sufficient:
-            said.append(
-                "mediates: sufficient alone, and needed" if needed else "mediates: sufficient alone, not needed"
-            )
+            said.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
         elif needed:
             said.append("needed, but not sufficient alone")
         if node in effects.suppressing:
@@ -33,7 +31,5 @@ def role(node: Node, found: Found) -> str:
         if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
             said.append("does more than the whole, so something else cancels part of it")
     for kind, others in found.joints_of(node):
-        said.append(
-            f"redundant with {listed(others)}" if kind == "redundant" else f"in conjunction with {listed(others)}"
-        )
+        said.append(f"{'redundant' if kind == 'redundant' else 'in conjunction'} with {listed(others)}")
     return "; ".join(said) or "no effect of its own"

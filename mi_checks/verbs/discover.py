@@ -59,8 +59,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "must surely recover to be found, a neuron half of it (default: %(default)s)")  # fmt: skip
     add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit must "
         "surely keep (default: %(default)s)")  # fmt: skip
-    add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to "
-        "take longer are screened by gradients, and on fewer prompt pairs (default: %(default)g; inf: never)")  # fmt: skip
+    add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to take "
+        "longer are screened by gradients, and on fewer prompt pairs (default: %(default)g; inf: never)")  # fmt: skip
     add("--no-cache", action="store_true", help="neither recall what an earlier run has measured nor keep it")
     add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")
     add("--force", action="store_true", help="write over an output file that is there")

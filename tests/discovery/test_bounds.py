@@ -32,7 +32,14 @@ def test_a_check_on_other_prompts_keeps_nearly_every_bound(pairs):
 
 @pytest.mark.parametrize(
     ("value", "low", "high"),
-    [(0.5, 0.49, 0.51), (6.27, 6.2, 6.3), (1.0, 0.99, 1.1), (0.0, -0.01, 0.01), (-0.25, -0.26, -0.24), (-3.4, -3.5, -3.3)],
+    [
+        (0.5, 0.49, 0.51),
+        (6.27, 6.2, 6.3),
+        (1.0, 0.99, 1.1),
+        (0.0, -0.01, 0.01),
+        (-0.25, -0.26, -0.24),
+        (-3.4, -3.5, -3.3),
+    ],
 )
 def test_case_35_a_bound_never_lies_beyond_the_value_at_zero_variance(value, low, high):
     certain = Estimate(value, value, value, 64, "", "")

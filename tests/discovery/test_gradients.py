@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mi_checks.discovery.gradients import ESTIMATES, gradient_estimates
-from mi_checks.discovery.settings import Settings
 from mi_checks.discovery.samples import samples
+from mi_checks.discovery.settings import Settings
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.choose import choose
 from mi_checks.engine.engine import no_progress

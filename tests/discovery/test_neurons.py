@@ -29,9 +29,7 @@ def layers_left(stubbed, together, alone):
     return [*map(str, unaccounted(measured, layers, neurons))]
 
 
-@pytest.mark.parametrize(
-    ("neurons", "left"), [(0.6, []), (0.57, []), (0.64, []), (0.3, ["L1.mlp"]), (0.9, ["L1.mlp"])]
-)
+@pytest.mark.parametrize(("neurons", "left"), [(0.6, []), (0.57, []), (0.64, []), (0.3, ["L1.mlp"]), (0.9, ["L1.mlp"])])
 def test_a_layer_sends_itself_unless_its_neurons_together_do_what_it_does(stubbed, neurons, left):
     assert layers_left(stubbed, {"layer": 0.6, "neurons": neurons}, [neurons]) == left
 

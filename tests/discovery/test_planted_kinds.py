@@ -56,8 +56,9 @@ def found_at():
     def get(name, make, seconds=math.inf):
         if name not in made:
             planted = make()
-            made[name] = planted, explore(
-                planted.behaviour(), planted.subject, Settings(count=PAIRS, exact_seconds=seconds)
+            made[name] = (
+                planted,
+                explore(planted.behaviour(), planted.subject, Settings(count=PAIRS, exact_seconds=seconds)),
             )
         return made[name]
 
@@ -197,9 +198,7 @@ def test_case_23_copies_are_redundant_however_little_each_is_missed(name, found_
 @pytest.mark.parametrize("seconds", [math.inf, 0])
 def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at):
     """Screened, no estimate lets the flag through but by rounding: exact patching of groups does."""
-    planted, discovery = found_at(
-        f"saturated-{seconds}", saturated_many, seconds
-    )
+    planted, discovery = found_at(f"saturated-{seconds}", saturated_many, seconds)
     found = discovery.found
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
@@ -219,9 +218,14 @@ def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at
 @pytest.mark.parametrize("name", ["cancelling", "and-of-two", "copies", "saturated-inf"])
 def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     """The model named last has no noise at all, so that bounds rest on values without variance."""
-    makes = {**{name: make for name, (make, _) in OPPOSED.items()}, **CONJUNCTIONS, **COPIES, "saturated-inf": saturated_many}
+    makes = {
+        **{name: make for name, (make, _) in OPPOSED.items()},
+        **CONJUNCTIONS,
+        **COPIES,
+        "saturated-inf": saturated_many,
+    }
     planted, discovery = found_at(name, makes.get(name))
-    entry = {name: nodes for name, nodes in discovery.draft.entry.get("nodes", {}).items()}
+    entry = dict(discovery.draft.entry.get("nodes", {}).items())
     behaviour = planted.behaviour().model_copy(update={"models": {planted.subject.name: ModelEntry(nodes=entry)}})
     batch = discovery.samples.held_out
     engine = choose("reference", planted.subject, batch)

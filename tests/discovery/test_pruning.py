@@ -69,7 +69,9 @@ def test_case_20_more_than_the_whole_is_no_more_faithful_than_less(low, high, fa
 def test_case_20_heads_that_cancel_are_all_in_the_circuit(stubbed, gains):
     """The strongest alone keep several times the whole; only with the negative ones they keep it."""
     share = dict(zip(("L0H1", "L1H2", "L1H0"), gains, strict=False))
-    found = pruned(stubbed, lambda left: sum(share.get(head, 0) for head in left), {k: abs(v) for k, v in share.items()})
+    found = pruned(
+        stubbed, lambda left: sum(share.get(head, 0) for head in left), {k: abs(v) for k, v in share.items()}
+    )
     assert names(found.nodes) == sorted(share)
     assert found.faithfulness.value == pytest.approx(1)
     assert names(found.restraining) == sorted(head for head, gain in share.items() if gain < 0)
@@ -123,7 +125,7 @@ def needs_three(left):
 
 
 def test_of_a_large_circuit_several_go_at_a_time(stubbed):
-    strength = {head: 0.5 for head in MANY} | {NEEDED[0]: 0.9, NEEDED[2]: 0.1}
+    strength = dict.fromkeys(MANY, 0.5) | {NEEDED[0]: 0.9, NEEDED[2]: 0.1}
     found = pruned(stubbed, needs_three, strength, shape=LARGE, heads=MANY)
     assert names(found.nodes) == [*NEEDED]
     assert len(found.began) == len(MANY)
@@ -133,7 +135,7 @@ def test_of_a_large_circuit_several_go_at_a_time(stubbed):
 
 
 def test_without_time_it_stops_where_it_is_and_says_so(stubbed):
-    strength = {head: 0.5 for head in MANY} | {NEEDED[2]: 0.1}
+    strength = dict.fromkeys(MANY, 0.5) | {NEEDED[2]: 0.1}
     found = pruned(stubbed, needs_three, strength, shape=LARGE, heads=MANY, most=50)
     assert found.unfinished
     assert {*NEEDED} <= {*names(found.nodes)}

@@ -46,7 +46,10 @@ def test_case_33_no_correlation_is_reported_over_ties():
 def test_case_33_zeros_do_not_count_as_agreement():
     generator = np.random.default_rng(0)
     own = generator.normal(0, 1, 40)
-    estimated, measured = np.concatenate([own, np.zeros(200)]), np.concatenate([generator.permutation(own), np.zeros(200)])
+    estimated, measured = (
+        np.concatenate([own, np.zeros(200)]),
+        np.concatenate([generator.permutation(own), np.zeros(200)]),
+    )
     told = agreement("removes", estimated, measured)
     assert (told.compared, told.silent) == (40, 200)
     assert abs(told.correlation) < 0.4

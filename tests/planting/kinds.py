@@ -47,7 +47,7 @@ def opposed(n_layers=2, n_heads=3, *, heads=((0, 1), (1, 2)), gains=(5.0, -4.0),
 
 
 def copy_suppression(n_layers=2, n_heads=3, *, writer=(0, 1), suppressor=(1, 0), noise=NOISE, seed=0) -> Planted:
-    """`a … b → c`: one head writes c twice over, and a later one reads that at the same place and takes half of it back.
+    """`a … b → c`: one head writes c twice over, a later one reads that at the same place and takes half of it back.
 
     The writer recovers 1, of which 2 by the direct path and −1 through the suppressor, which alone recovers −1.
     """
@@ -76,9 +76,9 @@ def team(
 ) -> Planted:
     """`A B … C … A → B` by several previous-token heads that one induction head reads together.
 
-    Each of k members at work adds `strength` to the score of B, against `rest` for the beginning of the text, both times
-    `SHARPNESS`. So with a strength above the rest the members are copies, and if only all of them exceed it together, a
-    conjunction. Corrupt: another token in the place of the first A, of which no member knows anything.
+    Each of k members at work adds `strength` to the score of B, against `rest` for the beginning of the text, both
+    times `SHARPNESS`. So with a strength above the rest the members are copies, and if only all of them exceed it
+    together, a conjunction. Corrupt: another token in the place of the first A, of which no member knows anything.
     """
     nodes, last = tuple(map(head_at, members)), head_at(reader)
     weights = Weights(n_layers, n_heads, seed=seed)
