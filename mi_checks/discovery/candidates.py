@@ -76,6 +76,7 @@ def about_nodes(found: Found, heads: str, neurons: str) -> Iterator[Candidate]:
         yield _path(edge, found, at, against=True)
     yield from _sets(found.groups.redundant, "redundant", at)
     yield from _sets(found.groups.conjunctions, "conjunction", at)
+    yield from _sets(found.groups.reinforcing, "reinforce each other", at)
 
 
 def _strongest(found: Found, nodes: list[Node]) -> list[Node]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mi_checks.checks.measurements import Measurements
 from mi_checks.discovery.declared import refuse_absent
 from mi_checks.discovery.draft import Draft
 from mi_checks.discovery.drafting import draft, node_sets
@@ -99,12 +100,14 @@ def explore(
     drawn = samples(behaviour, subject, settings)
     explorer = Explorer(behaviour, subject, drawn, settings, progress, score, store)
     try:
+        held_out, engine = explorer.measurements(behaviour, drawn.held_out)
+        explorer.refuse_no_effect(held_out)
         found = explorer.found()
         sets: dict[str, NodeNames] = {
             name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found, subject.name).items() if nodes
         }
         binding = behaviour.model_copy(update={"models": {subject.name: ModelEntry(nodes=sets)}})
-        measured, engine = explorer.measurements(binding, drawn.held_out)
+        measured = Measurements(binding, subject, drawn.held_out, engine)
         circuits = minimality_circuits(measured, engine, found, explorer.pace)
         drafted = draft(behaviour, found, HeldOut(measured, drawn.checks), settings.faithful, circuits)
     except KeyboardInterrupt:

@@ -110,10 +110,6 @@ def _claims(
 ) -> Iterator[Callable[[], Line]]:
     model = held_out.measured.subject.name
     yield from preferences(behaviour, held_out)
-    none = held_out.no_effect()
-    if none:
-        yield lambda: _refused(f"nothing is claimed of nodes: {none}, on the held-out prompts")
-        return
     heads, neurons, circuit = (_name(what, behaviour, model) for what in NAMES)
     for effects, name in ((found.heads, heads), (found.neurons, neurons)):
         if effects is not None and effects.sufficient:
@@ -122,10 +118,6 @@ def _claims(
     for candidate in about_nodes(found, heads, neurons):
         yield partial(held_out.claimed, candidate)
     yield lambda: circuit_line(found.circuit, circuit, found.ablated_by, held_out, faithful, circuits)
-
-
-def _refused(why: str) -> Line:
-    raise NotClaimed(why)
 
 
 def _name(what: str, behaviour: Behaviour, model: str) -> str:

@@ -134,6 +134,10 @@ def _sets(found: Found) -> Iterator[str]:
     conjunctions = "; ".join(" and ".join(map(str, nodes)) for nodes in found.conjunctions) or "none"
     yield f"conjunctions (likewise; restoring them brings back {much}): {conjunctions}"
     yield from (f"  {_joint(joint)}" for joint in groups.conjunctions[:SHOWN])
+    if found.reinforcing:
+        pairs = "; ".join(" and ".join(map(str, nodes)) for nodes in found.reinforcing)
+        yield f"reinforcing each other (both is so): {pairs}"
+        yield from (f"  {_joint(joint)}" for joint in groups.reinforcing[:SHOWN])
 
 
 def _joint(joint: Joint) -> str:

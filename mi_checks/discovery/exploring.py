@@ -14,7 +14,7 @@ from mi_checks.discovery.effects import Effects, effects
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.gradients import gradient_estimates
 from mi_checks.discovery.groups import Groups, Set, groups
-from mi_checks.discovery.held_out import rounding
+from mi_checks.discovery.held_out import rounding, too_little
 from mi_checks.discovery.keeping import Keeping
 from mi_checks.discovery.naming import named
 from mi_checks.discovery.neurons import SMALLER, unaccounted
@@ -94,10 +94,9 @@ class Explorer:
         """Measure, and return what was found.
 
         Raises:
-            MiChecksError: clean and corrupted prompts do not differ.
+            MiChecksError: the model has no attention heads.
         """
         whole, _ = self._of_first(len(self.drawn.found_on))
-        self._refuse_no_effect(whole)
         measured, engine = self._explored()
         few, _ = self._of_first(min(SCREENED, len(measured.batch)))
         above, at = self.settings.above, measured.everywhere
@@ -149,10 +148,17 @@ class Explorer:
             self._batches[count] = self.measurements(self.behaviour, batch)
         return self._batches[count]
 
-    def _refuse_no_effect(self, measured: Measurements) -> None:
+    def refuse_no_effect(self, held_out: Measurements) -> None:
+        """Do nothing if clean and corrupted prompts differ, those that are discovered on and those held out.
+
+        Raises:
+            MiChecksError: they do not, or by too little for the checks to find it.
+        """
+        measured, _ = self._of_first(len(self.drawn.found_on))
         none, gap = no_gap(measured), float(measured.base.gap.mean())
         if not none and gap <= rounding(measured):
             none = f"clean − corrupt is {gap:.2g} logits, which is no more than rounding"
+        none = none or too_little(held_out, self.drawn.checks)
         if none:
             raise MiChecksError(
                 f"{self.behaviour.name} on {self.subject.name}: there is nothing to discover: {none} "

@@ -71,10 +71,15 @@ class Found:
         return tuple(joint.nodes for joint in self.groups.conjunctions)
 
     @property
+    def reinforcing(self) -> tuple[tuple[Node, ...], ...]:
+        """The sets of nodes that reinforce each other."""
+        return tuple(joint.nodes for joint in self.groups.reinforcing)
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
         """Every head and neuron found, by its own effect or as one of a set, in the order of the model."""
         neurons = self.neurons.nodes if self.neurons is not None else ()
-        together = (node for nodes in (*self.redundant, *self.conjunctions) for node in nodes)
+        together = (node for nodes in (*self.redundant, *self.conjunctions, *self.reinforcing) for node in nodes)
         return tuple(sorted({*self.heads.nodes, *neurons, *together}))
 
     @property
@@ -93,8 +98,12 @@ class Found:
         return 0.0 if effects is None else effects.strength(node)
 
     def joints_of(self, node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
-        """Yield "redundant" or "conjunction" and the other nodes of each set that a node is one of."""
-        for kind, sets in (("redundant", self.redundant), ("conjunction", self.conjunctions)):
+        """Yield in words what each set is that a node is one of, and the set's other nodes."""
+        for kind, sets in (
+            ("redundant with", self.redundant),
+            ("in conjunction with", self.conjunctions),
+            ("reinforces", self.reinforcing),
+        ):
             for nodes in sets:
                 if node in nodes:
                     yield kind, tuple(other for other in nodes if other != node)

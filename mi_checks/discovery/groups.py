@@ -1,7 +1,7 @@
 """Nodes that do together much more than the sum of what each does alone: redundant copies, and conjunctions.
 
 To remove one of several redundant copies takes little away, to remove all of them does. To restore one of several nodes
-of a conjunction brings little back, to restore all of them does.
+of a conjunction brings little back, to restore all of them does. Where both is so, nodes reinforce each other.
 """
 
 from __future__ import annotations
@@ -55,12 +55,14 @@ class Groups:
         tested: how many tests were corrected for.
         redundant: copies: to remove all of them takes much more away than each alone; largest first.
         conjunctions: nodes that need each other: to restore all of them brings much more back than each alone.
+        reinforcing: nodes of which both is so, by what restoring them brings back: neither copies nor a conjunction.
     """
 
     pairs: int
     tested: int
     redundant: tuple[Joint, ...]
     conjunctions: tuple[Joint, ...]
+    reinforcing: tuple[Joint, ...]
 
 
 class Patching:
@@ -124,15 +126,18 @@ def groups(
     ways: tuple[By, ...] = (kind, "noising", "denoising")
     tested = len(ways) * (len(pairs) + 1)
     by_way = {by: _pairs(measured, few, by, pairs, above, tested) for by in ways}
-    redundant = _unique([*by_way[kind], *by_way["noising"]])
-    conjunctions = by_way["denoising"]
-    explained = {node for joint in (*redundant, *conjunctions) for node in joint.nodes}
+    removing = _unique([*by_way[kind], *by_way["noising"]])
+    both = {joint.nodes for joint in removing} & {joint.nodes for joint in by_way["denoising"]}
+    redundant = [joint for joint in removing if joint.nodes not in both]
+    conjunctions = [joint for joint in by_way["denoising"] if joint.nodes not in both]
+    reinforcing = [joint for joint in by_way["denoising"] if joint.nodes in both]
+    explained = {node for joint in (*redundant, *conjunctions, *reinforcing) for node in joint.nodes}
     idle = _idle(Patching(measured, kind), sufficient, above)
     copies = [node for node in sufficient if node not in explained and (node not in needed or node in idle)]
     partial = [node for node in needed if node not in explained and node not in sufficient]
     redundant += _larger(measured, (kind, "noising"), copies, above, tested)
     conjunctions += _larger(measured, ("denoising",), partial, above, tested)
-    return Groups(len(pairs), tested, _sorted(redundant), _sorted(conjunctions))
+    return Groups(len(pairs), tested, _sorted(redundant), _sorted(conjunctions), _sorted(reinforcing))
 
 
 def _pairs(

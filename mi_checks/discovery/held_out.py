@@ -35,16 +35,6 @@ class HeldOut:
         self.measured = measured
         self.pairs = pairs
 
-    def no_effect(self) -> str:
-        """Return why no fraction of clean − corrupt can be claimed of other prompts; nothing where one can.
-
-        The checks need an effect that is significantly above zero; this asks that they are expected to find it.
-        """
-        gap = mean_interval(self.measured.base.gap, "logits")
-        if bounds.stays_above_zero(gap, self.pairs) and gap.value > rounding(self.measured):
-            return ""
-        return f"clean − corrupt is {show(gap)} logits, too little for checks on {self.pairs} pairs"
-
     def claimed(self, candidate: Candidate) -> Line:
         """Return the check with the bounds that its value gives.
 
@@ -99,6 +89,18 @@ class HeldOut:
     def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
         """The verdict on each part of an entry."""
         return [run_check(part, self.measured) for part in parsed(entry).check.parts]
+
+
+def too_little(measured: Measurements, pairs: int) -> str:
+    """Return why checks on so many pairs are not expected to find an effect; nothing where they are.
+
+    A fraction of clean − corrupt needs a difference that is significantly above zero. What only happens to be above
+    zero on the prompts of discovery is not expected to be so on others.
+    """
+    gap = mean_interval(measured.base.gap, "logits")
+    if bounds.stays_above_zero(gap, pairs) and gap.value > rounding(measured):
+        return ""
+    return f"clean − corrupt is {show(gap)} logits on the held-out prompts, too little for checks on {pairs} pairs"
 
 
 def rounding(measured: Measurements) -> float:

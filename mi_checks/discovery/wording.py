@@ -31,5 +31,5 @@ def role(node: Node, found: Found) -> str:
         if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
             said.append("does more than the whole, so something else cancels part of it")
     for kind, others in found.joints_of(node):
-        said.append(f"{'redundant' if kind == 'redundant' else 'in conjunction'} with {listed(others)}")
+        said.append(f"{kind} {listed(others)}")
     return "; ".join(said) or "no effect of its own"

@@ -52,9 +52,11 @@ def test_no_prompt_that_checks_use_is_ever_measured(behaviour, subject, monkeypa
     demo = behaviour(count=16)
     explore(demo, subject, Settings(count=24, exact_seconds=math.inf))
     checks = build_prompts(demo.prompts, subject.tokenization, behaviour="demo")
-    assert len(batches) >= 2
     assert {pair.clean.text for pair in checks.pairs}.isdisjoint(set.union(*batches))
-    assert batches[0].isdisjoint(batches[-1])  # found on, and held out
+    found_on, held_out, *fewer = batches
+    assert found_on.isdisjoint(held_out)
+    assert fewer
+    assert all(batch <= found_on for batch in fewer)
 
 
 def test_the_draft_is_yaml_of_the_checks_and_the_model(text):
@@ -187,6 +189,33 @@ def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
         r"above zero \(16 prompt pairs, seed 1000\)",
         str(caught.value),
     )
+
+
+def random_answers(behaviour, seed):
+    """Answer and foil are random tokens that no prompt holds."""
+    others = {
+        "Y": {"tokens": "random", "differs_from": ["A", "B", "C", "D"]},
+        "Z": {"tokens": "random", "differs_from": ["A", "B", "C", "D", "Y"]},
+    }
+    variables = {**INDUCTION["variables"], **others}
+    return behaviour(variables=variables, answer="{{ Y }}", foils=["{{ Z }}"], count=48, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_there_is_nothing_nothing_is_drafted(behaviour, subject, seed):
+    with pytest.raises(
+        MiChecksError, match=r"^demo on nano-attn-2l: there is nothing to discover: clean − corrupt is "
+    ):
+        explore(random_answers(behaviour, seed), subject, Settings(count=48))
+
+
+def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_the_others(behaviour, subject):
+    """Of 200 such runs 5 are like this one: the interval on the prompts of discovery lies above zero."""
+    said = (
+        r": clean − corrupt is 0\.\d+ \[-.*\] logits on the held-out prompts, too little for checks on 48 pairs \(48 p"
+    )
+    with pytest.raises(MiChecksError, match=said):
+        explore(random_answers(behaviour, 54), subject, Settings(count=48))
 
 
 def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, subject, monkeypatch):

@@ -137,6 +137,19 @@ def test_case_22_what_recovers_as_much_alone_is_no_conjunction(stubbed):
     assert series.conjunctions == parallel.conjunctions == ()
 
 
+def test_what_is_more_than_the_sum_both_ways_is_neither(stubbed):
+    """0.4 and 0.4 alone, and 0.95 together, restored as well as removed."""
+    both = {"L0H0", "L1H2"}
+
+    def effect(nodes):
+        return 0.95 if both <= nodes else 0.4 * len(both & nodes)
+
+    result, _ = found(stubbed, effect, effect, effect, sufficient=["L0H0", "L1H2"], needed=["L0H0", "L1H2"])
+    assert result.redundant == result.conjunctions == ()
+    assert names(result.reinforcing) == [("L0H0", "L1H2")]
+    assert result.reinforcing[0].by == "denoising"
+
+
 def test_only_the_pairs_given_are_looked_at(stubbed):
     result, measured = found(stubbed, lambda out: 0.9 * ({"L0H0", "L1H2"} <= out), pairs=[("L0H0", "L0H1")])
     assert result.redundant == ()
