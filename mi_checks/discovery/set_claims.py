@@ -102,7 +102,7 @@ def circuit_line(
         return Line(entry, line.estimates, "minimality is not measured: it would have taken too long")
     (needed,) = held_out.run({"circuit": {**fields, "minimal": True}})
     if needed.estimate is None or needed.outcome != "pass":
-        return Line(entry, line.estimates, f"minimal: {needed.outcome}, {needed.reason}")
+        return Line(entry, line.estimates, f"not claimed minimal: {needed.reason}")
     least = ("least needed node", needed.estimate)
     if bounds.at_least(needed.estimate, held_out.pairs) < NEGLIGIBLE:
         return Line(entry, (*line.estimates, least), f"not claimed minimal: too near to {NEGLIGIBLE:g}")
