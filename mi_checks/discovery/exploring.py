@@ -32,11 +32,12 @@ from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.recall.key import measurement_key
+from mi_checks.recall.key import code, measurement_key
 from mi_checks.recall.store import Store
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.stats import NoGap, mean_interval, ratio_interval
 
+ESTIMATING = ("discovery/gradients.py",)  # what estimates depend on beside that which measures
 ALL_PAIRS = 24  # heads; of more, only pairs with a node that is known to matter
 KNOWN_NEURONS = 8  # that are looked at in pairs, the strongest
 ENOUGH = 100  # circuits that a search is expected to measure
@@ -182,7 +183,7 @@ class Explorer:
         shape, at = self.subject.shape, measured.everywhere
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
         both = engine.estimated(
-            f"gradients of {components} at {at}",
+            f"gradients of {components} at {at} by {code(ESTIMATING, ())}",
             lambda made: gradient_estimates(made, components, at, self._progress),
         )
         heads = len(all_nodes("head", shape))

@@ -80,7 +80,8 @@ class Patching:
     def moved(self, sets: Sequence[Set]) -> Floats:
         """Return by how much patching each set moves the score the way it should, `set prompt`."""
         base = self.measured.base
-        patched = self.measured.logit_diffs([self._intervention(nodes) for nodes in sets], f"sets of nodes, {self.by}")
+        how = {"denoising": "denoised", "noising": "noised"}.get(self.by, f"{self.by}-ablated")
+        patched = self.measured.logit_diffs([self._intervention(nodes) for nodes in sets], f"sets of nodes, {how}")
         if self.by == "denoising":
             recovered: Floats = patched - base.corrupt.logit_diff
             return recovered

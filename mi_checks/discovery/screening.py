@@ -12,7 +12,7 @@ from mi_checks.engine.base import Floats
 
 NO_EFFECT = 1e-5  # of clean − corrupt: a smaller estimate is zero but for rounding
 MIN_COMPARED = 8  # nodes whose estimates and exact values are compared; of fewer a rank correlation says nothing
-MAX_TIED = 0.5  # of these whose estimates are tied; with more it would speak of ties
+MAX_TIED = 0.5  # of these whose estimates, or exact values, are tied; with more it would speak of ties
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,12 @@ def agreement(what: str, estimated: Floats, measured: Floats) -> Agreement:
     speaks = np.abs(estimated) > NO_EFFECT
     own, exact = estimated[speaks], measured[speaks]
     compared = int(speaks.sum())
-    tied = 1 - len(np.unique(own)) / compared if compared else 1.0
     correlation = None
-    if compared >= MIN_COMPARED and tied <= MAX_TIED and np.ptp(exact) > 0:
+    if compared >= MIN_COMPARED and max(_tied(own), _tied(exact)) <= MAX_TIED:
         correlation = float(stats.spearmanr(own, exact).statistic)
     return Agreement(what, compared, int((~speaks).sum()), correlation)
+
+
+def _tied(values: Floats) -> float:
+    """The part of some values that equals others but for rounding."""
+    return 1 - len(np.unique(np.round(values / NO_EFFECT))) / len(values)

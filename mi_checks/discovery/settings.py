@@ -18,7 +18,8 @@ class Settings:
     Attributes:
         count: prompt pairs to discover on, and as many to verify on; None: as many as the checks use, at most 128.
         seed: of these pairs; None: the behaviour's own + 1000.
-        above: the share of clean − corrupt that a node or a path must surely recover to be found; a neuron, half of it.
+        above: the fraction of clean − corrupt that a node or a path must significantly recover or remove to be found; a
+            neuron, half of it.
         faithful: the faithfulness that a circuit's interval must keep, and by how much it may exceed 1 likewise.
         exact_seconds: the time that a sweep may be expected to take; a longer one is screened. 0 always screens,
             infinity never does.

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import yaml
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
@@ -15,6 +16,7 @@ from mi_checks.discovery.written import written
 from mi_checks.engine.choose import choose
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import ModelEntry
+from mi_checks.spec.load import load_behaviour
 from tests.planting import kinds
 
 PAIRS = 32
@@ -44,7 +46,11 @@ COPIES = {
 
 
 def saturated_many():
-    return kinds.saturated(d_mlp=120, neuron=77, clip=(17, 93))
+    return kinds.saturated(d_mlp=120, flags=(77,), clip=(17, 93))
+
+
+MAKES = {name: make for name, (make, _) in OPPOSED.items()} | CONJUNCTIONS | COPIES
+MAKES["saturated-inf"] = saturated_many
 
 
 @pytest.fixture(scope="module")
@@ -215,16 +221,34 @@ def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at
         assert "mediators[neuron]: not every neuron was patched" in text
 
 
+@pytest.mark.parametrize("seconds", [math.inf, 0])
+def test_case_23_neurons_can_be_copies(seconds, found_at):
+    planted, discovery = found_at(
+        f"copied-flags-{seconds}", lambda: kinds.saturated(d_mlp=120, flags=(7, 101), clip=(17, 93)), seconds
+    )
+    found, flags = discovery.found, planted.roles["flag"]
+    assert found.nodes == planted.nodes
+    assert found.redundant == (flags,)
+    assert set(flags) <= set(found.neurons.sufficient)
+    assert not set(flags) & set(found.neurons.needed)
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 0])
+def test_case_22_neurons_can_need_each_other(seconds, found_at):
+    planted, discovery = found_at(
+        f"half-flags-{seconds}", lambda: kinds.saturated(d_mlp=120, flags=(7, 101), size=0.5, clip=(17, 93)), seconds
+    )
+    found, flags = discovery.found, planted.roles["flag"]
+    assert found.nodes == planted.nodes
+    assert found.conjunctions == (flags,)
+    assert set(flags) <= set(found.neurons.needed)
+    assert not set(flags) & set(found.neurons.sufficient)
+
+
 @pytest.mark.parametrize("name", ["cancelling", "and-of-two", "copies", "saturated-inf"])
 def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     """The model named last has no noise at all, so that bounds rest on values without variance."""
-    makes = {
-        **{name: make for name, (make, _) in OPPOSED.items()},
-        **CONJUNCTIONS,
-        **COPIES,
-        "saturated-inf": saturated_many,
-    }
-    planted, discovery = found_at(name, makes.get(name))
+    planted, discovery = found_at(name, MAKES[name])
     entry = dict(discovery.draft.entry.get("nodes", {}).items())
     behaviour = planted.behaviour().model_copy(update={"models": {planted.subject.name: ModelEntry(nodes=entry)}})
     batch = discovery.samples.held_out
@@ -238,3 +262,20 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
 def test_a_node_that_was_not_found_has_no_role(found_at):
     _, discovery = found_at("copies", COPIES["copies"])
     assert role(parse_node("L0H1"), discovery.found) == "no effect of its own"
+
+
+@pytest.mark.parametrize("name", ["cancelling", "and-of-two", "copies", "saturated-inf"])
+def test_a_draft_stands_in_a_behaviour_file(name, found_at, tmp_path):
+    """As it is written, in place of the checks and of the model's entry."""
+    planted, discovery = found_at(name, MAKES[name])
+    file, _ = planted.write(tmp_path)
+    before, draft = yaml.safe_load(file.read_text()), yaml.safe_load(written(discovery))
+    draft["models"] = dict.fromkeys(before["models"], draft["models"][planted.subject.name])
+    file.write_text(yaml.safe_dump({**before, **draft}, sort_keys=False))
+    loaded = load_behaviour(file)
+    assert len(loaded.behaviour.checks) == len(discovery.draft.lines)
+    layers = {
+        "patching": {"nodes": "L0.mlp", "recovers": {"at_least": -1.2, "at_most": -0.5}}
+    }  # as of a layer that suppresses
+    file.write_text(yaml.safe_dump({**before, "checks": [layers]}, sort_keys=False))
+    assert load_behaviour(file).behaviour.checks[0].check.id == "patching[L0.mlp]"

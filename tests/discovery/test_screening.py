@@ -60,6 +60,13 @@ def test_an_estimate_that_takes_few_values_is_not_compared():
     assert (told.compared, told.silent, told.correlation) == (40, 0, None)
 
 
+def test_case_33_effects_that_are_all_rounding_are_not_compared():
+    """Of 51 neurons that do nothing the order of their rounding errors was taken for agreement."""
+    generator = np.random.default_rng(0)
+    told = agreement("recovers", generator.normal(0, 0.1, 60), np.array([1.0, -0.5, *generator.normal(0, 1e-8, 58)]))
+    assert (told.compared, told.correlation) == (60, None)
+
+
 def test_estimates_that_agree_are_said_to():
     exact = np.linspace(-1, 1, 50)
     assert agreement("recovers", exact * 0.5 + 0.001, exact).correlation == pytest.approx(1)

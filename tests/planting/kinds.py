@@ -157,24 +157,26 @@ def gate(n_layers=1, n_heads=3, d_mlp=16, *, heads=((0, 0), (0, 1)), neuron=(0, 
     )
 
 
-def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), neuron=5, clip=(3, 7), noise=0.0, seed=0) -> Planted:
-    """`a … b → c` by a neuron whose readers are saturated: of a, brought by a head, it writes a flag into the stream.
+def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), flags=(5,), size=1.0, clip=(3, 7), noise=0.0, seed=0) -> Planted:
+    """`a … b → c` by neurons whose readers are saturated: of a, brought by a head, they write a flag into the stream.
 
-    In the second layer two neurons read the flag, 0 in corrupted and 1 in clean runs, as relu(10 flag − 6) and
+    Each of the `flags` writes it with a size: several of size 1 are copies of each other, two of size 0.5 need each
+    other. In the second layer two neurons read the flag, 0 in corrupted and 1 in clean runs, as relu(10 flag − 6) and
     relu(10 flag − 7), and write c and its negative: together a step between 0.6 and 0.7. So at either end no gradient
-    reaches the first neuron, which recovers everything; of the two others one recovers 4 and the other −3. Without
+    reaches the first neurons, which recover everything; of the two others one recovers 4 and the other −3. Without
     noise, so that these are exact; fillers predict themselves, as a model of which no logit differs from zero on
     random tokens is not replayed.
     """
     fetch = head_at(head)
-    cell, plus, minus = Node(0, "neuron", neuron), *(Node(1, "neuron", index) for index in clip)
+    cells = tuple(Node(0, "neuron", index) for index in flags)
+    plus, minus = (Node(1, "neuron", index) for index in clip)
     a, c = KEYS[seed % len(KEYS)], VALUES[seed % len(VALUES)]
     weights = Weights(2, n_heads, d_mlp, seed=seed)
     weights.look_for(fetch, ids(KEYS), into="moved")
     weights.unembed[ids(FILLERS), dims("token", ids(FILLERS))] = 1
     flag = dims("moved", [BOS])  # no head ever moves the beginning of the text
-    for node, reads, slope, bias, writes, size in (
-        (cell, dims("moved", ids([a])), 2.0, -1.0, flag, 1.0),
+    for node, reads, slope, bias, writes, gain in (
+        *((cell, dims("moved", ids([a])), 2.0, -1.0, flag, size) for cell in cells),
         (plus, flag, 10.0, -6.0, dims("answer", ids([c])), 1.0),
         (minus, flag, 10.0, -7.0, dims("answer", ids([c])), -1.0),
     ):
@@ -182,7 +184,7 @@ def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), neuron=5, clip=(3, 7), noise=
         weights.w_in[node.layer, node.index, reads] = slope
         weights.b_in[node.layer, node.index] = bias
         weights.w_out[node.layer, :, node.index] = 0
-        weights.w_out[node.layer, writes, node.index] = size
+        weights.w_out[node.layer, writes, node.index] = gain
     variables = {
         "a": {"values": [a]},
         "other_a": {"values": KEYS, "differs_from": "a"},
@@ -194,8 +196,8 @@ def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), neuron=5, clip=(3, 7), noise=
     mlps = Node(0, "mlp"), Node(1, "mlp")
     return Planted(
         weights.subject("planted-saturated", noise),
-        {"fetch": (fetch,), "flag": (cell,), "clip": (plus, minus)},
-        ((fetch, mlps[0]), (cell, mlps[1]), (plus, LOGITS), (minus, LOGITS)),
+        {"fetch": (fetch,), "flag": cells, "clip": (plus, minus)},
+        ((fetch, mlps[0]), *((cell, mlps[1]) for cell in cells), (plus, LOGITS), (minus, LOGITS)),
         prompts(
             variables,
             "{{ pre }}{{ a | at('a') }}{{ mid }}{{ b | at('b') }}",
