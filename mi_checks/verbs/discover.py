@@ -55,8 +55,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
         f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
     add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
-    add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node or "
-        "path must significantly recover or remove to be found, a neuron half of it (default: %(default)s)")  # fmt: skip
+    add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node "
+        "or path must significantly recover or remove, a neuron half of it (default: %(default)s)")  # fmt: skip
     add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit's "
         "interval must keep, and by how little it may exceed 1: with 0.8 by 0.2 (default: %(default)s)")  # fmt: skip
     add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to take "
