@@ -20,7 +20,7 @@ from mi_checks.discovery.naming import named
 from mi_checks.discovery.neurons import SMALLER, unaccounted
 from mi_checks.discovery.pace import Pace
 from mi_checks.discovery.paths import Paths, paths
-from mi_checks.discovery.pruning import Pruned, prune
+from mi_checks.discovery.pruning import NOTHING, Pruned, prune
 from mi_checks.discovery.samples import Samples
 from mi_checks.discovery.settings import EXPLORED, SCREENED, SEARCHED, Settings
 from mi_checks.discovery.sweeps import swept
@@ -40,6 +40,10 @@ from mi_checks.stats import NoGap, mean_interval, ratio_interval
 ESTIMATING = ("discovery/gradients.py",)  # what estimates depend on beside that which measures
 ALL_PAIRS = 24  # heads; of more, only pairs with a node that is known to matter
 KNOWN_NEURONS = 8  # that are looked at in pairs, the strongest
+REMEDY = (
+    "where all clean prompts are alike in what matters, their mean is what each of them has: ablate by zero, or "
+    "exchange the clean and the corrupted prompt in half of the pairs"
+)
 ENOUGH = 100  # circuits that a search is expected to measure
 MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths where there is no time for all
 
@@ -243,6 +247,8 @@ class Explorer:
             Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
             gap=float(measured.base.gap.mean()), most=most,
         )  # fmt: skip
+        if kind == "mean" and pruned.why.startswith(NOTHING):
+            pruned = replace(pruned, why=f"{pruned.why}; {REMEDY}")
         return pruned, len(search.batch)
 
     def _allowed(self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention]) -> int:

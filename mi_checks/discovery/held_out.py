@@ -80,7 +80,8 @@ class HeldOut:
         for part in parsed(line.entry).check.parts:
             senseless = None if part.bound is None else part.senseless(part.bound)
             if senseless is not None:
-                raise NotClaimed(f"{part.id}: {senseless}")
+                measured = "".join(f" {show(estimate)}" for _, estimate in line.estimates[:1])
+                raise NotClaimed(f"{part.id}:{measured} is so far beyond the whole that no check may be held to it")
         failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
         if failed is not None:
             raise NotClaimed(f"{identity(line.entry)}: {told(failed)}, on the held-out prompts")

@@ -61,7 +61,9 @@ def test_the_circuit_is_what_was_planted_of_heads(name, found_at):
         assert set(planted.roles["induction"]) < circuit
     elif name in AND_NEURON:
         assert not circuit
-        assert discovery.found.circuit.why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
+        why = discovery.found.circuit.why
+        assert why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
+        assert "ablate by zero, or exchange the clean and the corrupted prompt in half of the pairs" in why
     else:
         assert circuit == heads
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.measurements import Sweep
+from mi_checks.discovery.candidates import Candidate
 from mi_checks.discovery.draft import NotClaimed
 from mi_checks.discovery.held_out import HeldOut
 from mi_checks.discovery.mediation import mediation
@@ -140,3 +141,15 @@ def test_a_large_circuit_is_not_claimed_minimal(stubbed):
     claim = circuit_line(Pruned(nodes), "circuit", "mean", HeldOut(measured, 64), 0.8)
     assert "minimal" not in claim.entry["circuit"]
     assert claim.note == "minimality is not measured of more than 8 nodes"
+
+
+def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
+    """A check may not be held to ten times the whole and more; up to there it is drafted with a warning."""
+    measured = stubbed(lambda i: 40.6)
+    far = Candidate("path", {"from": "L0H1", "to": "logits"}, "recovers")
+    said = r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far beyond the whole that no check may be held to it$"
+    with pytest.raises(NotClaimed, match=said):
+        HeldOut(measured, 64).claimed(far)
+    line = HeldOut(stubbed(lambda i: 3.4), 64).claimed(far)
+    assert line.note == "warning: more than the whole, so something else cancels the excess"
+    assert {*line.entry["path"]["recovers"]} == {"at_least", "at_most"}
