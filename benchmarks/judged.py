@@ -167,13 +167,17 @@ def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floa
 def named_nodes(discovery: Discovery) -> set[str]:
     """Return the heads and MLP layers that discovery names, a layer also by any of its neurons."""
     found = discovery.found
-    names = {_layer_of(str(node)) for node in found.nodes}
-    return names | ({str(node) for node in found.mlps.found} if found.mlps is not None else set())
+    return {_layer_of(str(node)) for node in (*found.nodes, *_nodes(found.mlps))}
 
 
 def named_paths(discovery: Discovery) -> set[str]:
     """Return the paths that discovery names, those of neurons as their layers'."""
-    return {_layer_of(str(edge)) for edge in discovery.found.paths.found}
+    paths = discovery.found.paths
+    return {_layer_of(str(edge)) for edge in (*paths.found, *getattr(paths, "against", ()))}
+
+
+def _nodes(part: Any) -> tuple[Node, ...]:
+    return () if part is None else part.nodes if hasattr(part, "nodes") else part.found
 
 
 def _layer_of(name: str) -> str:
@@ -199,7 +203,7 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
     recovers, removes = effects(measured, nodes)
     larger = np.maximum(np.abs(recovers), np.abs(removes))
     named, paths = named_nodes(discovery), named_paths(discovery)
-    neurons = {str(node) for node in discovery.found.mediating_neurons}
+    neurons = {str(node) for node in discovery.found.nodes if node.kind == "neuron"}
     missed = (
         Missed(node, ", ".join(truth.expressions[node]), truth.nodes[node], float(recovers[i]), float(removes[i]))
         for i, node in enumerate(truth.all_nodes)

@@ -1,8 +1,9 @@
 """What of a RASP program carries a difference between two prompts to its output, decided by the program alone.
 
 An expression's value at a place *carries* where it differs between the two prompts and something that carries reads the
-difference: an expression reads an input's difference where exchanging the input's two values, with the other inputs as
-they are in either prompt, changes what the expression makes of them. Nothing is run but the program's own functions.
+difference: an expression reads an input's difference where exchanging the input's values changes what it makes of them,
+the other inputs being as in either prompt, or what a map makes of inputs of which some are as in the one prompt and
+some as in the other. Nothing is run but the program's own functions.
 """
 
 from __future__ import annotations
@@ -87,8 +88,21 @@ class Pair:
             case _:
                 raise NotImplementedError(f"{expression.label}: {type(expression).__name__}")
 
+    def _mixed(self, expression: rasp.SOp, position: int) -> tuple[Any, ...]:
+        """Return the values that an expression takes where parts of what it is made of are as in either prompt."""
+        match expression:
+            case rasp.Map():
+                inputs = (expression.inner,)
+            case rasp.SequenceMap():
+                inputs = (expression.fst, expression.snd)
+            case _:
+                return self.values(expression, position)
+        made = _of_values(expression.f)
+        given = product(*(self._mixed(each, position) for each in inputs))
+        return tuple(dict.fromkeys(_rounded(made(*values)) for values in given))
+
     def _inputs(self, inputs: tuple[rasp.SOp, ...], position: int, function: Any) -> Inputs:
-        values = [self.values(each, position) for each in inputs]
+        values = [self._mixed(each, position) for each in inputs]
         for place, each in enumerate(inputs):
             if self.differs(each, position) and _matters(function, values, place):
                 yield each, position, "mlp"
@@ -112,11 +126,11 @@ class Pair:
         return range(-min(map(len, self.prompts)), position + 1)
 
 
-def _matters(function: Callable[..., Any], values: Sequence[tuple[Any, Any]], place: int) -> bool:
-    """Return whether exchanging one input's two values, others as in either prompt, changes what a function gives."""
+def _matters(function: Callable[..., Any], values: Sequence[tuple[Any, ...]], place: int) -> bool:
+    """Return whether exchanging one input's values, with some values of the others, changes what a function gives."""
     before, after = values[:place], values[place + 1 :]
     return any(
-        function(*first, values[place][0], *rest) != function(*first, values[place][1], *rest)
+        len({function(*first, own, *rest) for own in values[place]}) > 1
         for first, rest in product(product(*before), product(*after))
     )
 
