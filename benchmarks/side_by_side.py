@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 BOS = "<s>"
 LETTERS = "abcdef"  # as in tracr_programs/programs.py
-PAIRS = 96  # of each behaviour's checks; discovery draws twice as many others
+PAIRS = 96  # prompt pairs of each behaviour's checks; discovery draws twice as many others
 
 
 @dataclass(frozen=True)
@@ -241,12 +241,12 @@ class Model:
         expressions = {rename(node): labels for node, labels in known["expressions"].items()}
         return {**carrying, "neurons_of": [rename(name) for name in known["neurons"]], "expressions": expressions}
 
-    def write(self, folder: Path, rows: int | None = None) -> None:
+    def write(self, folder: Path, pairs: int = PAIRS) -> None:
         """Write the model, and a behaviour file with its prompts for each program.
 
         Args:
             folder: where `model/`, `NAME.yaml`, `NAME.csv` and `truth.json` go; it is made if it is not there.
-            rows: prompt pairs of each program; None for all.
+            pairs: prompt pairs of each behaviour's checks.
         """
         model = folder / "model"
         model.mkdir(parents=True, exist_ok=True)
@@ -262,23 +262,23 @@ class Model:
             with (folder / f"{program.name}.csv").open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(("clean", "corrupt", "answer", "foil"))
-                for row in program.known["rows"][:rows]:
+                for row in program.known["rows"]:
                     writer.writerow(
                         (*("".join(f" {letter}" for letter in row[side]) for side in ("clean", "corrupt")),
                          *(program.word(row[value]) for value in ("answer", "foil")))
                     )  # fmt: skip
-            text = yaml.safe_dump(behaviour(program), sort_keys=False, width=110)
+            text = yaml.safe_dump(behaviour(program, pairs), sort_keys=False, width=110)
             (folder / f"{program.name}.yaml").write_text(text, encoding="utf-8")
 
 
-def behaviour(program: Program) -> dict[str, Any]:
+def behaviour(program: Program, pairs: int) -> dict[str, Any]:
     """Return a program's behaviour, as data of a file: its own outputs are the answers, and say nothing of nodes."""
     lengths = {len(row[side]) for row in program.known["rows"] for side in ("clean", "corrupt")}
     return {
         "name": program.name,
         "summary": program.known["summary"],
         "prompts": {
-            "count": PAIRS,
+            "count": pairs,
             "variables": {"row": {"file": f"{program.name}.csv"}},
             "template": "{{ row.clean }}",
             "corrupt": {"row.clean": "row.corrupt"},
