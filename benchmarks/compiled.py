@@ -31,8 +31,9 @@ FIXTURE_PROGRAMS = ("both", "either", "induction", "kinds")
 FIXTURE_ROWS = 144
 ROWS = 512  # prompt pairs of each program, three times as many as its checks use and more
 HEADER = (
-    "| program | true nodes | right | false | true paths | right | false | larger effect | recovers | removes |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+    "| program | nodes to find | found | missed | false | paths to find | found | missed | false | AUROC | recovers | "
+    "removes |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -55,41 +56,55 @@ def export(python: Path, folder: Path, rows: int, names: Sequence[str] = ()) -> 
 
 def line(judged: Judged) -> str:
     """A row of the Markdown table."""
-    counts = [(each.true, each.right, each.false) for each in (judged.nodes, judged.paths)]
-    figures = [*map(str, sum(counts, ())), *(f"{area:.3f}" for area in judged.auroc)]
-    return f"| {judged.name}: {judged.summary} | {' | '.join(figures)} |"
+    return _row(f"{judged.name}: {judged.summary}", judged.nodes, judged.paths, judged.auroc)
+
+
+def last_line(rows: Sequence[Judged]) -> str:
+    """The row of the Markdown table that is about all programs: sums, and the lowest areas."""
+    nodes, paths = (reduce(add, (getattr(row, kind) for row in rows)) for kind in ("nodes", "paths"))
+    return _row(f"all {len(rows)}", nodes, paths, [min(row.auroc[i] for row in rows) for i in range(3)])
+
+
+def _row(what: str, nodes: Counted, paths: Counted, areas: Sequence[float]) -> str:
+    counts = (
+        figure for each in (nodes, paths) for figure in (each.true, each.right, each.true - each.right, each.false)
+    )
+    return f"| {what} | {' | '.join(map(str, counts))} | {' | '.join(f'{area:.3f}' for area in areas)} |"
 
 
 def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
     """Sentences about all programs together."""
-    nodes, paths, neurons = (reduce(add, (getattr(row, of) for row in rows)) for of in ("nodes", "paths", "neurons"))
-    drafted, right, wrong = (
-        reduce(add, (getattr(row, of) for row in rows)) for of in ("drafted", "right_claims", "wrong_claims")
+    kinds = ("nodes", "paths", "neurons", "strong_neurons", "drafted", "right_claims", "wrong_claims")
+    nodes, paths, neurons, strong, drafted, right, wrong = (
+        reduce(add, (getattr(row, kind) for row in rows)) for kind in kinds
     )
-    larger, recovers, removes = (min(row.auroc[i] for row in rows) for i in range(3))
     return (
-        f"nodes: {nodes.right} of {nodes.true} that are true are named, and {nodes.false} that are not",
-        f"paths: {paths.right} of {paths.true} that are true are named, and {paths.false} that are not",
-        f"neurons: {neurons.right} that are true are named, and {neurons.false} that are not",
-        f"lowest AUROC of any program: by the larger of a node's two effects {larger:.3f}, by what it recovers "
-        f"{recovers:.3f}, by what it removes {removes:.3f}",
-        f"checks of the drafts, on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made} pass",
-        f"true nodes, claimed to recover or else to remove at least {ABOVE:g}: {right.passed} of {right.made} pass",
-        f"the same claims about nodes and paths that are not true: {wrong.passed} of {wrong.made} pass",
+        f"nodes: {nodes.right} of {nodes.true} are found, and {nodes.false} others are named",
+        f"paths: {paths.right} of {paths.true} are found, and {paths.false} others are named",
+        f"neurons: {strong.right} of {strong.true} that carry, with an effect of at least {ABOVE:g} alone, are found, "
+        f"{neurons.right - strong.right} with a smaller one, and {neurons.false} others are named",
+        f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
+        f"nodes to be found of which it passes that they recover, or else remove, at least {ABOVE:g}: "
+        f"{right.passed} of {right.made}",
+        f"the same claims about nodes and paths that carry nothing: {wrong.passed} of {wrong.made} pass",
     )
 
 
 def misses(rows: Sequence[Judged]) -> tuple[str, ...]:
-    """Sentences about what was missed, and what was named and is not true."""
+    """Sentences about what was missed, and what was named and carries nothing."""
     return (
         *(
-            f"`{row.name}` misses {each.node}, which computes {each.computes}, and carries {each.carries:.0%} of the "
-            f"pairs: recovers {each.recovers:.3f}, removes {each.removes:.3f}"
+            f"`{row.name}`: {each.node} is missed; it computes {each.computes}, carries {each.carries:.0%} of pairs, "
+            f"recovers {each.recovers:.3f} and removes {each.removes:.3f}"
             for row in rows
             for each in row.missed
         ),
-        *(f"`{row.name}` misses the paths {', '.join(row.missed_paths)}" for row in rows if row.missed_paths),
-        *(f"`{row.name}` names {name}, which is not true" for row in rows for name in (*row.false, *row.false_paths)),
+        *(f"`{row.name}`: the path {path} is missed" for row in rows for path in row.missed_paths),
+        *(
+            f"`{row.name}`: {name} is named, and carries nothing"
+            for row in rows
+            for name in (*row.false, *row.false_paths)
+        ),
     )
 
 
@@ -98,7 +113,7 @@ def read_results(path: Path) -> tuple[str, list[Judged]]:
     read = json.loads(path.read_text(encoding="utf-8"))
     rows = []
     for row in read["programs"]:
-        for key in ("nodes", "neurons", "paths"):
+        for key in ("nodes", "neurons", "strong_neurons", "paths"):
             row[key] = Counted(**row[key])
         for key in ("drafted", "right_claims", "wrong_claims"):
             row[key] = Claims(**row[key])
@@ -133,7 +148,7 @@ def main() -> None:
         for name, truth in read_truth(folder).items():
             rows.append(judge(folder, name, subject, truth))
             print(line(rows[-1]), flush=True)
-    print(*totals(rows), *misses(rows), sep="\n")
+    print(last_line(rows), *totals(rows), *misses(rows), sep="\n")
     if options.json:
         written = {"model": model.described, "programs": [asdict(row) for row in rows]}
         options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -105,7 +105,8 @@ class Judged:
         summary: what it computes.
         accuracy: the share of prompts on which the model prefers the program's output to that of the other prompt.
         nodes: heads and MLP layers that discovery names.
-        neurons: neurons that it names; those that are true are too many to be asked for.
+        neurons: neurons that it names.
+        strong_neurons: true neurons of which either effect alone is at least 0.1, and those of them that it names.
         paths: paths of one hop, those of neurons counted as their layers'.
         auroc: how well a node's effects tell true nodes from others: the larger of both, recovers alone, removes alone.
         missed: the true nodes that are not named.
@@ -123,6 +124,7 @@ class Judged:
     accuracy: float
     nodes: Counted
     neurons: Counted
+    strong_neurons: Counted
     paths: Counted
     auroc: tuple[float, float, float]
     missed: tuple[Missed, ...]
@@ -164,6 +166,15 @@ def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floa
     return recovered.mean(1) / base.gap.mean(), removed.mean(1) / base.gap.mean()
 
 
+def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
+    """Return the true neurons of which either effect alone is at least 0.1."""
+    names = list(truth.neurons)
+    if not names:
+        return set()
+    both = np.abs(effects(measured, [parse_node(name) for name in names])).max(0)
+    return {name for name, effect in zip(names, both, strict=True) if effect >= ABOVE}
+
+
 def named_nodes(discovery: Discovery) -> set[str]:
     """Return the heads and MLP layers that discovery names, a layer also by any of its neurons."""
     found = discovery.found
@@ -202,6 +213,7 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
     true = [node in truth.nodes for node in truth.all_nodes]
     recovers, removes = effects(measured, nodes)
     larger = np.maximum(np.abs(recovers), np.abs(removes))
+    strong = strong_neurons(measured, truth)
     named, paths = named_nodes(discovery), named_paths(discovery)
     neurons = {str(node) for node in discovery.found.nodes if node.kind == "neuron"}
     missed = (
@@ -215,6 +227,7 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
         accuracy=float((measured.base.clean.logit_diff > 0).mean()),
         nodes=Counted.of(named, set(truth.nodes)),
         neurons=Counted.of(neurons, set(truth.neurons)),
+        strong_neurons=Counted.of(neurons & strong, strong),
         paths=Counted.of(paths, set(truth.paths)),
         auroc=(auroc(larger, true), auroc(np.abs(recovers), true), auroc(np.abs(removes), true)),
         missed=tuple(missed),
