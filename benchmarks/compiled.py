@@ -42,8 +42,9 @@ def environment(folder: Path) -> Path:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists() or subprocess.run([python, "-c", "import tracr"], capture_output=True).returncode:
         print(f"making an environment for Tracr in {folder}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+        for command in (sys.executable, "-m", "venv", folder), (python, "-m", "pip", "install", "--quiet", *PACKAGES):
+            if subprocess.run(command).returncode:
+                sys.exit(f"Tracr could not be installed into {folder}; name another folder with --environment")
     return python
 
 
@@ -51,16 +52,17 @@ def export(python: Path, folder: Path, rows: int, names: Sequence[str] = ()) -> 
     """Compile programs into a folder, those named or all, each with so many prompt pairs."""
     script = HERE / "tracr_programs" / "export.py"
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([python, script, folder, str(rows), *names], check=True, stdout=sys.stderr)
+    if subprocess.run([python, script, folder, str(rows), *names], stdout=sys.stderr).returncode:
+        sys.exit(1)
 
 
 def line(judged: Judged) -> str:
-    """A row of the Markdown table."""
+    """Return a row of the Markdown table."""
     return _row(f"{judged.name}: {judged.summary}", judged.nodes, judged.paths, judged.auroc)
 
 
 def last_line(rows: Sequence[Judged]) -> str:
-    """The row of the Markdown table that is about all programs: sums, and the lowest areas."""
+    """Return the row of the Markdown table that is about all programs: sums, and the lowest areas."""
     nodes, paths = (reduce(add, (getattr(row, kind) for row in rows)) for kind in ("nodes", "paths"))
     return _row(f"all {len(rows)}", nodes, paths, [min(row.auroc[i] for row in rows) for i in range(3)])
 
@@ -73,7 +75,7 @@ def _row(what: str, nodes: Counted, paths: Counted, areas: Sequence[float]) -> s
 
 
 def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
-    """Sentences about all programs together."""
+    """Return sentences about all programs together."""
     kinds = ("nodes", "paths", "neurons", "strong_neurons", "drafted", "right_claims", "wrong_claims")
     nodes, paths, neurons, strong, drafted, right, wrong = (
         reduce(add, (getattr(row, kind) for row in rows)) for kind in kinds
@@ -91,7 +93,7 @@ def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
 
 
 def misses(rows: Sequence[Judged]) -> tuple[str, ...]:
-    """Sentences about what was missed, and what was named and carries nothing."""
+    """Return sentences about what was missed, and what was named and carries nothing."""
     return (
         *(
             f"`{row.name}`: {each.node} is missed; it computes {each.computes}, carries {each.carries:.0%} of pairs, "

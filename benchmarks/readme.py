@@ -105,8 +105,8 @@ output for the clean prompt, and the foil its output for the corrupt one. Where 
 candidate v is proportional to v x − v²/2, which is largest for the nearest candidate.
 
 AUROC compares every node to be found with every other node of the model: it is the share of these comparisons in which
-the first has the larger effect, by the larger of a node's two effects, by what it recovers alone, and by what it removes
-alone. The last row has the sums, and the lowest AUROC of any program.
+the first has the larger effect, by the larger of a node's two effects, by what it recovers alone, and by what it
+removes alone. The last row has the sums, and the lowest AUROC of any program.
 
 {compiled}
 

@@ -263,6 +263,9 @@ def _in_order(neuron: str) -> tuple[int, int]:
 def main() -> None:
     """Write every program, or those named."""
     folder, count, *names = sys.argv[1:]
+    unknown = sorted(set(names) - {program.name for program in PROGRAMS})
+    if unknown:
+        sys.exit(f"no program {', '.join(unknown)}; there are {', '.join(program.name for program in PROGRAMS)}")
     for program in PROGRAMS:
         if not names or program.name in names:
             arrays, known = exported(program, int(count))

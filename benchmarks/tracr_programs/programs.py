@@ -125,6 +125,16 @@ def nested() -> rasp.SOp:
     return ((fraction_seen("a") & fraction_seen("b")) | seen("c")).named("nested")
 
 
+def copies() -> rasp.SOp:
+    return (seen("a") | fraction_seen("a")).named("copies")
+
+
+def opposed() -> rasp.SOp:
+    parts = (lib.make_frac_prevs(rasp.numerical(rasp.tokens == letter).named(f"is_{letter}")) for letter in "ab")
+    less, more = (part.named(f"fraction_{letter}") for part, letter in zip(parts, "ab", strict=True))
+    return rasp.numerical(rasp.LinearSequenceMap(more, less, 3, -2)).named("opposed")
+
+
 def rare() -> rasp.SOp:
     return lib.make_count_less_freq(2)
 
@@ -221,6 +231,16 @@ def a_and_b_without_c(noise: random.Random) -> Row:
     return with_and_without("ab", "c", noise) if noise.random() < 0.5 else with_and_without("c", "ab", noise)
 
 
+def some_or_none(noise: random.Random) -> Row:
+    """Draw letters without a, and put one, two or three of them into the clean prompt."""
+    return with_and_without("a" * noise.choice((1, 2, 3)), "a", noise)
+
+
+def more_of_both(noise: random.Random) -> Row:
+    """Draw letters without a and b, and put two of each into the clean prompt."""
+    return with_and_without("aabb", "", noise)
+
+
 def of_another_length(noise: random.Random) -> Row:
     """Draw two texts of different lengths that end alike."""
     short, long = sorted(noise.sample(range(3, LONGEST + 1), 2))
@@ -244,6 +264,8 @@ PROGRAMS = (
     Program("both", "whether both a and b have occurred", both, both_or_neither),
     Program("either", "whether a or b has occurred", either, both_or_neither),
     Program("nested", "whether both a and b, or else c, have occurred", nested, a_and_b_without_c),
+    Program("copies", "whether a has occurred, computed twice, of which either is enough", copies, some_or_none),
+    Program("opposed", "three times the fraction of b less twice that of a, where both rise", opposed, more_of_both),
     Program("rare", "how many letters had occurred no more than twice", rare, few_letters),
     Program("largest", "the largest of the letters c, d, e and f that have occurred", largest, up_to_a_letter),
 )

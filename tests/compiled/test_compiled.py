@@ -62,9 +62,9 @@ def test_the_truth_is_what_the_text_of_the_program_says(name, truths):
     truth = truths[name]
     assert {label for node in truth.nodes for label in truth.expressions[node]} == CARRYING[name]
     assert all(share == 1 for share in truth.nodes.values())
-    told = {path: carried_by(path, truth.expressions) & PATHS[name] for path in truth.paths}
-    assert all(told.values())
-    assert set().union(*told.values()) == PATHS[name]
+    carried = {path: carried_by(path, truth.expressions) & PATHS[name] for path in truth.paths}
+    assert all(carried.values())
+    assert set().union(*carried.values()) == PATHS[name]
 
 
 def carried_by(path, expressions):
