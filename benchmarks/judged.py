@@ -178,17 +178,14 @@ def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
 def named_nodes(discovery: Discovery) -> set[str]:
     """Return the heads and MLP layers that discovery names, a layer also by any of its neurons."""
     found = discovery.found
-    return {_layer_of(str(node)) for node in (*found.nodes, *_nodes(found.mlps))}
+    layers = found.mlps.nodes if found.mlps is not None else ()
+    return {_layer_of(str(node)) for node in (*found.nodes, *layers)}
 
 
 def named_paths(discovery: Discovery) -> set[str]:
     """Return the paths that discovery names, those of neurons as their layers'."""
     paths = discovery.found.paths
-    return {_layer_of(str(edge)) for edge in (*paths.found, *getattr(paths, "against", ()))}
-
-
-def _nodes(part: Any) -> tuple[Node, ...]:
-    return () if part is None else part.nodes if hasattr(part, "nodes") else part.found
+    return {_layer_of(str(edge)) for edge in (*paths.found, *paths.against)}
 
 
 def _layer_of(name: str) -> str:
