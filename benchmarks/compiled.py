@@ -86,8 +86,8 @@ def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
         f"neurons: {strong.right} of {strong.true} that carry, with an effect of at least {ABOVE:g} alone, are found, "
         f"{neurons.right - strong.right} with a smaller one, and {neurons.false} others are named",
         f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
-        f"nodes to be found of which it passes that they recover, or else remove, at least {ABOVE:g}: "
-        f"{right.passed} of {right.made}",
+        f"nodes to be found for which a claim passes that they recover or remove at least {ABOVE:g}, or at most "
+        f"−{ABOVE:g}: {right.passed} of {right.made}",
         f"the same claims about nodes and paths that carry nothing: {wrong.passed} of {wrong.made} pass",
     )
 

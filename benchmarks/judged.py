@@ -27,6 +27,9 @@ from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load import load_behaviour
 
 ABOVE = 0.1  # the share that a claim about a node or a path asks for, as discovery does
+BOUNDS = tuple(
+    {effect: bound} for effect in ("recovers", "removes") for bound in ({"at_least": ABOVE}, {"at_most": -ABOVE})
+)
 MODEL = "model"  # the name that behaviours have for the model
 
 
@@ -114,8 +117,9 @@ class Judged:
         missed_paths: the true paths that are not named.
         false_paths: the paths that are named and not true.
         drafted: the checks of the draft, on the behaviour's own prompts.
-        right_claims: claims that a true node recovers, or else removes, at least 0.1.
-        wrong_claims: claims that a node or a path which is not true recovers, or removes, at least 0.1.
+        right_claims: true nodes, of which one of four claims passes: that it recovers, or removes, at least 0.1, or at
+            most −0.1.
+        wrong_claims: the same claims about nodes and paths that are not true.
         seconds: how long discovery took.
     """
 
@@ -252,7 +256,7 @@ def drafted(discovery: Discovery, subject: Subject) -> Claims:
 
 
 def right_claims(measured: Measurements, truth: Truth) -> Claims:
-    """Count the true nodes of which a claim passes, that they recover or else that they remove at least 0.1."""
+    """Count the true nodes of which any of the four claims passes."""
     passed = [any(_passes(measured, claim) for claim in _about(measured, node)) for node in truth.nodes]
     return Claims(len(passed), sum(passed))
 
@@ -264,13 +268,13 @@ def wrong_claims(measured: Measurements, truth: Truth) -> Claims:
     for sender, receiver, via in _own_paths(truth):
         if f"{sender} -> {receiver}" + (f".{via}" if via else "") not in truth.paths:
             path = {"from": sender, "to": receiver, **({"via": via} if via else {}), **at}
-            claims += [{"path": {**path, direction: {"at_least": ABOVE}}} for direction in ("recovers", "removes")]
+            claims += [{"path": {**path, **bound}} for bound in BOUNDS]
     return _claims(measured, claims)
 
 
 def _about(measured: Measurements, node: str) -> list[dict[str, Any]]:
     at = {"at": measured.everywhere} if measured.everywhere else {}
-    return [{"patching": {"nodes": node, **at, way: {"at_least": ABOVE}}} for way in ("recovers", "removes")]
+    return [{"patching": {"nodes": node, **at, **bound}} for bound in BOUNDS]
 
 
 def _own_paths(truth: Truth) -> Iterator[tuple[str, str, str]]:
