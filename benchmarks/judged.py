@@ -27,6 +27,7 @@ from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load import load_behaviour
 
 ABOVE = 0.1  # the share that a claim about a node or a path asks for, as discovery does
+SURE = 4.0  # standard errors
 BOUNDS = tuple(
     {effect: bound} for effect in ("recovers", "removes") for bound in ({"at_least": ABOVE}, {"at_most": -ABOVE})
 )
@@ -109,7 +110,7 @@ class Judged:
         accuracy: the share of prompts on which the model prefers the program's output to that of the other prompt.
         nodes: heads and MLP layers that discovery names.
         neurons: neurons that it names.
-        strong_neurons: true neurons of which either effect alone is at least 0.1, and those of them that it names.
+        strong_neurons: true neurons of which either effect alone is clearly beyond 0.1, and those of them that it names.
         paths: paths of one hop, those of neurons counted as their layers'.
         auroc: how well a node's effects tell true nodes from others: the larger of both, recovers alone, removes alone.
         missed: the true nodes that are not named.
@@ -163,20 +164,24 @@ def auroc(scores: Floats, true: Sequence[bool]) -> float:
 
 
 def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floats]:
-    """Return the shares that denoising each node recovers and that noising it removes, `node` each."""
+    """Return what denoising each node recovers and what noising it removes, fractions of clean − corrupt, `node prompt`.
+
+    They are of the mean of clean − corrupt over prompts, so that their own means are those that claims are about.
+    """
     at, base = measured.everywhere, measured.base
     recovered = measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - base.corrupt.logit_diff
     removed = base.clean.logit_diff - measured.logit_diffs([noise(node, at=at) for node in nodes], "noised")
-    return recovered.mean(1) / base.gap.mean(), removed.mean(1) / base.gap.mean()
+    return recovered / base.gap.mean(), removed / base.gap.mean()
 
 
 def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
-    """Return the true neurons of which either effect alone is at least 0.1."""
+    """Return the true neurons of which either effect alone is beyond 0.1 by four standard errors."""
     names = list(truth.neurons)
     if not names:
         return set()
-    both = np.abs(effects(measured, [parse_node(name) for name in names])).max(0)
-    return {name for name, effect in zip(names, both, strict=True) if effect >= ABOVE}
+    each = np.stack(effects(measured, [parse_node(name) for name in names]))
+    beyond = np.abs(each.mean(2)) - ABOVE >= SURE * each.std(2, ddof=1) / each.shape[2] ** 0.5
+    return {name for name, strong in zip(names, beyond.any(0), strict=True) if strong}
 
 
 def named_nodes(discovery: Discovery) -> set[str]:
@@ -212,7 +217,7 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
     measured = measurements(behaviour, subject)
     nodes = [parse_node(node) for node in truth.all_nodes]
     true = [node in truth.nodes for node in truth.all_nodes]
-    recovers, removes = effects(measured, nodes)
+    recovers, removes = (each.mean(1) for each in effects(measured, nodes))
     larger = np.maximum(np.abs(recovers), np.abs(removes))
     strong = strong_neurons(measured, truth)
     named, paths = named_nodes(discovery), named_paths(discovery)
