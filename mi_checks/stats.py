@@ -34,14 +34,15 @@ class NoGap(ValueError):
         whole: its mean; the unit is the caller's to know.
     """
 
-    def __init__(self, of: str, whole: Estimate) -> None:
-        super().__init__(f"{of} is {_text(whole)}, which is not above zero")
+    def __init__(self, of: str, whole: Estimate, why: str = "") -> None:
+        super().__init__(why or f"{of} is {_text(whole)}, which is not above zero")
         self.of = of
         self.whole = whole
+        self._why = why
 
     def in_unit(self, unit: str) -> str:
-        """Return the reason with the unit of the behaviour's score."""
-        return f"{self.of} is {_text(self.whole, unit)}, which is not above zero"
+        """Return the reason with the unit of the behaviour's score; one that was given says it already."""
+        return self._why or f"{self.of} is {_text(self.whole, unit)}, which is not above zero"
 
 
 def _text(estimate: Estimate, unit: str = "") -> str:
