@@ -10,9 +10,11 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import calibration
+import compiled
 import growth
 import history
 import sweeps
+import zoo
 
 TEXT = """\
 # Benchmarks
@@ -86,6 +88,31 @@ more; where all that was measured is recalled there is little else to do.
 
 {baselines}
 
+## Discovery on compiled programs
+
+    python benchmarks/compiled.py --json benchmarks/results/compiled.json
+
+Discovery is run on programs whose nodes all have a known function, since
+[Tracr](https://github.com/google-deepmind/tracr) compiled them from RASP ([the programs](tracr_programs/programs.py)).
+The script installs Tracr into an environment of its own, because it needs an older jax; mi-checks does not depend on
+it. {compiled_model}. Every program reads every prompt, so the nodes of one program are as busy on the prompts of
+another, but have no part in its output.
+
+The nodes to be found carry the difference between a clean and a corrupt prompt to the output. The program alone decides
+which these are ([carrying.py](tracr_programs/carrying.py)), without any patching: the value that the node computes
+differs between the prompts, and something that carries reads the difference. Thus the length of a text is not to be
+found where both prompts are equally long, and of two conditions joined by "or" both are. The answer is the program's
+output for the clean prompt, and the foil its output for the corrupt one. Where the output is a number x, the logit of a
+candidate v is proportional to v x − v²/2, which is largest for the nearest candidate.
+
+AUROC compares every node to be found with every other node of the model: it is the share of these comparisons in which
+the first has the larger effect, by the larger of a node's two effects, by what it recovers alone, and by what it
+removes alone. The last row has the sums, and the lowest AUROC of any program.
+
+{compiled}
+
+{compiled_totals}
+
 ## Calibration
 
     mi-checks calibrate --runs 500 --format json > benchmarks/results/calibration.json
@@ -95,6 +122,24 @@ the same tables of 200 runs, in about three minutes on one core. These are no ti
 In short:
 
 {calibration}
+
+## The zoo
+
+    python benchmarks/zoo.py --json benchmarks/results/zoo.json
+
+Small random models of {zoo_families} families, built by `transformers` and loaded from disk: the largest difference of
+each quantity from plain forward hooks on the `transformers` model in float64 ([tests/zoo](../tests/zoo)), divided by
+the largest effect (for logits, attention and attribution: by their largest value). Any machine gives about the same.
+The tier is the engine that `auto` takes; where it replays, the reference engine is measured too, and the larger
+difference is shown. A dash is a refusal, whose reason stands below the table. Held to: 1e-4.
+
+| model | family | tier | {zoo_columns} |
+|---|---|---|{zoo_rule}|
+{zoo}
+
+What is refused:
+
+{zoo_refused}
 """
 
 
@@ -108,7 +153,17 @@ def main() -> None:
     table = [sweeps.Row(**row) for row in told("sweeps")]
     grown = [growth.Growth(**row) for row in told("growth")]
     kept = told("history")
+    animals = [zoo.Row(**row) for row in told("zoo")]
+    compiled_model, judged = compiled.read_results(HERE / "results" / "compiled.json")
     text = TEXT.format(
+        zoo_families=len({row.family for row in animals}),
+        zoo_columns=" | ".join(zoo.COLUMNS),
+        zoo_rule="|".join(["---"] * len(zoo.COLUMNS)),
+        zoo="\n".join(map(zoo.line, animals)),
+        zoo_refused="\n".join(zoo.reasons(animals)),
+        compiled_model=compiled_model,
+        compiled="\n".join([compiled.HEADER, *map(compiled.line, judged), compiled.last_line(judged)]),
+        compiled_totals="\n".join(f"- {each}" for each in (*compiled.totals(judged), *compiled.misses(judged))),
         machine=engines["machine"],
         sweeps="\n".join(map(sweeps.line, table)),
         growth="\n".join(map(growth.line, grown)),

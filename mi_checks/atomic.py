@@ -36,11 +36,16 @@ def write_file(path: Path, text: str, what: str, remedy: str = "name another fil
 def replace_text(path: Path, text: str) -> None:
     """Beside the file, then in its place: whatever happens meanwhile, one of them is whole.
 
-    A lone surrogate, which no file takes, is written as `\\ud800`.
+    A lone surrogate, which no file takes, is written as `\\ud800`. A device or a pipe, such as `/dev/null`, is written
+    to and not replaced.
 
     Raises:
         OSError: it cannot be written; the old one is as it was.
     """
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+        return
     sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.baselines.base import Judgement, judge_against
-from mi_checks.baselines.base_message import ID, base_message, claim
+from mi_checks.baselines.base_message import ID, base_message, base_reason, claim
 from mi_checks.baselines.compare import compare
 from mi_checks.baselines.file import read_baseline
 from mi_checks.baselines.header import Header, header_of, invalid
@@ -35,6 +35,7 @@ class _Base:
     header: Header
     effects: Mapping[str, Recorded]
     mediators: tuple[Mediator, ...]
+    effect_sizes: tuple[float, ...]
 
 
 class BaseSuite:
@@ -110,6 +111,9 @@ class BaseSuite:
             message="" if outcome == "pass" else f"{message}\n  claimed   {location}\n  re-run    {rerun}",
             location=location,
             per_prompt=() if deciding is None else deciding.per_prompt,
+            reason="" if outcome == "pass" else _brief(found, message),
+            nodes_lost=() if found is None else tuple(found.mediators.lost),
+            nodes_gained=() if found is None else tuple(found.mediators.gained),
         )
 
     def provenance(self) -> dict[str, dict[str, str]]:
@@ -137,8 +141,11 @@ class BaseSuite:
         else:
             base = self._measured(loaded, model, preference, now, swept=present)
         own = {name: _of(evidence.effect) if name == EFFECT else recorded(results[name]) for name in base.effects}
+        if present and base.mediators and not evidence.knows_mediators:
+            raise MiChecksError(f"not judged: which heads mediate in {model} is not known: {evidence.omitted[0]}")
         mediators = (base.mediators, evidence.mediators) if present and base.mediators else None
-        found = judge_against(base.effects, own, mediators)
+        sizes = base.effect_sizes, evidence.effect_sizes
+        found = judge_against(base.effects, own, mediators, sizes, evidence.logit_diff.unit)
         return found, base_message(found, base.told, (base.header.weights, now.weights))
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:
@@ -159,12 +166,13 @@ class BaseSuite:
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
         preference = [name for name, result in results.items() if result.kind in BEHAVIOURAL]
-        unlike = compare(then, results, evidence.mediators).unlike
+        unlike = compare(then, results, evidence).unlike
         unlike = {name: why for name, why in unlike.items() if name in preference}
         if unlike:
             raise MiChecksError(unlike_message(unlike, shown))
         effects = {name: then.checks[name] for name in preference}
-        return _Base(f"{self._base.given}, recorded in {shown}", then.header, effects, then.mediators)
+        told = f"{self._base.given}, recorded in {shown}"
+        return _Base(told, then.header, effects, then.mediators, then.effect_sizes)
 
     def _measured(
         self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: Header, *, swept: bool
@@ -194,7 +202,8 @@ class BaseSuite:
                 f"not judged: {base} and {model} are measured on other prompts, though their tokenizer is one: their "
                 "contexts are not equally long"
             )
-        return _Base(f"{base}, measured in this run", header, effects, evidence.mediators)
+        told = f"{base}, measured in this run"
+        return _Base(told, header, effects, evidence.mediators, evidence.effect_sizes)
 
     def _check_tokenizers(self, base: str, model: str) -> None:
         if base != model:
@@ -202,6 +211,11 @@ class BaseSuite:
                 f"not judged: --mi-base {self._base.given} has another tokenizer ({base[:12]}) than the model "
                 f"({model[:12]}), so no prompt is the same in both; judge it against a base of its own tokenizer"
             )
+
+
+def _brief(found: Judgement | None, message: str) -> str:
+    """The most important lines of the message, for the terminal."""
+    return message.partition("\n")[2] if found is None else base_reason(found)
 
 
 def _of(effect: Effect) -> Recorded:

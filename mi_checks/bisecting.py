@@ -17,6 +17,7 @@ from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
 from mi_checks.history.recalled import Asked, recalled
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
+from mi_checks.omitted import Omitted
 from mi_checks.record import CheckResult, Run
 from mi_checks.rerun import node_names
 from mi_checks.roles.lock import read_lock
@@ -25,6 +26,7 @@ from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.suite import Settings, Suite
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, placed
 
 DTYPE = "float32"
 
@@ -65,7 +67,7 @@ class Bisecting:
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
         self.command, self.settings, self.tell = command, Settings(count, seed, dtype=DTYPE), tell
         self.models = tuple(models)
-        self.given = [model if "=" in model or model == claims else f"{claims}={model}" for model in models]
+        self.given = [model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models]
         for model in map(resolve, self.given):
             model.require()
         locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)
@@ -81,10 +83,15 @@ class Bisecting:
                 is in it.
         """
         one_thread()
-        change = bisect(len(self.models), lambda place: self._ask(place).passes)
+        change = bisect(len(self.models), self._passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
         asked = tuple(self.found[place] for place in sorted(self.found))
         return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, asked, turns)
+
+    def _passes(self, place: int) -> bool:
+        where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
+        with placed(where, FEWER_PROMPTS):
+            return self._ask(place).passes
 
     def _ask(self, place: int) -> Checkpoint:
         suite = Suite(self.settings)  # one for each: what two checkpoints have in common is only their name
@@ -127,7 +134,8 @@ class Bisecting:
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
-        evidence = suite.close(self.loaded, given)
+        omitted = Omitted()
+        evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
         count, seed = self.settings.count, self.settings.seed
         run = Run(
             command=self.command,
@@ -146,6 +154,7 @@ class Bisecting:
             models=suite.provenance(),
             results=(result,),
             evidence=() if evidence is None else (evidence,),
+            omitted=omitted.sentences,
         )
         self.history.add([Entry(run, run_text(run), "")])
         return result, run_digest(run)

@@ -15,10 +15,11 @@ from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.neuron_evidence import neuron_cards
+from mi_checks.omitted import Omitted
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.record import MEDIATES, Circuit, CircuitEdge, CircuitNode, Estimate
 from mi_checks.spec.model_shape import ModelShape
-from mi_checks.stats import NoGap, ratio_interval, ratio_intervals
+from mi_checks.stats import NoGap, ratio_intervals, require_gap
 
 FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
 STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
@@ -36,7 +37,7 @@ def few(measured: Measurements) -> PromptBatch:
     return replace(measured.batch, pairs=measured.batch.pairs[:count])
 
 
-def circuit(measured: Measurements, on_few: Measurements) -> Circuit | None:
+def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | None = None) -> Circuit | None:
     """Nodes that are claimed or mediate, the paths between them that are claimed or carry something, and cards.
 
     None where no head was swept, or no node is claimed or found.
@@ -44,26 +45,32 @@ def circuit(measured: Measurements, on_few: Measurements) -> Circuit | None:
     Args:
         measured: with its sweeps.
         on_few: the same claims on `few` of the prompts.
+        omitted: collects the cards, and what should stand on them, that cannot be had and so are left out.
     """
+    omitted = Omitted() if omitted is None else omitted
     if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
         return None
     claimed = hypothesis(measured)
     nodes = _mediating(measured)
     missing = [node for node in claimed.nodes if node not in nodes]
-    nodes |= dict(zip(missing, _alone(missing, on_few), strict=True))
+    unknown = [_Alone("", None, False)] * len(missing)
+    what = "the measurement of claimed nodes that no check swept"
+    nodes |= dict(zip(missing, omitted.attempt(what, lambda: _alone(missing, on_few), unknown), strict=True))
     nodes = {node: each for node, each in nodes.items() if node in claimed.nodes or each.found}
     if not nodes:
         return None
     # What is claimed comes first, and then what has most effect.
     order = sorted(nodes, key=lambda node: (node not in claimed.nodes, -nodes[node].size, node))
     drawn = {node: nodes[node] for node in order[:NODES]}
-    edges = _edges(drawn, claimed, on_few)
+    nothing: dict[Edge, Estimate | None] = {}
+    edges = omitted.attempt("the set of paths in the circuit", lambda: _edges(drawn, claimed, on_few), nothing)
     readers = {receiver: _owner(receiver, drawn, measured) for _, receiver in edges}
     passed = {*readers.values(), *(sender for sender, _ in edges)} - {LOGITS}
     drawn |= {node: nodes[node] for node in passed & set(nodes)}
     between = sorted(passed - set(drawn))  # MLP layers, by which a neuron or a later head is reached
     drawn |= dict(zip(between, _alone(between, on_few), strict=True))
     heads = [node for node in order[:NODES] if node.kind == "head"]
+    neurons = [node for node in sorted(drawn) if node.kind == "neuron"]
     return Circuit(
         nodes=tuple(_node(node, claimed, drawn[node]) for node in sorted(drawn)),
         edges=tuple(
@@ -73,10 +80,10 @@ def circuit(measured: Measurements, on_few: Measurements) -> Circuit | None:
             )
             for (sender, receiver), estimate in sorted(edges.items())
         ),
-        cards=tuple(head_cards(heads[:CARDS], measured, on_few)),
+        cards=tuple(head_cards(heads[:CARDS], measured, on_few, omitted)),
         omitted=len(set(nodes) - set(drawn)),
         n=len(on_few.batch) if has_gap(on_few) else 0,
-        neurons=tuple(neuron_cards([node for node in sorted(drawn) if node.kind == "neuron"], measured, on_few)),
+        neurons=tuple(neuron_cards(neurons, measured, on_few, omitted)),
     )  # fmt: skip
 
 
@@ -129,7 +136,7 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
     parallel = is_parallel(on_few.subject.bridge)
     edges = _measured([*claimed.edges[:EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
     silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
-    if silent and shape.d_mlp is not None:
+    if silent and shape.has_mlps:
         mlps = [Node(layer, "mlp") for layer in range(shape.n_layers)]
         into = [(node, mlp) for node in silent for mlp in mlps if reaches(node, mlp)]
         through = _measured(into, claimed, on_few, parallel=parallel)
@@ -171,7 +178,7 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return []
     moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
     try:
-        return list(ratio_intervals(moved, measured.base.gap))
+        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor))
     except NoGap:
         return [None] * len(interventions)
 
@@ -198,7 +205,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 def has_gap(measured: Measurements) -> bool:
     """Whether clean and corrupt differ surely enough for shares."""
     try:
-        ratio_interval(measured.base.gap, measured.base.gap)
+        require_gap(measured.base.gap, floor=measured.floor)
     except NoGap:
         return False
     return True

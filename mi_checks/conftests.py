@@ -17,6 +17,7 @@ import pytest
 from mi_checks.errors import MiChecksError
 from mi_checks.hookspecs import HOOK_QUERY
 from mi_checks.loading import AdditionsOf
+from mi_checks.of_project import calling
 from mi_checks.prompts.user_pools import user_pools
 from mi_checks.prompts.user_scores import user_scores
 from mi_checks.spec.additions import NOTHING, Additions
@@ -40,8 +41,8 @@ def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Add
         root: what paths in messages are relative to.
 
     Raises:
-        SpecError: a hook raised; the message says what and in which line.
-        MiChecksError: what a hook returned is not a pool or a score.
+        MiChecksError: a hook raised (the message says what and in which line), or what it returned is not a pool or a
+            score.
     """
     try:
         pools, scores, roles = hooks.pytest_mi_pools, hooks.pytest_mi_scores, hooks.pytest_mi_role_scores
@@ -49,12 +50,8 @@ def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Add
         return NOTHING
 
     def ask(hook: pluggy.HookCaller, read: Callable[[Any, str], T]) -> T:
-        try:
+        with calling(hook.name, [impl.plugin_name for impl in hook.get_hookimpls()], root):
             return read(hook(config=config), _files(hook, root))
-        except MiChecksError:
-            raise
-        except Exception as error:  # raised by the hook, or by a generator that it returned
-            raise _conftest_error(error, root, f"{hook.name} raised ") from None
 
     return Additions(
         ask(pools, user_pools),
@@ -144,7 +141,7 @@ def _files(hook: pluggy.HookCaller, root: Path) -> str:
     return ", ".join(sorted(shown_path(Path(impl.plugin_name), root) for impl in hook.get_hookimpls()))
 
 
-def _conftest_error(error: BaseException, root: Path, how: str = "") -> SpecError:
+def _conftest_error(error: BaseException, root: Path) -> SpecError:
     """Return the one line for what a conftest.py raised, at the innermost place in such a file."""
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
@@ -152,5 +149,5 @@ def _conftest_error(error: BaseException, root: Path, how: str = "") -> SpecErro
     own = [frame for frame in frames if Path(frame[0]).name == CONFTEST]
     file, line = (own or frames or [(CONFTEST, 1)])[-1]
     text = " ".join(str(error).split())
-    message = f"{how}{type(error).__name__}{': ' if text else ''}{text}"
+    message = f"{type(error).__name__}{': ' if text else ''}{text}"
     return SpecError([Problem(shown_path(Path(file), root), line or 1, 1, message)])

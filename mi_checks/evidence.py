@@ -4,32 +4,62 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import partial
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
-from mi_checks.checks.logit_diff import unit
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.circuit_evidence import circuit
 from mi_checks.engine.base import SideRun
+from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.position_evidence import position_map
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import OF_HEADS, Curve, CurvePoint, Evidence, Example, Heatmap, Mediator, Prediction, TokenView
+from mi_checks.record import (
+    MEDIATOR_LIST,
+    OF_HEADS,
+    WHOLE_EFFECT,
+    Curve,
+    CurvePoint,
+    Evidence,
+    Example,
+    Heatmap,
+    Mediator,
+    Prediction,
+    Rank,
+    TokenView,
+)
 from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, ratio_intervals
 
-EXAMPLES = 3
 MEDIATORS = 12  # heads named of a sweep: its strongest
 NEURONS = 24  # neurons shown of a sweep: its strongest
 
 
-def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
-    """What was measured for one behaviour on one model, whatever checks read it."""
+def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) -> Evidence:
+    """Return what was measured for one behaviour on one model, whatever checks read it.
+
+    Args:
+        loaded: the behaviour.
+        measured: the measurements.
+        omitted: collects what cannot be had, and so is left out.
+
+    Raises:
+        MiChecksError: not even the effect can be measured.
+    """
     behaviour = loaded.behaviour
     name = measured.subject.name
-    sweeps = sorted(measured.sweeps, key=_place)
+    # A share of a gap that rounding may have made is no number to draw.
+    told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
+    sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
+    shown = effect(measured)
+    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score))
+    refuse_unstorable("the effect", (shown, logit_diff))
+    heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
+    of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
+    mediators = omitted.attempt(MEDIATOR_LIST, lambda: tuple(m for sweep in of_heads for m in _strongest(sweep)), ())
     return Evidence(
         behaviour=behaviour.name,
         model=name,
@@ -39,29 +69,46 @@ def gather(loaded: LoadedBehaviour, measured: Measurements) -> Evidence:
         yaml=loaded.text,
         yaml_path=loaded.source.shown,
         n=len(measured.batch),
-        logit_diff=mean_interval(measured.base.clean.logit_diff, unit(measured.batch.score)),
-        effect=effect(measured),
-        examples=tuple(_example(measured, i) for i in range(min(EXAMPLES, len(measured.batch)))),
-        heatmaps=tuple(_heatmap(sweep, measured) for sweep in sweeps),
-        mediators=tuple(each for sweep in sweeps if sweep.nodes[0].kind == "head" for each in _strongest(sweep)),
+        logit_diff=logit_diff,
+        effect=shown,
+        examples=omitted.attempt(
+            "the list of example prompts",
+            lambda: tuple(_example(measured, index, rank) for rank, index in measured.examples.items()),
+            (),
+        ),
+        heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
+        mediators=mediators,
+        score=measured.batch.score,
+        effect_sizes=tuple(measured.base.gap.tolist()),
+        omitted=omitted.sentences,
     )
 
 
-def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements) -> Evidence:
-    """The evidence with what is measured for drawings alone: the circuit, and a map of layers × labels."""
-    shown = position_map(on_few)
+def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omitted) -> Evidence:
+    """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
+
+    Args:
+        evidence: what was gathered.
+        measured: the measurements.
+        on_few: the same claims on few of the prompts.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    shown = omitted.attempt("the map of layers and labels", lambda: position_map(on_few), None)
     maps = evidence.heatmaps if shown is None else (*evidence.heatmaps, shown)
-    return replace(evidence, circuit=circuit(measured, on_few), heatmaps=maps)
+    found = omitted.attempt("the circuit", lambda: circuit(measured, on_few, omitted), None)
+    return replace(evidence, circuit=found, heatmaps=maps)
 
 
 def curves(measured: Measurements) -> tuple[Curve, ...]:
-    """Of the checks of curves that were measured."""
+    """Return the curves of faithfulness that checks have measured."""
     return tuple(
         Curve(
             among=among,
             ablation=ablation,
             nodes=curve.sizes[-1],
-            points=tuple(map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE))),
+            points=tuple(
+                map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor))
+            ),
             cpr=area_interval(curve, cpr, "CPR"),
             cmd=area_interval(curve, cmd, "CMD"),
         )
@@ -81,7 +128,7 @@ def _strongest(sweep: Sweep) -> list[Mediator]:
         return []
 
 
-def _example(measured: Measurements, index: int) -> Example:
+def _example(measured: Measurements, index: int, rank: Rank) -> Example:
     pair = measured.batch.pairs[index]
     base = measured.base
     return Example(
@@ -93,6 +140,8 @@ def _example(measured: Measurements, index: int) -> Example:
         corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
         clean_top=_top(base.clean, index, measured),
         corrupt_top=_top(base.corrupt, index, measured),
+        prompt=index,
+        rank=rank,
     )
 
 

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.neurons import DENOISED, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import SideRun
 from mi_checks.prompts.visible import visible
-from mi_checks.record import Estimate
-from mi_checks.stats import NoGap
-
-INSTEAD = 5  # mediators named
+from mi_checks.spec.scoring import score_name
+from mi_checks.suspects import show as show
+from mi_checks.suspects import suspects
 
 
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
     """The whole message, its first line fit for pytest's short summary; of a role nothing is measured on prompts."""
     estimate = verdict.estimate
-    value = "nothing measured" if estimate is None else f"measured {show(estimate)}"
+    of = f" of {verdict.deciding}" if verdict.deciding else ""
+    value = "nothing measured" if estimate is None else f"measured {show(estimate)}{of}"
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:
         how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
         lines.append(f"  measured  {show(estimate)} {estimate.unit} ({how})")
+        lines += _about(verdict)
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
     lines += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(verdict.reason.splitlines())]
     if measured is not None:
         lines += _worst_prompt(verdict, measured)
     if measured is not None and verdict.suspects:
-        lines += _instead(verdict, measured)
+        lines += suspects(verdict, measured)
     lines += [f"  claimed   {location}", f"  re-run    {rerun}"]
     return "\n".join(lines)
 
 
-def show(estimate: Estimate) -> str:
-    """`0.512 [0.480, 0.551]`."""
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+def _about(verdict: Verdict) -> list[str]:
+    """What the estimate is of, how it was tested, and of a fraction both parts."""
+    tested = f" ({verdict.detail})" if verdict.detail else ""
+    lines = [f"  deciding  {verdict.deciding}{tested}"] if verdict.deciding else []
+    lines += [f"  detail    {verdict.detail}"] if verdict.detail and not verdict.deciding else []
+    parts = verdict.parts
+    if parts is not None and parts.numerator is not None:
+        unit = parts.denominator.unit
+        lines.append(f"  parts     {show(parts.numerator)} of {show(parts.denominator)} {unit} ({parts.of})")
+    return lines
 
 
 def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
@@ -51,8 +56,8 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
         f"  worst of {len(measured.batch)} prompts: {worst}",
         f"    clean    {visible(pair.clean.text)}",
         f"    corrupt  {visible(pair.corrupt.text)}",
-        f"    answer   {answers}   foil {foils}   logit difference {clean.logit_diff[worst]:.2f} clean, "
-        f"{corrupt.logit_diff[worst]:.2f} corrupt",
+        f"    answer   {answers}   foil {foils}   {score_name(measured.batch.score)} "
+        f"{clean.logit_diff[worst]:.2f} clean, {corrupt.logit_diff[worst]:.2f} corrupt",
         f"    predicts {_predictions(clean, worst, measured)} (clean)",
         f"             {_predictions(corrupt, worst, measured)} (corrupt)",
     ]
@@ -63,17 +68,3 @@ def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
         f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}"
         for token, probability in side.guesses(prompt)
     )
-
-
-def _instead(verdict: Verdict, measured: Measurements) -> list[str]:
-    sweep, among = verdict.sweep, ""
-    if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
-        sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
-        if len(sweep.nodes) <= DENOISED:
-            among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
-    try:
-        found = (sweep or measured.sweep("head", at=measured.everywhere)).strongest(INSTEAD)
-    except NoGap:
-        return []
-    shown: Iterable[str] = (f"{node} {show(estimate)}" for node, estimate in found)
-    return [f"  mediators found, by share recovered alone{among}: {'; '.join(shown)}"]

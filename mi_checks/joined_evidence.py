@@ -22,6 +22,7 @@ def joined(one: Evidence, other: Evidence) -> Evidence:
         mediators=first.mediators + tuple(each for each in second.mediators if each.at not in swept),
         circuit=first.circuit or second.circuit,
         curves=first.curves + tuple(each for each in second.curves if (each.among, each.ablation) not in made),
+        omitted=tuple(dict.fromkeys((*first.omitted, *second.omitted))),
     )
 
 

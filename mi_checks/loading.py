@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mi_checks.models.names import is_known, known_names, resolve
+from mi_checks.models.in_files import unknown_models, with_own_models
+from mi_checks.models.names import is_known, resolve
 from mi_checks.spec.additions import NOTHING, Additions
 from mi_checks.spec.load import LoadedBehaviour, load_behaviours, shown_path
 from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.shapes import check_models, check_shapes
+from mi_checks.spec.shapes import check_shapes
+from mi_checks.unexpected import placed
 
 AdditionsOf = Callable[[Path], Additions]  # a folder → what its conftest.py and those above it add
 
@@ -31,13 +33,12 @@ def load_file(path: Path, root: Path, added: Additions = NOTHING) -> tuple[Loade
         SpecError: every mistake in the file, models that do not exist and nodes outside a model included.
         MiChecksError: the file cannot be read.
     """
-    found = load_behaviours(path, root, added)
+    found = tuple(map(with_own_models, load_behaviours(path, root, added)))
     problems: list[Problem] = []
     for loaded in found:
         named = [name for name in loaded.behaviour.models if is_known(name)]
         shapes = {name: shape for name in named if (shape := resolve(name).shape) is not None}
-        known = dict.fromkeys((*known_names(), *named))
-        problems += (*check_models(loaded, known), *check_shapes(loaded, shapes))
+        problems += (*unknown_models(loaded), *check_shapes(loaded, shapes))
     if problems:
         raise SpecError(problems)
     return found
@@ -60,7 +61,8 @@ def load_files(files: Iterable[Path], root: Path, added: AdditionsOf = no_additi
     names = Names(root)
     for file in files:
         try:
-            loaded = load_file(file, root, added(file.parent))
+            with placed(f"{file}: reading it"):
+                loaded = load_file(file, root, added(file.parent))
             names.take(loaded)
             found += loaded
         except SpecError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,39 +11,58 @@ from mi_checks.card_evidence import ablated, written
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node
+from mi_checks.omitted import Omitted
 from mi_checks.prompts.batch import Prompt
-from mi_checks.record import Activation, NeuronCard, Promotion
+from mi_checks.record import Activation, Estimate, NeuronCard, Promotion
 
 PLACES = 5  # where it is active
 CONTEXT = 6  # tokens shown on the left of such a place
 TOKENS = 5  # promoted, and as many suppressed
 
 
-def neuron_cards(neurons: Sequence[Node], measured: Measurements, on_few: Measurements) -> Iterator[NeuronCard]:
-    """What neurons write, where they are active and what they promote.
+def neuron_cards(
+    neurons: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> Iterator[NeuronCard]:
+    """Yield what each neuron writes, where it is active and what it promotes.
 
     Args:
         neurons: the neurons.
         measured: where a check may have ablated them.
         on_few: the same claims on fewer prompts, where the rest is measured.
+        omitted: collects what cannot be had, and so is left out.
     """
-    direct = written(neurons, on_few)
-    prompts = [pair.clean for pair in on_few.batch.pairs]
+    direct = omitted.attempt("the direct logit attribution of neurons", lambda: written(neurons, on_few), {})
     for neuron in neurons:
-        ablation, removes = ablated(neuron, measured)
-        tokens = [
-            Promotion(on_few.subject.tokenization.piece(int(token)), float(logit))
-            for token, logit in on_few.promoted(neuron, TOKENS)
-        ]
-        yield NeuronCard(
-            neuron=str(neuron),
-            direct=direct.get(neuron),
-            ablation=ablation,
-            removes=removes,
-            active=tuple(most_active(on_few.activity(neuron), prompts)),
-            promotes=tuple(tokens[:TOKENS]),
-            suppresses=tuple(reversed(tokens[TOKENS:])),
-        )
+        what = f"the card of {neuron}"
+        card = omitted.attempt(what, partial(_card, neuron, direct.get(neuron), measured, on_few, omitted), None)
+        if card is not None:
+            yield card
+
+
+def _card(
+    neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> NeuronCard:
+    """One neuron's."""
+    ablation, removes = omitted.attempt(f"the ablation of {neuron}", lambda: ablated(neuron, measured), ("", None))
+    tokens = omitted.attempt(f"the list of tokens that {neuron} promotes", lambda: _promotions(neuron, on_few), [])
+    prompts = [pair.clean for pair in on_few.batch.pairs]
+    return NeuronCard(
+        neuron=str(neuron),
+        direct=direct,
+        ablation=ablation,
+        removes=removes,
+        active=tuple(most_active(on_few.activity(neuron), prompts)),
+        promotes=tuple(tokens[:TOKENS]),
+        suppresses=tuple(reversed(tokens[TOKENS:])),
+    )
+
+
+def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
+    """The tokens promoted, the most first, and after them those suppressed, the most last."""
+    return [
+        Promotion(measured.subject.tokenization.piece(int(token)), float(logit))
+        for token, logit in measured.promoted(neuron, TOKENS)
+    ]
 
 
 def most_active(activity: Floats, prompts: Sequence[Prompt]) -> Iterator[Activation]:

@@ -15,7 +15,7 @@ from mi_checks.ci.told import CiAsked
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.history.history import History
 from mi_checks.models.base import check_same_heads, under_base
-from mi_checks.models.names import resolve
+from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.report.place import Place, place, writable
@@ -43,8 +43,10 @@ class Options:
         update: roles are bound anew.
         worker: which of `pytest -n` this process is; "" for one that is none.
         with_mutants: each check is also run on models in which its claim is false.
+        strict: a reason to doubt a behaviour fails an item of its own, and is not a warning alone.
         baselines: what to do about those.
         ci: what a CI server is told.
+        debug: the tracebacks of unexpected errors are shown.
         started_in: the folder that pytest was started in.
         pytest_options: pytest's own options that another run needs to collect the same items.
     """
@@ -63,11 +65,13 @@ class Options:
     kept: Path | None
     update: bool
     with_mutants: bool
+    strict: bool
     worker: str
     baselines: Asked
     ci: CiAsked
     started_in: Path
     pytest_options: tuple[str, ...]
+    debug: bool = False
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -82,7 +86,7 @@ def read_options(config: pytest.Config) -> Options:
         return config.getini(name) if value is None else value
 
     base = chosen("mi_base") or None
-    models = with_series(chosen("mi_model"))
+    models = tuple(dict.fromkeys(map(called, with_series(chosen("mi_model")))))
     if base is not None:
         models = under_base(models, base)
     chosen_models = [resolve(model) for model in models]
@@ -135,6 +139,7 @@ def read_options(config: pytest.Config) -> Options:
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
         with_mutants=bool(chosen("mi_mutants")),
+        strict=bool(chosen("mi_strict")),
         worker=str(getattr(config, "workerinput", {}).get("workerid", "")),
         baselines=Asked(
             update=bool(chosen("mi_update")),
@@ -147,6 +152,7 @@ def read_options(config: pytest.Config) -> Options:
             summary=None if summary is None else writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
+        debug=bool(chosen("mi_debug")),
         started_in=config.invocation_params.dir,
         pytest_options=repeated_options(config.invocation_params.args),
     )

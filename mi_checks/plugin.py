@@ -6,7 +6,9 @@ libraries are wanted only when a behaviour runs.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from mi_checks.spec.load import LoadedBehaviour
     from mi_checks.spec.yaml_source import Position
 
+FULL_MESSAGES = 2  # verbosity from which failures are told in full
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
 SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
 OPTIONS = (
     (
@@ -69,7 +73,14 @@ OPTIONS = (
     ),
     ("--mi-update-new-only", "mi_update_new_only", "write baselines where there are none, compare with the others"),
     ("--mi-prune", "mi_prune", "delete baselines of which no behaviour is left"),
+    ("--mi-debug", "mi_debug", "show the tracebacks of unexpected errors at the end"),
     ("--mi-mutants", "mi_mutants", "also run each check on models in which its claim is false: it must not pass there"),
+    (
+        "--mi-strict",
+        "mi_strict",
+        "fail where a behaviour gives reason to doubt what it measures: an answer that is never likely, a circuit that "
+        "keeps more than the whole model, a bigram (default: warn)",
+    ),
 )
 SWITCHES = (
     "--mi-no-cache",
@@ -77,6 +88,8 @@ SWITCHES = (
     "--mi-update-new-only",
     "--mi-prune",
     "--mi-mutants",
+    "--mi-debug",
+    "--mi-strict",
 )  # options without a value
 
 
@@ -111,11 +124,18 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
+        from mi_checks.unexpected import placed
 
         try:
-            session_of(config)  # a value that cannot be used ends the run before anything is collected
+            with placed("reading the options of mi-checks"):
+                session_of(config)  # a value that cannot be used ends the run before anything is collected
         except MiChecksError as error:
             raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SESSION in config.stash:
+        config.stash[SESSION].stop()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -150,6 +170,20 @@ def session_of(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
+@contextmanager
+def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
+    """Turns whatever is raised within into one line, which ends the collection of this file alone."""
+    from mi_checks.errors import MiChecksError
+    from mi_checks.unexpected import placed, tell_cause
+
+    try:
+        with placed(f"{what}: collecting it"):
+            yield
+    except MiChecksError as error:
+        tell_cause(error)
+        raise mistake(collector, error) from None
+
+
 def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
     """What ends the collection of a file, kept in mind for CI; without a session an option is wrong, and no file."""
     if SESSION in collector.config.stash:
@@ -157,22 +191,24 @@ def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
     return collector.CollectError(str(error))
 
 
+def shown(collector: pytest.Collector) -> str:
+    """The collector's file, as messages show it."""
+    path, root = collector.path, collector.config.rootpath
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
 class BehaviourFile(pytest.File):
     """A behaviour: one child per model. A file with a table of cases: one child per case."""
 
     def collect(self) -> Iterator[CaseNode | ModelNode]:
-        from mi_checks.errors import MiChecksError
-
-        try:
+        with collecting(self, shown(self)):
             own = session_of(self.config)
             if not own.is_first_path_of(self.path, named=self.session.isinitpath(self.path)):
                 return
             found = own.load(self.path, self.ihook, self.config)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
-        for mark in found[0].behaviour.marks:  # a case does not change them
-            self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
-            self.add_marker(mark)
+            for mark in found[0].behaviour.marks:  # a case does not change them
+                self.config.addinivalue_line("markers", f"{mark}: set by behaviour files")
+                self.add_marker(mark)
         for loaded in found:
             if loaded.case:
                 yield CaseNode.from_parent(self, name=loaded.case, loaded=loaded)
@@ -184,12 +220,8 @@ class LockFile(pytest.File):
     """What roles are bound to: no behaviour and no test, but named on a command line as its neighbours are."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from mi_checks.errors import MiChecksError
-
-        try:
+        with collecting(self, shown(self)):
             session_of(self.config).locks.require(self.path.parent)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
         return iter(())
 
 
@@ -222,24 +254,23 @@ class ModelNode(pytest.Collector):
 
     def collect(self) -> Iterator[CheckItem]:
         from mi_checks.claims import checks_on
-        from mi_checks.errors import MiChecksError
 
-        try:
+        with collecting(self, f"{shown(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
-            compared = session_of(self.config).has_baseline(self.loaded, self.model, checks)
-        except MiChecksError as error:
-            raise mistake(self, error) from None
+            items: list[tuple[type[CheckItem], str, Check | None, Position]] = [
+                (kind, name, check, place)
+                for check, place in checks
+                for kind, name in self._kinds("absent" if check is None else check.id)
+            ]
+            place = self.loaded.place_of(("name",))
+            if session_of(self.config).has_baseline(self.loaded, self.model, checks):  # last: all is measured by then
+                items.append((BaselineItem, "baseline", None, place))
+            if session_of(self.config).has_base(self.loaded):  # likewise
+                items.append((BaseItem, "base", None, place))
+            if session_of(self.config).options.strict:
+                items.append((LintItem, "lint", None, place))
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
-        items = [
-            (kind, name, check, place)
-            for check, place in checks
-            for kind, name in self._kinds("absent" if check is None else check.id)
-        ]
-        if compared:  # last: by then all has been measured
-            items.append((BaselineItem, "baseline", None, self.loaded.place_of(("name",))))
-        if session_of(self.config).has_base(self.loaded):  # likewise
-            items.append((BaseItem, "base", None, self.loaded.place_of(("name",))))
         for kind, item_name, check, place in items:
             # Spelled out: pytest 9 reads a stored id's brackets as parameters, and --lf would not find it.
             item: CheckItem = kind.from_parent(
@@ -257,7 +288,9 @@ class ModelNode(pytest.Collector):
             yield MutantsItem, mutants_id(check)
 
     def teardown(self) -> None:
-        session_of(self.config).close(self.loaded, self.model)
+        own = session_of(self.config)
+        with own.omitted.unless(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
+            own.close(self.loaded, self.model)
 
 
 class CheckItem(pytest.Item):
@@ -279,18 +312,45 @@ class CheckItem(pytest.Item):
         path = self.parent.loaded.source.files[self.place.file]
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
+    def runtest(self) -> None:
+        from mi_checks.errors import MiChecksError
+        from mi_checks.unexpected import placed
 
-def conclude(result: CheckResult | MutantsResult) -> None:
+        try:
+            with placed(f"{self.place.file}:{self.place.line}: {self.name} on {self.parent.model}"):
+                result = self.measured()
+        except MiChecksError as error:
+            pytest.fail(str(error), pytrace=False)
+        conclude(result, self)
+
+    @abstractmethod
+    def measured(self) -> CheckResult | MutantsResult:
+        """Measure it; whatever cannot be measured is a result as well."""
+
+
+def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
     if result.outcome == "skipped":
         pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
     if result.outcome != "pass":
-        pytest.fail(result.message, pytrace=False)
+        pytest.fail(_told(result, item), pytrace=False)
+
+
+def _told(result: CheckResult | MutantsResult, item: CheckItem) -> str:
+    """The message in full with -vv; otherwise briefly, as the report has it in full."""
+    if item.config.get_verbosity() >= FULL_MESSAGES:
+        return result.message
+    from mi_checks.failure_text import brief
+    from mi_checks.record import CheckResult
+
+    rerun = session_of(item.config).rerun(item.written_id, item.parent.model)
+    return brief(result.message, result if isinstance(result, CheckResult) else None, rerun)
 
 
 class BehaviourItem(CheckItem):
     """Whether it holds."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Run the check."""
         result = session_of(self.config).run(
             self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
         )
@@ -302,40 +362,53 @@ class BehaviourItem(CheckItem):
                 ("mi_n", result.estimate.n),
             ]
         self.user_properties += [("mi_outcome", result.outcome), ("mi_bound", result.bound)]
-        conclude(result)
+        return result
 
 
 class BaselineItem(CheckItem):
     """Whether all of it is as it was recorded."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Compare it."""
         result = session_of(self.config).compare(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome)]
-        conclude(result)
+        return result
 
 
 class BaseItem(CheckItem):
     """Whether it is what the base is."""
 
-    def runtest(self) -> None:
+    def measured(self) -> CheckResult:
+        """Judge it."""
         result = session_of(self.config).judge(self.parent.loaded, self.parent.model, self.written_id, self.place)
         self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", result.claim)]
-        conclude(result)
+        return result
+
+
+class LintItem(CheckItem):
+    """Whether nothing gives reason to doubt what the behaviour measures."""
+
+    def measured(self) -> CheckResult:
+        """Look for such reasons."""
+        result = session_of(self.config).lint(self.parent.loaded, self.parent.model, self.written_id, self.place)
+        self.user_properties += [("mi_outcome", result.outcome)]
+        return result
 
 
 class MutantsItem(CheckItem):
     """Whether it could have failed."""
 
-    def runtest(self) -> None:
+    def measured(self) -> MutantsResult:
+        """Run the check on mutants."""
         result = session_of(self.config).run_mutants(
             self.parent.loaded, self.parent.model, self.check, self.written_id, self.place
         )
         killed = len(result.mutants) - len(result.survivors)
         self.user_properties += [("mi_mutants", len(result.mutants)), ("mi_mutants_killed", killed)]
-        conclude(result)
+        return result
 
 
-MEASURING = BehaviourItem | BaselineItem | BaseItem  # those whose results the run has
+MEASURING = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -357,7 +430,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # an xdist worker: the controller writes
         session.config.workeroutput["mi_checks"] = own.to_wire()
     elif not session.config.option.collectonly:
-        own.finish()
+        own.finish(crashed=CRASHED in session.config.stash)
         if own.failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -365,9 +438,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """xdist: a worker has finished; take over what it measured."""
-    wire = getattr(node, "workeroutput", {}).get("mi_checks")
-    if wire is not None:
-        session_of(node.config).from_wire(wire)
+    output = getattr(node, "workeroutput", None)
+    if output is None:
+        node.config.stash[CRASHED] = True
+    elif "mi_checks" in output:
+        own = session_of(node.config)
+        with own.omitted.unless("what a worker measured"):
+            own.from_wire(output["mi_checks"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -378,5 +455,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(line)
     if SESSION in config.stash:
         own = config.stash[SESSION]
+        failures = [] if config.option.collectonly else own.failure_lines(config.get_terminal_writer().fullwidth)
+        if failures and config.option.tbstyle != "no":
+            terminalreporter.write_sep("=", "failures by behaviour and model")
+            for line in failures:
+                terminalreporter.write_line(line)
         for line in (*(() if config.option.collectonly else own.summary()), *own.told()):
             terminalreporter.write_line(line)

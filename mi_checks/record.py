@@ -13,13 +13,20 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
-# 3: circuits had no cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
-SCHEMA_VERSION = 4
+# 4: results had no deciding node, parts, reasons; examples no place; runs no lints, guards, omissions; 3: circuits no
+# cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
+SCHEMA_VERSION = 5
 OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
+EFFECT_SIZE, WHOLE_EFFECT = "clean − corrupt", "m(M) − m(∅)"  # what fractions are of; the latter of circuits
+PROPORTION = "share of prompts"  # the unit of a value that is yes or no on each prompt
+HEAD_SWEEP = "the sweep of all heads"  # as `omitted` calls it
+MEDIATOR_LIST = "the list of mediators"  # likewise
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
 
 Outcome = Literal["pass", "fail", "inconclusive", "error", "skipped"]
 Ability = Literal["can", "cannot", "in part", "cannot tell"]
+Rank = Literal["median", "best", "worst", ""]  # of a prompt pair by its effect size; "": not known
+LintKind = Literal["answer", "faithfulness", "embedding"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """The two means of which a fraction is the ratio, so that a change of it says which of them moved."""
+
+    numerator: Estimate | None  # what patching moves, in the score's unit; None: no effect to divide by
+    denominator: Estimate  # what there is to move, in the score's unit
+    of: str  # what the denominator is called: "clean − corrupt", or of circuits "m(M) − m(∅)"
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One pytest item."""
 
@@ -44,7 +60,7 @@ class CheckResult:
     check: str  # the check's id, e.g. "patching[induction]"; "absent" for a model declared so
     kind: str
     node_id: str
-    claim: str  # in words: "L1H3 recovers at least 0.5 of clean − corrupt (denoising, all positions)"
+    claim: str  # in words: "denoising L1H3 recovers at least 0.5 of clean − corrupt"
     outcome: Outcome
     estimate: Estimate | None
     bound: str
@@ -55,6 +71,12 @@ class CheckResult:
     per_prompt: tuple[float, ...] = ()  # the per-prompt values behind the estimate, in prompt order
     seconds: float = 0.0
     prompts_sha256: str = ""  # of the prompts and the tokenizer; "" where it was measured on none
+    deciding: str = ""  # the node or edge that the numbers are of, where a claim about several shows those of one
+    detail: str = ""  # how it was tested and what else was seen, in words: "Holm-corrected over 12 heads"
+    reason: str = ""  # why it is not a pass, in a sentence or several lines
+    parts: Parts | None = None  # of an estimate that is a fraction; None for others
+    nodes_lost: tuple[str, ...] = ()  # that a role is no longer bound to; that were recorded, or claimed, to mediate
+    nodes_gained: tuple[str, ...] = ()  # that a role is bound to now; that mediate and were not said to
 
 
 @dataclass(frozen=True)
@@ -167,6 +189,8 @@ class Example:
     corrupt_logit_diff: float
     clean_top: tuple[Prediction, ...]
     corrupt_top: tuple[Prediction, ...]
+    prompt: int = 0  # its place among the prompt pairs, from 0
+    rank: Rank = ""  # where it stands among them by effect size, clean − corrupt
 
 
 @dataclass(frozen=True)
@@ -219,7 +243,7 @@ class HeadCard:
     """What one head of a circuit does."""
 
     head: str
-    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    direct: Estimate | None  # written directly into the clean logit difference; None: not linear, or not measured
     ablation: str  # how a check ablates it alone: "zero", "mean" or "resample"; "" where none does
     removes: Estimate | None  # share of clean − corrupt that this ablation takes away
     attention: tuple[tuple[int, ...], ...]  # percent, on the first example's clean prompt: destination, source up to it
@@ -249,7 +273,7 @@ class NeuronCard:
     """What one neuron of a circuit does."""
 
     neuron: str
-    direct: Estimate | None  # written directly into the clean logit difference; None: the score is not linear in logits
+    direct: Estimate | None  # written directly into the clean logit difference; None: not linear, or not measured
     ablation: str  # how a check ablates it alone; "" where none does
     removes: Estimate | None  # share of clean − corrupt that this ablation takes away
     active: tuple[Activation, ...]  # where it is most, on clean prompts, the largest first
@@ -308,6 +332,46 @@ class Evidence:
     mediators: tuple[Mediator, ...] = ()  # the strongest of each sweep of heads
     circuit: Circuit | None = None  # None where no head was swept, or none claimed or found
     curves: tuple[Curve, ...] = ()  # of the checks that ran
+    score: str = "first_token"  # how continuations are scored, as the behaviour file has it
+    effect_sizes: tuple[float, ...] = ()  # clean − corrupt score, in prompt order: the denominator of most fractions
+    omitted: tuple[str, ...] = ()  # sentences on what could not be measured for the report, and why
+
+    @property
+    def knows_mediators(self) -> bool:
+        """Whether the heads that mediate could be measured; otherwise `mediators` says nothing of those it lacks."""
+        return not any(sentence.lower().startswith((HEAD_SWEEP, MEDIATOR_LIST)) for sentence in self.omitted)
+
+
+@dataclass(frozen=True)
+class Lint:
+    """A reason to doubt that a behaviour measures what it is meant to, though its checks may pass."""
+
+    behaviour: str
+    model: str
+    kind: LintKind
+    message: str  # what was measured and what to do about it, in a sentence or two
+    location: str  # file:line
+    estimate: Estimate | None = None  # what was measured
+    check: str = ""  # the check whose value it is about; "" where it is about the prompts
+
+
+@dataclass(frozen=True)
+class GuardResult:
+    """One comparison of a model with itself, made when it was loaded."""
+
+    name: str  # what was compared
+    error: float | None  # the largest difference, as a fraction of what was compared; None where it could not be made
+    limit: float  # the largest error that counts as rounding
+    refuses: tuple[str, ...]  # what is refused on this model where the error is larger
+    reason: str  # why; "" where the comparison holds
+
+
+@dataclass(frozen=True)
+class ModelGuards:
+    """All such comparisons of one model."""
+
+    about: str  # on what they were made
+    results: tuple[GuardResult, ...]
 
 
 @dataclass(frozen=True)
@@ -323,6 +387,9 @@ class Run:
     results: tuple[CheckResult, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     mutants: tuple[MutantsResult, ...] = ()
+    omitted: tuple[str, ...] = ()  # sentences on what the run could not add to its record, and why
+    lints: tuple[Lint, ...] = ()
+    guards: dict[str, ModelGuards] = field(default_factory=dict)  # by model
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property
@@ -348,9 +415,19 @@ def mutants_from_dict(data: dict[str, Any]) -> MutantsResult:
     return cast("MutantsResult", _reader(MutantsResult).validate_python(data))
 
 
+def guards_from_dict(data: dict[str, Any]) -> ModelGuards:
+    """The inverse of `dataclasses.asdict` for guards that crossed a process boundary."""
+    return cast("ModelGuards", _reader(ModelGuards).validate_python(data))
+
+
 def evidence_from_dict(data: dict[str, Any]) -> Evidence:
     """The inverse of `dataclasses.asdict` for evidence that crossed a process boundary."""
     return cast("Evidence", _reader(Evidence).validate_python(data))
+
+
+def lint_from_dict(data: dict[str, Any]) -> Lint:
+    """The inverse of `dataclasses.asdict` for a lint that crossed a process boundary."""
+    return cast("Lint", _reader(Lint).validate_python(data))
 
 
 @cache

@@ -14,33 +14,47 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mi_checks import __version__
+from mi_checks import __version__, lint_tally
 from mi_checks.baselines.updates import ID, Baselines
 from mi_checks.ci.told import Told
 from mi_checks.claims import checks_on
 from mi_checks.conftests import additions
 from mi_checks.errors import MiChecksError
+from mi_checks.guard_lines import refusal_lines
 from mi_checks.history.keeping import Keeping
 from mi_checks.joined_evidence import joined
+from mi_checks.lint_tally import LintTally, message_of, outcome_of, reason_of
 from mi_checks.loading import Names, load_file
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.mutants.tally import Tally
+from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run, evidence_from_dict, result_from_dict
+from mi_checks.record import (
+    CheckResult,
+    Evidence,
+    Lint,
+    ModelGuards,
+    MutantsResult,
+    Outcome,
+    Run,
+    evidence_from_dict,
+    guards_from_dict,
+    result_from_dict,
+)
 from mi_checks.rerun import rerun_command
 from mi_checks.roles.updates import Locks
 from mi_checks.runs.as_data import as_data
-from mi_checks.runs.journal import Journal, forget
+from mi_checks.runs.journal import SUFFIX, Journal, forget, parts
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.load import LoadedBehaviour, shown_path
@@ -48,6 +62,16 @@ from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.yaml_source import Position
 from mi_checks.table import matrix_lines
 from mi_checks.threads import one_thread
+from mi_checks.traces import Traces
+from mi_checks.unexpected import (
+    SaidBefore,
+    Unexpected,
+    how_to_see_where,
+    is_outcome,
+    passes_through,
+    placed,
+    tell_cause,
+)
 
 if TYPE_CHECKING:
     import pluggy
@@ -58,6 +82,8 @@ if TYPE_CHECKING:
 
 GARBAGE = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
 PATIENCE = 3.0  # seconds a sweep may take before it shows a bar
+BASE = "base"  # of the item, as in `baselines.base_message`, which imports scipy
+MAX_LINES = 5  # of what was left out, in the terminal
 
 
 class Session:
@@ -74,6 +100,10 @@ class Session:
         self.ci = Told(root, options.ci)
         self.written: list[str] = []  # report and run, where they were put
         self.unwritten: list[str] = []  # or why they could not be
+        self.omitted = Omitted()  # what else could not be added to the record
+        self.traces = Traces()
+        if options.debug:
+            self.traces.start()
         self.reuse = {"asked": 0, "recalled": 0}
         self.mutants = Tally()
         self.journal = Journal(options.kept_run, options.worker)
@@ -81,7 +111,9 @@ class Session:
         self.results: list[CheckResult] = []
         self._ran: dict[tuple[str, str], dict[str, CheckResult]] = {}  # behaviour, model → check → its result
         self.evidence: dict[tuple[str, str], Evidence] = {}
+        self.lints = LintTally()
         self.provenance: dict[str, dict[str, str]] = {}
+        self.guards: dict[str, ModelGuards] = {}
         self.selected: list[str] = []  # ids of what pytest meant to run, in order; more than the results if cut short
         self._names = Names(root)
         self._paths: dict[Path, Path] = {}  # a file, links followed → the path that it is collected under
@@ -182,33 +214,80 @@ class Session:
     def _remember(self, result: CheckResult) -> CheckResult:
         self.results.append(result)
         self._ran.setdefault((result.behaviour, result.model), {})[result.check] = result
+        self._write_journal()
         return result
+
+    def _write_journal(self) -> None:
+        """Add what is new, if it is time to."""
+        with self.omitted.unless("the journal of this run"):
+            if self.journal.due:
+                self._take_provenance()
+                self.journal.add(self.record())
 
     def compare(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
+        compared = partial(self._compared, loaded, model, node_id, place)
+        return self._remember(self._or_error(compared, loaded, model, (ID, ID), node_id, place))
+
+    def _compared(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         claims, name = resolve(model).claims, loaded.behaviour.name
         results = {} if self.baselines.asked.other else self._all_results(loaded, model, node_id)
         evidence = None
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
             evidence = self.suite.evidence(loaded, model)
         provenance = self.suite.provenance().get(claims) if results else None
-        outcome, message = self.baselines.judge(loaded, claims, results, evidence, provenance)
-        location = f"{place.file}:{place.line}"
-        if outcome in ("fail", "error"):
-            message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
-        result = CheckResult(
+        found = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        location, message = f"{place.file}:{place.line}", found.message
+        if found.outcome in ("fail", "error"):
+            message += f"{self._unsaid(results)}\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
+        return CheckResult(
             behaviour=name, model=claims, check=ID, kind=ID, node_id=node_id,
             claim="every effect is as recorded, within what its prompts can tell",
-            outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message, location=location,
+            outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location,
+            reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
         )  # fmt: skip
-        return self._remember(result)
 
     def judge(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         """Judge a behaviour on a model against the base; what this run left out is measured for it."""
+        judged = partial(self._judged, loaded, model, node_id, place)
+        return self._remember(self._or_error(judged, loaded, model, (BASE, BASE), node_id, place))
+
+    def _judged(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
         results = self._all_results(loaded, model, node_id)
         location, rerun = f"{place.file}:{place.line}", self._rerun(node_id, model)
         result = self.base_suite.judge(loaded, model, results, node_id=node_id, location=location, rerun=rerun)
-        return self._remember(result)
+        refuse_unstorable("the judgement", (result.estimate, result.per_prompt))
+        return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
+
+    def _unsaid(self, results: Mapping[str, CheckResult]) -> str:
+        """Why a check could not be measured, where no item of its own has said so; as the end of a message."""
+        said = {id(result) for result in self.results}
+        errors = [each for each in results.values() if each.outcome == "error" and id(each) not in said]
+        return f"\n  because   {errors[0].message.partition(chr(10))[0]}" if errors else ""
+
+    def lint(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
+        found = partial(self._linted, loaded, model, node_id, place)
+        return self._remember(self._or_error(found, loaded, model, (lint_tally.ID, lint_tally.ID), node_id, place))
+
+    def _linted(self, loaded: LoadedBehaviour, model: str, node_id: str, place: Position) -> CheckResult:
+        results = self._all_results(loaded, model, node_id)
+        unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
+        found = self._lint(loaded, model, results) if unmeasured is None else ()
+        location, name = f"{place.file}:{place.line}", loaded.behaviour.name
+        message, outcome = message_of(found, unmeasured, name), outcome_of(found, unmeasured)
+        if outcome == "fail":
+            message += f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
+        return CheckResult(
+            behaviour=name, model=resolve(model).claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=node_id,
+            claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=location, reason=reason_of(found),
+        )  # fmt: skip
+
+    def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        key = (loaded.behaviour.name, resolve(model).claims)
+        return self.lints.once(key, lambda: self.suite.lints(loaded, model, results))
 
     def _all_results(self, loaded: LoadedBehaviour, model: str, node_id: str) -> dict[str, CheckResult]:
         """Of every check but roles, by id: those that ran, and the others measured now."""
@@ -222,36 +301,53 @@ class Session:
     def _measured(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
     ) -> CheckResult:
-        """Measure and judge one check.
+        """Measure and judge one check."""
+        location, rerun = f"{place.file}:{place.line}", self._rerun(node_id, model)
 
-        A `MiChecksError` becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer
-        of a model that the behaviour does not name, or one that it names is not fetched yet.
+        def measured() -> CheckResult:
+            return self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+
+        return self._or_error(measured, loaded, model, (_id(check), _kind(check)), node_id, place)
+
+    def _or_error(
+        self,
+        measure: Callable[[], CheckResult],
+        loaded: LoadedBehaviour,
+        model: str,
+        check: tuple[str, str],
+        node_id: str,
+        place: Position,
+    ) -> CheckResult:
+        """What `measure` returns, or a result that says why it could not.
+
+        Any error becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer of a
+        model that the behaviour does not name, or one that it names is not fetched yet.
         """
-        location = f"{place.file}:{place.line}"
-        rerun = self._rerun(node_id, model)
+        location, claims, (name, kind) = f"{place.file}:{place.line}", _claims(model), check
 
-        def unmeasured(error: str, outcome: Outcome = "error") -> CheckResult:
+        def unmeasured(message: str, outcome: Outcome = "error") -> CheckResult:
             return CheckResult(
-                behaviour=loaded.behaviour.name, model=resolve(model).claims,
-                check=_id(check), kind=_kind(check),
-                node_id=node_id, claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
-                message=f"{error}\n  claimed   {location}\n  re-run    {rerun}",
+                behaviour=loaded.behaviour.name, model=claims, check=name, kind=kind, node_id=node_id, claim="",
+                outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message,
                 location=location,
             )  # fmt: skip
 
+        where = f"\n  claimed   {location}\n  re-run    {self._rerun(node_id, model)}"
         try:
-            result = self.suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+            with placed(f"{location}: {name} on {model}"):
+                return measure()
         except TooFewPrompts as error:
-            own = resolve(model).claims in loaded.behaviour.models  # then its author's mistake
-            result = unmeasured(str(error)) if own else unmeasured(_too_few(model, error), "skipped")
+            if claims in loaded.behaviour.models:  # then it is its author's mistake
+                return unmeasured(f"{error}{where}")
+            return unmeasured(f"{_too_few(model, error)}{where}", "skipped")
         except NotFetched as error:  # never so for a model that was asked for: the run would not have begun
-            result = unmeasured(str(error), "skipped")
+            return unmeasured(f"{error}{where}", "skipped")
+        except SaidBefore as error:
+            return unmeasured(f"{location}: {error}")
         except MiChecksError as error:
-            result = unmeasured(str(error))
-        except Exception as error:  # a defect: pytest shows where, and the table must not look as if all had run
-            self._remember(unmeasured(f"{type(error).__name__}: {error}"))
-            raise
-        return result
+            tell_cause(error)
+            placeless = isinstance(error, Unexpected) and not str(error).startswith(location)
+            return unmeasured(f"{location}: {error}{where}" if placeless else f"{error}{where}")
 
     def run_mutants(
         self, loaded: LoadedBehaviour, model: str, check: Check | None, node_id: str, place: Position
@@ -259,34 +355,56 @@ class Session:
         """The same check on models in which its claim is false; skipped where it cannot be measured on the model."""
         location = f"{place.file}:{place.line}"
         rerun = f"{self._rerun(node_id, model)} --mi-mutants"
+        name = _id(check)
+        outcome: Outcome = "skipped"
         try:
-            result = self.mutant_suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+            with placed(f"{location}: the mutants of {name} on {model}"):
+                result = self.mutant_suite.check(loaded, model, check, node_id=node_id, location=location, rerun=rerun)
+                refuse_unstorable("the check's result on a mutant", result.mutants)
         except MiChecksError as error:
-            name, claims = _id(check), resolve(model).claims
             why = f"the check itself cannot be measured: {error}"
-            result = MutantsResult(loaded.behaviour.name, claims, name, node_id, "skipped", (), why, location)
+            if isinstance(error, Unexpected):
+                outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
+            result = MutantsResult(loaded.behaviour.name, _claims(model), name, node_id, outcome, (), why, location)
         return self.mutants.add(result)
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
         """A behaviour's items on a model are done: keep the evidence, free the activations."""
         if "suite" not in self.__dict__:
             return
+        of = f"{loaded.behaviour.name} on {model}"
         if "mutant_suite" in self.__dict__:
-            self.mutant_suite.close(loaded, model)
+            with self.omitted.unless(f"the cache of the mutants of {of}"):
+                self.mutant_suite.close(loaded, model)
+        self._take_evidence(loaded, model, of)
+        self.locks.take(self.suite.bindings)
+        with self.omitted.unless(f"the provenance of {model}"):
+            self._take_provenance()
+        self._write_journal()
+
+    def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
+        with self.omitted.unless(f"the warnings of {of}"):
+            self._lint(loaded, model, self._ran.get((loaded.behaviour.name, resolve(model).claims), {}))
         try:
             evidence = self.suite.close(loaded, model, drawn=True)
-        except MiChecksError:  # told already, by each check that met it
-            evidence = None
-        if evidence is not None:
-            self._keep(evidence)
-        self.provenance.update(self.suite.provenance())
-        self.reuse = asdict(self.suite.reuse)
+            if evidence is not None:
+                self._keep(evidence)
+        except BaseException as error:
+            if passes_through(error) and not is_outcome(error):
+                raise
+            ran = self._ran.get((loaded.behaviour.name, _claims(model)), {})
+            if any(result.outcome not in ("error", "skipped") for result in ran.values()):  # else each has said why
+                self.omitted.add(f"the evidence of {of}", error)
+
+    def _take_provenance(self) -> None:
+        """Note where models come from, and how much was recalled."""
+        if "suite" in self.__dict__:
+            self.provenance.update(self.suite.provenance())
+            self.guards.update(self.suite.guards())
+            self.reuse = asdict(self.suite.reuse)
         if "base_suite" in self.__dict__:
             self.provenance.update(self.base_suite.provenance())
             self.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
-        self.locks.take(self.suite.bindings)
-        if self.journal.due:
-            self.journal.add(self.record())
 
     def _keep(self, evidence: Evidence) -> None:
         key = (evidence.behaviour, evidence.model)
@@ -295,9 +413,13 @@ class Session:
     @cached_property
     def versions(self) -> dict[str, str]:
         """Of what measures."""
-        packages = ("torch", "transformer_lens", "pytest", "numpy")
-        found = {name: importlib.metadata.version(name) for name in packages}
-        return {"mi-checks": __version__, "python": platform.python_version(), **found}
+        found = {"mi-checks": __version__, "python": platform.python_version()}
+        for name in ("torch", "transformer_lens", "pytest", "numpy"):
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:  # as in a copy of its sources
+                found[name] = "unknown"
+        return found
 
     def record(self) -> Run:
         """The run so far."""
@@ -318,9 +440,12 @@ class Session:
                 **({} if self.options.base is None else {"base": self.options.base}),
             },
             models=self.provenance,
+            guards=self.guards,
             results=tuple(self.results),
             evidence=tuple(sorted(self.evidence.values(), key=self._place_of_evidence())),
             mutants=tuple(self.mutants.results),
+            omitted=self.omitted.sentences,
+            lints=self.lints.all,
         )
 
     def _place_of_evidence(self) -> Callable[[Evidence], int]:
@@ -330,33 +455,95 @@ class Session:
             first.setdefault((result.behaviour, result.model), place)
         return lambda evidence: first.get((evidence.behaviour, evidence.model), len(self.results))
 
-    def finish(self) -> None:
-        """Write lock files, baselines and, if anything ran, report and run; keep what is kept within its limit."""
-        self.locks.write()
-        self.baselines.finish(self.results, self.evidence, self.provenance)
-        run = self.record()
-        if self.results:
-            from mi_checks.report.folder import write_report
-            from mi_checks.runs.write import write_run
+    def finish(self, *, crashed: bool = False) -> None:
+        """Write the run and all that is made of it; what could not be written is in `unwritten`.
 
-            report, kept = (_relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
-            for told, put in (
-                (f"report: {report}", partial(write_report, run, self.options.report, kept)),
-                (f"run: {kept}", partial(write_run, run, self.options.kept_run)),
-            ):
-                try:
-                    put()
-                    self.written.append(told)
-                except MiChecksError as error:
-                    self.unwritten.append(str(error))
-            if not self.unwritten:
+        Args:
+            crashed: whether a worker of `pytest -n` did, so that its results are in its journal alone.
+        """
+        self._wrote("writing what was measured", partial(self._finish, crashed=crashed))
+
+    def _finish(self, *, crashed: bool) -> None:
+        """Write the run and, if anything ran, all that is made of it; keep what is kept within its limit.
+
+        Each is written whatever happens to the others, and the run first: it holds all results. What is asked of a run
+        and cannot be written is in `unwritten`, and what cannot be drawn of it is left out.
+        """
+        if crashed and parts(self.options.kept_run):
+            with self.omitted.unless("the journal of a worker that crashed"):
+                self._take_journal()
+        run = self.record()
+        report, kept = (_relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
+        if self.results and self._wrote(f"writing the run to {kept}", partial(self._write_run, run)):
+            self.written.append(f"run: {kept}")
+            with self.omitted.unless("the removal of the journal"):
                 forget(self.options.kept_run)
-            self.history.add(run, self.options.kept_run)
-        self.ci.write(run, self._left())
+        self._wrote("writing the lock files of roles", self.locks.write)
+        finish = partial(self.baselines.finish, self.results, self.evidence, self.provenance)
+        self._wrote("writing baselines", finish)
+        if self.results:
+            with self.omitted.unless(f"the report {report}"):
+                self._write_report(run, report, kept)
+            with self.omitted.unless(f"the entry of this run, which is in {kept}, in the history"):
+                self.history.add(run, self.options.kept_run)
+        with self.omitted.unless("the summary for CI"):
+            self.ci.write(run, self._left())
         if self.reuse["asked"] and self.options.kept is not None:
             from mi_checks.recall.store import Store
 
-            Store(self.options.kept).prune()
+            with self.omitted.unless("the pruning of the cache"):
+                Store(self.options.kept).prune()
+
+    def _wrote(self, doing: str, write: Callable[[], None]) -> bool:
+        """Whether what was asked for could be written; why not is in `unwritten`."""
+        try:
+            with placed(doing):
+                write()
+        except MiChecksError as error:
+            tell_cause(error)
+            self.unwritten.append(str(error))
+            return False
+        return True
+
+    def _write_run(self, run: Run) -> None:
+        from mi_checks.runs.write import write_run
+
+        write_run(run, self.options.kept_run)
+
+    def _write_report(self, run: Run, report: str, kept: str) -> None:
+        """Write it, without what cannot be drawn.
+
+        Raises:
+            Exception: nothing of it can be drawn.
+        """
+        from mi_checks.report.folder import write_report
+
+        try:
+            for sentence in write_report(run, self.options.report, kept):
+                self.omitted.say(sentence)
+        except MiChecksError as error:
+            tell_cause(error)
+            self.unwritten.append(str(error))
+        else:
+            self.written.insert(0, f"report: {report}")
+
+    def _take_journal(self) -> None:
+        """Take over what workers that crashed had measured and written, if nobody else has measured it."""
+        from mi_checks.runs.read import read_run
+
+        run = read_run(self.options.kept_run.with_name(self.options.kept_run.name + SUFFIX))
+        known = {result.node_id for result in self.results}
+        self.results += [result for result in run.results if result.node_id not in known]
+        for evidence in run.evidence:
+            self.evidence.setdefault((evidence.behaviour, evidence.model), evidence)
+        self.provenance = {**run.models, **self.provenance}
+        self.guards = {**run.guards, **self.guards}
+        self._sort()
+
+    def _sort(self) -> None:
+        """Put results in the order in which their checks were collected: workers finish in any order."""
+        order = {node_id: place for place, node_id in enumerate(self.selected)}
+        self.results.sort(key=lambda result: order.get(result.node_id, len(order)))
 
     @property
     def failed(self) -> bool:
@@ -367,28 +554,68 @@ class Session:
         history = [self.history.failed] if self.history.failed else []
         return [*self.locks.failed, *self.baselines.failed, *self.unwritten, *history]
 
+    def failure_lines(self, width: int) -> list[str]:
+        """What failed, by behaviour and model, each group under its cause; empty where nothing did."""
+        from mi_checks.failure_text import group_lines
+
+        return group_lines(self.results, self.evidence, _relative(self.options.report.page, self.root), width)
+
+    def rerun(self, node_id: str, model: str) -> str:
+        """The command for one item, with whatever on this run's command line decides its outcome."""
+        return self._rerun(node_id, model)
+
     def summary(self) -> list[str]:
         """The last lines of the terminal: behaviours × models, and where the report is."""
-        if not self.results:
-            return [*self.mutants.lines(), *self.baselines.summary()]
-        cut_short = [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
-        return [
-            *matrix_lines(self.results),
-            *self._verdicts(),
-            *(cut_short if len(self.results) < len(self.selected) else []),
-            *self._engines(),
-            *self._reused(),
-            *self.locks.summary(),
-            *self.baselines.summary(),
-            *self.mutants.lines(),
-            *self.written,
-            *self.unwritten,
-            *self.history.summary(),
-        ]
+        ran: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
+            ("the table of behaviours and models", lambda: matrix_lines(self.results)),
+            ("the list of warnings", lambda: () if self.options.strict else self.lints.lines()),
+            ("the list of verdicts against the base", self._verdicts),
+            ("the count of checks that ran", self._cut_short),
+            ("the list of engines", self._engines),
+            ("the list of what models refuse", self._refusals),
+            ("the count of measurements reused", self._reused),
+            ("the summary of roles", self.locks.summary),
+            ("the summary of baselines", self.baselines.summary),
+            ("the summary of mutants", self.mutants.lines),
+            ("the list of files", lambda: (*self.written, *self.unwritten, *self.history.summary())),
+        )
+        parts = ran if self.results else (("the summary", lambda: (*self.mutants.lines(), *self.baselines.summary())),)
+        lines: list[str] = []
+        for what, make in parts:
+            lines += self.omitted.attempt(what, make, ())
+        return [*lines, *self._left_out()]
 
     def told(self) -> list[str]:
-        """What CI is told after them."""
-        return self.ci.lines(self.record(), self._left())
+        """What CI is told after them, and the tracebacks of errors if they are asked for."""
+        before = len(self.omitted.sentences)
+        what = "the list of annotations for CI"
+        lines = self.omitted.attempt(what, lambda: self.ci.lines(self.record(), self._left()), ())
+        return [*lines, *self.omitted.sentences[before:], *self.traces.lines()]
+
+    def stop(self) -> None:
+        """End what outlives a session."""
+        self.traces.stop()
+
+    def _refusals(self) -> list[str]:
+        """What cannot be measured on some models, by the guards that failed when they were loaded."""
+        return [f"{model}: {line}" for model, guards in self.guards.items() for line in refusal_lines(guards)]
+
+    def _cut_short(self) -> list[str]:
+        if len(self.results) >= len(self.selected):
+            return []
+        return [f"cut short: {len(self.results)} of {len(self.selected)} checks ran"]
+
+    def _left_out(self) -> list[str]:
+        """What could not be measured for the report, or added to it; no outcome depends on it."""
+        of_evidence = (
+            f"{each.behaviour} on {each.model}: {sentence}"
+            for each in self.evidence.values()
+            for sentence in each.omitted
+        )
+        found = [*of_evidence, *self.omitted.sentences]
+        lines = [f"note: {line}" for line in found[:MAX_LINES]]
+        more = [f"note: {len(found) - MAX_LINES} more parts of the report were left out"] * (len(found) > MAX_LINES)
+        return [*lines, *more, *([f"note: no outcome depends on this; {how_to_see_where()}"] if found else [])]
 
     def _verdicts(self) -> list[str]:
         """What the models are to their base."""
@@ -416,17 +643,24 @@ class Session:
 
     def to_wire(self) -> str:
         """Everything measured here, for the controller of `pytest -n`."""
+        evidence: list[Any] = []
+        with self.omitted.unless("the evidence of a worker"):
+            evidence = as_data(list(self.evidence.values()))
         return json.dumps(
             {
                 "results": as_data(self.results),
-                "evidence": as_data(list(self.evidence.values())),
+                "evidence": evidence,
                 "provenance": self.provenance,
+                "guards": as_data(self.guards),
                 "reuse": self.reuse,
                 "roles": self.locks.to_wire(),
                 "baselines": self.baselines.to_wire(),
                 "ci": self.ci.to_wire(),
                 "mutants": self.mutants.to_wire(),
+                "lints": self.lints.to_wire(),
                 "selected": self.selected,
+                "omitted": self.omitted.sentences,
+                "traces": self.traces.found,
             }
         )
 
@@ -434,18 +668,23 @@ class Session:
         """Take over what a worker measured."""
         data = json.loads(wire)
         self.results += [result_from_dict(result) for result in data["results"]]
-        for evidence in map(evidence_from_dict, data["evidence"]):
-            self._keep(evidence)
+        for sentence in data["omitted"]:
+            self.omitted.say(sentence)
+        self.traces.found += data["traces"]
+        for evidence in data["evidence"]:
+            with self.omitted.unless("the evidence of a worker"):
+                self._keep(evidence_from_dict(evidence))
         self.provenance.update(data["provenance"])
+        self.guards.update({name: guards_from_dict(guards) for name, guards in data["guards"].items()})
         for name, count in data["reuse"].items():
             self.reuse[name] += count
         self.locks.from_wire(data["roles"])
         self.baselines.from_wire(data["baselines"])
         self.ci.from_wire(data["ci"])
         self.selected = data["selected"]  # each worker collects all
-        order = {node_id: place for place, node_id in enumerate(self.selected)}
-        self.results.sort(key=lambda result: order[result.node_id])  # workers finish in any order
+        self._sort()
         self.mutants.from_wire(data["mutants"])
+        self.lints.from_wire(data["lints"])
 
     def _rerun(self, node_id: str, model: str) -> str:
         """The command for one item, with whatever on this run's command line decides its outcome."""
@@ -461,6 +700,7 @@ class Session:
         options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
         options += ["--mi-device", asked.device] if asked.device != "auto" else []
         options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
+        options += ["--mi-strict"] if node_id.endswith(f"::{lint_tally.ID}") else []
         return rerun_command(node_id, self.root, asked.started_in, options)
 
     def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
@@ -477,6 +717,14 @@ def _id(check: Check | None) -> str:
 
 def _kind(check: Check | None) -> str:
     return "absent" if check is None else check.kind
+
+
+def _claims(model: str) -> str:
+    """The name whose claims a model runs under, even where the model itself is no longer there."""
+    try:
+        return resolve(model).claims
+    except Exception:
+        return model.partition("=")[0]
 
 
 def _too_few(model: str, error: TooFewPrompts) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtr  # scipy.stats takes a second to import
+from scipy.special import ndtr, ndtri, stdtr  # scipy.stats takes a second to import
 
-from mi_checks.record import Estimate, Outcome
+from mi_checks.floor import Floor
+from mi_checks.record import EFFECT_SIZE, PROPORTION, Estimate, Outcome, Parts
 from mi_checks.spec.bound import Bound
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +29,54 @@ MOST, DIGEST = 100_000, 16  # of these, and bytes of a digest
 
 
 class NoGap(ValueError):
-    """Clean and corrupt cannot be told apart, so shares of their difference mean nothing."""
+    """Clean and corrupt cannot be told apart, so shares of their difference mean nothing.
+
+    Attributes:
+        of: what there is nothing of: "clean − corrupt".
+        whole: its mean.
+        rounding: what rounding alone may make, in the unit of the whole, where the mean is no more; else None.
+        causes: sentences on why there may be nothing, and what would change that.
+    """
+
+    def __init__(self, of: str, whole: Estimate, rounding: float | None = None, causes: tuple[str, ...] = ()) -> None:
+        self.of = of
+        self.whole = whole
+        self.rounding = rounding
+        self.causes = causes
+        super().__init__(self.in_unit(whole.unit))
+
+    def in_unit(self, unit: str) -> str:
+        """Return the reason with the unit of the behaviour's score."""
+        reason = f"{self.of} is {_shown(replace(self.whole, unit=unit))}, which is not above zero"
+        if self.rounding is not None:
+            reason += f": rounding alone may make {self.rounding:.1e} {unit} of scores from logits this large"
+        return "\n".join((reason, *self.causes))
+
+
+def require_gap(whole: Floats, of: str = EFFECT_SIZE, floor: Floor | None = None) -> None:
+    """Raise if there is nothing to take a share of.
+
+    Args:
+        whole: `prompt`, e.g. clean − corrupt.
+        of: what the whole is called.
+        floor: what rounding may make up; None for nothing.
+
+    Raises:
+        NoGap: the bootstrap interval of the mean of `whole` is not above zero, or not above what rounding makes up.
+    """
+    unit, least = ("", 0.0) if floor is None else (floor.unit, floor.mean)
+    gap = mean_interval(whole, unit)
+    if gap.low > least:
+        return
+    rounding = least > 0 and (gap.low > 0 or max(-gap.low, gap.high) <= least)
+    raise NoGap(of, gap, least if rounding else None)
+
+
+def _shown(gap: Estimate) -> str:
+    """`1.234 logits [1.100, 1.300]`; what three decimals do not show, with its power of ten."""
+    digits = ".1e" if 0 < abs(gap.value) < 0.0005 else ".3f"
+    unit = f" {gap.unit}" if gap.unit else ""
+    return f"{gap.value:{digits}}{unit} [{gap.low:{digits}}, {gap.high:{digits}}]"
 
 
 def mean_interval(values: Floats, unit: str) -> Estimate:
@@ -59,7 +108,7 @@ def _ends(kind: str, resampled: Callable[[], Floats], *of: Floats) -> Floats:
     return REMEMBERED[key]
 
 
-def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -> Estimate:
+def ratio_interval(part: Floats, whole: Floats, of: str = EFFECT_SIZE, floor: Floor | None = None) -> Estimate:
     """Ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
 
     The ratio of means, and not the mean of ratios, because the latter explodes on prompts whose `whole` is near zero.
@@ -68,16 +117,22 @@ def ratio_interval(part: Floats, whole: Floats, of: str = "clean − corrupt") -
         part: `prompt`, e.g. patched − corrupt.
         whole: `prompt`, e.g. clean − corrupt.
         of: what the whole is called.
+        floor: what rounding may make up: a part that is no more on every prompt counts as zero.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` is not above zero. Of a negative gap a share could be had,
-            but it would count what takes the answer's lead away.
+        NoGap: as `require_gap`. Of a negative gap a share could be had, but it would count what takes the answer's lead
+            away.
     """
-    return ratio_intervals(part[None], whole, of)[0]
+    return ratio_intervals(part[None], whole, of, floor)[0]
 
 
 def ratio_area_interval(
-    parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], of: str, method: str
+    parts: Floats,
+    whole: Floats,
+    summary: Callable[[Floats], Floats],
+    of: str,
+    method: str,
+    floor: Floor | None = None,
 ) -> Estimate:
     """What several ratios of means to one whole come to, with a percentile bootstrap interval over prompts.
 
@@ -87,28 +142,32 @@ def ratio_area_interval(
         summary: shares `part …` → `…`: a mean of absolute values, the area under a curve.
         of: what the whole is called.
         method: how the interval was made, for the record.
+        floor: as of `ratio_interval`.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` is not above zero.
+        NoGap: as `require_gap`.
     """
-    _require_gap(whole, of)
+    require_gap(whole, of, floor)
+    parts = parts if floor is None else floor.cleared(parts)
     low, high = np.quantile(summary(_shares(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
     return Estimate(value, float(low), float(high), len(whole), f"share of {of}", method)
 
 
-def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt") -> list[Estimate]:
-    """`ratio_interval` of each of several parts to one whole, in one go.
+def ratio_intervals(parts: Floats, whole: Floats, of: str = EFFECT_SIZE, floor: Floor | None = None) -> list[Estimate]:
+    """Return `ratio_interval` of each of several parts to one whole, in one go.
 
     Args:
         parts: `part prompt`.
         whole: `prompt`.
         of: what the whole is called.
+        floor: as there.
 
     Raises:
         NoGap: as there.
     """
-    _require_gap(whole, of)
+    require_gap(whole, of, floor)
+    parts = parts if floor is None else floor.cleared(parts)
     low, high = _ends("ratio", lambda: _shares(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()
     return [
@@ -117,14 +176,35 @@ def ratio_intervals(parts: Floats, whole: Floats, of: str = "clean − corrupt")
     ]
 
 
-def _require_gap(whole: Floats, of: str) -> None:
+def ratio_parts(part: Floats, whole: Floats, unit: str, of: str = EFFECT_SIZE) -> Parts:
+    """Return the two means of which `ratio_interval` is the ratio, each with its interval.
+
+    Args:
+        part: `prompt`, e.g. patched − corrupt.
+        whole: `prompt`, e.g. clean − corrupt.
+        unit: of the score.
+        of: what the whole is called.
     """
-    Raises:
-        NoGap: the resampled means of the whole are not surely above zero.
+    return Parts(mean_interval(part, unit), mean_interval(whole, unit), of)
+
+
+def ratio_area_parts(
+    parts: Floats, whole: Floats, summary: Callable[[Floats], Floats], unit: str, of: str, method: str
+) -> Parts:
+    """Return the two parts of what `ratio_area_interval` estimates: the summary in the score's unit, and the whole.
+
+    Args:
+        parts: `part prompt`.
+        whole: `prompt`; its mean must be significantly above zero.
+        summary: as there; proportional to its argument, or to 1 minus it.
+        unit: of the score.
+        of: what the whole is called.
+        method: how the interval was made, for the record.
     """
-    gap = mean_interval(whole, "logits")
-    if gap.low <= 0:
-        raise NoGap(f"{of} is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero")
+    resampled = whole @ bootstrap_weights(len(whole)).T
+    low, high = np.quantile(summary(_shares(parts, whole)) * resampled, PERCENTILES)
+    value = float(summary(parts.mean(1) / whole.mean()) * whole.mean())
+    return Parts(Estimate(value, float(low), float(high), len(whole), unit, method), mean_interval(whole, unit), of)
 
 
 def _shares(parts: Floats, whole: Floats) -> Floats:
@@ -144,7 +224,7 @@ def proportion_interval(successes: int, n: int) -> Estimate:
     reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = middle - reach if successes else 0.0
     high = middle + reach if successes < n else 1.0
-    return Estimate(share, low, high, n, "share of prompts", "Wilson score")
+    return Estimate(share, low, high, n, PROPORTION, "Wilson score")
 
 
 def paired_proportion_interval(before: Floats, after: Floats) -> Estimate:
@@ -162,7 +242,7 @@ def paired_proportion_interval(before: Floats, after: Floats) -> Estimate:
     middle = (won - lost) / (n + 2)
     reach = z * math.sqrt((won + lost + 1) / (n + 2) - middle**2) / math.sqrt(n + 2)
     low, high = max(middle - reach, -1.0), min(middle + reach, 1.0)
-    return Estimate((won - lost) / n, low, high, n, "share of prompts", "Agresti–Min")
+    return Estimate((won - lost) / n, low, high, n, PROPORTION, "Agresti–Min")
 
 
 def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
@@ -210,6 +290,19 @@ def mean_beyond_p_value(values: Floats, least: float) -> float:
     if error <= 1e-12 * beyond:  # every prompt has the same value
         return 0.0
     return min(1.0, float(2 * stdtr(len(values) - 1, -beyond / error)))
+
+
+def independent_difference(before: Estimate, after: Estimate) -> tuple[Estimate, float]:
+    """Return after − before and its p-value, from two intervals as if independent and normal.
+
+    On the same prompts that is cautious; where values per prompt are kept, a paired test is sharper.
+    """
+    z = -float(ndtri(ALPHA / 2))
+    error = math.hypot(before.high - before.low, after.high - after.low) / (2 * z)
+    change = after.value - before.value
+    p_value = (0.0 if change else 1.0) if error == 0 else float(2 * ndtr(-abs(change) / error))
+    n = min(before.n, after.n)
+    return Estimate(change, change - z * error, change + z * error, n, after.unit, "of two intervals"), p_value
 
 
 def prompts_to_tell(p_value: float, n: int, comparisons: int) -> int | None:

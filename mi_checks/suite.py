@@ -6,7 +6,9 @@ Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "na
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 from mi_checks.checks.absent import check_absent
@@ -20,17 +22,22 @@ from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.memory import hand_back, hold_freed
 from mi_checks.engine.replay import ReplayEngine
 from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
 from mi_checks.evidence import curves, drawn, gather
 from mi_checks.explain import explain
+from mi_checks.lints import lints
 from mi_checks.models.load import load
-from mi_checks.models.subject import Subject
+from mi_checks.models.sources.source import NotFetched
+from mi_checks.models.subject import ReadsAs, Subject
+from mi_checks.omitted import Omitted, refuse_unstorable
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
+from mi_checks.recall.guards import guarded
 from mi_checks.recall.key import measurement_key, prompts_key
 from mi_checks.recall.prompts import recalled_prompts
 from mi_checks.recall.recalling import Recalling
 from mi_checks.recall.store import Store
-from mi_checks.record import CheckResult, Evidence
+from mi_checks.record import HEAD_SWEEP, CheckResult, Evidence, GuardResult, Lint, ModelGuards
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -41,8 +48,11 @@ from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
+from mi_checks.unexpected import SaidBefore, passes_through, placed, tell_traceback
 
+SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
 Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
+Drawn = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,10 @@ class Suite:
         self.store = store
         self._binder = Binder(update=settings.update)
         self._subjects: dict[str, Subject] = {}
-        self._batches: dict[tuple[tuple[str, str], str, int, int | None], PromptBatch] = {}
+        self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
+        self._omitted: dict[Pair, Omitted] = {}
+        self._batches: dict[Drawn, PromptBatch] = {}
+        self._undrawn: dict[Drawn, MiChecksError] = {}  # why there are none: drawing takes as long each time
         self._engines: dict[str, str] = {}
         self._measurements: dict[Pair, Measurements] = {}
         self._measuring: dict[Pair, Engine | Recalling] = {}
@@ -108,9 +121,12 @@ class Suite:
         began = time.perf_counter()
         verdict = self.verdict(loaded, model, check)
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
+        if measured is not None:
+            _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
         if check is not None and measured is not None:
-            self._sweep_for_the_report(measured)
-        message = "" if verdict.outcome == "pass" else explain(verdict, measured, location=location, rerun=rerun)
+            self._sweep_for_the_report(measured, self._omitted_of(loaded, model))
+        refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
+        message = "" if verdict.outcome == "pass" else _explained(verdict, measured, location, rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
             model=self.subject(model).name,
@@ -128,6 +144,12 @@ class Suite:
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,
+            deciding=verdict.deciding,
+            detail=verdict.detail,
+            reason=verdict.reason if verdict.outcome != "pass" else "",
+            parts=verdict.parts,
+            nodes_lost=verdict.lost,
+            nodes_gained=verdict.gained,
         )
 
     def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:
@@ -207,10 +229,15 @@ class Suite:
 
     def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
         count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
-        # Models that share a tokenizer and a context length share prompts.
-        key = (loaded.key, subject.provenance.tokenizer_sha256, subject.n_ctx, count)
+        key = (loaded.key, subject.reads_as, count)  # models that read alike share prompts
+        if key in self._undrawn:
+            raise self._undrawn[key].with_traceback(None)
         if key not in self._batches:
-            self._batches[key] = self._built(loaded, subject, count)
+            try:
+                self._batches[key] = self._built(loaded, subject, count)
+            except MiChecksError as error:
+                self._undrawn[key] = error
+                raise
         return self._batches[key]
 
     def _built(self, loaded: LoadedBehaviour, subject: Subject, count: int | None) -> PromptBatch:
@@ -232,9 +259,24 @@ class Suite:
         return recalled_prompts(self.store, key, subject.tokenization, build)
 
     def subject(self, model: str) -> Subject:
-        """A model, loaded on first use."""
+        """Return a model, loaded on first use.
+
+        Raises:
+            SaidBefore: it could not be loaded before, and an error has said why; it is not tried again.
+            MiChecksError: it cannot be loaded.
+        """
+        if model in self._unloadable:
+            raise SaidBefore(f"{model} could not be loaded: see the first error")
         if model not in self._subjects:
-            self._subjects[model] = load(model, device=self.settings.device, dtype=self.settings.dtype)
+            try:
+                with placed(f"loading {model}", SMALLER_MODEL):
+                    loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
+                    self._subjects[model] = guarded(loaded, self.store)
+            except NotFetched:  # which is found out at once, and worth saying each time
+                raise
+            except MiChecksError:
+                self._unloadable.add(model)
+                raise
         return self._subjects[model]
 
     def evidence(self, loaded: LoadedBehaviour, model: str, measured: Measurements | None = None) -> Evidence:
@@ -242,8 +284,23 @@ class Suite:
         measured = self.measurements(loaded, model) if measured is None else measured
         key, sweeps = (loaded.key, model), len(measured.sweeps)
         if key not in self._evidence or self._evidence[key][0] != sweeps:
-            self._evidence[key] = (sweeps, gather(loaded, measured))
+            self._evidence[key] = (sweeps, gather(loaded, measured, self._omitted_of(loaded, model)))
         return self._evidence[key][1]
+
+    def _omitted_of(self, loaded: LoadedBehaviour, model: str) -> Omitted:
+        """What the report wanted of a behaviour on a model and could not have."""
+        return self._omitted.setdefault((loaded.key, model), Omitted())
+
+    def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        """Return the reasons to doubt a behaviour on a model; none where nothing was measured on it.
+
+        Args:
+            loaded: the behaviour.
+            model: the model.
+            results: of the checks that ran, by id.
+        """
+        measured = self._measurements.get((loaded.key, model))
+        return () if measured is None else lints(loaded, measured, results)
 
     def close(self, loaded: LoadedBehaviour, model: str, *, drawn: bool = False) -> Evidence | None:
         """Give up a behaviour's measurements on a model (its activations are large) for the evidence they amount to.
@@ -251,36 +308,64 @@ class Suite:
         Args:
             loaded: the behaviour.
             model: the model.
-            drawn: whether to measure what circuits and curves are drawn from as well.
+            drawn: whether to measure what circuits and curves are drawn from as well. What of it cannot be measured is
+                left out, and the evidence says so.
+
+        Raises:
+            MiChecksError: not even the effect can be measured; the measurements are given up all the same.
         """
         key = (loaded.key, model)
         measured = self._measurements.pop(key, None)
         if measured is None:
+            self._omitted.pop(key, None)
             return None
         measuring = self._measuring.pop(key)
-        evidence = self.evidence(loaded, model, measured)
-        self._evidence.pop(key)
-        if drawn:
-            evidence = replace(self._drawn(loaded, measured, measuring, evidence), curves=curves(measured))
-        if isinstance(measuring, Recalling):
-            measuring.keep_intervals()
-        activations = self._keep(measuring, measured.subject)
-        del measured, measuring
-        if activations:
-            hand_back()
+        activations = True
+        try:
+            evidence = self.evidence(loaded, model, measured)
+            omitted = self._omitted_of(loaded, model)
+            if drawn:
+                evidence = self._drawn(loaded, measured, measuring, evidence, omitted)
+            evidence = replace(evidence, omitted=omitted.sentences)
+            if isinstance(measuring, Recalling):
+                measuring.keep_intervals()
+            activations = self._keep(measuring, measured.subject)
+        finally:
+            self._evidence.pop(key, None)
+            self._omitted.pop(key, None)
+            del measured, measuring
+            if activations:
+                hand_back()
         return evidence
 
     def _drawn(
-        self, loaded: LoadedBehaviour, measured: Measurements, by: Engine | Recalling, evidence: Evidence
+        self,
+        loaded: LoadedBehaviour,
+        measured: Measurements,
+        by: Engine | Recalling,
+        evidence: Evidence,
+        omitted: Omitted,
     ) -> Evidence:
-        """With a circuit, and a map of layers × labels, where heads were swept."""
-        if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
-            return evidence
+        """With curves and, where heads were swept, a circuit and a map of layers × labels."""
+        evidence = replace(evidence, curves=omitted.attempt("the curve of faithfulness", lambda: curves(measured), ()))
+        if any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+            with omitted.unless("the circuit"):
+                evidence = self._with_circuit(loaded, measured, by, evidence, omitted)
+        return evidence
+
+    def _with_circuit(
+        self,
+        loaded: LoadedBehaviour,
+        measured: Measurements,
+        by: Engine | Recalling,
+        evidence: Evidence,
+        omitted: Omitted,
+    ) -> Evidence:
         batch = few(measured)
         if len(batch) == len(measured.batch):
-            return drawn(evidence, measured, measured)
+            return drawn(evidence, measured, measured, omitted)
         measuring = self._measuring_on(loaded, measured.subject, batch, by)
-        found = drawn(evidence, measured, measured.on(batch).by(measuring))
+        found = drawn(evidence, measured, measured.on(batch).by(measuring), omitted)
         self._keep(measuring, measured.subject)
         return found
 
@@ -288,10 +373,27 @@ class Suite:
         """Keep what was measured for later runs; whether an engine was made for it."""
         if not isinstance(measuring, Recalling):
             return True
-        measuring.save()
+        try:
+            measuring.save()
+        except Exception as error:  # a cache that is not written costs the next run some time, and this one nothing
+            if passes_through(error):
+                raise
+            tell_traceback(f"the measurements of {subject.name} could not be kept for later runs", error)
         self._engines[subject.name] = measuring.name
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine
+
+    def guards(self) -> dict[str, ModelGuards]:
+        """Return what was checked of each loaded model, by name."""
+        found: dict[str, ModelGuards] = {}
+        for subject in self._subjects.values():
+            results = tuple(
+                GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
+                for one in subject.guards.results
+            )
+            if results:
+                found[subject.name] = ModelGuards(subject.guards.about, results)
+        return found
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""
@@ -304,10 +406,26 @@ class Suite:
         }
 
     @staticmethod
-    def _sweep_for_the_report(measured: Measurements) -> None:
-        """All heads, once for each behaviour that claims anything of nodes: on a large model it takes minutes."""
+    def _sweep_for_the_report(measured: Measurements, omitted: Omitted) -> None:
+        """All heads, once for each behaviour that claims anything of nodes: on a large model it takes minutes.
+
+        Where it cannot be done it is left out, and not tried again.
+        """
         claims = measured.behaviour.checks_for(measured.subject.name)
-        if all(check.kind in BEHAVIOURAL for check in claims):
+        if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
             return
-        if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
-            measured.sweep("head", at=measured.everywhere)
+        with omitted.unless(HEAD_SWEEP):
+            if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
+                measured.sweep("head", at=measured.everywhere)
+
+
+def _explained(verdict: Verdict, measured: Measurements | None, location: str, rerun: str) -> str:
+    """The message of a check that did not pass, without what cannot be measured to explain it."""
+    try:
+        return explain(verdict, measured, location=location, rerun=rerun)
+    except Exception as error:
+        if passes_through(error):
+            raise
+        omitted = Omitted()
+        omitted.add("the rest of the explanation", error)
+        return "\n".join((explain(verdict, None, location=location, rerun=rerun), *omitted.sentences))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mi_checks.comparison.matrix import Matrix, Unmeasured
 from mi_checks.errors import MiChecksError
 from mi_checks.loading import AdditionsOf, load_files, no_additions
-from mi_checks.models.names import resolve
+from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -17,6 +17,7 @@ from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import LOCK
 from mi_checks.threads import one_thread
+from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -65,7 +66,7 @@ def chosen(models: Sequence[str]) -> tuple[str, ...]:
     Raises:
         MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
     """
-    names = with_series(models)
+    names = tuple(dict.fromkeys(map(called, with_series(models))))
     claims: dict[str, str] = {}
     for name in names:
         model = resolve(name)
@@ -97,9 +98,11 @@ def survey(
     cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells):
         try:
-            suite.measurements(loaded, model)
-            evidence = suite.close(loaded, model)
+            with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
+                suite.measurements(loaded, model)
+                evidence = suite.close(loaded, model)
         except MiChecksError as error:
+            tell_cause(error)
             claims = resolve(model).claims
             foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
             skipped = foreign or isinstance(error, NotFetched)

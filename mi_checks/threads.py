@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+
+CLEARLY = 0.8  # of the time with one thread: what several must not exceed to be worth it
 
 
 def one_thread() -> None:
@@ -21,3 +25,34 @@ def one_thread() -> None:
 
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
+
+
+def as_many_as_help(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> None:
+    """Compute with all cores from here on, if that is clearly faster than with one, unless `OMP_NUM_THREADS` is set.
+
+    Larger models gain by it, small ones lose, and so do all where other processes use the cores.
+
+    Args:
+        run: something typical of what is computed; it is run a few times.
+        clock: what tells the time.
+    """
+    cores = _cores()
+    if "OMP_NUM_THREADS" in os.environ or cores == 1:
+        return
+    import torch
+
+    taken = {}
+    for threads in (1, cores):
+        torch.set_num_threads(threads)
+        run()
+        began = clock()
+        run()
+        taken[threads] = clock() - began
+    torch.set_num_threads(cores if taken[cores] < CLEARLY * taken[1] else 1)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

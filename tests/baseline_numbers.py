@@ -8,7 +8,8 @@ import numpy as np
 
 from mi_checks.baselines.header import Header
 from mi_checks.baselines.recorded import Baseline, baseline
-from mi_checks.record import CheckResult, Estimate, Mediator
+from mi_checks.record import CheckResult, Estimate, Evidence, Mediator
+from tests.effects import effect, evidence_of
 
 HEADER = Header(
     behaviour="ab", model="m", revision="", weights="1" * 64, tokenizer="2" * 64, prompts="3" * 64, engine="replay",
@@ -21,11 +22,10 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
     values = mean + spread * (NOISE - NOISE.mean())
     reach = 2 * spread / 16
     bound = "at most 3" if at_most else "at least 1"
-    claim = f"the logit exceeds by {bound}" + (
-        f" (Holm-corrected over 3 heads; deciding: {deciding})" if deciding else ""
-    )
     return CheckResult(
-        behaviour="ab", model="m", check=name, kind="logit_diff", node_id=f"x::{name}", claim=claim, outcome="pass",
+        behaviour="ab", model="m", check=name, kind="logit_diff", node_id=f"x::{name}",
+        claim=f"the logit exceeds by {bound}", outcome="pass", deciding=deciding,
+        detail="Holm-corrected over 3 heads" if deciding else "",
         estimate=Estimate(mean, mean - reach, mean + reach, 256, "logits", "bootstrap of the mean"), bound=bound,
         at_least=None if at_most else 1.0, at_most=at_most, message="", location="x:1",
         per_prompt=tuple(values.tolist()) if per_prompt else (),
@@ -38,6 +38,11 @@ def unmeasured(name="logit_diff") -> CheckResult:
 
 def made(*results: CheckResult, mediators: tuple[Mediator, ...] = ()) -> Baseline:
     return baseline(HEADER, results, mediators)
+
+
+def evidence(*, mediators: tuple[Mediator, ...] = (), effect_sizes: tuple[float, ...] = ()) -> Evidence:
+    measured = effect("nano-attn-2l", NOISE + 3)
+    return evidence_of(measured, behaviour="ab", model="m", mediators=mediators, effect_sizes=effect_sizes)
 
 
 def mediator(node: str, share: float, reach: float = 0.02, at: str = "") -> Mediator:

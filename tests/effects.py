@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mi_checks.record import Architecture, Effect, Preference
+from mi_checks.record import Architecture, Effect, Evidence, Preference
 from mi_checks.stats import mean_interval
 
 KINDS = {"attn": "attention-only"}
@@ -35,3 +35,20 @@ def around(mean, spread=1.0, seed=0, n=64):
     """Values per prompt, the same each time, whose mean is exactly that."""
     noise = np.random.default_rng(seed).normal(0, spread, n)
     return mean + noise - noise.mean()
+
+
+def evidence_of(measured, **given):
+    """Evidence of nothing but an effect."""
+    fields = {
+        "behaviour": measured.behaviour,
+        "model": measured.model,
+        "summary": "",
+        "source": "",
+        "yaml": "",
+        "declared": "present",
+        "yaml_path": "",
+        "n": measured.estimate.n,
+        "examples": (),
+        "heatmaps": (),
+    }
+    return Evidence(**{**fields, "logit_diff": measured.estimate, "effect": measured, **given})

@@ -94,6 +94,70 @@ def skip_trigram(n_layers=1, n_heads=3, *, head=(0, 1), noise=NOISE, seed=0) -> 
     )
 
 
+def one_direction(n_layers=1, n_heads=3, *, head=(0, 1), reversed_half=False, noise=0.0, seed=0) -> Planted:
+    """A skip trigram that is asked for one answer and one foil; with `reversed_half`, as often the other way round.
+
+    What heads write is linear in the tokens, as the attention is the same on every prompt. So of pairs that all go in
+    one direction the mean over prompts carries the behaviour, and of pairs of which half are reversed it does not.
+    """
+    node, present = head_at(head), FILLERS[:3]
+    weights = Weights(n_layers, n_heads, seed=seed)
+    pairs = dict(zip(ids(KEYS[:2]), ids(VALUES[:2]), strict=True))
+    weights.look_for(node, ids(KEYS), present=ids(present), into="answer", pairs=pairs)
+    rows = [{"a": KEYS[i], "other": KEYS[1 - i], "c": VALUES[i], "d": VALUES[1 - i]} for i in range(2)]
+    variables = {
+        "x": {"values": rows if reversed_half else rows[:1]},
+        "pre": {"values": fillings(3, 1)},
+        "mid": {"values": fillings(5, 2)},
+        "b": {"values": present},
+    }
+    template = "{{ pre | at('pre') }}{{ x.a | at('a') }}{{ mid }}{{ b | at('b') }}"
+    return Planted(
+        weights.subject("planted-one-direction", noise),
+        {"skip_trigram": (node,)},
+        ((node, LOGITS),),
+        Prompts.model_validate(
+            {
+                "count": COUNT,
+                "variables": variables,
+                "template": template,
+                "corrupt": {"x.a": "x.other"},
+                "answer": "{{ x.c }}",
+                "foils": ["{{ x.d }}"],
+            }
+        ),
+    )
+
+
+def or_pair(n_layers=2, n_heads=3, d_mlp=16, *, pair=((0, 0), (0, 2)), layer=1, noise=0.0, seed=0) -> Planted:
+    """`a … b → c` by two neurons that together are 1 as soon as one of two heads has brought this a: an OR.
+
+    The neurons are relu(s) and relu(s − 1), the second written with the other sign, where s is 2 for each head that
+    brings the token: exactly 1 with one head or with both. Corrupt: another a.
+    """
+    heads, cells = tuple(map(head_at, pair)), (Node(layer, "neuron", 3), Node(layer, "neuron", 7))
+    a, c = KEYS[0], VALUES[0]
+    weights = Weights(n_layers, n_heads, d_mlp, seed=seed)
+    for head in heads:
+        weights.look_for(head, ids(KEYS), into="moved")
+    weights.step(cells, *ids([a, c]))
+    variables = {
+        "a": {"values": [a]},
+        "other": {"values": KEYS, "differs_from": "a"},
+        "d": {"values": [value for value in VALUES if value != c]},
+        "pre": {"values": fillings(3, 1)},
+        "mid": {"values": fillings(5, 2)},
+        "b": {"values": FILLERS},
+    }
+    template = "{{ pre | at('pre') }}{{ a | at('a') }}{{ mid }}{{ b | at('b') }}"
+    return Planted(
+        weights.subject("planted-or-pair", noise),
+        {"fetch": heads, "or": cells},
+        (*((head, Node(layer, "mlp")) for head in heads), *((cell, LOGITS) for cell in cells)),
+        prompts(variables, template, {"a": "other"}, c, "{{ d }}"),
+    )
+
+
 def and_neuron(
     n_layers=1, n_heads=3, d_mlp=16, *, head=(0, 1), neuron=(0, 5), corrupt="a", noise=NOISE, seed=0
 ) -> Planted:

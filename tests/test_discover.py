@@ -2,26 +2,31 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mi_checks.cli import main
-from mi_checks.verbs.discover import bars
+from mi_checks.discovery.keeping import Keeping
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.verbs.waiting import Waiting
 from tests.test_matrix_verb import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
 QUICK = ("--count", "32")
+PROGRESS = Waiting.progress
 CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
 
 
 @pytest.fixture
-def file(tmp_path, monkeypatch):
+def file(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MI_CHECKS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr("mi_checks.verbs.discover.as_many_as_help", lambda run: None)  # it goes by the clock
     (tmp_path / "induction.yaml").write_text(INDUCTION)
     return "induction.yaml"
 
@@ -33,8 +38,8 @@ def told(capsys, *arguments):
 
 
 def test_a_draft_is_printed(capsys, file):
-    code, out, err = told(capsys, file, *MODEL, *QUICK)
-    assert (code, err) == (0, "")
+    code, out, _ = told(capsys, file, *MODEL, *QUICK)
+    assert code == 0
     draft = yaml.safe_load(out)
     assert draft["models"]["nano-attn-2l"]["nodes"]["mediators"] == ["L0H3", "L1H1", "L1H2"]
     assert out.startswith("# induction on nano-attn-2l: a draft")
@@ -42,7 +47,7 @@ def test_a_draft_is_printed(capsys, file):
 
 def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
     arguments = (file, *MODEL, *QUICK, "--output", "draft.yaml")
-    assert told(capsys, *arguments) == (0, "written to draft.yaml\n", "")
+    assert told(capsys, *arguments)[:2] == (0, "written to draft.yaml\n")
     first = (tmp_path / "draft.yaml").read_text("utf-8")
     assert told(capsys, *arguments) == (
         2, "", "mi-checks: --output 'draft.yaml' is there already; write over it with --force\n",
@@ -62,7 +67,7 @@ def test_count_and_seed_are_of_discovery(capsys, file):
 
 def test_a_higher_threshold_finds_fewer_nodes(capsys, file):
     _, out, _ = told(capsys, file, *MODEL, *QUICK, "--above", "0.7")
-    assert re.search(r"^# heads that mediate \(.*above 0.7.*\): L0H3$", out, re.MULTILINE)
+    assert re.search(r"^# heads that mediate \(.*more than 0.7;.*\): L0H3$", out, re.MULTILINE)
 
 
 def test_a_circuit_that_must_be_less_faithful_is_no_larger(capsys, file):
@@ -132,6 +137,7 @@ def test_nothing_to_discover_is_told_with_figures(capsys, file, tmp_path):
     )
     code, out, err = told(capsys, file, *MODEL, *QUICK)
     assert (code, out) == (2, "")
+    err = err[err.index("mi-checks: ") :]  # after lines of progress, on a machine that is busy
     assert re.fullmatch(
         r"mi-checks: induction on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d+\.\d{3} logits "
         r"\[-?\d+\.\d{3}, -?\d+\.\d{3}\], which is not above zero \(32 prompt pairs, seed 1000\)\n",
@@ -144,18 +150,89 @@ def test_prompts_that_are_used_up_are_told(capsys, file, tmp_path):
     for name, value in (("B", "' c', ' d'"), ("D", "' e', ' f'"), ("C", "' g', ' h'")):
         few = re.sub(rf"{name}: \{{tokens: random", f"{name}: {{values: [{value}]", few)
     (tmp_path / file).write_text(few)
-    assert told(capsys, file, *MODEL, "--count", "64")[2] == (
+    assert told(capsys, file, *MODEL, "--count", "64")[2].endswith(
         "mi-checks: behaviour 'induction': its checks use 2 prompt pairs, and beside these there are 14; discovery "
         "needs 32 that no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values "
         "or quotes\n"
     )
 
 
-def test_bars_are_shown_from_the_third_second_on(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    for waited in (0.0, 60.0):
-        assert [*bars(time.monotonic() - waited)(range(3), 3, "heads")] == [0, 1, 2]
-        assert ("heads" in capsys.readouterr().err) == (waited > 0)
+@pytest.fixture
+def stopped(monkeypatch):
+    """`stopped(how, after)`: so many steps after its beginning, the run is stopped by a function."""
+
+    def stopped(how, after):
+        seen = iter(range(after))
+
+        def counting(self, items, total, title):
+            for item in PROGRESS(self, items, total, title):
+                if next(seen, None) is None:
+                    how()
+                yield item
+
+        monkeypatch.setattr(Waiting, "progress", counting)
+
+    return stopped
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("how", "exit_code"), [(interrupt, 130), (terminate, 143)])
+def test_case_25_what_was_measured_is_kept_when_it_is_stopped(capsys, file, stopped, monkeypatch, how, exit_code):
+    before = signal.getsignal(signal.SIGTERM)
+    stopped(how, 60)
+    code, out, err = told(capsys, file, *MODEL, *QUICK)
+    assert (code, out) == (exit_code, "")
+    folder = re.escape(str(Path(os.environ["MI_CHECKS_CACHE"]) / "measurements"))
+    said = re.search(
+        rf"^mi-checks: stopped(?: while induction nano-attn-2l: [a-z ,-]+: \d+ of \d+)?; (\d+) measurements are kept "
+        rf"in {folder}, and the same command goes on from there\n\Z",
+        err,
+        re.MULTILINE,
+    )
+    assert int(said[1]) >= 50
+    assert signal.getsignal(signal.SIGTERM) is before
+    monkeypatch.setattr(Waiting, "progress", PROGRESS)
+    recalled = []
+    unknown = Keeping.unknown
+
+    def noted(self, interventions):
+        left = unknown(self, interventions)
+        recalled.append(len({*interventions}) - len(left))
+        return left
+
+    monkeypatch.setattr(Keeping, "unknown", noted)
+    assert told(capsys, file, *MODEL, *QUICK)[0] == 0
+    assert sum(recalled) >= int(said[1])
+
+
+def test_case_25_what_was_not_begun_or_is_not_to_be_kept_is_told_as_that(capsys, file, stopped):
+    stopped(interrupt, 60)
+    code, _, err = told(capsys, file, *MODEL, *QUICK, "--no-cache")
+    assert code == 130
+    assert err.endswith("; nothing is kept (--no-cache)\n")
+    assert not (Path(os.environ["MI_CHECKS_CACHE"]) / "measurements").exists()
+
+
+def test_a_second_run_measures_nothing(capsys, file, monkeypatch):
+    arguments = (file, *MODEL, *QUICK, "--exact-seconds", "inf")
+    first = told(capsys, *arguments)
+    monkeypatch.setattr(ReplayEngine, "measure", lambda *_: pytest.fail("measured again"))
+    second = told(capsys, *arguments)
+    assert first[:2] == second[:2]
+    assert first[0] == 0
+
+
+def test_without_time_heads_and_neurons_are_screened(capsys, file):
+    code, out, _ = told(capsys, file, "--model", "nano-gelu-2l", "--count", "16", "--exact-seconds", "0")
+    assert code == 0
+    assert re.search(r"^#   1536 neurons were screened, .* 32 chosen by gradients", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +243,11 @@ def test_bars_are_shown_from_the_third_second_on(capsys, monkeypatch):
         ([*MODEL, "--seed", "-1"], "argument --seed: "),
         ([*MODEL, "--above", "1"], "argument --above: '1': use a share between 0 and 1"),
         ([*MODEL, "--above", "many"], "argument --above: 'many': use a share between 0 and 1"),
+        (
+            [*MODEL, "--exact-seconds", "-1"],
+            "argument --exact-seconds: '-1': use a number of seconds, 0 or more, or inf",
+        ),
+        ([*MODEL, "--exact-seconds", "nan"], "argument --exact-seconds: 'nan': "),
         ([*MODEL, "--faithful", "0"], "argument --faithful: '0': use a share between 0 and 1"),
     ],
 )
@@ -182,7 +264,7 @@ def test_help_names_every_option(capsys):
     assert left.value.code == 0
     said = capsys.readouterr().out
     for option in ("FILE", "--model NAME", "--case NAME", "--count N", "--seed N", "--above SHARE", "--faithful SHARE",
-                   "--output FILE", "--force"):  # fmt: skip
+                   "--output FILE", "--force", "--exact-seconds S", "--no-cache"):  # fmt: skip
         assert option in said
 
 

@@ -125,8 +125,8 @@ def test_without_a_gap_there_is_no_ratio():
     with pytest.raises(NoGap) as error:
         ratio_interval(whole, whole)
     gap = mean_interval(whole, "logits")
-    assert str(error.value) == (
-        f"clean − corrupt is {gap.value:.3f} logits [{gap.low:.3f}, {gap.high:.3f}], which is not above zero"
+    assert error.value.in_unit("nats") == (
+        f"clean − corrupt is {gap.value:.3f} nats [{gap.low:.3f}, {gap.high:.3f}], which is not above zero"
     )
 
 

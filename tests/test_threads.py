@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
+
+from mi_checks import threads
 
 ASK = """
 from mi_checks.threads import one_thread
@@ -22,3 +25,24 @@ def test_torch_and_numpy_compute_with_one_thread_unless_told(asked, expected):
     environment |= {} if asked is None else {"OMP_NUM_THREADS": asked}
     done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(("several", "expected"), [(0.5, 2), (0.9, 1), (3.0, 1)])
+def test_several_threads_compute_where_they_are_clearly_faster(monkeypatch, several, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    before, now = torch.get_num_threads(), [0.0]
+
+    def run():
+        now[0] += 1.0 if torch.get_num_threads() == 1 else several
+
+    try:
+        threads.as_many_as_help(run, clock=lambda: now[0])
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_the_user_says_of_threads_is_not_tried(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    threads.as_many_as_help(lambda: pytest.fail("tried"))

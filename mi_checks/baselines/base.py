@@ -8,15 +8,16 @@ recovers may shift. That nothing was found is never read as kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from mi_checks.baselines.agreement import Agreement, agreement
 from mi_checks.baselines.mediators import MATTERS, SetChange, all_lost, set_change
 from mi_checks.baselines.recorded import Recorded
-from mi_checks.record import Estimate, Mediator, Outcome
+from mi_checks.record import PROPORTION, Estimate, Mediator, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.stats import ALPHA, holm, judge, mean_beyond_p_value, mean_interval, paired_proportion_interval
 
@@ -51,6 +52,8 @@ class EffectChange:
         matters: the smallest difference, either way, that is another behaviour.
         state: kept, changed or cannot tell.
         per_prompt: the differences, `prompt`.
+        prompts: how far single prompts are apart. It is shown and decides nothing: a fine-tuned model may answer single
+            prompts otherwise and show the behaviour as it did.
     """
 
     name: str
@@ -60,6 +63,7 @@ class EffectChange:
     matters: float
     state: State
     per_prompt: tuple[float, ...]
+    prompts: Agreement
 
     @property
     def bound(self) -> Bound:
@@ -110,6 +114,8 @@ def judge_against(
     then: Mapping[str, Recorded],
     now: Mapping[str, Recorded],
     mediators: tuple[tuple[Mediator, ...], tuple[Mediator, ...]] | None,
+    effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
+    unit: str = "",
 ) -> Judgement:
     """Compare a model with its base.
 
@@ -117,6 +123,8 @@ def judge_against(
         then: the base's effects, by name, on the same prompts; at least one, with values for each prompt.
         now: the model's, likewise.
         mediators: the strongest heads of the base's sweeps and of the model's; None where nodes do not come into it.
+        effect_sizes: clean − corrupt score of the base and of the model, `prompt`; empty where it is not known.
+        unit: of the score.
     """
     names = list(then)
     changes = [np.subtract(now[name].per_prompt, then[name].per_prompt) for name in names]
@@ -129,7 +137,7 @@ def judge_against(
     if mediators is None:
         return Judgement(effects, "not applicable", SetChange())
     before, after = mediators
-    heads = set_change(before, after) if after else all_lost(before)
+    heads = set_change(before, after, effect_sizes, unit) if after else all_lost(before)
     return Judgement(effects, _mechanism(heads), heads, gap=bool(after))
 
 
@@ -137,13 +145,15 @@ def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: f
     if then.estimate is None or now.estimate is None:
         raise ValueError(f"{name} was not measured")
     before, after = np.array(then.per_prompt), np.array(now.per_prompt)
-    yes_or_no = then.estimate.unit == "share of prompts"
+    yes_or_no = then.estimate.unit == PROPORTION
     change = (
         paired_proportion_interval(before, after) if yes_or_no else mean_interval(after - before, now.estimate.unit)
     )
     within = judge(change, Bound(at_least=-matters, at_most=matters)) == "pass"
     state: State = "kept" if within else "changed" if p_value < ALPHA else "cannot tell"
-    return EffectChange(name, then.estimate, now.estimate, change, matters, state, tuple((after - before).tolist()))
+    differences = tuple((after - before).tolist())
+    prompts = agreement(before, after, yes_or_no=yes_or_no)
+    return EffectChange(name, then.estimate, now.estimate, change, matters, state, differences, prompts)
 
 
 def _matters(then: Recorded) -> float:
@@ -157,4 +167,4 @@ def _mechanism(heads: SetChange) -> State:
         return "changed"
     if heads.unsure:
         return "cannot tell"
-    return "kept" if heads.stayed else "not applicable"
+    return "kept" if heads.stayed or heads.relative else "not applicable"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mi_checks.baselines.base import EffectChange, Judgement
-from mi_checks.baselines.message import NAMED, interval_text, share_lines
+from mi_checks.baselines.message import NAMED, brief_shares, interval_text, share_lines
 from mi_checks.record import CheckResult
 from mi_checks.stats import prompts_to_settle
 
@@ -34,10 +34,13 @@ def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> s
     lines = [f"{judgement.verdict}: {'; '.join(_because(judgement))}", f"  base      {base}"]
     lines.append(f"  weights   {' → '.join(each[:12] for each in weights)}")
     lines += [f"  {'effects' if i == 0 else '':<9} {_effect(each)}" for i, each in enumerate(judgement.effects)]
-    heads = judgement.mediators
-    for title, shares in (("lost", heads.lost), ("gained", heads.gained), ("unsure", heads.unsure)):
-        lines += share_lines(title, shares)
-    return "\n".join([*lines, *share_lines("stayed", heads.stayed)])
+    return "\n".join([*lines, *share_lines(judgement.mediators, ("lost", "gained", "unsure", "relative", "stayed"))])
+
+
+def base_reason(judgement: Judgement) -> str:
+    """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
+    heads = brief_shares(judgement.mediators, ("lost", "gained", "unsure"))
+    return "\n".join([_effect(judgement.deciding), *heads])
 
 
 def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
@@ -73,4 +76,5 @@ def _effect(effect: EffectChange) -> str:
     told = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
     held = f"differs by {interval_text(effect.change)}, ±{effect.matters:.3f} matters: {effect.state}"
     needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "cannot tell" else None
-    return f"{told}, {held}" + (f"; about {needed} prompts would tell" if needed else "")
+    apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts.apart else ""
+    return f"{told}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")

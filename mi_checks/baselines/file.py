@@ -11,18 +11,19 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mi_checks.atomic import replace_text, sweep
 from mi_checks.baselines.header import HASHES, TEXTS, Header
-from mi_checks.baselines.recorded import Baseline, Recorded, settled
+from mi_checks.baselines.recorded import Baseline, Recorded, reader_of, settled
 from mi_checks.errors import MiChecksError
 from mi_checks.merge_conflict import conflict_line
-from mi_checks.record import Estimate, Mediator
+from mi_checks.record import Estimate, Mediator, Parts
 
-SCHEMA = 1
+SCHEMA = 2  # 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding reader
+METHOD = "bootstrap of the mean"  # of the parts' intervals
 REMEDY = "restore it, or record it anew with pytest --mi-update"
 
 
@@ -122,7 +123,10 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
 def baseline_text(baseline: Baseline) -> str:
     """The file's text."""
     data: dict[str, Any] = {
-        "checks": {name: _plain(asdict(check)) for name, check in baseline.checks.items()},
+        "checks": {
+            name: _plain({**asdict(check), "parts": _short(check.parts)}) for name, check in baseline.checks.items()
+        },
+        "effect_sizes": _plain(baseline.effect_sizes),
         "header": asdict(baseline.header),
         "mediators": {
             (f"{each.node} at {each.at}" if each.at else each.node): _plain(asdict(each)) for each in baseline.mediators
@@ -139,6 +143,17 @@ def baseline_text(baseline: Baseline) -> str:
         else:
             parts.append(f" {_line(key)}: {_line(value)}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _short(parts: Parts | None) -> dict[str, Any] | None:
+    """Parts as value, low and high: all else that an estimate says is as in the fraction's own."""
+    if parts is None:
+        return None
+    ends = {
+        name: None if part is None else [part.value, part.low, part.high]
+        for name, part in (("numerator", parts.numerator), ("denominator", parts.denominator))
+    }
+    return {**ends, "of": parts.of, "unit": parts.denominator.unit}
 
 
 def _line(data: object) -> str:
@@ -164,9 +179,10 @@ def _no_constant(name: str) -> float:
 
 
 def _baseline(data: Any) -> Baseline:
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if not isinstance(data, dict) or data.get("schema") not in (1, SCHEMA):
         raise _Wrong("no baseline: it has no schema")
-    missing = sorted({"checks", "checksum", "header", "mediators"} - set(data))
+    sizes = {"effect_sizes"} if data["schema"] > 1 else set()
+    missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
     if missing:
         raise _Wrong(f"no baseline: {', '.join(missing)} is missing")
     if data["checksum"] != _checksum(data):
@@ -174,8 +190,10 @@ def _baseline(data: Any) -> Baseline:
     for name in ("checks", "header", "mediators"):
         if not isinstance(data[name], dict):
             raise _Wrong(f"{name} is no mapping")
-    checks = {name: _check(name, check) for name, check in data["checks"].items()}
-    return Baseline(_header(data["header"]), checks, tuple(_mediator(n, m) for n, m in data["mediators"].items()))
+    read = _check if data["schema"] > 1 else _check_of_schema_1
+    checks = {name: read(name, check) for name, check in data["checks"].items()}
+    mediators = tuple(_mediator(name, each) for name, each in data["mediators"].items())
+    return Baseline(_header(data["header"]), checks, mediators, _numbers("effect_sizes", data.get("effect_sizes", [])))
 
 
 def _header(data: Mapping[str, Any]) -> Header:
@@ -195,16 +213,48 @@ def _check(name: str, data: Any) -> Recorded:
     where = f"checks: {name}"
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
         raise _Wrong(f"{where} is no check")
-    values = data.get("per_prompt")
+    values = _numbers(f"{where}: per_prompt", data.get("per_prompt"))
+    estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
+    parts = None if data.get("parts") is None else _parts(where, data["parts"], estimate)
+    return Recorded(data["claim"], data["deciding"], estimate, values, parts)
+
+
+def _check_of_schema_1(name: str, data: Any) -> Recorded:
+    """Of `composes`, which is claimed of several readers, the deciding one stood in a sentence."""
+    check = _check(name, data)
+    return replace(check, deciding=reader_of(check.deciding) or check.deciding)
+
+
+def _numbers(where: str, values: Any) -> tuple[float, ...]:
     # By type: json makes these numbers and no others, and there are hundreds.
     if (
         not isinstance(values, list)
         or not set(map(type, values)) <= {int, float}
         or not all(map(math.isfinite, values))
     ):
-        raise _Wrong(f"{where}: per_prompt is no list of numbers")
-    estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
-    return Recorded(data["claim"], data["deciding"], estimate, tuple(map(float, values)))
+        raise _Wrong(f"{where} is no list of numbers")
+    return tuple(map(float, values))
+
+
+def _parts(where: str, data: Any, fraction: Estimate | None) -> Parts:
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("of", "unit")):
+        raise _Wrong(f"{where}: parts are no numerator and denominator")
+    n = 1 if fraction is None else fraction.n
+    numerator, denominator = (
+        None if data.get(name) is None else _ends(f"{where}: {name}", data[name], data["unit"], n)
+        for name in ("numerator", "denominator")
+    )
+    if denominator is None:
+        raise _Wrong(f"{where}: parts have no denominator")
+    return Parts(numerator, denominator, data["of"])
+
+
+def _ends(where: str, data: Any, unit: str, n: int) -> Estimate:
+    numbers = _numbers(where, data)
+    if len(numbers) != 3 or numbers[1] > numbers[2]:
+        raise _Wrong(f"{where} is no value with an interval")
+    value, low, high = numbers
+    return Estimate(value, low, high, n, unit, METHOD)
 
 
 def _mediator(name: str, data: Any) -> Mediator:

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mi_checks.baselines.header import Header
-from mi_checks.record import CheckResult, Estimate, Mediator
+from mi_checks.record import CheckResult, Estimate, Mediator, Parts
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
-NO_CHECKS = ("role", "baseline", "base")  # kinds of results that measure nothing of their own on prompts
+NO_CHECKS = ("role", "baseline", "base", "lint")  # kinds of results that measure nothing of their own on prompts
 UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
 
-# What a claim says of the outcome, last: "(…; deciding: L0H3)", "(most: L0H3)", "(most apart without L0H3: +0.1)".
-_DECIDING = re.compile(r" ?\((?:[^()]*; )?(?:deciding:|most:|most apart without) ([^):]+)[^)]*\).*$", re.DOTALL)
 _LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
 
 
@@ -28,47 +26,67 @@ class Recorded:
         deciding: the node that the numbers are of, where a claim about several shows those of one.
         estimate: None where nothing could be measured.
         per_prompt: the values behind it, `prompt`; may be empty.
+        parts: of a fraction, its numerator and denominator; None in files of schema 1.
     """
 
     claim: str
     deciding: str
     estimate: Estimate | None
     per_prompt: tuple[float, ...]
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """All checks of a behaviour on a model, by id, and what its sweeps of heads found strongest."""
+    """All checks of a behaviour on a model, by id, and what its sweeps of heads found strongest.
+
+    Attributes:
+        header: what it was measured on and with.
+        checks: what each check measured.
+        mediators: the strongest heads of each sweep.
+        effect_sizes: clean − corrupt score, `prompt`: what most fractions are of; empty in files of schema 1.
+    """
 
     header: Header
     checks: Mapping[str, Recorded]
     mediators: tuple[Mediator, ...]
+    effect_sizes: tuple[float, ...] = ()
 
 
-def baseline(header: Header, results: Iterable[CheckResult], mediators: tuple[Mediator, ...]) -> Baseline:
+def baseline(
+    header: Header,
+    results: Iterable[CheckResult],
+    mediators: tuple[Mediator, ...],
+    effect_sizes: tuple[float, ...] = (),
+) -> Baseline:
     """What is to be written of a run, rounded. Roles have a file of their own."""
     checks = {result.check: recorded(result) for result in results if result.kind not in NO_CHECKS}
     rounded = tuple(replace(each, estimate=_rounded(each.estimate)) for each in mediators)
-    return Baseline(header, checks, rounded)
+    return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
 
 
 def recorded(result: CheckResult) -> Recorded:
     """What a check measured, rounded."""
-    found = _DECIDING.search(result.claim)
-    deciding = found[1] if found else ""
-    claim = _DECIDING.sub("", result.claim)
+    claim = result.claim
     if result.kind == "composes":  # its claim names the reader that decides
-        claim, deciding = result.check, claim.replace(result.bound, "…")
+        claim = result.check
     elif result.kind == "absent":  # its claim is that of every check of the preference, bounds and all
         claim = f"absent: {result.estimate.unit}" if result.estimate is not None else "absent"
     elif result.bound:
         claim = claim.replace(result.bound, "…")
     return Recorded(
         _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
-        deciding,
+        result.deciding,
         None if result.estimate is None else _rounded(result.estimate),
-        tuple([round(value, DECIMALS_PER_PROMPT) + 0.0 for value in result.per_prompt]),  # hundreds: as `_round` does
+        _rounded_per_prompt(result.per_prompt),
+        None if result.parts is None else _rounded_parts(result.parts),
     )
+
+
+def reader_of(claim: str) -> str:
+    """Return the reader in what older versions wrote of `composes`, where no other field holds the deciding one."""
+    found = re.search(r"(?:norm of|score of .* with) (L\d+H\d+\.[qkv])", claim)
+    return "" if found is None else found[1]
 
 
 def settled(new: Baseline, old: Baseline) -> Baseline:
@@ -84,15 +102,34 @@ def settled(new: Baseline, old: Baseline) -> Baseline:
         else each
         for each in new.mediators
     )
-    return Baseline(new.header, checks, mediators)
+    sizes = _settled_values(new.effect_sizes, old.effect_sizes)
+    return Baseline(new.header, checks, mediators, sizes)
 
 
 def _settled_check(new: Recorded, old: Recorded) -> Recorded:
     if new.estimate is None or old.estimate is None or len(new.per_prompt) != len(old.per_prompt):
         return new
-    values = zip(new.per_prompt, old.per_prompt, strict=True)
-    per_prompt = tuple(_settled(value, before, DECIMALS_PER_PROMPT) for value, before in values)
-    return replace(new, estimate=_near(new.estimate, old.estimate), per_prompt=per_prompt)
+    return replace(
+        new,
+        estimate=_near(new.estimate, old.estimate),
+        per_prompt=_settled_values(new.per_prompt, old.per_prompt),
+        parts=_settled_parts(new.parts, old.parts),
+    )
+
+
+def _settled_parts(new: Parts | None, old: Parts | None) -> Parts | None:
+    if new is None or old is None:
+        return new
+    numerator = new.numerator
+    if numerator is not None and old.numerator is not None:
+        numerator = _near(numerator, old.numerator)
+    return replace(new, numerator=numerator, denominator=_near(new.denominator, old.denominator))
+
+
+def _settled_values(new: tuple[float, ...], old: tuple[float, ...]) -> tuple[float, ...]:
+    if len(new) != len(old):
+        return new
+    return tuple(_settled(value, before, DECIMALS_PER_PROMPT) for value, before in zip(new, old, strict=True))
 
 
 def _near(new: Estimate, old: Estimate) -> Estimate:
@@ -106,6 +143,15 @@ def _near(new: Estimate, old: Estimate) -> Estimate:
 
 def _settled(value: float, before: float, decimals: int) -> float:
     return before if abs(value - before) <= UNMOVED * 10**-decimals else value
+
+
+def _rounded_per_prompt(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple([round(value, DECIMALS_PER_PROMPT) + 0.0 for value in values])  # hundreds: as `_round` does
+
+
+def _rounded_parts(parts: Parts) -> Parts:
+    numerator = None if parts.numerator is None else _rounded(parts.numerator)
+    return replace(parts, numerator=numerator, denominator=_rounded(parts.denominator))
 
 
 def _rounded(estimate: Estimate) -> Estimate:

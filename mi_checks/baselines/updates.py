@@ -39,6 +39,25 @@ class Asked:
     selected: bool = False
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What the item that compares with a baseline came to.
+
+    Attributes:
+        outcome: `fail` where an effect drifted, `error` where it cannot be compared.
+        message: in full; empty for a pass.
+        reason: its most important lines, for the terminal.
+        lost: heads that no longer mediate.
+        gained: heads that now do.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    reason: str = ""
+    lost: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
+
+
 class Baselines:
     """What pytest's session asks about baselines.
 
@@ -88,38 +107,42 @@ class Baselines:
         results: Mapping[str, CheckResult],
         evidence: Evidence | None,
         provenance: Mapping[str, str] | None,
-    ) -> tuple[Outcome, str]:
-        """Compare what was measured with what was recorded: an outcome, and the message of whatever is no pass.
+    ) -> Comparison:
+        """Compare what was measured with what was recorded.
 
         An item that drifted fails; one that cannot be compared is an error. Results are those of all checks but roles.
         """
         if self.asked.other:
-            return "skipped", f"not compared: {self.asked.other} measures on other prompts or in another precision"
+            why = f"not compared: {self.asked.other} measures on other prompts or in another precision"
+            return Comparison("skipped", why)
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         if skipped:
-            return "skipped", f"not compared: {skipped[0].message.splitlines()[0]}"
+            return Comparison("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
         shown = shown_path(place(loaded, model), self._root)
         try:
             then = read_baseline(place(loaded, model), shown)
         except MiChecksError as error:
-            return "error", f"invalid: {error}"
+            return Comparison("error", f"invalid: {error}")
         errors = [result.check for result in results.values() if result.outcome == "error"]
         if errors or evidence is None or provenance is None:
-            return "error", f"not compared: {errors[0] if errors else loaded.behaviour.name} could not be measured"
+            which = errors[0] if errors else loaded.behaviour.name
+            return Comparison("error", f"not compared: {which} could not be measured")
         now = header_of(evidence, provenance, self._versions)
         why = invalid(then.header, now)
         if why:
-            return "error", f"invalid: {shown}: {why}"
+            return Comparison("error", f"invalid: {shown}: {why}")
         from mi_checks.baselines.compare import compare  # numpy and scipy, which collecting does without
-        from mi_checks.baselines.message import drift_message, unlike_message
+        from mi_checks.baselines.message import drift_message, drift_reason, unlike_message
 
         self._told |= set(told(then.header, now))
-        comparison = compare(then, results, evidence.mediators)
-        if comparison.drifted:
-            return "fail", drift_message(comparison, then.header, now, shown)
-        if comparison.unlike:
-            return "error", unlike_message(comparison.unlike, shown)
-        return "pass", ""
+        found = compare(then, results, evidence)
+        if found.drifted:
+            message = drift_message(found, then.header, now, shown)
+            heads = found.mediators
+            return Comparison("fail", message, drift_reason(found), tuple(heads.lost), tuple(heads.gained))
+        if found.unlike:
+            return Comparison("error", unlike_message(found.unlike, shown))
+        return Comparison("pass")
 
     def finish(
         self,
@@ -180,10 +203,12 @@ class Baselines:
                 left.append(f"{shown} not written: {len(found)} of {len(ids)} checks ran; select all of them")
             elif broken or (behaviour, model) not in evidence:
                 left.append(f"{shown} not written: {broken[0] if broken else behaviour} could not be measured")
+            elif not evidence[behaviour, model].knows_mediators:
+                left.append(f"{shown} not written: the heads that mediate could not be measured")
             else:
                 measured = evidence[behaviour, model]
                 header = header_of(measured, provenance[model], self._versions)
-                new = baseline(header, (found[name] for name in ids), measured.mediators)
+                new = baseline(header, (found[name] for name in ids), measured.mediators, measured.effect_sizes)
                 try:
                     changed = write_baseline(path, new, shown, stand_in)
                 except MiChecksError as error:

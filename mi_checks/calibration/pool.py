@@ -115,6 +115,9 @@ class _Drawn:
     def measure_edges(self, circuits: list[EdgeCircuit], _title: str = "") -> Floats:
         return self._signs * self._pool.measure_edges(circuits)[:, self._rows]
 
+    def changes(self, intervention: Intervention) -> Floats:
+        return self._pool.engine.changes(intervention)[:, self._rows]
+
     def attended(self, head: Node, destination: str, source: str) -> Floats:
         return attended(self._pool.engine.attention(head)[self._rows], self._batch, destination, source)
 
@@ -127,6 +130,9 @@ class _Drawn:
     def from_sources(self, head: Node, prompt: int) -> Floats:
         found: Floats = self._signs[prompt] * self._pool.engine.from_sources(head, int(self._rows[prompt]))
         return found
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        raise NotImplementedError("a calibration looks for no lints")
 
     def activity(self, neuron: Node) -> Floats:
         return self._pool.engine.activity(neuron)[self._rows]
@@ -145,10 +151,11 @@ class _Drawn:
         scores = self._signs * side.logit_diff[self._rows]
         return SideRun(
             logit_diff=scores,
-            beats_foils=scores > 0,
+            beats_foils=scores > side.rounding[self._rows],
             is_top=side.is_top[self._rows],
             top_tokens=side.top_tokens[self._rows],
             top_probabilities=side.top_probabilities[self._rows],
+            rounding=side.rounding[self._rows],
         )
 
 

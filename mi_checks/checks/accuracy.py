@@ -12,14 +12,17 @@ from mi_checks.stats import proportion_interval
 
 
 def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Verdict:
-    """Share of prompts on which the answer wins against what the check names."""
-    clean = measured.base.clean
+    """Judge the share of prompts on which the answer wins against what the check names.
+
+    An answer that is ahead by no more than rounding may change is not ahead: it is a tie, and nothing wins it.
+    """
+    clean, gap = measured.base.clean, measured.base.gap
     won, how = {
         "foils": (clean.beats_foils, "the answer beats every foil"),
         "vocabulary": (clean.is_top, "the answer beats every other token"),
-        "corrupt": (measured.base.gap > 0, "the answer is preferred more than on the corrupt prompt"),
+        "corrupt": (gap > measured.floor.per_prompt, "the answer is preferred more than on the corrupt prompt"),
     }[check.against]
     claim = f"{how} on {bound} of the prompts"
     estimate = proportion_interval(int(won.sum()), len(won))
-    margin = measured.base.gap if check.against == "corrupt" else clean.logit_diff
+    margin = gap if check.against == "corrupt" else clean.logit_diff
     return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))

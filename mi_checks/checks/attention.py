@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.bound import Bound
@@ -19,14 +21,30 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
     correction, and one that surely fails makes the claim false.
     """
     nodes = measured.nodes(check.nodes)
+    places = f"from {check.from_} to {check.to} with probability {bound}"
+    attends = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{nodes[0]} attends"
+    always = _of_every_head(check, measured)
+    if always is not None:
+        return Verdict("fail", f"{attends} {places}", None, bound, always)
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.attended(node, check.from_, check.to)
         each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
-        deciding = f" (deciding: {node})" if len(nodes) > 1 else ""
-        claim = f"{each} from {check.from_} to {check.to} with probability {bound}{deciding}"
-        verdicts.append(verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist())))
+        claim = f"{each} from {check.from_} to {check.to} with probability {bound}"
+        judged = verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist()))
+        verdicts.append(replace(judged, deciding=str(node) if len(nodes) > 1 else ""))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
+
+
+def _of_every_head(check: Attention, measured: Measurements) -> str | None:
+    """Return why causal attention is the same for every head on every prompt, or None where it is not."""
+    places = zip(measured.batch.positions(check.from_), measured.batch.positions(check.to), strict=True)
+    reads = [(set(sources), set(range(destinations[-1] + 1))) for destinations, sources in places]
+    if all(sources.isdisjoint(seen) for sources, seen in reads):
+        return f"nothing is shown: {check.to} stands behind {check.from_} on every prompt, where no head can look"
+    if all(sources >= seen for sources, seen in reads):
+        return f"nothing is shown: {check.to} is all that a head can look at from {check.from_}, on every prompt"
+    return None
 
 
 def room(verdict: Verdict) -> float:

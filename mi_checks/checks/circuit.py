@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.edge_circuit import check_edges
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
 from mi_checks.checks.random_circuits import check_against_random
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
+from mi_checks.record import WHOLE_EFFECT
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
+from mi_checks.stats import NoGap, ratio_area_interval, ratio_area_parts
 
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 
@@ -54,14 +57,15 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
             case aspect:
                 return check_against_random(title, aspect, bound, circuits, members)
     except NoGap as none:
-        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, str(none))
+        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
 
 
 def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     claim = f"the circuit {title} alone keeps {bound} of the score that ablating everything takes away"
     estimate = circuits.faithfulness(members)
-    values = (circuits.scores([members])[0] - circuits.nothing) / circuits.span.mean()
-    return verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
+    kept = circuits.floor.cleared(circuits.scores([members])[0] - circuits.nothing)
+    judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), suspects=True)
+    return replace(judged, parts=circuits.parts(kept))
 
 
 def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
@@ -69,20 +73,27 @@ def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
 
     A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
     """
-    ratio_interval(circuits.span, circuits.span, WHOLE)  # raises when there is nothing to share
+    circuits.require_span()
     sets = _knock_outs(members)
     within = circuits.scores([[node for node in members if node not in out] for out in sets])
     differences = within - circuits.knocked_out(sets)
-    estimate = ratio_area_interval(
-        differences, circuits.span, lambda shares: np.abs(shares).mean(0), WHOLE, "bootstrap of the mean |difference|"
-    )
+    how = "bootstrap of the mean |difference|"
+    estimate = ratio_area_interval(differences, circuits.span, _mean_size, WHOLE_EFFECT, how, circuits.floor)
     worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
     change = differences[worst].mean() / circuits.span.mean()
     claim = (
-        f"circuit {title} and model change alike, by {bound} on average over {len(sets)} knock-outs inside the circuit "
-        f"(most apart without {listed(sets[worst])}: {change:+.3f})"
+        f"circuit {title} and model change alike, by {bound} on average over {len(sets)} knock-outs inside the circuit"
     )
-    return verdict(claim, estimate, bound, ())
+    return replace(
+        verdict(claim, estimate, bound, ()),
+        detail=f"most apart without {listed(sets[worst])}: {change:+.3f}",
+        parts=ratio_area_parts(differences, circuits.span, _mean_size, circuits.unit, WHOLE_EFFECT, how),
+    )
+
+
+def _mean_size(shares: Floats) -> Floats:
+    """Return the mean absolute value over knock-outs, `set …` → `…`."""
+    return np.asarray(np.abs(shares).mean(0))
 
 
 def _knock_outs(members: tuple[Node, ...]) -> list[tuple[Node, ...]]:

@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.span import require_span
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.record import Estimate
+from mi_checks.floor import Floor
+from mi_checks.record import WHOLE_EFFECT, Estimate, Parts
 from mi_checks.spec.circuit_checks import Among
-from mi_checks.stats import ratio_interval
-
-WHOLE = "m(M) − m(∅)"
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ratio_interval, ratio_parts
 
 
 class Circuits:
@@ -34,7 +35,7 @@ class Circuits:
         self._kind = kind
         shape = measured.subject.shape
         heads = all_nodes("head", shape)
-        mlps = among == "heads_and_mlps" and shape.d_mlp is not None
+        mlps = among == "heads_and_mlps" and shape.has_mlps
         self.universe: tuple[Node, ...] = (
             *heads,
             *(Node(layer, "mlp") for layer in range(shape.n_layers) if mlps),
@@ -65,13 +66,47 @@ class Circuits:
         """m(M) − m(∅), `prompt`: what there is to be faithful to."""
         return self.whole - self.nothing
 
-    def faithfulness(self, circuit: Collection[Node]) -> Estimate:
-        """f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
+    @property
+    def floor(self) -> Floor:
+        """What rounding may make of a difference of two scores."""
+        return self._measured.floor
+
+    def require_span(self, prompts: slice = slice(None)) -> None:
+        """Raise if ablating everything takes nothing away from the score of the model.
+
+        Args:
+            prompts: those of which a share is taken.
 
         Raises:
-            NoGap: m(M) − m(∅) is not above zero.
+            NoGap: m(M) − m(∅) is not above zero, or not above what rounding makes up; with the reason and a remedy.
         """
-        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE)
+        require_span(self.span, self._measured, self._kind, self._everything, self._by_zero, prompts)
+
+    def faithfulness(self, circuit: Collection[Node]) -> Estimate:
+        """Return f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
+
+        Raises:
+            NoGap: as `require_span`.
+        """
+        self.require_span()
+        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor)
+
+    @property
+    def _everything(self) -> str:
+        return "all heads and MLP layers" if any(node.kind == "mlp" for node in self.universe) else "all heads"
+
+    def _by_zero(self) -> Floats:
+        """m(M) − m(∅) under zero ablation, `prompt`."""
+        return self.whole - self._measured.logit_diff(ablate(*sorted(self.universe), kind="zero"))
+
+    @property
+    def unit(self) -> str:
+        """What the score is counted in."""
+        return score_unit(self._measured.batch.score)
+
+    def parts(self, kept: Floats) -> Parts:
+        """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
+        return ratio_parts(kept, self.span, self.unit, WHOLE_EFFECT)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mi_checks.checks.attention import WORST_FIRST, room
@@ -9,7 +11,9 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.rounding import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
+from mi_checks.floor import Floor
 from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.path_checks import Composes
@@ -44,17 +48,26 @@ def _of_reader(
             "fail": "the whole interval is beyond the bound",
             "inconclusive": "the interval contains the bound; it is the spread of random matrices",
         }[outcome]
-        return Verdict(outcome, claim, estimate, bound, reason)
-    shares = [measured.input_share(writer, reader, str(check.at)) for writer in before]
+        return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
+    # A share of a norm that is no more than rounding on every prompt is none.
+    floor = Floor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
+    shares = [floor.cleared(measured.input_share(writer, reader, str(check.at))) for writer in before]
     best = int(np.argmax([values.mean() for values in shares]))
-    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at} (most: {before[best]})"
+    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at}"
     unit = "share of the input's norm"
-    return verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+    judged = verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+    return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
 
 
 def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:
     """The highest score over the mean of random matrices' highest; the interval is from their 2.5 % and 97.5 %."""
     scores, random = measured.composition(reader.kind)
+    undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
+    if undefined:
+        raise MiChecksError(
+            f"{measured.subject.name}: there is no composition score of {listed(undefined)} with {reader}, as the "
+            "weights of one of the two heads are all zero; name other heads"
+        )
     own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)
     generator = np.random.default_rng(len(writers))
     null = random[generator.integers(len(random), size=(len(random), len(writers)))].max(1)  # as many, the best

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate
+from mi_checks.record import WHOLE_EFFECT, Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_interval
+from mi_checks.stats import NoGap, ratio_area_interval, ratio_area_parts
 
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -32,15 +33,17 @@ def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
     circuits = Circuits(measured, check.among, check.with_)
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
     claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
-    span = circuits.span[ODD]
     try:
-        ratio_interval(span, span, WHOLE)  # before all that it takes to measure a curve
+        circuits.require_span(ODD)  # before all that it takes to measure a curve
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
+        return nothing_to_share(claim, bound, none, measured)
     key = (check.among, check.with_)
     if key not in measured.curves:
         measured.curves[key] = _measure(circuits, measured)
-    return verdict(claim, area_interval(measured.curves[key], area, sign), bound, ())
+    curve = measured.curves[key]
+    judged = verdict(claim, area_interval(curve, area, sign), bound, ())
+    summary, how = _summary(curve, area), _method(sign)
+    return replace(judged, parts=ratio_area_parts(curve.kept, curve.span, summary, circuits.unit, WHOLE_EFFECT, how))
 
 
 def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats], sign: str) -> Estimate:
@@ -49,16 +52,23 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
     Raises:
         NoGap: m(M) − m(∅) is not above zero.
     """
+    return ratio_area_interval(curve.kept, curve.span, _summary(curve, area), WHOLE_EFFECT, _method(sign), curve.floor)
+
+
+def _summary(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
     shares = np.array(curve.sizes) / curve.sizes[-1]
-    how = f"bootstrap of {sign}, on the odd prompts"
-    return ratio_area_interval(curve.kept, curve.span, lambda f: area(shares, f), WHOLE, how)
+    return lambda f: area(shares, f)
+
+
+def _method(sign: str) -> str:
+    return f"bootstrap of {sign}, on the odd prompts"
 
 
 def _measure(circuits: Circuits, measured: Measurements) -> MeasuredCurve:
     order = _order(circuits, measured)
     sizes = _sizes(len(order))
     kept = circuits.scores([order[:size] for size in sizes])[:, ODD] - circuits.nothing[ODD]
-    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD])
+    return MeasuredCurve(tuple(sizes), kept, circuits.span[ODD], circuits.floor.of(ODD))
 
 
 def cpr(shares: Floats, f: Floats) -> Floats:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mi_checks.checks.ablation import refuse_unequal_lengths
-from mi_checks.checks.circuits import WHOLE
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
+from mi_checks.checks.span import require_span
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.engine.base import Floats
 from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Outcome
+from mi_checks.record import WHOLE_EFFECT, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import parse_edge
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts
 
 
 def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
@@ -42,17 +46,25 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
         nothing, whole_circuit, *without = measured.edge_circuits(circuits)
     except ValueError as error:
         raise MiChecksError(f"{check.id}: {error}") from None
-    span = measured.base.clean.logit_diff - nothing
+    span, unit = measured.base.clean.logit_diff - nothing, score_unit(measured.batch.score)
     title = f"{{{', '.join(map(shown, edges))}}}"
+    floor = measured.floor
+
+    def by_zero() -> Floats:
+        left: Floats = measured.edge_circuits([EdgeCircuit((), "zero", mlps)])[0]
+        return measured.base.clean.logit_diff - left
+
     try:
-        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE)
+        require_span(span, measured, check.with_, "all edges", by_zero)
+        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor)
     except NoGap as none:
-        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, str(none))
+        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
     if check.aspect == "faithfulness":
         claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"
-        values = tuple(((whole_circuit - nothing) / span.mean()).tolist())
-        return verdict(claim, faithfulness, bound, values, suspects=True)
-    changes = whole_circuit - np.stack(without)
+        kept = floor.cleared(whole_circuit - nothing)
+        judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), suspects=True)
+        return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT))
+    changes = floor.cleared(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)
     supports, contradicts = holm(above), holm(below)
@@ -60,16 +72,23 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
     unsure = [i for i, p in enumerate(supports) if p >= ALPHA / 2 and i not in wrong]
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
-    test = f"Holm-corrected over {len(edges)} edges; deciding: {shown(edges[deciding])}"
-    claim = f"cutting any edge of {title} costs at least {least:g} of {WHOLE} ({test})"
+    claim = f"cutting any edge of {title} costs at least {least:g} of {WHOLE_EFFECT}"
     reasons = [
         f"{what}: {', '.join(shown(edges[i]) for i in chosen)}"
         for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))
         if chosen
     ]
-    estimate = ratio_interval(changes[deciding], span, WHOLE)
+    estimate = ratio_interval(changes[deciding], span, WHOLE_EFFECT, floor)
     return Verdict(
-        outcome, claim, estimate, bound, "\n".join(reasons), tuple((changes[deciding] / span.mean()).tolist())
+        outcome,
+        claim,
+        estimate,
+        bound,
+        "\n".join(reasons),
+        tuple((changes[deciding] / span.mean()).tolist()),
+        deciding=shown(edges[deciding]),
+        detail=f"Holm-corrected over {len(edges)} edges",
+        parts=ratio_parts(changes[deciding], span, unit, WHOLE_EFFECT),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mi_checks.checks.absent import absence_checks, check_absent
-from mi_checks.checks.logit_diff import preference, unit
+from mi_checks.checks.logit_diff import preference
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
@@ -13,6 +13,7 @@ from mi_checks.record import Ability, Architecture, Effect, Outcome, Preference
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
 from mi_checks.spec.preference_checks import LogitDiff
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import mean_interval
 
 
@@ -27,7 +28,7 @@ def effect(measured: Measurements) -> Effect:
     """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
     behaviour, subject = measured.behaviour, measured.subject
     rival = against(behaviour)
-    values = preference(rival, measured.base)
+    values = measured.floor.cleared(preference(rival, measured.base))
     entry = behaviour.models.get(subject.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}
@@ -39,7 +40,7 @@ def effect(measured: Measurements) -> Effect:
         checkpoint=revision if revision.startswith("checkpoint") else "",
         declared="not named" if entry is None else "absent" if entry == "absent" else "present",
         against=rival,
-        estimate=mean_interval(values, unit(measured.batch.score)),
+        estimate=mean_interval(values, score_unit(measured.batch.score)),
         per_prompt=tuple(values.tolist()),
         prompts_sha256=measured.batch.sha256,
         preferences=tuple(

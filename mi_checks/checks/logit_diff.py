@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.preference_checks import LogitDiff
-from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY, SCORES
+from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
 from mi_checks.stats import mean_interval
 
 
@@ -19,16 +20,18 @@ def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
 
 
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
-    """Mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above what it is corrupt."""
-    values = preference(check.against, measured.base)
+    """Judge the mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above corrupt.
+
+    A score that rounding may have made on every prompt counts as zero, and zero is no preference.
+    """
+    values = measured.floor.cleared(preference(check.against, measured.base))
     score = measured.batch.score
     builtin = score in SCORES
     what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
     claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
-    return verdict(claim, mean_interval(values, unit(score)), bound, tuple(values.tolist()))
-
-
-def unit(score: str) -> str:
-    """What a score is counted in."""
-    return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)
+    judged = verdict(claim, mean_interval(values, score_unit(score)), bound, tuple(values.tolist()))
+    if values.any() or not only_above_zero(bound):
+        return judged
+    equal = "clean and corrupt score alike" if more else "the answer and the foils score alike"
+    return replace(judged, outcome="fail", reason=f"{equal} on every prompt, but for rounding: there is no preference")

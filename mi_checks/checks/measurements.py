@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.choose import trusted
@@ -18,14 +19,16 @@ from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
+from mi_checks.floor import Floor
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
-from mi_checks.record import Estimate
+from mi_checks.record import Estimate, Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
 from mi_checks.spec.node_expressions import expanded, referenced
 from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
 from mi_checks.stats import ratio_intervals
@@ -43,6 +46,9 @@ class Measuring(Protocol):
     def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
         """As `Engine.measure`."""
 
+    def changes(self, intervention: Intervention) -> Floats:
+        """As `Engine.changes`."""
+
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
         """As `Engine.measure_edges`."""
 
@@ -57,6 +63,9 @@ class Measuring(Protocol):
 
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """As `Engine.from_sources`."""
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """As `Engine.ranks`."""
 
     def activity(self, neuron: Node) -> Floats:
         """As `Engine.activity`."""
@@ -80,12 +89,14 @@ class Sweep:
         at: the label patched at, or None for all positions.
         recovered: patched − corrupt logit difference, `node prompt`.
         gap: clean − corrupt logit difference, `prompt`.
+        floor: what rounding may make up in either; None for nothing.
     """
 
     nodes: tuple[Node, ...]
     at: str | None
     recovered: Floats
     gap: Floats
+    floor: Floor | None = None
 
     @property
     def shares(self) -> Floats:
@@ -100,7 +111,7 @@ class Sweep:
         Raises:
             NoGap: there is nothing to share.
         """
-        return ratio_intervals(self.recovered, self.gap)
+        return ratio_intervals(self.recovered, self.gap, floor=self.floor)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """The nodes that recover most, with intervals.
@@ -108,7 +119,8 @@ class Sweep:
         Raises:
             NoGap: there is nothing to share.
         """
-        return [(self.nodes[i], self.estimates[i]) for i in self.shares.argsort()[::-1][:count]]
+        estimates = self.estimates
+        return [(self.nodes[i], estimates[i]) for i in self.shares.argsort()[::-1][:count]]
 
 
 @dataclass(frozen=True)
@@ -119,11 +131,13 @@ class MeasuredCurve:
         sizes: nodes in each circuit; the last has all.
         kept: m(C) − m(∅), `size prompt`.
         span: m(M) − m(∅), `prompt`.
+        floor: what rounding may make up in either.
     """
 
     sizes: tuple[int, ...]
     kept: Floats
     span: Floats
+    floor: Floor
 
 
 class Measurements:
@@ -182,6 +196,22 @@ class Measurements:
         """The clean and the corrupt run."""
         return self._engine.base
 
+    @cached_property
+    def floor(self) -> Floor:
+        """What rounding may make of a difference of two of this behaviour's scores on this model."""
+        return Floor(self.base.rounding, score_unit(self.batch.score))
+
+    def changes(self, intervention: Intervention) -> Floats:
+        """Whether an intervention changes anything, and anything that END can see, `2 prompt`."""
+        return self._engine.changes(intervention)
+
+    @property
+    def examples(self) -> dict[Rank, int]:
+        """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
+        order = np.argsort(self.base.gap, kind="stable").tolist()
+        places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
+        return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
+
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""
         if intervention not in self._measured:
@@ -210,7 +240,8 @@ class Measurements:
         """Denoise some nodes, each alone; not among `sweeps`."""
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
-        return Sweep(tuple(nodes), where, patched - self.base.corrupt.logit_diff, self.base.gap)
+        recovered = patched - self.base.corrupt.logit_diff
+        return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """The nodes of an expression on this model.
@@ -257,6 +288,10 @@ class Measurements:
     def from_sources(self, head: Node, prompt: int) -> Floats:
         """What a head writes directly into one prompt's clean logit difference, `source`; see `Engine.from_sources`."""
         return self._engine.from_sources(head, prompt)
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`."""
+        return self._engine.ranks(tokens)
 
     def activity(self, neuron: Node) -> Floats:
         """A neuron in the clean run, `prompt pos`."""

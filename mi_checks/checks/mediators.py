@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.unmoved import untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share
+from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
 from mi_checks.record import Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts, require_gap
 
 
 def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
@@ -37,10 +40,15 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             "widen 'layers', or take them out of the claim"
         )
     try:
-        ratio_interval(sweep.gap, sweep.gap)  # raises when there is none
+        require_gap(sweep.gap, floor=measured.floor)
     except NoGap as none:
-        return nothing_to_share(claim, bound, str(none))
-    above, below = ratio_p_values(sweep.recovered, sweep.gap, check.above)
+        return nothing_to_share(claim, bound, none, measured)
+    recovered = measured.floor.cleared(sweep.recovered)
+    if not recovered.any():  # that none is above the threshold would be green for nothing
+        why = untested(denoise(*sweep.nodes, at=check.at), measured)
+        if why is not None:
+            return Verdict("fail", claim, ratio_interval(recovered[0], sweep.gap), bound, why)
+    above, below = ratio_p_values(recovered, sweep.gap, check.above)
     is_claimed = np.array([node in claimed for node in sweep.nodes])
     family = np.ones(len(sweep.nodes), dtype=bool) if check.exactly is not None else is_claimed
     supports = holm(np.where(is_claimed, above, below)[family])
@@ -51,7 +59,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
-    estimate = ratio_interval(sweep.recovered[row], sweep.gap)
+    estimate = ratio_interval(recovered[row], sweep.gap)
     test = f"Holm-corrected over {len(nodes)} {PLURAL[check.component]}"
     reason = []
     for title, chosen in (
@@ -61,9 +69,20 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     ):
         if chosen:
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
-    values = sweep.recovered[row] / sweep.gap.mean()
+    values = recovered[row] / sweep.gap.mean()
     side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
-    claim = f"{claim} ({test}; deciding: {deciding})"
     return Verdict(
-        outcome, claim, estimate, side, "\n".join(reason), tuple(values.tolist()), suspects=True, sweep=sweep
+        outcome,
+        claim,
+        estimate,
+        side,
+        "\n".join(reason),
+        tuple(values.tolist()),
+        suspects=True,
+        sweep=sweep,
+        deciding=str(deciding),
+        detail=test,
+        lost=tuple(str(node) for node in wrong if node in claimed),
+        gained=tuple(str(node) for node in wrong if node not in claimed),
+        parts=ratio_parts(recovered[row], sweep.gap, score_unit(measured.batch.score)),
     )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Outcome
+from mi_checks.record import WHOLE_EFFECT, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.words import listed
 from mi_checks.stats import ALPHA, holm, ratio_interval, ratio_p_values
@@ -40,10 +40,10 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     and said to be.
 
     Raises:
-        NoGap: m(M) − m(∅) is not above zero.
+        NoGap: as `Circuits.require_span`.
     """
+    circuits.require_span()
     span = circuits.span
-    ratio_interval(span, span, WHOLE)  # raises when there is none
     removals = _removals(circuits, members)
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(np.stack([each.change for each in removals]), span, least)
@@ -66,23 +66,34 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
         for i in range(len(members))
         if i not in wrong and removals[best[i]].without is not None and above[alone[members[i]]] >= ALPHA / 2
     ]
-    test = f"Bonferroni over what else is out, Holm over {len(members)} nodes; deciding: {members[deciding]}"
-    claim = f"taking any node out of the circuit {title} costs at least {least:g} of {WHOLE} ({test})"
-    claim += f"; redundant, each mattering once the other is out: {'; '.join(redundant)}" if redundant else ""
+    detail = f"Bonferroni over what else is out, Holm over {len(members)} nodes"
+    detail += f"; redundant, each mattering once the other is out: {'; '.join(redundant)}" if redundant else ""
+    claim = f"taking any node out of the circuit {title} costs at least {least:g} of {WHOLE_EFFECT}"
     reason = []
     if wrong:
         reason.append(f"not needed: {listed(members[i] for i in wrong)}")
     if unsure:
         reason.append(f"too close to the bound to tell: {listed(members[i] for i in unsure)}")
     values = tuple((shown.change / span.mean()).tolist())
-    return Verdict(outcome, claim, ratio_interval(shown.change, span, WHOLE), bound, "\n".join(reason), values)
+    return Verdict(
+        outcome,
+        claim,
+        ratio_interval(shown.change, span, WHOLE_EFFECT, circuits.floor),
+        bound,
+        "\n".join(reason),
+        values,
+        deciding=str(members[deciding]),
+        detail=detail,
+        parts=circuits.parts(shown.change),
+    )
 
 
 def _removals(circuits: Circuits, members: Sequence[Node]) -> list[_Removal]:
     pairs = [(node, other) for node in members for other in (None, *members) if other != node]
     before = circuits.scores([_less(members, other) for _, other in pairs])
     after = circuits.scores([_less(members, node, other) for node, other in pairs])
-    return [_Removal(node, other, b - a) for (node, other), b, a in zip(pairs, before, after, strict=True)]
+    changes = circuits.floor.cleared(before - after)
+    return [_Removal(node, other, change) for (node, other), change in zip(pairs, changes, strict=True)]
 
 
 def _less(members: Sequence[Node], *out: Node | None) -> list[Node]:

@@ -8,29 +8,29 @@ from itertools import combinations, product
 
 import numpy as np
 
-from mi_checks.checks.circuits import WHOLE, Circuits
+from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import ALPHA, bootstrap_weights, judge, proportion_interval, ratio_interval
+from mi_checks.stats import ALPHA, bootstrap_weights, judge, proportion_interval
 
 DRAWN = 200  # random circuits; where there are no more, all
 
 
 def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
-    """The share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
+    """Judge the share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
 
-    `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R). The null is «C is a random circuit», under which the share
-    is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency and necessity so. The interval is the
-    wider of two at either end: Wilson's over the circuits drawn (none where all there are were measured), and the
-    bootstrap over prompts.
+    `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding may change. The null is «C is a
+    random circuit», under which the share is uniform. After Shi et al. 2024 (arXiv:2410.13032), who test sufficiency
+    and necessity so. The interval is the wider of two at either end: Wilson's over the circuits drawn (none where all
+    there are were measured), and the bootstrap over prompts.
 
     Raises:
-        NoGap: m(M) − m(∅) is not above zero.
+        NoGap: as `Circuits.require_span`.
     """
-    ratio_interval(circuits.span, circuits.span, WHOLE)
+    circuits.require_span()
     others, total = random_circuits(circuits.universe, members)
     if aspect == "sufficient":
         own, rivals = circuits.scores([members])[0], circuits.scores(others, "random circuits")
@@ -39,7 +39,7 @@ def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circui
         own, rivals = -circuits.knocked_out([members])[0], -circuits.knocked_out(others, "random circuits")
         deed = "costs more, once ablated, than"
     ahead = own - rivals
-    estimate = _share_ahead(ahead, exhaustive=len(others) == total)
+    estimate = _share_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
     drawn = f"all {total}" if len(others) == total else f"{len(others)} drawn at random of {total}"
     claim = f"the circuit {title} {deed} {bound} of the others of its size ({drawn})"
@@ -73,11 +73,11 @@ def random_circuits(universe: Sequence[Node], members: Sequence[Node]) -> tuple[
     return list(found.values()), total
 
 
-def _share_ahead(ahead: Floats, *, exhaustive: bool) -> Estimate:
-    """The share of rivals with a positive mean, of `rival prompt`."""
+def _share_ahead(ahead: Floats, floor: float, *, exhaustive: bool) -> Estimate:
+    """Return the share of rivals whose mean is above what rounding makes up, of `rival prompt`."""
     n = len(ahead)
-    wins = int((ahead.mean(1) > 0).sum())
-    resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > 0).mean(1)
+    wins = int((ahead.mean(1) > floor).sum())
+    resampled = (bootstrap_weights(ahead.shape[1]) @ ahead.T > floor).mean(1)
     low, high = (float(side) for side in np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2]))
     share, unit = wins / n, "share of circuits of its size"
     if exhaustive:

@@ -39,7 +39,8 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
         none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
         headline = f"{none}; the highest: {scored(nearest)}"
         claim = f"{what} is bound to {listed(locked) if locked else 'some node'} ({scale})"
-        return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline)
+        lost = tuple(locked or ())
+        return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline, lost=lost)
     if locked is None:
         headline = f"not in {LOCK} yet: bound to {now}; pytest --mi-update writes it"
         claim = f"{what} is bound as {LOCK} has it ({scale})"
@@ -47,7 +48,11 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
     if set(locked) != set(binding.nodes):
         headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"
         reason = f"bound now to {now}\n{_old(binding, locked)}\npytest --mi-update writes it, where that is meant"
-        return Verdict("fail", claim, None, bound, reason, headline=headline)
+        lost, gained = (
+            tuple(node for node in one if node not in other)
+            for one, other in ((locked, binding.nodes), (binding.nodes, locked))
+        )
+        return Verdict("fail", claim, None, bound, reason, headline=headline, lost=lost, gained=gained)
     return Verdict("pass", claim, None, bound, "")
 
 

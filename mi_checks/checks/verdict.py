@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mi_checks.checks.measurements import Sweep
+from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate, Outcome
+from mi_checks.record import Estimate, Outcome, Parts
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import judge, prompts_to_settle
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats import NoGap, judge, prompts_to_settle
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Verdict:
         nodes: those that the claim is about, where other nodes of their kind are looked for.
         at: where: a label, a position, or None for all positions.
         headline: the first line of the message, where it is not what was measured.
+        deciding: the node or edge that the estimate is of, where a claim about several shows that of one.
+        detail: how the claim was tested and what else was seen, in words.
+        parts: the numerator and the denominator of an estimate that is a fraction.
+        lost: nodes that a role was bound to and no longer is; of `mediators`, nodes that are claimed to mediate and do
+            not.
+        gained: likewise, nodes that a role is bound to and was not; nodes that mediate and are not claimed to.
     """
 
     outcome: Outcome
@@ -42,6 +49,11 @@ class Verdict:
     nodes: tuple[Node, ...] = ()
     at: str | int | None = None
     headline: str = ""
+    deciding: str = ""
+    detail: str = ""
+    parts: Parts | None = None
+    lost: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
 
     @property
     def worst_prompt(self) -> int | None:
@@ -71,6 +83,13 @@ def verdict(
     return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
 
 
-def nothing_to_share(claim: str, bound: Bound, why: str) -> Verdict:
+def only_above_zero(bound: Bound) -> bool:
+    """Return whether a bound says "at least zero" and no more: an effect of exactly zero does not show that."""
+    return bound.at_least == 0 and bound.at_most is None
+
+
+def nothing_to_share(claim: str, bound: Bound, none: NoGap, measured: Measurements) -> Verdict:
     """The verdict where clean and corrupt do not differ: no share of nothing can be claimed."""
-    return Verdict("fail", claim, None, bound, f"there is nothing to mediate: {why}")
+    unit = score_unit(measured.batch.score)
+    reason = f"there is nothing to mediate: {none.in_unit(unit)}"
+    return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(none.whole, unit=unit), none.of))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mi_checks.ci.failures import Failure
+from mi_checks.record import Lint
 from mi_checks.spec.problems import Problem
 
 MOST = 10  # errors of a step that GitHub shows
@@ -18,18 +19,37 @@ _MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def commands(mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base) -> Iterator[str]:
+def commands(
+    mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base, lints: Sequence[Lint] = ()
+) -> Iterator[str]:
     """An `::error` for each mistake in a file and each failure, as many as are shown, and a `::notice` of the rest.
+
+    A `::warning` for each lint follows.
 
     Args:
         mistakes: in behaviour files; these come first.
         failures: the worst first.
         base: what paths begin at.
+        lints: reasons to doubt what behaviours measure.
     """
-    errors = [*(_of_mistake(mistake, base) for mistake in mistakes), *(_of_failure(each, base) for each in failures)]
+    ordered = _by_cause(failures)
+    errors = [*(_of_mistake(mistake, base) for mistake in mistakes), *(_of_failure(each, base) for each in ordered)]
     yield from errors[:MOST]
     if len(errors) > MOST:
         yield command("notice", {"title": "mi-checks"}, f"{len(errors) - MOST:,} more failed: they are in the log")
+    yield from (_of_lint(lint, base) for lint in lints[:MOST])
+
+
+def _by_cause(failures: Sequence[Failure]) -> list[Failure]:
+    """The worst failure of each behaviour and model before all others, so that one cause does not take every place."""
+    seen: set[tuple[str, str]] = set()
+    first: list[Failure] = []
+    others: list[Failure] = []
+    for failure in failures:
+        key = (failure.behaviour, failure.model)
+        (others if key in seen else first).append(failure)
+        seen.add(key)
+    return [*first, *others]
 
 
 def command(name: str, properties: Mapping[str, str], message: str) -> str:
@@ -71,7 +91,14 @@ def _of_mistake(mistake: Problem, base: Base) -> str:
 def _of_failure(failure: Failure, base: Base) -> str:
     file, _, line = failure.location.rpartition(":")
     title = f"{failure.behaviour} on {failure.model}: {failure.check}"
-    return command("error", {"file": base.path(file), "line": line, "title": title}, failure.message)
+    return command("error", {"file": base.path(file), "line": line, "title": title}, failure.brief)
+
+
+def _of_lint(lint: Lint, base: Base) -> str:
+    file, _, line = lint.location.rpartition(":")
+    return command(
+        "warning", {"file": base.path(file), "line": line, "title": f"{lint.behaviour} on {lint.model}"}, lint.message
+    )
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
+from mi_checks.failure_text import brief
 from mi_checks.record import CheckResult, Estimate, MutantsResult, Run, mutants_id
 
 BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
@@ -23,7 +24,8 @@ class Failure:
             or nothing was measured.
         location: file:line.
         estimate: what was measured, None where nothing was or there is no bound to hold it to.
-        message: as pytest tells it.
+        message: in full.
+        brief: as pytest tells it, without the command that runs it again.
     """
 
     rank: int
@@ -36,6 +38,7 @@ class Failure:
     estimate: Estimate | None
     bound: str
     message: str
+    brief: str
 
     @property
     def headline(self) -> str:
@@ -64,13 +67,24 @@ def _of_check(result: CheckResult) -> Failure:
         estimate=result.estimate if result.bound else None,
         bound=result.bound,
         message=result.message,
+        brief=brief(result.message, result),
     )
 
 
 def _of_mutants(result: MutantsResult) -> Failure:
     name = mutants_id(result.check)
     return Failure(
-        SURVIVED, "mutants", inf, result.behaviour, result.model, name, result.location, None, "", result.message
+        rank=SURVIVED,
+        kind="mutants",
+        beyond=inf,
+        behaviour=result.behaviour,
+        model=result.model,
+        check=name,
+        location=result.location,
+        estimate=None,
+        bound="",
+        message=result.message,
+        brief=brief(result.message, None),
     )
 
 

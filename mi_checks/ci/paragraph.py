@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mi_checks.causes import Group, groups
 from mi_checks.ci.failures import BASE, BASELINE, DRIFTED, Failure, failures
 from mi_checks.ci.markdown import code
+from mi_checks.failure_text import cause_text
 from mi_checks.record import CheckResult, Run
 from mi_checks.report import numbers
 
 WORST = 5  # failures named
+WARNED = 3  # lints named
 NAMED = 10  # behaviours and models named
 OUTCOMES = {
     "fail": "failed",
@@ -35,10 +38,11 @@ def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
             f"{'✗' if red else '✓'} {_totals(run)}",
             *_wrong(wrong),
             *_affected(found),
-            *_worst([failure for failure in found if failure not in drifted]),
+            *_worst([failure for failure in found if failure not in drifted], groups(run.results)),
             *_baselines(run, drifted),
             *_bases(run),
             *_mutants(run),
+            *_lints(run),
             *_models(run),
             f"Run as {code(run.command)}.",
         ]
@@ -83,9 +87,24 @@ def _affected(found: Sequence[Failure]) -> Iterator[str]:
         yield f"Affected: {_listed(each, NAMED, '; ')}."
 
 
-def _worst(found: Sequence[Failure]) -> Iterator[str]:
-    if found:
-        yield f"{'Worst first' if len(found) > 1 else 'Red'}: {_listed(map(_told, found), WORST, '; ')}."
+def _worst(found: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
+    """The worst failure of each behaviour and model, with what most likely caused all of them."""
+    together: dict[tuple[str, str], list[Failure]] = {}
+    for failure in found:
+        together.setdefault((failure.behaviour, failure.model), []).append(failure)
+    causes = {(group.behaviour, group.model): group for group in by_cause}
+    if together:
+        each = (_told_together(failures, causes.get(key)) for key, failures in together.items())
+        yield f"{'Worst first' if len(together) > 1 else 'Red'}: {_listed(each, WORST, '; ')}."
+
+
+def _told_together(failures: Sequence[Failure], group: Group | None) -> str:
+    shown = _told(failures[0])
+    if len(failures) == 1:
+        return shown
+    if group is None or group.cause.check == failures[0].check:
+        return f"{shown}, and {len(failures) - 1} more that may follow from it"
+    return f"{shown}, and {len(failures) - 1} more; likely cause: {code(cause_text(group))}"
 
 
 def _told(failure: Failure) -> str:
@@ -122,6 +141,12 @@ def _mutants(run: Run) -> Iterator[str]:
     if run.mutants:
         survived = sum(len(result.survivors) for result in run.mutants)
         yield f"Mutants: {total - survived:,} of {total:,} killed."
+
+
+def _lints(run: Run) -> Iterator[str]:
+    if run.lints:
+        each = (f"{code(lint.behaviour)} on {code(lint.model)}: {code(lint.message)}" for lint in run.lints)
+        yield f"Warnings: {_listed(each, WARNED, '; ')}."
 
 
 def _models(run: Run) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Told:
             from mi_checks.ci.failures import failures
 
             wrong = [*self._mistakes, *(Problem("", 0, 0, why) for why in (*unwritten, *self.failed))]
-            found += commands(wrong, failures(run), Base(self._root))
+            found += commands(wrong, failures(run), Base(self._root), run.lints)
         return found
 
     def to_wire(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""How far below what was measured a draft's bound lies."""
+"""How far from the measured value a draft's bounds lie."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mi_checks.stats import ALPHA
 Bools = npt.NDArray[np.bool_]
 MARGIN = 3.0  # standard errors of the difference between two batches
 WITHIN = float(stats.norm.isf(ALPHA / 2))  # of a 95 % interval, in standard errors to either side
+ROUNDING = 1e-5  # of a value, or of 1 if that is larger: what another engine or machine may change
 RULE = (
     "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the end that "
     "the checks' own interval is expected to have"
@@ -22,13 +23,21 @@ RULE = (
 
 
 def at_least(estimate: Estimate, pairs: int) -> float:
-    """The bound from below for a check on so many other pairs."""
-    return _floor(estimate.value - _reach(estimate.value - estimate.low, estimate.n, pairs))
+    """Return the bound from below for a check on so many other pairs.
+
+    It lies below the lower end of the interval by more than rounding, however narrow the interval is.
+    """
+    return _lower(estimate.value, estimate.low, estimate.n, pairs)
 
 
 def at_most(estimate: Estimate, pairs: int) -> float:
-    """The bound from above for a check on so many other pairs."""
-    return -_floor(-estimate.value - _reach(estimate.high - estimate.value, estimate.n, pairs))
+    """Return the bound from above for a check on so many other pairs; see `at_least`."""
+    return 0.0 - _lower(-estimate.value, -estimate.high, estimate.n, pairs)  # 0.0 - 0.0 is no negative zero
+
+
+def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
+    """Whether the interval of a check on so many other pairs is expected to lie above zero, by the same margin."""
+    return _unrounded(estimate.value, estimate.low, estimate.n, pairs) > 0
 
 
 def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
@@ -40,20 +49,25 @@ def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
     """
     n = sweep.recovered.shape[1]
     excess = sweep.recovered - above * sweep.gap
-    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), 1e-12)
+    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), ROUNDING * abs(float(sweep.gap.mean())))
     expected = excess.mean(1) / error * math.sqrt(pairs / n)
     needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN * math.sqrt(1 + pairs / n)
     return expected >= needed, expected <= -needed
 
 
-def _reach(half: float, n: int, pairs: int) -> float:
-    """From the value measured on n pairs to the bound for a check on others."""
-    error = half / WITHIN
+def _lower(value: float, low: float, n: int, pairs: int) -> float:
+    """The bound below a value measured on n pairs, for a check on others."""
+    limit = _unrounded(value, low, n, pairs)
+    return _rounded_down(limit - ROUNDING * max(1.0, abs(limit)))
+
+
+def _unrounded(value: float, low: float, n: int, pairs: int) -> float:
+    error = (value - low) / WITHIN
     own = error * math.sqrt(n / pairs)  # of the check's estimate
-    return WITHIN * own + MARGIN * math.hypot(error, own)
+    return min(low, value - WITHIN * own - MARGIN * math.hypot(error, own))
 
 
-def _floor(value: float) -> float:
-    """Rounded down to two digits after the point, of larger values to one."""
+def _rounded_down(value: float) -> float:
+    """Two digits after the point; of larger values one."""
     digits = 10 if abs(value) >= 1 else 100
-    return math.floor(value * digits + 1e-9) / digits
+    return math.floor(value * digits) / digits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mi_checks.discovery.candidates import about_nodes
@@ -21,7 +22,7 @@ NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circu
 
 def node_sets(behaviour: Behaviour, found: Found, model: str) -> dict[str, tuple[Node, ...]]:
     """The nodes found under the names that a behaviour binds them to, in the order of the model."""
-    nodes = {"heads": found.heads.found, "neurons": found.mediating_neurons, "circuit": found.circuit.nodes}
+    nodes = {"heads": found.heads.sufficient, "neurons": found.mediating_neurons, "circuit": found.circuit.nodes}
     return {_name(what, behaviour, model): tuple(sorted(nodes[what])) for what in NAMES}
 
 
@@ -35,13 +36,15 @@ def stands_beside(behaviour: Behaviour, model: str) -> bool:
     )
 
 
-def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
-    """Every check in it passes on the held-out prompts.
+def draft(behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float, circuits: int | None = None) -> Draft:
+    """Return a draft of which every check passes on the held-out prompts.
 
     Args:
         behaviour: the behaviour as it is.
         found: what was found.
         held_out: where claims are measured, of a behaviour that binds the `node_sets`.
+        faithful: the faithfulness that a circuit was asked to have.
+        circuits: how many there is time to measure for minimality; None for as many as it takes.
     """
     model = held_out.measured.subject.name
     beside = stands_beside(behaviour, model)
@@ -49,7 +52,7 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Draft:
     lines: list[Line] = []
     left_out: list[str] = []
     own: dict[str, Any] = {}
-    for claim in _claims(behaviour, found, held_out):
+    for claim in _claims(behaviour, found, held_out, faithful, circuits):
         try:
             line = claim()
         except NotClaimed as why:
@@ -102,18 +105,19 @@ def _present(behaviour: Behaviour, model: str) -> list[str]:
     return [name for name, entry in behaviour.models.items() if entry != "absent" and name != model]
 
 
-def _claims(behaviour: Behaviour, found: Found, held_out: HeldOut) -> Iterator[Callable[[], Line]]:
+def _claims(
+    behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float, circuits: int | None
+) -> Iterator[Callable[[], Line]]:
     model = held_out.measured.subject.name
     yield from preferences(behaviour, held_out)
     heads, neurons, circuit = (_name(what, behaviour, model) for what in NAMES)
-    if found.heads.found:
-        yield lambda: mediators_line(found.heads, heads, held_out)
-    swept = found.neurons
-    if swept is not None and swept.screening is None and swept.mediation.found:
-        yield lambda: mediators_line(swept.mediation, neurons, held_out)
+    for effects, name in ((found.heads, heads), (found.neurons, neurons)):
+        if effects is not None and effects.sufficient:
+            screened = effects.screening is not None
+            yield partial(mediators_line, effects.recovers, name, held_out, screened=screened)
     for candidate in about_nodes(found, heads, neurons):
-        yield lambda candidate=candidate: held_out.claimed(candidate)  # type: ignore[misc]
-    yield lambda: circuit_line(found.circuit, circuit, found.ablated_by, held_out)
+        yield partial(held_out.claimed, candidate)
+    yield lambda: circuit_line(found.circuit, circuit, found.ablated_by, held_out, faithful, circuits)
 
 
 def _name(what: str, behaviour: Behaviour, model: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mi_checks.discovery.mediation import Mediation
-from mi_checks.discovery.neurons import Neurons
+from mi_checks.discovery.effects import Effects
+from mi_checks.discovery.groups import Groups
 from mi_checks.discovery.paths import Paths
 from mi_checks.discovery.pruning import Pruned
-from mi_checks.discovery.redundancy import Ablations
 from mi_checks.engine.interventions import Ablated
 from mi_checks.engine.nodes import Node
 from mi_checks.record import Estimate
@@ -21,45 +20,90 @@ class Found:
 
     Attributes:
         gap: the clean − corrupt logit difference.
+        pairs: the prompt pairs that nodes and paths were patched on.
+        drawn: the prompt pairs drawn to discover on: more than `pairs` where all would have taken too long.
+        searched: the prompt pairs that circuits were searched on.
         at: the label that nodes are patched at; None for all positions.
-        heads: which heads mediate.
-        neurons: which neurons mediate; None in a model without any.
-        mlps: which MLP layers mediate as a whole; None in a model without any.
+        heads: what heads do, each alone.
+        neurons: what neurons do, each alone; None in a model without any.
+        mlps: what MLP layers do as a whole, each alone; None in a model without any.
+        unaccounted: MLP layers that matter and whose effect the neurons found do not have.
         ablated_by: what is put in the place of what is ablated: the mean, or zero where prompts are not equally long.
-        ablations: which heads are needed, and which pairs are redundant.
-        paths: which paths carry the behaviour.
+        groups: nodes that do much more together: redundant copies and conjunctions.
+        paths: which paths carry the behaviour, and which work against it.
         circuit: the circuit that greedy pruning ends with.
         roles: found head → the roles that it scores enough for on probe prompts, with the scores.
     """
 
     gap: Estimate
+    pairs: int
+    drawn: int
+    searched: int
     at: str | None
-    heads: Mediation
-    neurons: Neurons | None
-    mlps: Mediation | None
+    heads: Effects
+    neurons: Effects | None
+    mlps: Effects | None
+    unaccounted: tuple[Node, ...]
     ablated_by: Ablated
-    ablations: Ablations
+    groups: Groups
     paths: Paths
     circuit: Pruned
     roles: Mapping[Node, Mapping[str, float]]
 
     @property
-    def mediating_neurons(self) -> tuple[Node, ...]:
-        """Those found, strongest first."""
-        return self.neurons.mediation.found if self.neurons is not None else ()
+    def parts(self) -> tuple[Effects, ...]:
+        """The effects of heads, neurons and MLP layers, of those there are."""
+        return tuple(each for each in (self.heads, self.neurons, self.mlps) if each is not None)
 
     @property
-    def redundant(self) -> tuple[tuple[Node, Node], ...]:
-        """The pairs of heads either of which does without the other."""
-        return tuple(each.pair for each in self.ablations.redundant)
+    def mediating_neurons(self) -> tuple[Node, ...]:
+        """The neurons that are each sufficient alone, strongest first."""
+        return self.neurons.sufficient if self.neurons is not None else ()
+
+    @property
+    def redundant(self) -> tuple[tuple[Node, ...], ...]:
+        """The sets of redundant copies."""
+        return tuple(joint.nodes for joint in self.groups.redundant)
+
+    @property
+    def conjunctions(self) -> tuple[tuple[Node, ...], ...]:
+        """The sets of nodes that need each other."""
+        return tuple(joint.nodes for joint in self.groups.conjunctions)
+
+    @property
+    def reinforcing(self) -> tuple[tuple[Node, ...], ...]:
+        """The sets of nodes that reinforce each other."""
+        return tuple(joint.nodes for joint in self.groups.reinforcing)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """Every head and neuron found to mediate, and every head of a redundant pair, in the order of the model."""
-        paired = (head for pair in self.redundant for head in pair)
-        return tuple(sorted({*self.heads.found, *self.mediating_neurons, *paired}))
+        """Every head and neuron found, by its own effect or as one of a set, in the order of the model."""
+        neurons = self.neurons.nodes if self.neurons is not None else ()
+        together = (node for nodes in (*self.redundant, *self.conjunctions, *self.reinforcing) for node in nodes)
+        return tuple(sorted({*self.heads.nodes, *neurons, *together}))
 
     @property
     def edges(self) -> tuple[tuple[Node, Node], ...]:
-        """Every path found, as sender and what reads it."""
-        return tuple((edge.sender, reader) for edge in self.paths.found for reader in edge.into)
+        """Every path found, those that work against the behaviour among them, as sender and what reads it."""
+        paths = (*self.paths.found, *self.paths.against)
+        return tuple((edge.sender, reader) for edge in paths for reader in edge.into)
+
+    def effects_of(self, node: Node) -> Effects | None:
+        """Return the effects that a node's own are among; None if it was not patched alone."""
+        return next((each for each in self.parts if node in each.recovers.sweep.nodes), None)
+
+    def strength(self, node: Node) -> float:
+        """Return the larger of a node's two effects in absolute value; 0 if it was not patched alone."""
+        effects = self.effects_of(node)
+        return 0.0 if effects is None else effects.strength(node)
+
+    def joints_of(self, node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
+        """Yield in words what each set is that a node is one of, and the set's other nodes."""
+        for kind, sets in (
+            ("redundant with", self.redundant),
+            ("in conjunction with", self.conjunctions),
+            ("reinforces", self.reinforcing),
+        ):
+            for nodes in sets:
+                if node in nodes:
+                    yield kind, tuple(other for other in nodes if other != node)

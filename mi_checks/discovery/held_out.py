@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.discovery import bounds
-from mi_checks.discovery.candidates import Candidate
+from mi_checks.discovery.bounds import ROUNDING
+from mi_checks.discovery.candidates import Candidate, Side
 from mi_checks.discovery.draft import Line, NotClaimed
+from mi_checks.discovery.wording import WARNING, overshoots
 from mi_checks.explain import show
 from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.stats import mean_interval
 
 NOWHERE = 1e9  # a bound that everything keeps, while the value is not known
 
@@ -31,29 +36,40 @@ class HeldOut:
         self.pairs = pairs
 
     def claimed(self, candidate: Candidate) -> Line:
-        """The check with the bound that its value gives.
+        """Return the check with the bounds that its value gives.
 
         Raises:
-            NotClaimed: the bound would say nothing, or the check does not pass.
+            NotClaimed: a bound would say nothing, or the check does not pass.
         """
-        estimate, bound = self.bound(candidate)
-        return self.verified(Line(candidate.with_bound(bound), (("", estimate),), candidate.note))
+        estimate, values = self.bounds(candidate)
+        note = candidate.note
+        if candidate.bound and overshoots(estimate):
+            note = f"{note}; {WARNING}" if note else WARNING
+        return self.verified(Line(candidate.with_bounds(values), (("", estimate),), note))
 
-    def bound(self, candidate: Candidate) -> tuple[Estimate, float]:
-        """What is measured, and the bound that it gives.
+    def bounds(self, candidate: Candidate) -> tuple[Estimate, dict[Side, float]]:
+        """Return what is measured, and the bounds that it gives.
 
         Raises:
-            NotClaimed: there is nothing to measure, or the bound would say nothing.
+            NotClaimed: there is nothing to measure, or the bounds would say nothing.
         """
-        probe = candidate.with_bound(-NOWHERE if candidate.side == "at_least" else NOWHERE)
+        probe = candidate.with_bounds({"at_least": -NOWHERE, "at_most": NOWHERE})
         (verdict,) = self.run(probe)
         if verdict.estimate is None:
             raise NotClaimed(f"{identity(probe)}: {verdict.reason}")
-        bound = getattr(bounds, candidate.side)(verdict.estimate, self.pairs)
-        if candidate.side == "at_least" and bound <= candidate.least:
-            what = f"leaves no bound above {candidate.least:g} for checks on {self.pairs} pairs"
-            raise NotClaimed(f"{identity(probe)}: {show(verdict.estimate)} {what}")
-        return verdict.estimate, bound
+        estimate = verdict.estimate
+        values: dict[Side, float] = {
+            "at_least": bounds.at_least(estimate, self.pairs),
+            "at_most": bounds.at_most(estimate, self.pairs),
+        }
+        for limit, side, clear in (
+            (candidate.above, "above", candidate.above is None or values["at_least"] > candidate.above),
+            (candidate.below, "below", candidate.below is None or values["at_most"] < candidate.below),
+        ):
+            if not clear:
+                what = f"leaves no bound {side} {limit:.3g} for checks on {self.pairs} pairs"
+                raise NotClaimed(f"{identity(probe)}: {show(estimate)} {what}")
+        return estimate, values
 
     def verified(self, line: Line) -> Line:
         """The line, if its check passes as it stands.
@@ -61,6 +77,11 @@ class HeldOut:
         Raises:
             NotClaimed: it does not.
         """
+        for part in parsed(line.entry).check.parts:
+            senseless = None if part.bound is None else part.senseless(part.bound)
+            if senseless is not None:
+                measured = "".join(f" {show(estimate)}" for _, estimate in line.estimates[:1])
+                raise NotClaimed(f"{part.id}:{measured} is so far beyond the whole that no check may be held to it")
         failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
         if failed is not None:
             raise NotClaimed(f"{identity(line.entry)}: {told(failed)}, on the held-out prompts")
@@ -69,6 +90,24 @@ class HeldOut:
     def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
         """The verdict on each part of an entry."""
         return [run_check(part, self.measured) for part in parsed(entry).check.parts]
+
+
+def too_little(measured: Measurements, pairs: int) -> str:
+    """Return why checks on so many pairs are not expected to find an effect; nothing where they are.
+
+    A fraction of clean − corrupt needs a difference that is significantly above zero. What only happens to be above
+    zero on the prompts of discovery is not expected to be so on others.
+    """
+    gap = mean_interval(measured.base.gap, "logits")
+    if bounds.stays_above_zero(gap, pairs) and gap.value > rounding(measured):
+        return ""
+    return f"clean − corrupt is {show(gap)} logits on the held-out prompts, too little for checks on {pairs} pairs"
+
+
+def rounding(measured: Measurements) -> float:
+    """Return the score difference that the order of additions may make, in units of the score."""
+    sides = (measured.base.clean.logit_diff, measured.base.corrupt.logit_diff)
+    return ROUNDING * max(float(np.abs(side).max()) for side in sides)
 
 
 def parsed(entry: Mapping[str, Any]) -> CheckEntry:

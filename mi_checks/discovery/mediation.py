@@ -1,4 +1,4 @@
-"""Which of many nodes surely recover more than a threshold when denoised alone."""
+"""Which of many nodes change the score by significantly more than a threshold when each is patched alone."""
 
 from __future__ import annotations
 
@@ -21,50 +21,62 @@ class Mediation:
     """A sweep and what is concluded from it.
 
     Attributes:
-        sweep: the nodes that were denoised, each alone.
-        above: the threshold.
-        tested: of how many nodes the sweep's are the ones that a screen let through; the family that is corrected for.
-        found: nodes that surely recover more, strongest first: one-sided tests at 2.5 %, corrected by Holm.
-        unsure: nodes of which neither that nor the reverse is sure.
+        sweep: the nodes that were patched, each alone, and by how much each moves the score the way it should: what
+            denoising recovers, or what noising removes.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests that are corrected for; more than the sweep's nodes where a screen has chosen these
+            from more, or where other effects are tested beside this one.
+        found: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
+            corrected by Holm.
+        against: nodes whose fraction is significantly below minus the threshold, likewise: they work against the
+            behaviour.
+        unsure: nodes whose fraction is neither significantly above nor significantly below the threshold.
     """
 
     sweep: Sweep
     above: float
     tested: int
     found: tuple[Node, ...]
+    against: tuple[Node, ...]
     unsure: tuple[Node, ...]
 
     def share(self, node: Node) -> Estimate:
-        """What a node recovers."""
+        """Return the fraction of a node with its interval."""
         return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.gap)
 
 
 def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediation:
-    """Test every node of a sweep against a threshold.
+    """Test every node of a sweep against a threshold, and against its negative.
 
     Args:
         sweep: what was measured.
-        above: the threshold, a share of clean − corrupt.
-        tested: the size of the family, where a screen has chosen the sweep's nodes from more.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests to correct for; None for one of each node.
     """
     tested = len(sweep.nodes) if tested is None else tested
     more, less = significant(sweep.recovered, sweep.gap, above, tested)
+    _, against = significant(sweep.recovered, sweep.gap, -above, tested)
     order = np.argsort(-sweep.shares, kind="stable")
-    found = tuple(sweep.nodes[i] for i in order if more[i])
-    unsure = tuple(sweep.nodes[i] for i in order if not more[i] and not less[i])
-    return Mediation(sweep, above, tested, found, unsure)
+    return Mediation(
+        sweep,
+        above,
+        tested,
+        found=tuple(sweep.nodes[i] for i in order if more[i]),
+        against=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
+        unsure=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
+    )
 
 
 def significant(recovered: Floats, gap: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
-    """Whether each share is surely above, and whether it is surely below a threshold, `node` each.
+    """Whether each fraction is significantly above, and whether it is significantly below a threshold, `node` each.
 
     Args:
         recovered: `node prompt`.
         gap: `prompt`.
         above: the threshold.
-        tested: the size of the family; those that are not among the nodes count as never significant.
+        tested: the number of tests to correct for; those that are not among the nodes count as never significant.
     """
-    unseen = np.ones(tested - len(recovered))
+    unseen = np.ones(max(0, tested - len(recovered)))
     sides = ratio_p_values(recovered, gap, above)
     more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
     return more, less

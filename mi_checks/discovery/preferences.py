@@ -24,8 +24,8 @@ def preferences(behaviour: Behaviour, held_out: HeldOut) -> Iterator[Callable[[]
     if all(other == model for other in behaviour.models):
         rival = against(behaviour)
         fields = {} if rival == "foils" else {"against": rival}
-        yield lambda: held_out.claimed(Candidate("logit_diff", fields))
-        yield lambda: held_out.claimed(Candidate("accuracy", fields, least=CHANCE))
+        yield lambda: held_out.claimed(Candidate("logit_diff", fields, sides=("at_least",)))
+        yield lambda: held_out.claimed(Candidate("accuracy", fields, sides=("at_least",), above=CHANCE))
         return
     for entry in behaviour.checks:
         if entry.check.kind in BEHAVIOURAL:

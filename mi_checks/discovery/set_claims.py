@@ -17,26 +17,33 @@ from mi_checks.engine.interventions import Ablated
 from mi_checks.explain import show
 from mi_checks.record import Estimate
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
-from mi_checks.stats import NoGap, ratio_interval
+from mi_checks.spec.words import listed
+from mi_checks.stats import NoGap, ratio_interval, require_gap
 
 MINIMAL = 8  # nodes of a circuit up to which `minimal` is claimed: it measures as many circuits as the square of that
 
 
-def mediators_line(mediation: Mediation, name: str, held_out: HeldOut) -> Line:
+def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screened: bool = False) -> Line:
     """`exactly` the nodes found, or where others come too near to the threshold, `include` them.
 
     Args:
         mediation: a sweep of all nodes of a component, and those found.
         name: of the node set that they are bound to.
         held_out: where the claim is measured.
+        screened: whether the sweep's nodes were chosen from more.
 
     Raises:
-        NotClaimed: they are not clear of the threshold, or there is no gap on the held-out prompts.
+        NotClaimed: they are not clear of the threshold, there is no gap on the held-out prompts, or the sweep is not of
+            all nodes.
     """
     component, at = mediation.sweep.nodes[0].kind, mediation.sweep.at
+    if screened:
+        raise NotClaimed(
+            f"mediators[{component}]: not every {component} was patched, so nothing is said of all of them"
+        )
     sweep = held_out.measured.sweep(component, at=at)  # type: ignore[arg-type]
     try:
-        ratio_interval(sweep.gap, sweep.gap)
+        require_gap(sweep.gap, floor=held_out.measured.floor)
     except NoGap as none:
         raise NotClaimed(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_found = np.array([node in mediation.found for node in sweep.nodes])
@@ -58,30 +65,44 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut) -> Line:
     return held_out.verified(Line(entry, (weakest,), "not exactly these: others are too near to the threshold"))
 
 
-def circuit_line(circuit: Pruned, name: str, kind: Ablated, held_out: HeldOut) -> Line:
-    """Faithfulness, and that the circuit is minimal where that can be said.
+def circuit_line(
+    circuit: Pruned, name: str, kind: Ablated, held_out: HeldOut, faithful: float, most: int | None = None
+) -> Line:
+    """Return the claim of faithfulness, from both sides, and that the circuit is minimal where that can be said.
 
     Args:
         circuit: the nodes, if there are any.
         name: of the node set that they are bound to.
         kind: how the rest is ablated.
         held_out: where the claim is measured.
+        faithful: the faithfulness that was asked for.
+        most: circuits that there is time to measure for minimality; None for as many as it takes.
 
     Raises:
-        NotClaimed: there is no circuit, or it is not faithful enough for any bound.
+        NotClaimed: there is no circuit, it is not faithful enough for any bound, or it keeps more than the whole.
     """
     if circuit.why:
         raise NotClaimed(f"circuit: {circuit.why}")
     fields = {"nodes": name, **({} if kind == "mean" else {"with": kind})}
     candidate = Candidate("circuit", fields, "faithfulness")
-    faithfulness, bound = held_out.bound(candidate)
-    entry = candidate.with_bound(bound)
+    faithfulness, values = held_out.bounds(candidate)
+    if faithfulness.value > 2 - faithful:
+        raise NotClaimed(
+            f"circuit: {listed(circuit.nodes)} keeps {show(faithfulness)} of what ablating every head takes away, on "
+            "the held-out prompts: more than the whole, so heads outside it work against the behaviour"
+        )
+    entry = candidate.with_bounds(values)
     line = held_out.verified(Line(entry, (("faithfulness", faithfulness),)))
     if len(circuit.nodes) > MINIMAL:
         return Line(entry, line.estimates, f"minimality is not measured of more than {MINIMAL} nodes")
+    if circuit.restraining:
+        why = f"not claimed minimal: without {listed(circuit.restraining)} it would keep more, not less"
+        return Line(entry, line.estimates, why)
+    if most is not None and len(circuit.nodes) ** 2 > most:
+        return Line(entry, line.estimates, "minimality is not measured: it would have taken too long")
     (needed,) = held_out.run({"circuit": {**fields, "minimal": True}})
     if needed.estimate is None or needed.outcome != "pass":
-        return Line(entry, line.estimates, f"minimal: {needed.outcome}, {needed.reason}")
+        return Line(entry, line.estimates, f"not claimed minimal: {needed.reason}")
     least = ("least needed node", needed.estimate)
     if bounds.at_least(needed.estimate, held_out.pairs) < NEGLIGIBLE:
         return Line(entry, (*line.estimates, least), f"not claimed minimal: too near to {NEGLIGIBLE:g}")

@@ -17,6 +17,7 @@ from mi_checks.record import Effect
 from mi_checks.spec.load import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.survey import Cell, all_of, begun
+from mi_checks.unexpected import FEWER_PROMPTS, placed, tell_cause
 
 if TYPE_CHECKING:
     from mi_checks.suite import Suite
@@ -86,9 +87,11 @@ def _measured(
         for label, _ in zip(series.labels, series.measured, strict=True):
             loaded, name = next(cells)
             try:
-                suite.measurements(loaded, name)
-                evidence = suite.close(loaded, name)
+                with placed(f"{loaded.behaviour.name} on {name}", FEWER_PROMPTS):
+                    suite.measurements(loaded, name)
+                    evidence = suite.close(loaded, name)
             except MiChecksError as error:
+                tell_cause(error)
                 foreign = isinstance(error, TooFewPrompts) and series.claims not in loaded.behaviour.models
                 unmeasured.append(Unmeasured(loaded.behaviour.name, label, str(error), foreign))
             else:
@@ -120,8 +123,10 @@ def _roles(
         least = check.role.at_least
         for label, name in zip(series.labels, series.measured, strict=True):
             try:
-                binding = suite.binding(behaviours[0], name, check)
+                with placed(f"role {check.name} on {name}", FEWER_PROMPTS):
+                    binding = suite.binding(behaviours[0], name, check)
             except MiChecksError as error:
+                tell_cause(error)
                 unmeasured.append(Unmeasured(f"role {check.name}", label, str(error)))
                 break
             least = binding.at_least

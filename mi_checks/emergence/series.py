@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import checkpoints, resolve
+from mi_checks.models.names import checkpoints, resolve, without_label
 from mi_checks.models.series import EACH, series, with_series
 from mi_checks.models.steps import training_step
 
@@ -31,13 +30,15 @@ class Series:
     @property
     def measured(self) -> tuple[str, ...]:
         """Each as a name that runs under the claims of the series."""
-        return tuple(name if "=" in name or name == self.model else f"{self.model}={name}" for name in self.names)
+        return tuple(
+            name if resolve(name).stands_in or name == self.model else f"{self.model}={name}" for name in self.names
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
         """`200`, `400`, … and for the end of training its step, or `end`."""
         return tuple(
-            "end" if step is None and name == self.model else name.rpartition("@")[2] if step is None else str(step)
+            "end" if step is None and name == self.model else resolve(name).label or name if step is None else str(step)
             for name, step in zip(self.names, self.steps, strict=True)
         )
 
@@ -84,11 +85,8 @@ def _series(model: str, names: list[str]) -> Series:
 
 
 def _trained(name: str) -> str:
-    """What a name is a checkpoint of: `nano-attn-2l@200` → `nano-attn-2l`, which is one of itself, its last."""
-    if Path(name.rpartition("=")[2]).is_dir():
-        return name
-    model, at, _ = name.rpartition("@")
-    return model if at else name
+    """Return what a name is a checkpoint of: `nano-attn-2l@200` → `nano-attn-2l`, which is one of itself, its last."""
+    return without_label(name)
 
 
 def _with_checkpoints() -> tuple[str, ...]:

@@ -17,10 +17,11 @@ class SideRun:
 
     Attributes:
         logit_diff: logit(answer) − mean (or max) logit(foils), `prompt`.
-        beats_foils: the answer's logit is above every foil's, `prompt`.
-        is_top: the answer's logit is the highest of the vocabulary, `prompt`.
+        beats_foils: the answer's logit is above every foil's by more than rounding, `prompt`.
+        is_top: the answer's logit is the highest of the vocabulary by more than rounding, `prompt`.
         top_tokens: ids of the most probable tokens, most probable first, `prompt rank`.
         top_probabilities: their probabilities, `prompt rank`.
+        rounding: what rounding may change in the score, in its units, `prompt`; see `mi_checks.engine.rounding`.
     """
 
     logit_diff: Floats
@@ -28,6 +29,7 @@ class SideRun:
     is_top: npt.NDArray[np.bool_]
     top_tokens: npt.NDArray[np.int64]
     top_probabilities: Floats
+    rounding: Floats
 
     def guesses(self, prompt: int) -> list[tuple[int, float]]:
         """The most probable tokens of one prompt, as (token id, probability)."""
@@ -45,3 +47,9 @@ class BaseRun:
     def gap(self) -> Floats:
         """clean − corrupt logit difference, `prompt`: what there is to recover or remove."""
         return self.clean.logit_diff - self.corrupt.logit_diff
+
+    @property
+    def rounding(self) -> Floats:
+        """What rounding may change in a difference of two scores, `prompt`."""
+        larger: Floats = np.maximum(self.clean.rounding, self.corrupt.rounding)
+        return larger

@@ -12,6 +12,7 @@ from mi_checks.engine.base import Floats
 from mi_checks.engine.interventions import WRITERS, reaches
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
 
 if TYPE_CHECKING:
     from mi_checks.engine.engine import Engine
@@ -75,6 +76,7 @@ def input_shares(engine: Engine, sender: Node, receiver: Node, at: str) -> Float
     write add up to the whole as vectors. They may cancel: shares do not add up to 1, and one may be above 1.
 
     Raises:
+        MiChecksError: the receiver takes nothing at all.
         ValueError: the sender writes nothing, or the receiver is no query, key or value after it.
     """
     embedding = sender.kind == "resid_pre" and sender.layer == 0
@@ -84,11 +86,17 @@ def input_shares(engine: Engine, sender: Node, receiver: Node, at: str) -> Float
         raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
     if not embedding and not reaches(sender, receiver):
         raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
+    engine.refuse("paths", "what a node's input takes from another cannot be measured")
     columns = torch.tensor([places[-1] for places in engine.layouts["clean"].columns(at)], device=engine.device)
     with torch.no_grad():
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
         part = engine.writes(sender, engine.activation("clean", sender)[engine.rows, columns])
         taken, everything = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
+        if not everything.any(-1).all():
+            raise MiChecksError(
+                f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {at}, so "
+                "that there is no share of it to measure; name another head or input"
+            )
         return engine.finite(taken.norm(dim=-1) / everything.norm(dim=-1), f"in what {receiver} takes")
 
 
@@ -106,4 +114,5 @@ def _scores(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     gram_a, gram_b, gram_c, gram_d = a.mT @ a, b @ b.mT, c.mT @ c, d @ d.mT
     between = b @ c
     whole = ((between.mT @ gram_a @ between) * gram_d).sum((-2, -1))
-    return (whole / (gram_a * gram_b).sum((-2, -1)) / (gram_c * gram_d).sum((-2, -1))).sqrt()
+    # Of orthogonal factors the sum is zero but for rounding, which may be negative.
+    return (whole.clamp(min=0) / (gram_a * gram_b).sum((-2, -1)) / (gram_c * gram_d).sum((-2, -1))).sqrt()

@@ -68,6 +68,10 @@ def _admit(engine: Engine, nodes: list[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *WHOLE):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
+    engine.refuse("attribution", "direct effects cannot be attributed")
+    for node in nodes:
+        engine.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
+        engine.admit_neurons(node, f"the direct effect of {node} cannot be measured")
     name = engine.subject.name
     why = not_linear(engine.batch, engine.subject)
     if why is not None:

@@ -66,7 +66,7 @@ def senders(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
     """All that an edge can begin at, in the order in which the model comes to it."""
     for layer in range(shape.n_layers):
         yield from all_nodes("head", shape, (layer,))
-        if mlps and shape.d_mlp:
+        if mlps and shape.has_mlps:
             yield Node(layer, "mlp")
 
 
@@ -74,7 +74,7 @@ def readers(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
     """All that an edge can end in, in the order in which the model comes to it."""
     for layer in range(shape.n_layers):
         yield from (node for part in ("q", "k", "v") for node in all_nodes(part, shape, (layer,)))
-        if mlps and shape.d_mlp:
+        if mlps and shape.has_mlps:
             yield Node(layer, "mlp")
     yield LOGITS
 

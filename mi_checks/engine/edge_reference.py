@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
 from mi_checks.engine.interventions import ablate, reaches
-from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.engine.site import Site, chosen
 
 if TYPE_CHECKING:
@@ -31,14 +31,15 @@ class EdgeReference:
         self.circuit = circuit
         self.incoming = circuit.incoming
         self.shape = engine.subject.shape
-        self.carried: dict[Node, Tensor] = {}  # what each head or MLP writes more than in the clean run
-        self.cut: dict[Node, Tensor] = {}  # what its ablated output is more than that
+        # By layer and kind, `row pos …`: z of all heads or what the MLP adds, in this circuit's own run and ablated.
+        self.own: dict[tuple[int, Kind], Tensor] = {}
+        self.cut: dict[tuple[int, Kind], Tensor] = {}
 
     def logits(self) -> Tensor:
         """Logits at END, `row d_vocab`."""
         for layer in range(self.shape.n_layers):
             self._heads(layer)
-            if self.shape.d_mlp:
+            if self.shape.has_mlps:
                 self._mlp(layer)
         last = self.shape.n_layers - 1
         final = self._stream(LOGITS, Node(last, "resid_post"))
@@ -60,35 +61,36 @@ class EdgeReference:
                 inputs[hook] = torch.where(chosen(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
         sites = [Site(hook, _given(new)) for hook, new in inputs.items()]
         (z,) = self.engine.kept("clean", sites, [Node(layer, "head", 0).hook], layer)
-        for head in range(self.shape.n_heads):
-            self._write(Node(layer, "head", head), z)
+        self._keep(Node(layer, "head", 0), z)
 
     def _mlp(self, layer: int) -> None:
         """What a layer's MLP writes."""
         node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
         stream = self._stream(node, place)
         (written,) = self.engine.kept("clean", [Site(place.hook, _given(stream))], [node.hook], layer)
-        self._write(node, written)
+        self._keep(node, written)
 
     def _stream(self, reader: Node, place: Node) -> Tensor:
         """The residual stream that a reader sees, `row pos d_model`."""
         everything = reader.kind == "mlp" and not self.circuit.mlps
-        seen = self.incoming.get(reader, frozenset())
-        stream = self.engine.activation("clean", place)
+        incoming = self.incoming.get(reader, frozenset())
+        seen: dict[tuple[int, Kind], Tensor] = {}
         for sender in senders(self.shape, mlps=True):
             if reaches(sender, reader):
+                layer_of = sender.layer, sender.kind
                 aside = sender.kind == "mlp" and not self.circuit.mlps
-                really = everything or aside or sender in seen
-                stream = stream + (self.carried if really else self.cut)[sender]
+                really = everything or aside or sender in incoming
+                source = (self.own if really else self.cut)[layer_of]
+                seen[layer_of] = torch.where(chosen([sender], source), source, seen.get(layer_of, source))
+        stream = self.engine.activation("clean", place)
+        for (layer, kind), inner in seen.items():
+            node = Node(layer, kind)
+            stream = stream + self.engine.added_differently(node, self.engine.activation("clean", node), inner)
         return stream
 
-    def _write(self, node: Node, own: Tensor) -> None:
-        engine, clean = self.engine, self.engine.activation("clean", node)
-        for kept, new in (
-            (self.carried, own),
-            (self.cut, engine.replacement(ablate(node, kind=self.circuit.value), node)),
-        ):
-            kept[node] = engine.written(node, torch.where(chosen([node], clean), new - clean, 0))
+    def _keep(self, node: Node, own: Tensor) -> None:
+        self.own[node.layer, node.kind] = own
+        self.cut[node.layer, node.kind] = self.engine.replacement(ablate(node, kind=self.circuit.value), node)
 
 
 def _given(new: Tensor) -> Callable[[Tensor], Tensor]:

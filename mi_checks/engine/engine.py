@@ -9,12 +9,14 @@ from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mi_checks.engine.attended import attended
 from mi_checks.engine.attribution_patching import attribution_patching
 from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.changes import changes
 from mi_checks.engine.composition import input_shares
 from mi_checks.engine.direct import direct, from_sources
 from mi_checks.engine.donors import averaged, resampled
@@ -24,6 +26,7 @@ from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Layout, Padding, rows_of
 from mi_checks.engine.nodes import Component, Node
 from mi_checks.engine.readout import Readout, ScoreFunction
+from mi_checks.engine.rounding import relative_floor
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
@@ -180,6 +183,18 @@ class Engine(ABC):
         """
         return np.empty((0, 2))
 
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`.
+
+        Args:
+            tokens: ids, `prompt token`.
+        """
+        with torch.no_grad():
+            logits = self.base_logits("clean")[self.readout.first]  # prompt d_vocab
+            wanted = torch.from_numpy(tokens).to(self.device)
+            found = [(logits > logits.gather(1, column[:, None])).sum(1) for column in wanted.T]
+            return torch.stack(found, 1).double().cpu().numpy()
+
     def activity(self, neuron: Node) -> Floats:
         """A neuron in the clean run of the bare prompts, `prompt pos` by position; 0 behind a prompt's last token."""
         with torch.no_grad():
@@ -199,18 +214,62 @@ class Engine(ABC):
         """How much of a query, key or value comes from what a sender writes, `prompt`; see `input_shares`."""
         return input_shares(self, sender, receiver, at)
 
-    def admit(self, interventions: list[Intervention]) -> None:
-        """Nothing, if all of them have a meaning in this model.
+    def changes(self, intervention: Intervention) -> Floats:
+        """Return whether an intervention changes anything, and anything that END can see, `2 prompt`; see `changes`.
 
         Raises:
-            MiChecksError: the layers are parallel, and one of them is on the residual stream between a layer's
-                attention and MLP, or on the path from one to the other; or clean and corrupt correspond at their
-                labels alone, and one patches at no label.
+            MiChecksError: as `measure`.
+        """
+        self.admit([intervention])
+        return changes(self, intervention)
+
+    def admit(self, interventions: list[Intervention]) -> None:
+        """Raise if an intervention is undefined for this model.
+
+        Raises:
+            MiChecksError: a guard of this model failed on which it rests; the layers are parallel, and one of them is
+                on the residual stream between a layer's attention and MLP, or on the path from one to the other; or
+                clean and corrupt correspond at their labels alone, and one patches at no label.
         """
         for intervention in interventions:
+            self._admit_guarded(intervention)
             self._admit_place(intervention)
             if self.parallel:
                 self._admit_parallel(intervention)
+
+    def _admit_guarded(self, intervention: Intervention) -> None:
+        if intervention.hops:
+            self.refuse("paths", "paths cannot be measured")
+        for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
+            self.admit_neurons(node, f"{node} cannot be patched")
+            self.refuse(node.kind, f"{node} cannot be patched")
+
+    def admit_neurons(self, node: Node, words: str) -> None:
+        """Raise if a node is a neuron of a model whose neurons cannot be named.
+
+        Args:
+            node: any node.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: it is one.
+        """
+        if node.kind == "neuron" and self.subject.shape.no_neurons:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
+
+    def refuse(self, what: str, words: str) -> None:
+        """Raise if a guard of this model failed on which something rests.
+
+        Args:
+            what: a kind of node, `paths`, `attribution` or `attention`.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: a guard failed.
+        """
+        reason = self.subject.guards.refusal(what)
+        if reason is not None:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {reason}")
 
     def _admit_place(self, intervention: Intervention) -> None:
         if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
@@ -241,11 +300,13 @@ class Engine(ABC):
                         )
 
     def admit_edges(self) -> None:
-        """Nothing, if edges are measured in this model.
+        """Raise if edges are not measured in this model.
 
         Raises:
-            MiChecksError: its layers are parallel.
+            MiChecksError: a guard of this model failed on which they rest, or its layers are parallel.
         """
+        for what in ("paths", "head", "q", "k", "v"):
+            self.refuse(what, "edges cannot be measured")
         if self.parallel:
             raise MiChecksError(
                 f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
@@ -286,7 +347,12 @@ class Engine(ABC):
         return activation[self.rows[:, None], source]
 
     def attention(self, head: Node) -> Tensor:
-        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`."""
+        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
+
+        Raises:
+            MiChecksError: the rows of this model's attention do not sum to one.
+        """
+        self.refuse("attention", "attention cannot be read")
         with torch.no_grad():
             first = self.readout.first
             pattern = self.pattern(head)[first].float()
@@ -349,7 +415,8 @@ class Engine(ABC):
     def _side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
         self._finite_logits(logits, side)
-        beats, is_top = self.readout.wins(logits)
+        floor = relative_floor(next(self.subject.bridge.parameters()).dtype)
+        beats, is_top = self.readout.wins(logits, floor)
         top = logits[self.readout.first].softmax(-1).topk(min(TOP, logits.shape[-1]))
         return SideRun(
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
@@ -357,4 +424,5 @@ class Engine(ABC):
             is_top=is_top.cpu().numpy(),
             top_tokens=top.indices.cpu().numpy(),
             top_probabilities=top.values.double().cpu().numpy(),
+            rounding=self.readout.rounding(logits, floor).double().cpu().numpy(),
         )

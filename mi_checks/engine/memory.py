@@ -11,6 +11,8 @@ import psutil
 import torch
 from torch import Tensor
 
+from mi_checks.unexpected import out_of_memory
+
 CACHED = 192 * 2**20  # on a CPU larger chunks only fall out of its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MAPPED = 32 * 2**20  # the largest threshold that glibc takes
@@ -43,7 +45,7 @@ class Memory:
         try:
             return compute(variants)
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error) or len(variants) == 1:
+            if not out_of_memory(error) or len(variants) == 1:
                 raise
         # Outside the handler, whose traceback keeps the tensors of the failed attempt alive.
         if torch.cuda.is_available():
@@ -87,9 +89,3 @@ def hand_back(beyond: int = HELD) -> None:
 
 def _c_library() -> ctypes.CDLL | None:
     return ctypes.CDLL(None) if sys.platform == "linux" else None  # others than glibc have none of this, and need none
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # A CPU allocation that fails is a plain RuntimeError.
-    texts = ("can't allocate memory", "not enough memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(text in str(error) for text in texts)

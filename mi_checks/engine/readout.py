@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mi_checks.engine.layout import Row
 from mi_checks.errors import MiChecksError
+from mi_checks.of_project import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 
@@ -65,11 +66,13 @@ class Readout:
         """Logits at END, `… row d_vocab` → `… prompt`.
 
         Raises:
-            MiChecksError: the project's function does not return one number for each prompt.
+            MiChecksError: the project's function raises, or does not return one number for each prompt.
         """
         if self.function is not None:
             flat = logits.reshape(-1, *logits.shape[-2:])
-            scores = torch.stack([self._own(self.function(one, self.answers, self.foils)) for one in flat])
+            with calling(f"the score {self.batch.score!r}", file_of(self.function)):
+                given = [self.function(one, self.answers, self.foils) for one in flat]
+            scores = torch.stack([self._own(one) for one in given])
             return scores.reshape(*logits.shape[:-2], len(self.batch))
         return self._preference(self._values(logits))
 
@@ -77,17 +80,61 @@ class Readout:
         """Logits of `tokens` alone, `… row token` → `… prompt`."""
         return self._preference(logits)
 
-    def wins(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether an answer is above every foil, and above every other token, from `row d_vocab`, each `prompt`."""
+    def wins(self, logits: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+        """Return whether an answer is above every foil, and above every other token, each `prompt`.
+
+        An answer that is above by no more than rounding may change wins nothing: it is a tie.
+
+        Args:
+            logits: at END, `row d_vocab`.
+            floor: the share of the largest logit that rounding may change.
+        """
         values = self._values(logits)
         answers, foils = values[:, : self.n_answers], values[:, self.n_answers :]
-        beats = answers.amax(1) > foils.amax(1)
-        chosen = logits.argmax(-1)
+        beats = answers.amax(1) - foils.amax(1) > self._of_logits(logits, floor)
+        won = self._lead(logits) > floor * logits.abs().amax(-1)
         if not self.by_token:
-            return beats, (chosen[:, None] == self.answers).any(1)
+            return beats, won
         missed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
-        missed.index_add_(0, self._place, (chosen != self._targets).float())
+        missed.index_add_(0, self._place, (~won).float())
         return beats, (missed.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
+
+    def rounding(self, logits: Tensor, floor: float) -> Tensor:
+        """Return what rounding may change in the score, in its units, `prompt`.
+
+        Of a score that is the project's own it is found by moving the logits: the answers' one way and all others the
+        other way, and each at random (seeded).
+
+        Args:
+            logits: at END, `row d_vocab`.
+            floor: the share of the largest logit that rounding may change.
+        """
+        if self.function is None:
+            return self._of_logits(logits, floor)
+        half = floor * logits.abs().amax(-1, keepdim=True) / 2
+        answers_up = torch.full_like(logits, -1.0).scatter(-1, self.answers, 1.0)
+        generator = torch.Generator().manual_seed(0)
+        at_random = (torch.randint(0, 2, logits.shape, generator=generator) * 2 - 1).to(logits)
+        scores = self.score(logits)
+        moved = [(self.score(logits + half * signs) - scores).abs() for signs in (answers_up, at_random)]
+        return torch.stack([*moved, floor * scores.abs()]).nan_to_num(0.0).amax(0)
+
+    def _of_logits(self, logits: Tensor, floor: float) -> Tensor:
+        """Return what rounding may change in a difference of logits, or of log-probabilities, `prompt`."""
+        of_rows = floor * logits.abs().amax(-1)
+        if not self.by_token:
+            return of_rows
+        summed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
+        summed.index_add_(0, self._place, of_rows)
+        return summed.view(len(self.batch), -1).amax(1)
+
+    def _lead(self, logits: Tensor) -> Tensor:
+        """Return by how much an answer, or the one token a row reads, is above every other token, `row`."""
+        own = self._targets[:, None] if self.by_token else self.answers
+        best = logits.topk(min(own.shape[1] + 1, logits.shape[-1]))
+        is_own = (best.indices[:, :, None] == own[:, None]).any(-1)
+        others = best.values.masked_fill(is_own, float("-inf")).amax(-1)
+        return logits.gather(-1, own).amax(-1) - others
 
     def _values(self, logits: Tensor) -> Tensor:
         """Of each continuation, `… row d_vocab` → `… prompt continuation`."""

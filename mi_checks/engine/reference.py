@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,15 +15,20 @@ from mi_checks.engine.base import Floats
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.edge_reference import EdgeReference
 from mi_checks.engine.engine import Engine, Progress, no_progress
-from mi_checks.engine.frozen import frozen, gradient
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.norms import Norm, read_norm
 from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.residual import Sublayer, SublayerKind, Unembedding, sublayer, unembedding
 from mi_checks.engine.site import Hook, Site, chosen
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+
+
+class _Passed(Exception):
+    """Ends a run of which nothing more is wanted."""
 
 
 class ReferenceEngine(Engine):
@@ -39,6 +47,9 @@ class ReferenceEngine(Engine):
     ) -> None:
         super().__init__(subject, batch, progress, padding=padding, score=score)
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
+        self._sublayers: dict[tuple[int, SublayerKind], Sublayer] = {}
+        self._norms: dict[int, Norm | None] = {}
+        self._base_logits: dict[Side, Tensor] = {}
 
     def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """One forward for each; see `Engine.measure`."""
@@ -58,68 +69,119 @@ class ReferenceEngine(Engine):
 
     def pattern(self, head: Node) -> Tensor:
         """A head's attention pattern in the clean run, `row destination source`."""
-        return self._cached("clean", HOOKS["pattern"], head.layer)[:, head.index]
+        return self._cached("clean", "pattern", head.layer)[:, head.index]
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
-        found = self._cached(side, HOOKS[node.kind], node.layer)
+        found = self._cached(side, node.kind, node.layer)
         return found.transpose(1, 2) if node.kind == "pattern" else found
 
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `row d_vocab`, float32."""
-        return self._logits_at_end(side, [])
+        return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
 
     def direction(self) -> Tensor:
-        """By autograd through the bridge's final norm and unembedding; see `Engine.direction`."""
-        bridge, layer = self.subject.bridge, self.subject.shape.n_layers - 1
-        whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end][:, None]
+        """Through the final norm with its scale held, and by autograd through the unembedding; see `direction`."""
+        layer = self.subject.shape.n_layers - 1
+        whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end]
+        unembedding = self.unembedding
 
-        def score(part: Tensor) -> Tensor:
-            logits: Tensor = bridge.unembed(frozen(bridge.ln_final, whole, part))
-            return self.difference(logits[:, 0].float())
+        def score(normed: Tensor) -> Tensor:
+            return self.difference(unembedding.of_normed(normed))
 
-        return gradient(score, torch.zeros_like(whole))[:, 0].float()
+        return unembedding.reader(whole, gradient(score, torch.zeros_like(whole)).float())
 
     def onto(self, node: Node, direction: Tensor) -> Tensor:
         """By autograd through the output matrix; see `Engine.onto`."""
-        own = self.activation("clean", node)[self.rows, self.end][:, None]
-
-        def read(own: Tensor) -> Tensor:
-            written: Tensor = self.output(node).original_component(own.flatten(2))
-            return (written[:, 0].float() * direction).sum(-1)
-
-        return gradient(read, torch.zeros_like(own))[:, 0].float()
+        whole = self.activation("clean", node)[self.rows, self.end]
+        return self.sublayer(node).reader(whole.flatten(1), direction).view_as(whole)
 
     def writes(self, node: Node, own: Tensor) -> Tensor:
         """Through the output matrix; see `Engine.writes`."""
         if node.index is None:
             return own
-        own = own[:, None]
-        return self.written(node, torch.where(chosen([node], own), own, 0))[:, 0]
+        part = torch.where(chosen([node], own[:, None]), own[:, None], 0)[:, 0]
+        return self.sublayer(node).linear(own.flatten(1), part.flatten(1))
 
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """Through the bridge's norm and projection; see `Engine.taken`."""
-        block, nothing = self.subject.bridge.blocks[receiver.layer], torch.zeros_like(part)
-        project = getattr(block.attn, receiver.kind)
-        one, none = (project(frozen(block.ln1, whole[:, None], x[:, None])) for x in (part, nothing))
+        """Through the norm and the bridge's projection; see `Engine.taken`."""
+        block = self.subject.bridge.blocks[receiver.layer]
+        norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
+        seen = part if norm is None else norm.linear(whole, part).to(part.dtype)
+        one, none = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
         d_head = self.activation("clean", receiver).shape[-1]
         by_head: Tensor = (one - none).flatten(1).unflatten(-1, (-1, d_head))
         return by_head[:, receiver.index]
 
-    def _cached(self, side: Side, hook: str, layer: int) -> Tensor:
-        """What passes a hook point of every layer in one run, fetched for all layers at once; `hook` has a `{}`."""
-        key = (side, hook)
-        if key not in self._activations:
-            wanted = {hook.format(i): i for i in range(self.subject.shape.n_layers)}
-            with torch.no_grad():
-                _, cache = self.subject.bridge.run_with_cache(
-                    self.layouts[side].tokens, names_filter=lambda name: name in wanted, **self.padding_arguments(side)
+    @cached_property
+    def unembedding(self) -> Unembedding:
+        """What the logits make of the final stream."""
+        return unembedding(self.subject.bridge)
+
+    def sublayer(self, node: Node) -> Sublayer:
+        """How the heads or the neurons of a node's layer add to the residual stream.
+
+        Raises:
+            MiChecksError: they do not by one projection.
+        """
+        kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
+        if (node.layer, kind) not in self._sublayers:
+            read = sublayer(self.subject.bridge, node.layer, kind)
+            if read is None:
+                raise MiChecksError(
+                    f"{self.subject.name}: what {node} adds to the residual stream is unknown, because TransformerLens "
+                    "names no output projection of its layer in this model; make the claim about the whole layer"
                 )
-            missing = sorted(wanted.keys() - cache.keys())
-            if missing:
-                raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {missing[0]} in this model")
-            self._activations[key] = {i: cache[name] for name, i in wanted.items()}
-        return self._activations[key][layer]
+            self._sublayers[node.layer, kind] = read
+        return self._sublayers[node.layer, kind]
+
+    def norm_before(self, layer: int) -> Norm | None:
+        """The norm between the residual stream and the queries, keys and values of a layer."""
+        if layer not in self._norms:
+            block: Any = self.subject.bridge.blocks[layer]
+            self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
+        return self._norms[layer]
+
+    def fetch(self, sides: Sequence[Side], kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
+        """Run some sides as one batch and keep what passes some kinds' hooks in every layer.
+
+        Args:
+            sides: the runs.
+            kinds: of nodes; hooks that never run are left out.
+            keep_logits: whether `base_logits` is to give these runs' from now on.
+
+        Returns:
+            The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
+        """
+        layers = range(self.subject.shape.n_layers)
+        wanted = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        told = [self.padding_arguments(side) for side in sides]
+        together = {name: torch.cat([arguments[name] for arguments in told]) for name in told[0]}
+        tokens = torch.cat([self.layouts[side].tokens for side in sides])
+        with torch.no_grad():
+            logits: Tensor
+            logits, cache = self.subject.bridge.run_with_cache(
+                tokens, names_filter=lambda name: name in wanted, **together
+            )
+        for number, side in enumerate(sides):
+            rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
+            if keep_logits:
+                self._base_logits[side] = logits[rows][self.rows, self.end].float()
+            for name, (hook, layer) in wanted.items():
+                by_layer = self._activations.setdefault((side, hook), {})
+                if name in cache:
+                    by_layer[layer] = cache[name][rows]
+        return logits
+
+    def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
+        """What passes a kind's hook in one run; all layers are fetched at once."""
+        hook = HOOKS[kind]
+        if (side, hook) not in self._activations:
+            self.fetch([side], [kind])
+        found = self._activations[side, hook].get(layer)
+        if found is None:
+            raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
+        return found
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
         first = min((node.layer for node in intervention.nodes), default=0)
@@ -129,7 +191,8 @@ class ReferenceEngine(Engine):
             by_place: dict[tuple[int, Kind], list[Node]] = {}
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
-            sites = [self._replacing(intervention, nodes) for nodes in by_place.values()]
+            sites = [self.replacing(intervention, nodes) for nodes in by_place.values()]
+            sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the stream before the layer as edited
         return self.run_with(intervention.run, sites, first)
 
     def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
@@ -150,7 +213,7 @@ class ReferenceEngine(Engine):
             )
         return logits
 
-    def _replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
+    def replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
         """Nodes of one layer and kind get their replacements."""
         mask, new, kind = (
             self.mask(intervention.run, intervention.at),
@@ -166,90 +229,103 @@ class ReferenceEngine(Engine):
 
     def _along(self, intervention: Intervention) -> list[Site]:
         """What is changed in a run where the end of a path sees what arrives along it."""
-        sent = self._sent(intervention)
+        sent = self.sent(intervention)
         *inner, last = intervention.hops
         for hop in inner:
             sent = self._passed_on(intervention, hop, sent)
-        return self._seeing(intervention.run, last, sent)
+        return self.seeing(intervention.run, last, sent)
 
     def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
-        """What heads and MLPs of an inner hop write differently, none of them seeing another's, `row pos d_model`."""
+        """What heads and MLPs of an inner hop add differently, none of them seeing another's, `row pos d_model`."""
         by_writer: dict[tuple[int, Kind], list[Node]] = {}
         for receiver in hop:
             by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
         total = torch.zeros(())
         for (layer, kind), receivers in by_writer.items():
-            sites = self._seeing(intervention.run, tuple(receivers), sent)
+            sites = self.seeing(intervention.run, tuple(receivers), sent)
             writer = Node(layer, kind)
             (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
-            total = total + self.written(writer, new - self.activation(intervention.run, writer))
+            total = total + self.added_differently(writer, self.activation(intervention.run, writer), new)
         return total
 
     def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
-        """What passes some hooks in a run with all sites in, each `row pos …`."""
+        """What passes some hooks in a run with all sites in, each `row pos …`; the run ends when all have passed.
+
+        Raises:
+            MiChecksError: one of the hooks never ran.
+        """
         found: dict[str, Tensor] = {}
 
         def keeping(hook: str) -> Site:
             def keep(activation: Tensor) -> Tensor:
                 found[hook] = activation.clone()
+                if len(found) == len(set(hooks)):
+                    raise _Passed
                 return activation
 
             return Site(hook, keep)
 
-        self.run_with(side, [*sites, *map(keeping, hooks)], first)
+        with suppress(_Passed):
+            self.run_with(side, [*sites, *map(keeping, hooks)], first)
         return [found[hook] for hook in hooks]
 
-    def _seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
         """The inputs at the end of a path see, beside what the run makes them see, what was sent.
 
         What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
         what a parallel layer's MLP is given. Receivers of earlier layers are at work in that run.
         """
         sites: list[Site] = []
+        last = self.subject.shape.n_layers - 1
         first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
-        for receiver in sorted(receivers, key=_depth):
-            if receiver.kind == "logits":
-                sites.append(
-                    Site(f"blocks.{self.subject.shape.n_layers - 1}.hook_resid_post", lambda resid: resid + sent)
-                )
-                continue
-            if receiver.kind == "mlp" and not self.parallel:
-                # the input of the second norm, which the stream around the MLP does not pass
-                sites.append(Site(HOOKS["resid_mid"].format(receiver.layer), lambda resid: resid + sent))
-                continue
-            place = f"blocks.{receiver.layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
-            before = Site(HOOKS["resid_pre"].format(receiver.layer), lambda resid: resid + sent)
-            earlier = [site for site in sites if site.layer < receiver.layer]
-            (seen,) = self.kept(side, [*earlier, before], [place], first)
-
-            def see(own: Tensor, receiver: Node = receiver, seen: Tensor = seen) -> Tensor:
-                return torch.where(chosen([receiver], own), seen, own)
-
-            sites.append(Site(place, see))
+        for layer in sorted({r.layer for r in receivers if r.kind != "logits"}):
+            places: dict[str, list[Node]] = {}
+            after_attention = False
+            for receiver in receivers:
+                if receiver.layer != layer or receiver.kind == "logits":
+                    continue
+                if receiver.kind == "mlp" and not self.parallel:
+                    after_attention = True
+                    continue
+                place = f"blocks.{layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
+                places.setdefault(place, []).append(receiver)
+            if places:
+                before = Site(HOOKS["resid_pre"].format(layer), lambda resid: resid + sent)
+                seen = self.kept(side, [*sites, before], list(places), first)
+                sites += [
+                    _given_to(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
+                ]
+            if after_attention:  # the input of the second norm, which the stream around the MLP does not pass
+                sites.append(Site(HOOKS["resid_mid"].format(layer), lambda resid: resid + sent))
+        if any(receiver.kind == "logits" for receiver in receivers):
+            sites.append(Site(HOOKS["resid_post"].format(last), lambda resid: resid + sent))
         return sites
 
-    def _sent(self, intervention: Intervention) -> Tensor:
-        """What the senders write differently, `row pos d_model`."""
-        mask, total = self.mask(intervention.run, intervention.at)[..., None], torch.zeros(())
+    def sent(self, intervention: Intervention) -> Tensor:
+        """What the senders add differently, `row pos d_model`; those of one layer together, as its norm sees them."""
+        mask, total = self.mask(intervention.run, intervention.at), torch.zeros(())
+        by_place: dict[tuple[int, Kind], list[Node]] = {}
         for node in intervention.nodes:
-            new, own = self.replacement(intervention, node), self.activation(intervention.run, node)
-            written = self.written(node, torch.where(chosen([node], own), new - own, 0))
-            total = total + torch.where(mask, written, 0)
+            by_place.setdefault((node.layer, node.kind), []).append(node)
+        for nodes in by_place.values():
+            own = self.activation(intervention.run, nodes[0])
+            where = mask.view(*mask.shape, *[1] * (own.dim() - 2)) & chosen(nodes, own)
+            new = torch.where(where, self.replacement(intervention, nodes[0]), own)
+            total = total + self.added_differently(nodes[0], own, new)
         return total
 
-    def written(self, node: Node, change: Tensor) -> Tensor:
-        """What a change of all z, of all neurons or of a layer's output writes differently, `row pos d_model`."""
-        if node.kind in ("attn", "mlp"):
-            return change
-        out, change = self.output(node), change.flatten(2)
-        with torch.no_grad():
-            written: Tensor = out.original_component(change) - out.original_component(torch.zeros_like(change))
-        return written
+    def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
+        """What a node's layer adds with new activations less what it adds with its own, `row pos d_model`.
 
-    def output(self, node: Node) -> Any:
-        """The bridge's component that heads' z or neurons of a layer are multiplied with."""
-        block = self.subject.bridge.blocks[node.layer]
-        return block.attn.o if node.kind == "head" else block.mlp.out
+        The activations are z of all heads, all neurons, or what the layer adds as a whole.
+        """
+        if node.kind in ("attn", "mlp"):
+            return new - own
+        adding = self.sublayer(node)
+        if adding.norm is not None:
+            return adding.added(new.flatten(2)) - adding.added(own.flatten(2))
+        change = (new - own).flatten(2)  # exactly zero where nothing changes
+        return adding.linear(change, change)
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
         """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
@@ -280,6 +356,14 @@ class ReferenceEngine(Engine):
         return logits[:, 0].float()
 
 
-def _depth(receiver: Node) -> tuple[bool, int, bool]:
-    """Receivers in the order in which the model comes to them."""
-    return receiver.kind == "logits", receiver.layer, receiver.kind == "mlp"
+def _given_to(receivers: list[Node], place: str, seen: Tensor) -> Site:
+    """Among the activations that pass a hook those of the receivers become what they were seen to be."""
+    return Site(place, lambda own: torch.where(chosen(receivers, own), seen, own))
+
+
+def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Return the gradient of the sum of a function's values."""
+    with torch.enable_grad():
+        leaf = at.detach().requires_grad_()
+        (found,) = torch.autograd.grad(function(leaf).sum(), leaf)
+    return found

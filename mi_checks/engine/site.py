@@ -34,7 +34,8 @@ class Site:
         def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             fired.add(self.name)
             if self.name.endswith(".hook_pattern"):  # prompt head destination source
-                return self.change(activation.transpose(1, 2)).transpose(1, 2)
+                changed = self.change(activation.transpose(1, 2)).transpose(1, 2)
+                return changed.contiguous()  # some families view it as rows
             return self.change(activation)
 
         if self.kind != "resid_mid":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history.migrations import MIGRATIONS
+from mi_checks.unexpected import in_a_line
 
 APPLICATION = 0x6D696368  # "mich" in the file's header: an SQLite database of something else is not written into
 PATIENCE = 30.0  # seconds that a writer waits for another
@@ -69,6 +71,22 @@ def in_words(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise MiChecksError(_told(path, error)) from None
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise a `MiChecksError` where rows are not what a run is written as: somebody else has written them.
+
+    Raises:
+        MiChecksError: a value is of another kind, or a row is missing.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, zlib.error) as error:
+        raise MiChecksError(
+            f"{path} is damaged: it holds what no run has ({in_a_line(error)}); restore a copy of it, or move it away "
+            "and import its runs again"
+        ) from error
 
 
 def _told(path: Path, error: sqlite3.Error) -> str:

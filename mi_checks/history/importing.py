@@ -9,6 +9,7 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError
 from mi_checks.history.history import Entry, History
 from mi_checks.runs.read import NoRun, parse_run, read_text
+from mi_checks.unexpected import placed
 
 TOGETHER = 32  # files that are read before the database is locked and they are added
 
@@ -46,8 +47,9 @@ def import_runs(history: History, paths: Sequence[Path]) -> Imported:
         entries = []
         for file, found in named[begin : begin + TOGETHER]:
             try:
-                text = read_text(file)
-                entries.append(Entry(parse_run(text, file), text, str(file.absolute())))
+                with placed(f"{file}: reading it"):
+                    text = read_text(file)
+                    entries.append(Entry(parse_run(text, file), text, str(file.absolute())))
             except NoRun as error:
                 passed_over += [file] if found else []
                 wrong += [] if found else [str(error)]

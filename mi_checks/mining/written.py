@@ -41,12 +41,12 @@ class Written:
         """
         self._by = tokenization
         self._gap = gap
-        self.size = tokenization.tokenizer.get_vocab_size()
+        ordinary = set(tokenization.ordinary)
+        self.size = max(tokenization.tokenizer.get_vocab().values(), default=-1) + 1
         self.texts = tuple(tokenization.piece(token) for token in range(self.size))
-        added = tokenization.tokenizer.get_added_tokens_decoder()
         fit = np.array(
             [
-                token not in added and text.isprintable() and bool(text.strip()) and (not letters or _letters(text))
+                token in ordinary and text.isprintable() and bool(text.strip()) and (not letters or _letters(text))
                 for token, text in enumerate(self.texts)
             ],
             dtype=bool,

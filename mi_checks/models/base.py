@@ -20,13 +20,14 @@ def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:
     if not given:
         raise MiChecksError(f"--mi-base {base}: name the model that is judged against it: --mi-model FOLDER")
     for model in given:
-        own, equals, _ = model.partition("=")
-        if equals and own != claims:
+        found = resolve(model)
+        own = found.claims
+        if found.stands_in and own != claims:
             raise MiChecksError(
                 f"--mi-base {base}: --mi-model {model} is held to what is claimed of {own!r}; leave out '{own}=', or "
                 "name that as the base"
             )
-    return tuple(model if "=" in model else f"{claims}={model}" for model in given)
+    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in given)
 
 
 def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, ModelShape | None]) -> None:
@@ -38,7 +39,7 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
     first, second = shapes
     if first is None or second is None:
         return
-    sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp) for shape in (first, second)]
+    sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp, shape.has_mlps) for shape in (first, second)]
     if sizes[0] != sizes[1]:
         raise MiChecksError(
             f"--mi-base {base} has {_told(first)}, and {model} {_told(second)}: a head of one is no head of the other; "
@@ -47,7 +48,7 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
 
 
 def _told(shape: ModelShape) -> str:
-    mlp = "no MLPs" if shape.d_mlp is None else f"{shape.d_mlp} neurons in each"
+    mlp = f"{shape.d_mlp} neurons in each" if shape.d_mlp else "MLPs without neurons" if shape.has_mlps else "no MLPs"
     layers, heads = (
         f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((shape.n_layers, "layer"), (shape.n_heads, "head"))
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from mi_checks.errors import MiChecksError
+from mi_checks.models.causal import check_causal
 from mi_checks.models.hub import download
 from mi_checks.models.loaders.gguf import load_gguf
 from mi_checks.models.loaders.huggingface import load_huggingface
 from mi_checks.models.loaders.legacy import load_legacy
-from mi_checks.models.loaders.loaded import Loaded, Placement
+from mi_checks.models.loaders.loaded import Loaded, Placement, told
 from mi_checks.models.loaders.native import load_native
 from mi_checks.models.names import resolve
+from mi_checks.models.shape import shape_of
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import Hub
@@ -21,7 +21,6 @@ from mi_checks.models.sources.packaged import Packaged
 from mi_checks.models.sources.source import Source, Unloadable
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.model_shape import ModelShape
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
@@ -29,6 +28,8 @@ LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_hug
 
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     """Load a model.
+
+    Whatever a library raises on the way becomes one line, with the library's error as its cause.
 
     Args:
         name: as `mi_checks.models.names.resolve` takes it.
@@ -44,15 +45,23 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     try:
         loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
         _check_vocabulary(loaded)
+        loaded.bridge.eval()
+        loaded.bridge.requires_grad_(False)
+        shape = shape_of(loaded.bridge)
+        if shape.n_layers < 1:
+            raise Unloadable("it has no layers, by its config")
+        check_causal(loaded.bridge, loaded.rows)
     except Unloadable as error:
-        raise model.unloadable(error) from None
-    loaded.bridge.eval()
-    loaded.bridge.requires_grad_(False)
+        raise model.unloadable(error) from error
+    except MiChecksError:
+        raise
+    except Exception as error:  # of a library, at whatever step
+        raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
     return Subject(
         name=model.claims,
         bridge=loaded.bridge,
-        tokenization=Tokenization(loaded.tokenizer, loaded.bos),
-        shape=_shape(loaded.bridge.cfg),
+        tokenization=Tokenization(loaded.tokenizer, loaded.bos, _rows(loaded)),
+        shape=shape,
         n_ctx=loaded.bridge.cfg.n_ctx,
         provenance=Provenance(
             source=model.source.described,
@@ -63,6 +72,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
             mode="raw",
             revision=loaded.revision,
         ),
+        unwrapped=loaded.unwrapped,
     )
 
 
@@ -73,6 +83,7 @@ def _loaded(source: Source, to: Placement) -> Loaded:
             return LAYOUTS[source.layout](source, to)
         case Hub():
             folder = download(source)
+            folder.require()
             return LAYOUTS[folder.layout](folder, to)
         case Gguf():
             return load_gguf(source.path, to)
@@ -87,19 +98,25 @@ def _loaded(source: Source, to: Placement) -> Loaded:
 
 
 def _check_vocabulary(loaded: Loaded) -> None:
-    tokens, known = loaded.tokenizer.get_vocab_size(), loaded.bridge.cfg.d_vocab
-    if tokens > known:
-        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {known}; they do not belong together")
+    """Raise where the tokenizer is another model's. Added tokens may lie beyond the embedding: no prompt may use them.
+
+    Raises:
+        Unloadable: ordinary tokens, or the one that begins every prompt, lie beyond the embedding's last row.
+    """
+    rows, added = loaded.rows, loaded.tokenizer.get_added_tokens_decoder()
+    vocabulary = loaded.tokenizer.get_vocab(with_added_tokens=False).values()
+    if any(token >= rows and token not in added for token in vocabulary):
+        tokens = loaded.tokenizer.get_vocab_size()
+        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {rows}; they do not belong together")
+    if loaded.bos is not None and loaded.bos >= rows:
+        token = loaded.tokenizer.id_to_token(loaded.bos)
+        raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), and the model embeds {rows} tokens")
 
 
-def _shape(config: Any) -> ModelShape:
-    kv_heads = config.n_key_value_heads
-    return ModelShape(
-        n_layers=config.n_layers,
-        n_heads=config.n_heads,
-        d_mlp=None if config.attn_only else config.d_mlp,
-        shared_kv_heads=kv_heads if kv_heads not in (None, config.n_heads) else None,
-    )
+def _rows(loaded: Loaded) -> int | None:
+    """Return how many tokens the model embeds, where the tokenizer has one that it does not."""
+    rows = loaded.rows
+    return rows if any(token >= rows for token in loaded.tokenizer.get_vocab().values()) else None
 
 
 def _device(name: str) -> torch.device:

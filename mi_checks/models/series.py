@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import checkpoints, known_names, resolve
+from mi_checks.models.paths import expanded, is_folder, splits
 from mi_checks.models.sources.folder import Folder
 
 EACH = "@*"
 
 
 def with_series(names: Iterable[str]) -> tuple[str, ...]:
-    """Names as the user gives them, `…@*` replaced by the models it stands for, each once.
+    """Return names as the user gives them, `…@*` replaced by the models it stands for, each once.
 
     Raises:
         MiChecksError: there are no checkpoints to list; the message says where there are some.
@@ -23,18 +23,17 @@ def with_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def series(name: str) -> tuple[str, ...]:
-    """What `…@*` stands for, in the order of training: a bundled model's checkpoints, or those in a folder.
+    """Return what `…@*` stands for, in the order of training: a bundled model's checkpoints, or those in a folder.
 
     Raises:
         MiChecksError: likewise.
     """
     model = name.removesuffix(EACH)
-    claims, equals, place = model.rpartition("=")
-    if model in known_names() or not Path(place).is_dir():
+    folder = _folder(model)
+    if model in known_names() or folder is None:
         steps = tuple(each for each in checkpoints() if each.startswith(f"{model}@"))
     else:
-        labels = Folder(Path(place)).checkpoints
-        steps = tuple(f"{claims}{equals}{place}@{label}" for label in labels)
+        steps = tuple(f"{model}@{label}" for label in folder.checkpoints)
     if steps:
         return (*steps, model)
     resolve(model)  # where there is no such model, that is the mistake
@@ -43,3 +42,11 @@ def series(name: str) -> tuple[str, ...]:
         f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(have)}, a folder "
         f"with checkpoints/, or name each ({model}@LABEL)"
     )
+
+
+def _folder(model: str) -> Folder | None:
+    """Return the folder that `FOLDER` or `NAME=FOLDER` names."""
+    for text in (model, *(text for _, text in splits(model))):
+        if text and is_folder(expanded(text)):
+            return Folder(expanded(text))
+    return None

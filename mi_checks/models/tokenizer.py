@@ -13,7 +13,7 @@ from mi_checks.prompts.tokenization import Tokenization
 
 
 def load_tokenization(name: str) -> Tokenization:
-    """A model's tokenizer. Of a folder nothing else is read and torch is not imported, nor of a bundled model.
+    """Return a model's tokenizer. Of a folder nothing else is read and torch is not imported, nor of a bundled model.
 
     The token that begins a prompt is known only where the model itself is loaded.
 
@@ -23,9 +23,9 @@ def load_tokenization(name: str) -> Tokenization:
     model = resolve(name)
     try:
         if isinstance(model.source, Folder) and (path := _file(model.source)) is not None:
-            return Tokenization(_read(path), bos=None)
+            return Tokenization(_read(path), bos=None, rows=_rows(model.source))
     except Unloadable as error:
-        raise model.unloadable(error) from None
+        raise model.unloadable(error) from error
     from mi_checks.models.load import load
 
     return load(name, device="cpu").tokenization
@@ -42,4 +42,15 @@ def _read(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises nothing narrower
-        raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from None
+        raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from error
+
+
+def _rows(folder: Folder) -> int | None:
+    """Return how many tokens the model embeds, as far as its config says."""
+    config = folder.config
+    text = config.get("text_config")
+    for place in (config, text if isinstance(text, dict) else {}):
+        for key in ("vocab_size", "d_vocab"):
+            if isinstance(place.get(key), int):
+                return int(place[key])
+    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mi_checks.models.loaders.huggingface import weight_files
 from mi_checks.models.loaders.loaded import sha256
 from mi_checks.models.names import ModelName
 from mi_checks.models.sources.folder import Folder
@@ -12,6 +11,7 @@ from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import Hub
 from mi_checks.models.sources.packaged import Packaged
 from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.models.sources.weight_files import weight_files
 
 
 def weights_sha256(model: ModelName) -> str | None:
@@ -23,7 +23,7 @@ def weights_sha256(model: ModelName) -> str | None:
     try:
         files = _files(model.source)
     except Unloadable as error:
-        raise model.unloadable(error) from None
+        raise model.unloadable(error) from error
     return None if files is None else sha256(files)
 
 

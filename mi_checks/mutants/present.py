@@ -23,5 +23,4 @@ def models_that_have(behaviour: Behaviour) -> tuple[str, ...]:
 
 def comparable(subject: Subject, other: Subject) -> bool:
     """Whether two models read the same prompts."""
-    own = (subject.provenance.tokenizer_sha256, subject.tokenization.bos, subject.n_ctx)
-    return own == (other.provenance.tokenizer_sha256, other.tokenization.bos, other.n_ctx)
+    return subject.reads_as == other.reads_as

@@ -30,7 +30,7 @@ class Tally:
         self.results += map(mutants_from_dict, wire["results"])
         self.selected = wire["selected"]  # each worker collects all
         order = {node_id: place for place, node_id in enumerate(self.selected)}
-        self.results.sort(key=lambda result: order[result.node_id])
+        self.results.sort(key=lambda result: order.get(result.node_id, len(order)))
 
     def lines(self) -> list[str]:
         """How many were killed, and each that was not."""

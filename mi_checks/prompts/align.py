@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, Prompt, PromptPair
-from mi_checks.prompts.continuations import continuations
+from mi_checks.prompts.continuations import continuations, without_embedding
 from mi_checks.prompts.marks import Marked
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.render import Rendered
 from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.prompts.visible import visible
 from mi_checks.spec.scoring import FIRST_TOKEN
 
 
 def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
-    """Tokens of a rendered prompt, and for each label every token that shares a character with it.
+    """Return the tokens of a rendered prompt, and for each label every token that shares a character with it.
 
     A token that crosses a label's edge belongs to the label: in `the {{ w | at('W') }}` the token ` word` carries
     the space too, and it is where the model holds the word.
 
     Raises:
-        MiChecksError: the tokenizer cannot read the text, or drops all of a label's.
+        MiChecksError: the tokenizer cannot read the text, drops all of a label's, or finds the beginning-of-sequence
+            token written at its beginning, which every prompt begins with already.
     """
     ids, spans = tokenization.encode(marked.text)
+    if tokenization.bos is not None and ids[:1] == (tokenization.bos,):
+        raise MiChecksError(
+            f"the prompt {visible(marked.text[:60])} begins with {tokenization.piece(tokenization.bos)!r}, and every "
+            "prompt of this model begins with that token already: leave it out of the template, or it would stand "
+            "there twice"
+        )
     shift = 0 if tokenization.bos is None else 1
     tokens = ids if tokenization.bos is None else (tokenization.bos, *ids)
     labels = {
@@ -49,6 +57,9 @@ def align(
     clean = tokenized(rendered.clean, tokenization)
     corrupt = tokenized(rendered.corrupt, tokenization)
     both = (clean, corrupt)
+    for what, prompt in (("clean", clean), ("corrupt", corrupt)):
+        if lacking := tokenization.lacks(prompt.tokens):
+            return Rejection("no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", both)
     if clean.tokens == corrupt.tokens:
         return Rejection("identical", "clean and corrupt prompt are the same", both)
     if not by_labels and len(clean.tokens) != len(corrupt.tokens):

@@ -60,13 +60,28 @@ def _tokens(
         own = prompt.tokens[shift:]
         if ids[: len(own)] != own or len(ids) == len(own):
             return Rejection("continuation", _joined(what, text, own, ids, tokenization), both)
-        found.append(ids[len(own) :] if whole else ids[len(own) : len(own) + 1])
+        scored = ids[len(own) :] if whole else ids[len(own) : len(own) + 1]
+        if lacking := tokenization.lacks(scored):
+            return Rejection("no_embedding", f"{what} {text!r} {without_embedding(lacking[0], tokenization)}", both)
+        unknown = None if tokenization.unknown is None else tokenization.piece(tokenization.unknown)
+        if unknown is not None and tokenization.unknown in scored and unknown not in text:
+            why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all it does not know"
+            return Rejection("unknown", why, both)
+        found.append(scored)
     if found[0] != found[1]:
         begins = "is" if whole else "begins with"
         first, second = (_pieces(tokens, tokenization) for tokens in found)
         why = f"{what} {text!r} {begins} {first} after the clean prompt, {second} after the corrupt one"
         return Rejection("continuation", why, both)
     return found[0]
+
+
+def without_embedding(token: int, tokenization: Tokenization) -> str:
+    """Return what is wrong with a text that holds a token beyond the embedding's last row."""
+    return (
+        f"holds the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has no embedding: "
+        f"it embeds {tokenization.rows} tokens"
+    )
 
 
 def _shared(found: list[tuple[int, ...]]) -> tuple[int, ...]:

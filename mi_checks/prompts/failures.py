@@ -21,6 +21,8 @@ _REMEDIES: Mapping[Kind, str] = {
     "or give them values of equally many tokens",
     "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
     "token of the word that follows",
+    "no_embedding": "write the prompts without that token, or run them on a model that embeds it",
+    "unknown": "choose answers and foils that the tokenizer knows, or run them on a model that reads them",
     "same_tokens": "only the first token of each is scored: let the answer begin with another token than the foils, or "
     "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)",
 }
@@ -30,7 +32,7 @@ def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejecti
     """The error for a pair that no draw gave; `rejections` are the draws' reasons, one at least."""
     kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
     example = next(rejection for rejection in rejections if rejection.kind == kind)
-    if kind == "same_tokens" and times == len(rejections) and not found:
+    if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not found:
         lines = [f"behaviour {behaviour!r}: {example.detail}"]
     else:
         often = "each time" if times == len(rejections) else "most often"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
-from mi_checks.prompts.tokenization import Span
+from mi_checks.prompts.spans import Span
 from mi_checks.spec.template import CLOSE, OPEN, SEP
 
 _MARK = re.compile(f"([{OPEN}{SEP}{CLOSE}])")

@@ -1,4 +1,8 @@
-"""What a variable's `where` may ask of the tokenizer. A space that a value begins with already is never doubled."""
+"""What a variable's `where` may ask of the tokenizer. A space that a value begins with already is never doubled.
+
+Tokens are counted as in the middle of a text, where a template puts most values: tokenizers that write a space before
+every text (Llama 2's) would count one for a value alone.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,9 @@ def _spaced(value: str) -> str:
 
 
 def _tokens(text: str, tokenization: Tokenization) -> int:
-    return len(tokenization.ids(text))
+    """Return how many tokens a text has; none if it has one that stands for whatever the tokenizer does not know."""
+    ids = tokenization.ids_after(text)
+    return 0 if tokenization.unknown in ids else len(ids)
 
 
 _PREDICATES: dict[Predicate, Callable[[str, Tokenization], bool]] = {
@@ -31,10 +37,10 @@ _PREDICATES: dict[Predicate, Callable[[str, Tokenization], bool]] = {
 
 
 def passes(predicate: Predicate, value: str, tokenization: Tokenization) -> bool:
-    """Whether a value has the property.
+    """Return whether a value has the property.
 
     `single_token`: the value as written is one token. `single_token_after_space`: it is one token after a space.
-    `splits_in_two`: one token after a space, exactly two at the start of a text. `leading_space`: it begins with a
+    `splits_in_two`: one token after a space, exactly two after a text without one. `leading_space`: it begins with a
     space. `alphabetic`: letters only, but for one leading space.
     """
     return _PREDICATES[predicate](value, tokenization)

@@ -8,7 +8,9 @@ from typing import Literal
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt
 
-Kind = Literal["exhausted", "repeat", "identical", "length", "labels", "continuation", "same_tokens"]
+Kind = Literal[
+    "exhausted", "repeat", "identical", "length", "labels", "continuation", "same_tokens", "no_embedding", "unknown"
+]
 
 
 class TooFewPrompts(MiChecksError):

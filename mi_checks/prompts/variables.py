@@ -99,7 +99,7 @@ class Variables:
 
 def _tokens_of(tokenization: Tokenization, text: str) -> tuple[int, ...]:
     # A template may well put the space that the value lacks before it.
-    return tokenization.ids(text) + tokenization.ids(" " + text.removeprefix(" "))
+    return tokenization.ids_after(text) + tokenization.ids_after(" " + text.removeprefix(" "))
 
 
 def _one_of(source: _Source, others: tuple[Value, ...], rng: np.random.Generator) -> Value | None:

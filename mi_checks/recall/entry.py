@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -96,6 +97,11 @@ def intervention_name(intervention: Intervention) -> str:
     return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
 
 
+def changes_names(intervention: Intervention) -> list[str]:
+    """Return names that nothing has but whether this intervention changes anything, and anything that END can see."""
+    return [json.dumps([what, intervention_name(intervention)]) for what in ("changes", "changes what END can see")]
+
+
 def edges_name(circuit: EdgeCircuit) -> str:
     """A name that no other circuit of edges and nothing else has; the order of the edges does not matter."""
     edges = sorted([str(sender), str(receiver)] for sender, receiver in circuit.edges)
@@ -120,6 +126,11 @@ def activity_name(neuron: str) -> str:
 def promoted_name(neuron: str, count: int) -> str:
     """A name that nothing has but the tokens that this neuron promotes and suppresses most."""
     return json.dumps(["promoted", neuron, count])
+
+
+def ranks_name(tokens: npt.NDArray[np.int64]) -> str:
+    """Return a name that nothing has but the ranks of these tokens."""
+    return json.dumps(["ranks", hashlib.sha256(json.dumps(tokens.tolist()).encode()).hexdigest()])
 
 
 def share_name(sender: str, receiver: str, at: str) -> str:

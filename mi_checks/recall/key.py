@@ -30,7 +30,7 @@ def prompts_key(prompts: AnyPrompts, subject: Subject, *, count: int, seed: int 
         count: pairs.
         seed: instead of the behaviour's own.
     """
-    about = [repr(prompts), subject.provenance.tokenizer_sha256, subject.tokenization.bos, subject.n_ctx, count, seed]
+    about = [repr(prompts), *subject.reads_as, count, seed]
     return _sha256([*about, code(DRAWING, DRAWING_WITH)])
 
 
@@ -42,18 +42,22 @@ def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
         batch: its prompts.
         engine: the engine asked for: what `auto` comes to follows from the rest.
     """
+    return _sha256([*_model(subject), batch.sha256, engine, code(MEASURING, MEASURING_WITH)])
+
+
+def guards_key(subject: Subject) -> str:
+    """sha256 over the model, the code that guards it and the libraries it uses."""
+    return _sha256([*_model(subject), "guards", code(MEASURING, MEASURING_WITH)])
+
+
+def _model(subject: Subject) -> list[object]:
     model = subject.provenance
     bridge = subject.bridge
-    return _sha256(
-        [
-            *(model.weights_sha256, model.tokenizer_sha256, model.dtype, model.device, model.mode),
-            {name: repr(value) for name, value in sorted(vars(bridge.cfg).items())},
-            repr(getattr(bridge.original_model, "config", None)),  # what TransformerLens' own configuration leaves out
-            batch.sha256,
-            engine,
-            code(MEASURING, MEASURING_WITH),
-        ]
-    )
+    return [
+        *(model.weights_sha256, model.tokenizer_sha256, model.dtype, model.device, model.mode),
+        {name: repr(value) for name, value in sorted(vars(bridge.cfg).items())},
+        repr(getattr(bridge.original_model, "config", None)),  # what TransformerLens' own configuration leaves out
+    ]
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import count, takewhile
 
 import numpy as np
+import numpy.typing as npt
 
 from mi_checks.engine.base import BaseRun, Floats
 from mi_checks.engine.edge_circuits import EdgeCircuit
@@ -18,12 +19,14 @@ from mi_checks.recall.entry import (
     activity_name,
     approximation_name,
     attention_name,
+    changes_names,
     direct_name,
     edges_name,
     entry_of,
     intervention_name,
     pattern_name,
     promoted_name,
+    ranks_name,
     share_name,
     sources_name,
 )
@@ -76,6 +79,11 @@ class Recalling:
         names = [intervention_name(intervention) for intervention in interventions]
         return self._recalled(names, lambda places: self.engine.measure([interventions[i] for i in places], title))
 
+    def changes(self, intervention: Intervention) -> Floats:
+        """As `Engine.changes`."""
+        names = changes_names(intervention)
+        return self._recalled(names, lambda places: self.engine.changes(intervention)[places])
+
     def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """As `Engine.measure_edges`."""
         names = [edges_name(circuit) for circuit in circuits]
@@ -107,6 +115,10 @@ class Recalling:
         """As `Engine.direct`."""
         names = [direct_name(str(node)) for node in nodes]
         return self._recalled(names, lambda places: self.engine.direct([nodes[i] for i in places]))
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """As `Engine.ranks`."""
+        return self._array(ranks_name(tokens), lambda: self.engine.ranks(tokens))
 
     def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
         """As `Engine.input_shares`."""

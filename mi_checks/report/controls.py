@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 
 from mi_checks.record import Evidence
 from mi_checks.report import numbers
@@ -31,6 +32,9 @@ def on_corrupt(evidence: Evidence) -> str:
     """What the score is on corrupt prompts, as far as the run holds it; says of which prompts."""
     if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
         rest = evidence.logit_diff.value - evidence.effect.estimate.value
+        return f"{numbers.number(rest)} (mean of all)"
+    if evidence.effect_sizes:
+        rest = evidence.logit_diff.value - fmean(evidence.effect_sizes)
         return f"{numbers.number(rest)} (mean of all)"
     values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
     return f"{', '.join(values)} (of the first {numbers.count(len(values), 'pair')})" if values else ""

@@ -14,7 +14,7 @@ from mi_checks.report.filters import choices
 from mi_checks.report.header import Header
 from mi_checks.report.matrix import matrix
 from mi_checks.report.neighbours import Neighbours, neighbours
-from mi_checks.report.pairs import Group
+from mi_checks.report.pairs import Group, Pair
 from mi_checks.report.problems import problems
 from mi_checks.report.script import script
 from mi_checks.report.sections import BehaviourSection, ModelSection
@@ -71,6 +71,7 @@ class Drawing:
             matrix=rows,
             choices=choices(rows, models),
             problems=problems(groups),
+            doubted=_doubted(groups),
             neighbours=neighbours(groups),
             kept=self._kept,
         )
@@ -81,6 +82,7 @@ class Drawing:
         return self._template(
             "alone.html.j2",
             problems=problems((group,)),
+            doubted=_doubted((group,)),
             compared=compared,
             method=tests.method if tests and compared else "",
         )
@@ -117,3 +119,8 @@ class Drawing:
             to=self._to, chart=intervals, curve_size=faithfulness, traced=TRACED, **values
         )
         return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it
+
+
+def _doubted(groups: Sequence[Group]) -> tuple[Pair, ...]:
+    """Behaviours on models that give reason to doubt what they measure."""
+    return tuple(pair for group in groups for pair in group.pairs if pair.lints)

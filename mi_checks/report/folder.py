@@ -16,40 +16,48 @@ from mi_checks.report.neighbours import Neighbours, neighbours
 from mi_checks.report.pairs import Group, groups, models
 from mi_checks.report.place import Place
 from mi_checks.report.sections import section
+from mi_checks.report.tolerant import drawn_without_what_breaks
 
 INDEX = "index.html"
 KIND = "behaviour"  # what the head of such a page says it is
 LONGEST = 80  # characters of a name that become a file's
 
 
-def write_report(run: Run, place: Place, kept: str = "RUN") -> None:
+def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
     """Write the report of a run, as one page or as a folder of them.
+
+    Returns:
+        Sentences on what could not be drawn, and so is left out.
 
     Raises:
         MiChecksError: a file cannot be written there.
     """
     if place.folder:
-        write_folder(run, place.page.parent, kept)
-    else:
-        write(run, place.page, kept)
+        return write_folder(run, place.page.parent, kept)
+    return write(run, place.page, kept)
 
 
-def write_folder(run: Run, folder: Path, kept: str = "RUN") -> None:
+def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
     """Write all pages, the first page last: each is whole at any time, and links lead nowhere that is not there.
 
     A page of a behaviour that the run no longer has is deleted, if an earlier report has written it.
+
+    Returns:
+        Sentences on what could not be drawn, and so is left out.
 
     Raises:
         MiChecksError: a file cannot be written there.
     """
     written = set()
-    for name, page in pages(run, kept):
+    drawn, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
+    for name, page in drawn:
         write_file(folder / name, page, "the report", "name another folder (--mi-report)")
         written.add(name)
     for path in folder.glob("*.html"):
         if path.name not in written and _ours(path):
             with suppress(OSError):  # it is old, and no harm
                 path.unlink()
+    return omitted
 
 
 def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:

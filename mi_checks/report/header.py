@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mi_checks.baselines.base_message import ID as BASE
 from mi_checks.baselines.base_message import verdict_of
+from mi_checks.guard_lines import refusal_lines, summary_line
 from mi_checks.record import Run
 from mi_checks.report import numbers
 from mi_checks.report.pairs import drifted
@@ -28,6 +29,7 @@ class Header:
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     missing: str  # what the run was cut short of; empty where it was not
     setup: tuple[tuple[str, str], ...]  # versions and settings, on one line
+    omitted: tuple[str, ...]  # sentences on what could not be added to the run's record
     against: tuple[tuple[int, str], ...]  # how many behaviours are what, where a model was judged against its base
 
 
@@ -39,7 +41,7 @@ def header(run: Run) -> Header:
     if drifts:
         totals.insert(2, (drifts, DRIFTED))
     facts = [("Versions", run.versions), ("Settings", run.settings)]
-    facts += [(f"Model {name}", provenance) for name, provenance in run.models.items()]
+    facts += [(f"Model {name}", {**provenance, **_guards(run, name)}) for name, provenance in run.models.items()]
     return Header(
         headline=_headline(len(run.results), counts),
         totals=tuple(totals),
@@ -49,8 +51,18 @@ def header(run: Run) -> Header:
         facts=tuple((title, tuple(items.items())) for title, items in facts if items),
         missing=_missing(run),
         setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP),
+        omitted=run.omitted,
         against=_against(run),
     )
+
+
+def _guards(run: Run, model: str) -> dict[str, str]:
+    """What was checked of a model when it was loaded, and what is refused on it."""
+    guards = run.guards.get(model)
+    if guards is None:
+        return {}
+    refused = refusal_lines(guards)
+    return {"guards": summary_line(guards), **({"refused": ". ".join(refused)} if refused else {})}
 
 
 def moment(started: str) -> str:

@@ -16,6 +16,7 @@ from mi_checks.report.header import header
 from mi_checks.report.pairs import groups, models
 from mi_checks.report.sections import section
 from mi_checks.report.text import readable
+from mi_checks.report.tolerant import drawn_without_what_breaks
 
 SPARE = 5_000  # bytes of the budget for what says that something was left out
 EXAMPLES = 100  # prompt pairs on one page; of more, each model shows its first
@@ -46,13 +47,18 @@ def render(run: Run, kept: str = "RUN", limit: int | None = LIMIT) -> str:
     return drawing.page(shown.headline, banner, first + body)
 
 
-def write(run: Run, path: Path, kept: str = "RUN") -> None:
+def write(run: Run, path: Path, kept: str = "RUN") -> tuple[str, ...]:
     """Write the report; an older one stays whole until the new one is.
+
+    Returns:
+        Sentences on what could not be drawn, and so is left out.
 
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_file(path, render(run, kept), "the report", "name another file (--mi-report)")
+    page, omitted = drawn_without_what_breaks(run, lambda run: render(run, kept))
+    write_file(path, page, "the report", "name another file (--mi-report)")
+    return omitted
 
 
 def size(text: str) -> int:

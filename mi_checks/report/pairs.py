@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mi_checks.baselines.updates import ID as BASELINE
-from mi_checks.record import CheckResult, Evidence, MutantsResult, Outcome, Run
+from mi_checks.record import CheckResult, Evidence, Lint, MutantsResult, Outcome, Run
 from mi_checks.report.verdict import Verdict, verdict, worst
 
 
@@ -21,6 +21,7 @@ class Pair:
     results: tuple[CheckResult, ...]
     evidence: Evidence | None
     mutants: Mapping[str, MutantsResult] = field(default_factory=dict)  # by check
+    lints: tuple[Lint, ...] = ()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -85,6 +86,9 @@ def groups(run: Run) -> tuple[Group, ...]:
     mutants: dict[tuple[str, str], dict[str, MutantsResult]] = defaultdict(dict)
     for each in run.mutants:
         mutants[each.behaviour, each.model][each.check] = each
+    lints: dict[tuple[str, str], list[Lint]] = defaultdict(list)
+    for lint in run.lints:
+        lints[lint.behaviour, lint.model].append(lint)
     columns = models(run)
     named = [result.behaviour for result in run.results] + [found.behaviour for found in run.evidence]
     return tuple(
@@ -99,6 +103,7 @@ def groups(run: Run) -> tuple[Group, ...]:
                     tuple(results[name, model]),
                     evidence.get((name, model)),
                     mutants[name, model],
+                    tuple(lints[name, model]),
                 )
                 for column, model in enumerate(columns)
                 if (name, model) in results or (name, model) in evidence

@@ -1,10 +1,16 @@
-"""What did not pass, and the mutants that did, gravest first: the part of the page that is read first."""
+"""What did not pass, and the mutants that did, gravest first: the part of the page that is read first.
+
+Failures of one behaviour on one model stand together, under what most likely caused them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mi_checks.causes import Group as Causes
+from mi_checks.causes import groups as by_cause
+from mi_checks.failure_text import cause_text
 from mi_checks.record import CheckResult, MutantsResult
 from mi_checks.report.pairs import Group, Pair, drifted
 from mi_checks.report.verdict import SEVERITY, SURVIVED, Verdict, verdict
@@ -14,13 +20,23 @@ FOLD = 14  # lines; a longer message (a traceback) is folded away under its firs
 
 @dataclass(frozen=True)
 class Problem:
-    """One check that did not pass, or one of whose mutants did."""
+    """One check that did not pass, or one of whose mutants did.
+
+    Attributes:
+        anchor: of this part of the page.
+        pair_anchor: of the behaviour on the model.
+        check_anchor: of the check's row.
+        verdict: for showing.
+        result: of the check, or of its mutants.
+        cause: of the first of several failures of a behaviour on a model, what most likely caused all of them.
+    """
 
     anchor: str
     pair_anchor: str
     check_anchor: str
     verdict: Verdict
     result: CheckResult | MutantsResult
+    cause: str = ""
 
     @property
     def claim(self) -> str:
@@ -39,9 +55,21 @@ class Problem:
 
 
 def problems(groups: Sequence[Group]) -> tuple[Problem, ...]:
-    """Failures, drifts, errors, then the inconclusive; in the run's order within each."""
-    found = [problem for group in groups for pair in group.pairs for problem in _of(pair)]
-    return tuple(sorted(found, key=_gravity))
+    """Failures, drifts, errors, then the inconclusive, by the gravest of each behaviour on a model.
+
+    Within one of these, the cause comes first, then the others by gravity, in the run's order.
+    """
+    found = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
+    return tuple(problem for pair in sorted(found, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
+
+
+def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
+    ordered = sorted(found, key=_gravity)
+    group: Causes | None = next(iter(by_cause(pair.results)), None)
+    if group is None or not group.others:
+        return ordered
+    ordered.sort(key=lambda problem: problem.result is not group.cause)
+    return [replace(ordered[0], cause=f"{len(group.failed)} failures, likely cause: {cause_text(group)}"), *ordered[1:]]
 
 
 def _of(pair: Pair) -> list[Problem]:

@@ -38,6 +38,21 @@ class CheckRow:
     line: int
     mutants: MutantsResult | None
 
+    @property
+    def parts(self) -> str:
+        """Of a fraction its numerator and denominator: `0.57 of 12.94 logits`; otherwise nothing."""
+        parts = self.result.parts
+        if parts is None or parts.numerator is None:
+            return ""
+        whole = parts.denominator
+        return f"{numbers.value(parts.numerator)} of {numbers.value(whole)} {whole.unit}"
+
+    @property
+    def seen(self) -> str:
+        """The node that the numbers are of, and how the claim was tested; nothing where there is nothing to say."""
+        deciding = f"deciding: {self.result.deciding}" if self.result.deciding else ""
+        return "; ".join(filter(None, (deciding, self.result.detail)))
+
     @cached_property
     def chart(self) -> IntervalChart | None:
         """Worked out only where it is drawn."""
@@ -72,6 +87,11 @@ class ModelSection:
         """Of the section, or of the group of rows that stands for it."""
         return self.pair.anchor
 
+    @property
+    def omitted(self) -> tuple[str, ...]:
+        """Sentences on what could not be measured for the report."""
+        return self.pair.evidence.omitted if self.pair.evidence else ()
+
     @cached_property
     def heatmaps(self) -> tuple[HeatmapView, ...]:
         """Laid out only where they are drawn."""
@@ -99,7 +119,8 @@ class ModelSection:
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:
         """Likewise."""
-        return tuple(example_view(example) for example in self.pair.evidence.examples) if self.pair.evidence else ()
+        found = self.pair.evidence
+        return tuple(example_view(example, found) for example in found.examples) if found else ()
 
 
 @dataclass(frozen=True)

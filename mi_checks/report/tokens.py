@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from mi_checks.record import Example, Prediction, TokenView
+from mi_checks.record import Evidence, Example, Prediction, Rank, TokenView
 from mi_checks.report.numbers import number
 from mi_checks.report.text import Chip, Shown, chip
+from mi_checks.spec.scoring import score_name
+
+TITLES: dict[Rank, str] = {
+    "median": "The median prompt pair by effect size",
+    "best": "The prompt pair with the largest effect size",
+    "worst": "The prompt pair with the smallest effect size",
+}
 
 
 @dataclass(frozen=True)
@@ -44,17 +51,21 @@ class Side:
 
 @dataclass(frozen=True)
 class ExampleView:
-    """One prompt pair for showing."""
+    """One prompt pair for showing; `title` says which it is, `score` what its values are called."""
 
+    title: str
+    score: str
     columns: tuple[Column, ...]
     answers: tuple[Chip, ...]
     foils: tuple[Chip, ...]
     sides: tuple[Side, Side]
 
 
-def example_view(example: Example) -> ExampleView:
-    """Lay out a prompt pair."""
+def example_view(example: Example, evidence: Evidence) -> ExampleView:
+    """Lay out a prompt pair of a behaviour on a model."""
     return ExampleView(
+        title=_title(example, evidence),
+        score=score_name(evidence.score),
         columns=_columns(example),
         answers=tuple(chip(answer) for answer in example.answers),
         foils=tuple(chip(foil) for foil in example.foils),
@@ -63,6 +74,15 @@ def example_view(example: Example) -> ExampleView:
             _side("corrupt", example.corrupt, example.corrupt_logit_diff, example.corrupt_top, example),
         ),
     )
+
+
+def _title(example: Example, evidence: Evidence) -> str:
+    """Which pair it is: examples are chosen by effect size, but in runs of older versions, which kept the first."""
+    place = f"pair {example.prompt + 1} of {evidence.n}"
+    if not example.rank:
+        return f"Prompt {place}"
+    size = number(example.clean_logit_diff - example.corrupt_logit_diff)
+    return f"{TITLES[example.rank]}: {place}, clean − corrupt {size} {evidence.logit_diff.unit}"
 
 
 def _columns(example: Example) -> tuple[Column, ...]:

@@ -87,7 +87,9 @@ def named(subject: Subject) -> Named:
     """
     rng = np.random.default_rng([SEED, 1])
     names = _names(subject)
-    x, y, z, w = (list(subject.tokenization.ids(piece)) for piece in FRAME)
+    begin, *rest = FRAME
+    x = list(subject.tokenization.ids(begin))
+    y, z, w = (list(subject.tokenization.ids_after(piece)) for piece in rest)
     first = _first(subject)
     rows, once, chosen = [], [], []
     for prompt in range(COUNT):
@@ -111,14 +113,13 @@ def _first(subject: Subject) -> tuple[int, ...]:
 
 
 def _ordinary(subject: Subject) -> Tokens:
-    tokenizer = subject.tokenization.tokenizer
-    special = {*tokenizer.get_added_tokens_decoder(), *_first(subject)}
-    return np.array([token for token in range(tokenizer.get_vocab_size()) if token not in special], dtype=np.int64)
+    first = _first(subject)
+    return np.array([token for token in subject.tokenization.ordinary if token not in first], dtype=np.int64)
 
 
 def _names(subject: Subject) -> Tokens:
-    encoded = (subject.tokenization.ids(f" {name}") for name in pool("first_names"))
-    names = sorted({ids[0] for ids in encoded if len(ids) == 1})
+    encoded = (subject.tokenization.ids_after(f" {name}") for name in pool("first_names"))
+    names = sorted({ids[0] for ids in encoded if len(ids) == 1 and not subject.tokenization.lacks(ids)})
     if len(names) < ENOUGH_NAMES:
         names = [token for token, _ in subject.tokenization.word_tokens()]
     if len(names) < ENOUGH_NAMES:

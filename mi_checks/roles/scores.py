@@ -139,6 +139,9 @@ def _patterns(subject: Subject, model: Transformer | None, probes: Repeated) -> 
     if model is not None:
         run = _run(model, probes.tokens)
         return [run[layer].pattern for layer in range(model.n_layers)]
+    reason = subject.guards.refusal("attention")
+    if reason is not None:
+        raise MiChecksError(f"{subject.name}: attention cannot be read on this model: {reason}")
     wanted = [HOOKS["pattern"].format(layer) for layer in range(subject.shape.n_layers)]
     tokens = torch.as_tensor(probes.tokens, device=subject.bridge.cfg.device)
     _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in wanted)

@@ -10,19 +10,22 @@ import numpy as np
 from mi_checks.engine.base import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
+from mi_checks.of_project import calling, file_of
 
 
 def user_score(name: str, function: Callable[..., Any], subject: Subject, component: str) -> Floats:
     """A project's own score of every head or neuron, `layer index`.
 
     Raises:
-        MiChecksError: it returned something else, or what is not a number.
+        MiChecksError: it raised, or returned something else, or what is not a number.
     """
     shape = subject.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
     if not width:
-        raise MiChecksError(f"{subject.name} has attention layers only, and so no neurons for the role score {name!r}")
-    given = function(subject)
+        why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
+        raise MiChecksError(f"{subject.name} has {why} and so no neurons for the role score {name!r}")
+    with calling(f"the role score {name!r} on {subject.name}", file_of(function)):
+        given = function(subject)
     wanted = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
     if hasattr(given, "detach"):  # torch's
         given = given.detach().float().cpu()

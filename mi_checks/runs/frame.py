@@ -14,9 +14,10 @@ ESTIMATE = ("value", "low", "high", "n", "unit", "method", "over")
 MODEL = ("source", "revision", "weights_sha256", "tokenizer_sha256", "dtype", "device", "engine")
 RESULT = (
     "behaviour", "model", "check", "kind", "outcome", "claim", "bound", "at_least", "at_most", "message", "location",
-    "node_id", "seconds", "prompts_sha256", "per_prompt",
+    "node_id", "seconds", "prompts_sha256", "per_prompt", "deciding", "detail", "reason",
 )  # fmt: skip
-COLUMNS = (*RESULT[:5], *ESTIMATE, *RESULT[5:], *MODEL, "started")
+PARTS = ("numerator", "denominator")  # of a fraction, the means, in the score's unit
+COLUMNS = (*RESULT[:5], *ESTIMATE, *RESULT[5:], *PARTS, *MODEL, "started")
 
 
 def frame(run: Run) -> pd.DataFrame:
@@ -34,7 +35,7 @@ def frame(run: Run) -> pd.DataFrame:
             "a frame needs pandas, which is not installed: pip install -c constraints.txt -e '.[pandas]'"
         ) from None
     table = pd.DataFrame([_row(result, run) for result in run.results], columns=list(COLUMNS))
-    numbers = dict.fromkeys(("value", "low", "high", "at_least", "at_most", "seconds"), "float64")
+    numbers = dict.fromkeys(("value", "low", "high", "at_least", "at_most", "seconds", *PARTS), "float64")
     return table.astype({**numbers, "n": "Int64"})
 
 
@@ -43,6 +44,7 @@ def _row(result: CheckResult, run: Run) -> dict[str, Any]:
     return {
         **{name: getattr(result, name) for name in RESULT},
         **{name: getattr(result.estimate, name, None) for name in ESTIMATE},
+        **{name: getattr(getattr(result.parts, name, None), "value", None) for name in PARTS},
         **{name: model.get(name) for name in MODEL},
         "started": run.started,
     }

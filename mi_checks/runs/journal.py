@@ -83,4 +83,7 @@ def joined(found: Sequence[Run]) -> Run:
         results=tuple(results.values()),
         evidence=tuple(evidence.values()),
         mutants=tuple(each for run in runs for each in run.mutants),
+        lints=tuple(dict.fromkeys(lint for run in runs for lint in run.lints)),
+        guards={name: guards for run in runs for name, guards in run.guards.items()},
+        omitted=tuple(dict.fromkeys(sentence for run in runs for sentence in run.omitted)),
     )

@@ -9,8 +9,9 @@ from mi_checks.record import Evidence, Run
 from mi_checks.runs.pairs import two_models
 
 METHOD = (
-    "a head mediates where it surely recovers more than 0.1 of clean − corrupt, alone; it has left the set, or joined "
-    "it, where it also surely recovers less, or more, than it did"
+    "a head mediates where the interval of what it recovers alone lies above 0.1 of clean − corrupt; it has left the "
+    "set, or joined it, where it also recovers significantly less, or more, than it did, and not only as a fraction of "
+    "another clean − corrupt"
 )
 
 
@@ -41,11 +42,14 @@ def mediator_changes(before: Run, after: Run) -> tuple[MediatorChange, ...]:
     found = [
         MediatorChange(then.behaviour, then.model, now.model, heads)
         for key, then in first.items()
-        if (now := second.get(key)) is not None
-        and _comparable(then, now)
-        and (heads := set_change(then.mediators, now.mediators)).changed
+        if (now := second.get(key)) is not None and _comparable(then, now) and (heads := _set_change(then, now)).changed
     ]
     return tuple(sorted(found, key=lambda change: (-change.size, change.behaviour)))
+
+
+def _set_change(then: Evidence, now: Evidence) -> SetChange:
+    sizes = then.effect_sizes, now.effect_sizes
+    return set_change(then.mediators, now.mediators, sizes, now.logit_diff.unit)
 
 
 def _key(evidence: Evidence, *, across: bool) -> tuple[str, str]:

@@ -23,12 +23,13 @@ DRAWN = ("drifted", "improved")
 TITLES: dict[State, str] = {
     "drifted": "Drifted",
     "improved": "Improved",
+    "prompts moved": "Moved prompt by prompt, with the same mean",
     "invalid": "Cannot be compared",
     "only before": "Only in the first run",
     "only after": "Only in the second run",
     "unchanged": "Unchanged",
 }
-CSS: dict[State, str] = {"drifted": "fail", "improved": "pass", "invalid": "error"}
+CSS: dict[State, str] = {"drifted": "fail", "improved": "pass", "prompts moved": "drift", "invalid": "error"}
 
 
 @dataclass(frozen=True)

@@ -44,16 +44,19 @@ def _change(change: Change) -> dict[str, Any]:
         "relative_size": None if change.estimate is None else change.size,
         "p_holm": change.p_value,
         "notes": list(change.notes),
+        "parts": None if change.parts is None else asdict(change.parts),
+        "prompts": None if change.prompts is None else asdict(change.prompts),
     }
 
 
 def _set(change: MediatorChange) -> dict[str, Any]:
     heads = change.heads
-    kinds = {"lost": heads.lost, "gained": heads.gained, "stayed": heads.stayed}
+    kinds = {"lost": heads.lost, "gained": heads.gained, "stayed": heads.stayed, "relative": heads.relative}
     return {
         "behaviour": change.behaviour,
         "before": change.before,
         "after": change.after,
+        "effect_sizes": heads.effects and dict(zip(("before", "after"), heads.effects, strict=True)),
         **{
             kind: {
                 name: {"before": then and asdict(then), "after": now and asdict(now)}
@@ -67,6 +70,6 @@ def _set(change: MediatorChange) -> dict[str, Any]:
 def _side(result: CheckResult | None) -> dict[str, Any] | None:
     if result is None:
         return None
-    kept = ("model", "outcome", "bound", "claim", "location", "prompts_sha256")
+    kept = ("model", "outcome", "bound", "claim", "deciding", "detail", "location", "prompts_sha256")
     estimate = None if result.estimate is None else asdict(result.estimate)
     return {**{name: getattr(result, name) for name in kept}, "estimate": estimate}

@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mi_checks.baselines.recorded import reader_of
 from mi_checks.errors import MiChecksError
 from mi_checks.record import SCHEMA_VERSION, Run
 from mi_checks.runs.journal import SUFFIX, joined, parts
+from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
 
 _RUN = TypeAdapter(Run)
 AGAIN = "run pytest again, or copy the file again"
@@ -59,6 +61,8 @@ def parse_run(text: str, path: Path | str) -> Run:
             data = _from_2(data)
         if version <= 3:
             data = _from_3(data)
+        if version <= 4:
+            data = _from_4(data)
         return _validated(data)
     except ValidationError as error:
         first, *others = error.errors()
@@ -171,10 +175,55 @@ def _from_2(data: dict[str, Any]) -> dict[str, Any]:
 def _from_3(data: dict[str, Any]) -> dict[str, Any]:
     """Schema 3 had circuits without cards of neurons, and cards of heads without sources."""
     evidence = [{**each, "circuit": _with_neurons(each["circuit"])} for each in data["evidence"]]
-    return {**data, "evidence": evidence, "schema_version": SCHEMA_VERSION}
+    return {**data, "evidence": evidence}
 
 
 def _with_neurons(circuit: dict[str, Any] | None) -> dict[str, Any] | None:
     if circuit is None:
         return None
     return {**circuit, "cards": [{**card, "sources": []} for card in circuit["cards"]], "neurons": []}
+
+
+def _from_4(data: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 wrote the deciding node into the claim, showed the first pairs, and had no lints, guards, omissions."""
+    return {
+        **data,
+        "results": [_with_deciding(result) for result in data["results"]],
+        "evidence": [{**_with_ranks(each), "omitted": []} for each in data["evidence"]],
+        "lints": [],
+        "omitted": [],
+        "guards": {},
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+# What a claim of schema 4 ends with: "(Holm-corrected over 3 heads; deciding: L0H3)", "(most: L0H3)", "(most apart …)".
+_SEEN = re.compile(r" \((?=[^()]*(?:deciding:|most:|most apart))([^()]*)\)(?:; (redundant.*))?$", re.DOTALL)
+
+
+def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
+    claim, deciding, detail = result["claim"], "", ""
+    found = _SEEN.search(claim)
+    if found is not None:
+        claim = claim[: found.start()]
+        tested, named, last = found[1].rpartition("deciding: ")
+        tested, deciding = (tested, last) if named else (last, "")
+        detail = "; ".join(filter(None, (tested.removesuffix("; "), found[2])))
+    if result["kind"] == "composes":
+        deciding = reader_of(claim)
+    new: dict[str, Any] = {
+        "deciding": deciding,
+        "detail": detail,
+        "reason": "",
+        "parts": None,
+        "nodes_lost": [],
+        "nodes_gained": [],
+    }
+    return {**result, "claim": claim, **new}
+
+
+def _with_ranks(evidence: dict[str, Any]) -> dict[str, Any]:
+    examples = [{**example, "prompt": place, "rank": ""} for place, example in enumerate(evidence["examples"])]
+    score = {"logits": FIRST_TOKEN, "nats": LOG_PROBABILITY}
+    unit = evidence["logit_diff"]["unit"]
+    return {**evidence, "examples": examples, "score": score.get(unit, unit), "effect_sizes": []}

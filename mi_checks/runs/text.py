@@ -14,7 +14,11 @@ from mi_checks.runs.mediators import METHOD, MediatorChange
 
 HALF = 8  # characters of the drawing to each side of no change
 WHOLE = 1.0  # the relative size at which it is full
-TITLES = {"only before": "only in the first run", "only after": "only in the second run"}
+TITLES = {
+    "prompts moved": "moved prompt by prompt with the same mean",
+    "only before": "only in the first run",
+    "only after": "only in the second run",
+}
 
 
 def lines(
@@ -55,7 +59,10 @@ def _set(change: MediatorChange) -> list[str]:
     shares |= {f"+{name}": share for name, share in change.heads.gained.items()}
     width = max(map(len, shares))
     head = f"  {change.behaviour} mediators  {' '.join(change.heads.signed)}  ({where})"
-    return [head, *(f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items())]
+    of = change.heads.effects
+    lines = [f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items()]
+    effects = [] if of is None else [f"    clean − corrupt {of[0]:.2f} → {of[1]:.2f} {change.heads.unit}"]
+    return [head, *lines, *effects]
 
 
 def _share(estimate: Estimate | None) -> str:

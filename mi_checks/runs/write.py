@@ -22,6 +22,8 @@ def run_text(run: Run) -> str:
     data = as_data(run)
     for each in (*data["results"], *(evidence["effect"] for evidence in data["evidence"])):
         each["per_prompt"] = _rounded(each["per_prompt"])
+    for evidence in data["evidence"]:
+        evidence["effect_sizes"] = _rounded(evidence["effect_sizes"])
     return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=True, separators=(",", ":")) + "\n"
 
 

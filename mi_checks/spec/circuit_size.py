@@ -23,7 +23,7 @@ def whole_model(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | 
 
 def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
     """The same for a circuit of edges between single nodes, none of them backwards."""
-    heads, mlps = shape.n_heads, int(among == "heads_and_mlps" and shape.d_mlp is not None)
+    heads, mlps = shape.n_heads, int(among == "heads_and_mlps" and shape.has_mlps)
     earlier = sum(layer * (heads + mlps) for layer in range(shape.n_layers))
     into_heads = 3 * heads * earlier  # by q, k and v
     into_mlps = mlps * (earlier + shape.n_layers * heads)  # their own layers' heads come before them
@@ -36,7 +36,7 @@ def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> s
 def _universe(among: Among, shape: ModelShape) -> tuple[list[str], list[str]]:
     layers = range(shape.n_layers)
     heads = [f"L{layer}H{head}" for layer in layers for head in range(shape.n_heads)]
-    return heads, [f"L{layer}.mlp" for layer in layers if among == "heads_and_mlps" and shape.d_mlp is not None]
+    return heads, [f"L{layer}.mlp" for layer in layers if among == "heads_and_mlps" and shape.has_mlps]
 
 
 def _all(among: Among, shape: ModelShape) -> str:

@@ -33,7 +33,7 @@ class Group:
 
     def nodes(self, shape: ModelShape) -> Iterator[str]:
         """Their names, before any exception."""
-        width = {"head": shape.n_heads, "neuron": shape.d_mlp or 0, "mlp": 1 if shape.d_mlp else 0}[self.component]
+        width = {"head": shape.n_heads, "neuron": shape.d_mlp or 0, "mlp": int(shape.has_mlps)}[self.component]
         layers = range(shape.n_layers)
         for layer in layers if self.layer is None else (self.layer,):
             for index in range(width if layer in layers else 0):

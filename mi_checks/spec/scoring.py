@@ -41,6 +41,20 @@ class Scoring(Part):
     )
 
 
+def score_name(score: str) -> str:
+    """Return what a score is called in messages: the logit difference, or a project's own score by its name."""
+    return {
+        FIRST_TOKEN: "logit difference",
+        FIRST_DIFFERENCE: "logit difference",
+        LOG_PROBABILITY: "log-probability difference",
+    }.get(score, score)
+
+
+def score_unit(score: str) -> str:
+    """Return what a score is counted in; a project's own score is its own unit."""
+    return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)
+
+
 def texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
     """Return one text or several as a tuple, each once: what is listed twice counts once."""
     return (text,) if isinstance(text, str) else tuple(dict.fromkeys(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check
@@ -19,13 +19,21 @@ from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Keys, YamlSource
 
 
-def check_models(loaded: LoadedBehaviour, known: Iterable[str]) -> tuple[Problem, ...]:
-    """The models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there."""
+def check_models(
+    loaded: LoadedBehaviour, known: Iterable[str], near: Callable[[str, Iterable[str]], str] = did_you_mean
+) -> tuple[Problem, ...]:
+    """Return the models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there.
+
+    Args:
+        loaded: a behaviour.
+        known: the models that there are.
+        near: what hints at the model that is meant by a name that is none.
+    """
     known = tuple(known)
     return tuple(
         loaded.source.problem(
             ("models", model),
-            f"unknown model {model!r}; known models: {listed(known)}{did_you_mean(model, known)}",
+            f"unknown model {model!r}; known models: {listed(known)}{near(model, known)}",
             of_key=True,
         )
         for model in loaded.behaviour.models
@@ -77,8 +85,10 @@ def outside(node: NodeName, shape: ModelShape) -> str | None:
     """What the model has where the node is not in it."""
     if node.layer >= shape.n_layers:
         return _range("layer", shape.n_layers)
-    if node.component in ("neuron", "mlp", "resid_mid") and shape.d_mlp is None:
+    if node.component in ("neuron", "mlp", "resid_mid") and not shape.has_mlps:
         return "attention layers only"
+    if node.component == "neuron" and shape.d_mlp is None:
+        return f"no neurons that can be named: {shape.no_neurons}"
     if node.component in ("head", "q", "pattern") and node.index is not None and node.index >= shape.n_heads:
         return _range("head", shape.n_heads) + " in each layer"
     if node.component in ("k", "v") and node.index is not None and node.index >= shape.n_kv_heads:
@@ -89,6 +99,9 @@ def outside(node: NodeName, shape: ModelShape) -> str | None:
     return None
 
 
+_ATTENTION_ONLY = "attention layers only, and so no neurons to sweep"
+
+
 def _range(what: str, n: int) -> str:
     return f"{what}s 0 to {n - 1}" if n > 1 else f"{what} 0 only"
 
@@ -97,7 +110,8 @@ def _sweep(source: YamlSource, path: Keys, check: Check, model: str, shape: Mode
     if not isinstance(check, Mediators):
         return
     if check.component == "neuron" and shape.d_mlp is None:
-        yield source.problem((*path, "component"), f"{model} has attention layers only, and so no neurons to sweep")
+        why = f"no neurons to sweep: {shape.no_neurons}" if shape.has_mlps else _ATTENTION_ONLY
+        yield source.problem((*path, "component"), f"{model} has {why}")
     for index, layer in enumerate(check.layers or ()):
         if not -shape.n_layers <= layer < shape.n_layers:
             message = f"layer {layer} is outside {model}, which has {_range('layer', shape.n_layers)}"

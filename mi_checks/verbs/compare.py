@@ -55,7 +55,7 @@ def show(options: argparse.Namespace) -> int:
     if options.output is not None:
         page.write(runs, changes, mediators, options.output)
     found = counts(changes)
-    if not mediators and not found.keys() & {"drifted", "improved", "unchanged"}:
+    if not mediators and not found.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
         sys.stdout.flush()
         raise MiChecksError(
             "no check of one run can be compared with one of the other: run the same behaviours in both, with the same "

@@ -50,9 +50,11 @@ def show(options: argparse.Namespace) -> None:
     from mi_checks.emergence.measure import emergence
     from mi_checks.emergence.output import check_output, write, written
     from mi_checks.emergence.series import chosen_series
+    from mi_checks.report.place import writable
 
     if options.output is not None:
         check_output(options.output)
+        writable("--output", options.output)  # found out now, and not when all is measured
     series = chosen_series(options.model)
     found = emergence(
         behaviours_of(options.paths),

@@ -105,13 +105,14 @@ def list_runs(options: argparse.Namespace) -> None:
         MiChecksError: there is no history there, or it cannot be read.
     """
     from mi_checks.history import plain, text
+    from mi_checks.history.database import readable
     from mi_checks.history.history import History
     from mi_checks.history.listing import runs
 
-    with History.at(options.history) as history:
+    with History.at(options.history) as history, readable(options.history):
         found = runs(history, options.last)
-    as_json = options.format == "json"
-    print(plain.document(plain.listing(found)) if as_json else "\n".join(text.listing(options.history, found)))
+        as_json = options.format == "json"
+        print(plain.document(plain.listing(found)) if as_json else "\n".join(text.listing(options.history, found)))
 
 
 def show(options: argparse.Namespace) -> None:
@@ -122,20 +123,21 @@ def show(options: argparse.Namespace) -> None:
     """
     from mi_checks.history import plain, text
     from mi_checks.history.course import courses, outlines
+    from mi_checks.history.database import readable
     from mi_checks.history.history import History
 
     how = {"order": options.order, "last": options.last}
     as_json = options.format == "json"
-    with History.at(options.history) as history:
+    with History.at(options.history) as history, readable(options.history):
         if options.check is None:
             short = outlines(history, options.behaviour, options.model, **how)
             print(plain.document(plain.outlines(short)) if as_json else "\n".join(text.outlines(short)))
             return
         found = courses(history, options.behaviour, options.check, options.model, **how)
-    if as_json:
-        print(plain.document(plain.courses(found)))
-    else:
-        print("\n\n".join("\n".join(text.course(each)) for each in found))
+        if as_json:
+            print(plain.document(plain.courses(found)))
+        else:
+            print("\n\n".join("\n".join(text.course(each)) for each in found))
 
 
 def mediators(options: argparse.Namespace) -> None:
@@ -145,15 +147,16 @@ def mediators(options: argparse.Namespace) -> None:
         MiChecksError: no run in the history has swept that head, or it cannot be read.
     """
     from mi_checks.history import plain, text
+    from mi_checks.history.database import readable
     from mi_checks.history.history import History
     from mi_checks.history.mediation import mediations
 
-    with History.at(options.history) as history:
+    with History.at(options.history) as history, readable(options.history):
         found = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
-    if options.format == "json":
-        print(plain.document(plain.mediations(found)))
-    else:
-        print("\n\n".join("\n".join(text.mediation(each)) for each in found))
+        if options.format == "json":
+            print(plain.document(plain.mediations(found)))
+        else:
+            print("\n\n".join("\n".join(text.mediation(each)) for each in found))
 
 
 def export(options: argparse.Namespace) -> None:
@@ -163,9 +166,10 @@ def export(options: argparse.Namespace) -> None:
         MiChecksError: no run is called so, or the file cannot be written.
     """
     from mi_checks.atomic import replace_text
+    from mi_checks.history.database import readable
     from mi_checks.history.history import History
 
-    with History.at(options.history) as history:
+    with History.at(options.history) as history, readable(options.history):
         text = history.text(options.run_called)
     try:
         replace_text(options.file, text)

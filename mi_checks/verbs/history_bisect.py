@@ -43,7 +43,7 @@ def bisect(options: argparse.Namespace) -> int:
     """
     from mi_checks.history import bisected, plain
     from mi_checks.history.history import History
-    from mi_checks.models.names import resolve
+    from mi_checks.models.names import resolve, without_label
     from mi_checks.models.series import with_series
     from mi_checks.spec.claimed import claimed
 
@@ -54,7 +54,8 @@ def bisect(options: argparse.Namespace) -> int:
         )
     for model in models:
         resolve(model).require()
-    claims = options.model or models[0].partition("=")[0].partition("@")[0]
+    first = resolve(models[0])
+    claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
     loaded = behaviour_of(options.file, options.case)
     claimed(loaded, claims, options.check)
     from mi_checks.bisecting import Bisecting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
@@ -54,7 +55,8 @@ def show(options: argparse.Namespace) -> None:
     if there.page in paths:
         raise MiChecksError(f"{OPTION}: {str(there.page)!r} is the run itself; name another file")
     if len(runs) == 1:
-        write_report(runs[0][1], there, runs[0][0])
+        for sentence in write_report(runs[0][1], there, runs[0][0]):
+            print(sentence, file=sys.stderr)
     elif len(runs) == 2:
         (_, before), (_, after) = runs
         page.write(runs, compare(before, after), mediator_changes(before, after), there.page)

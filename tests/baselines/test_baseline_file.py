@@ -52,7 +52,7 @@ def test_keys_are_sorted_and_a_check_is_a_line(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [line.split('"')[1] for line in lines if line.startswith("  ")][:3] == ["accuracy", "logit_diff", "patching"]
     assert [line.split('"')[1] for line in lines if line.startswith(' "')] == [
-        *("checks", "checksum", "header", "mediators", "schema"),
+        *("checks", "checksum", "effect_sizes", "header", "mediators", "schema"),
     ]
 
 
@@ -107,7 +107,7 @@ def test_contents_that_cannot_be(edit, message, path):
         (b'{"schema": NaN}', f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
         (b"[" * 100_000, f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
         (b"{\n=======\n", "m.json:2: a merge conflict; take either side, or record it anew: pytest --mi-update"),
-        (b'{"schema": 2}', "m.json: written by a newer mi-checks (schema 2, and this one reads 1); update mi-checks, "
+        (b'{"schema": 3}', "m.json: written by a newer mi-checks (schema 3, and this one reads 2); update mi-checks, "
          "or delete it and record it anew with pytest --mi-update"),
     ],
 )  # fmt: skip

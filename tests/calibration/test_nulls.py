@@ -31,8 +31,8 @@ def too_often(rows):
 def narrow(make):
     """An interval made of half the width."""
 
-    def narrowed(*given):
-        found = make(*given)
+    def narrowed(*given, **more):
+        found = make(*given, **more)
         return replace(found, low=(found.low + found.value) / 2, high=(found.high + found.value) / 2)
 
     return narrowed

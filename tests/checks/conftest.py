@@ -28,8 +28,9 @@ class StubEngine:
     removes what `removes`, if there is one, says of the set of its nodes' names.
     """
 
-    def __init__(self, base, batch, effects, patterns, removes=None):
+    def __init__(self, base, batch, effects, patterns, removes=None, changes=(1, 1)):
         self.removes = removes
+        self._changes = changes
         self.base = base
         self.batch = batch
         self.effects = {parse_node(name): np.asarray(values, dtype=float) for name, values in effects.items()}
@@ -48,15 +49,20 @@ class StubEngine:
             rows.append(self.base.corrupt.logit_diff + moved if corrupt else self.base.clean.logit_diff - moved)
         return np.array(rows)
 
+    def changes(self, intervention):
+        """By default every prompt is changed, and END can see it."""
+        return np.array([np.broadcast_to(each, len(self.batch)) for each in self._changes], dtype=float)
+
     def attended(self, head, destination, source):
         return attended(self.patterns[head], self.batch, destination, source)
 
 
-def side(logit_diff, beats=None, top=None):
+def side(logit_diff, beats=None, top=None, rounding=0.0):
     logit_diff = np.asarray(logit_diff, dtype=float)
     beats = logit_diff > 0 if beats is None else np.asarray(beats, dtype=bool)
     none = np.empty((len(logit_diff), 0))
-    return SideRun(logit_diff, beats, beats if top is None else np.asarray(top, dtype=bool), none.astype(int), none)
+    top = beats if top is None else np.asarray(top, dtype=bool)
+    return SideRun(logit_diff, beats, top, none.astype(int), none, np.full(len(logit_diff), rounding))
 
 
 @pytest.fixture
@@ -64,7 +70,18 @@ def measurements():
     """`measurements(clean, corrupt, checks=…, effects={"L0H1": …})`, with 3 heads and 2 neurons in each of 2 layers."""
 
     def measurements(
-        clean, corrupt=None, *, checks=(), effects=None, patterns=None, entry=None, beats=None, top=None, removes=None
+        clean,
+        corrupt=None,
+        *,
+        checks=(),
+        effects=None,
+        patterns=None,
+        entry=None,
+        beats=None,
+        top=None,
+        removes=None,
+        rounding=0.0,
+        changes=(1, 1),
     ):
         clean = np.asarray(clean, dtype=float)
         corrupt = np.zeros(len(clean)) if corrupt is None else corrupt
@@ -88,8 +105,8 @@ def measurements():
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, LABELS)
         pair = PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),))
         batch = PromptBatch((pair,) * len(clean), "mean")
-        base = BaseRun(side(clean, beats, top), side(corrupt))
-        engine = StubEngine(base, batch, effects or {}, patterns or {}, removes)
+        base = BaseRun(side(clean, beats, top, rounding), side(corrupt, rounding=rounding))
+        engine = StubEngine(base, batch, effects or {}, patterns or {}, removes, changes)
         subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
         measured = Measurements(behaviour, subject, batch, engine)
         measured.asked = engine.asked

@@ -21,7 +21,8 @@ def test_every_head_must_attend(judged, pattern):
     patterns = {"L0H0": pattern({(5, 1): 0.2}), "L1H1": pattern({(5, 2): 0.6})}
     verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
     assert (verdict.outcome, verdict.estimate.value) == ("fail", pytest.approx(0.2))
-    assert verdict.claim == ("each of L0H0, L1H1 attends from wide to A with probability at least 0.3 (deciding: L0H0)")
+    assert verdict.claim == "each of L0H0, L1H1 attends from wide to A with probability at least 0.3"
+    assert verdict.deciding == "L0H0"
 
 
 def test_the_deciding_head_has_the_least_room(judged, pattern):
@@ -46,3 +47,30 @@ def test_a_model_has_its_own_bound(judged, pattern):
     assert judged(check(), np.ones(64), patterns=patterns).outcome == "fail"
     entry = {"attention[L1H2,wide->A]": {"at_least": 0.05}}
     assert judged(check(), np.ones(64), patterns=patterns, entry=entry).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("places", "why"),
+    [
+        ({"from": "A", "to": "wide"}, "wide stands behind A on every prompt, where no head can look"),
+        ({"from": "B", "to": "END"}, "END stands behind B on every prompt, where no head can look"),
+    ],
+)
+@pytest.mark.parametrize("bound", [{"at_most": 0.5}, {"at_least": 0.1}])
+def test_where_no_head_could_look_no_bound_is_met(judged, pattern, places, why, bound):
+    check = {"attention": {"nodes": "L1H2", **places, **bound}}
+    verdict = judged(check, np.ones(64), patterns={"L1H2": pattern({})})
+    assert (verdict.outcome, verdict.estimate) == ("fail", None)
+    assert verdict.reason == f"nothing is shown: {why}"
+
+
+@pytest.mark.parametrize("bound", [{"at_least": 0.9}, {"at_most": 0.5}])
+def test_where_every_head_must_look_no_bound_is_met(judged, pattern, monkeypatch, bound):
+    """The first token can look at itself alone."""
+    from tests.checks import conftest
+
+    monkeypatch.setitem(conftest.LABELS, "first", (0,))
+    check = {"attention": {"nodes": "L1H2", "from": "first", "to": "first", **bound}}
+    verdict = judged(check, np.ones(64), patterns={"L1H2": pattern({(0, 0): 1.0})})
+    assert (verdict.outcome, verdict.estimate) == ("fail", None)
+    assert verdict.reason == "nothing is shown: first is all that a head can look at from first, on every prompt"

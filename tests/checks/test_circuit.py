@@ -59,14 +59,14 @@ def test_a_circuit_with_a_backup_outside_is_incomplete(judged, around):
     verdict = judged(circuit(["L0H1"], completeness={"at_most": 0.2}), around(5), removes=removes)
     assert verdict.outcome == "fail"
     assert verdict.estimate.value == pytest.approx(1, abs=0.1)
-    assert "most apart without L0H1" in verdict.claim
+    assert verdict.detail.startswith("most apart without L0H1: ")
 
 
 def test_every_node_of_a_minimal_circuit_matters(judged, around):
     verdict = judged(circuit(minimal=True), around(5), removes=additive(L0H1=2, L1H2=1))
     assert verdict.outcome == "pass"
-    assert "Holm over 2 nodes; deciding: " in verdict.claim
-    assert "redundant" not in verdict.claim
+    assert verdict.detail == "Bonferroni over what else is out, Holm over 2 nodes"
+    assert verdict.deciding in CIRCUIT
 
 
 def test_a_node_that_does_nothing_is_named(judged, around):
@@ -83,7 +83,7 @@ def test_a_redundant_pair_is_redundant_and_not_absent(judged, around):
 
     verdict = judged(circuit(["L0H1", "L0H2", "L1H2"], minimal=True), around(5), removes=removes)
     assert verdict.outcome == "pass"
-    assert "redundant, each mattering once the other is out: L0H1 with L0H2; L0H2 with L0H1" in verdict.claim
+    assert "redundant, each mattering once the other is out: L0H1 with L0H2; L0H2 with L0H1" in verdict.detail
 
 
 def test_minimal_with_a_bound_of_its_own(judged, around):

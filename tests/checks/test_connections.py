@@ -1,7 +1,9 @@
 """What a check of connections refuses once it knows the nodes: behind roles, no file tells."""
 
+import numpy as np
 import pytest
 
+from mi_checks.checks.run import run_check
 from mi_checks.errors import MiChecksError
 
 SOME = {"at_least": 0.5}
@@ -28,3 +30,50 @@ def test_nodes_that_nothing_connects(judged, around, check, message):
     with pytest.raises(MiChecksError) as caught:
         judged(check, around(5))
     assert str(caught.value) == message
+
+
+@pytest.fixture
+def composing(measurements, around):
+    """The verdict on a composition whose scores, or whose share of the input, are given."""
+
+    def composing(check, scores=None, share=None):
+        measured = measurements(around(5), checks=[{"composes": {"from": "L0H1", "to": "L1H0", "via": "k", **check}}])
+        table = np.zeros((2, 3, 2, 3))
+        table[0, 1, 1, 0] = 0.0 if scores is None else scores
+        measured.composition = lambda _: (table, np.linspace(0.05, 0.15, 1000))
+        measured.input_share = lambda *_: np.full(64, share)
+        return run_check(measured.behaviour.checks[0].check, measured)
+
+    return composing
+
+
+def test_weights_that_are_zero_have_no_composition_score(composing):
+    assert composing({"times_random": {"at_most": 0.5}}, scores=0.0).outcome == "pass"  # orthogonal, and not empty
+    with pytest.raises(MiChecksError) as caught:
+        composing({"times_random": {"at_most": 0.5}}, scores=np.nan)
+    assert str(caught.value) == (
+        "nano-attn-2l: there is no composition score of L0H1 with L1H0.k, as the weights of one of the two heads are "
+        "all zero; name other heads"
+    )
+
+
+def test_case_32_a_share_of_a_norm_that_is_rounding_is_zero(composing):
+    assert composing({"at": "A", "writes": {"at_least": 1e-9}}, share=1e-7).outcome == "fail"
+    assert composing({"at": "A", "writes": {"at_least": 1e-3}}, share=2e-3).outcome == "pass"
+    assert composing({"at": "A", "writes": {"at_most": 0.1}}, share=1e-7).estimate.value == 0
+
+
+def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, around):
+    def attribution(written, **bound):
+        measured = measurements(around(5), checks=[{"attribution": {"nodes": "L0H1", **bound}}], rounding=1e-5)
+        measured.direct = lambda nodes: np.full((len(nodes), 64), written)
+        return run_check(measured.behaviour.checks[0].check, measured)
+
+    assert attribution(1e-7, at_least=1e-9).outcome == "fail"
+    assert attribution(1e-7, at_most=0.1).outcome == "pass"
+    nothing = attribution(1e-7, at_least=0)
+    assert (nothing.outcome, nothing.reason) == (
+        "fail",
+        "L0H1 write nothing into the logit difference of any prompt, but for rounding",
+    )
+    assert attribution(1e-3, at_least=0).outcome == "pass"

@@ -12,8 +12,8 @@ CORRUPT = {"logit_diff": {"against": "corrupt", "at_least": 0.1}}
 
 @pytest.fixture
 def measured_effect(measurements, around):
-    def measured_effect(clean, corrupt=0.0, **given):
-        measured = measurements(around(clean), around(corrupt, seed=1), **given)
+    def measured_effect(clean, corrupt=0.0, *, spread=0.1, **given):
+        measured = measurements(around(clean, spread), around(corrupt, spread, seed=1), **given)
         measured.subject.kind = "gelu"
         measured.subject.provenance = SimpleNamespace(revision=given.get("revision", ""))
         return effect(measured)
@@ -78,3 +78,9 @@ def test_can_and_cannot(measured_effect, clean, entry, ability, outcome):
 def test_the_bounds_are_those_of_the_model(measured_effect):
     found = measured_effect(1.0, entry={"logit_diff": {"at_least": 0.5}})
     assert [(p.check, p.at_least) for p in found.preferences] == [("logit_diff", 0.5)]
+
+
+def test_case_32_an_effect_of_rounding_is_none(measured_effect):
+    """What compares models and checkpoints reads zero, so that no behaviour appears at a checkpoint by rounding."""
+    assert set(measured_effect(2.4e-7, spread=0, rounding=1e-5).per_prompt) == {0.0}
+    assert measured_effect(1e-3, spread=0, rounding=1e-5).estimate.value == pytest.approx(1e-3)

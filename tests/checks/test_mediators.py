@@ -19,9 +19,8 @@ def test_exactly_these(judged, around):
     verdict = judged(EXACTLY, around(GAP, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L0H0=0.05, L1H0=-0.2))
     assert verdict.outcome == "pass"
     assert verdict.reason == ""
-    assert verdict.claim.startswith(
-        "exactly L0H1, L1H2 recover more than 0.25 of clean − corrupt (Holm-corrected over 6 heads; deciding: L"
-    )
+    assert verdict.claim == "exactly L0H1, L1H2 recover more than 0.25 of clean − corrupt"
+    assert (verdict.detail, verdict.deciding[0]) == ("Holm-corrected over 6 heads", "L")
     assert verdict.suspects
 
 
@@ -92,7 +91,8 @@ def test_neurons_of_one_layer(judged, measurements, around):
     check = {"mediators": {"component": "neuron", "above": 0.25, "exactly": ["L1N0"], "layers": [-1], "at": "A"}}
     verdict = judged(check, around(GAP, seed=9), effects=shares(around, L1N0=0.5, L0N1=0.9))
     assert verdict.outcome == "pass"  # L0N1 is in a layer that was not asked about
-    assert "at A (Holm-corrected over 2 neurons" in verdict.claim
+    assert verdict.claim.endswith(" at A")
+    assert verdict.detail == "Holm-corrected over 2 neurons"
 
 
 @pytest.mark.parametrize("gap", [0.0, -4.0])

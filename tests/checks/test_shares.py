@@ -86,12 +86,82 @@ def test_a_model_has_its_own_bound(judged, around, check, id_):
     assert judged(check, around(4), effects=effects, entry={id_: {"at_least": 0.2}}).outcome == "pass"
 
 
-def test_an_intervention_that_changes_nothing_is_no_evidence(measurements, around):
-    """A bound from above would otherwise be green for a patch that cannot reach what is read."""
-    from mi_checks.checks.run import run_check
+AT_MOST = [
+    {"patching": {"nodes": "L1H0", "recovers": {"at_most": 0.1}}},
+    {"patching": {"nodes": "L1H0", "removes": {"at_most": 0.1}}},
+    {"ablation": {"nodes": "L1H0", "with": "mean", "removes": {"at_most": 0.1}}},
+    {"path": {"from": "L0H0", "to": "logits", "recovers": {"at_most": 0.1}}},
+    {"path": {"from": "L0H0", "to": "L1H1", "via": "k", "removes": {"at_least": -0.1, "at_most": 0.1}}},
+]
 
-    nothing = {"patching": {"nodes": "L1H0", "recovers": {"at_most": 0.1}}}
-    measured = measurements(around(5), around(-5), checks=[nothing])
-    verdict = run_check(measured.behaviour.checks[0].check, measured)
+
+@pytest.mark.parametrize("check", AT_MOST)
+@pytest.mark.parametrize("changed", [1, [1] + [0] * 63])
+def test_case_24_an_effect_of_zero_meets_a_bound_from_above(judged, around, check, changed):
+    """Something is changed, at least on one prompt, and could have reached END."""
+    verdict = judged(check, around(5), around(-5), changes=(changed, changed))
+    assert (verdict.outcome, verdict.estimate.value, verdict.estimate.high) == ("pass", 0, 0)
+
+
+@pytest.mark.parametrize("check", AT_MOST)
+def test_case_24_where_nothing_is_changed_no_bound_is_met(judged, around, check):
+    verdict = judged(check, around(5), around(-5), changes=(0, 0))
     assert verdict.outcome == "fail"
-    assert verdict.reason.startswith("the intervention changes no prompt at all")
+    assert verdict.reason.startswith("nothing was changed, so that nothing is shown: the activation of L")
+    assert not verdict.suspects
+
+
+@pytest.mark.parametrize("check", AT_MOST)
+def test_case_24_where_end_cannot_see_the_change_no_bound_is_met(judged, around, check):
+    verdict = judged(check, around(5), around(-5), changes=(1, 0))
+    assert verdict.outcome == "fail"
+    assert "cannot reach END" in verdict.reason
+    assert ("along this path" in verdict.reason) == ("path" in check)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("zero", "is zero on every prompt already"),
+        ("mean", "is on every prompt what it is on average"),
+        ("resample", "is on every prompt what it is on the one it is taken from"),
+    ],
+)
+def test_case_36_the_reason_is_that_of_the_ablation(judged, around, kind, why):
+    check = {"ablation": {"nodes": ["L1H0", "L1H2"], "at": "A", "with": kind, "removes": {"at_most": 0.1}}}
+    reason = judged(check, around(5), changes=(0, 0)).reason
+    assert f"the activation of L1H0, L1H2 at A {why}" in reason
+
+
+def test_case_36_a_claim_from_below_fails_on_zero_for_what_was_measured(judged, around):
+    verdict = judged(RECOVERS, around(5), around(-5), changes=([1] * 60 + [0] * 4,) * 2)
+    assert (verdict.outcome, verdict.suspects) == ("fail", True)
+    assert verdict.reason == (
+        "the effect is zero: the activation of L1H2 is changed on 60 of 64 prompts, and the change moves no score by "
+        "more than rounding"
+    )
+
+
+@pytest.mark.parametrize("moved", [0.0, 1e-7, -1e-7])
+def test_case_32_a_share_within_rounding_is_zero(judged, around, moved):
+    """On one engine 0, on the other 1e-7 either way: the same verdict, and no bound near zero is met by rounding."""
+    effects = {"L1H2": np.full(64, moved)}
+
+    def outcome(**bound):
+        check = {"patching": {"nodes": "L1H2", "recovers": bound}}
+        verdict = judged(check, around(5), effects=effects, rounding=1e-5)
+        assert verdict.estimate.value == 0
+        return verdict.outcome
+
+    assert outcome(at_least=1e-9) == "fail"
+    assert outcome(at_most=-1e-9) == "fail"
+    assert outcome(at_least=0.0) == "fail"
+    assert outcome(at_most=0.0) == "pass"
+    assert outcome(at_least=0.0, at_most=0.1) == "pass"
+
+
+def test_case_32_one_prompt_beyond_rounding_is_a_measurement(judged, around):
+    moved = np.array([1e-3] + [1e-7] * 63)
+    verdict = judged(RECOVERS, around(5), effects={"L1H2": moved}, rounding=1e-5)
+    assert verdict.estimate.value == pytest.approx(moved.mean() / 5)
+    assert verdict.reason == "the whole interval is beyond the bound"

@@ -4,6 +4,7 @@ import pytest
 
 from mi_checks.ci.annotations import MOST, Base, command, commands
 from mi_checks.ci.failures import failures
+from mi_checks.record import Lint
 from mi_checks.spec.problems import Problem
 from tests.effects import around
 from tests.results import result, run_of
@@ -49,6 +50,28 @@ def test_as_many_as_are_shown_the_worst_first(base):
     assert len(found) == MOST + 1
     assert "title=induction on nano-attn-2l%3A c12::" in found[0]
     assert found[-1] == "::notice title=mi-checks::3 more failed: they are in the log"
+
+
+def test_case_29_one_cause_does_not_take_every_place(base):
+    many = [red(f"c{number}", 1 - number / 100) for number in range(MOST + 3)]
+    run = run_of(*many, red("other", 1.5, behaviour="trigram"))
+    found = list(commands((), failures(run), base))
+    assert "title=induction on nano-attn-2l%3A c12::" in found[0]
+    assert "title=trigram on nano-attn-2l%3A other::" in found[1]
+
+
+def test_case_29_an_annotation_is_brief(base):
+    long = red("c", 1, reason="\n".join(f"reason {i}" for i in range(40)))
+    (line,) = commands((), failures(run_of(long)), base)
+    assert line.count("%0A") < 12
+    assert "more lines in the report" in line
+
+
+def test_case_31_a_lint_is_a_warning_at_its_line(base):
+    lint = Lint("induction", "m", "answer", "not likely", "behaviours/a.yaml:3")
+    assert list(commands((), (), base, [lint])) == [
+        "::warning file=behaviours/a.yaml,line=3,title=induction on m::not likely"
+    ]
 
 
 def test_every_escape():

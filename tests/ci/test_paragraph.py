@@ -1,6 +1,7 @@
 """The summary of a run."""
 
 from mi_checks.ci.paragraph import paragraph
+from mi_checks.record import Lint
 from tests.ci.test_failures import drift, survivor
 from tests.effects import around
 from tests.results import result, run_of
@@ -24,13 +25,23 @@ def test_what_failed_with_what_was_measured_and_its_bound():
 
 
 def test_the_worst_are_named_and_the_others_counted():
-    red = [result(f"c{number}", around(1 - number / 10, 0.001), at_least=2) for number in range(8)]
+    red = [result(f"c{n}", around(1 - n / 10, 0.001), at_least=2, behaviour=f"b{n}") for n in range(8)]
     text = paragraph(run_of(*red))
     assert [text.index(f"`c{number}`") for number in (7, 6, 5, 4, 3)] == sorted(
         text.index(f"`c{number}`") for number in range(3, 8)
     )
     assert "; and 3 more. Engine" in text
     assert "`c2`" not in text
+
+
+def test_case_29_failures_of_one_cause_take_one_place():
+    red = [result(f"c{number}", around(1 - number / 10, 0.001), at_least=2, message="fail: so") for number in range(8)]
+    text = paragraph(run_of(*red))
+    assert "Red: `c7` of `induction` on `nano-attn-2l` measured 0.300 [" in text
+    assert "bound `at least 2`, and 7 more; likely cause: `c0: so`." in text
+    gone = drift(nodes_lost=("L1H2",))
+    text = paragraph(run_of(*red, gone))
+    assert "and 7 more; likely cause: `L1H2 no longer mediates (baseline)`." in text
 
 
 def test_drifts_and_mutants():
@@ -52,6 +63,17 @@ def test_what_a_model_is_to_its_base():
     assert text.startswith("✗ **mi-checks: 1 of 1 check passed**")
     assert f"Red: `base` of `induction` on `nano-attn-2l`: `{verdict}`. " in text
     assert "Base: 1 of 2 as in the model that they are judged against. " in text
+
+
+def test_case_31_lints_are_warnings_and_not_red():
+    lints = tuple(
+        Lint("induction", f"m{number}", "answer", "the answer's first token is not likely", "a.yaml:3")
+        for number in range(5)
+    )
+    text = paragraph(run_of(GREEN, lints=lints))
+    assert text.startswith("✓ ")
+    assert "Warnings: `induction` on `m0`: `the answer's first token is not likely`; " in text
+    assert "; and 2 more. Engine" in text
 
 
 def test_nothing_ran_and_why():

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mi_checks.checks.measurements import Sweep
 from mi_checks.discovery import bounds
@@ -28,10 +30,53 @@ def test_a_check_on_other_prompts_keeps_nearly_every_bound(pairs):
     assert np.mean(tight) < 2 * (1.96 + 3 * np.sqrt(1 + pairs / 128)) / np.sqrt(pairs) + 0.15  # and of rounding
 
 
-@pytest.mark.parametrize(("value", "half", "low", "high"), [(0.5, 0.0, 0.5, 0.5), (6.27, 0.0, 6.2, 6.3)])
-def test_bounds_are_rounded_away_from_the_value(value, half, low, high):
-    certain = Estimate(value, value - half, value + half, 64, "", "")
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        (0.5, 0.49, 0.51),
+        (6.27, 6.2, 6.3),
+        (1.0, 0.99, 1.1),
+        (0.0, -0.01, 0.01),
+        (-0.25, -0.26, -0.24),
+        (-3.4, -3.5, -3.3),
+    ],
+)
+def test_case_35_a_bound_never_lies_beyond_the_value_at_zero_variance(value, low, high):
+    certain = Estimate(value, value, value, 64, "", "")
     assert (bounds.at_least(certain, 64), bounds.at_most(certain, 64)) == (low, high)
+
+
+@settings(max_examples=500)
+@given(
+    value=st.floats(-20, 20, allow_subnormal=False),
+    below=st.floats(0, 1) | st.sampled_from([0.0, 1e-16, 1e-12, 1e-9, 1e-7]),
+    above=st.floats(0, 1) | st.sampled_from([0.0, 1e-16, 1e-12, 1e-9, 1e-7]),
+    n=st.integers(2, 512),
+    pairs=st.integers(2, 4096),
+)
+def test_case_35_a_check_on_the_other_engine_keeps_every_bound(value, below, above, n, pairs):
+    """Engines differ by 3e-13 in float64 and by a few 1e-7 in float32; many pairs never bring a bound inside."""
+    measured = Estimate(value, value - below, value + above, n, "", "")
+    rounding = 1e-6 * max(1.0, abs(value))
+    assert bounds.at_least(measured, pairs) < measured.low - rounding
+    assert bounds.at_most(measured, pairs) > measured.high + rounding
+
+
+@pytest.mark.parametrize("two_digits", [k / 100 for k in range(-99, 100)])
+def test_case_35_values_that_are_bounds_themselves(two_digits):
+    for nudge in (-3e-13, 0.0, 3e-13):
+        certain = Estimate(two_digits + nudge, two_digits + nudge, two_digits + nudge, 64, "", "")
+        assert two_digits - 0.011 < bounds.at_least(certain, 64) < two_digits - 3e-13
+        assert two_digits + 0.011 > bounds.at_most(certain, 64) > two_digits + 3e-13
+        assert str(bounds.at_most(certain, 64)) != "-0.0"
+
+
+def test_case_35_a_node_that_rounding_alone_moves_over_a_threshold_is_not_clear_of_it():
+    nodes = (Node(0, "head", 0), Node(0, "head", 1))
+    exactly_there = np.array([[0.1 + 3e-13] * 64, [0.1 - 3e-13] * 64])
+    more, less = bounds.clear(Sweep(nodes, None, exactly_there, np.ones(64)), 0.1, 64)
+    assert not more.any()
+    assert not less.any()
 
 
 def test_what_is_clear_of_a_threshold_stays_on_its_side():

@@ -1,4 +1,4 @@
-"""Which nodes are surely above a threshold, corrected for how many there are."""
+"""Which nodes are significantly above a threshold, or below its negative, corrected for how many there are."""
 
 import numpy as np
 
@@ -15,11 +15,18 @@ def sweep(*shares, spread=0.1, n=64):
     return Sweep(NODES[: len(shares)], None, np.array(shares)[:, None] + noise, np.ones(n))
 
 
-def test_found_are_those_surely_above_strongest_first():
+def test_found_are_those_significantly_above_strongest_first():
     found = mediation(sweep(0.3, 0.0, 0.8, 0.1, 0.5, 0.02), above=0.1)
     assert found.found == (NODES[2], NODES[4], NODES[0])
     assert found.unsure == (NODES[3],)
+    assert found.against == ()
     assert found.share(NODES[2]).low < 0.8 < found.share(NODES[2]).high
+
+
+def test_case_21_nodes_that_work_against_it_are_found_most_negative_first():
+    found = mediation(sweep(-0.3, 0.0, -1.0, -0.1, 0.5, -0.02), above=0.1)
+    assert found.against == (NODES[2], NODES[0])  # and not the one at the threshold
+    assert found.found == (NODES[4],)
 
 
 def test_what_a_screen_has_left_out_is_corrected_for():
@@ -28,3 +35,6 @@ def test_what_a_screen_has_left_out_is_corrected_for():
     assert mediation(few, above=0.1).found == (NODES[0],)
     assert mediation(few, above=0.1, tested=1000).found == ()
     assert mediation(few, above=0.1, tested=1000).unsure == (NODES[0],)
+    reverse = sweep(-0.1 - 3.2 * 0.1 / 8, 0, 0, 0, 0, 0)
+    assert mediation(reverse, above=0.1).against == (NODES[0],)
+    assert mediation(reverse, above=0.1, tested=1000).against == ()

@@ -1,5 +1,7 @@
 """Which paths are looked at, and which are found."""
 
+import pytest
+
 from mi_checks.discovery.paths import paths
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.model_shape import ModelShape
@@ -8,9 +10,12 @@ NODES = [parse_node(name) for name in ("L0H1", "L1H0", "L0N2")]
 LAYERS = [parse_node(name) for name in ("L0.mlp", "L1.mlp")]
 
 
-def swept(stubbed, recovered, shape=None, mlps=(), nodes=NODES, **given):
+def swept(stubbed, recovered, shape=None, mlps=(), nodes=NODES, noised=None, **given):
+    """Paths where denoising recovers, and noising removes, so much; the latter the same unless it is given."""
+
     def removed(path):
-        return recovered.get(f"{path.nodes[0]} -> {path.into[0]}", 0.0)
+        effects = noised if noised is not None and path.run == "clean" else recovered
+        return effects.get(f"{path.nodes[0]} -> {path.into[0]}", 0.0)
 
     return paths(stubbed(removed, shape or ModelShape(2, 3, 4)), nodes, mlps, 0.1, **given)
 
@@ -30,11 +35,39 @@ def test_mlp_layers_send_and_receive(stubbed):
     assert not [edge for edge in edges if edge.startswith("L0.mlp")]
 
 
-def test_found_are_those_surely_above_strongest_first(stubbed):
+def test_found_are_those_significantly_above_strongest_first(stubbed):
     found = swept(stubbed, {"L0H1 -> L1H0.k": 0.4, "L1H0 -> logits": 0.7, "L0N2 -> logits": 0.1})
     assert [str(edge) for edge in found.found] == ["L1H0 -> logits", "L0H1 -> L1H0.k"]
     assert [str(edge) for edge in found.unsure] == ["L0N2 -> logits"]
-    assert 0.35 < found.share(found.found[1]).value < 0.45
+    assert 0.35 < found.recovered(found.found[1]).value < 0.45
+    assert found.tested == 4 * len(found.edges)
+
+
+def test_case_22_a_path_that_only_noising_shows_is_found(stubbed):
+    found = swept(stubbed, {"L1H0 -> logits": 0.7}, noised={"L1H0 -> logits": 0.7, "L0H1 -> L1H0.k": 0.9})
+    assert [str(edge) for edge in found.found] == ["L0H1 -> L1H0.k", "L1H0 -> logits"]
+    assert [str(edge) for edge in found.sufficient] == ["L1H0 -> logits"]
+
+
+@pytest.mark.parametrize("noised", [None, {}])
+def test_case_21_a_path_that_works_against_it_is_found_as_that(stubbed, noised):
+    found = swept(stubbed, {"L1H0 -> logits": -0.7, "L0H1 -> L1H0.v": -0.1}, noised=noised)
+    assert [str(edge) for edge in found.against] == ["L1H0 -> logits"]
+    assert found.found == ()
+    assert [str(edge) for edge in found.sufficient] == ["L1H0 -> logits"]
+
+
+def test_where_there_is_no_time_for_all_those_between_the_strongest_are_patched(stubbed):
+    strength = {"L0H1": 0.9, "L1H0": 0.8, "L0N2": 0.2}
+    effects = {"L0H1 -> L1H0.k": 0.4}
+    given = {"most": lambda interventions: 8, "strength": lambda node: strength.get(str(node), 0.0)}
+    found = swept(stubbed, effects, **given)
+    assert [str(edge) for edge in found.edges] == [
+        *("L0H1 -> L1H0.q", "L0H1 -> L1H0.k", "L0H1 -> L1H0.v", "L0H1 -> logits"),
+    ]
+    assert found.left_out == 6
+    assert found.tested == 4 * 10  # all paths are corrected for: these were chosen by what their ends do
+    assert [str(edge) for edge in found.found] == ["L0H1 -> L1H0.k"]
 
 
 def test_a_key_that_heads_share_is_that_of_their_group(stubbed):

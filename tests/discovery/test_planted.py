@@ -1,5 +1,7 @@
 """Discovery finds what was planted: every node and edge and no other, and a redundant pair as what it is."""
 
+import math
+
 import pytest
 import torch
 
@@ -19,7 +21,10 @@ def found_at():
     def get(name):
         if name not in made:
             planted = PLACEMENTS[name]()
-            made[name] = planted, explore(planted.behaviour(), planted.subject, Settings(count=PAIRS))
+            made[name] = (
+                planted,
+                explore(planted.behaviour(), planted.subject, Settings(count=PAIRS, exact_seconds=math.inf)),
+            )
         return made[name]
 
     return get
@@ -56,7 +61,9 @@ def test_the_circuit_is_what_was_planted_of_heads(name, found_at):
         assert set(planted.roles["induction"]) < circuit
     elif name in AND_NEURON:
         assert not circuit
-        assert discovery.found.circuit.why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
+        why = discovery.found.circuit.why
+        assert why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
+        assert "ablate by zero, or exchange the clean and the corrupted prompt in half of the pairs" in why
     else:
         assert circuit == heads
 

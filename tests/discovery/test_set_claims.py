@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.measurements import Sweep
+from mi_checks.discovery.candidates import Candidate
 from mi_checks.discovery.draft import NotClaimed
 from mi_checks.discovery.held_out import HeldOut
 from mi_checks.discovery.mediation import mediation
 from mi_checks.discovery.pruning import Pruned
 from mi_checks.discovery.set_claims import circuit_line, mediators_line
 from mi_checks.engine.nodes import all_nodes, parse_node
+from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.model_shape import ModelShape
 
@@ -65,7 +67,66 @@ def test_no_gap_on_the_held_out_prompts_is_told(line):
 
 def test_why_there_is_no_circuit_is_told(stubbed):
     with pytest.raises(NotClaimed, match=r"^circuit: nothing to take out$"):
-        circuit_line(Pruned(why="nothing to take out"), "circuit", "mean", HeldOut(stubbed(lambda i: 0.0), 64))
+        circuit_line(Pruned(why="nothing to take out"), "circuit", "mean", HeldOut(stubbed(lambda i: 0.0), 64), 0.8)
+
+
+def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
+    nodes = all_nodes("head", stubbed(None).subject.shape)
+    found = mediation(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
+    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"):
+        mediators_line(found, "mediators", HeldOut(stubbed(lambda i: 0.0), 64), screened=True)
+
+
+@pytest.fixture
+def claimed(stubbed):
+    """The line on a circuit that keeps so much of what ablating everything takes away."""
+
+    def claimed(circuit, kept, heads=3, most=None, removed=None):
+        shape = ModelShape(4, heads, None)
+        names = {*map(str, circuit.nodes)}
+
+        def moved(intervention):
+            out = {*map(str, intervention.nodes)}
+            if removed is not None and not names <= out and len(out) < 4 * heads:
+                return removed(names - out)
+            return 1.0 if names & out else 1.0 - kept if len(out) < 4 * heads else 1.0
+
+        measured = stubbed(moved, shape)
+        measured._bound = {"circuit": tuple(names)}
+        return circuit_line(circuit, "circuit", "mean", HeldOut(measured, 64), 0.8, most)
+
+    return claimed
+
+
+TWO = (parse_node("L0H1"), parse_node("L1H2"))
+
+
+@pytest.mark.parametrize("kept", [0.85, 1.0, 1.15])
+def test_case_20_faithfulness_is_claimed_from_both_sides(claimed, kept):
+    line = claimed(Pruned(TWO), kept)
+    bound = line.entry["circuit"]["faithfulness"]
+    assert kept - 0.2 < bound["at_least"] < kept < bound["at_most"] < kept + 0.2
+
+
+@pytest.mark.parametrize("kept", [1.48, 4.99])
+def test_case_20_a_circuit_that_keeps_more_than_the_whole_is_not_claimed(claimed, kept):
+    with pytest.raises(
+        NotClaimed, match=r"^circuit: L0H1, L1H2 keeps \d\.\d+ .* more than the whole, so heads outside"
+    ):
+        claimed(Pruned(TWO), kept)
+
+
+def test_case_20_a_circuit_with_a_node_that_works_against_it_is_not_claimed_minimal(claimed):
+    more = Estimate(4.9, 4.8, 5.0, 64, "", "")
+    whole = Estimate(1.0, 0.98, 1.02, 64, "", "")
+    line = claimed(Pruned(TWO, faithfulness=whole, without={TWO[1]: more}), 1.0)
+    assert "minimal" not in line.entry["circuit"]
+    assert line.note == "not claimed minimal: without L1H2 it would keep more, not less"
+
+
+def test_without_time_minimality_is_not_measured(claimed):
+    line = claimed(Pruned(TWO), 1.0, most=3)
+    assert line.note == "minimality is not measured: it would have taken too long"
 
 
 def test_a_large_circuit_is_not_claimed_minimal(stubbed):
@@ -73,10 +134,22 @@ def test_a_large_circuit_is_not_claimed_minimal(stubbed):
     names = tuple(map(str, nodes))
 
     def removed(intervention):
-        return 0.1 * len({*map(str, intervention.nodes)} & {*names})
+        return 0.11 * len({*map(str, intervention.nodes)} & {*names})
 
     measured = stubbed(removed, ModelShape(4, 3, None))
     measured._bound = {"circuit": names}
-    claim = circuit_line(Pruned(nodes), "circuit", "mean", HeldOut(measured, 64))
+    claim = circuit_line(Pruned(nodes), "circuit", "mean", HeldOut(measured, 64), 0.8)
     assert "minimal" not in claim.entry["circuit"]
     assert claim.note == "minimality is not measured of more than 8 nodes"
+
+
+def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
+    """A check may not be held to ten times the whole and more; up to there it is drafted with a warning."""
+    measured = stubbed(lambda i: 40.6)
+    far = Candidate("path", {"from": "L0H1", "to": "logits"}, "recovers")
+    said = r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far beyond the whole that no check may be held to it$"
+    with pytest.raises(NotClaimed, match=said):
+        HeldOut(measured, 64).claimed(far)
+    line = HeldOut(stubbed(lambda i: 3.4), 64).claimed(far)
+    assert line.note == "warning: more than the whole, so something else cancels the excess"
+    assert {*line.entry["path"]["recovers"]} == {"at_least", "at_most"}

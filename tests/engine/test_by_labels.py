@@ -176,3 +176,18 @@ def test_a_mean_at_a_label_of_unequal_tokens():
         "ablation by other prompts' activations takes the same token of the label, but 'X' has 1 to 2 tokens: "
         "use values of equally many tokens, or 'with: zero'"
     )
+
+
+@pytest.mark.parametrize("score", ["first_token", "log_probability"])
+@pytest.mark.parametrize("at", ["X", "END"])
+def test_case_24_what_end_cannot_see_moves_no_score(at, score):
+    subject, batch = native("gelu"), batch_of(score=score)
+    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+    what = list(placed(subject, at))[::17]
+    _, seen = np.array([replay.changes(one) for one in what]).transpose(1, 0, 2) == 1
+    np.testing.assert_array_equal(seen, [reference.changes(one)[1] == 1 for one in what])
+    runs = np.array([getattr(replay.base, one.run).logit_diff for one in what])
+    moved = np.abs(replay.measure(what) - runs)
+    assert np.where(seen, 0, moved).max() <= replay.base.rounding.max()
+    assert (np.where(seen, moved, 0).max(1)[seen.any(1)] > replay.base.rounding.max()).all()
+    assert seen.any()

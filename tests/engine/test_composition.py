@@ -8,6 +8,7 @@ from mi_checks.engine.choose import choose, trusted
 from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.errors import MiChecksError
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
 
 
@@ -108,3 +109,33 @@ def test_what_has_no_share(sender, receiver, message):
     with pytest.raises(ValueError, match=r"\w") as error:
         choose("auto", native("gelu"), prompts(count=2, seed=0)).input_shares(sender, receiver, "X")
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("kind", ["q", "k", "v"])
+def test_orthogonal_heads_score_zero_and_empty_ones_nothing(kind):
+    """What is orthogonal but for rounding has no negative square; an empty head has no norm to be compared with."""
+    subject = native("attention only")
+    turn = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0))).Q
+    sender, receiver = (subject.bridge.blocks[layer].attn for layer in (0, 1))
+    sender.o.weight.data[:, :8] = turn[:, :8]
+    for part in "qkv":
+        getattr(receiver, part).weight.data[:8] = turn[:, 8:16].T
+    found = composition_scores(trusted(subject), kind)
+    assert 0 <= found[0, 0, 1, 0] < 1e-6
+    assert found[0, 1, 1, 0] > 0.01
+    subject = native("attention only")
+    subject.bridge.blocks[0].attn.o.weight.data[:, :8] = 0
+    assert np.isnan(composition_scores(trusted(subject), kind)[0, 0, 1, 0])
+
+
+def test_of_an_input_that_takes_nothing_there_is_no_share():
+    subject, batch = native("gelu"), prompts(count=3, seed=3)
+    subject.bridge.blocks[1].attn.k.weight.data[8:16] = 0
+    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+        with pytest.raises(MiChecksError) as caught:
+            engine.input_shares(Node(0, "head", 1), Node(1, "k", 1), "X")
+        assert str(caught.value) == (
+            "gelu: the weights of L1H1.k take nothing of the residual stream at X, so that there is no share of it to "
+            "measure; name another head or input"
+        )
+        assert (engine.input_shares(Node(0, "head", 1), Node(1, "k", 2), "X") > 0).all()

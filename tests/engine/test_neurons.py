@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mi_checks.engine.choose import choose
-from mi_checks.engine.frozen import frozen
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.norms import read_norm
 from mi_checks.engine.reference import ReferenceEngine
 from mi_checks.engine.replay import ReplayEngine
 from tests.engine.cases import ARCHITECTURES, native, prompts
@@ -39,10 +39,10 @@ def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
     measured, bridge = choose("replay", subject, prompts(count=2, seed=5)), subject.bridge
     written = measured.model.w_out(1)[NEURON.index][None, None]
     whole = torch.randn(written.shape, generator=torch.Generator().manual_seed(0))
+    norm = read_norm(bridge.ln_final, written.shape[-1])
     with torch.no_grad():
-        parts = (written, torch.zeros_like(written))
-        one, none = (frozen(bridge.ln_final, whole, part)[0, 0] @ bridge.unembed.W_U for part in parts)
-    expected = (one - none - (one - none).mean()).numpy()
+        logits = (written if norm is None else norm.linear(whole, written))[0, 0] @ bridge.unembed.W_U
+    expected = (logits - logits.mean()).numpy()
     order, found = np.argsort(-expected), measured.promoted(NEURON, 3)
     tokens = found[:, 0].astype(int)
     assert tokens.tolist() == [*order[:3], *order[-3:]]

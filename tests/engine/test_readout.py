@@ -44,11 +44,11 @@ def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, f
     logits[:, 5:9] = torch.tensor([3.0, 1.0, 2.0, 1.0])
     readout = Readout(batch, rows_of(batch), torch.device("cpu"))
     assert readout.score(logits).tolist() == [expected] * 4
-    beats, top = readout.wins(logits)
+    beats, top = readout.wins(logits, 0.0)
     assert beats.all()
     assert top.all()
     logits[:, 8], logits[:, 9] = 3.5, 4.0
-    beats, top = readout.wins(logits)
+    beats, top = readout.wins(logits, 0.0)
     assert not beats.any()
     assert not top.any()
 

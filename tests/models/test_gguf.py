@@ -1,6 +1,7 @@
 """GGUF files: written here from a small model, and SmolLM2 where it was fetched."""
 
 import hashlib
+import os
 import sys
 
 import pytest
@@ -11,7 +12,8 @@ from mi_checks.models.load import load
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.packaged import SMOLLM2
 from mi_checks.spec.model_shape import ModelShape
-from tests.models.written import TOKENS, llama, write_gguf, write_huggingface
+from tests.models.gguf_files import gemma3, qwen2, qwen3, write_gguf
+from tests.models.written import TOKENS, VOCABULARY, llama, write_huggingface
 
 with_reader = pytest.mark.skipif("not __import__('importlib.util').util.find_spec('gguf')", reason="gguf not installed")
 with_smollm2 = pytest.mark.skipif(
@@ -47,6 +49,57 @@ def test_logits_are_those_of_the_model_it_was_made_from(written, capfd):
     assert "".join(subject.tokenization.pieces("import numpy as np")) == "import numpy as np"
     assert subject.provenance.source == f"gguf:{path}"
     assert subject.provenance.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@with_reader
+@pytest.mark.parametrize(
+    ("architecture", "config"), [("llama", llama), ("qwen2", qwen2), ("qwen3", qwen3), ("gemma3", gemma3)]
+)
+def test_case_14_rows_and_norms_of_each_family(tmp_path, architecture, config):
+    """Logits against those of the model that the file was made from, longer than Gemma's window."""
+    model = write_huggingface(tmp_path / "hf", config())
+    write_gguf(tmp_path / "small.gguf", model, architecture)
+    tokens = torch.randint(VOCABULARY, (2, 40), generator=torch.Generator().manual_seed(0))
+    subject = load(f"gguf:{tmp_path / 'small.gguf'}", device="cpu")
+    with torch.no_grad():
+        found, wanted = subject.bridge(tokens), model(tokens).logits
+    assert wanted.std() > 0.1
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+    shape = resolve(f"gguf:{tmp_path / 'small.gguf'}").shape
+    assert shape == subject.shape == ModelShape(config().num_hidden_layers, 4, 48, shared_kv_heads=2)
+
+
+@with_reader
+def test_case_14_a_tokenizer_that_begins_texts(tmp_path):
+    import gguf
+
+    model = write_huggingface(tmp_path / "hf", llama())
+    own = gguf.GGUFWriter.add_eos_token_id
+    try:
+        gguf.GGUFWriter.add_eos_token_id = lambda self, token: (self.add_add_bos_token(True), own(self, token))
+        write_gguf(tmp_path / "small.gguf", model)
+    finally:
+        gguf.GGUFWriter.add_eos_token_id = own
+    tokenization = load(f"gguf:{tmp_path / 'small.gguf'}", device="cpu").tokenization
+    assert tokenization.bos == 0
+    assert tokenization.ids(" name")[0] != 0
+
+
+@with_reader
+def test_case_14_a_librarys_list_of_everything_it_knows_is_cut_short(written, monkeypatch):
+    path, _ = written
+    known = ", ".join(f"'Architecture{n}ForCausalLM'" for n in range(300))
+
+    def refuse(*_, **__):
+        raise ValueError(f"Could not determine supported architecture from config. Available: [{known}]\nand more")
+
+    monkeypatch.setattr("transformer_lens.model_bridge.TransformerBridge.boot_transformers", refuse)
+    found = message(f"gguf:{path}")
+    assert found.startswith(
+        f"model 'gguf:{path}': TransformerLens cannot wrap LlamaForCausalLM: Could not determine supported architecture"
+    )
+    assert found.endswith("…")
+    assert len(found) < 500 + len(str(path))
 
 
 @with_reader
@@ -119,6 +172,28 @@ def test_another_file_in_its_place(written, tmp_path, monkeypatch):
     assert message("smollm2-135m") == (
         f"model 'smollm2-135m': {SMOLLM2.path} is not the file that was fetched; mi-checks models fetch smollm2-135m"
     )
+
+
+GEMMA3 = os.environ.get("MI_CHECKS_GEMMA3_GGUF")  # gemma-3-270m-q4_k_m.gguf, where there is one
+
+
+@with_reader
+@pytest.mark.skipif(not GEMMA3, reason="MI_CHECKS_GEMMA3_GGUF names no file")
+def test_case_14_gemma_3():
+    subject = load(f"gguf:{GEMMA3}", device="cpu")
+    assert subject.shape == ModelShape(18, 4, 2048, shared_kv_heads=1)
+    tokenization = subject.tokenization
+    assert tokenization.piece(tokenization.bos) == "<bos>"
+    assert not tokenization.writes_space
+    mary, john = (tokenization.ids_after(f" {name}")[0] for name in ("Mary", "John"))
+    gaps = []
+    for giver in ("John", "Mary"):
+        text = f"When Mary and John went to the store, {giver} gave a drink to"
+        tokens = torch.tensor([[tokenization.bos, *tokenization.ids(text)]])
+        with torch.no_grad():
+            logits = subject.bridge(tokens)[0, -1]
+        gaps.append(float(logits[mary] - logits[john]))
+    assert gaps[0] > 3 > -3 > gaps[1]
 
 
 @with_reader

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mi_checks.models.hub import download
+from mi_checks.models.sources.hub import Hub as Source
+from mi_checks.models.sources.source import Unloadable
 from tests.models.written import llama, toy_config, write_huggingface, write_legacy
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -130,11 +133,66 @@ def test_only_what_is_read_is_downloaded(hub):
         (folder / more).write_bytes(b"not to be read")
     files, rest = run(DOWNLOAD.format(name="org/name")).splitlines()
     assert files == "config.json model.safetensors tokenizer.json"
-    assert rest == f"{COMMIT} ModelShape(n_layers=2, n_heads=4, d_mlp=48, shared_kv_heads=2)"
+    assert rest == f"{COMMIT} ModelShape(n_layers=2, n_heads=4, d_mlp=48, shared_kv_heads=2, no_neurons='')"
     assert not any("modeling_mine" in path or path.endswith(".bin") for path in asked)
     before = len(asked)
     assert run(DOWNLOAD.format(name="org/name"), HF_HUB_OFFLINE="1").splitlines() == [files, rest]
     assert len(asked) == before  # from the cache, without a question
+
+
+def test_case_13_pickles_are_downloaded_where_there_are_no_safetensors(hub):
+    root, asked, run = hub
+    folder = root / "org" / "name"
+    write_huggingface(folder, llama())
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (folder / "tokenizer.json").rename(folder / "vocab.json")
+    for more in ("merges.txt", "modeling_mine.py", "optimizer.pt", "training_args.bin", "tf_model.h5"):
+        (folder / more).write_bytes(b"x")
+    files, rest = run(DOWNLOAD.format(name="org/name")).splitlines()
+    assert files == "config.json merges.txt pytorch_model.bin vocab.json"
+    assert rest.startswith(COMMIT)
+    before = len(asked)
+    assert run(DOWNLOAD.format(name="org/name"), HF_HUB_OFFLINE="1").splitlines() == [files, rest]
+    assert len(asked) == before
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            OSError(28, "No space left on device", "/cache/x"),
+            "cannot be kept in the hub's cache: No space left on device",
+        ),
+        (PermissionError(13, "Permission denied"), "cannot be kept in the hub's cache: Permission denied (HF_HOME)"),
+        (ConnectionError("refused"), "cannot be reached (no connection), and org/name is not in its cache"),
+        (RuntimeError("a defect\nof many lines"), "downloading org/name from the Hugging Face hub failed: a defect"),
+        (AssertionError(), "downloading org/name from the Hugging Face hub failed: AssertionError"),
+    ],
+)
+def test_what_a_download_fails_of(monkeypatch, raised, said):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(Unloadable) as error:
+        download(Source("org/name"))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.__cause__ is raised
+
+
+def test_the_hubs_answer_is_told(monkeypatch):
+    class Answered(OSError):
+        response = type("Response", (), {"status_code": 503})
+
+    def fail(*_, **__):
+        raise FileNotFoundError("nothing kept") from Answered("busy")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(Unloadable, match="the Hugging Face hub answers with HTTP status 503, and org/name is not in"):
+        download(Source("org/name"))
 
 
 def test_what_the_hub_does_not_have(hub):

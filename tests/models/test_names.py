@@ -169,7 +169,8 @@ def test_a_folder_that_is_not_there(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()  # so `here/nowhere` means a folder, and not the hub
     place = str(Path(name.split("=")[-1]))
-    assert message(name) == f"model {name!r}: there is no folder {place!r}"
+    hub = "; if it is a model on the Hugging Face hub, write hf:here/nowhere" if name == "here/nowhere" else ""
+    assert message(name) == f"model {name!r}: there is no folder {place!r}{hub}"
 
 
 def test_a_folder_without_a_config(folder):

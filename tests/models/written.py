@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, XGLMConfig
@@ -133,52 +132,6 @@ def write_legacy(
     for label, seed in checkpoints.items():
         torch.save(hooked_names(bridges[seed], config), folder / "checkpoints" / f"toy_{label:06d}.pth")
     return bridges
-
-
-def write_gguf(path: Path, model: Any) -> None:
-    """A Llama-like model of `write_huggingface` as a GGUF file, with the bundled tokenizer in it."""
-    import gguf
-
-    config = model.config
-    tokenizer = json.loads(TOKENIZER.read_text(encoding="utf-8"))
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_vocab_size(VOCABULARY)
-    writer.add_tokenizer_model("gpt2")
-    words = sorted(tokenizer["model"]["vocab"].items(), key=lambda item: item[1])
-    writer.add_token_list([word for word, _ in words])
-    writer.add_token_types([3, *[1] * (len(words) - 1)])
-    writer.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in tokenizer["model"]["merges"]])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(0)
-    names = {
-        "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
-        "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
-        "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-        "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-        "mlp.down_proj": "ffn_down", "model.layers": "blk",
-    }  # fmt: skip
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for name, tensor in model.state_dict().items():
-        values = tensor.numpy().astype(np.float32)
-        for part, n in heads.items():
-            if part in name:  # GGUF interleaves the two halves that are rotated together
-                values = values.reshape(n, 2, -1, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
-        for long, short in names.items():
-            name = name.replace(long, short)
-        writer.add_tensor(name, np.ascontiguousarray(values))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def write_wheel(folder: Path, package: str, version: str, files: Mapping[str, bytes]) -> Path:

@@ -28,7 +28,7 @@ def test_each_planted_head_is_needed_and_no_other(name, planted_at, verdict):
     nodes = list(map(str, planted.nodes))
     minimal = verdict(planted, "circuit", nodes=nodes, minimal={"at_least": 0.1})
     assert minimal.outcome == "pass"
-    assert ("redundant" in minimal.claim) == (name in REDUNDANT_PAIR)
+    assert ("redundant" in minimal.detail) == (name in REDUNDANT_PAIR)
     idle = others(planted)
     if len(idle) > 1:  # else the circuit with it is the whole model
         more = verdict(planted, "circuit", nodes=[*nodes, str(idle[0])], minimal={"at_least": 0.1})
@@ -39,8 +39,8 @@ def test_each_planted_head_is_needed_and_no_other(name, planted_at, verdict):
 def test_a_redundant_pair_is_said_to_be_one(name, planted_at, verdict):
     planted = planted_at(name)
     one, other = planted.roles["previous_token"]
-    claim = verdict(planted, "circuit", nodes=list(map(str, planted.nodes)), minimal={"at_least": 0.1}).claim
-    assert f"{one} with {other}; {other} with {one}" in claim
+    detail = verdict(planted, "circuit", nodes=list(map(str, planted.nodes)), minimal={"at_least": 0.1}).detail
+    assert f"{one} with {other}; {other} with {one}" in detail
 
 
 @pytest.mark.parametrize("name", ALONE)

@@ -124,6 +124,15 @@ class Weights:
         self.w_out[neuron.layer, :, neuron.index] = 0
         self.w_out[neuron.layer, dims("answer", answer), neuron.index] = 1
 
+    def step(self, neurons, moved, answer):
+        """Two neurons of a layer that together write 1 as the answer where the token was moved at least half, or 0."""
+        for neuron, bias, sign in zip(neurons, (0, -1), (1, -1), strict=True):
+            self.w_in[neuron.layer, neuron.index] = 0
+            self.w_in[neuron.layer, neuron.index, dims("moved", moved)] = 2
+            self.b_in[neuron.layer, neuron.index] = bias
+            self.w_out[neuron.layer, :, neuron.index] = 0
+            self.w_out[neuron.layer, dims("answer", answer), neuron.index] = sign
+
     def subject(self, name, noise):
         """The model, with noise of this standard deviation on every weight."""
         n_layers, n_heads, d_mlp = self.shape.n_layers, self.shape.n_heads, self.shape.d_mlp

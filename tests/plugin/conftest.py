@@ -123,13 +123,13 @@ def project(pytester: pytest.Pytester, warm: None, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of a bundled model to spoil: `folder(zero_heads=[(1, 2)])`, `folder(exchange=[(1, 2, 4)])`."""
+    """A copy of a bundled model to spoil: `folder(zero_heads=[(1, 2)])`, `folder(edit=lambda weights: …)`."""
 
-    def folder(model: str = "nano-attn-2l", *, zero_heads=(), exchange=(), logits=1.0, nan=False) -> Path:
+    def folder(model: str = "nano-attn-2l", *, zero_heads=(), exchange=(), logits=1.0, nan=False, edit=None) -> Path:
         to = tmp_path_factory.mktemp("model")
         for file in ("config.json", "model.safetensors"):
             shutil.copy(NANO / model / file, to / file)
-        if zero_heads or exchange or nan or logits != 1:
+        if zero_heads or exchange or nan or logits != 1 or edit:
             weights = load_file(to / "model.safetensors")
             weights["head.weight"] *= logits
             for layer, *heads in exchange:
@@ -144,6 +144,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                         side[one], side[other] = side[other].clone(), side[one].clone()
             for layer, head in zero_heads:
                 weights[f"layers.{layer}.attn.o.weight"][:, head * 32 : (head + 1) * 32] = 0
+            if edit:
+                edit(weights)
             if nan:
                 weights["layers.1.attn.o.weight"][0, 0] = float("nan")
             save_file(weights, to / "model.safetensors")

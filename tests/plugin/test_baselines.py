@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+import torch
 
 from mi_checks import atomic
 
@@ -89,6 +90,13 @@ def test_what_is_written(recorded):
         *("engine", "mode", "dtype", "device", "versions"),
     }
     assert found["mediators"]["L1H2"]["estimate"]["value"] > 0.2
+    patching = found["checks"]["patching[induction]"]
+    value, (part, *_), (whole, *_) = (
+        patching["estimate"]["value"],
+        *map(patching["parts"].get, ("numerator", "denominator")),
+    )
+    assert part / whole == pytest.approx(value, abs=1e-3)
+    assert sum(found["effect_sizes"]) / 64 == pytest.approx(whole, abs=1e-3)
     assert len(text(recorded)) < 16000
 
 
@@ -112,13 +120,97 @@ def test_a_head_zeroed_is_named(recorded, folder):
     result.stdout.re_match_lines(
         [
             r"drifted: \d of 5 effects; mediators −L1H2.*",
+            r"  because   lost      L1H2 0\.\d+ \[.*\] → (0\.000 .*|—)",
+            r"            .* → .*, p \d\S*",
+            rf"            meant\?    {UPDATE}",
+        ]
+    )
+
+
+def test_case_27_in_full_it_says_what_heads_recover_in_logits_and_which_part_of_a_fraction_moved(recorded, folder):
+    model = f"nano-attn-2l={folder(zero_heads=[(1, 2)])}"
+    result = recorded.run("--mi-model", model, "-k", "baseline", "-vv")
+    result.stdout.re_match_lines(
+        [
             r"  recorded  behaviours/baselines/ab/nano-attn-2l\.json",
             r"  weights   [0-9a-f]{12} → [0-9a-f]{12}",
             r"  because   .* → .*, p \d\S*",
-            r"  lost      L1H2 0\.\d+ \[.*\] → (0\.000 .*|—)",
+            r"  lost      L1H2 0\.\d+ \[.*\] → 0\.000 .* \(\d\.\d{3} → 0\.000 logits\)",
+            r"  of        clean − corrupt \d+\.\d{3} → \d+\.\d{3} logits",
             rf"  meant\?    {UPDATE}",
         ]
     )
+    parts = (
+        r"numerator \d\.\d{3} → 0\.000 logits \(fell\); denominator, clean − corrupt, \d\.\d+ → \d\.\d+ logits \(fell\)"
+    )
+    assert re.search(rf"patching\[induction\] 0\.\d.*\n +{parts}\n", result.stdout.str())
+
+
+def rounded(bits):
+    """Weights as `bits` bits hold them, with one scale for each row."""
+
+    def edit(weights):
+        for name, rows in weights.items():
+            if rows.ndim == 2 and "pos" not in name:
+                scale = rows.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+                weights[name] = (rows / scale).round() * scale
+
+    return edit
+
+
+def noised(weights):
+    """Noise on W_U as large as its own spread."""
+    unembedding = weights["head.weight"]
+    unembedding += torch.randn(unembedding.shape, generator=torch.Generator().manual_seed(0)) * unembedding.std()
+
+
+@pytest.fixture
+def recorded_on_gelu(project):
+    text = project.behaviour(checks="  - logit_diff: {at_least: 1.5}", models="  nano-gelu-2l: {}")
+    project.copy("ab", text.replace("count: 16", "count: 64"))
+    project.run("--mi-update").assert_outcomes(passed=1)
+    return project
+
+
+@pytest.mark.parametrize("edit", [noised, rounded(4)])
+def test_case_28_prompts_that_move_while_their_mean_stays_are_a_drift(edit, recorded_on_gelu, folder):
+    """A paired t-test of the mean alone finds neither: t is 0.14 and −1.56."""
+    result = recorded_on_gelu.run("--mi-model", f"nano-gelu-2l={folder('nano-gelu-2l', edit=edit)}")
+    result.assert_outcomes(failed=1, passed=1)
+    found = re.search(
+        r"logit_diff .* logits, the mean is as recorded, but prompts differ by (\S+) logits \(root mean square; "
+        r"margin (\S+); correlation 0\.8\d\d\)",
+        result.stdout.str(),
+    )
+    apart, margin = map(float, found.groups())
+    assert apart > 1.5 > 4 * margin / 1.5
+
+
+@pytest.mark.parametrize("options", [(), ("--mi-engine", "reference")])
+def test_case_28_rounding_of_one_byte_and_another_engine_are_no_drift(options, recorded_on_gelu, folder):
+    model = "nano-gelu-2l" if options else f"nano-gelu-2l={folder('nano-gelu-2l', edit=rounded(8))}"
+    recorded_on_gelu.run("--mi-model", model, *options).assert_outcomes(passed=2)
+
+
+def of_schema_1(found):
+    """As an older version wrote it."""
+    checks = {name: {key: check[key] for key in check if key != "parts"} for name, check in found["checks"].items()}
+    older = {**found, "checks": checks, "schema": 1}
+    del older["effect_sizes"]
+    return json.dumps({**older, "checksum": checksum(older)})
+
+
+def test_a_file_of_schema_1_is_read_and_compared_and_written_anew(recorded, folder):
+    for path in (HERE, ABSENT):
+        recorded.write(path, of_schema_1(data(recorded, path)))
+    recorded.run().assert_outcomes(passed=8)
+    result = recorded.run("--mi-model", f"nano-attn-2l={folder(zero_heads=[(1, 2)])}", "-k", "baseline", "-vv")
+    result.stdout.re_match_lines(
+        [r"drifted: \d of 5 effects; mediators −L1H2.*", r"  lost      L1H2 .* → 0\.000 \S+ \S+"]
+    )
+    assert "numerator" not in result.stdout.str()
+    recorded.run("--mi-update").stdout.fnmatch_lines(["baselines: 2 written, 0 up to date"])
+    assert data(recorded)["schema"] == 2
 
 
 def test_an_improvement_asks_to_be_recorded(recorded, folder):
@@ -127,7 +219,7 @@ def test_an_improvement_asks_to_be_recorded(recorded, folder):
     recorded.run("--mi-model", f"{TOY}={folder(zero_heads=[(1, 2)])}", "--mi-update")
     result = recorded.run("-k", "baseline", "--mi-model", f"{TOY}=nano-attn-2l")
     result.assert_outcomes(failed=1, deselected=5)
-    result.stdout.fnmatch_lines([f"  better    than recorded, and a later loss of it would go unseen: {UPDATE}"])
+    result.stdout.fnmatch_lines([f"*better    than recorded, and a later loss of it would go unseen: {UPDATE}"])
 
 
 def test_other_prompts_are_invalid_and_no_diff(recorded):
@@ -148,7 +240,7 @@ def test_another_claim_is_invalid_and_another_bound_is_not(recorded):
     result.assert_outcomes(failed=1, deselected=7)
     result.stdout.fnmatch_lines(
         [
-            f"invalid: {HERE} is not of the checks that the file has now: *; {UPDATE}",
+            f"invalid: {HERE} was recorded for a different set of checks: *; {UPDATE}",
             "  patching[[]induction]: recorded of another claim: denoising L1H2 recovers … of clean − corrupt",
         ]
     )
@@ -175,7 +267,7 @@ def test_only_what_ran_in_full_is_written(project):
 
 
 def test_new_only_leaves_what_is_there(recorded):
-    recorded.write(HERE, text(recorded).replace('"schema": 1', '"schema": 2'))
+    recorded.write(HERE, text(recorded).replace('"schema": 2', '"schema": 3'))
     recorded.behaviour("cd")
     before = text(recorded)
     result = recorded.run("--mi-update-new-only")
@@ -262,10 +354,10 @@ def test_a_file_that_cannot_be_used_fails_and_stays(spoil, message, recorded):
 
 
 def test_a_newer_schemas_is_never_written_over(recorded):
-    newer = recorded.write(HERE, text(recorded).replace('"schema": 1', '"schema": 7'))
+    newer = recorded.write(HERE, text(recorded).replace('"schema": 2', '"schema": 7'))
     before = newer.read_bytes()
     why = (
-        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 1); update mi-checks, or delete it and "
+        f"{HERE}: written by a newer mi-checks (schema 7, and this one reads 2); update mi-checks, or delete it and "
         "record it anew with pytest --mi-update"
     )
     recorded.run("-k", "nano-attn-2l and baseline").stdout.fnmatch_lines([f"invalid: {why}"])

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.plugin.conftest import BOUND
+
 
 def claims(weights):
     return ["--mi-model", f"nano-attn-2l={weights}"]
@@ -124,3 +126,28 @@ def test_config_without_what_it_must_say(project, folder, config):
     assert f"{weights}/config.json" in output
     for word in ("Traceback", "KeyError", "TypeError", ".py:"):
         assert word not in output
+
+
+def test_case_32_a_model_whose_logits_are_all_alike_passes_nothing(project, folder):
+    """An unembedding of zeros: no preference, no win, no gap, and no share of it; and no division by it either."""
+    checks = """\
+  - logit_diff: {at_least: 0}
+  - accuracy: {at_least: 0.5}
+  - accuracy: {against: vocabulary, at_least: 0.1}
+  - patching: {nodes: induction, recovers: {at_most: 0.9}}
+  - path: {from: L0H3, to: logits, recovers: {at_most: 0.1}}
+  - ablation: {nodes: induction, with: zero, removes: {at_most: 0.9}}
+  - mediators: {component: head, above: 0.2, exactly: []}
+  - circuit: {nodes: induction, with: zero, faithfulness: {at_least: 0.1}, completeness: {at_most: 0.9}, minimal: true}
+  - circuit: {nodes: induction, sufficient: {at_least: 0.1}, necessary: {at_least: 0.1}}
+  - circuit: {edges: [L0H3 -> logits], faithfulness: {at_least: 0.1}}
+  - curve: {cpr: {at_least: 0.1}, cmd: {at_most: 0.9}}
+  - attribution: {nodes: L1H2, at_least: 0}"""
+    project.behaviour(checks=checks, models=BOUND)
+    result = project.run(*claims(folder(logits=0.0)))
+    result.assert_outcomes(failed=16)
+    output = result.stdout.str()
+    assert "Traceback" not in output
+    assert "Warning" not in output
+    assert "there is no preference" in output
+    assert "zero ablation of all heads does not take the score away either" in output

@@ -18,7 +18,7 @@ def kept(project):
     project.behaviour(checks=PATCHING)
     first = project.run()
     first.assert_outcomes(passed=3)
-    first.stdout.fnmatch_lines(["cache: 0 of 38 measurements reused"])
+    first.stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
     return project
 
 
@@ -37,7 +37,7 @@ def test_a_second_run_measures_nothing_and_finds_the_same(kept, monkeypatch):
     fresh = read_run(kept.path / "reports/report.json").evidence
     second = kept.run()
     second.assert_outcomes(passed=3)
-    second.stdout.fnmatch_lines(["engine: replay", "cache: 38 of 38 measurements reused"])
+    second.stdout.fnmatch_lines(["engine: replay", "cache: 40 of 40 measurements reused"])
     after = (kept.path / "reports/report.html").read_text(encoding="utf-8")
     assert 'class="circuit"' in after
     assert read_run(kept.path / "reports/report.json").evidence == fresh
@@ -48,18 +48,18 @@ def test_another_bound_is_judged_anew(kept):
     kept.behaviour(checks=PATCHING.replace("0.3", "0.999"))
     second = kept.run()
     second.assert_outcomes(passed=2, failed=1)
-    second.stdout.fnmatch_lines(["cache: 38 of 38 measurements reused"])
+    second.stdout.fnmatch_lines(["cache: 40 of 40 measurements reused"])
 
 
 @pytest.mark.parametrize("option", [("--mi-seed", "7"), ("--mi-count", "12"), ("--mi-engine", "reference")])
 def test_other_prompts_or_another_engine_measure_anew(kept, option):
-    kept.run(*option).stdout.fnmatch_lines(["cache: 0 of 38 measurements reused"])
+    kept.run(*option).stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
 
 
 def test_other_weights_measure_anew(kept, folder):
     """The same claims, other weights: what was measured on the first says nothing of the second."""
     second = kept.run("--mi-model", f"nano-attn-2l={folder(zero_heads=[(1, 2)])}")
-    second.stdout.fnmatch_lines(["cache: 0 of 38 measurements reused"])
+    second.stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
     assert second.parseoutcomes()["failed"] >= 2
 
 
@@ -83,7 +83,7 @@ def test_without_pytests_cache_there_is_none(kept):
 
 
 def test_cache_clear_clears_it(kept):
-    kept.run("--cache-clear").stdout.fnmatch_lines(["cache: 0 of 38 measurements reused"])
+    kept.run("--cache-clear").stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
 
 
 def test_a_garbled_entry_is_measured_anew(kept):
@@ -91,7 +91,7 @@ def test_a_garbled_entry_is_measured_anew(kept):
         entry.write_bytes(entry.read_bytes()[:100])
     second = kept.run()
     second.assert_outcomes(passed=3)
-    second.stdout.fnmatch_lines(["cache: 0 of 38 measurements reused"])
+    second.stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
 
 
 def test_an_own_score_is_always_measured(kept):
@@ -113,4 +113,4 @@ def test_workers_share_it(kept):
     kept.run("-n", "2").assert_outcomes(passed=6)
     alone = kept.run()
     alone.assert_outcomes(passed=6)
-    alone.stdout.fnmatch_lines(["cache: 76 of 76 measurements reused"])
+    alone.stdout.fnmatch_lines(["cache: 80 of 80 measurements reused"])

@@ -1,4 +1,4 @@
-"""An error of our own keeps its traceback, and the table does not look as if every check had run."""
+"""An error that nobody foresaw is one placed line, and the table does not look as if every check had run."""
 
 
 def test_an_unforeseen_error(project, monkeypatch):
@@ -16,5 +16,15 @@ def test_an_unforeseen_error(project, monkeypatch):
     result = project.run("--mi-model", "nano-attn-2l")
     assert result.ret == 1
     result.assert_outcomes(passed=4, failed=1)
-    result.stdout.fnmatch_lines(["E * ZeroDivisionError: of ours", "ab  ! 4/5"])
+    result.stdout.fnmatch_lines(
+        [
+            "behaviours/ab.yaml:19: accuracy on nano-attn-2l stopped at an unexpected ZeroDivisionError: of ours; "
+            "run with --mi-debug to see where",
+            "  claimed   behaviours/ab.yaml:19",
+            "  re-run    pytest *::accuracy --mi-model nano-attn-2l",
+            "ab  ! 4/5",
+        ]
+    )
+    assert "Traceback" not in result.stdout.str()
+    assert "test_defects.py" not in result.stdout.str()
     assert "ZeroDivisionError: of ours" in (project.path / "reports/report.html").read_text(encoding="utf-8")

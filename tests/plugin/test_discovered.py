@@ -25,7 +25,7 @@ def merged(text, draft):
 
 def discovered(project, text, model, **settings):
     path = project.write("before.yaml", text)
-    draft = written(discover(load_behaviour(path, project.path), model, Settings(**settings)))
+    draft = written(discover(load_behaviour(path, project.path), model, Settings(exact_seconds=0, **settings)))
     project.copy("after", merged(text, draft))
     return draft, load_behaviour(project.path / "behaviours" / "after.yaml", project.path)
 
@@ -49,7 +49,7 @@ def test_it_is_green_where_the_file_is_of_one_model(project, model):
 @pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-2l"])
 def test_it_is_green_beside_what_other_models_claim_of_their_nodes(project, model):
     before = load_behaviour(SHIPPED)
-    _, loaded = discovered(project, SHIPPED.read_text(encoding="utf-8"), model)
+    _, loaded = discovered(project, SHIPPED.read_text(encoding="utf-8"), model, count=64)
     own, new = claimed(before, model), claimed(loaded, model)
     assert new[: len(own)] == own
     assert len(new) > len(own) + 3
@@ -98,7 +98,7 @@ def test_it_is_green_in_a_case(project):
     checks = "  - logit_diff: {at_least: 1}"
     text = SMALL.format(name="ab", mark="in_context", checks=checks, models="  nano-attn-2l: {}")
     path = project.write("before.yaml", text + case)
-    draft = written(discover(load_behaviour(path, project.path, "far"), "nano-attn-2l"))
+    draft = written(discover(load_behaviour(path, project.path, "far"), "nano-attn-2l", Settings(exact_seconds=0)))
     assert draft.startswith("# ab[far] on nano-attn-2l: a draft")
     assert "# It is of this case alone, and stands with it in a file of its own.\n" in draft
     project.copy("after", merged(text.replace("length: 3", "length: 9"), draft))

@@ -1,4 +1,7 @@
-"""A failing check tells what was claimed, what was found, where it is worst, what mediates instead, and what next."""
+"""A failing check tells what was claimed, what was found, where it is worst, what mediates instead, and what next.
+
+Each item does so briefly, what failed stands under its cause at the end, and -vv has every message in full.
+"""
 
 import re
 import shlex
@@ -30,7 +33,7 @@ def line_of(text, beginning):
 def output(project, text):
     project.copy("induction", text)
     result = project.run(
-        "--mi-count", COUNT, "--mi-model", "nano-attn-2l", "-k", "patching[induction] or mediators[head]"
+        "--mi-count", COUNT, "--mi-model", "nano-attn-2l", "-k", "patching[induction] or mediators[head]", "-vv"
     )
     assert result.ret == 1
     result.assert_outcomes(failed=2)
@@ -47,6 +50,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         rf"  claim     denoising L1H0 recovers at least {bound} of clean − corrupt",
         rf"  measured  {INTERVAL} share of clean − corrupt "
         rf"\(95 % interval, bootstrap of the ratio of means, {COUNT} prompts\)",
+        rf"  parts     {INTERVAL} of {INTERVAL} logits \(clean − corrupt\)",
         rf"  bound     at least {bound}",
         r"  because   the whole interval is beyond the bound",
         rf"  worst of {COUNT} prompts: \d+",
@@ -55,7 +59,7 @@ def test_the_whole_message_of_a_wrong_head(output, text):
         r"    answer   ·\w+   foil ·\w+   logit difference -?\d+\.\d\d clean, -?\d+\.\d\d corrupt",
         r"    predicts (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(clean\)",
         r"             (\S+ \d\.\d\d, ){4}\S+ \d\.\d\d \(corrupt\)",
-        rf"  mediators found, by share recovered alone: (L\dH\d {INTERVAL}; ){{4}}L\dH\d {INTERVAL}",
+        rf"  mediators found, by share recovered alone: L0H3 {INTERVAL}; L1H2 {INTERVAL}; L1H1 {INTERVAL}",
         rf"  claimed   {re.escape(location)}",
         rf"  re-run    pytest '.*' --mi-model nano-attn-2l --mi-count {COUNT}",
     ]
@@ -65,15 +69,18 @@ def test_the_whole_message_of_a_wrong_head(output, text):
 
 def test_it_names_the_heads_that_do_it(output):
     found = re.search(r"mediators found, by share recovered alone: (.*)", output).group(1)
-    assert {part.split()[0] for part in found.split("; ")[:3]} == {"L0H3", "L1H1", "L1H2"}
+    assert {part.split()[0] for part in found.split("; ")} == {"L0H3", "L1H1", "L1H2"}  # case 39: and no others
 
 
 def test_a_wrong_set_is_told_with_its_correction(output):
     message = output[output.index("mediators[head] ____") :]
     assert re.search(
-        r"claim     exactly L0H3, L1H0 recover more than [\d.]+ of clean − corrupt "
-        r"\(Holm-corrected over 12 heads; deciding: L1H\d\)",
+        rf"^fail: measured {INTERVAL} of (L1H\d), bound at (?:most|least) [\d.]+\n"
+        r"  claim     exactly L0H3, L1H0 recover more than [\d.]+ of clean − corrupt\n"
+        r"  measured  .*\n"
+        r"  deciding  \1 \(Holm-corrected over 12 heads\)$",
         message,
+        re.MULTILINE,
     )
     because = re.search(r"  because   (.*)\n {12}(.*)\n", message)
     assert because.group(1) == "claimed, but below the threshold (Holm-corrected over 12 heads): L1H0"
@@ -81,7 +88,7 @@ def test_a_wrong_set_is_told_with_its_correction(output):
 
 
 def test_the_command_runs_just_that_check_again(project, output):
-    commands = re.findall(r"re-run    pytest (.*)", output)
+    commands = set(re.findall(r"re-run    pytest (.*)", output))
     assert len(commands) == 2
     for command in commands:
         again = project.run(*shlex.split(command))
@@ -115,7 +122,7 @@ def test_no_python_in_it(output):
 
 def test_an_upper_bound_is_worst_where_it_is_highest(project):
     project.behaviour(checks="  - logit_diff: {at_most: 0}")
-    output = project.run().stdout.str()
+    output = project.run("-vv").stdout.str()
     worst = float(re.search(r"logit difference (\S+) clean", output).group(1))
     mean = float(re.search(r"fail: measured (\S+)", output).group(1))
     assert worst > mean > 0
@@ -123,7 +130,7 @@ def test_an_upper_bound_is_worst_where_it_is_highest(project):
 
 def test_a_preference_has_no_mediators_to_name(project):
     project.behaviour(checks="  - logit_diff: {at_least: 90}")
-    assert "mediators found" not in project.run().stdout.str()
+    assert "mediators found" not in project.run("-vv").stdout.str()
 
 
 def with_a_wrong_neuron(project):
@@ -140,14 +147,60 @@ def found_instead(output, check):
 
 def test_of_a_wrong_neuron_it_names_neurons(project):
     with_a_wrong_neuron(project)
-    output = project.run("--mi-count", COUNT, "--mi-model", "nano-solu-1l").stdout.str()
+    output = project.run("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-vv").stdout.str()
     for check in ("mediators[neuron@END]", "patching[colon@END]", "patching[colon@END,noising]"):
         assert found_instead(output, check) == ("", ["L0N309", "L0N623"])
 
 
 def test_where_no_check_sweeps_neurons_it_looks_among_few(project):
     with_a_wrong_neuron(project)
-    options = ("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-k", "patching and not noising")
+    options = ("--mi-count", COUNT, "--mi-model", "nano-solu-1l", "-k", "patching and not noising", "-vv")
     among, found = found_instead(project.run(*options).stdout.str(), "patching[colon@END]")
     assert among == ", of the 32 neurons that attribution patching ranks first"
     assert found == ["L0N309", "L0N623"]
+
+
+def of_score(project, score, definition=""):
+    """A behaviour that is scored so, and fails by far."""
+    project.write("conftest.py", definition)
+    text = project.behaviour(
+        checks="  - logit_diff: {at_least: 90}\n  - patching: {nodes: L0H0, recovers: {at_least: 0.5}}"
+    )
+    project.copy("ab", text.replace("prompts:\n", f"prompts:\n  score: {score}\n"))
+    return project.run("-vv")
+
+
+PROBABILITY = """
+def pytest_mi_scores():
+    def probability(logits, answers, foils):
+        return logits.softmax(-1).gather(-1, answers).mean(-1)
+
+    return {"probability": probability}
+"""
+
+
+@pytest.mark.parametrize(
+    ("score", "definition", "name", "unit"),
+    [
+        ("log_probability", "", "log-probability difference", "nats"),
+        ("probability", PROBABILITY, "probability", "probability"),
+    ],
+)
+def test_case_26_a_score_is_called_what_it_is(project, score, definition, name, unit):
+    output = of_score(project, score, definition).stdout.str()
+    assert len(set(re.findall(rf"   {name} -?\d+\.\d\d clean, -?\d+\.\d\d corrupt\n", output))) == 2
+    assert re.search(rf"; {name} \S+ clean, \S+ corrupt\n", output)  # of the worst prompt, under the cause
+    assert re.search(rf"  parts     .* of .* {unit} \(clean − corrupt\)\n", output)
+    page = (project.path / "reports/report.html").read_text(encoding="utf-8")
+    assert f"</b> · {name} <b" in page
+    for text in (output, page):
+        assert "logit difference" not in text.replace("the logit difference, in logits, unless another unit", "")
+
+
+def test_case_26_nothing_to_recover_is_said_in_the_score_s_unit(project):
+    project.write("conftest.py", PROBABILITY.replace(".mean(-1)", ".mean(-1) * 0"))
+    text = project.behaviour(checks="  - patching: {nodes: L0H0, recovers: {at_least: 0.5}}")
+    project.copy("ab", text.replace("prompts:\n", "prompts:\n  score: probability\n"))
+    output = project.run().stdout.str()
+    assert "there is nothing to mediate: clean − corrupt is 0.000 probability [0.000, 0.000], which is not" in output
+    assert "likely cause  the prompts have no effect to recover: clean − corrupt is 0.000" in output

@@ -127,7 +127,8 @@ def test_a_listed_folder_that_is_not_there(project):
     project.behaviour(models="  ./mine/model: {}")
     result = project.run()
     assert result.ret == 2
-    result.stdout.fnmatch_lines(["behaviours/ab.yaml:*:3: model './mine/model': there is no folder 'mine/model'"])
+    place = "behaviours/ab.yaml:*:3"
+    result.stdout.fnmatch_lines([f"{place}: model 'behaviours/mine/model': there is no folder 'behaviours/mine/model'"])
     assert "Traceback" not in result.stdout.str()
 
 

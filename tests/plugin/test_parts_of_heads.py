@@ -19,7 +19,7 @@ def test_keys_mediate_and_queries_do_not(project):
 
 def test_a_wrong_part_is_told_with_the_right_one(project):
     project.behaviour(checks="  - mediators: {component: k, above: 0.15, exactly: [L1H0.k]}")
-    output = project.run("--mi-count", "48").stdout.str()
+    output = project.run("--mi-count", "48", "-vv").stdout.str()
     assert "claimed, but below the threshold" in output
     assert "keys): L1H0.k" in output
     assert "mediators found, by share recovered alone: L" in output

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from mi_checks.runs.read import read_run
+
 pytest.importorskip("xdist")
 
 CHECKS = """\
@@ -44,3 +46,87 @@ def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
     result = project.run("-n", "2", "--mi-model", "nano-attn-9l")
     assert result.ret == 4
     assert "workers" not in result.stdout.str()
+
+
+FAULTY = """\
+import os
+
+from mi_checks import evidence, suite
+
+run_check, loading = suite.run_check, suite.load
+
+
+def faulty(check, measured):
+    if measured.behaviour.name == "ab" and check.kind == "accuracy":
+        raise ZeroDivisionError("of ours")
+    return run_check(check, measured)
+
+
+def unloadable(name, **settings):
+    if name == "nano-attn-1l":
+        raise AssertionError
+    return loading(name, **settings)
+
+
+def nothing(*_):
+    raise IndexError("no example")
+
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
+    suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
+"""
+
+
+def test_faults_of_workers_are_told_by_the_controller(project):
+    """Each in its place, with tracebacks where they are asked for; and other results are kept."""
+    checks = "  - logit_diff: {at_least: 1.5}\n  - accuracy: {at_least: 0.65}"
+    project.behaviour("ab", checks=checks)
+    project.behaviour("cd", checks=checks, models="  nano-attn-1l: {}\n  nano-attn-2l: {}")
+    project.write("conftest.py", FAULTY)
+    result = project.run("-n", "2", "--mi-debug", "-rN")
+    assert result.ret == 1
+    result.assert_outcomes(passed=3, failed=3)
+    told = "accuracy on nano-attn-2l stopped at an unexpected ZeroDivisionError: of ours; its traceback is shown apart"
+    assert f"behaviours/ab.yaml:19: {told}" in result.outlines
+    assert "behaviours/cd.yaml:19: nano-attn-1l could not be loaded: see the first error" in result.outlines
+    for name in ("ab", "cd"):
+        left = f"note: {name} on nano-attn-2l: The list of example prompts was left out: IndexError: no example"
+        assert left in result.outlines
+    # An item's, a model's, and the evidence's of two behaviours.
+    assert result.stdout.str().count("Traceback (most recent call last):") == 4
+    run = read_run(project.path / "reports/report.json")
+    assert [each.outcome for each in run.results] == ["pass", "error", "error", "error", "pass", "pass"]
+    assert [each.examples for each in run.evidence] == [(), ()]
+
+
+CRASHING = """\
+import os
+import signal
+
+from mi_checks.runs import journal
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
+    journal.PAUSE = 0.0
+
+
+def pytest_runtest_setup(item):
+    if "second" in item.nodeid:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_crashes_leaves_its_results(project):
+    """Those of its journal are in the run; the check in which it crashed is pytest's to report."""
+    project.behaviour("first")
+    project.behaviour("second")
+    project.write("conftest.py", CRASHING)
+    result = project.run("-n", "1", "-p", "no:cacheprovider")
+    assert result.ret == 1
+    assert "INTERNALERROR" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["worker 'gw0' crashed while running *second*"])
+    run = read_run(project.path / "reports/report.json")
+    assert [(each.behaviour, each.outcome) for each in run.results] == [("first", "pass")]
+    assert [each.behaviour for each in run.evidence] == ["first"]
+    assert list(run.models) == ["nano-attn-2l"]
+    assert run.cut_short == (1, 2)
+    assert {path.name for path in (project.path / "reports").iterdir()} == {"report.html", "report.json"}

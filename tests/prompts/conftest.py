@@ -12,12 +12,30 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
+from tests.tokenizers_of_families import BEGINNINGS, tokenizer_of
 
 
 @pytest.fixture(scope="session")
 def tokenization() -> Tokenization:
     path = files("mi_checks") / "models" / "nano" / "tokenizer.json"
     return Tokenization(Tokenizer.from_str(path.read_text("utf-8")), bos=0)
+
+
+class Manners(dict[str, Tokenization]):
+    """Manner → a tokenization in it, with the token that begins a text."""
+
+    def __missing__(self, manner: str) -> Tokenization:
+        tokenizer = tokenizer_of(manner)
+        begin = tokenizer.token_to_id(BEGINNINGS.get(manner, "no such token"))
+        return self.setdefault(manner, Tokenization(tokenizer, begin))
+
+    def __repr__(self) -> str:
+        return "of"
+
+
+@pytest.fixture(scope="session")
+def of() -> Manners:
+    return Manners()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from mi_checks.engine.base import BaseRun, SideRun
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.recall.entry import Entry, attention_name, entry_of, intervention_name
+from mi_checks.recall.entry import Entry, attention_name, changes_names, entry_of, intervention_name
 
 floats = arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False))
 bools = arrays(np.bool_, 3)
@@ -49,7 +49,7 @@ def test_float32_is_kept_in_half_the_size():
 
 @pytest.mark.parametrize("missing", ["about", "values", "clean.top_tokens", "corrupt.logit_diff"])
 def test_what_is_no_entry_is_read_as_an_empty_one(missing):
-    side = SideRun(np.ones(2), np.ones(2, bool), np.ones(2, bool), np.ones((2, 1), int), np.ones((2, 1)))
+    side = SideRun(np.ones(2), np.ones(2, bool), np.ones(2, bool), np.ones((2, 1), int), np.ones((2, 1)), np.ones(2))
     written = Entry("replay", BaseRun(side, side), {"a": np.ones(2)}).arrays()
     assert entry_of(written) != Entry()
     del written[missing]
@@ -66,5 +66,6 @@ def test_every_measurement_has_its_own_name():
     ]  # fmt: skip
     names = [intervention_name(each) for each in different]
     names += [attention_name("L0H1", "A", "B"), attention_name("L0H1", "B", "A"), attention_name("L0H2", "A", "B")]
+    names += [name for each in different for name in changes_names(each)]
     assert len(set(names)) == len(names)
     assert intervention_name(denoise(head, at="A")) == intervention_name(denoise(Node(0, "head", 1), at="A"))

@@ -17,7 +17,7 @@ from mi_checks.recall.store import Store
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
-ASKED = 1 + 8 + 1 + 1 + 1 + 1 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
+ASKED = 1 + 8 + 1 + 2 + 1 + 1 + 1 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def everything(measuring):
         measuring.base,
         measuring.measure(sweep),
         measuring.measure([ablate(HEAD, kind="mean")]),
+        measuring.changes(denoise(HEAD, at="X")),
         measuring.attended(HEAD, "Y", "X"),
         measuring.attention_of(HEAD, 1),
         measuring.from_sources(HEAD, 1),

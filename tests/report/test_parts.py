@@ -6,13 +6,15 @@ import re
 from dataclasses import replace
 from importlib import resources
 
+import numpy as np
 import pytest
 
-from mi_checks.record import CheckResult, Estimate, Heatmap, Run
+from mi_checks.record import CheckResult, Estimate, Heatmap, Lint, Parts, Rank, Run
 from mi_checks.report import numbers, scale
 from mi_checks.report.axis import fit
 from mi_checks.report.header import header
 from mi_checks.report.heatmap import heatmap_view
+from mi_checks.report.html import render
 from mi_checks.report.intervals import BIN, BINS, STRIP_HEIGHT, interval_chart
 from mi_checks.report.matrix import matrix
 from mi_checks.report.neighbours import neighbours
@@ -21,6 +23,7 @@ from mi_checks.report.problems import problems
 from mi_checks.report.sections import section
 from mi_checks.report.text import chip, readable
 from mi_checks.report.tokens import example_view
+from mi_checks.stats import mean_interval
 
 
 def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:
@@ -77,6 +80,25 @@ def test_one_model_alone_has_no_neighbours(run: Run) -> None:
     assert neighbours(groups(alone)) is None
     other = replace(run.evidence[1], effect=replace(run.evidence[1].effect, prompts_sha256="others"))
     assert neighbours(groups(replace(run, evidence=(run.evidence[0], other)))) is None
+
+
+def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
+    of = mean_interval(np.array([1.0, 3.0]), "logits")
+    told = replace(
+        run.results[0], parts=Parts(replace(of, value=0.5), of, "clean − corrupt"), deciding="L1H2", detail="Holm"
+    )
+    page = render(replace(run, results=(told, *run.results[1:])))
+    assert page.count(": 0.50 of 2.00 logits</small>") == 1
+    assert page.count("<small>deciding: L1H2; Holm</small>") == 1
+
+
+def test_case_31_lints_are_listed_with_what_they_are_about(run: Run) -> None:
+    first = run.results[0]
+    lint = Lint(first.behaviour, first.model, "answer", "the answer <is> not likely", "a.yaml:3")
+    assert 'id="lints"' not in render(run)
+    page = render(replace(run, lints=(lint,)))
+    assert page.count("the answer &lt;is&gt; not likely") == 1
+    assert f'<li data-of="b0m{models(run).index(first.model)}">' in page
 
 
 def test_an_absent_pass_does_not_look_like_a_present_one(run: Run) -> None:
@@ -236,7 +258,8 @@ def test_text_colours_meet_wcag_aa_on_both_grounds() -> None:
 
 def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> None:
     pair = run.evidence[0].examples[0]
-    view = example_view(pair)
+    view = example_view(pair, run.evidence[0])
+    assert view.title == f"Prompt pair 1 of {run.evidence[0].n}"  # of a run that does not say which it is
     assert [column.differs for column in view.columns].count(True) == 1
     column = view.columns[8]
     assert (column.label, column.differs) == ("B1", True)
@@ -248,9 +271,23 @@ def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> Non
     assert [guess.part for guess in view.sides[0].guesses[:3]] == ["answer", "foil", ""]
 
 
+@pytest.mark.parametrize(
+    ("rank", "title"),
+    [
+        ("median", "The median prompt pair by effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
+        ("best", "The prompt pair with the largest effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
+        ("worst", "The prompt pair with the smallest effect size: pair 8 of {n}, clean − corrupt 2.50 logits"),
+    ],
+)
+def test_case_30_an_example_says_which_it_is(run: Run, rank: Rank, title: str) -> None:
+    found = run.evidence[0]
+    pair = replace(found.examples[0], prompt=7, rank=rank, clean_logit_diff=3.0, corrupt_logit_diff=0.5)
+    assert example_view(pair, found).title == title.format(n=found.n)
+
+
 def test_prompts_of_unequal_length_are_still_shown_whole(run: Run) -> None:
     pair = run.evidence[0].examples[0]
-    view = example_view(replace(pair, corrupt=pair.corrupt[:-2]))
+    view = example_view(replace(pair, corrupt=pair.corrupt[:-2]), run.evidence[0])
     assert len(view.columns) == len(pair.clean)
     assert view.columns[-1].corrupt is None
     assert view.columns[-1].differs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,10 +46,34 @@ def drawn(run: Run) -> Run:
     return replace(run, evidence=(replace(first, circuit=CIRCUIT), *others))
 
 
+def _without_omitted(run: Run) -> dict[str, Any]:
+    """A run's data as schemas before the fifth had it."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
+    for each in (data, *data["evidence"]):
+        del each["omitted"]
+    return data
+
+
+@pytest.fixture
+def fourth_schema(run: Run, path: Path) -> Path:
+    """That run as schema 4 had it, with a claim that says how it was tested and which node decided."""
+    data = _without_omitted(run)
+    for each in data["results"]:
+        for name in ("deciding", "detail", "reason", "parts", "nodes_lost", "nodes_gained"):
+            del each[name]
+    for each in data["evidence"]:
+        del each["score"], each["effect_sizes"]
+        shown = {"clean": [], "corrupt": [], "answers": [" a"], "foils": [" b"], "clean_top": [], "corrupt_top": []}
+        each["examples"] = [{**shown, "clean_logit_diff": float(i), "corrupt_logit_diff": 0.0} for i in range(2)]
+    del data["lints"], data["guards"]
+    path.write_text(json.dumps({**data, "schema_version": 4}))
+    return path
+
+
 @pytest.fixture
 def third_schema(drawn: Run, path: Path) -> Path:
     """The run with a circuit as schema 3 had it."""
-    data = json.loads(json.dumps(asdict(drawn)))
+    data = _without_omitted(drawn)
     for each in data["evidence"]:
         del each["circuit"]["neurons"]
         for card in each["circuit"]["cards"]:
@@ -60,7 +85,7 @@ def third_schema(drawn: Run, path: Path) -> Path:
 @pytest.fixture
 def second_schema(run: Run, path: Path) -> Path:
     """That run as schema 2 had it."""
-    data = json.loads(json.dumps(asdict(run)))
+    data = _without_omitted(run)
     for each in data["evidence"]:
         del each["circuit"], each["curves"]
     path.write_text(json.dumps({**data, "schema_version": 2}))

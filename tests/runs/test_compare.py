@@ -1,13 +1,17 @@
 """What changed from one run to another, and how sure that is."""
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mi_checks.runs import plain
 from mi_checks.runs.about import otherwise
-from mi_checks.runs.compare import compare, counts
-from tests.effects import around, effect
+from mi_checks.runs.compare import UNKNOWN_PARTS, compare, counts
+from mi_checks.stats import ratio_interval, ratio_parts
+from tests.effects import around, effect, evidence_of
 from tests.results import PROVENANCE, result, run_of
 
 
@@ -37,14 +41,14 @@ def test_a_shift_far_smaller_than_the_spread_is_found_because_prompts_are_paired
     assert change.estimate.high - change.estimate.low < 0.06
 
 
-def test_noise_is_no_change():
+def test_noise_is_no_change_of_a_mean():
     raised = [compare(run_of(diff(5)), run_of(diff(5, seed=seed)))[0].p_value < 0.05 for seed in range(1, 200)]
     assert sum(raised) == 0  # their means are exactly equal
     generator = np.random.default_rng(0)
     twice = [
         [run_of(result("logit_diff", generator.normal(5, 1, 64), at_least=2)) for _ in range(2)] for _ in range(400)
     ]
-    drifted = sum(compare(*runs)[0].state != "unchanged" for runs in twice)
+    drifted = sum(compare(*runs)[0].p_value < 0.05 for runs in twice)
     assert 8 <= drifted <= 34  # 5 % of 400 is 20; beyond is less likely than 1 in 400
 
 
@@ -108,9 +112,9 @@ def test_a_role_that_moves_has_drifted_without_a_number():
 
 
 def test_another_deciding_node_is_said_and_another_side_is_not_subtracted():
-    one = diff(5, claim="exactly L1H1 (deciding: L1H1)")
-    assert only(one, replace(one, claim="exactly L1H1 (deciding: L0H3)")).notes == ("deciding: L1H1 → L0H3",)
-    other = diff(1, at_least=None, at_most=2, claim="exactly L1H1 (deciding: L0H3)")
+    one = diff(5, deciding="L1H1")
+    assert only(one, replace(one, deciding="L0H3")).notes == ("deciding: L1H1 → L0H3",)
+    other = diff(1, at_least=None, at_most=2, deciding="L0H3")
     change = only(one, other)
     assert (change.state, change.estimate) == ("unchanged", None)
 
@@ -160,7 +164,7 @@ def test_where_two_models_share_no_check_the_effect_is_compared(run):
 
 
 def test_the_correction_is_over_all_comparisons():
-    before, after = diff(5), result("logit_diff", around(5) + around(0.3, 1.1, seed=3), at_least=2)
+    before, after = diff(5), result("logit_diff", around(5) + around(0.02, 0.073, seed=3), at_least=2)
     assert only(before, after).state == "improved"
     others = [diff(5, check=f"c{i}") for i in range(20)]
     (found,) = [
@@ -205,3 +209,123 @@ def test_a_verdict_about_a_base_changes_by_its_outcome_alone():
     far, near = (result("base", around(mean), at_least=-1, at_most=1) for mean in (-3, 0))
     assert (state(far, near), state(near, far)) == ("improved", "drifted")
     assert only(far, near).p_value is None
+
+
+SPREAD = around(0, 0.2)  # over prompts, the same then and now, so that a paired change stands out
+
+
+def fraction(numerator, denominator, *, of="clean − corrupt", **given):
+    """A check whose value is a ratio of means, as engines' differences per prompt give it."""
+    part, whole = (np.asarray(values, dtype=float) for values in (numerator, denominator))
+    measured = result("path[L1H1->logits]", part / whole.mean(), unit=f"share of {of}", **{"at_least": 0.05, **given})
+    return replace(measured, estimate=ratio_interval(part, whole, of), parts=ratio_parts(part, whole, "logits", of))
+
+
+def with_effects(measured, sizes):
+    """A run of it, whose evidence holds the effect sizes."""
+    found = evidence_of(effect("nano-attn-2l", around(5)), effect_sizes=tuple(map(float, sizes)))
+    return run_of(measured, evidence=[found])
+
+
+def moved(before, after, **given):
+    """The change of a fraction from one (numerator, denominator) to another."""
+    (change,) = compare(*(with_effects(fraction(*parts, **given), parts[1]) for parts in (before, after)))
+    return change
+
+
+def test_case_26_the_deciding_node_is_not_read_out_of_a_sentence():
+    one = diff(
+        5,
+        claim="taking any node out of the circuit {L0H1, L1H2} costs at least 0.05 of m(M) − m(∅)",
+        detail="Holm over 2 nodes; redundant, each mattering once the other is out: L0H4 with L1H3 (deciding: none)",
+        deciding="L0H4",
+    )
+    assert only(one, replace(one, deciding="L1H3")).notes == ("deciding: L0H4 → L1H3",)
+
+
+def test_case_27_a_fraction_that_rose_because_the_effect_shrank_has_not_improved():
+    """As on a model with a zeroed head: the path moves what it moved, and is a larger part of what is left."""
+    change = moved((0.5 + SPREAD, 3.8 + SPREAD), (0.5 + SPREAD, 0.94 + SPREAD))
+    assert change.pair.after.estimate.value > 4 * change.pair.before.estimate.value
+    assert change.state == "drifted"
+    assert change.notes[-1] == (
+        "numerator 0.500 → 0.500 logits (did not change significantly); denominator, clean − corrupt, 3.800 → 0.940 "
+        "logits (fell): the fraction moved only because clean − corrupt shrank"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "state", "because"),
+    [
+        ((0.5, 3.8), (1.5, 3.8), "improved", ""),
+        ((0.5, 3.8), (1.5, 1.9), "improved", ""),
+        ((0.5, 3.8), (0.51, 0.94), "drifted", "the fraction moved mainly because clean − corrupt shrank"),
+        (
+            (0.5, 3.8),
+            (0.4, 0.94),
+            "drifted",
+            "the fraction moved against its numerator, because clean − corrupt shrank",
+        ),
+        ((0.5, 3.8), (0.5, 7.6), "drifted", "the fraction moved only because clean − corrupt grew"),
+        ((0.5, 3.8), (0.2, 3.8), "drifted", ""),
+    ],
+)
+def test_case_27_which_part_moved(before, after, state, because):
+    change = moved(*((part + SPREAD, whole + SPREAD) for part, whole in (before, after)))
+    assert change.state == state
+    assert change.notes[-1].startswith(f"numerator {before[0]:.3f} → {after[0]:.3f} logits (")
+    assert change.notes[-1].partition("logits (")[2].partition("): ")[2].endswith(because)
+    assert ("because" in change.notes[-1]) is bool(because)
+
+
+def test_case_27_a_fraction_held_from_above_that_fell_with_a_larger_effect_has_improved():
+    change = moved((0.5 + SPREAD, 3.8 + SPREAD), (0.5 + SPREAD, 7.6 + SPREAD), at_least=None, at_most=0.9)
+    assert change.state == "improved"
+
+
+def test_case_27_of_circuits_the_parts_are_tested_by_their_intervals():
+    change = moved((0.5 + SPREAD, 3.8 + SPREAD), (0.5 + SPREAD, 0.94 + SPREAD), of="m(M) − m(∅)")
+    assert change.state == "drifted"
+    assert change.notes[-1].endswith("the fraction moved only because m(M) − m(∅) shrank")
+
+
+def test_case_27_without_both_parts_no_gain_is_claimed():
+    before, after = fraction(0.5 + SPREAD, 3.8 + SPREAD), fraction(0.5 + SPREAD, 0.94 + SPREAD)
+    change = only(replace(before, parts=None), after)
+    assert (change.state, change.notes) == ("drifted", (UNKNOWN_PARTS,))
+
+
+def test_case_27_the_parts_are_data():
+    change = moved((0.5 + SPREAD, 3.8 + SPREAD), (0.5 + SPREAD, 0.94 + SPREAD))
+    document = json.loads(plain.document([("a", run_of()), ("b", run_of())], [change], []))
+    parts = document["changes"][0]["parts"]
+    assert (parts["denominator"]["then"]["value"], parts["denominator"]["direction"]) == (pytest.approx(3.8), "fell")
+
+
+def test_case_28_single_prompts_that_move_are_a_drift_though_the_mean_stays():
+    """A paired t-test finds nothing in noise of mean zero; the prompts and the model are the same, and it is not."""
+    before = result("logit_diff", around(5, 3), at_least=2)
+    noised = result("logit_diff", around(5, 3) + around(0, 1.7, seed=1), at_least=2)
+    change = only(before, noised)
+    assert change.p_value > 0.5
+    assert change.state == "drifted"
+    assert re.fullmatch(
+        r"prompts differ by 1\.\d{3} logits \(root mean square; margin 0\.\d{3}; correlation 0\.8\d\d\)",
+        change.notes[-1],
+    )
+    assert state(before, replace(noised, model="nano-attn-4l")) == "unchanged"  # other models' prompts always differ
+    weights = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64}}  # those of a fine-tune often do
+    (change,) = compare(run_of(before), run_of(noised, models=weights))
+    assert change.state == "prompts moved"
+
+
+def test_case_28_prompts_that_turn_both_ways_are_a_drift_and_a_tie_is_none():
+    passed = np.repeat([1.0, 0.0], 32)
+    one, many = passed.copy(), passed.copy()
+    one[0] = 0
+    many[[0, 1, 40, 41]] = 1 - many[[0, 1, 40, 41]]
+    before, tie, turned = (
+        result("accuracy", values, at_least=0.3, unit="share of prompts") for values in (passed, one, many)
+    )
+    assert state(before, tie) == "unchanged"
+    assert only(before, turned).notes == ("4 of 64 prompts come out otherwise",)

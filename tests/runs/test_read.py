@@ -49,6 +49,75 @@ def test_an_older_one_has_no_cards_of_neurons_and_no_sources(drawn, third_schema
     assert again.schema_version == SCHEMA_VERSION
 
 
+def test_an_older_one_says_nothing_of_what_was_left_out(fourth_schema):
+    found = read_run(fourth_schema)
+    assert found.omitted == ()
+    assert all(evidence.omitted == () for evidence in found.evidence)
+
+
+def test_what_was_left_out_is_read_back(run, path):
+    (evidence, *others) = run.evidence
+    said = replace(run, omitted=("The journal was left out: no room",), evidence=(
+        replace(evidence, omitted=("The circuit was left out: AttributeError: ln_final",)), *others,
+    ))  # fmt: skip
+    write_run(said, path)
+    again = read_run(path)
+    assert again.omitted == said.omitted
+    assert again.evidence[0].omitted == said.evidence[0].omitted
+    assert again.evidence[0].knows_mediators
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "found"),
+    [
+        (
+            "exactly L0H3 recover more than 0.1 of clean − corrupt (Holm-corrected over 12 heads; deciding: L0H1)",
+            "mediators",
+            ("exactly L0H3 recover more than 0.1 of clean − corrupt", "L0H1", "Holm-corrected over 12 heads"),
+        ),
+        (
+            "taking any node out of the circuit {L0H1} costs at least 0.01 of m(M) − m(∅) (Bonferroni over what else "
+            "is out, Holm over 2 nodes; deciding: L1H3); redundant, each mattering once the other is out: L0H4 with "
+            "L1H3",
+            "circuit",
+            (
+                "taking any node out of the circuit {L0H1} costs at least 0.01 of m(M) − m(∅)",
+                "L1H3",
+                "Bonferroni over what else is out, Holm over 2 nodes; redundant, each mattering once the other is out: "
+                "L0H4 with L1H3",
+            ),
+        ),
+        (
+            "cutting any edge costs 1 (Holm-corrected over 2 edges; deciding: L0H1 → L1H2.k)",
+            "circuit",
+            ("cutting any edge costs 1", "L0H1 → L1H2.k", "Holm-corrected over 2 edges"),
+        ),
+        ("each of L0H1 attends (deciding: L0H1)", "attention", ("each of L0H1 attends", "L0H1", "")),
+        ("alike (most apart without L0H1: -0.1)", "circuit", ("alike", "", "most apart without L0H1: -0.1")),
+        (
+            "one of L0H1 writes 1 of the norm of L1H2.k at A (most: L0H1)",
+            "composes",
+            ("one of L0H1 writes 1 of the norm of L1H2.k at A", "L1H2.k", "most: L0H1"),
+        ),
+        ("it alone scores above (all 14)", "circuit", ("it alone scores above (all 14)", "", "")),
+    ],
+)
+def test_case_26_an_older_one_wrote_the_deciding_node_into_the_claim(fourth_schema, claim, kind, found):
+    data = json.loads(fourth_schema.read_text())
+    data["results"][0] |= {"claim": claim, "kind": kind}
+    fourth_schema.write_text(json.dumps(data))
+    again = read_run(fourth_schema)
+    first = again.results[0]
+    assert (first.claim, first.deciding, first.detail) == found
+    assert (first.parts, first.reason, first.nodes_lost, again.lints) == (None, "", (), ())
+
+
+def test_an_older_one_showed_the_first_pairs(run, fourth_schema):
+    (shown,) = read_run(fourth_schema).evidence
+    assert [(example.prompt, example.rank) for example in shown.examples] == [(0, ""), (1, "")]
+    assert (shown.score, shown.effect_sizes) == ("first_token", ())
+
+
 def test_an_older_one_that_is_none(first_schema):
     data = json.loads(first_schema.read_text())
     del data["evidence"][0]["effect"]

@@ -22,9 +22,12 @@ def test_it_is_one_line_with_sorted_keys(run):
 
 
 def test_values_per_prompt_have_six_digits_and_estimates_all(run):
+    sizes = run.results[0].per_prompt
+    run = replace(run, evidence=(replace(run.evidence[0], effect_sizes=sizes),))
     data = json.loads(run_text(run))
-    values = [*data["results"][0]["per_prompt"], *data["evidence"][0]["effect"]["per_prompt"]]
-    assert len(values) == 128
+    shown = data["evidence"][0]
+    values = [*data["results"][0]["per_prompt"], *shown["effect"]["per_prompt"], *shown["effect_sizes"]]
+    assert len(values) == 192
     assert all(value == float(f"{value:.6g}") for value in values)
     assert values[:64] == pytest.approx(run.results[0].per_prompt, rel=1e-5)
     assert data["results"][0]["estimate"]["value"] == run.results[0].estimate.value

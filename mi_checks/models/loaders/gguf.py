@@ -7,15 +7,17 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, GgufConfig
 
-from mi_checks.models.loaders.huggingface import REFUSALS, bridged, quiet
+from mi_checks.models.loaders.huggingface import bridged
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
+from mi_checks.models.loaders.quiet import quiet
+from mi_checks.models.loaders.tokenizer_files import own_beginning
 from mi_checks.models.sources.gguf import require_reader
 from mi_checks.models.sources.gguf_header import read_header
 from mi_checks.models.sources.source import Unloadable
 
 
 def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
-    """Load it.
+    """Load a GGUF file.
 
     Raises:
         Unloadable: it is no GGUF file, the package `gguf` is not installed, or transformers or TransformerLens does not
@@ -27,17 +29,20 @@ def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
     try:
         with quiet():
             hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **place)
-    except REFUSALS as error:
-        raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from None
+            tokenizer = hf_tokenizer.backend_tokenizer
+    except Exception as error:  # whatever transformers and gguf may raise on a file that they do not expect
+        raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from error
+    bos = own_beginning(tokenizer, {})
     # Asked to keep blocks quantized, transformers would look for compiled kernels on the hub.
-    bridge = bridged(str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place)
-    tokenizer = hf_tokenizer.backend_tokenizer
-    alone, whole = (hf_tokenizer("a", add_special_tokens=add)["input_ids"] for add in (False, True))
+    bridge, unwrapped = bridged(
+        str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
+    )
     return Loaded(
         bridge,
         tokenizer,
-        bos=whole[0] if len(whole) > len(alone) and whole[1 : 1 + len(alone)] == alone else None,
+        bos=bos,
         weights_sha256=sha256([path]),
         tokenizer_sha256=hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),  # it has no file of its own
         revision=revision,
+        unwrapped=unwrapped,
     )

@@ -8,11 +8,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor
+from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+from transformer_lens.model_bridge.sources.native import NativeModel, initialize_native_model
 
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
-from mi_checks.models.loaders.tokenizer_files import read_tokenizer
+from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, has_tokenizer, trained_beginning
+from mi_checks.models.loaders.transformerlens_config import NATIVE_KEYS, check_normalization, refuse_unread
+from mi_checks.models.loaders.unwrapped import sharing_weights
 from mi_checks.models.names import TOKENIZER
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
@@ -30,46 +36,107 @@ NATIVE_TO_BRIDGE = {
 
 
 def load_native(folder: Folder, to: Placement) -> Loaded:
-    """Load it.
+    """Load a folder in this layout.
 
     Raises:
-        Unloadable: weights are missing, or do not fit the config.
+        Unloadable: weights are missing or do not fit the config, or that says something the native model does not do.
     """
-    weights_path, tokenizer_path = folder.weights, folder.path / "tokenizer.json"
-    if not tokenizer_path.exists():
-        tokenizer_path = TOKENIZER
-    bridge = native_bridge(folder.config, to)
+    check_normalization(folder.config.get("normalization_type", "LN"))
+    refuse_unread(folder.config, NATIVE_KEYS)
+    weights_path = folder.weights
+    place = folder.path if has_tokenizer(folder.path) else TOKENIZER.parent
+    found, declared = folders_tokenizer(place), declarations(place)
+    bridge, unwrapped = native_parts(folder.config, to)
     try:
         fill(bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to)
-    except FileNotFoundError:
-        raise Unloadable(f"{weights_path} is missing") from None
-    except (SafetensorError, RuntimeError) as error:
-        raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from None
+    except FileNotFoundError as error:
+        raise Unloadable(f"{weights_path} is missing") from error
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
     return Loaded(
         bridge,
-        read_tokenizer(tokenizer_path),
-        bos=0,
+        found.tokenizer,
+        bos=_beginning(found.tokenizer, declared),
         weights_sha256=sha256([weights_path]),
-        tokenizer_sha256=sha256([tokenizer_path]),
+        tokenizer_sha256=found.sha256,
         revision=f"checkpoint {folder.label}" if folder.label else "",
+        unwrapped=unwrapped,
     )
 
 
+def _beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
+    """Return the token that training texts began with: the one that its files name, else the vocabulary's first."""
+    if declared.get("add_bos_token") is False:
+        return None
+    named = trained_beginning(tokenizer, declared)
+    return 0 if named is None else named
+
+
 def native_bridge(config: Mapping[str, Any], to: Placement) -> TransformerBridge:
-    """TransformerLens' own model with random weights."""
-    return TransformerBridge.boot_native(dict(config), device=to.device, dtype=to.dtype)
+    """Return TransformerLens' own model with random weights.
+
+    Args:
+        config: in TransformerLens' keys; those that its native model has no use for are left out.
+        to: where the weights go, and as what.
+
+    Raises:
+        Unloadable: TransformerLens makes no model of it.
+    """
+    return native_parts(config, to)[0]
+
+
+def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerBridge, NativeModel]:
+    """Return TransformerLens' own model with random weights, in its bridge and without it; both share their weights.
+
+    It does what `TransformerBridge.boot_native` does, which gives no access to the model before it is wrapped.
+
+    Raises:
+        Unloadable: TransformerLens makes no model of the config.
+    """
+    read = {key: value for key, value in config.items() if key in NATIVE_KEYS}
+    try:
+        cfg = TransformerBridgeConfig.from_dict(read)
+        with torch.random.fork_rng(devices=[], enabled=cfg.init_weights and cfg.seed is not None):
+            model = NativeModel(cfg)
+            if cfg.init_weights:
+                initialize_native_model(model, cfg)
+        model = model.to(to.device, to.dtype)
+        unwrapped = sharing_weights(model)
+        bridge = build_bridge_from_module(
+            model,
+            architecture="TransformerLensNative",
+            tl_config=cfg,
+            dtype=to.dtype,
+            device=to.device,
+            model_name="native",
+        )
+    except Exception as error:  # whatever TransformerLens and torch may raise on numbers that make no model
+        raise Unloadable(f"TransformerLens makes no model of its config.json: {told(error)}") from error
+    return bridge, unwrapped
 
 
 def fill(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement) -> None:
     """Give a native bridge its weights, every one of them.
 
     Raises:
-        RuntimeError: one is missing, of another shape, or not the model's.
+        ValueError: one is missing, of another shape, or not the model's.
     """
     placed = {name: tensor.to(to.device, to.dtype) for name, tensor in weights.items()}
     # The bridge gives every unembedding a bias; a model trained without one has it zero.
     placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=to.device, dtype=to.dtype))
+    wanted = bridge.state_dict()
+    for what, names in (("is missing", {*wanted} - {*placed}), ("is none of the model's", {*placed} - {*wanted})):
+        if names:
+            more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(f"{min(names)} {what}{more}")
+    for name, tensor in placed.items():
+        if tensor.shape != wanted[name].shape:
+            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(wanted[name])}")
     bridge.load_state_dict(placed)
+
+
+def _shape(tensor: Tensor) -> str:
+    return " × ".join(map(str, tensor.shape))
 
 
 def _bridge_name(native: str) -> str:

@@ -1,23 +1,60 @@
-"""A folder's tokenizer, and the token that begins every prompt."""
+"""A folder's tokenizer, in whatever files it is, and the token that begins every prompt."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
-from mi_checks.models.loaders.loaded import told
+from mi_checks.models.loaders.loaded import sha256, told
 from mi_checks.models.sources.source import Unloadable
 
 SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # what the toy models' tokenizers call it, where no file says
+PROBES = ("a", "0", ".", "и", "的")  # texts of which every vocabulary knows one
+KNOWN_PROBES = 32  # tokens that are tried as texts where it knows none
+REMEDY = "save it as tokenizer.json: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+# Vocabularies whose ids are not those of the model, without the code of the tokenizer that goes with them.
+UNREAD = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """A tokenizer and the digest of what it was read from.
+
+    Attributes:
+        tokenizer: the tokenizer.
+        sha256: of `tokenizer.json`, or where there is none, of what it would be.
+    """
+
+    tokenizer: Tokenizer
+    sha256: str
+
+
+def folders_tokenizer(folder: Path) -> TokenizerFiles:
+    """Return the tokenizer of a folder in transformers' layout.
+
+    It is read from `tokenizer.json`, or from the files that older models have instead: `vocab.json` with `merges.txt`,
+    `tokenizer.model` (SentencePiece), `vocab.txt` (WordPiece).
+
+    Raises:
+        Unloadable: there are no such files, or they are broken or cannot be converted exactly.
+    """
+    path = folder / "tokenizer.json"
+    if path.exists():
+        return TokenizerFiles(read_tokenizer(path), sha256([path]))
+    tokenizer = _converted(folder)
+    return TokenizerFiles(tokenizer, hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """`tokenizer.json`.
+    """Return the tokenizer in a `tokenizer.json`.
 
     Raises:
         Unloadable: it is missing or broken.
@@ -27,36 +64,122 @@ def read_tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises nothing narrower
-        raise Unloadable(f"{path} is no tokenizer: {told(error)}") from None
+        raise Unloadable(f"{path} is no tokenizer: {told(error)}") from error
 
 
 def declarations(folder: Path) -> dict[str, Any]:
-    """What `tokenizer_config.json` and `special_tokens_map.json` say of special tokens, as plain strings."""
+    """Return what `tokenizer_config.json` and `special_tokens_map.json` say of special tokens, as plain strings."""
     found: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        try:
-            said = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            continue
-        if isinstance(said, dict):
-            found |= {key: _plain(value) for key, value in said.items() if key in (*SPECIAL, "add_bos_token")}
+        said = read_mapping(folder / name)
+        found |= {key: _plain(value) for key, value in said.items() if key in (*SPECIAL, "add_bos_token")}
     return {key: value for key, value in found.items() if value is not None}
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return a JSON file's mapping; an empty one where the file is missing or holds something else."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """The token that this tokenizer puts before a text of itself, or None where it puts none."""
-    if declared.get("add_bos_token") is True:
-        return _id(tokenizer, declared.get("bos_token"))
+    """Return the token that this tokenizer puts before a text, or None where it puts none there.
+
+    What it puts after a text, and a second time before it, is never part of a prompt.
+
+    Raises:
+        Unloadable: it puts several different tokens there, or is asked for one that it does not know.
+    """
     if declared.get("add_bos_token") is False:
         return None
-    alone, whole = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
-    return whole[0] if len(whole) > len(alone) and whole[1 : 1 + len(alone)] == alone else None
+    if declared.get("add_bos_token") is True and "bos_token" in declared:
+        token = _id(tokenizer, declared["bos_token"])
+        if token is None:
+            raise Unloadable(
+                f"its tokenizer_config.json asks for {declared['bos_token']!r} before every text, which is no token of "
+                "its tokenizer"
+            )
+        return token
+    before = _before(tokenizer)
+    if len(set(before)) > 1:
+        tokens = " ".join(repr(tokenizer.id_to_token(token)) for token in before)
+        raise Unloadable(f"its tokenizer begins every text with {tokens}, and a prompt here begins with one token")
+    return before[0] if before else None
 
 
 def trained_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """The beginning-of-sequence token of TransformerLens' toy models: they were trained with one before every text."""
+    """Return the beginning-of-sequence token of TransformerLens' toy models, which begins every text of theirs."""
     names = [declared.get("bos_token"), *BEGINNINGS]
     return next((found for found in (_id(tokenizer, name) for name in names) if found is not None), None)
+
+
+def _before(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Return the tokens that the tokenizer puts before a text."""
+    for probe in (*PROBES, *itertools.islice(tokenizer.get_vocab(), KNOWN_PROBES)):
+        alone, whole = (tokenizer.encode(probe, add_special_tokens=add).ids for add in (False, True))
+        if alone:
+            places = range(len(whole) - len(alone) + 1)
+            return tuple(whole[: next((at for at in places if whole[at : at + len(alone)] == alone), 0)])
+    return ()
+
+
+def _converted(folder: Path) -> Tokenizer:
+    from mi_checks.models.loaders.sentencepiece_file import read_sentencepiece
+    from mi_checks.models.loaders.vocabulary_files import read_byte_pairs, read_word_pieces
+
+    has = _names(folder)
+    if "vocab.json" in has and "merges.txt" in has:
+        return read_byte_pairs(folder)
+    if "tokenizer.model" in has:
+        add_bos = declarations(folder).get("add_bos_token", True)
+        return _with_added(read_sentencepiece(folder / "tokenizer.model", add_bos=add_bos), folder)
+    if "vocab.txt" in has:
+        return read_word_pieces(folder)
+    missing = f"{folder / 'tokenizer.json'} is missing"
+    for other, why in (
+        ("vocab.json", "without merges.txt its vocab.json is not enough"),
+        ("merges.txt", "without vocab.json its merges.txt is not enough"),
+        *((name, f"{name} cannot be read here") for name in UNREAD),
+    ):
+        if other in has:
+            raise Unloadable(f"{missing}, and {why}; {REMEDY}")
+    raise Unloadable(
+        f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; a model's prompts are read "
+        "with its own tokenizer"
+    )
+
+
+def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
+    """Return a tokenizer with the tokens that other files of its folder add to its vocabulary.
+
+    Raises:
+        Unloadable: one would get another id than they say.
+    """
+    added = {token: AddedToken(str(text)) for text, token in read_mapping(folder / "added_tokens.json").items()}
+    declared = read_mapping(folder / "tokenizer_config.json").get("added_tokens_decoder")
+    for token, said in (declared if isinstance(declared, dict) else {}).items():
+        if isinstance(said, dict) and "content" in said and str(token).isdecimal():
+            options = {key: said[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in said}
+            added[int(token)] = AddedToken(said["content"], **options)
+    for token in sorted(token for token in added if isinstance(token, int)):
+        if tokenizer.id_to_token(token) == added[token].content:
+            continue
+        tokenizer.add_tokens([added[token]])
+        if tokenizer.token_to_id(added[token].content) != token:
+            raise Unloadable(f"{folder} adds the token {added[token].content!r} with an id ({token}) it cannot get")
+    return tokenizer
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Return whether a folder holds files of a tokenizer, of whatever kind."""
+    return not _names(folder).isdisjoint(("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNREAD))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise MiChecksError(
             f"{folder}: no config.json; a model folder holds config.json and model.safetensors"
         ) from None
+    except OSError as error:
+        raise MiChecksError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise MiChecksError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(config, dict):

@@ -14,6 +14,7 @@ from mi_checks.models.sources.config_json import (
     transformerlens_shape,
 )
 from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.models.sources.weight_files import refuse_adapter
 from mi_checks.spec.model_shape import ModelShape
 
 Layout = Literal["native", "legacy", "huggingface"]
@@ -23,9 +24,10 @@ Layout = Literal["native", "legacy", "huggingface"]
 class Folder(Source):
     """`config.json` and weights.
 
-    Its layout is told by what is in it: `huggingface` (`model_type` or `architectures` in `config.json`, safetensors,
-    `tokenizer.json`); `legacy` (TransformerLens' own keys and `*_final.pth`, as its toy models were published);
-    `native` (`model.safetensors` in the names of TransformerLens' native model, as the bundled models have it).
+    Its layout is told by what is in it: `huggingface` (`model_type` or `architectures` in `config.json`, safetensors or
+    pickles of tensors, a tokenizer); `legacy` (TransformerLens' own keys and `*_final.pth`, as its toy models were
+    published); `native` (`model.safetensors` in the names of TransformerLens' native model, as the bundled models
+    have it).
 
     Attributes:
         path: the folder.
@@ -69,6 +71,10 @@ class Folder(Source):
         """Read from `config.json`."""
         config = self.config
         return huggingface_shape(config) if is_huggingface(config) else transformerlens_shape(config)
+
+    def require(self) -> None:
+        """Raise if something in the folder would be left out silently: an adapter."""
+        refuse_adapter(self.path)
 
     @property
     def weights(self) -> Path:

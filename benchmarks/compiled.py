@@ -1,0 +1,160 @@
+"""Discovery on compiled programs, whose nodes all have a known function: `python benchmarks/compiled.py [--json FILE]`.
+
+RASP programs (`tracr_programs/programs.py`) are compiled to transformers by Tracr, which lives in an environment of its
+own, made here at the first run: it needs an older jax, and is no dependency of mi-checks. They are put side by side in
+one model (`side_by_side.py`), and discovery and checks are run on the behaviour of each (`judged.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import torch
+from judged import ABOVE, Claims, Counted, Judged, Missed, judge, load_model, read_truth
+from side_by_side import Model, read_programs
+
+from mi_checks.models.cache import cache_folder
+
+HERE = Path(__file__).parent
+PACKAGES = ("tracr-pypi==1.0.0", "jax==0.4.35", "jaxlib==0.4.35", "dm-haiku==0.0.12")
+FIXTURE = HERE.parent / "tests" / "compiled" / "programs"
+FIXTURE_PROGRAMS = ("both", "either", "induction", "kinds")
+FIXTURE_ROWS = 144
+ROWS = 512  # prompt pairs of each program, three times as many as its checks use and more
+HEADER = (
+    "| program | nodes to find | found | missed | false | paths to find | found | missed | false | AUROC | recovers | "
+    "removes |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def environment(folder: Path) -> Path:
+    """Return the Python of an environment with Tracr, which is made if it is not there."""
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists() or subprocess.run([python, "-c", "import tracr"], capture_output=True).returncode:
+        print(f"making an environment for Tracr in {folder}", file=sys.stderr)
+        for command in (sys.executable, "-m", "venv", folder), (python, "-m", "pip", "install", "--quiet", *PACKAGES):
+            if subprocess.run(command).returncode:
+                sys.exit(f"Tracr could not be installed into {folder}; name another folder with --environment")
+    return python
+
+
+def export(python: Path, folder: Path, rows: int, names: Sequence[str] = ()) -> None:
+    """Compile programs into a folder, those named or all, each with so many prompt pairs."""
+    script = HERE / "tracr_programs" / "export.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    if subprocess.run([python, script, folder, str(rows), *names], stdout=sys.stderr).returncode:
+        sys.exit(1)
+
+
+def line(judged: Judged) -> str:
+    """Return a row of the Markdown table."""
+    return _row(f"{judged.name}: {judged.summary}", judged.nodes, judged.paths, judged.auroc)
+
+
+def last_line(rows: Sequence[Judged]) -> str:
+    """Return the row of the Markdown table that is about all programs: sums, and the lowest areas."""
+    nodes, paths = (reduce(add, (getattr(row, kind) for row in rows)) for kind in ("nodes", "paths"))
+    return _row(f"all {len(rows)}", nodes, paths, [min(row.auroc[i] for row in rows) for i in range(3)])
+
+
+def _row(what: str, nodes: Counted, paths: Counted, areas: Sequence[float]) -> str:
+    counts = (
+        figure for each in (nodes, paths) for figure in (each.true, each.right, each.true - each.right, each.false)
+    )
+    return f"| {what} | {' | '.join(map(str, counts))} | {' | '.join(f'{area:.3f}' for area in areas)} |"
+
+
+def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
+    """Return sentences about all programs together."""
+    kinds = ("nodes", "paths", "neurons", "strong_neurons", "drafted", "right_claims", "wrong_claims")
+    nodes, paths, neurons, strong, drafted, right, wrong = (
+        reduce(add, (getattr(row, kind) for row in rows)) for kind in kinds
+    )
+    return (
+        f"nodes: {nodes.right} of {nodes.true} are found, and {nodes.false} others are named",
+        f"paths: {paths.right} of {paths.true} are found, and {paths.false} others are named",
+        f"neurons: {strong.right} of {strong.true} that carry with an effect clearly beyond {ABOVE:g} alone are found, "
+        f"{neurons.right - strong.right} with a smaller or less clear one, and {neurons.false} others are named",
+        f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
+        f"nodes to be found for which a claim passes that they recover or remove at least {ABOVE:g}, or at most "
+        f"−{ABOVE:g}: {right.passed} of {right.made}",
+        f"the same claims about nodes and paths that carry nothing: {wrong.passed} of {wrong.made} pass",
+    )
+
+
+def misses(rows: Sequence[Judged]) -> tuple[str, ...]:
+    """Return sentences about what was missed, and what was named and carries nothing."""
+    return (
+        *(
+            f"`{row.name}`: {each.node} is missed; it computes {each.computes}, carries {each.carries:.0%} of pairs, "
+            f"recovers {each.recovers:.3f} and removes {each.removes:.3f}"
+            for row in rows
+            for each in row.missed
+        ),
+        *(f"`{row.name}`: the path {path} is missed" for row in rows for path in row.missed_paths),
+        *(
+            f"`{row.name}`: {name} is named, and carries nothing"
+            for row in rows
+            for name in (*row.false, *row.false_paths)
+        ),
+    )
+
+
+def read_results(path: Path) -> tuple[str, list[Judged]]:
+    """Read what `--json` wrote: a sentence about the model, and the programs."""
+    read = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for row in read["programs"]:
+        for key in ("nodes", "neurons", "strong_neurons", "paths"):
+            row[key] = Counted(**row[key])
+        for key in ("drafted", "right_claims", "wrong_claims"):
+            row[key] = Claims(**row[key])
+        row["missed"] = tuple(Missed(**each) for each in row["missed"])
+        lists = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
+        rows.append(Judged(**{**row, **lists}))
+    return read["model"], rows
+
+
+def main() -> None:
+    """Print the table, row by row, and the totals."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    own = cache_folder() / "tracr"
+    parser.add_argument("names", nargs="*", metavar="NAME", help="programs (default: all)")
+    parser.add_argument("--environment", type=Path, default=own, help="where Tracr is, or will be (%(default)s)")
+    parser.add_argument("--json", type=Path, help="also write the results there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave model, behaviours and truth there")
+    parser.add_argument("--fixture", action="store_true", help="only write the programs that the tests have")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    python = environment(options.environment)
+    if options.fixture:
+        export(python, FIXTURE, FIXTURE_ROWS, FIXTURE_PROGRAMS)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        exports, folder = Path(place) / "exports", options.keep or Path(place) / "side-by-side"
+        export(python, exports, ROWS, options.names)
+        model = Model(read_programs(exports))
+        model.write(folder)
+        print(model.described, HEADER, sep="\n", flush=True)
+        subject, rows = load_model(folder), list[Judged]()
+        for name, truth in read_truth(folder).items():
+            rows.append(judge(folder, name, subject, truth))
+            print(line(rows[-1]), flush=True)
+    print(last_line(rows), *totals(rows), *misses(rows), sep="\n")
+    if options.json:
+        written = {"model": model.described, "programs": [asdict(row) for row in rows]}
+        options.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

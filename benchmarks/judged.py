@@ -1,0 +1,304 @@
+"""What discovery and the checks say of compiled programs, beside what is true of them by the programs alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.run import run_check
+from mi_checks.discovery.discovery import Discovery, explore
+from mi_checks.discovery.held_out import parsed
+from mi_checks.engine.base import Floats
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import denoise, noise, reaches
+from mi_checks.engine.nodes import LOGITS, Node, parse_node
+from mi_checks.models.load import load
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.build import build_prompts
+from mi_checks.spec.behaviour import Behaviour, ModelEntry
+from mi_checks.spec.load import load_behaviour
+
+ABOVE = 0.1  # the share that a claim about a node or a path asks for, as discovery does
+SURE = 4.0  # standard errors
+BOUNDS = tuple(
+    {effect: bound} for effect in ("recovers", "removes") for bound in ({"at_least": ABOVE}, {"at_most": -ABOVE})
+)
+MODEL = "model"  # the name that behaviours have for the model
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of one program in a model, decided by the program.
+
+    Attributes:
+        nodes: head or MLP layer that carries the behaviour → the share of prompt pairs on which it does.
+        neurons: likewise.
+        paths: likewise, each as it stands in a file's `edges`.
+        expressions: every node of the program, carrying or not → what it computes.
+        all_nodes: every node of the model that computes anything.
+    """
+
+    nodes: Mapping[str, float]
+    neurons: Mapping[str, float]
+    paths: Mapping[str, float]
+    expressions: Mapping[str, Sequence[str]]
+    all_nodes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A node that carries a behaviour and is not named.
+
+    Attributes:
+        node: the node.
+        computes: the expressions of the program that it computes.
+        carries: the share of prompt pairs on which it carries the difference.
+        recovers: what denoising it recovers.
+        removes: what noising it removes.
+    """
+
+    node: str
+    computes: str
+    carries: float
+    recovers: float
+    removes: float
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many of the things that are true were named, and how many that are not."""
+
+    true: int
+    right: int
+    false: int
+
+    @classmethod
+    def of(cls, named: set[str], true: set[str]) -> Counted:
+        """Count a set of names beside what is true."""
+        return cls(len(true), len(named & true), len(named - true))
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(self.true + other.true, self.right + other.right, self.false + other.false)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """How many claims were made, and how many passed."""
+
+    made: int
+    passed: int
+
+    def __add__(self, other: Claims) -> Claims:
+        return Claims(self.made + other.made, self.passed + other.passed)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was said of one program.
+
+    Attributes:
+        name: the program's.
+        summary: what it computes.
+        accuracy: the share of prompts on which the model prefers the program's output to that of the other prompt.
+        nodes: heads and MLP layers that discovery names.
+        neurons: neurons that it names.
+        strong_neurons: true neurons of which one effect alone is clearly beyond 0.1, and those that it names.
+        paths: paths of one hop, those of neurons counted as their layers'.
+        auroc: how well a node's effects tell true nodes from others: the larger of both, recovers alone, removes alone.
+        missed: the true nodes that are not named.
+        false: the names of nodes that are named and not true.
+        missed_paths: the true paths that are not named.
+        false_paths: the paths that are named and not true.
+        drafted: the checks of the draft, on the behaviour's own prompts.
+        right_claims: true nodes, of which one of four claims passes: that it recovers, or removes, at least 0.1, or at
+            most −0.1.
+        wrong_claims: the same claims about nodes and paths that are not true.
+        seconds: how long discovery took.
+    """
+
+    name: str
+    summary: str
+    accuracy: float
+    nodes: Counted
+    neurons: Counted
+    strong_neurons: Counted
+    paths: Counted
+    auroc: tuple[float, float, float]
+    missed: tuple[Missed, ...]
+    false: tuple[str, ...]
+    missed_paths: tuple[str, ...]
+    false_paths: tuple[str, ...]
+    drafted: Claims
+    right_claims: Claims
+    wrong_claims: Claims
+    seconds: float
+
+
+def read_truth(folder: Path) -> dict[str, Truth]:
+    """Read `truth.json`: program → what is true of it."""
+    read = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    return {
+        name: Truth(known["nodes"], known["neurons"], known["paths"], known["expressions"], read["nodes"])
+        for name, known in read["programs"].items()
+    }
+
+
+def load_model(folder: Path) -> Subject:
+    """Load the model of a folder that `side_by_side.Model.write` made."""
+    return load(f"{MODEL}={folder / 'model'}", device="cpu")
+
+
+def auroc(scores: Floats, true: Sequence[bool]) -> float:
+    """Return how often a true node's score is above one that is not true, ties counted half."""
+    inside = np.array(true)
+    above, below = scores[inside][:, None], scores[~inside][None]
+    return float(((above > below) + 0.5 * (above == below)).mean())
+
+
+def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floats]:
+    """Return what denoising a node recovers and what noising it removes, of clean − corrupt, `node prompt`.
+
+    They are of the mean of clean − corrupt over prompts, so that their own means are those that claims are about.
+    """
+    at, base = measured.everywhere, measured.base
+    recovered = measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - base.corrupt.logit_diff
+    removed = base.clean.logit_diff - measured.logit_diffs([noise(node, at=at) for node in nodes], "noised")
+    return recovered / base.gap.mean(), removed / base.gap.mean()
+
+
+def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
+    """Return the true neurons of which either effect alone is beyond 0.1 by four standard errors."""
+    names = list(truth.neurons)
+    if not names:
+        return set()
+    each = np.stack(effects(measured, [parse_node(name) for name in names]))
+    beyond = np.abs(each.mean(2)) - ABOVE >= SURE * each.std(2, ddof=1) / each.shape[2] ** 0.5
+    return {name for name, strong in zip(names, beyond.any(0), strict=True) if strong}
+
+
+def named_nodes(discovery: Discovery) -> set[str]:
+    """Return the heads and MLP layers that discovery names, a layer also by any of its neurons."""
+    found = discovery.found
+    layers = found.mlps.nodes if found.mlps is not None else ()
+    return {_layer_of(str(node)) for node in (*found.nodes, *layers)}
+
+
+def named_paths(discovery: Discovery) -> set[str]:
+    """Return the paths that discovery names, those of neurons as their layers'."""
+    paths = discovery.found.paths
+    return {_layer_of(str(edge)) for edge in (*paths.found, *paths.against)}
+
+
+def _layer_of(name: str) -> str:
+    return re.sub(r"L(\d+)N\d+", r"L\1.mlp", name)
+
+
+def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
+    """Run discovery and claims on one program.
+
+    Args:
+        folder: where its behaviour file is.
+        name: the program's.
+        subject: the model.
+        truth: what is true of it.
+    """
+    behaviour = load_behaviour(folder / f"{name}.yaml", Path.cwd()).behaviour
+    began = time.perf_counter()
+    discovery = explore(behaviour, subject)
+    seconds = time.perf_counter() - began
+    measured = measurements(behaviour, subject)
+    nodes = [parse_node(node) for node in truth.all_nodes]
+    true = [node in truth.nodes for node in truth.all_nodes]
+    recovers, removes = (each.mean(1) for each in effects(measured, nodes))
+    larger = np.maximum(np.abs(recovers), np.abs(removes))
+    strong = strong_neurons(measured, truth)
+    named, paths = named_nodes(discovery), named_paths(discovery)
+    neurons = {str(node) for node in discovery.found.nodes if node.kind == "neuron"}
+    missed = (
+        Missed(node, ", ".join(truth.expressions[node]), truth.nodes[node], float(recovers[i]), float(removes[i]))
+        for i, node in enumerate(truth.all_nodes)
+        if true[i] and node not in named
+    )
+    return Judged(
+        name=name,
+        summary=behaviour.summary,
+        accuracy=float((measured.base.clean.logit_diff > 0).mean()),
+        nodes=Counted.of(named, set(truth.nodes)),
+        neurons=Counted.of(neurons, set(truth.neurons)),
+        strong_neurons=Counted.of(neurons & strong, strong),
+        paths=Counted.of(paths, set(truth.paths)),
+        auroc=(auroc(larger, true), auroc(np.abs(recovers), true), auroc(np.abs(removes), true)),
+        missed=tuple(missed),
+        false=tuple(sorted(named - set(truth.nodes))),
+        missed_paths=tuple(sorted(set(truth.paths) - paths)),
+        false_paths=tuple(sorted(paths - set(truth.paths))),
+        drafted=drafted(discovery, subject),
+        right_claims=right_claims(measured, truth),
+        wrong_claims=wrong_claims(measured, truth),
+        seconds=seconds,
+    )
+
+
+def measurements(behaviour: Behaviour, subject: Subject) -> Measurements:
+    """Return what checks read, on the behaviour's own prompts."""
+    batch = build_prompts(behaviour.prompts, subject.tokenization, behaviour=behaviour.name, n_ctx=subject.n_ctx)
+    return Measurements(behaviour, subject, batch, choose("auto", subject, batch))
+
+
+def drafted(discovery: Discovery, subject: Subject) -> Claims:
+    """Count the checks of a draft that pass on the prompts that the behaviour's checks use."""
+    entry = ModelEntry.model_validate(dict(discovery.draft.entry), by_alias=True, by_name=False)
+    measured = measurements(discovery.behaviour.model_copy(update={"models": {subject.name: entry}}), subject)
+    return _claims(measured, [line.entry for line in discovery.draft.lines])
+
+
+def right_claims(measured: Measurements, truth: Truth) -> Claims:
+    """Count the true nodes of which any of the four claims passes."""
+    passed = [any(_passes(measured, claim) for claim in _about(measured, node)) for node in truth.nodes]
+    return Claims(len(passed), sum(passed))
+
+
+def wrong_claims(measured: Measurements, truth: Truth) -> Claims:
+    """Count the claims about nodes and paths that are not true, and those that pass."""
+    at = {"at": measured.everywhere} if measured.everywhere else {}
+    claims = [claim for node in truth.all_nodes if node not in truth.nodes for claim in _about(measured, node)]
+    for sender, receiver, via in _own_paths(truth):
+        if f"{sender} -> {receiver}" + (f".{via}" if via else "") not in truth.paths:
+            path = {"from": sender, "to": receiver, **({"via": via} if via else {}), **at}
+            claims += [{"path": {**path, **bound}} for bound in BOUNDS]
+    return _claims(measured, claims)
+
+
+def _about(measured: Measurements, node: str) -> list[dict[str, Any]]:
+    at = {"at": measured.everywhere} if measured.everywhere else {}
+    return [{"patching": {"nodes": node, **at, **bound}} for bound in BOUNDS]
+
+
+def _own_paths(truth: Truth) -> Iterator[tuple[str, str, str]]:
+    """All paths of one hop among the program's own nodes, carrying or not."""
+    nodes = [parse_node(name) for name in truth.expressions]
+    for sender in nodes:
+        yield str(sender), str(LOGITS), ""
+        for receiver in nodes:
+            if receiver.kind == "head":
+                if reaches(sender, Node(receiver.layer, "k", receiver.index)):
+                    yield from ((str(sender), str(receiver), via) for via in "qkv")
+            elif reaches(sender, receiver):
+                yield str(sender), str(receiver), ""
+
+
+def _claims(measured: Measurements, entries: Sequence[Mapping[str, Any]]) -> Claims:
+    verdicts = [_passes(measured, entry) for entry in entries]
+    return Claims(len(verdicts), sum(verdicts))
+
+
+def _passes(measured: Measurements, entry: Mapping[str, Any]) -> bool:
+    return all(run_check(part, measured).outcome == "pass" for part in parsed(entry).check.parts)

@@ -1,0 +1,128 @@
+"""Every family of the tests' zoo beside plain `transformers` in float64: `python benchmarks/zoo.py --json PATH`.
+
+Prints how far each quantity is off on the engines that measure the model, and what is refused and why. Ends with exit
+code 1 if something is off by more than 1e-4 of the largest effect, or raises anything but a refusal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers.utils import logging
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.zoo.configurations import ZOO, write
+from tests.zoo.quantities import QUANTITIES
+from tests.zoo.specimen import Specimen
+
+TOLERANCE = 1e-4  # of the largest effect; see tests/zoo/test_zoo.py
+# Column → the quantities of which it shows the largest error.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "logits": ("logits",),
+    "attention": ("attention",),
+    "patch z": ("z",),
+    "q, k, v": ("q", "k", "v"),
+    "pattern": ("pattern",),
+    "neurons": ("neurons",),
+    "layers": ("layers", "resid_mid"),
+    "paths": ("paths", "hops"),
+    "attribution": ("attribution",),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of the zoo.
+
+    Attributes:
+        name: what the tests call it.
+        family: the class of its configuration in `transformers`, without `Config`.
+        tier: the engine that measures it: `replay`, `reference`, or `refused`.
+        errors: quantity → the largest difference from float64 on any engine, by the largest effect.
+        refused: quantity → the reason; `load` for the model itself.
+    """
+
+    name: str
+    family: str
+    tier: str
+    errors: dict[str, float]
+    refused: dict[str, str]
+
+
+def measured(name: str, folder: Path) -> Row:
+    """Compare one model with the oracle."""
+    configuration = ZOO[name]
+    specimen = Specimen(configuration, write(configuration, folder))
+
+    def readable(reason: str) -> str:
+        return reason.replace(str(folder), name)
+
+    if specimen.refusal is not None:
+        return Row(name, configuration.config, "refused", {}, {"load": readable(specimen.refusal)})
+    errors: dict[str, float] = {}
+    refused: dict[str, str] = {}
+    for quantity in QUANTITIES:
+        for outcome in specimen.outcomes(quantity).values():
+            if outcome.refusal is not None:
+                refused[quantity] = readable(outcome.refusal)
+            else:  # the oracle has no such quantity: a number for it is wrong, however small
+                error = float("inf") if outcome.error is None else outcome.error
+                errors[quantity] = max(errors.get(quantity, 0.0), error)
+    return Row(name, configuration.config, list(specimen.engines)[-1], errors, refused)
+
+
+def line(row: Row) -> str:
+    """Return a row of the table in the README."""
+    cells = [_cell(row, quantities) for quantities in COLUMNS.values()]
+    return f"| {row.name} | {row.family} | {row.tier} | {' | '.join(cells)} |"
+
+
+def _cell(row: Row, quantities: tuple[str, ...]) -> str:
+    errors = [row.errors[quantity] for quantity in quantities if quantity in row.errors]
+    missing = [quantity for quantity in quantities if quantity in row.refused]
+    shown = f"{max(errors):.0e}" if errors else "–"
+    return f"{shown} ({', '.join(missing)} refused)" if errors and missing else shown
+
+
+def reasons(rows: list[Row]) -> list[str]:
+    """Return what is refused and why, a line for each model and reason."""
+    found = []
+    for row in rows:
+        by_reason: dict[str, list[str]] = {}
+        for quantity, reason in row.refused.items():
+            by_reason.setdefault(reason, []).append(quantity)
+        found += [f"- {row.name}, {', '.join(quantities)}: {reason}" for reason, quantities in by_reason.items()]
+    return found
+
+
+def main() -> None:
+    """Compare all models, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"models of the zoo: {', '.join(ZOO)}")
+    parser.add_argument("--json", type=Path, help="also write the rows there")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
+    rows = []
+    with tempfile.TemporaryDirectory() as root:
+        for name in arguments.names or ZOO:
+            rows.append(measured(name, Path(root) / name))
+            print(line(rows[-1]), flush=True)
+    print("\n".join(reasons(rows)))
+    if arguments.json:
+        told = [asdict(row) for row in rows]
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    wrong = [f"{row.name} {quantity}" for row in rows for quantity, e in row.errors.items() if e > TOLERANCE]
+    if wrong:
+        sys.exit(f"off by more than {TOLERANCE:.0e}: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Where in a run a change can still be seen: whether by causality it can matter to what is read at END."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.layout import Layout
+from mi_checks.engine.nodes import Kind, Node
+
+
+def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layout: Layout, last: int) -> Tensor:
+    """Return for which rows a change of one node can matter to the logits at END, whatever the weights are.
+
+    Positions before END are read by the attention of later layers only, keys and values by the queries that stand
+    behind them, and the first token attends to itself alone, whatever its query is.
+
+    Args:
+        intervention: what the change is part of: along the hops of a path only their receivers see it.
+        node: one of its nodes.
+        changed: where the node is changed, `row pos`.
+        layout: of the run intervened on.
+        last: the index of the last layer.
+
+    Returns:
+        Booleans, `row`.
+    """
+    if not intervention.hops:
+        return _read_at_end(_written(node.kind, changed, layout), node.layer, layout, last)
+    *inner, final = intervention.hops
+    for hop in inner:
+        seen = [_written(receiver.kind, changed, layout) for receiver in hop]
+        changed = _any(seen)
+    return _any([_read_at_end(_written(end.kind, changed, layout), end.layer, layout, last) for end in final])
+
+
+def _written(kind: Kind, changed: Tensor, layout: Layout) -> Tensor:
+    """Return where a node, or what reads by an input, writes differently once it is changed at some positions."""
+    behind = (changed.int().cumsum(1) > 0) & layout.real
+    several = layout.positions > 0  # of one source alone, attention is 1 whatever the query and the key
+    match kind:
+        case "q" | "pattern":
+            return changed & several
+        case "k":
+            return behind & several
+        case "v" | "resid_pre":
+            return behind
+        case _:
+            return changed
+
+
+def _read_at_end(written: Tensor, layer: int, layout: Layout, last: int) -> Tensor:
+    """Return whether what is written in a layer (-1: the stream that the unembedding reads) can be read at END."""
+    if 0 <= layer < last:
+        return written.any(1)
+    return written.gather(1, layout.end[:, None])[:, 0]
+
+
+def _any(several: list[Tensor]) -> Tensor:
+    first, *others = several
+    for other in others:
+        first = first | other
+    return first

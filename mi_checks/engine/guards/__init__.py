@@ -1,0 +1,1 @@
+"""Checks of a model when it is loaded: does TransformerLens' bridge compute, read and edit what the model does?"""

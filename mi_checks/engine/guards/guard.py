@@ -1,0 +1,102 @@
+"""All guards of a model, made when it is loaded and kept by the hash of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from mi_checks.engine.guards.edits import KINDS, NAMES, Activations, compare_edits, quietly
+from mi_checks.engine.guards.plain import PlainModel
+from mi_checks.engine.guards.probes import Probes, probes_of
+from mi_checks.engine.guards.sums import compare_sums, in_short
+from mi_checks.engine.guards.tolerance import TOLERANCES, Tolerance
+from mi_checks.engine.interventions import Side
+from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.models.guards import Guard, Guards
+from mi_checks.models.subject import Subject
+
+
+def guard(subject: Subject) -> Guards:
+    """Compare a model with itself: the bridge with what it wraps, edits with plain edits, parts with wholes.
+
+    What fails is refused on this model, by name and with the reason; nothing is raised.
+    """
+    probes = probes_of(subject)
+    with quietly():
+        try:
+            return Guards(tuple(_compared(subject, probes)), probes.about)
+        except Exception as error:  # a library's, on a model that it cannot run: the reason is all that matters
+            reason = f"it cannot be run on random tokens ({in_short(error)})"
+            failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
+            return Guards((failed,), probes.about)
+
+
+def _compared(subject: Subject, probes: Probes) -> list[Guard]:
+    dtype = next(subject.bridge.parameters()).dtype
+    tolerance = TOLERANCES.get(dtype, TOLERANCES[torch.float32])
+    engine = ReferenceEngine(replace(subject, guards=Guards()), probes.batch())
+    logits, broken = _fetched(engine)
+    results = [Guard(f"reading {NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
+    if subject.unwrapped is not None:
+        plain = PlainModel(subject.unwrapped, [str(block.name) for block in subject.bridge.blocks])
+        same = _same_logits(plain.logits(probes.tokens), logits.float(), tolerance)
+        results.append(same)
+        if not same.holds:
+            return results
+        readable = [kind for kind in KINDS if kind not in broken]
+        results += compare_edits(subject, plain, probes, _activations(engine, probes, readable), readable, tolerance)
+    return [*results, *compare_sums(engine, probes, tolerance)]
+
+
+def _same_logits(wanted: torch.Tensor, found: torch.Tensor, tolerance: Tolerance) -> Guard:
+    largest = float(wanted.abs().max())
+    wrong = float((wanted - found).abs().max())
+    error = wrong / max(largest, 1e-20)
+    limit = 10 * tolerance.absolute
+    reason = (
+        f"TransformerLens does not compute this model: its logits are off by {wrong:.2g} on random tokens, where the "
+        f"largest is {largest:.2g}"
+    )
+    return Guard(
+        "the bridge's logits are those of the model", error, limit, ("everything",), "" if error <= limit else reason
+    )
+
+
+def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
+    """Run both prompts with every hook read; where that breaks the run, with one kind's hooks after the other's.
+
+    Returns:
+        The logits, `row pos d_vocab`; and the kinds whose hooks break the run, with the reason.
+    """
+    sides: tuple[Side, ...] = ("clean", "corrupt")
+    try:
+        return engine.fetch(sides, KINDS, keep_logits=True), {}
+    except Exception:  # whatever a hook's conversion raises in a library
+        logits = engine.fetch(sides, (), keep_logits=True)
+    broken: dict[Kind, str] = {}
+    for kind in KINDS:
+        try:
+            engine.fetch(sides, (kind,))
+        except Exception as error:
+            hook = HOOKS[kind].format("*")
+            broken[kind] = f"reading TransformerLens' hook {hook} breaks the model's run ({in_short(error)})"
+    return logits, broken
+
+
+def _activations(engine: ReferenceEngine, probes: Probes, readable: Sequence[Kind]) -> Activations:
+    """What passes the hooks of the layers that are looked into, the two prompts as two rows."""
+    by_place: dict[tuple[int, Kind], torch.Tensor] = {}
+    for layer in probes.layers:
+        for kind in readable:
+            node = Node(layer, kind, None)
+            try:
+                both = [engine.activation(side, node) for side in ("clean", "corrupt")]
+            except MiChecksError:
+                continue
+            joined = torch.cat(both)
+            by_place[layer, kind] = joined.transpose(1, 2) if kind == "pattern" else joined
+    return Activations(by_place)

@@ -1,0 +1,263 @@
+"""The wrapped model by itself, read and edited with plain forward hooks, whatever its family calls its modules.
+
+Where an activation stands in the model is found by its value: some module's input or output holds it, as it is or among
+the columns of a fused projection. So nothing here knows a family, and nothing here is TransformerLens'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Where = Literal["in", "out"]
+
+
+class _Stop(Exception):
+    """Ends a forward pass once what is wanted of it is there."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an activation stands in a model.
+
+    Attributes:
+        module: the module's name.
+        where: whether it is its input or its output.
+        columns: which of that tensor's columns are the activation's, in their order, `d`.
+        scale: the activation is the tensor times this.
+    """
+
+    module: str
+    where: Where
+    columns: Tensor
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In one row, some of an activation's entries become others, at all positions.
+
+    Attributes:
+        place: where the activation stands.
+        row: the row.
+        entries: which of the activation's entries, `e`.
+        values: what they become, `pos e`.
+    """
+
+    place: Place
+    row: int
+    entries: Tensor
+    values: Tensor
+
+
+class PlainModel:
+    """A model without TransformerLens.
+
+    Args:
+        model: the model; it takes `row pos` tokens.
+        layers: the names of its layers' modules.
+    """
+
+    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        self.model = model
+        self.layers = tuple(layers)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Return the logits at all positions, `row pos d_vocab`, float32."""
+        return _logits(self._forward(tokens))
+
+    def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, Where], Tensor]:
+        """Return what enters and leaves every module of a layer, `row pos d`, in the order of the run."""
+        found: dict[tuple[str, Where], Tensor] = {}
+        prefix = self.layers[layer]
+        rows, positions = tokens.shape
+
+        def keep(name: str, where: Where, value: Any) -> None:
+            tensor = _flat(_first(value), rows, positions)
+            if tensor is not None:
+                found.setdefault((name, where), tensor.detach().clone())
+
+        with contextlib.ExitStack() as hooks:
+            for name, module in self.model.named_modules():
+                if name == prefix or name.startswith(f"{prefix}."):
+                    hooks.enter_context(_hooked(module, name, keep))
+            self._until(tokens, layer)
+        return found
+
+    def edited(self, tokens: Tensor, edits: Sequence[Edit], layer: int) -> Tensor:
+        """Return the residual stream after a layer under edits, `row pos d_model`."""
+        by_module: dict[tuple[str, Where], list[Edit]] = {}
+        for edit in edits:
+            by_module.setdefault((edit.place.module, edit.place.where), []).append(edit)
+        rows, positions = tokens.shape
+        with contextlib.ExitStack() as hooks:
+            for (name, where), together in by_module.items():
+                module = self.model.get_submodule(name)
+
+                def change(value: Any, together: list[Edit] = together) -> Any:
+                    return _replaced(value, lambda tensor: _with_edits(tensor, together, rows, positions))
+
+                hooks.enter_context(_changing(module, where, change))
+            return self._until(tokens, layer)
+
+    def _until(self, tokens: Tensor, layer: int) -> Tensor:
+        """Run up to a layer's end → the stream there."""
+        found: list[Tensor] = []
+
+        def stop(_module: nn.Module, _args: Any, output: Any) -> None:
+            tensor = _first(output)
+            if tensor is not None:
+                found.append(tensor)
+                raise _Stop
+
+        handle = self.model.get_submodule(self.layers[layer]).register_forward_hook(stop)
+        try:
+            self._forward(tokens)
+        except _Stop:
+            pass
+        finally:
+            handle.remove()
+        return found[0]
+
+    def _forward(self, tokens: Tensor) -> Any:
+        with torch.no_grad():
+            return self.model(tokens)
+
+
+def find(
+    activation: Tensor, recorded: dict[tuple[str, Where], Tensor], tolerance: float, kind: Where | None
+) -> Place | None:
+    """Return where an activation, `row pos d`, stands among what was recorded, or None where it stands nowhere.
+
+    Args:
+        activation: what is looked for.
+        recorded: as `PlainModel.record` gives it; the first that fits is taken.
+        tolerance: of the largest entry, what counts as equal.
+        kind: `in` or `out` where only inputs or outputs are meant.
+    """
+    limit = tolerance * float(activation.abs().max())
+    width = activation.shape[-1]
+    candidates = [(key, tensor) for key, tensor in recorded.items() if kind in (None, key[1])]
+    for (name, where), tensor in candidates:
+        if tensor.shape == activation.shape and bool((tensor - activation).abs().max() <= limit):
+            return Place(name, where, torch.arange(width, device=activation.device))
+    for (name, where), tensor in candidates:
+        if tensor.shape[-1] >= width and (columns := _columns(activation, tensor, limit)) is not None:
+            return Place(name, where, columns)
+    for (name, where), tensor in candidates:
+        if tensor.shape == activation.shape and bool(tensor.any()):
+            scale = float((tensor * activation).sum() / tensor.pow(2).sum())
+            if scale and bool((tensor * scale - activation).abs().max() <= limit):
+                return Place(name, where, torch.arange(width, device=activation.device), scale)
+    return None
+
+
+def _columns(activation: Tensor, tensor: Tensor, limit: float) -> Tensor | None:
+    """Which columns of a tensor are the activation's; None where one of them is not there."""
+    wanted, there = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
+    distance, nearest = torch.cdist(wanted, there, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
+    return nearest if bool(distance.max() <= limit * wanted.shape[1] ** 0.5) else None
+
+
+def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int) -> Tensor:
+    changed = tensor.clone()
+    by_row = changed if changed.dim() != 2 else changed.view(rows, positions, -1)
+    by_row = by_row.transpose(1, 2) if _heads_first(by_row, rows, positions) else by_row
+    for edit in edits:
+        one = by_row[edit.row].flatten(1) if by_row.dim() == 4 else by_row[edit.row]
+        new = one.clone()
+        new[:, edit.place.columns[edit.entries]] = (edit.values / edit.place.scale).to(new.dtype)
+        by_row[edit.row] = new.view(by_row[edit.row].shape)
+    return changed
+
+
+def _flat(tensor: Tensor | None, rows: int, positions: int) -> Tensor | None:
+    """A tensor as `row pos d`, or None where it is not over rows and positions."""
+    if tensor is None or not tensor.is_floating_point():
+        return None
+    if tensor.dim() == 2 and tensor.shape[0] == rows * positions:
+        return tensor.view(rows, positions, -1)
+    if _heads_first(tensor, rows, positions):
+        tensor = tensor.transpose(1, 2)
+    if tensor.dim() < 3 or tensor.shape[:2] != (rows, positions):
+        return None
+    return tensor.flatten(2)
+
+
+def _heads_first(tensor: Tensor, rows: int, positions: int) -> bool:
+    """Whether a tensor is `row head pos d_head`."""
+    shape = tensor.shape
+    return tensor.dim() == 4 and shape[0] == rows and shape[2] == positions and shape[1] != positions
+
+
+def _first(value: Any) -> Tensor | None:
+    """The first tensor of what a module takes or gives."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, tuple | list):
+        return next((item for item in value if isinstance(item, Tensor)), None)
+    return None
+
+
+def _replaced(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """What a module takes or gives with its first tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    items = list(value)
+    index = next(i for i, item in enumerate(items) if isinstance(item, Tensor))
+    items[index] = change(items[index])
+    return tuple(items) if isinstance(value, tuple) else items
+
+
+def _inputs(args: Any, kwargs: Any) -> Any:
+    """What a module is given: its positional arguments, or the hidden states that it is given by name."""
+    return args if _first(args) is not None else kwargs.get("hidden_states")
+
+
+@contextlib.contextmanager
+def _hooked(module: nn.Module, name: str, keep: Callable[[str, Where, Any], None]) -> Iterator[None]:
+    def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
+        keep(name, "in", _inputs(args, kwargs))
+
+    def after(_module: nn.Module, _args: Any, output: Any) -> None:
+        keep(name, "out", output)
+
+    handles = [
+        module.register_forward_pre_hook(before, with_kwargs=True),
+        module.register_forward_hook(after, prepend=True),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextlib.contextmanager
+def _changing(module: nn.Module, where: Where, change: Callable[[Any], Any]) -> Iterator[None]:
+    def before(_module: nn.Module, args: Any, kwargs: Any) -> Any:
+        if _first(args) is not None:
+            return change(args), kwargs
+        return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
+
+    def after(_module: nn.Module, _args: Any, output: Any) -> Any:
+        return change(output)
+
+    if where == "in":
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(after, prepend=True)  # before the hook that ends the run
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _logits(output: Any) -> Tensor:
+    found: Tensor = output if isinstance(output, Tensor) else output.logits
+    return found.float()

@@ -1,0 +1,104 @@
+"""The prompts on which a model is guarded, and the layers that are looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import END, Prompt, PromptBatch, PromptPair
+
+LENGTH = 12  # tokens of a probe, where no attention window asks for more
+BEYOND_WINDOW = 4  # tokens by which a probe is longer than the longest attention window
+LONGEST = 96  # tokens; a longer probe costs more than a guard may
+ALL_LAYERS = 4  # a model of up to so many layers is looked into in all of them
+MAX_LAYERS = 8  # looked into in a deeper one: the first of each structure
+WINDOWS = ("sliding_window", "window_size", "attention_window", "local_attention_window")
+NUMBERED = ("layer_idx", "layer_id", "layer_number", "training", "name")  # attributes that say which layer it is
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Two prompts of random tokens, and where a model is looked into.
+
+    Attributes:
+        tokens: the prompt that is run and the one whose activations are put there, `2 pos`.
+        layers: the layers that are looked into, ascending.
+        window: the longest attention window that the probes do not exceed; None where they exceed all.
+    """
+
+    tokens: Tensor
+    layers: tuple[int, ...]
+    window: int | None
+
+    @property
+    def about(self) -> str:
+        """What the probes are, in a few words."""
+        layers = ", ".join(f"L{layer}" for layer in self.layers)
+        beyond = f"; its attention window of {self.window} tokens is not reached" if self.window else ""
+        return f"2 prompts of {self.tokens.shape[1]} random tokens, activations of {layers}{beyond}"
+
+    def batch(self) -> PromptBatch:
+        """The two prompts as a pair, with random tokens as answer and foil."""
+        own, other = self.tokens.tolist()
+        labels = {END: (len(own) - 1,)}
+        prompts = [Prompt("", tuple(tokens), ("",) * len(own), labels) for tokens in (own, other)]
+        answer, foil = (own[0],), (other[0],)
+        return PromptBatch((PromptPair(prompts[0], prompts[1], ("",), ("",), (answer,), (foil,)),))
+
+
+def probes_of(subject: Subject) -> Probes:
+    """Draw the probes of a model, the same every time."""
+    windows = sorted(set(_windows(subject)))
+    reachable = [window for window in windows if window + BEYOND_WINDOW <= LONGEST]
+    length = max([LENGTH, *(window + BEYOND_WINDOW for window in reachable)])
+    while length in (subject.shape.n_heads, subject.shape.n_kv_heads):  # so that no axis is taken for another
+        length += 1
+    length = min(length, subject.n_ctx)
+    known = [subject.bridge.cfg.d_vocab]
+    if subject.tokenization is not None:
+        known.append(subject.tokenization.tokenizer.get_vocab_size())
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, min(known), (2, length), generator=generator)
+    tokens[1] = torch.where(tokens[1] == tokens[0], (tokens[1] + 1) % min(known), tokens[1])
+    device = next(subject.bridge.parameters()).device
+    return Probes(tokens.to(device), _layers(subject), max((w for w in windows if w >= length), default=None))
+
+
+def _windows(subject: Subject) -> Iterator[int]:
+    """The lengths of a model's attention windows that are shorter than its context."""
+    configs: list[Any] = [subject.bridge.cfg, getattr(subject.bridge.original_model, "config", None)]
+    for config in configs:
+        for name in WINDOWS:
+            window = getattr(config, name, None)
+            if isinstance(window, int) and 0 < window < subject.n_ctx:
+                yield window
+
+
+def _layers(subject: Subject) -> tuple[int, ...]:
+    """All layers of a shallow model; of a deep one the first two and the first of each structure."""
+    n_layers = subject.shape.n_layers
+    if n_layers <= ALL_LAYERS:
+        return tuple(range(n_layers))
+    found: dict[object, int] = {}
+    for layer, block in enumerate(subject.bridge.blocks):
+        found.setdefault(_structure(getattr(block, "original_component", block)), layer)
+    return tuple(sorted({0, 1, *list(found.values())[:MAX_LAYERS]}))
+
+
+def _structure(block: nn.Module) -> object:
+    """What tells layers of different structure apart: their modules, the shapes of their weights, their settings."""
+    modules = tuple(
+        (name, type(module).__name__, tuple(sorted(_settings(module)))) for name, module in block.named_modules()
+    )
+    return modules, tuple((name, tuple(weight.shape)) for name, weight in block.named_parameters())
+
+
+def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
+    for name, value in vars(module).items():
+        if name not in NUMBERED and not name.startswith("_") and isinstance(value, bool | int | float | str | None):
+            yield name, repr(value)

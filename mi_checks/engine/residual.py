@@ -1,0 +1,141 @@
+"""What a node adds to the residual stream, and what the logits make of the stream: the one definition for all families.
+
+An attention layer or an MLP adds multiplier · norm(projection(inner)), where inner is z of all heads or the neurons.
+Most families have no such norm and a multiplier of 1. Gemma 2, Gemma 3 and OLMo 2 put a norm after the projection, and
+Granite multiplies what is added. A path compares two runs, so the norm is applied to both of them and the difference
+counts. Direct attribution is linear, so the norm's scale is held at what it is in the run, as the final norm's is.
+Whether this definition is right for a model is checked when the model is loaded (`mi_checks.engine.guards`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_checks.engine.norms import Norm, read_norm
+
+SublayerKind = Literal["attn", "mlp"]
+PROJECTIONS = {"attn": "o", "mlp": "out"}  # TransformerLens' names of what z or the neurons are multiplied with
+NORMS = {"attn": "ln1_post", "mlp": "ln2_post"}  # and of the norm after it
+
+
+@dataclass(frozen=True)
+class Sublayer:
+    """How one attention layer or MLP adds to the residual stream.
+
+    Attributes:
+        projection: W_O or W_out, `… d_inner` → `… d_model`, with its bias.
+        norm: the norm after it, or None.
+        multiplier: what is added is multiplied by this.
+    """
+
+    projection: nn.Module
+    norm: Norm | None
+    multiplier: float
+
+    @property
+    def is_projection_alone(self) -> bool:
+        """Whether the projection is added to the stream as it is."""
+        return self.norm is None and self.multiplier == 1.0
+
+    def added(self, inner: Tensor) -> Tensor:
+        """Return what the layer adds to the stream, `… d_model`, given z of all heads or all neurons, `… d_inner`."""
+        with torch.no_grad():
+            projected: Tensor = self.projection(inner)
+            normed = projected if self.norm is None else self.norm(projected).to(projected.dtype)
+            return normed * self.multiplier
+
+    def linear(self, whole: Tensor, part: Tensor) -> Tensor:
+        """Return what a part of the inner activations adds, `… d_model`, the norm's scale held at that of the whole.
+
+        Biases are left out, so that the parts of the whole add up to what the layer adds less those.
+        """
+        projected = self._weights_of(part)
+        if self.norm is not None:
+            with torch.no_grad():
+                projected = self.norm.linear(self.projection(whole), projected).to(projected.dtype)
+        return projected * self.multiplier
+
+    def reader(self, whole: Tensor, direction: Tensor) -> Tensor:
+        """Return the vector whose product with a part is `linear(whole, part) · direction`, `row d_inner`, float32."""
+        if self.norm is not None:
+            with torch.no_grad():
+                direction = self.norm.reader(self.projection(whole), direction)
+        with torch.enable_grad():
+            inner = torch.zeros_like(whole).requires_grad_()
+            written = (self.projection(inner).float() * direction * self.multiplier).sum()
+            (gradient,) = torch.autograd.grad(written, inner)
+        return gradient.float()
+
+    def _weights_of(self, part: Tensor) -> Tensor:
+        with torch.no_grad():
+            projected: Tensor = self.projection(part) - self.projection(torch.zeros_like(part))
+        return projected
+
+
+@dataclass(frozen=True)
+class Unembedding:
+    """What the logits make of the final residual stream: final norm, unembedding, logit scale.
+
+    Attributes:
+        norm: the final norm, or None.
+        projection: the modules after it, in order; the last has the vocabulary's width.
+        scale: the logits are multiplied by this (Cohere's `logit_scale`, one over Granite's `logits_scaling`).
+    """
+
+    norm: Norm | None
+    projection: tuple[nn.Module, ...]
+    scale: float
+
+    def logits(self, resid: Tensor) -> Tensor:
+        """Return the logits of a final stream, `… d_model` → `… d_vocab`, float32."""
+        return self.of_normed(resid if self.norm is None else self.norm(resid).to(resid.dtype))
+
+    def of_normed(self, normed: Tensor) -> Tensor:
+        """Return the logits of what the final norm gives, `… d_model` → `… d_vocab`, float32."""
+        logits = normed
+        for module in self.projection:
+            logits = module(logits)
+        return logits.float() * self.scale
+
+    def reader(self, resid: Tensor, direction: Tensor) -> Tensor:
+        """Return what a part of the stream is multiplied with, given what its norm is, `row d_model`."""
+        return direction if self.norm is None else self.norm.reader(resid, direction)
+
+
+def sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:
+    """Return how a layer's attention or MLP adds to the stream; None where it is not one projection (of experts).
+
+    Raises:
+        MiChecksError: what follows the projection is no norm that is known.
+    """
+    block: Any = bridge.blocks[layer]
+    component = getattr(block, kind, None)
+    projection = getattr(getattr(component, PROJECTIONS[kind], None), "original_component", None)
+    if projection is None:
+        return None
+    multiplier = float(getattr(block, "residual_contribution_scale", 1.0))
+    return Sublayer(projection, read_norm(getattr(block, NORMS[kind], None), bridge.cfg.d_model), multiplier)
+
+
+def unembedding(bridge: TransformerBridge) -> Unembedding:
+    """Return what a model's logits make of its final stream.
+
+    Raises:
+        MiChecksError: the final norm is none that is known.
+    """
+    model: Any = bridge
+    after = (getattr(model, "project_out", None), model.unembed)
+    modules = tuple(getattr(module, "original_component", module) for module in after if module is not None)
+    return Unembedding(read_norm(getattr(model, "ln_final", None), bridge.cfg.d_model), modules, logit_scale(bridge))
+
+
+def logit_scale(bridge: TransformerBridge) -> float:
+    """Return what the logits are multiplied by after the unembedding: Cohere multiplies, Granite divides."""
+    config: Any = getattr(bridge.original_model, "config", None)
+    times, by = (getattr(config, name, None) for name in ("logit_scale", "logits_scaling"))
+    return float(times or 1.0) / float(by or 1.0)

@@ -1,0 +1,63 @@
+"""What was checked of a model when it was loaded, and what is refused because a check failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One comparison of a model with itself, made on probe prompts.
+
+    Attributes:
+        name: what was compared, in a few words.
+        error: the largest difference, as a fraction of the size of what was compared; infinite where the comparison
+            could not be made.
+        limit: the largest error that counts as rounding.
+        refuses: what is refused where the error is larger: kinds of nodes whose activations are replaced (`q`,
+            `neuron`, …), `paths`, `attribution`, `head attribution`, `neuron attribution`, `attention`, or
+            `everything`.
+        reason: why, in a sentence without a full stop, where the error is larger than the limit; else "".
+    """
+
+    name: str
+    error: float
+    limit: float
+    refuses: tuple[str, ...]
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is rounding."""
+        return self.error <= self.limit
+
+
+@dataclass(frozen=True)
+class Guards:
+    """All comparisons of one model; none where it was not checked.
+
+    Attributes:
+        results: the comparisons.
+        about: on what they were made: prompts, length, layers.
+    """
+
+    results: tuple[Guard, ...] = ()
+    about: str = ""
+
+    def refusal(self, what: str) -> str | None:
+        """Return why something is refused on this model, or None where it is not."""
+        return next((g.reason for g in self.results if not g.holds and {what, "everything"} & set(g.refuses)), None)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """What is refused, with the reason, in the order of the comparisons."""
+        failed = (guard for guard in self.results if not guard.holds)
+        return {what: guard.reason for guard in failed for what in guard.refuses}
+
+    @property
+    def largest_error(self) -> float:
+        """The largest error of a comparison that holds; 0 where there is none."""
+        return max((guard.error for guard in self.results if guard.holds), default=0.0)
+
+
+NOT_GUARDED = Guards()

@@ -1,0 +1,65 @@
+"""The models that a behaviour file names, whose paths count from the file's own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mi_checks.models.names import called, is_known, is_path, known_names
+from mi_checks.models.near_names import near_name
+from mi_checks.models.paths import GGUF, based, looks_like_path
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.renamed import with_models_called
+from mi_checks.spec.shapes import check_models
+
+
+def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
+    """Return a behaviour whose models are called as they are seen from where this process runs.
+
+    A path counts from the folder of the file that it stands in, as written or of one that is extended. A name that
+    stands for a model by itself is that model, whatever folders there are.
+
+    Args:
+        loaded: a behaviour, its models as its file has them.
+
+    Raises:
+        SpecError: two names in the file are one folder, or a path counts from elsewhere.
+    """
+    names: dict[str, str] = {}
+    problems: list[Problem] = []
+    for model in loaded.behaviour.models:
+        folder = loaded.source.file_of(("models", model)).parent.absolute()
+        name = called(model, folder)
+        first = next((other for other, known in names.items() if known == name), None)
+        message = None
+        if first is not None:
+            message = f"{model!r} is the same model as {first!r}, which this file names too; keep one of them"
+        elif is_path(model) and not is_path(model, folder):
+            meant = _from(folder, model)
+            message = f"there is no {model!r} beside this file, which its paths count from; did you mean {meant!r}?"
+        elif "=" in model and not is_path(model, folder) and not looks_like_path(model):
+            message = f"there is no folder {model!r} beside this file, and NAME=MODEL is for --mi-model alone"
+        if message is not None:
+            problems.append(loaded.source.problem(("models", model), message, of_key=True))
+        names[model] = name
+    if problems:
+        raise SpecError(problems)
+    return with_models_called(loaded, {model: name for model, name in names.items() if name != model})
+
+
+def unknown_models(loaded: LoadedBehaviour) -> tuple[Problem, ...]:
+    """Return the models that do not exist. A name with '/' or ':' is somebody else's, and known only there.
+
+    Args:
+        loaded: a behaviour, as `with_own_models` makes it.
+    """
+    found = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
+    return check_models(loaded, dict.fromkeys((*known_names(), *found)), near_name)
+
+
+def _from(folder: Path, model: str) -> str:
+    """Return how a file in a folder would write a path that counts from where this process runs."""
+    path = model.removeprefix(GGUF)
+    seen = Path(os.path.relpath(based(path, None).absolute(), folder)).as_posix()
+    return model.removesuffix(path) + seen

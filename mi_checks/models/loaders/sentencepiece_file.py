@@ -1,0 +1,134 @@
+"""A SentencePiece model as a fast tokenizer that gives the same tokens, which is tried before it is trusted."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from mi_checks.models.loaders.loaded import told
+from mi_checks.models.sources.source import Unloadable
+
+UNIGRAM, BPE = 1, 2  # of SentencePiece's model types
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # of its types of pieces
+SPACE = "▁"
+RANDOM_PROBES = 200
+PROBES = (
+    "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
+    "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
+    "👍🏽 ok", "ﬁ ㍿ Å",
+)  # fmt: skip
+
+
+def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
+    """Return the tokenizer of a SentencePiece model.
+
+    Args:
+        path: the model's file.
+        add_bos: whether texts begin with its beginning-of-sequence token, if it has one. Llama, Mistral and Gemma,
+            whose tokenizers come in this form, all do.
+
+    Raises:
+        Unloadable: it is no SentencePiece model, its packages are not installed, or the fast tokenizer would split
+            texts otherwise than SentencePiece does.
+    """
+    try:
+        from sentencepiece import SentencePieceProcessor
+        from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
+    except ImportError as error:
+        raise Unloadable(
+            f"{path} is read with the packages sentencepiece and protobuf ({told(error)}); install them with "
+            "pip install 'mi-checks[sentencepiece]', or save the tokenizer as tokenizer.json"
+        ) from error
+    try:
+        raw = path.read_bytes()
+        proto = ModelProto.FromString(raw)
+        theirs = SentencePieceProcessor(model_proto=raw)
+    except Exception as error:  # protobuf and SentencePiece raise whatever they like
+        raise Unloadable(f"{path} is no SentencePiece model; save the tokenizer as tokenizer.json") from error
+    try:
+        ours = _tokenizer(proto)
+        once = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
+        odd = next((text for text in _probes(theirs) if not _alike(ours, theirs, text, once=once)), None)
+    except Exception as error:  # the Rust library, likewise
+        raise Unloadable(f"{path} cannot be made a fast tokenizer: {told(error)}") from error
+    if odd is not None:
+        raise Unloadable(
+            f"{path} splits {odd[:40]!r} otherwise than a fast tokenizer made from it; save the tokenizer as "
+            "tokenizer.json"
+        )
+    spec = proto.trainer_spec
+    if add_bos and spec.bos_id >= 0:
+        bos = spec.bos_piece
+        ours.post_processor = processors.TemplateProcessing(f"{bos} $A", special_tokens=[(bos, spec.bos_id)])
+    return ours
+
+
+def _tokenizer(proto: Any) -> Tokenizer:
+    spec, normal = proto.trainer_spec, proto.normalizer_spec
+    vocabulary = {piece.piece: token for token, piece in enumerate(proto.pieces)}
+    unknown = next((token for token, piece in enumerate(proto.pieces) if piece.type == UNKNOWN), None)
+    if spec.model_type == UNIGRAM:
+        scored = [(piece.piece, piece.score) for piece in proto.pieces]
+        model: Any = models.Unigram(scored, unk_id=unknown, byte_fallback=spec.byte_fallback)
+    elif spec.model_type == BPE:
+        name = None if unknown is None else proto.pieces[unknown].piece
+        merges = _merges(proto, vocabulary)
+        model = models.BPE(vocabulary, merges, unk_token=name, fuse_unk=True, byte_fallback=spec.byte_fallback)
+    else:
+        raise ValueError("only its unigram and BPE models can be")
+    if spec.treat_whitespace_as_suffix or not normal.escape_whitespaces:
+        raise ValueError("spaces are not written before words")
+    tokenizer = Tokenizer(model)
+    steps: list[Any] = []
+    if normal.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(normal.precompiled_charsmap))
+    if normal.remove_extra_whitespaces:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+        if normal.add_dummy_prefix:
+            steps.append(normalizers.Prepend(SPACE))
+    steps.append(normalizers.Replace(" ", SPACE))
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    if normal.add_dummy_prefix and not normal.remove_extra_whitespaces:
+        # Only what begins a text, and not what comes after a special token in it, as the normalizer would.
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, prepend_scheme="first", split=False)
+    for piece in proto.pieces:
+        if piece.type in (UNKNOWN, CONTROL):
+            tokenizer.add_special_tokens([AddedToken(piece.piece, special=True, normalized=False)])
+        elif piece.type == USER_DEFINED:
+            tokenizer.add_tokens([AddedToken(piece.piece, special=False, normalized=SPACE in piece.piece)])
+    return tokenizer
+
+
+def _merges(proto: Any, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
+    """Return the pairs that pieces can be merged from, the piece of the highest score first."""
+    apart = {piece.piece for piece in proto.pieces if piece.type != 1}  # what is matched whole, and bytes
+    found: list[tuple[float, int, str, str]] = []
+    for piece in proto.pieces:
+        if piece.piece in apart:
+            continue
+        for place in range(1, len(piece.piece)):
+            left, right = piece.piece[:place], piece.piece[place:]
+            if left in vocabulary and right in vocabulary and not {left, right} & apart:
+                found.append((-piece.score, len(found), left, right))
+    return [(left, right) for _, _, left, right in sorted(found)]
+
+
+def _probes(theirs: Any) -> list[str]:
+    """Return texts of all kinds, and texts made of the model's own pieces."""
+    rng = random.Random(0)  # noqa: S311  # only to try it
+    size = theirs.get_piece_size()
+    pieces = [token for token in range(size) if not theirs.is_control(token) and not theirs.is_unknown(token)]
+    made = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(RANDOM_PROBES)]
+    return [*PROBES, *(text for text in made if text.strip())]
+
+
+def _alike(ours: Tokenizer, theirs: Any, text: str, *, once: bool) -> bool:
+    """Return whether both split a text into the same tokens.
+
+    With `once`, SentencePiece writes a space before a text that begins with one too, and the fast tokenizer does not.
+    """
+    found: list[int] = ours.encode(text, add_special_tokens=False).ids
+    return bool(found == theirs.encode(text.removeprefix(" ") if once else text))

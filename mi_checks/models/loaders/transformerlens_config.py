@@ -1,0 +1,115 @@
+"""`config.json` in TransformerLens' keys: which are read, which change nothing, and which are refused.
+
+TransformerLens ignores every key that its native model has no use for. Here a key that would change what the model
+computes is refused by name, and so is one of which that is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from mi_checks.models.sources.source import Unloadable
+
+NORMALIZATIONS = ("LN", "LNPre", "RMS", "RMSPre", None)
+NATIVE_KEYS = frozenset(
+    (
+        "act_fn", "architecture", "attn_only", "attn_scale", "attn_scores_soft_cap", "d_head", "d_mlp", "d_model",
+        "d_vocab", "eps", "final_rms", "gated_mlp", "n_ctx", "n_heads", "n_key_value_heads", "n_layers",
+        "normalization_type", "output_logits_soft_cap", "positional_embedding_type", "rotary_base", "rotary_dim",
+    )
+)  # fmt: skip
+# What the native model computes whatever these say, and what they must therefore say.
+FIXED: Mapping[str, tuple[Any, ...]] = {
+    "attention_dir": ("causal",),
+    "use_attn_scale": (True,),
+    "use_pos_resid": (True,),
+    "neuron_scale": (1,),
+    "neuron_temp": (1,),
+    "control": (1,),
+    "d_vocab_out": (-1,),
+    "ln_eps": (1e-5,),  # in the toy models' own layout it is read
+}
+OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # what a key says that asks for nothing
+CHANGES = frozenset(
+    (
+        "attn_types", "experts_per_token", "factored_embed", "is_audio_model", "is_multimodal", "is_stateful",
+        "is_visual_model", "layer_norm_folding", "load_in_4bit", "num_experts", "parallel_attn_mlp",
+        "per_layer_head_dim", "per_layer_num_key_value_heads", "post_embedding_ln", "qk_norm_after_rope",
+        "relative_attention_max_distance", "relative_attention_num_buckets", "rmsnorm_uses_offset", "rope_scaling",
+        "rotary_adjacent_pairs", "rotary_interleaved_cos_sin", "scale_attn_by_inverse_layer_idx", "scale_embedding",
+        "shortformer_pos", "use_ET", "use_NTK_by_parts_rope", "use_local_attn", "use_normalization_before_and_after",
+        "use_qk_norm", "uses_rms_norm", "window_size",
+    )
+)  # fmt: skip
+# What describes where a model came from, how it was trained and begun, and how TransformerLens shows it.
+HARMLESS = frozenset(
+    (
+        "NTK_by_parts_factor", "NTK_by_parts_high_freq_factor", "NTK_by_parts_low_freq_factor", "W_O_init_scale",
+        "attn_implementation", "beta1", "beta2", "betas", "decoder_start_token_id", "default_padding_side",
+        "default_prepend_bos", "device", "dtype", "fixed_init", "from_checkpoint", "init_mode", "init_weights",
+        "log_interval", "max_steps", "max_tokens", "model_name", "model_type", "n_devices", "n_params", "name",
+        "original_architecture", "seed", "shuffle", "shuffled_data", "take_checkpoints", "tie_word_embeddings",
+        "tokenizer_appends_eos", "tokenizer_name", "tokenizer_prepends_bos", "tokens_per_step", "total_batch_size",
+        "total_steps", "truncate_tokens", "trust_remote_code", "ungroup_grouped_query_attention", "use_acc",
+        "use_attn_in", "use_attn_result", "use_bfloat16", "use_bfloat16_matmul", "use_checkpoint_schedule",
+        "use_float16", "use_hook_mlp_in", "use_hook_tokens", "use_split_qkv_input", "version", "wd", "weight_decay",
+        "weight_init_scheme",
+    )
+)  # fmt: skip
+TRAINING = re.compile(
+    r"(adam|apply_anthropic|batch|batches|checkpoint|checkpoints|dataset|debug|decay_steps|eval|grad_norm|initializer|"
+    r"learning_rate|lr|optim|optimizer|save|store|train|training|wandb|warmup)(_.*)?"
+)
+
+
+def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
+    """Raise if a config says something of the model that is not read.
+
+    Args:
+        config: in TransformerLens' keys.
+        read: the keys that the loader reads.
+
+    Raises:
+        Unloadable: a key changes what the model computes, or is not known.
+    """
+    changes: list[str] = []
+    unknown: list[str] = []
+    for key, value in config.items():
+        if key in read or key in HARMLESS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
+            continue
+        (changes if key in CHANGES or key in FIXED else unknown).append(f"{key}: {value!r}")
+    if changes:
+        raise Unloadable(
+            f"its config.json says {_listed(changes)}, which changes what the model computes and which the model that "
+            "TransformerLens makes of it does not do"
+        )
+    if unknown:
+        raise Unloadable(
+            f"its config.json says {_listed(unknown)}, of which is not known whether it changes what the model "
+            "computes; where it only describes how the model was trained, remove it"
+        )
+
+
+def check_normalization(kind: Any) -> None:
+    """Raise if a normalization is none that the native model has, which would take a layer norm instead.
+
+    Raises:
+        Unloadable: it is none.
+    """
+    if kind not in NORMALIZATIONS:
+        raise Unloadable(f"its config.json says normalization {kind!r}; there are LN, LNPre, RMS, RMSPre and null")
+
+
+def _asks_for_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
+    """Return whether a key says what the model does anyway."""
+    if key == "d_vocab_out" and value == config.get("d_vocab"):
+        return True
+    allowed = (*FIXED[key], None) if key in FIXED else OFF
+    # 1.0 is 1, and true is not.
+    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in allowed)
+
+
+def _listed(said: list[str]) -> str:
+    return ", ".join(said[:3]) + (f" and {len(said) - 3} more such keys" if len(said) > 3 else "")

@@ -1,0 +1,96 @@
+"""Which files of a folder in transformers' layout hold its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mi_checks.models.sources.source import Unloadable
+
+SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
+INDEX = ".index.json"  # after either name: which shard holds which tensor
+ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+POINTER = b"version https://git-lfs"
+# What weights are also published as, and is not read.
+OTHERS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold a model's weights: safetensors where there are some, else pickles of tensors.
+
+    Raises:
+        Unloadable: one is missing, or the weights are in files of another name or kind.
+    """
+    for name in (SAFETENSORS, PICKLE):
+        if (folder / name).exists():
+            return [_whole(folder / name)]
+        if (folder / f"{name}{INDEX}").exists():
+            return [_whole(shard) for shard in _shards(folder / f"{name}{INDEX}")]
+    others = sorted(path.name for pattern in OTHERS for path in folder.glob(pattern) if path.name not in ADAPTERS)
+    if not others:
+        raise Unloadable(f"{folder / SAFETENSORS} is missing")
+    hint = f"write gguf:{folder / others[0]}" if others[0].endswith(".gguf") else "save them with save_pretrained"
+    raise Unloadable(
+        f"{folder} holds no {SAFETENSORS} and no {PICKLE}, and weights are read from no file of another name "
+        f"({others[0]}); {hint}"
+    )
+
+
+def are_pickles(files: list[Path]) -> bool:
+    """Return whether weights are pickles of tensors, and not safetensors."""
+    return any(file.suffix == ".bin" for file in files)
+
+
+def refuse_adapter(folder: Path) -> None:
+    """Raise if a folder holds an adapter, such as LoRA's, which would not be part of the model that is measured.
+
+    Raises:
+        Unloadable: it does.
+    """
+    found = next((name for name in ADAPTERS if (folder / name).exists()), None)
+    if found is None:
+        return
+    has_base = (folder / "config.json").exists()
+    what = "is an adapter alone" if not has_base else "holds an adapter beside its base weights"
+    base = _base(folder)
+    measure = "or move the adapter away to measure the base alone" if has_base else f"or measure its base{base} alone"
+    raise Unloadable(
+        f"{folder} {what} ({found}), and adapters are not applied here; merge it into its base with the package peft "
+        f"(model.merge_and_unload().save_pretrained(FOLDER)) and name that folder, {measure}"
+    )
+
+
+def _base(folder: Path) -> str:
+    """Return the model that an adapter was trained on, as its own config names it."""
+    try:
+        name = json.loads((folder / ADAPTERS[0]).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f" ({name})" if isinstance(name, str) and name else ""
+
+
+def _whole(file: Path) -> Path:
+    """Return a file, if it is one and not what Git leaves in its place."""
+    try:
+        with file.open("rb") as opened:
+            pointer = opened.read(len(POINTER)) == POINTER
+    except OSError as error:
+        raise Unloadable(f"{file} cannot be read: {error.strerror or error}") from error
+    if pointer:
+        raise Unloadable(f"{file} is a pointer of Git LFS and not the weights; fetch them with git lfs pull")
+    return file
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        names = []
+    if not names:
+        raise Unloadable(f"{index} is no index of weights")
+    for name in names:
+        if Path(name).name != name:
+            raise Unloadable(f"{index} names {name!r}, which is not in its folder")
+        if not (index.parent / name).exists():
+            raise Unloadable(f"{index.parent / name} is missing, which {index.name} names")
+    return [index.parent / name for name in names]

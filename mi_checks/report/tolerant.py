@@ -1,0 +1,65 @@
+"""A report without what cannot be drawn: a part of the evidence that breaks the page is left out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from mi_checks.errors import MiChecksError
+from mi_checks.omitted import Omitted
+from mi_checks.record import Evidence, Run
+from mi_checks.unexpected import passes_through
+
+T = TypeVar("T")
+# Of an evidence, what is drawn: the name of the part, its fields, and what stands there when it is left out.
+PARTS = (
+    ("the circuit", {"circuit": None}),
+    ("the curve of faithfulness", {"curves": ()}),
+    ("the list of heat maps", {"heatmaps": ()}),
+    ("the list of example prompts", {"examples": ()}),
+)
+
+
+def drawn_without_what_breaks(run: Run, draw: Callable[[Run], T]) -> tuple[T, tuple[str, ...]]:
+    """Return what `draw` makes of a run, and sentences on what had to be left out for it to succeed.
+
+    Raises:
+        MiChecksError: `draw` did; that is no matter of drawing.
+        Exception: not even the results alone can be drawn.
+    """
+    try:
+        return draw(run), ()
+    except MiChecksError:
+        raise
+    except Exception as error:
+        if passes_through(error):
+            raise
+    told: list[str] = []
+    kept = []
+    for evidence in run.evidence:
+        drawable, sentences = _drawable(run, evidence, draw)
+        told += (f"{evidence.behaviour} on {evidence.model}: {sentence}" for sentence in sentences)
+        kept += [] if drawable is None else [drawable]
+    return draw(replace(run, evidence=tuple(kept), omitted=(*run.omitted, *told))), tuple(told)
+
+
+def _drawable(run: Run, evidence: Evidence, draw: Callable[[Run], T]) -> tuple[Evidence | None, tuple[str, ...]]:
+    """The evidence without those of its parts that cannot be drawn, or None where the rest cannot be drawn either."""
+    omitted = Omitted()
+    results = tuple(
+        each for each in run.results if (each.behaviour, each.model) == (evidence.behaviour, evidence.model)
+    )
+    alone = replace(run, results=results, mutants=())
+    bare = evidence
+    for _, without in PARTS:
+        bare = replace(bare, **without)
+    with omitted.unless("the evidence"):
+        draw(replace(alone, evidence=(bare,)))
+        for what, without in PARTS:
+            part = {field: getattr(evidence, field) for field in without}
+            with omitted.unless(what):
+                draw(replace(alone, evidence=(replace(bare, **part),)))
+                bare = replace(bare, **part)
+        return replace(bare, omitted=(*evidence.omitted, *omitted.sentences)), omitted.sentences
+    return None, omitted.sentences

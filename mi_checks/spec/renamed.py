@@ -1,0 +1,51 @@
+"""A behaviour whose models are called otherwise than its file calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.yaml_source import Keys, Position
+
+
+def with_models_called(loaded: LoadedBehaviour, names: Mapping[str, str]) -> LoadedBehaviour:
+    """Return a behaviour in which models have other names; what is said of them keeps its place in the file.
+
+    Args:
+        loaded: a behaviour.
+        names: as its file calls a model → as it is to be called. No two may come to one.
+    """
+    if not names:
+        return loaded
+    behaviour = loaded.behaviour
+    checks = tuple(_entry(entry, names) for entry in behaviour.checks)
+    models = {names.get(model, model): entry for model, entry in behaviour.models.items()}
+    source = loaded.source
+    data = {**source.data, "models": {names.get(model, model): entry for model, entry in source.data["models"].items()}}
+    return replace(
+        loaded,
+        behaviour=behaviour.model_copy(update={"checks": checks, "models": models}),
+        source=replace(source, data=data, keys=_placed(source.keys, names), values=_placed(source.values, names)),
+    )
+
+
+def _entry(entry: CheckEntry, names: Mapping[str, str]) -> CheckEntry:
+    check = entry.check
+    if check.models is None:
+        return entry
+    models = tuple(names.get(model, model) for model in check.models)
+    return entry.model_copy(update={check.kind: check.model_copy(update={"models": models})})
+
+
+def _placed(positions: Mapping[Keys, Position], names: Mapping[str, str]) -> dict[Keys, Position]:
+    return {_path(path, names): position for path, position in positions.items()}
+
+
+def _path(path: Keys, names: Mapping[str, str]) -> Keys:
+    if len(path) < 2 or path[0] != "models":
+        return path
+    model: Any = path[1]
+    return ("models", names.get(model, model), *path[2:])

@@ -1,0 +1,105 @@
+"""What a long command is doing, and about how long that still takes, on standard error."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+DELAY_S = 3.0  # seconds from the beginning before anything is shown
+BEAT_S = 0.5  # seconds between looks at how far it is
+LINES_EVERY_S = 10.0  # seconds between lines where standard error is no terminal
+ERASE = "\r\x1b[K"
+
+
+class Waiting:
+    """Shows steps of a command while they run: on a terminal one line that changes, elsewhere a line now and then.
+
+    A context manager: between entering and leaving, a thread of its own looks at how far it is.
+    """
+
+    def __init__(self, stream: TextIO, began: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to count the delay, from now or from an earlier time of the clock."""
+        self._stream = stream
+        self._clock = clock
+        self._began = clock() if began is None else began
+        self._terminal = stream.isatty()
+        self._step = ("", self._began, 0, 0)  # title, since when, done, of how many
+        self._last = -LINES_EVERY_S
+        self._shown = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beats, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._erase()
+
+    @property
+    def doing(self) -> str:
+        """What is being done, and how far it is: `heads, denoised: 120 of 270`; empty before the first step."""
+        title, _, done, total = self._step
+        return f"{title}: {done} of {total}" if total else title
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Show a title for as long as something runs of which it is not known how far it is."""
+        self._step = (title, self._clock(), 0, 0)
+        yield
+        self._step = ("", self._clock(), 0, 0)
+
+    def progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
+        """Yield items and show how many there were; see `mi_checks.engine.engine.Progress`."""
+        since = self._clock()
+        self._step = (title, since, 0, total)
+        for done, item in enumerate(items, 1):
+            yield item
+            self._step = (title, since, done, total)
+        self._step = ("", self._clock(), 0, 0)
+
+    def beat(self) -> None:
+        """Show what is being done, if it is time to."""
+        now = self._clock()
+        _, since, done, total = self._step
+        if now - self._began < DELAY_S:
+            return
+        text = f"{self.doing or 'working'}, {_left(now - since, done, total)}"
+        if self._terminal:
+            self._stream.write(f"{ERASE}{text}")
+            self._shown = True
+        elif now - self._last >= LINES_EVERY_S:
+            self._stream.write(f"{text}\n")
+            self._last = now
+        self._stream.flush()
+
+    def _beats(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            self.beat()
+
+    def _erase(self) -> None:
+        if self._shown:
+            self._stream.write(ERASE)
+            self._stream.flush()
+            self._shown = False
+
+
+def _left(passed: float, done: int, total: int) -> str:
+    """`about 35 s left`, or how long it has taken where that cannot be known."""
+    if not done or not total:
+        return f"{_time(passed)} so far"
+    return f"about {_time(passed / done * (total - done))} left"
+
+
+def _time(seconds: float) -> str:
+    """`35 s`, `2 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

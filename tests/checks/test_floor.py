@@ -1,0 +1,123 @@
+"""Where what there is to share is no more than rounding, no check that takes a share of it passes."""
+
+import numpy as np
+import pytest
+
+ROUNDING = 1e-5
+TINY = 2.4e-7  # logits: what mean ablation moved on a compiled program
+CIRCUIT = ["L0H1", "L1H2"]
+ASPECTS = [
+    {"faithfulness": {"at_least": 0.5}},
+    {"faithfulness": {"at_most": 2}},
+    {"completeness": {"at_most": 0.2}},
+    {"minimal": True},
+    {"sufficient": {"at_least": 0.5}},
+    {"necessary": {"at_least": 0.5}},
+]
+CURVES = [{"cpr": {"at_least": 0.5}}, {"cmd": {"at_most": 0.5}}]
+SHARES = [
+    {"patching": {"nodes": "L1H2", "recovers": {"at_least": 0.5}}},
+    {"patching": {"nodes": "L1H2", "removes": {"at_most": 2}}},
+    {"ablation": {"nodes": "L1H2", "with": "zero", "removes": {"at_least": 0.5}}},
+    {"path": {"from": "L1H2", "to": "logits", "recovers": {"at_least": 0.5}}},
+    {"mediators": {"component": "head", "above": 0.5, "exactly": ["L1H2"]}},
+]
+
+
+def tiny(nodes):
+    """Each member takes away its part of what is no more than rounding, and nothing else takes any."""
+    return np.full(64, TINY * (0.6 * ("L0H1" in nodes) + 0.4 * ("L1H2" in nodes)))
+
+
+@pytest.mark.parametrize("aspect", ASPECTS, ids=str)
+@pytest.mark.parametrize("kind", ["mean", "resample"])
+@pytest.mark.parametrize("among", ["heads", "heads_and_mlps"])
+def test_case_32_no_circuit_of_what_rounding_makes(judged, around, aspect, kind, among):
+    check = {"circuit": {"nodes": CIRCUIT, "with": kind, "among": among, **aspect}}
+    verdict = judged(check, around(5), removes=tiny, rounding=ROUNDING)
+    assert (verdict.outcome, verdict.estimate) == ("fail", None)
+    first = verdict.reason.splitlines()[0]
+    assert first == (
+        "there is nothing to mediate: m(M) − m(∅) is 2.4e-07 logits [2.4e-07, 2.4e-07], which is not above zero: "
+        "rounding alone may make 1.0e-05 logits of scores from logits this large"
+    )
+
+
+@pytest.mark.parametrize("aspect", CURVES, ids=str)
+def test_case_32_no_curve_of_what_rounding_makes(judged, around, aspect):
+    verdict = judged({"curve": aspect}, around(5), removes=tiny, rounding=ROUNDING)
+    assert (verdict.outcome, verdict.estimate) == ("fail", None)
+    assert "rounding alone may make" in verdict.reason
+
+
+@pytest.mark.parametrize("aspect", [*ASPECTS, *CURVES], ids=str)
+def test_what_is_above_the_floor_is_measured(judged, around, aspect):
+    """Of the same shape, and a thousand times as large."""
+    kind, nodes = ("curve", {}) if aspect in CURVES else ("circuit", {"nodes": CIRCUIT})
+    effects = {"L0H1": around(0.6e-3, spread=1e-5), "L1H2": around(0.4e-3, spread=1e-5, seed=1)}
+    removes = None if aspect in CURVES else lambda nodes: 1e3 * tiny(nodes)
+    verdict = judged({kind: {**nodes, **aspect}}, around(5), effects=effects, removes=removes, rounding=ROUNDING)
+    assert verdict.outcome == "pass"
+
+
+@pytest.mark.parametrize("check", SHARES, ids=str)
+def test_case_32_no_share_of_a_gap_that_rounding_makes(judged, check):
+    """Clean and corrupt differ by the same tiny amount on every prompt, so that the interval has no width."""
+    effects = {"L1H2": np.full(64, TINY)}
+    verdict = judged(check, np.full(64, TINY), effects=effects, rounding=ROUNDING)
+    assert (verdict.outcome, verdict.estimate) == ("fail", None)
+    assert "clean − corrupt is 2.4e-07 logits" in verdict.reason
+    assert "rounding alone may make 1.0e-05 logits" in verdict.reason
+    assert judged(check, np.full(64, 1e-3), effects={"L1H2": np.full(64, 0.9e-3)}, rounding=ROUNDING).estimate
+
+
+@pytest.mark.parametrize("aspect", ["sufficient", "necessary"])
+def test_case_32_a_rival_behind_by_rounding_is_not_behind(judged, around, aspect):
+    """The score hangs on L0H0 alone, which is in no circuit here: the rest are ahead of each other by nothing."""
+
+    def removes(nodes):
+        return 3.0 * ("L0H0" in nodes) - TINY * len(nodes & {"L1H2"}) * (1 if aspect == "sufficient" else -1)
+
+    verdict = judged(
+        {"circuit": {"nodes": ["L1H2"], aspect: {"at_least": 0.5}}},
+        around(5),
+        removes=lambda nodes: removes(nodes) + np.zeros(64),
+        rounding=ROUNDING,
+    )
+    assert (verdict.outcome, verdict.estimate.value) == ("fail", 0)
+
+
+def test_case_32_a_node_that_matters_by_rounding_is_not_needed(judged, around):
+    def removes(nodes):
+        return np.full(64, 3.0 * ("L0H1" in nodes) + TINY * ("L1H2" in nodes))
+
+    check = {"circuit": {"nodes": CIRCUIT, "minimal": {"at_least": 1e-9}}}
+    verdict = judged(check, around(5), removes=removes, rounding=ROUNDING)
+    assert (verdict.outcome, verdict.reason) == ("fail", "not needed: L1H2")
+
+
+@pytest.mark.parametrize("values", [0.0, TINY, -TINY])
+def test_zero_is_no_preference(judged, values):
+    """The answer and the foils score alike: neither "at least 0" nor anything above it is so."""
+    for against, clean in (("foils", np.full(64, values)), ("corrupt", np.full(64, values))):
+        verdict = judged({"logit_diff": {"at_least": 0, "against": against}}, clean, rounding=ROUNDING)
+        assert verdict.outcome == "fail"
+        assert verdict.reason.endswith("score alike on every prompt, but for rounding: there is no preference")
+        assert judged({"logit_diff": {"at_most": 0, "against": against}}, clean, rounding=ROUNDING).outcome == "pass"
+        both = {"logit_diff": {"at_least": -0.5, "at_most": 0.5, "against": against}}
+        assert judged(both, clean, rounding=ROUNDING).outcome == "pass"
+
+
+def test_a_tie_is_no_win(judged):
+    check = {"accuracy": {"at_least": 0.5, "against": "corrupt"}}
+    assert judged(check, np.full(64, TINY), rounding=ROUNDING).estimate.value == 0
+    assert judged(check, np.full(64, 1e-3), rounding=ROUNDING).estimate.value == 1
+
+
+@pytest.mark.parametrize("kind", ["mean", "zero"])
+def test_case_37_zero_ablation_is_a_remedy_only_where_it_takes_something_away(judged, around, kind):
+    check = {"circuit": {"nodes": CIRCUIT, "with": kind, "faithfulness": {"at_least": 0.5}}}
+    lines = judged(check, around(5), rounding=ROUNDING).reason.splitlines()
+    assert lines[0].startswith("there is nothing to mediate: m(M) − m(∅) is 0.000 logits")
+    why = "zero ablation of all heads does not take the score away either (0.000 logits [0.000, 0.000])"
+    assert lines[1:] == ([why] if kind == "mean" else [])

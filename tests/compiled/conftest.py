@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from benchmarks.judged import judge, load_model, read_truth
+from benchmarks.side_by_side import Model, read_programs
+from tests.compiled.known import PROGRAMS
+
+PAIRS = 48  # of each behaviour's checks
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """A folder with the model of the committed programs, their behaviours and what is true of them."""
+    folder = tmp_path_factory.mktemp("compiled")
+    Model(read_programs(PROGRAMS)).write(folder, PAIRS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def truths(compiled):
+    return read_truth(compiled)
+
+
+@pytest.fixture(scope="session")
+def subject(compiled):
+    torch.set_num_threads(1)
+    return load_model(compiled)
+
+
+@pytest.fixture(scope="session")
+def judged(compiled, subject, truths):
+    """A program's name → what discovery and claims say of it; each is measured once."""
+    made = {}
+
+    def judged(name):
+        if name not in made:
+            made[name] = judge(compiled, name, subject, truths[name])
+        return made[name]
+
+    return judged

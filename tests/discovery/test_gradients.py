@@ -1,0 +1,65 @@
+"""Estimates by gradients: what they are at either end, and that a saturated activation does not silence all of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.discovery.gradients import ESTIMATES, gradient_estimates
+from mi_checks.discovery.samples import samples
+from mi_checks.discovery.settings import Settings
+from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.choose import choose
+from mi_checks.engine.engine import no_progress
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import all_nodes
+from mi_checks.models.load import load
+from tests.planting.kinds import saturated
+
+COMPONENTS = ("head", "neuron")
+
+
+@pytest.fixture(scope="module")
+def engine(behaviour):
+    subject = load("nano-gelu-2l", device="cpu")
+    return choose("replay", subject, samples(behaviour(), subject, Settings(count=16)).found_on)
+
+
+def test_in_the_corrupted_run_they_are_attribution_patching(engine):
+    found = gradient_estimates(engine, COMPONENTS, None, no_progress)
+    assert found.shape == (len(ESTIMATES), 12 + 1536)
+    wanted = np.concatenate([attribution_patching(engine, component).mean(1) for component in COMPONENTS])
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_in_the_clean_run_they_are_the_first_order_effect_of_noising(engine):
+    """Against a finite difference: a neuron's activation moved a little towards the corrupted run's."""
+    found = gradient_estimates(engine, ("neuron",), None, no_progress)
+    bridge, nodes = engine.subject.bridge, all_nodes("neuron", engine.subject.shape)
+    step = 1e-2
+    for place in np.argsort(-np.abs(found[1]))[:3]:
+        node = nodes[place]
+        change = engine.activation("corrupt", node)[..., node.index] - engine.activation("clean", node)[..., node.index]
+
+        def moved(activation, hook, node=node, change=change):
+            activation = activation.clone()
+            activation[..., node.index] += step * change
+            return activation
+
+        with torch.no_grad(), bridge.hooks(fwd_hooks=[(node.hook, moved)]):
+            logits = bridge(engine.layouts["clean"].tokens)[engine.rows, engine.end]
+        score = engine.difference(logits.float()).double().numpy()
+        slope = (engine.base.clean.logit_diff - score).mean() / step
+        assert slope == pytest.approx(found[1, place], rel=0.1)
+
+
+def test_case_33_behind_saturated_readers_no_gradient_may_tell():
+    """The flag steps from 0 to 1, and its readers between 0.6 and 0.7, where none of the points between lies."""
+    planted = saturated()
+    engine = planted.engine()
+    found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.gap.mean()
+    nodes = all_nodes("neuron", planted.subject.shape)
+    place = nodes.index(planted.roles["flag"][0])
+    exact = engine.measure([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
+    assert exact.mean() / engine.base.gap.mean() == pytest.approx(1, abs=1e-3)
+    assert np.abs(found[:, place]).max() < 1e-5
+    assert np.abs(found[:, [nodes.index(node) for node in planted.roles["clip"]]]).min() > 1  # these write the answer

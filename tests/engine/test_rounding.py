@@ -1,0 +1,108 @@
+"""What rounding may change in a score, beside what two ways of computing it differ by."""
+
+import numpy as np
+import pytest
+import torch
+
+from mi_checks.engine.choose import choose
+from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.layout import rows_of
+from mi_checks.engine.nodes import all_nodes
+from mi_checks.engine.readout import Readout
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.rounding import FLOAT32_FLOOR, relative_floor
+from tests.engine.cases import native, prompts
+from tests.engine.test_readout import SEVERAL, batch_of
+
+
+def readout(batch, function=None):
+    return Readout(batch, rows_of(batch), torch.device("cpu"), function)
+
+
+def test_one_number_says_how_much_rounding_may_change():
+    assert relative_floor(torch.float32) == FLOAT32_FLOOR == 256 * 2**-23
+    assert relative_floor(torch.float64) == FLOAT32_FLOOR  # logits are read as float32
+    assert relative_floor(torch.bfloat16) == 2**-7
+    assert relative_floor(torch.float16) == 2**-10
+
+
+@pytest.mark.parametrize("architecture", ["attention only", "gelu", "solu", "llama", "soft caps"])
+def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
+    """The reference is float64; the engines add the same terms in float32, in two orders."""
+    subject, batch = native(architecture), prompts(count=8, seed=2)
+    heads = all_nodes("head", subject.shape)
+    tried = [denoise(heads[1]), *(ablate(*heads, kind=kind) for kind in ("zero", "mean", "resample"))]
+    engines = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+    found = [engine.measure(tried) for engine in engines]
+    rounding = engines[0].base.rounding
+    np.testing.assert_allclose(rounding, engines[1].base.rounding, rtol=1e-3)
+    subject.bridge.to(torch.float64)
+    exact = ReferenceEngine(subject, batch).measure(tried)
+    for measured in found:
+        assert (np.abs(measured - exact) < rounding / 2).all()
+
+
+def test_of_logits_it_is_a_share_of_the_largest():
+    batch = batch_of(((5,),), ((7,),))
+    logits = torch.zeros(4, 50)
+    logits[:, 9] = torch.tensor([10.0, -20.0, 0.0, 1.0])
+    expected = FLOAT32_FLOOR * torch.tensor([10.0, 20.0, 0.0, 1.0])
+    torch.testing.assert_close(readout(batch).rounding(logits, FLOAT32_FLOOR), expected)
+
+
+def test_of_log_probabilities_it_is_that_of_all_the_tokens_of_the_longest():
+    batch = batch_of(**SEVERAL, score="log_probability")
+    logits = torch.full((len(rows_of(batch)), 50), 10.0)
+    expected = torch.full((4,), 4 * 10 * FLOAT32_FLOOR)  # the longest continuation has four tokens
+    torch.testing.assert_close(readout(batch).rounding(logits, FLOAT32_FLOOR), expected)
+
+
+def test_of_an_own_score_it_is_what_moves_with_the_logits():
+    def probability(logits, answers, _foils):
+        return logits.softmax(-1).gather(-1, answers)[:, 0]
+
+    def entropy(logits, _answers, _foils):
+        return -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
+
+    def difference(logits, answers, foils):
+        return (logits.gather(-1, answers) - logits.gather(-1, foils))[:, 0]
+
+    batch = batch_of(((5,),), ((7,),), score="own")
+    logits = torch.randn(4, 50, generator=torch.Generator().manual_seed(0)) * 10
+    logits[0, 5] = -60  # a small probability is as exact, for its size, as a large one
+    moved = FLOAT32_FLOOR * logits.abs().amax(-1)
+    found = readout(batch, probability).rounding(logits, FLOAT32_FLOOR)
+    p = logits.softmax(-1)[:, 5]
+    torch.testing.assert_close(found, torch.maximum(moved * p * (1 - p), FLOAT32_FLOOR * p), rtol=0.1, atol=0)
+    assert 0 < found[0] < 1e-25
+    torch.testing.assert_close(readout(batch, difference).rounding(logits, FLOAT32_FLOOR), moved, rtol=0.05, atol=0)
+    assert (readout(batch, entropy).rounding(logits, FLOAT32_FLOOR) > 1e-6).all()
+
+
+@pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-4, False), (1e-2, True)])
+def test_an_answer_ahead_by_rounding_wins_nothing(ahead, wins):
+    """All logits alike is no win for a token that happens to stand first."""
+    batch = batch_of(((0,),), ((7,),))
+    logits = torch.full((4, 50), 10.0)
+    logits[:, 0] += ahead
+    assert [part.tolist() for part in readout(batch).wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
+
+
+@pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-2, True)])
+def test_one_of_several_answers_is_on_top(ahead, wins):
+    batch = batch_of(((5,), (6,)), ((7,), (8,)))
+    logits = torch.full((4, 50), 10.0)
+    logits[:, 6] += ahead
+    logits[:, 5] += ahead
+    assert [part.tolist() for part in readout(batch).wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
+
+
+@pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-2, True)])
+def test_every_token_of_an_answer_is_on_top(ahead, wins):
+    batch = batch_of(**SEVERAL, score="log_probability")
+    read = readout(batch)
+    logits = torch.full((len(rows_of(batch)), 50), 10.0)
+    for index, row in enumerate(rows_of(batch)):
+        if row.continuation < 2:
+            logits[index, SEVERAL["answers"][row.continuation][len(row.forced)]] += ahead
+    assert read.wins(logits, FLOAT32_FLOOR)[1].tolist() == [wins] * 4

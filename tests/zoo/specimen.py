@@ -1,0 +1,101 @@
+"""A model of the zoo, loaded by the project, beside the oracle's own of the same files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mi_checks.engine.choose import trusted
+from mi_checks.engine.engine import Engine
+from mi_checks.engine.layout import Padding
+from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.replay import ReplayEngine
+from mi_checks.errors import MiChecksError
+from mi_checks.models.load import load
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.recall.guards import guarded
+from tests.zoo.configurations import Configuration, original
+from tests.zoo.oracle import Oracle
+from tests.zoo.prompts import prompts
+from tests.zoo.quantities import Comparison, Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """One model of the zoo.
+
+    Attributes:
+        configuration: its row of the table.
+        folder: where it is on disk.
+    """
+
+    configuration: Configuration
+    folder: Path
+    _outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+
+    @cached_property
+    def batch(self) -> PromptBatch:
+        """The prompts on which quantities are compared."""
+        return prompts()
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """Plain `transformers`, in float64."""
+        return Oracle(original(self.configuration, self.folder), self.batch)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The oracle's side of every quantity."""
+        return Comparison(self.oracle)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The model as the project loads it.
+
+        Raises:
+            MiChecksError: the project refuses it.
+        """
+        return guarded(load(str(self.folder), device="cpu"), None)
+
+    @cached_property
+    def engines(self) -> dict[str, Engine]:
+        """The reference engine, and the replay engine where it is trusted.
+
+        Raises:
+            MiChecksError: the project refuses the model.
+        """
+        return self.on(self.batch)
+
+    def outcomes(self, quantity: str) -> dict[str, Outcome]:
+        """Engine → what came of a quantity; compared once.
+
+        Raises:
+            MiChecksError: the project refuses the model.
+        """
+        if quantity not in self._outcomes:
+            compared = {name: self.comparison.outcome(quantity, engine) for name, engine in self.engines.items()}
+            self._outcomes[quantity] = compared
+        return self._outcomes[quantity]
+
+    def on(self, batch: PromptBatch, *, padding: Padding = "right") -> dict[str, Engine]:
+        """Engine → that engine on other prompts, or padded on another side.
+
+        Raises:
+            MiChecksError: the project refuses the model.
+        """
+        found: dict[str, Engine] = {"reference": ReferenceEngine(self.subject, batch, padding=padding)}
+        model = trusted(self.subject)
+        if model is not None:
+            found["replay"] = ReplayEngine(self.subject, batch, model, padding=padding)
+        return found
+
+    @cached_property
+    def refusal(self) -> str | None:
+        """Why the project does not load it, or None where it does."""
+        try:
+            assert self.engines
+        except MiChecksError as error:
+            return str(error)
+        return None
