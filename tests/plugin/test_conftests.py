@@ -40,7 +40,7 @@ CHECKS = "  - logit_diff: {at_least: 0.001}\n  - patching: {nodes: last, recover
 COUNT = ("--count", "8")
 VERBS = {
     "matrix": ("matrix", "behaviours", *COUNT),
-    "discover": ("discover", "behaviours/ab.yaml", "--model", "nano-attn-2l", *COUNT),
+    "discover": ("discover", "behaviours/ab.yaml", "--model", "nano-attn-2l", "--count", "64"),
     "emergence": ("emergence", "behaviours", "--model", "nano-attn-2l@400", "--model", "nano-attn-2l", *COUNT),
     "bisect": (
         *("history", "bisect", "behaviours/ab.yaml", "--check", "logit_diff"),
@@ -53,7 +53,11 @@ VERBS = {
 def added(project):
     """A behaviour with a pool, a score and a role score of the project's own."""
     text = project.behaviour(checks=CHECKS).replace("B: {tokens: random,", "B: {pool: mine,")
-    text = text.replace("  foils:", "  score: probability\n  foils:").replace("checks:", ROLE)
+    text = (
+        text.replace("  foils:", "  score: probability\n  foils:")
+        .replace("checks:", ROLE)
+        .replace("count: 16", "count: 64")
+    )
     project.copy("ab", text)
     project.write("behaviours/conftest.py", CONFTEST)
     return project
@@ -82,8 +86,8 @@ def test_case_19_matrix_measures_what_pytest_measures(added, told):
 
 
 def test_case_19_discover(added, told):
-    code, out, err = told(*VERBS["discover"])
-    assert (code, err) == (0, "")
+    code, out, err = told(*VERBS["discover"])  # which says on standard error how far it is
+    assert code == 0, err
     assert out.startswith("# ab on nano-attn-2l: a draft")
 
 
@@ -110,14 +114,14 @@ RAISING = [
     ("import numpy as np", "x = (", "1:1: SyntaxError: '(' was never closed (conftest.py, line 1)"),
     ("import numpy as np", "raise SystemExit(3)", "1:1: SystemExit: 3"),
     ("import numpy as np", "import pytest; pytest.skip('no', allow_module_level=True)", "1:1: Skipped: no"),
-    (POOLS, "    raise KeyError('gone')", "15:1: pytest_mi_pools raised KeyError: 'gone'"),
+    (POOLS, "    raise KeyError('gone')", "15: pytest_mi_pools raised KeyError: 'gone'"),
     (
         POOLS,
         "    pool = (1 / 0 for _ in 'a')\n    return {'mine': pool}",
-        "15:1: pytest_mi_pools raised ZeroDivisionError: ",
+        "15: pytest_mi_pools raised ZeroDivisionError: ",
     ),
-    ('{"probability": probability}', "{}[0]", "19:1: pytest_mi_scores raised KeyError: 0"),
-    ('{"ascending": ascending}', "{}[0]", "23:1: pytest_mi_role_scores raised KeyError: 0"),
+    ('{"probability": probability}', "{}[0]", "19: pytest_mi_scores raised KeyError: 0"),
+    ('{"ascending": ascending}', "{}[0]", "23: pytest_mi_role_scores raised KeyError: 0"),
     ("import numpy as np", "def pytest_configure(config): raise OSError('not today')", "1:1: OSError: not today"),
 ]
 
@@ -140,7 +144,7 @@ def test_case_19_a_hook_that_raises_is_one_error_of_pytest_too(added):
     assert result.ret == 2
     result.assert_outcomes(errors=1)
     said = result.stdout.str()
-    assert said.count("behaviours/conftest.py:15:1: pytest_mi_pools raised KeyError: 'gone'") == 1
+    assert said.count("behaviours/conftest.py:15: pytest_mi_pools raised KeyError: 'gone'") == 1
     assert "Traceback" not in said
     assert "pluggy" not in said.partition("collected")[2]
 
