@@ -36,13 +36,13 @@ def at_most(estimate: Estimate, pairs: int) -> float:
 
 
 def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
-    """Whether the interval of a check on so many other pairs is expected to lie above zero, by the same margin."""
+    """Return whether the interval of a check on so many pairs is expected to lie above zero, by the same margin."""
     return _unrounded(estimate.value, estimate.low, estimate.n, pairs) > 0
 
 
 def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
-    """Whether each node is so far above, and so far below a threshold that a check on so many other pairs, corrected
-    over all nodes of the sweep, will say the same; `node` each.
+    """Return whether each node is so far above, and so far below a threshold that a check on so many other pairs,
+    corrected over all nodes of the sweep, will say the same; `node` each.
 
     Its t is expected to be √(pairs / n) times that of the n pairs measured, with a standard deviation of
     √(1 + pairs / n).
@@ -56,7 +56,7 @@ def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
 
 
 def _lower(value: float, low: float, n: int, pairs: int) -> float:
-    """The bound below a value measured on n pairs, for a check on others."""
+    """Return the bound below a value measured on n pairs, for a check on others."""
     limit = _unrounded(value, low, n, pairs)
     return _rounded_down(limit - ROUNDING * max(1.0, abs(limit)))
 
@@ -68,6 +68,6 @@ def _unrounded(value: float, low: float, n: int, pairs: int) -> float:
 
 
 def _rounded_down(value: float) -> float:
-    """Two digits after the point; of larger values one."""
+    """Round down to two digits after the point, and larger values to one."""
     digits = 10 if abs(value) >= 1 else 100
     return math.floor(value * digits) / digits

@@ -94,7 +94,7 @@ def _path(edge: Edge, found: Found, at: Mapping[str, str], *, against: bool = Fa
 
 
 def _sets(joints: tuple[Joint, ...], what: str, at: Mapping[str, str]) -> Iterator[Candidate]:
-    """A set together, and each of its nodes alone."""
+    """Yield the claims of a set together, and of each of its nodes alone."""
     told: set[tuple[Node, str]] = set()
     for joint in joints[:MAX_SETS]:
         kind, fields, bound = "patching", dict(at), "recovers" if joint.by == "denoising" else "removes"

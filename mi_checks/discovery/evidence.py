@@ -45,7 +45,7 @@ def _lines(discovery: Discovery) -> Iterator[str]:
 
 
 def _roles(found: Found) -> Iterator[str]:
-    """A line for every node: its role in words, both effects, and what it scores on probe prompts."""
+    """Yield a line for every node: its role in words, both effects, and what it scores on probe prompts."""
     layers = found.mlps.nodes if found.mlps is not None else ()
     nodes = [*found.nodes, *layers]
     yield (
@@ -165,7 +165,7 @@ def _circuit(found: Found) -> Iterator[str]:
 
 
 def _declared(discovery: Discovery) -> Iterator[str]:
-    """What the file binds on this model, beside what was found."""
+    """Yield what the file binds on this model, beside what was found."""
     sets = discovery.behaviour.sets_for(discovery.model)
     nodes = {name: (bound,) if isinstance(bound, str) else bound for name, bound in sets.items()}
     found = set(map(str, discovery.found.nodes))

@@ -146,7 +146,7 @@ class Explorer:
         return replace(found, paths=carrying, roles=named(self.subject, found.nodes))
 
     def _of_first(self, count: int) -> tuple[Measurements, Keeping]:
-        """Measurements on the first pairs."""
+        """Return measurements on the first pairs."""
         if count not in self._batches:
             batch = self.drawn.found_on
             batch = batch if len(batch) <= count else replace(batch, pairs=batch.pairs[:count])
@@ -171,7 +171,7 @@ class Explorer:
             )
 
     def _explored(self) -> tuple[Measurements, Keeping]:
-        """On all pairs, or where sweeps would take too long on fewer, if these show the effect as well."""
+        """Return measurements on all pairs, or on fewer where sweeps would take too long and these show the effect."""
         pairs = len(self.drawn.found_on)
         if pairs > EXPLORED:
             few, engine = self._of_first(min(SCREENED, pairs))
@@ -183,7 +183,7 @@ class Explorer:
         return self._of_first(pairs)
 
     def _estimated(self, measured: Measurements, engine: Keeping, component: Component) -> Floats:
-        """Estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
+        """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
         shape, at = self.subject.shape, measured.everywhere
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
         both = engine.estimated(
@@ -217,7 +217,7 @@ class Explorer:
         )  # fmt: skip
 
     def _pairs(self, few: Measurements, pairs: list[Set], strongest: Sequence[Node], kind: Ablated) -> list[Set]:
-        """All pairs, or where they would take too long those among the strongest nodes."""
+        """Return all pairs, or where they would take too long those among the strongest nodes."""
         engine = next(made for measured, made in self._batches.values() if measured is few)
         ways = 3  # ablated, noised and denoised
         each = self.pace.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
@@ -230,7 +230,7 @@ class Explorer:
         return pairs
 
     def _circuit(self, measured: Measurements, heads: Effects, kind: Ablated) -> tuple[Pruned, int]:
-        """A circuit, and the prompt pairs that it was searched on."""
+        """Return a circuit, and the prompt pairs that it was searched on."""
         strength = dict.fromkeys(all_nodes("head", self.subject.shape), 0.0)
         strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}
         few, engine = self._of_first(min(SCREENED, len(measured.batch)))
@@ -252,7 +252,7 @@ class Explorer:
         return pruned, len(search.batch)
 
     def _allowed(self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention]) -> int:
-        """How many interventions on paths there is time for."""
+        """Return how many interventions on paths there is time for."""
         each = self.pace.seconds_each(measured, engine, interventions)
         if self.pace.allows(len(interventions), each):
             return len(interventions)

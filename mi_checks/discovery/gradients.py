@@ -59,7 +59,7 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
 
 
 def _product(engine: Engine, node: Node, side: Side, at: str | None, gradient: Tensor) -> Tensor:
-    """What patching changes in a layer times the gradient there, clean − corrupted, summed over positions.
+    """Multiply what patching changes in a layer with the gradient there, summed over positions.
 
     Args:
         engine: the model and its prompts.
@@ -87,14 +87,14 @@ def _patch(side: Side, node: Node, at: str | None) -> Intervention:
 
 
 def _embedding(engine: Engine, side: Side) -> Tensor:
-    """The residual stream before the first layer, `row pos d_model`."""
+    """Return the residual stream before the first layer, `row pos d_model`."""
     return engine.activation(side, Node(0, "resid_pre")).detach()
 
 
 def _gradients(
     engine: Engine, components: Sequence[Component], side: Side, start: Tensor
 ) -> dict[Component, list[Tensor]]:
-    """The score's gradient at each layer's activations when the first layer reads `start`, `row pos …`."""
+    """Return the score's gradient at each layer's activations when the first layer reads `start`, `row pos …`."""
     bridge = engine.subject.bridge
     layers = range(engine.subject.shape.n_layers)
     kept: dict[str, Tensor] = {}

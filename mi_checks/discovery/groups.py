@@ -144,7 +144,7 @@ def groups(
 def _pairs(
     measured: Measurements, few: Measurements, by: By, pairs: Sequence[Set], above: float, tested: int
 ) -> list[Joint]:
-    """The pairs that do much more together."""
+    """Return the pairs that do much more together."""
     if not pairs:
         return []
     gap = float(few.base.gap.mean())
@@ -157,7 +157,7 @@ def _pairs(
 
 
 def _excess(patching: Patching, sets: Sequence[Set]) -> Floats:
-    """By how much sets do more than their nodes alone, added up, `set prompt`; a node that does harm adds nothing."""
+    """Return by how much sets do more than their nodes alone, `set prompt`; a node that does harm adds nothing."""
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
     useful = {node: row if row.mean() > 0 else np.zeros_like(row) for node, row in alone.items()}
     excess: Floats = patching.moved(sets) - np.stack([sum(useful[node] for node in nodes) for nodes in sets])
@@ -165,7 +165,7 @@ def _excess(patching: Patching, sets: Sequence[Set]) -> Floats:
 
 
 def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: int, *, much: bool) -> list[Joint]:
-    """The sets whose excess is significant; `much`: also large beside what each node does alone."""
+    """Return the sets whose excess is significant; `much`: also large beside what each node does alone."""
     if not sets:
         return []
     gap = patching.measured.base.gap
@@ -185,7 +185,7 @@ def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: 
 def _larger(
     measured: Measurements, ways: Sequence[By], nodes: Sequence[Node], above: float, tested: int
 ) -> list[Joint]:
-    """Sets of three nodes or more, each as small as it can be: what is left when nodes that add little are dropped."""
+    """Return sets of three nodes or more, each as small as it can be: without the nodes that add little."""
     found: list[Joint] = []
     for by in ways:
         patching = Patching(measured, by)
@@ -202,7 +202,7 @@ def _larger(
 
 
 def _shrunk(patching: Patching, nodes: Sequence[Node]) -> Set:
-    """The nodes without those whose dropping leaves a good part of what all of them do."""
+    """Drop the nodes without which a good part is left of what all of them do."""
     kept = tuple(sorted(nodes))
     whole = float(patching.moved([kept]).mean())
     for node in sorted(nodes):
@@ -213,13 +213,13 @@ def _shrunk(patching: Patching, nodes: Sequence[Node]) -> Set:
 
 
 def _idle(patching: Patching, nodes: Sequence[Node], above: float) -> set[Node]:
-    """The nodes that remove less than the threshold when each alone is ablated."""
+    """Return the nodes that remove less than the threshold when each alone is ablated."""
     gap = float(patching.measured.base.gap.mean())
     return {node for node, row in patching.alone(nodes).items() if row.mean() < above * gap}
 
 
 def _unique(joints: Sequence[Joint]) -> list[Joint]:
-    """The first of each set of nodes."""
+    """Return the first of each set of nodes."""
     first: dict[Set, Joint] = {}
     for joint in joints:
         first.setdefault(joint.nodes, joint)

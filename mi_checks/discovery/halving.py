@@ -84,7 +84,7 @@ class _Divided:
 
 
 def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _Divided:
-    """Single neurons and their effects by one kind of patching."""
+    """Find single neurons and their effects by one kind of patching."""
     found: dict[Node, float] = {}
     waiting: list[tuple[float, Group]] = []  # a heap, the largest effect first
     parts, patched, cut = list(whole), 0, False

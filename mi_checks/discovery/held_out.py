@@ -72,7 +72,7 @@ class HeldOut:
         return estimate, values
 
     def verified(self, line: Line) -> Line:
-        """The line, if its check passes as it stands.
+        """Return the line, if its check passes as it stands.
 
         Raises:
             NotClaimed: it does not.
@@ -88,7 +88,7 @@ class HeldOut:
         return line
 
     def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
-        """The verdict on each part of an entry."""
+        """Return the verdict on each part of an entry."""
         return [run_check(part, self.measured) for part in parsed(entry).check.parts]
 
 
@@ -111,17 +111,17 @@ def rounding(measured: Measurements) -> float:
 
 
 def parsed(entry: Mapping[str, Any]) -> CheckEntry:
-    """An entry as the grammar has it."""
+    """Return an entry as the grammar has it."""
     return CheckEntry.model_validate(entry, by_alias=True, by_name=False)
 
 
 def identity(entry: Mapping[str, Any]) -> str:
-    """The id of its check."""
+    """Return the id of an entry's check."""
     return parsed(entry).check.id
 
 
 def told(verdict: Verdict) -> str:
-    """The outcome, what was measured, and the first reason."""
+    """Return the outcome, what was measured, and the first reason."""
     measured = "" if verdict.estimate is None else f" {show(verdict.estimate)}"
     reason = verdict.reason.splitlines()
     return f"{verdict.outcome}{measured}" + (f", {reason[0]}" if reason else "")

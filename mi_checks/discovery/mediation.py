@@ -68,7 +68,7 @@ def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediatio
 
 
 def significant(recovered: Floats, gap: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
-    """Whether each fraction is significantly above, and whether it is significantly below a threshold, `node` each.
+    """Test whether each fraction is above, and whether it is below a threshold, `node` each.
 
     Args:
         recovered: `node prompt`.

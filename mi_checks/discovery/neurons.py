@@ -34,7 +34,7 @@ def unaccounted(measured: Measurements, layers: Effects, neurons: Effects) -> tu
 
 
 def _alike(measured: Measurements, layer: Node, neurons: Sequence[Node]) -> bool:
-    """Whether patching the neurons together does what patching the layer does, in both directions."""
+    """Return whether patching the neurons together does what patching the layer does, in both directions."""
     at, base = measured.everywhere, measured.base
     moved = []
     for patch, start in ((denoise, base.corrupt.logit_diff), (noise, base.clean.logit_diff)):

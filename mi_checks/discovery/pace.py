@@ -64,7 +64,7 @@ class Pace:
         return (self.clock() - began) / len(some)
 
     def allows(self, count: int, seconds_each: float) -> bool:
-        """Whether so many interventions are expected to take less than the limit."""
+        """Return whether so many interventions are expected to take less than the limit."""
         return self.limit > 0 and count * seconds_each <= self.limit
 
     def affordable(self, seconds_each: float, least: int, most: int) -> int:

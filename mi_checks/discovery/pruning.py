@@ -67,7 +67,7 @@ class Pruned:
 
 
 def is_faithful(estimate: Estimate, faithful: float, pairs: int | None = None) -> bool:
-    """Whether the whole interval of f is within 1 − faithful of 1, from below and from above.
+    """Return whether the whole interval of f is within 1 − faithful of 1, from below and from above.
 
     More than 1 is no better than less: then nodes outside the circuit work against it, and are part of the behaviour.
 
@@ -100,13 +100,13 @@ class _Search:
     most: int | None
 
     def estimates(self, circuits: Sequence[Sequence[Node]]) -> list[Estimate]:
-        """f of circuits of one size."""
+        """Return f of circuits of one size."""
         found = self.circuits
         scores = found.scores(circuits, f"circuits of {len(circuits[0])}")
         return [ratio_interval(row - found.nothing, found.span, WHOLE_EFFECT, found.floor) for row in scores]
 
     def passes(self, estimate: Estimate) -> bool:
-        """Whether a circuit is expected to be faithful where it is judged."""
+        """Return whether a circuit is expected to be faithful where it is judged."""
         return is_faithful(estimate, self.faithful, len(self.whole.whole))
 
 
@@ -156,7 +156,7 @@ def prune(
 
 
 def _sizes(nodes: int) -> Iterator[int]:
-    """Sizes of circuits that are tried: all small ones, ever fewer of the larger, and last that of the whole model."""
+    """Yield the sizes that are tried: all small ones, ever fewer of the larger, and last that of the whole model."""
     size = 1
     while size < nodes:
         yield size
@@ -165,7 +165,7 @@ def _sizes(nodes: int) -> Iterator[int]:
 
 
 def _pruned(search: _Search, began: Sequence[Node]) -> tuple[list[Node], list[Step], dict[Node, Estimate], bool]:
-    """What is left, what was taken out, what is kept without each node that is left, and whether time ran out."""
+    """Return what is left, what was taken out, what is kept without each node left, and whether time ran out."""
     left, steps, measured = list(began), list[Step](), 0
     while len(left) > 1:
         if search.most is not None and measured + len(left) > search.most:
@@ -188,7 +188,7 @@ def _pruned(search: _Search, began: Sequence[Node]) -> tuple[list[Node], list[St
 def _several(
     search: _Search, left: Sequence[Node], can_go: Sequence[Node], of_one: Estimate
 ) -> tuple[list[Node], Estimate]:
-    """About as many of the nodes that can go as can go together, those that are needed least, by bisection."""
+    """Return about as many of the nodes that can go as can go together, those that are needed least, by bisection."""
     low, high, estimate = 1, min(len(can_go), len(left) - 1) + 1, of_one
     while high - low > 1:
         middle = (low + high) // 2

@@ -100,5 +100,5 @@ def agreement(what: str, estimated: Floats, measured: Floats) -> Agreement:
 
 
 def _tied(values: Floats) -> float:
-    """The part of some values that equals others but for rounding."""
+    """Return the part of some values that equals others but for rounding."""
     return 1 - len(np.unique(np.round(values / NO_EFFECT))) / len(values)

@@ -12,7 +12,7 @@ WARNING = "warning: more than the whole, so something else cancels the excess"
 
 
 def overshoots(estimate: Estimate) -> bool:
-    """Whether an effect is significantly larger than the whole, in either direction."""
+    """Return whether an effect is significantly larger than the whole, in either direction."""
     return estimate.low > OVERSHOOT or estimate.high < -OVERSHOOT
 
 

@@ -102,7 +102,7 @@ def draft(options: argparse.Namespace) -> int:
 
 
 def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, waiting: Waiting) -> str:
-    """The draft as text."""
+    """Return the draft as text."""
     with waiting.step(f"loading {options.model}"):
         one_thread()
         from mi_checks.discovery.discovery import explore
@@ -132,7 +132,7 @@ def _forward(subject: Subject) -> None:
 
 
 def _stopped(doing: str, kept: int, folder: Path | None) -> str:
-    """What is said of a run that was stopped."""
+    """Say how far a run was that was stopped, and what is kept of it."""
     where = f" while {doing}" if doing else ""
     if folder is None:
         why = "--no-cache" if kept == 0 else ""

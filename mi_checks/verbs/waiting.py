@@ -93,13 +93,13 @@ class Waiting:
 
 
 def _left(passed: float, done: int, total: int) -> str:
-    """`about 35 s left`, or how long it has taken where that cannot be known."""
+    """Write `about 35 s left`, or how long it has taken where that cannot be known."""
     if not done or not total:
         return f"{_time(passed)} so far"
     return f"about {_time(passed / done * (total - done))} left"
 
 
 def _time(seconds: float) -> str:
-    """`35 s`, `2 min 5 s`."""
+    """Write seconds as `35 s`, `2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
