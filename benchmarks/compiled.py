@@ -83,7 +83,7 @@ def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
     return (
         f"nodes: {nodes.right} of {nodes.true} are found, and {nodes.false} others are named",
         f"paths: {paths.right} of {paths.true} are found, and {paths.false} others are named",
-        f"neurons: {strong.right} of {strong.true} that carry with an effect clearly beyond {ABOVE:g} alone are found, "
+        f"neurons: {strong.right} of {strong.true} that carry with an effect clearly beyond {ABOVE:g} are found, "
         f"{neurons.right - strong.right} with a smaller or less clear one, and {neurons.false} others are named",
         f"drafted checks that pass on the prompts of the behaviours' own checks: {drafted.passed} of {drafted.made}",
         f"nodes to be found for which a claim passes that they recover or remove at least {ABOVE:g}, or at most "

@@ -110,7 +110,7 @@ class Judged:
         accuracy: the share of prompts on which the model prefers the program's output to that of the other prompt.
         nodes: heads and MLP layers that discovery names.
         neurons: neurons that it names.
-        strong_neurons: true neurons of which one effect alone is clearly beyond 0.1, and those that it names.
+        strong_neurons: true neurons with an effect alone that is clearly beyond 0.1, and those of them that it names.
         paths: paths of one hop, those of neurons counted as their layers'.
         auroc: how well a node's effects tell true nodes from others: the larger of both, recovers alone, removes alone.
         missed: the true nodes that are not named.
@@ -164,9 +164,9 @@ def auroc(scores: Floats, true: Sequence[bool]) -> float:
 
 
 def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floats]:
-    """Return what denoising a node recovers and what noising it removes, of clean − corrupt, `node prompt`.
+    """Return what denoising each node recovers and what noising it removes, `node prompt`.
 
-    They are of the mean of clean − corrupt over prompts, so that their own means are those that claims are about.
+    They are fractions of the mean of clean − corrupt over prompts, so their means are what claims are about.
     """
     at, base = measured.everywhere, measured.base
     recovered = measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - base.corrupt.logit_diff
