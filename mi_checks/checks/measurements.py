@@ -159,6 +159,7 @@ class Measurements:
         # Not one dict: what a role is bound to may be worked out only when it is asked for.
         self._bound = ChainMap(dict(behaviour.sets_for(subject.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
+        self._changes: dict[Intervention, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
         self.curves: dict[
             tuple[str, str], MeasuredCurve
@@ -203,7 +204,9 @@ class Measurements:
 
     def changes(self, intervention: Intervention) -> Floats:
         """Whether an intervention changes anything, and anything that END can see, `2 prompt`."""
-        return self._engine.changes(intervention)
+        if intervention not in self._changes:
+            self._changes[intervention] = self._engine.changes(intervention)
+        return self._changes[intervention]
 
     @property
     def examples(self) -> dict[Rank, int]:
