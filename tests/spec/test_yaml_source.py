@@ -6,13 +6,14 @@ import contextlib
 import json
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.yaml_source import Position, parse_yaml
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+# Up to U+FFFF: what lies beyond, JSON writes as two surrogates, which this loader refuses.
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0", max_codepoint=0xFFFF), max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | texts
 data = st.dictionaries(
     texts,
@@ -38,8 +39,8 @@ def test_texts_are_what_safe_load_gives(value: object, flow: bool | None) -> Non
     assert parse_yaml(text, "x").data == yaml.safe_load(text)
 
 
-# JSON writes what lies beyond U+FFFF as two surrogates, which this loader refuses.
-@given(data.filter(lambda value: "\\ud" not in json.dumps(value)))
+@settings(max_examples=50)
+@given(data)
 def test_case_16_json_is_read_as_json_is(value: dict[str, object]) -> None:
     text = json.dumps(value)  # YAML 1.2 contains it
     assert parse_yaml(text, "x").data == json.loads(text)
