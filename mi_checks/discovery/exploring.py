@@ -14,7 +14,7 @@ from mi_checks.discovery.effects import Effects, effects
 from mi_checks.discovery.found import Found
 from mi_checks.discovery.gradients import gradient_estimates
 from mi_checks.discovery.groups import Groups, Set, groups
-from mi_checks.discovery.held_out import rounding, too_little
+from mi_checks.discovery.held_out import too_little
 from mi_checks.discovery.keeping import Keeping
 from mi_checks.discovery.naming import named
 from mi_checks.discovery.neurons import SMALLER, unaccounted
@@ -35,6 +35,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.recall.key import code, measurement_key
 from mi_checks.recall.store import Store
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import NoGap, mean_interval, require_gap
 
 ESTIMATING = ("discovery/gradients.py",)  # what estimates depend on beside that which measures
@@ -122,7 +123,7 @@ class Explorer:
         joint = self._groups(measured, few, heads, neurons, kind)
         circuit, searched = self._circuit(measured, heads, kind)
         found = Found(
-            gap=mean_interval(whole.base.gap, "logits"),
+            gap=mean_interval(whole.base.gap, score_unit(whole.batch.score)),
             pairs=len(measured.batch),
             drawn=len(whole.batch),
             searched=searched,
@@ -160,10 +161,7 @@ class Explorer:
             MiChecksError: they do not, or by too little for the checks to find it.
         """
         measured, _ = self._of_first(len(self.drawn.found_on))
-        none, gap = no_gap(measured), float(measured.base.gap.mean())
-        if not none and gap <= rounding(measured):
-            none = f"clean − corrupt is {gap:.2g} logits, which is no more than rounding"
-        none = none or too_little(held_out, self.drawn.checks)
+        none = no_gap(measured) or too_little(held_out, self.drawn.checks)
         if none:
             raise MiChecksError(
                 f"{self.behaviour.name} on {self.subject.name}: there is nothing to discover: {none} "

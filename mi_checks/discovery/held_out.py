@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
 from mi_checks.discovery import bounds
-from mi_checks.discovery.bounds import ROUNDING
 from mi_checks.discovery.candidates import Candidate, Side
 from mi_checks.discovery.draft import Line, NotClaimed
 from mi_checks.discovery.wording import WARNING, overshoots
 from mi_checks.explain import show
 from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats import mean_interval
 
 NOWHERE = 1e9  # a bound that everything keeps, while the value is not known
@@ -98,16 +96,10 @@ def too_little(measured: Measurements, pairs: int) -> str:
     A fraction of clean − corrupt needs a difference that is significantly above zero. What only happens to be above
     zero on the prompts of discovery is not expected to be so on others.
     """
-    gap = mean_interval(measured.base.gap, "logits")
-    if bounds.stays_above_zero(gap, pairs) and gap.value > rounding(measured):
+    gap = mean_interval(measured.base.gap, score_unit(measured.batch.score))
+    if bounds.stays_above_zero(gap, pairs) and gap.value > measured.floor.mean:
         return ""
-    return f"clean − corrupt is {show(gap)} logits on the held-out prompts, too little for checks on {pairs} pairs"
-
-
-def rounding(measured: Measurements) -> float:
-    """Return the score difference that the order of additions may make, in units of the score."""
-    sides = (measured.base.clean.logit_diff, measured.base.corrupt.logit_diff)
-    return ROUNDING * max(float(np.abs(side).max()) for side in sides)
+    return f"clean − corrupt is {show(gap)} {gap.unit} on the held-out prompts, too little for checks on {pairs} pairs"
 
 
 def parsed(entry: Mapping[str, Any]) -> CheckEntry:
