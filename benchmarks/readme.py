@@ -107,7 +107,8 @@ candidate v is proportional to v x − v²/2, which is largest for the nearest c
 
 AUROC compares every node to be found with every other node of the model: it is the share of these comparisons in which
 the first has the larger effect, by the larger of a node's two effects, by what it recovers alone, and by what it
-removes alone. The last row has the sums, and the lowest AUROC of any program.
+removes alone. The last row has the sums, and the lowest AUROC of any program. Discovery screens the neurons of a model
+as large as this one within a limit of time, so how many of them are found depends on the machine.
 
 {compiled}
 
