@@ -28,7 +28,7 @@ def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
     measured = choose(engine, native("no norm"), prompts(count=5, seed=3))
     found, expected = attribution_patching(measured, "neuron", at), exact(measured, "neuron", at)
     last = slice(expected.shape[0] // 2, None)
-    np.testing.assert_allclose(found[last], expected[last], atol=1e-4)
+    np.testing.assert_allclose(found[last], expected[last], rtol=2e-5, atol=1e-4)  # float32, through two engines
     assert np.abs(expected[last]).max() > 0.01
     assert np.abs(found[: last.start] - expected[: last.start]).max() > 0.01  # before it, an approximation
 

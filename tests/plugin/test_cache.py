@@ -59,7 +59,7 @@ def test_other_prompts_or_another_engine_measure_anew(kept, option):
 def test_other_weights_measure_anew(kept, folder):
     """The same claims, other weights: what was measured on the first says nothing of the second."""
     second = kept.run("--mi-model", f"nano-attn-2l={folder(zero_heads=[(1, 2)])}")
-    second.stdout.fnmatch_lines(["cache: 0 of 40 measurements reused"])
+    second.stdout.fnmatch_lines(["cache: 0 of 4[0-9] measurements reused"])  # a failure asks for more
     assert second.parseoutcomes()["failed"] >= 2
 
 
@@ -104,7 +104,7 @@ def test_an_own_score_is_always_measured(kept):
     result = kept.run()
     result.assert_outcomes(passed=1)
     assert "cache:" not in result.stdout.str()
-    assert len(entries(kept)) == 1  # the prompts
+    assert len(entries(kept)) == 2  # the prompts, and the guards of the model
 
 
 def test_workers_share_it(kept):

@@ -197,7 +197,7 @@ def test_out_of_memory_says_what_to_lower(two, breaks_for, text):
 
 def test_a_file_that_breaks_the_collection(two, breaks_for):
     """pytest's own exit code for a file that cannot be collected; the other file is named by no error."""
-    breaks_for("mi_checks.session.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for("mi_checks.loading.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml")
     for arguments in (), ("--collect-only",):
         result = two.run(*arguments)
         assert result.ret == 2
@@ -340,7 +340,7 @@ def test_debug_shows_where(two, breaks_for):
 
 
 def test_debug_from_the_ini_file(two, breaks_for):
-    breaks_for("mi_checks.session.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for("mi_checks.loading.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
     two.ini("mi_debug = true")
     for arguments, shown in ([], 1), (["--collect-only"], 1), (["-o", "mi_debug=false"], 0):
         result = two.run(*arguments)

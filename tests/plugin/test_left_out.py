@@ -89,7 +89,7 @@ def test_case_07_no_final_norm(project, tmp_path):
     assert len(outcomes) == 2
     assert result.ret == (0 if outcomes == ["pass", "pass"] else 1)
     if "error" in outcomes:  # TransformerLens' bridge expects the norm that is not there
-        result.stdout.re_match_lines([r"behaviours/last.yaml:14: .* on nano-attn-2l=.*final_layer_norm.*"])
+        result.stdout.re_match_lines([r"model 'nano-attn-2l=.*': it cannot be loaded: .*final_layer_norm.*"])
     for word in ("Traceback", "INTERNALERROR", ".py:"):
         assert word not in result.stdout.str()
 

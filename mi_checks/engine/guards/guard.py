@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -54,6 +55,9 @@ def _compared(subject: Subject, probes: Probes) -> list[Guard]:
 
 def _same_logits(wanted: torch.Tensor, found: torch.Tensor, tolerance: Tolerance) -> Guard:
     largest = float(wanted.abs().max())
+    if not math.isfinite(largest):
+        reason = "its logits are NaN or infinite on random tokens; check the weights, or use --mi-dtype float32"
+        return Guard("the model's logits are finite", float("inf"), 0.0, ("everything",), reason)
     wrong = float((wanted - found).abs().max())
     error = wrong / max(largest, 1e-20)
     limit = 10 * tolerance.absolute

@@ -16,6 +16,8 @@ LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
 KV_HEADS = ("num_key_value_heads", "num_kv_heads")
 NEURONS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
+# What is left out in a config of these means neurons four times the width.
+FOUR_TIMES = frozenset({"bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gptj"})
 WIDTH = ("hidden_size", "n_embd", "d_model")
 
 
@@ -70,17 +72,25 @@ def transformerlens_shape(config: Mapping[str, Any]) -> ModelShape:
 
 
 def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
-    """The shape in Hugging Face's keys, or None where they are others than the usual."""
-    layers, heads, width = _first(config, LAYERS), _first(config, HEADS), _first(config, WIDTH)
-    if layers is None or heads is None or width is None:
+    """The shape in Hugging Face's keys, or None where only the weights can tell.
+
+    That is so where a key is missing, and in a mixture of experts, whose config has the neurons of one expert.
+    """
+    layers, heads, neurons = _first(config, LAYERS), _first(config, HEADS), _neurons(config)
+    if layers is None or heads is None or neurons is None or any("expert" in key for key in config):
         return None
     kv_heads = _first(config, KV_HEADS)
     return ModelShape(
-        n_layers=layers,
-        n_heads=heads,
-        d_mlp=_first(config, NEURONS) or 4 * width,  # what GPT-2 and its like mean by leaving it out
-        shared_kv_heads=kv_heads if kv_heads != heads else None,
+        n_layers=layers, n_heads=heads, d_mlp=neurons, shared_kv_heads=kv_heads if kv_heads != heads else None
     )
+
+
+def _neurons(config: Mapping[str, Any]) -> int | None:
+    """How many neurons an MLP has, if the config says so."""
+    written, width = _first(config, NEURONS), _first(config, WIDTH)
+    if written is None and width is not None and config.get("model_type") in FOUR_TIMES:
+        return 4 * width
+    return written
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
