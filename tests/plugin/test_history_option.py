@@ -56,7 +56,7 @@ def test_workers_add_one(project):
     pytest.importorskip("xdist")
     project.behaviour("ab")
     project.behaviour("cd")
-    project.run("-n", "2", "--mi-history", "h.sqlite3").assert_outcomes(passed=2)
+    project.run("-n", "1", "--mi-history", "h.sqlite3").assert_outcomes(passed=2)
     assert [each.outcomes for each in kept(project)] == [{"pass": 2}]
 
 

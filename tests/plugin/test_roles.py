@@ -230,7 +230,7 @@ def test_workers_send_what_they_bind(roles):
     pytest.importorskip("xdist")
     (roles.path / LOCK).unlink()
     behaviour(roles, "cd")
-    result = roles.run("-n", "2", "--mi-update")
+    result = roles.run("-n", "1", "--mi-update")
     result.assert_outcomes(passed=12)
     assert result.stdout.str().count(f"roles: {LOCK} written") == 1
     assert lock(roles) == WRITTEN + WRITTEN[WRITTEN.index("  ab:") :].replace("ab:", "cd:")

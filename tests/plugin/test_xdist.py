@@ -43,7 +43,7 @@ def test_workers_measure_what_one_process_does(two_behaviours):
 
 def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
     project.behaviour()
-    result = project.run("-n", "2", "--mi-model", "nano-attn-9l")
+    result = project.run("-n", "1", "--mi-model", "nano-attn-9l")
     assert result.ret == 4
     assert "workers" not in result.stdout.str()
 
