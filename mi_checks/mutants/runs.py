@@ -19,6 +19,8 @@ from mi_checks.recall.store import Store
 from mi_checks.spec.check import Check
 from mi_checks.spec.node_checks import Mediators
 
+MUTATING = ("mutants",)  # what is measured on a mutant depends on beside that which measures
+
 
 class Runs:
     """Measures mutants. The runs behind what is measured are large, and kept of one mutant alone."""
@@ -63,7 +65,7 @@ class Runs:
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
     """What the measurements of a mutant are kept under: that of the model, the mutation, and the code that makes it."""
     own = measurement_key(measured.subject, measured.batch, ReplayEngine.name)
-    about = [own, repr(mutation), code(("mutants",), ())]
+    about = [own, repr(mutation), code(MUTATING, ())]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

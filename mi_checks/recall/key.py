@@ -62,7 +62,15 @@ def _model(subject: Subject) -> list[object]:
 
 @cache
 def code(parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """sha256 of the files in parts of this package, word lists among them, and of the versions of libraries."""
+    """Return the sha256 of the files in parts of this package, word lists among them, and of libraries' versions.
+
+    Raises:
+        LookupError: there is no such part. After a renaming nothing would be hashed, and what was measured with
+            other code would be taken for this one's.
+    """
+    missing = [part for part in parts if not (PACKAGE / part).exists()]
+    if missing:
+        raise LookupError(f"cache keys name parts of mi_checks that are not there: {', '.join(missing)}")
     files = sorted(path for part in parts for path in (PACKAGE / part, *(PACKAGE / part).rglob("*")) if path.is_file())
     files = [path for path in files if "__pycache__" not in path.parts]
     sources = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]

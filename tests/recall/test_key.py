@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from mi_checks.discovery.exploring import ESTIMATING
 from mi_checks.models.load import load
+from mi_checks.mutants.runs import MUTATING
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.recall import key as keys
 from mi_checks.recall.key import measurement_key, prompts_key
@@ -64,7 +66,8 @@ def test_other_prompts_or_another_engine(subject):
 
 def test_other_code(subject, tmp_path, monkeypatch):
     before = measurement_key(subject, BATCH, "auto")
-    (tmp_path / "engine").mkdir()
+    for part in keys.MEASURING:
+        (tmp_path / part).mkdir(parents=True)
     (tmp_path / "engine" / "replay.py").write_text("# another way")
     monkeypatch.setattr(keys, "PACKAGE", tmp_path)
     keys.code.cache_clear()
@@ -84,9 +87,14 @@ def test_other_libraries(subject, monkeypatch):
         keys.code.cache_clear()
 
 
-def test_all_parts_are_there():
-    for part in {*keys.MEASURING, *keys.DRAWING}:
-        assert (keys.PACKAGE / part).is_file() or list((keys.PACKAGE / part).rglob("*.py"))
+def test_a_part_that_was_renamed_is_told_and_not_left_out():
+    with pytest.raises(LookupError, match="cache keys name parts of mi_checks that are not there: engines"):
+        keys.code(("engine", "engines"), ())
+
+
+@pytest.mark.parametrize("parts", [keys.MEASURING, keys.DRAWING, keys.RESAMPLING, MUTATING, ESTIMATING])
+def test_all_parts_are_there(parts):
+    assert keys.code(parts, ())
 
 
 @pytest.mark.parametrize(
