@@ -170,9 +170,9 @@ def export(options: argparse.Namespace) -> None:
     from mi_checks.history.history import History
 
     with History.at(options.history) as history, readable(options.history):
-        text = history.text(options.run_called)
+        found = history.text(options.run_called)
     try:
-        replace_text(options.file, text)
+        replace_text(options.file, found)
     except OSError as error:
         raise MiChecksError(f"cannot write the run to {options.file}: {error.strerror or error}") from None
     print(f"written to {options.file}")
