@@ -48,7 +48,7 @@ format: $(VENV)/.ready-dev
 
 schema: $(VENV)/.ready
 	$(BIN)/python -m mi_checks.spec.schema
-	$(BIN)/python -m mi_checks.runs.schema
+	$(BIN)/python -m mi_checks.results.run_schema
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

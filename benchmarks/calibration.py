@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mi_checks.calibration import markdown, plain
-from mi_checks.calibration.calibrate import Calibration
-from mi_checks.calibration.coverage import Coverage
-from mi_checks.calibration.nulls import ANSWERS, BOUND, FRESH
-from mi_checks.calibration.rate import Rate
-from mi_checks.calibration.tables import tables
+from mi_checks.studies.calibration import calibration_json, calibration_markdown
+from mi_checks.studies.calibration.calibration import Calibration
+from mi_checks.studies.calibration.calibration_tables import tables
+from mi_checks.studies.calibration.coverage import Coverage
+from mi_checks.studies.calibration.nulls import ANSWERS, BOUND, FRESH
+from mi_checks.studies.calibration.rate import Rate
 
 SKEWED, TAILS, ALIKE = "very skewed: lognormal", "heavy tails: t, 3 degrees", "nearly all alike"
 
 
 def section(path: Path) -> str:
     """From the JSON of a calibration."""
-    counted = plain.read(path.read_text(encoding="utf-8"))
-    return "\n".join([*remarks(counted), "", *markdown.lines(tables(counted), level=3)])
+    counted = calibration_json.read(path.read_text(encoding="utf-8"))
+    return "\n".join([*remarks(counted), "", *calibration_markdown.lines(tables(counted), level=3)])
 
 
 def remarks(counted: Calibration) -> list[str]:

@@ -22,7 +22,7 @@ import torch
 from judged import ABOVE, Claims, Counted, Judged, Missed, judge, load_model, read_truth
 from side_by_side import Model, read_programs
 
-from mi_checks.models.cache import cache_folder
+from mi_checks.models.download_folder import cache_folder
 
 HERE = Path(__file__).parent
 PACKAGES = ("tracr-pypi==1.0.0", "jax==0.4.35", "jaxlib==0.4.35", "dm-haiku==0.0.12")

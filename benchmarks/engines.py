@@ -18,10 +18,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import machine
 
-from mi_checks.claims import checks_on
-from mi_checks.record import CheckResult
-from mi_checks.spec.load import load_behaviour
-from mi_checks.suite import Settings, Suite
+from mi_checks.results.run import CheckResult
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.suite.selection import checks_on
+from mi_checks.suite.suite import Settings, Suite
 
 TOLERANCE = 1e-4
 # Every kind of check, on all models that ship; the others' turn takes TransformerLens most of an hour.

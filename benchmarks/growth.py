@@ -18,10 +18,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import median_seconds, pairs, seeded_model
 
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 BASE = {"prompt pairs": 16, "tokens": 64, "layers": 2, "heads": 8}
 SIZES = {

@@ -20,24 +20,24 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mi_checks.history import text
-from mi_checks.history.course import courses, outlines
-from mi_checks.history.history import Entry, History
+from mi_checks.history import history_text
+from mi_checks.history.check_over_time import courses, outlines
+from mi_checks.history.head_over_time import mediations
 from mi_checks.history.listing import runs
-from mi_checks.history.mediation import mediations
-from mi_checks.record import (
+from mi_checks.history.run_store import Entry, History
+from mi_checks.results.run import (
     OF_HEADS,
     Architecture,
     CheckResult,
     Effect,
-    Estimate,
     Evidence,
     Heatmap,
     Mediator,
     Preference,
     Run,
 )
-from mi_checks.runs.write import run_text
+from mi_checks.results.write_run import run_text
+from mi_checks.stats.estimate import Estimate
 
 BEHAVIOURS, CHECKS, PAIRS, LAYERS, HEADS = 5, 9, 64, 2, 6
 TOGETHER = 32  # as files are imported
@@ -120,20 +120,20 @@ def batches(number: int) -> Iterator[list[Entry]]:
 def questions(path: Path) -> dict[str, Callable[[History], object]]:
     check = "patching[set_3]"
     return {
-        "`list`": lambda history: text.listing(path, runs(history)),
-        "`list --last 20`": lambda history: text.listing(path, runs(history, last=20)),
-        "`show BEHAVIOUR`, nine checks": lambda history: text.outlines(outlines(history, "behaviour_2")),
-        "`show BEHAVIOUR --order training`": lambda history: text.outlines(
+        "`list`": lambda history: history_text.listing(path, runs(history)),
+        "`list --last 20`": lambda history: history_text.listing(path, runs(history, last=20)),
+        "`show BEHAVIOUR`, nine checks": lambda history: history_text.outlines(outlines(history, "behaviour_2")),
+        "`show BEHAVIOUR --order training`": lambda history: history_text.outlines(
             outlines(history, "behaviour_2", order="training")
         ),
         "`show BEHAVIOUR --check ID`": lambda history: [
-            text.course(each) for each in courses(history, "behaviour_2", check)
+            history_text.course(each) for each in courses(history, "behaviour_2", check)
         ],
         "`mediators BEHAVIOUR L1H2`": lambda history: [
-            text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2")
+            history_text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2")
         ],
         "`mediators … --order training`": lambda history: [
-            text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2", order="training")
+            history_text.mediation(each) for each in mediations(history, "behaviour_2", "L1H2", order="training")
         ],
     }
 

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.run import run_check
-from mi_checks.discovery.discovery import Discovery, explore
-from mi_checks.discovery.held_out import parsed
-from mi_checks.engine.base import Floats
-from mi_checks.engine.choose import choose
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.studies.discovery.discovery import Discovery, explore
+from mi_checks.studies.discovery.held_out import parsed
 
 ABOVE = 0.1  # the share that a claim about a node or a path asks for, as discovery does
 SURE = 4.0  # standard errors

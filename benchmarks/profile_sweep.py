@@ -11,8 +11,8 @@ from torch.profiler import ProfilerActivity, profile
 sys.path.insert(0, str(Path(__file__).parent))
 import sweeps
 
-from mi_checks.engine.choose import trusted
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ project holds itself to.
 The floor is the time of the matrix products that were thought unavoidable when the engine was planned
 ([products.py](products.py)), each shape timed alone in the same run. The engine comes near it or passes it because the
 last layer's attention is read from END without projecting anybody's keys and values
-([attention.py](../mi_checks/engine/attention.py)).
+([attention.py](../mi_checks/engine/replay/few_positions.py)).
 
 Where the rest of the time goes (`python benchmarks/profile_sweep.py ROW` prints torch's profile): in the 4-layer GELU
 row nearly all of it is the matrix products of the MLPs and projections themselves; in the small attention-only row it

@@ -31,11 +31,11 @@ from transformer_lens.model_bridge import TransformerBridge
 sys.path.insert(0, str(Path(__file__).parent))
 from products import Shape, floor_seconds, sweep_of_heads
 
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import Kind, Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
-from mi_checks.comparison.differences import Difference
-from mi_checks.matrix.markdown import table
-from mi_checks.record import Effect
-from mi_checks.report import numbers
+from mi_checks.compare.paired import Difference
+from mi_checks.output import numbers
+from mi_checks.results.run import Effect
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import prompts_to_settle
+from mi_checks.stats.statistics import prompts_to_settle
+from mi_checks.studies.matrix.matrix_markdown import table
 from reports.facts import HEADER, Facts, about, told
 from reports.questions import BUGS, Compared, Done, Fixed, Pair
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mi_checks.comparison.differences import Difference, differences
-from mi_checks.comparison.matrix import Matrix
-from mi_checks.comparison.neighbours import Step, step
-from mi_checks.matrix.words import label, mark, value
-from mi_checks.record import Effect
-from mi_checks.report import numbers
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.neighbouring import Step, step
+from mi_checks.compare.paired import Difference, differences
+from mi_checks.output import numbers
+from mi_checks.results.run import Effect
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import LogitDiff
+from mi_checks.studies.matrix.matrix_words import label, mark, value
 from reports.questions import Model, Pair
 
 UP = "../../"  # from reports/gallery/ to the files

@@ -8,14 +8,14 @@ import re
 import sys
 from pathlib import Path
 
-from mi_checks.comparison.differences import method
+from mi_checks.cli.matrix import bar
+from mi_checks.compare.paired import method
 from mi_checks.errors import MiChecksError
-from mi_checks.matrix.markdown import table
-from mi_checks.matrix.words import LEGEND, WHAT
 from mi_checks.models.names import bundled
-from mi_checks.report import numbers
-from mi_checks.survey import behaviours_in, survey
-from mi_checks.verbs.matrix import bar
+from mi_checks.output import numbers
+from mi_checks.studies.matrix.matrix_markdown import table
+from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT
+from mi_checks.studies.matrix.survey import behaviours_in, survey
 from reports.answers import answer
 from reports.facts import BRIEF, Facts
 from reports.questions import KINDS, QUESTIONS

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mi_checks.atomic import replace_text
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Run
+from mi_checks.files import replace_text
 from mi_checks.report.budget import LIMIT
 from mi_checks.report.html import render
-from mi_checks.runs.read import read_run
+from mi_checks.results.read_run import read_run
+from mi_checks.results.run import Run
 from reports.parts import changes, parts
 
 ROOT = Path(__file__).parent.parent

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.baselines.header import Header
-from mi_checks.baselines.recorded import Baseline, baseline
-from mi_checks.record import CheckResult, Estimate, Evidence, Mediator
+from mi_checks.compare.conditions import Header
+from mi_checks.compare.recorded import Baseline, baseline
+from mi_checks.results.run import CheckResult, Evidence, Mediator
+from mi_checks.stats.estimate import Estimate
 from tests.effects import effect, evidence_of
 
 HEADER = Header(

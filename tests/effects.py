@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mi_checks.record import Architecture, Effect, Evidence, Preference
-from mi_checks.stats import mean_interval
+from mi_checks.results.run import Architecture, Effect, Evidence, Preference
+from mi_checks.stats.statistics import mean_interval
 
 KINDS = {"attn": "attention-only"}
 

@@ -1,8 +1,8 @@
 """Results and runs as they would be measured, for whatever reads or compares them."""
 
-from mi_checks.record import CheckResult, Run
+from mi_checks.results.run import CheckResult, Run
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import judge, mean_interval
+from mi_checks.stats.statistics import judge, mean_interval
 
 PROVENANCE = {"source": "bundled", "weights_sha256": "a" * 64, "engine": "replay"}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks import cli
-from mi_checks.history.history import Entry, History
+from mi_checks.cli import main
 from mi_checks.history.identity import run_digest
-from mi_checks.runs.write import run_text, write_run
+from mi_checks.history.run_store import Entry, History
+from mi_checks.results.write_run import run_text, write_run
 from tests.effects import around
 from tests.results import result, run_of
 
@@ -93,7 +93,7 @@ def run(place, capfd, monkeypatch):
         for file in ("new.sqlite3", "out.html", "out.json"):
             Path(file).unlink(missing_ok=True)
         capfd.readouterr()
-        code = cli.main(arguments)
+        code = main.main(arguments)
         return code, capfd.readouterr().err.splitlines()
 
     return run
@@ -104,7 +104,7 @@ def filled(case, name, place):
 
 
 def test_every_verb_has_its_cases():
-    assert set(VERBS) == {name for name, _ in cli._last_parsers(cli._parser(), ())}
+    assert set(VERBS) == {name for name, _ in main._last_parsers(main._parser(), ())}
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)
@@ -232,10 +232,11 @@ def test_no_permission(case, tmp_path_factory):
             (place / name).write_text("{}")
             (place / name).chmod(0o600)
         code = (
-            "import os, sys\nfrom mi_checks.cli import main\n"
-            "import mi_checks.history.history, mi_checks.runs.read, mi_checks.report.folder, mi_checks.runs.series\n"
-            "import mi_checks.runs.compare, mi_checks.runs.mediators, mi_checks.runs.page, mi_checks.history.listing\n"
-            "import mi_checks.history.plain, mi_checks.history.text\n"
+            "import os, sys\nfrom mi_checks.cli.main import main\n"
+            "import mi_checks.history.run_store, mi_checks.results.read_run, mi_checks.report.report_folder\n"
+            "import mi_checks.report.comparison.series_page, mi_checks.report.comparison.comparison_page\n"
+            "import mi_checks.compare.runs, mi_checks.compare.run_mediators, mi_checks.history.listing\n"
+            "import mi_checks.history.history_json, mi_checks.history.history_text\n"
             f"os.setuid(65534)\nsys.exit(main({case!r}))\n"
         )
         done = subprocess.run(
@@ -267,7 +268,7 @@ def test_what_nobody_foresaw(verb, run, monkeypatch):
     def broken(_):
         raise Odd("not\n  foreseen")
 
-    monkeypatch.setattr(f"mi_checks.verbs.{verb}.{VERB_FUNCTIONS[verb]}", broken)
+    monkeypatch.setattr(f"mi_checks.cli.{verb}.{VERB_FUNCTIONS[verb]}", broken)
     words = " ".join(word for word in SIMPLEST[verb][:2] if word in ("list", "trigrams") or word == verb)
     told = f"mi-checks: {words} stopped at an unexpected Odd: not foreseen; "
     code, lines = run(*SIMPLEST[verb])
@@ -295,13 +296,13 @@ def test_what_the_system_refuses(error, told, code, run, monkeypatch):
     def broken(_):
         raise error
 
-    monkeypatch.setattr("mi_checks.verbs.matrix.show", broken)
+    monkeypatch.setattr("mi_checks.cli.matrix.show", broken)
     assert run("matrix") == (code, [] if told is None else [f"mi-checks: {told}"])
 
 
 def test_a_cell_that_nobody_foresaw_costs_that_cell(run, place, monkeypatch, capfd):
     """The others are measured and printed."""
-    from mi_checks.suite import Suite
+    from mi_checks.suite.suite import Suite
 
     measurements = Suite.measurements
 
@@ -313,7 +314,7 @@ def test_a_cell_that_nobody_foresaw_costs_that_cell(run, place, monkeypatch, cap
     monkeypatch.setattr(Suite, "measurements", broken)
     monkeypatch.chdir(place)
     arguments = ["matrix", "ab.yaml", "--count", "16", "--model", "nano-attn-1l", "--model", "nano-attn-2l"]
-    assert cli.main([*arguments, "--format", "json"]) == 2
+    assert main.main([*arguments, "--format", "json"]) == 2
     said = capfd.readouterr()
     assert [effect["model"] for effect in json.loads(said.out)["effects"]] == ["nano-attn-2l"]
     (line,) = said.err.splitlines()
@@ -327,12 +328,12 @@ def test_case_14_a_failed_load_is_said_once_in_a_matrix(place, tmp_path, monkeyp
         tried.append(name)
         raise AssertionError
 
-    monkeypatch.setattr("mi_checks.suite.load", broken)
+    monkeypatch.setattr("mi_checks.suite.suite.load", broken)
     text = (place / "ab.yaml").read_text("utf-8")
     for name in ("one", "two", "three"):
         (tmp_path / f"{name}.yaml").write_text(text.replace("name: induction", f"name: {name}", 1), "utf-8")
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["matrix", ".", "--model", "nano-attn-2l"]) == 2
+    assert main.main(["matrix", ".", "--model", "nano-attn-2l"]) == 2
     said = capfd.readouterr()
     assert tried == ["nano-attn-2l"]
     assert said.out.count("loading nano-attn-2l stopped at an unexpected AssertionError") == 1

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.calibration import plain
-from mi_checks.calibration.calibrate import calibrate
-from mi_checks.calibration.claims import KINDS
-from mi_checks.cli import main
+from mi_checks.cli.main import main
+from mi_checks.studies.calibration import calibration_json
+from mi_checks.studies.calibration.calibrated_claims import KINDS
+from mi_checks.studies.calibration.calibration import calibrate
 
 ARGUMENTS = ["calibrate", "--runs", "2", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
 
@@ -27,7 +27,7 @@ def shown(capsys, *arguments):
 
 def test_as_data(capsys, counted):
     out = shown(capsys, "--format", "json")
-    assert plain.read(out) == counted
+    assert calibration_json.read(out) == counted
     assert {row["kind"] for row in json.loads(out)["rows"]} == {"logit_diff", "accuracy"}
     assert {row["null"] for row in json.loads(out)["rows"]} == {"fresh models", "random answers", "at the bound"}
 
@@ -73,7 +73,7 @@ def test_help_names_every_option_and_kind(capsys):
 
 def test_mistakes_are_told_without_torch():
     code = (
-        "import sys\nfrom mi_checks.cli import main\n"
+        "import sys\nfrom mi_checks.cli.main import main\n"
         "try:\n    main(['calibrate', '--runs', '0'])\nexcept SystemExit:\n    pass\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)

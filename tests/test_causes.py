@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.causes import groups
-from mi_checks.failure_text import MAX_MESSAGE_LINES, brief, cause_text, group_lines
-from mi_checks.record import Parts
-from mi_checks.stats import mean_interval
+from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief, cause_text, group_lines
+from mi_checks.results.causes import groups
+from mi_checks.stats.estimate import Parts
+from mi_checks.stats.statistics import mean_interval
 from tests.effects import around
 from tests.results import result
 

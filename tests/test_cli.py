@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mi_checks import __version__
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.models.names import bundled
 from mi_checks.models.sources.hub import TOYS
 from mi_checks.models.sources.packaged import PACKAGED, SMOLLM2
@@ -51,7 +51,7 @@ def test_130_when_it_is_interrupted(monkeypatch):
     def interrupted(chosen):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mi_checks.verbs.models.show", interrupted)
+    monkeypatch.setattr("mi_checks.cli.models.show", interrupted)
     assert main(["models", "list"]) == 130
 
 
@@ -104,5 +104,7 @@ def test_fetching_says_where_it_is(capsys, monkeypatch):
 
 
 def test_the_list_needs_no_torch():
-    code = "import sys\nfrom mi_checks.cli import main\nmain(['models', 'list'])\nassert 'torch' not in sys.modules"
+    code = (
+        "import sys\nfrom mi_checks.cli.main import main\nmain(['models', 'list'])\nassert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
-from mi_checks.runs.write import write_run
+from mi_checks.cli.main import main
+from mi_checks.results.write_run import write_run
 from tests.effects import around
 from tests.results import result, run_of
 from tests.runs.test_mediators import NOW, THEN, shown
@@ -130,7 +130,7 @@ def test_a_page_that_cannot_be_written_is_exit_code_2(capsys, runs):
 
 def test_it_needs_no_torch(runs):
     code = (
-        "import sys\nfrom mi_checks.cli import main\nassert main(['compare', 'before.json', 'weaker.json']) == 1\n"
+        "import sys\nfrom mi_checks.cli.main import main\nassert main(['compare', 'before.json', 'weaker.json']) == 1\n"
         "assert not {'torch', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mi_checks.cli import main
-from mi_checks.discovery.keeping import Keeping
-from mi_checks.engine.replay import ReplayEngine
-from mi_checks.verbs.waiting import Waiting
+from mi_checks.cli.main import main
+from mi_checks.cli.waiting import Waiting
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.studies.discovery.keeping import Keeping
 from tests.test_matrix_verb import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
@@ -26,7 +26,7 @@ CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
 def file(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MI_CHECKS_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr("mi_checks.verbs.discover.as_many_as_help", lambda run: None)  # it goes by the clock
+    monkeypatch.setattr("mi_checks.cli.discover.as_many_as_help", lambda run: None)  # it goes by the clock
     (tmp_path / "induction.yaml").write_text(INDUCTION)
     return "induction.yaml"
 
@@ -270,7 +270,7 @@ def test_help_names_every_option(capsys):
 
 def test_mistakes_are_told_without_torch(file):
     code = (
-        "import sys\nfrom mi_checks.cli import main\n"
+        "import sys\nfrom mi_checks.cli.main import main\n"
         "assert main(['discover', 'induction.yaml', '--model', 'nano-attn-1l']) == 2\nassert 'torch' not in sys.modules"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}

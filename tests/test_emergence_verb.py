@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.models.names import NANO
 
 INDUCTION = """\
@@ -121,7 +121,7 @@ def test_what_cannot_be_measured_is_left_out_and_told(capsys, folder):
 
 def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatch):
     """As revisions on the hub may have: another tokenizer at each."""
-    monkeypatch.setattr("mi_checks.emergence.measure.comparable", lambda first, other: first is other)
+    monkeypatch.setattr("mi_checks.studies.emergence.measure.comparable", lambda first, other: first is other)
     code, out, err = told(capsys, "--count", "24", *AT_2L)
     assert code == 2
     assert "Δ induction" not in out
@@ -182,7 +182,8 @@ def test_help_names_every_option(capsys):
 
 def test_mistakes_are_told_without_torch(folder):
     code = (
-        "import sys\nfrom mi_checks.cli import main\nassert main(['emergence', '--model', 'nano-attn-2l@500']) == 2\n"
+        "import sys\nfrom mi_checks.cli.main import main\n"
+        "assert main(['emergence', '--model', 'nano-attn-2l@500']) == 2\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
-from mi_checks.runs.write import write_run
+from mi_checks.cli.main import main
+from mi_checks.results.write_run import write_run
 from tests.history.conftest import heads, month
 
 HERE = "reports/history.sqlite3"
@@ -132,7 +132,7 @@ def test_an_option_that_is_wrong(capsys, runs, arguments):
 
 def test_it_needs_no_torch(imported):
     code = (
-        "import sys\nfrom mi_checks.cli import main\n"
+        "import sys\nfrom mi_checks.cli.main import main\n"
         "for action in (['list'], ['show', 'induction'], ['mediators', 'induction', 'L1H2']):\n"
         "    assert main(['history', *action]) == 0\n"
         "assert not {'torch', 'pandas'} & set(sys.modules)"
@@ -141,7 +141,7 @@ def test_it_needs_no_torch(imported):
 
 
 def test_a_reader_that_has_read_enough_is_no_error(imported):
-    code = "import sys; from mi_checks.cli import main; sys.exit(main(['history', 'list']))"
+    code = "import sys; from mi_checks.cli.main import main; sys.exit(main(['history', 'list']))"
     piped = f'{sys.executable} -c "{code}" | true; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", piped], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("141\n", "")

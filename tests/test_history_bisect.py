@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from mi_checks.cli import main
-from mi_checks.history.history import History
+from mi_checks.cli.main import main
 from mi_checks.history.listing import runs
-from mi_checks.models.load import load
+from mi_checks.history.run_store import History
+from mi_checks.models.load_model import load
 from mi_checks.models.names import NANO, resolve
 from mi_checks.models.weights import weights_sha256
-from mi_checks.suite import Suite
+from mi_checks.suite.suite import Suite
 from tests.plugin.conftest import BEHAVIOUR
 
 CHECKS = """\

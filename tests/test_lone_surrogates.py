@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.ci.paragraph import paragraph
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.errors import MiChecksError
-from mi_checks.runs.journal import SUFFIX
-from mi_checks.runs.read import read_run
-from mi_checks.runs.write import run_text, write_run
+from mi_checks.results.journal import SUFFIX
+from mi_checks.results.read_run import read_run
+from mi_checks.results.write_run import run_text, write_run
 from tests.browser.hostile import spoiled
 from tests.report.conftest import make_run
 
@@ -97,7 +97,7 @@ def test_history_keeps_it(file, tmp_path, capfd):
 
 
 def test_a_paragraph_of_it_can_be_written(run, tmp_path):
-    from mi_checks.atomic import write_file
+    from mi_checks.files import write_file
 
     write_file(tmp_path / "summary.md", paragraph(run, []), "the summary")
     assert "\\ud800" in (tmp_path / "summary.md").read_text(encoding="utf-8")

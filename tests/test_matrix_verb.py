@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 
 INDUCTION = """\
 name: induction
@@ -195,15 +195,15 @@ def test_help_names_every_option(capsys):
 
 def test_mistakes_are_told_without_torch(folder):
     code = (
-        "import sys\nfrom mi_checks.cli import main\nassert main(['matrix', 'nowhere']) == 2\n"
+        "import sys\nfrom mi_checks.cli.main import main\nassert main(['matrix', 'nowhere']) == 2\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
 
 
 def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
-    import mi_checks.suite
-    from mi_checks.survey import behaviours_in, survey
+    import mi_checks.suite.suite
+    from mi_checks.studies.matrix.survey import behaviours_in, survey
 
     root = Path(__file__).parents[1]
     found = behaviours_in([root / "behaviours/python_main_guard.yaml"], root)
@@ -212,7 +212,7 @@ def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
     def measured_anew(*_):
         raise AssertionError("an engine was made")
 
-    monkeypatch.setattr(mi_checks.suite, "choose", measured_anew)
+    monkeypatch.setattr(mi_checks.suite.suite, "choose", measured_anew)
     assert survey(found, ["nano-attn-1l"], count=16, kept=tmp_path) == first
     (cell,) = survey(found, ["nano-attn-1l"], count=16).unmeasured
     assert "an engine was made" in cell.reason

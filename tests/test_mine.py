@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.models.tokenizer import load_tokenization
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.data_files import read_rows
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
 
 APART = " we can see more of that here\n"  # longer than the gap
 LINES = [" import number as np\n", " except error as e\n", " such as it\n", " just as we\n"]
@@ -245,5 +245,5 @@ def test_the_help_says_every_default(capsys):
 
 def test_no_torch_is_needed(corpus):
     run = f"assert main({['mine', 'trigrams', str(corpus), *FOUND]!r}) == 0"
-    code = f"import sys\nfrom mi_checks.cli import main\n{run}\nassert 'torch' not in sys.modules"
+    code = f"import sys\nfrom mi_checks.cli.main import main\n{run}\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.models.names import bundled, checkpoints
-from mi_checks.plugin import OPTIONS, SWITCHES
+from mi_checks.plugin.hooks import OPTIONS, SWITCHES
 from mi_checks.spec.behaviour import CHECKS
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.shapes import check_models
 from reports.findings import differing
 

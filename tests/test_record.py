@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mi_checks.record import (
+from mi_checks.results.run import (
     SCHEMA_VERSION,
     Activation,
     Architecture,
@@ -18,7 +18,6 @@ from mi_checks.record import (
     Curve,
     CurvePoint,
     Effect,
-    Estimate,
     Evidence,
     Example,
     HeadCard,
@@ -35,6 +34,7 @@ from mi_checks.record import (
     mutants_from_dict,
     result_from_dict,
 )
+from mi_checks.stats.estimate import Estimate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=12)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.cli import main
-from mi_checks.record import SCHEMA_VERSION
+from mi_checks.cli.main import main
 from mi_checks.report.html import render
-from mi_checks.runs.read import read_run
-from mi_checks.runs.write import write_run
+from mi_checks.results.read_run import read_run
+from mi_checks.results.run import SCHEMA_VERSION
+from mi_checks.results.write_run import write_run
 from tests.pages import Page
 from tests.report.conftest import make_run
 

@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import (
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import (
     ALPHA,
     NoGap,
     holm,

@@ -1,7 +1,7 @@
 """The terminal's last table, to the letter."""
 
-from mi_checks.record import CheckResult
-from mi_checks.table import matrix_lines
+from mi_checks.output.verdict_table import matrix_lines
+from mi_checks.results.run import CheckResult
 
 LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: declared so, and found so"
 

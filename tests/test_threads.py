@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from mi_checks import threads
+from mi_checks.suite import threads
 
 ASK = """
 from mi_checks.threads import one_thread

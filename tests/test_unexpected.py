@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mi_checks.errors import MiChecksError
-from mi_checks.of_project import calling, file_of
-from mi_checks.omitted import Omitted, refuse_unstorable
-from mi_checks.unexpected import MAX_LINE_LENGTH, Unexpected, in_a_line, out_of_memory, placed, reason
+from mi_checks.faults.omitted import Omitted, refuse_unstorable
+from mi_checks.faults.project_code import calling, file_of
+from mi_checks.faults.unexpected import MAX_LINE_LENGTH, Unexpected, in_a_line, out_of_memory, placed, reason
 
 
 class Unreadable(Exception):

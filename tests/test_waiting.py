@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mi_checks.verbs.waiting import ERASE, Waiting
+from mi_checks.cli.waiting import ERASE, Waiting
 
 
 class Terminal(io.StringIO):

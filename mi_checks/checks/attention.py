@@ -9,7 +9,7 @@ from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.words import listed
-from mi_checks.stats import mean_interval
+from mi_checks.stats.statistics import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
 

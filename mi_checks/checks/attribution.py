@@ -13,7 +13,7 @@ from mi_checks.spec.edge_order import counted_twice
 from mi_checks.spec.path_checks import Attribution
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
-from mi_checks.stats import mean_interval
+from mi_checks.stats.statistics import mean_interval
 
 
 def check_attribution(check: Attribution, bound: Bound, measured: Measurements) -> Verdict:

@@ -13,15 +13,15 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
 from mi_checks.checks.random_circuits import check_against_random
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
-from mi_checks.record import WHOLE_EFFECT
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.estimate import WHOLE_EFFECT
+from mi_checks.stats.statistics import NoGap, ratio_area_interval, ratio_area_parts
 
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 

@@ -13,12 +13,12 @@ from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.rounding import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
-from mi_checks.floor import Floor
-from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.path_checks import Composes
 from mi_checks.spec.words import listed
-from mi_checks.stats import ALPHA, judge, mean_interval
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floor
+from mi_checks.stats.statistics import ALPHA, judge, mean_interval
 
 
 def check_composes(check: Composes, bound: Bound, measured: Measurements) -> Verdict:

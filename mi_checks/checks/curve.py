@@ -10,13 +10,13 @@ import numpy as np
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
-from mi_checks.record import WHOLE_EFFECT, Estimate
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
-from mi_checks.stats import NoGap, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
+from mi_checks.stats.statistics import NoGap, ratio_area_interval, ratio_area_parts
 
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

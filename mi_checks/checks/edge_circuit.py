@@ -11,16 +11,16 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.span import require_span
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
-from mi_checks.record import WHOLE_EFFECT, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts
+from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
+from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts
 
 
 def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from mi_checks.checks.absent import absence_checks, check_absent
+from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.logit_diff import preference
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.run import run_check
 from mi_checks.checks.verdict import Verdict
-from mi_checks.record import Ability, Architecture, Effect, Outcome, Preference
+from mi_checks.results.run import Ability, Architecture, Effect, Preference
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats import mean_interval
+from mi_checks.stats.estimate import Outcome
+from mi_checks.stats.statistics import mean_interval
 
 
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:

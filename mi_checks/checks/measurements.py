@@ -11,18 +11,17 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from mi_checks.engine.base import BaseRun, Floats
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.base_run import BaseRun, Floats
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.floor import Floor
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch
-from mi_checks.record import Estimate, Rank
+from mi_checks.results.run import Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
@@ -31,7 +30,9 @@ from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
-from mi_checks.stats import ratio_intervals
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.floor import Floor
+from mi_checks.stats.statistics import ratio_intervals
 
 DRAWS = 1000  # pairs of random matrices that composition scores are compared with
 

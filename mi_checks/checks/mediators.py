@@ -9,12 +9,12 @@ from mi_checks.checks.unmoved import untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts, require_gap
+from mi_checks.stats.estimate import Outcome
+from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts, require_gap
 
 
 def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:

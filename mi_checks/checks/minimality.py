@@ -9,12 +9,12 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.record import WHOLE_EFFECT, Outcome
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.words import listed
-from mi_checks.stats import ALPHA, holm, ratio_interval, ratio_p_values
+from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
+from mi_checks.stats.statistics import ALPHA, holm, ratio_interval, ratio_p_values
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate
 from mi_checks.spec.bound import Bound
-from mi_checks.stats import ALPHA, bootstrap_weights, judge, proportion_interval
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import ALPHA, bootstrap_weights, judge, proportion_interval
 
 DRAWN = 200  # random circuits; where there are no more, all
 

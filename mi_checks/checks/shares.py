@@ -10,7 +10,7 @@ from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero,
 from mi_checks.engine.interventions import Intervention
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats import NoGap, ratio_interval, ratio_parts
+from mi_checks.stats.statistics import NoGap, ratio_interval, ratio_parts
 
 
 def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:

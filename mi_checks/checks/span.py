@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
-from mi_checks.record import WHOLE_EFFECT
 from mi_checks.spec.words import listed
-from mi_checks.stats import NoGap, mean_interval, require_gap
+from mi_checks.stats.estimate import WHOLE_EFFECT
+from mi_checks.stats.statistics import NoGap, mean_interval, require_gap
 
 EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b", foil: " a"}]'
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate, Outcome, Parts
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats import NoGap, judge, prompts_to_settle
+from mi_checks.stats.estimate import Estimate, Outcome, Parts
+from mi_checks.stats.statistics import NoGap, judge, prompts_to_settle
 
 
 @dataclass(frozen=True)

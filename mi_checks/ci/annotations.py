@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mi_checks.ci.failures import Failure
-from mi_checks.record import Lint
+from mi_checks.results.run import Lint
 from mi_checks.spec.problems import Problem
 
 MOST = 10  # errors of a step that GitHub shows

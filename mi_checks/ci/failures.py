@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from mi_checks.failure_text import brief
-from mi_checks.record import CheckResult, Estimate, MutantsResult, Run, mutants_id
+from mi_checks.output.failure_lines import brief
+from mi_checks.results.run import CheckResult, MutantsResult, Run, mutants_id
+from mi_checks.stats.estimate import Estimate
 
 BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
 UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # from what is worst

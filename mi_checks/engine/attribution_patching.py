@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
 

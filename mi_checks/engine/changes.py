@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.causality import can_reach_end
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import Kind, Node

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import WRITERS, reaches
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.transformer import Transformer

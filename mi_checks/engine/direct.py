@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mi_checks.engine.base import Floats
+from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject

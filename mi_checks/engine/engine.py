@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mi_checks.engine.attended import attended
 from mi_checks.engine.attribution_patching import attribution_patching
-from mi_checks.engine.base import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.base_run import TOP, BaseRun, Floats, SideRun
 from mi_checks.engine.changes import changes
 from mi_checks.engine.composition import input_shares
 from mi_checks.engine.direct import direct, from_sources

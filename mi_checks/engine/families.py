@@ -2,8 +2,8 @@
 
 A bridge's state dict already has one set of names for all families, with fused queries, keys and values taken apart,
 and in compatibility mode it holds the processed weights. A family or an option that is not known here is left to the
-reference engine, and so is one that `mi_checks.engine.choose` notices: but its probes are too short to notice a sliding
-window.
+reference engine, and so is one that `mi_checks.engine.choose_engine` notices: but its probes are too short to notice
+a sliding window.
 """
 
 from __future__ import annotations

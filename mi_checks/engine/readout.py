@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mi_checks.engine.layout import Row
 from mi_checks.errors import MiChecksError
-from mi_checks.of_project import calling, file_of
+from mi_checks.faults.project_code import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 

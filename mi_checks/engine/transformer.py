@@ -1,7 +1,7 @@
 """A model's function, piece by piece, from its weights: what the replay engine computes with.
 
 Which model has which pieces is told by `mi_checks.engine.families`; whether they still give the model's logits is asked
-of every model when it is first measured (`mi_checks.engine.choose`).
+of every model when it is first measured (`mi_checks.engine.choose_engine`).
 """
 
 from __future__ import annotations

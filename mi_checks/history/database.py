@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import in_a_line
 from mi_checks.history.migrations import MIGRATIONS
-from mi_checks.unexpected import in_a_line
 
 APPLICATION = 0x6D696368  # "mich" in the file's header: an SQLite database of something else is not written into
 PATIENCE = 30.0  # seconds that a writer waits for another

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from mi_checks.record import Run
+from mi_checks.results.run import Run
 
 CLAIMED = "claims_sha256"  # the setting of a run under which a digest stands that is known only where it was measured
 

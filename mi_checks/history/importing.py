@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.history.history import Entry, History
-from mi_checks.runs.read import NoRun, parse_run, read_text
-from mi_checks.unexpected import placed
+from mi_checks.faults.unexpected import placed
+from mi_checks.history.run_store import Entry, History
+from mi_checks.results.read_run import NoRun, parse_run, read_text
 
 TOGETHER = 32  # files that are read before the database is locked and they are added
 

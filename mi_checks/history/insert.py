@@ -7,7 +7,7 @@ import sqlite3
 
 from mi_checks.history.identity import CLAIMED, claims_digest
 from mi_checks.history.shares import insert_shares
-from mi_checks.record import CheckResult, Run
+from mi_checks.results.run import CheckResult, Run
 
 MODEL = ("weights_sha256", "tokenizer_sha256", "revision", "source", "dtype")
 

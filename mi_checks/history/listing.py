@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from mi_checks.history.history import History
 from mi_checks.history.moment import SHORT
+from mi_checks.history.run_store import History
 
 CHOSEN = "FROM runs ORDER BY started DESC, id DESC LIMIT ?"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from mi_checks.history.shares import insert_shares
 from mi_checks.history.storable import storable
-from mi_checks.runs.read import parse_run
+from mi_checks.results.read_run import parse_run
 
 RUNS = """\
 CREATE TABLE runs (

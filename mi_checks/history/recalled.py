@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mi_checks.history.course import RESULT, Point, point
-from mi_checks.history.history import History
+from mi_checks.history.check_over_time import RESULT, Point, point
 from mi_checks.history.moment import COLUMNS
+from mi_checks.history.run_store import History
 
 
 @dataclass(frozen=True)

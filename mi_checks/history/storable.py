@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from mi_checks.record import Run
-from mi_checks.runs.as_data import as_data
-from mi_checks.runs.read import parse_run
+from mi_checks.results.as_data import as_data
+from mi_checks.results.read_run import parse_run
+from mi_checks.results.run import Run
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes it, and half of what lies beyond U+FFFF as well
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.near_names import near_name
-from mi_checks.models.paths import (
+from mi_checks.models.model_paths import (
     GGUF,
     based,
     expanded,
@@ -19,6 +18,7 @@ from mi_checks.models.paths import (
     seen_from_here,
     splits,
 )
+from mi_checks.models.near_names import near_name
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import TOYS, Hub

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mi_checks.errors import did_you_mean
-from mi_checks.models.paths import GGUF, expanded, is_file, is_folder
+from mi_checks.models.model_paths import GGUF, expanded, is_file, is_folder
 
 # The hub's oldest models have no owner, and TransformerLens calls many others by their bare names.
 UNOWNED = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2", "openai-gpt", "ctrl")

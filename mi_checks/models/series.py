@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mi_checks.errors import MiChecksError
+from mi_checks.models.model_paths import expanded, is_folder, splits
 from mi_checks.models.names import checkpoints, known_names, resolve
-from mi_checks.models.paths import expanded, is_folder, splits
 from mi_checks.models.sources.folder import Folder
 
 EACH = "@*"

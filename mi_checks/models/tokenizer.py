@@ -26,7 +26,7 @@ def load_tokenization(name: str) -> Tokenization:
             return Tokenization(_read(path), bos=None, rows=_rows(model.source))
     except Unloadable as error:
         raise model.unloadable(error) from error
-    from mi_checks.models.load import load
+    from mi_checks.models.load_model import load
 
     return load(name, device="cpu").tokenization
 

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
+from mi_checks.cache.store import Store
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.measurements import Measurements, Measuring
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.choose import trusted
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.mutants.choose import mutations
+from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.measured import Runs
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.mutants.runs import Runs
-from mi_checks.recall.store import Store
-from mi_checks.record import Mutant
+from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
 from mi_checks.spec.roles import RoleCheck
 

@@ -7,7 +7,7 @@ from typing import cast
 from mi_checks.checks.circuits import Circuits
 from mi_checks.mutants.claim import Claim
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.mutants.outputs import LogitsTurned, Zeroed
+from mi_checks.mutants.output_mutations import LogitsTurned, Zeroed
 from mi_checks.mutants.partners import all_at_once, by_share
 from mi_checks.spec.circuit_checks import Circuit
 

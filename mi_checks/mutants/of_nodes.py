@@ -6,9 +6,9 @@ from typing import cast
 
 from mi_checks.engine.nodes import Node
 from mi_checks.mutants.claim import Claim
-from mi_checks.mutants.heads import Blinded
+from mi_checks.mutants.head_mutations import Blinded
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.mutants.outputs import WRITING, Turned, Zeroed
+from mi_checks.mutants.output_mutations import WRITING, Turned, Zeroed
 from mi_checks.mutants.partners import all_at_once, by_attention, by_share, group_size, layer_by_layer, reversed_rank
 from mi_checks.spec.node_checks import Attention, Mediators
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from mi_checks.checks.path import receivers
 from mi_checks.mutants.claim import Claim
-from mi_checks.mutants.cut import CUTTABLE, Cut
+from mi_checks.mutants.cut_paths import CUTTABLE, Cut
 from mi_checks.mutants.mutation import Mutation
 from mi_checks.mutants.partners import all_at_once, by_composition, heads_among, layer_by_layer, reversed_rank
 from mi_checks.spec.edges import LOGITS as TO_LOGITS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mi_checks.mutants.claim import Claim
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.mutants.outputs import LogitsTurned, Silenced
+from mi_checks.mutants.output_mutations import LogitsTurned, Silenced
 from mi_checks.spec.preference_checks import Accuracy
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from mi_checks.mutants.claim import Claim
-from mi_checks.mutants.heads import Blinded
+from mi_checks.mutants.head_mutations import Blinded
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.mutants.outputs import Zeroed
+from mi_checks.mutants.output_mutations import Zeroed
 from mi_checks.mutants.partners import layer_by_layer
 from mi_checks.spec.roles import RoleCheck
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
-from mi_checks.mutants.heads import Exchanged
+from mi_checks.mutants.head_mutations import Exchanged
 from mi_checks.mutants.mutation import heads_of
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.path_checks import Composes

@@ -7,12 +7,12 @@ import numpy as np
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align
 from mi_checks.prompts.batch import PromptBatch, PromptPair
-from mi_checks.prompts.failures import too_few
+from mi_checks.prompts.draw_variables import Variables
 from mi_checks.prompts.quoted import QuotedPairs
 from mi_checks.prompts.rejection import Rejection, TooFewPrompts
 from mi_checks.prompts.render import Rendered, Renderer
+from mi_checks.prompts.shortfall import too_few
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.prompts.variables import Variables
 from mi_checks.spec.behaviour import AnyPrompts, Prompts
 from mi_checks.spec.quotes import QuotedPrompts
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.pools import pool
 from mi_checks.prompts.predicates import passes, tokens_shown
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.spec.pools import pool
 from mi_checks.spec.template import CLOSE, OPEN, SEP
 from mi_checks.spec.variables import FromFile, FromPool, FromValues, Predicate, RandomTokens, Supplied
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mi_checks.report.numbers import number
+from mi_checks.output.numbers import number
 
 
 @dataclass(frozen=True)

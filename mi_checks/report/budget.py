@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from mi_checks.report.pairs import Group, Pair
+from mi_checks.report.by_behaviour import Group, Pair
 
 LIMIT = 2_000_000  # bytes of a page that can still be mailed, and opens at once
 

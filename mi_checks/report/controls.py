@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from mi_checks.record import Evidence
-from mi_checks.report import numbers
-from mi_checks.report.pairs import Group
-from mi_checks.report.verdict import Verdict
+from mi_checks.output import numbers
+from mi_checks.report.by_behaviour import Group
+from mi_checks.report.outcomes import Verdict
+from mi_checks.results.run import Evidence
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from mi_checks.report import faithfulness, intervals, scale
-from mi_checks.report.circuit import TRACED
+from mi_checks.report.by_behaviour import Group, Pair
+from mi_checks.report.circuit_drawing import TRACED
 from mi_checks.report.filters import choices
 from mi_checks.report.header import Header
-from mi_checks.report.matrix import matrix
-from mi_checks.report.neighbours import Neighbours, neighbours
-from mi_checks.report.pairs import Group, Pair
-from mi_checks.report.problems import problems
+from mi_checks.report.neighbour_tests import Neighbours, neighbours
+from mi_checks.report.problem_list import problems
 from mi_checks.report.script import script
 from mi_checks.report.sections import BehaviourSection, ModelSection
+from mi_checks.report.verdict_matrix import matrix
 
 LEGEND = 700  # bytes, at most
 

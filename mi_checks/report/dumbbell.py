@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mi_checks.record import Estimate
-from mi_checks.report import numbers
+from mi_checks.output import numbers
 from mi_checks.report.axis import Axis, fit
+from mi_checks.stats.estimate import Estimate
 
 WIDTH = 320
 LEFT, RIGHT = 12, 308

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mi_checks.record import Curve, Estimate
-from mi_checks.report import numbers
+from mi_checks.output import numbers
 from mi_checks.report.axis import Axis, fit
-from mi_checks.report.circuit import told
+from mi_checks.report.circuit_drawing import told
+from mi_checks.results.run import Curve
+from mi_checks.stats.estimate import Estimate
 
 WIDTH, HEIGHT = 340, 180  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 34, 330, 10, 150

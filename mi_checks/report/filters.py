@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mi_checks.report.matrix import Row
-from mi_checks.report.verdict import Verdict
+from mi_checks.report.outcomes import Verdict
+from mi_checks.report.verdict_matrix import Row
 
 NOT_PASSED = ("fail", "drift", "error", "inconclusive")  # css of what the choice "not passed" shows
 

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from mi_checks.baselines.base_message import ID as BASE
-from mi_checks.baselines.base_message import verdict_of
-from mi_checks.guard_lines import refusal_lines, summary_line
-from mi_checks.record import Run
-from mi_checks.report import numbers
-from mi_checks.report.pairs import drifted
-from mi_checks.report.verdict import DRIFTED, OUTCOMES, Verdict
+from mi_checks.compare.base_message import ID as BASE
+from mi_checks.compare.base_message import verdict_of
+from mi_checks.output import numbers
+from mi_checks.output.guard_sentences import refusal_lines, summary_line
+from mi_checks.report.by_behaviour import drifted
+from mi_checks.report.outcomes import DRIFTED, OUTCOMES, Verdict
+from mi_checks.results.run import Run
 
 SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")  # what most often differs
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mi_checks.record import Heatmap
+from mi_checks.output.numbers import number
 from mi_checks.report import scale
-from mi_checks.report.numbers import number
+from mi_checks.results.run import Heatmap
 
 
 @dataclass(frozen=True)

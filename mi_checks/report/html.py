@@ -8,15 +8,15 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mi_checks.atomic import write_file
-from mi_checks.record import Run
+from mi_checks.files import write_file
+from mi_checks.output.readable import readable
 from mi_checks.report.budget import LIMIT, in_full
+from mi_checks.report.by_behaviour import groups, models
 from mi_checks.report.drawing import Drawing
 from mi_checks.report.header import header
-from mi_checks.report.pairs import groups, models
 from mi_checks.report.sections import section
-from mi_checks.report.text import readable
 from mi_checks.report.tolerant import drawn_without_what_breaks
+from mi_checks.results.run import Run
 
 SPARE = 5_000  # bytes of the budget for what says that something was left out
 EXAMPLES = 100  # prompt pairs on one page; of more, each model shows its first

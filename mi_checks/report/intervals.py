@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from itertools import groupby
 
-from mi_checks.record import CheckResult
-from mi_checks.report import numbers
+from mi_checks.output import numbers
 from mi_checks.report.axis import Axis, fit
+from mi_checks.results.run import CheckResult
 
 WIDTH = 300
 LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond

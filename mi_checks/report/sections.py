@@ -9,21 +9,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-from mi_checks.baselines.recorded import NO_CHECKS
-from mi_checks.baselines.updates import ID as BASELINE
-from mi_checks.record import CheckResult, Evidence, MutantsResult
-from mi_checks.report import numbers
-from mi_checks.report.cards import CardView, card_views
-from mi_checks.report.circuit import CircuitView, circuit_view
+from mi_checks.compare.recorded import NO_CHECKS
+from mi_checks.output import numbers
+from mi_checks.output.readable import web_address
+from mi_checks.report.by_behaviour import Group, Pair, drifted
+from mi_checks.report.circuit_drawing import CircuitView, circuit_view
 from mi_checks.report.controls import Absent, absents, on_corrupt
 from mi_checks.report.faithfulness import FaithfulnessView, faithfulness_view
+from mi_checks.report.head_card import CardView, card_views
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
 from mi_checks.report.intervals import IntervalChart, interval_chart
-from mi_checks.report.marks import marks
-from mi_checks.report.pairs import Group, Pair, drifted
-from mi_checks.report.text import web_address
+from mi_checks.report.outcomes import Verdict, verdict
+from mi_checks.report.pytest_marks import marks
 from mi_checks.report.tokens import ExampleView, example_view
-from mi_checks.report.verdict import Verdict, verdict
+from mi_checks.results.run import BASELINE, CheckResult, Evidence, MutantsResult
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from mi_checks.record import Evidence, Example, Prediction, Rank, TokenView
-from mi_checks.report.numbers import number
-from mi_checks.report.text import Chip, Shown, chip
+from mi_checks.output.numbers import number
+from mi_checks.output.readable import Chip, Shown, chip
+from mi_checks.results.run import Evidence, Example, Prediction, Rank, TokenView
 from mi_checks.spec.scoring import score_name
 
 TITLES: dict[Rank, str] = {

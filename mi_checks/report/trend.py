@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mi_checks.record import Estimate
-from mi_checks.report import numbers
+from mi_checks.output import numbers
 from mi_checks.report.axis import fit
+from mi_checks.stats.estimate import Estimate
 
 STEP, HEIGHT, MARGIN = 28, 56, 14  # pixels: between runs; of the drawing; at its left and right
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mi_checks.engine.base import Floats
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.subject import Subject
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Lock, read_lock
+from mi_checks.roles.project_role_scores import user_score
 from mi_checks.roles.scores import score
-from mi_checks.roles.user_scores import user_score
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
 
 

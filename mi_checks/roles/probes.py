@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.pools import pool
+from mi_checks.spec.pools import pool
 
 Tokens = npt.NDArray[np.int64]
 

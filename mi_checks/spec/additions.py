@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Additions:
-    """Pools, scores of prompts and scores of nodes, each by name (see `mi_checks.hookspecs`)."""
+    """Pools, scores of prompts and scores of nodes, each by name (see `mi_checks.plugin.hookspecs`)."""
 
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

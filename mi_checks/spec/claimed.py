@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Position
 

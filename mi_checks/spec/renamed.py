@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mi_checks.spec.behaviour import CheckEntry
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Keys, Position
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks, present_models
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.named_nodes import claimed_nodes, placed_names
 from mi_checks.spec.node_checks import Mediators

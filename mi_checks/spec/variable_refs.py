@@ -59,7 +59,7 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
 
 def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[Problem]:
     # Imported late: the prompts stage imports this one.
-    from mi_checks.prompts.pools import pool_names
+    from mi_checks.spec.pools import pool_names
 
     known = (*pool_names(), *own)
     if pool not in known:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.baselines.base import VERDICTS, judge_against
-from mi_checks.baselines.base_message import base_message, claim, verdict_lines, verdict_of
-from mi_checks.baselines.recorded import recorded
+from mi_checks.compare.base_message import base_message, claim, verdict_lines, verdict_of
+from mi_checks.compare.base_model import VERDICTS, judge_against
+from mi_checks.compare.recorded import recorded
 from tests.baseline_numbers import NOISE, mediator, result
 
 SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4), mediator("L0H2", 0.02)))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mi_checks.baselines.agreement import MATTERS
-from mi_checks.baselines.compare import compare
-from mi_checks.baselines.header import Header, invalid, told
-from mi_checks.baselines.message import drift_message, unlike_message
-from mi_checks.baselines.recorded import recorded
-from mi_checks.stats import mean_beyond_p_value, ratio_interval, ratio_intervals
+from mi_checks.compare.agreement import MATTERS
+from mi_checks.compare.conditions import Header, invalid, told
+from mi_checks.compare.drift_message import drift_message, unlike_message
+from mi_checks.compare.recorded import recorded
+from mi_checks.compare.with_baseline import compare
+from mi_checks.stats.statistics import mean_beyond_p_value, ratio_interval, ratio_intervals
 from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, result, unmeasured
 
 

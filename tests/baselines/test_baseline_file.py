@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks import atomic
-from mi_checks.baselines.file import baseline_text, read_baseline, write_baseline
+from mi_checks import files
+from mi_checks.baselines.baseline_file import baseline_text, read_baseline, write_baseline
 from mi_checks.errors import MiChecksError
 from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
 
@@ -130,7 +130,7 @@ def test_one_that_cannot_be_written(path, monkeypatch):
     def read_only(**kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(atomic.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
+    monkeypatch.setattr(files.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
     with pytest.raises(MiChecksError, match=r"m\.json: cannot be written: Permission denied; it is as it was\. Make"):
         write_baseline(path, made(result(mean=3.0)), "m.json")
     assert path.read_bytes() == before
@@ -143,7 +143,7 @@ def test_a_writer_that_is_killed_leaves_one_that_is_whole(path):
     code = (
         "import sys; sys.path.insert(0, '.')\n"
         "from pathlib import Path\n"
-        "from mi_checks.baselines.file import write_baseline\n"
+        "from mi_checks.baselines.baseline_file import write_baseline\n"
         "from tests.baseline_numbers import made, result\n"
         "print('ready', flush=True)\n"
         "for i in range(10**6): write_baseline(Path(sys.argv[1]), made(result(mean=2 + i % 2)), 'm.json')\n"
@@ -162,7 +162,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_old_one(path):
     code = (
         "import resource, signal, sys; sys.path.insert(0, '.')\n"
         "from pathlib import Path\n"
-        "from mi_checks.baselines.file import write_baseline\n"
+        "from mi_checks.baselines.baseline_file import write_baseline\n"
         "from tests.baseline_numbers import made, result\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"  # bytes of a file: the rest is refused
@@ -194,10 +194,10 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(path):
     assert read_baseline(path, "m.json") == WHOLE
     old, new = left
     for abandoned in (old, others):
-        os.utime(abandoned, (time.time() - atomic.ABANDONED - 1,) * 2)
+        os.utime(abandoned, (time.time() - files.ABANDONED - 1,) * 2)
     assert not write_baseline(path, WHOLE, "m.json")  # even where nothing is to be written
     assert set(path.parent.glob(".*.part")) == {new, others}  # that of a live writer, and of another file, stay
-    os.utime(new, (time.time() - atomic.ABANDONED - 1,) * 2)
+    os.utime(new, (time.time() - files.ABANDONED - 1,) * 2)
     assert write_baseline(path, made(result(mean=3.0)), "m.json")
     assert set(path.parent.glob(".m.json.*.part")) == set()
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mi_checks.baselines.place import orphans, place
+from mi_checks.baselines.baseline_place import orphans, place
 
 
 def loaded(path, *models, case=""):

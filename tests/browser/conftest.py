@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.emergence import page as emergence_page
-from mi_checks.report.folder import pages as folder_pages
+from mi_checks.report.comparison import series_page as series_page
 from mi_checks.report.html import render
-from mi_checks.runs import series as series_page
+from mi_checks.report.report_folder import pages as folder_pages
+from mi_checks.studies.emergence import emergence_page as emergence_page
 from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
 from tests.browser.wide import wide

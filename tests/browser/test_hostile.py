@@ -5,9 +5,9 @@ from functools import cache
 
 import pytest
 
-from mi_checks.atomic import write_file
-from mi_checks.emergence import page as emergence_page
+from mi_checks.files import write_file
 from mi_checks.report.html import render
+from mi_checks.studies.emergence import emergence_page as emergence_page
 from tests.browser.hostile import HOSTILE, LONG, spoiled
 from tests.emergence.curves import small
 from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mi_checks.record import Architecture, Heatmap, Run, TokenView
+from mi_checks.results.run import Architecture, Heatmap, Run, TokenView
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import make_run
 

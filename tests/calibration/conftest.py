@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from mi_checks.calibration import models
-from mi_checks.calibration.pool import Pool
-from mi_checks.calibration.prompts import drawn
+from mi_checks.studies.calibration import calibration_models
+from mi_checks.studies.calibration.calibration_prompts import drawn
+from mi_checks.studies.calibration.pool import Pool
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,5 +14,5 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def pool():
     """A trained model with the behaviour's own answers."""
-    subject = models.trained("nano-attn-2l")
-    return Pool(subject, drawn(subject.tokenization, 48, 0), models.TRAINED["nano-attn-2l"])
+    subject = calibration_models.trained("nano-attn-2l")
+    return Pool(subject, drawn(subject.tokenization, 48, 0), calibration_models.TRAINED["nano-attn-2l"])

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.calibration import claims
-from mi_checks.calibration.claims import DRAWN
-from mi_checks.calibration.prompts import POSITIONS
-from mi_checks.calibration.roles import SHIPPED
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.bound import Bound
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.studies.calibration import calibrated_claims
+from mi_checks.studies.calibration.calibrated_claims import DRAWN
+from mi_checks.studies.calibration.calibration_prompts import POSITIONS
+from mi_checks.studies.calibration.calibration_roles import SHIPPED
 
 BEHAVIOURS = Path(__file__).parent.parent.parent / "behaviours"
-WITHOUT = claims.without_effect(POSITIONS)
+WITHOUT = calibrated_claims.without_effect(POSITIONS)
 
 
-@pytest.mark.parametrize("found", [(*WITHOUT, *claims.of_weights()), claims.with_effect()])
+@pytest.mark.parametrize("found", [(*WITHOUT, *calibrated_claims.of_weights()), calibrated_claims.with_effect()])
 def test_every_kind_of_check_is_among_them(found):
     assert {claim.check.kind for claim in found} == set(CHECKS)
 
@@ -34,7 +34,10 @@ def test_bounds_are_those_of_the_shipped_induction():
 def test_every_claim_has_a_null_value_but_those_of_which_no_one_value_is_that():
     without = {claim.title.rpartition(",")[2] for claim in WITHOUT if claim.null is None}
     assert without == {"sufficient]", "necessary]"}
-    assert [claim.null is None for claim in claims.of_weights()] == [False, True]  # of what is written there is none
+    assert [claim.null is None for claim in calibrated_claims.of_weights()] == [
+        False,
+        True,
+    ]  # of what is written there is none
 
 
 def test_roles_are_those_of_the_shipped_circuit():
@@ -49,8 +52,11 @@ def test_the_null_of_attention_is_one_position_of_all():
 
 
 def test_kinds_can_be_chosen():
-    assert {claim.check.kind for claim in claims.without_effect(POSITIONS, ["path", "curve"])} == {"path", "curve"}
-    assert claims.random_circuits(["path"]) == ()
+    assert {claim.check.kind for claim in calibrated_claims.without_effect(POSITIONS, ["path", "curve"])} == {
+        "path",
+        "curve",
+    }
+    assert calibrated_claims.random_circuits(["path"]) == ()
 
 
 @pytest.mark.parametrize("claim", WITHOUT, ids=lambda claim: claim.title)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from mi_checks.calibration import alternatives
-from mi_checks.calibration.coverage import Cell, coverage, intervals, means, proportions, ratios
-from mi_checks.calibration.rejections import NOISES, family_rejects, rejections
-from mi_checks.calibration.shapes import AREAS, RATIOS, VALUES
-from mi_checks.stats import mean_interval
+from mi_checks.stats.statistics import mean_interval
+from mi_checks.studies.calibration import alternatives
+from mi_checks.studies.calibration.coverage import Cell, coverage, intervals, means, proportions, ratios
+from mi_checks.studies.calibration.effect_shapes import AREAS, RATIOS, VALUES
+from mi_checks.studies.calibration.rejections import NOISES, family_rejects, rejections
 
 DRAWS = 400
 NORMAL = VALUES[0]

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.calibration import nulls, roles
-from mi_checks.calibration.rate import Rate
-from mi_checks.calibration.roles import roles_by_chance
 from mi_checks.checks import shares
 from mi_checks.spec.roles import Role
-from mi_checks.stats import mean_interval, ratio_interval
+from mi_checks.stats.statistics import mean_interval, ratio_interval
+from mi_checks.studies.calibration import calibration_roles, nulls
+from mi_checks.studies.calibration.calibration_roles import roles_by_chance
+from mi_checks.studies.calibration.rate import Rate
 
 SOME = ("logit_diff", "accuracy", "patching", "attention")
 
@@ -64,8 +64,8 @@ def test_no_head_of_fresh_models_has_a_role():
 
 
 def test_a_role_that_anything_is_would_be_counted(monkeypatch):
-    anything = roles.SHIPPED[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
-    monkeypatch.setattr(roles, "SHIPPED", (anything,))
+    anything = calibration_roles.SHIPPED[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
+    monkeypatch.setattr(calibration_roles, "SHIPPED", (anything,))
     (row,) = roles_by_chance(4, 0)
     assert (row.as_shipped.hits, row.as_shipped.beside) == (4, "above")
 

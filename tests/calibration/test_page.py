@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.calibration import markdown, plain
-from mi_checks.calibration.claims import KINDS
-from mi_checks.calibration.nulls import NULLS
-from mi_checks.calibration.tables import tables
+from mi_checks.studies.calibration import calibration_json, calibration_markdown
+from mi_checks.studies.calibration.calibrated_claims import KINDS
+from mi_checks.studies.calibration.calibration_tables import tables
+from mi_checks.studies.calibration.nulls import NULLS
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 WRITES = (
     "composes[previous_token->induction.k@B1]"  # untrained heads write too: it has no null value, and the page says so
 )
-COUNTED = plain.read((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
+COUNTED = calibration_json.read((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
 
 
 def test_every_kind_of_check_has_at_least_200_runs_of_every_null():
@@ -46,4 +46,4 @@ def test_what_was_counted_is_on_the_page():
     for table in tables(COUNTED):
         assert f"### {table.title}\n" in page
         for row in table.rows:
-            assert markdown.line(row) in page
+            assert calibration_markdown.line(row) in page

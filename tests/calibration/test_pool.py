@@ -5,14 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.calibration import models
-from mi_checks.calibration.pool import Pool
-from mi_checks.calibration.prompts import POSITIONS, drawn, with_drawn_positions, with_random_answers
-from mi_checks.checks.run import run_check
-from mi_checks.engine.choose import choose
+from mi_checks.checks.dispatch import run_check
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.studies.calibration import calibration_models
+from mi_checks.studies.calibration.calibration_prompts import (
+    POSITIONS,
+    drawn,
+    with_drawn_positions,
+    with_random_answers,
+)
+from mi_checks.studies.calibration.pool import Pool
 
 ROWS = np.array([3, 3, 41, 0, 17])
 
@@ -91,13 +96,13 @@ def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
 def test_fresh_models_are_of_their_seed_and_leave_torchs_own_alone():
     import torch
 
-    tokens = models.tokenization()
+    tokens = calibration_models.tokenization()
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    one, same, other = (models.fresh(seed, tokens, mlps=True).bridge.state_dict() for seed in (1, 1, 2))
+    one, same, other = (calibration_models.fresh(seed, tokens, mlps=True).bridge.state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     for name, weight in one.items():
         assert torch.equal(weight, same[name])
         assert weight.std() == 0 or not torch.equal(weight, other[name])
     batch = drawn(tokens, 4, 0)
-    assert choose("auto", models.fresh(1, tokens, mlps=True), batch).base.clean.logit_diff.std() > 0
+    assert choose("auto", calibration_models.fresh(1, tokens, mlps=True), batch).base.clean.logit_diff.std() > 0

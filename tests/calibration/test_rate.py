@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from mi_checks.calibration.rate import CHANCE, Rate, rate_of
+from mi_checks.studies.calibration.rate import CHANCE, Rate, rate_of
 
 
 def test_a_rate_is_counted():

@@ -2,13 +2,13 @@
 
 import pytest
 
-from mi_checks.calibration import markdown, plain, text
-from mi_checks.calibration.calibrate import Calibration
-from mi_checks.calibration.coverage import Coverage
-from mi_checks.calibration.rate import Rate
-from mi_checks.calibration.rejections import Rejections
-from mi_checks.calibration.rows import Row
-from mi_checks.calibration.tables import LEGEND, tables
+from mi_checks.studies.calibration import calibration_json, calibration_markdown, calibration_text
+from mi_checks.studies.calibration.calibration import Calibration
+from mi_checks.studies.calibration.calibration_tables import LEGEND, tables
+from mi_checks.studies.calibration.coverage import Coverage
+from mi_checks.studies.calibration.rate import Rate
+from mi_checks.studies.calibration.rejections import Rejections
+from mi_checks.studies.calibration.verdict_rows import Row
 
 SOME = Calibration(
     200,
@@ -32,7 +32,7 @@ SOME = Calibration(
 
 
 def test_what_was_counted_is_read_again():
-    assert plain.read(plain.document(SOME)) == SOME
+    assert calibration_json.read(calibration_json.document(SOME)) == SOME
 
 
 def test_a_row_says_how_often_and_how_that_is_beside_nominal():
@@ -62,7 +62,7 @@ def test_some_kinds_alone_have_no_simulated_effects():
 
 
 def test_columns_stand_below_each_other():
-    shown = text.lines(tables(SOME), 100)
+    shown = calibration_text.lines(tables(SOME), 100)
     header = next(line for line in shown if line.startswith("claim"))
     row = next(line for line in shown if line.startswith("logit_diff"))
     for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("typical bound", "at least 2")):
@@ -72,11 +72,11 @@ def test_columns_stand_below_each_other():
 
 @pytest.mark.parametrize("title", [table.title for table in tables(SOME)])
 def test_a_page_has_every_table_under_a_headline(title):
-    shown = markdown.lines(tables(SOME), level=3)
+    shown = calibration_markdown.lines(tables(SOME), level=3)
     assert f"### {title}" in shown
     rows = [line for line in shown if line.startswith("|")]
     assert "| patching[x] | at least 0.97 | 2.5 % | 3.0 % |" in rows
 
 
 def test_a_bar_does_not_end_a_cell():
-    assert markdown.line(["mean |share|", "1"]) == r"| mean \|share\| | 1 |"
+    assert calibration_markdown.line(["mean |share|", "1"]) == r"| mean \|share\| | 1 |"

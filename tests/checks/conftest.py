@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.run import run_check
 from mi_checks.engine.attended import attended
-from mi_checks.engine.base import BaseRun, SideRun
+from mi_checks.engine.base_run import BaseRun, SideRun
 from mi_checks.engine.nodes import parse_node
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour

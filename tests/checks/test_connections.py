@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mi_checks.checks.run import run_check
+from mi_checks.checks.dispatch import run_check
 from mi_checks.errors import MiChecksError
 
 SOME = {"at_least": 0.5}

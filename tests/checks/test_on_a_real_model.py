@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.run import run_check
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import parse_node
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.models.load import load
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.models.load_model import load
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.behaviour import Behaviour
 

@@ -56,7 +56,7 @@ def test_nodes_are_moved_together(judged, measurements, around):
     ],
 )
 def test_what_is_asked_of_the_engine(measurements, around, check, intervention, claim):
-    from mi_checks.checks.run import run_check
+    from mi_checks.checks.dispatch import run_check
 
     measured = measurements(around(4), checks=[check], effects={"L1H2": around(3)})
     assert run_check(measured.behaviour.checks[0].check, measured).claim == claim

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mi_checks.checks.run import run_check
-from mi_checks.suspects import suspects
+from mi_checks.checks.dispatch import run_check
+from mi_checks.suite.suspects import suspects
 
 CHECK = {"patching": {"nodes": "L1H0", "recovers": {"at_least": 0.5}}}
 GAP = 5.0

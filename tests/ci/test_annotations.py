@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.ci.annotations import MOST, Base, command, commands
 from mi_checks.ci.failures import failures
-from mi_checks.record import Lint
+from mi_checks.results.run import Lint
 from mi_checks.spec.problems import Problem
 from tests.effects import around
 from tests.results import result, run_of

@@ -1,7 +1,7 @@
 """Which failures come first."""
 
 from mi_checks.ci.failures import failures
-from mi_checks.record import Mutant, MutantsResult
+from mi_checks.results.run import Mutant, MutantsResult
 from tests.effects import around
 from tests.results import result, run_of
 

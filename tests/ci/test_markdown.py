@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mi_checks.ci.markdown import LONGEST, code
+from mi_checks.output.markdown import LONGEST, code
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The summary of a run."""
 
 from mi_checks.ci.paragraph import paragraph
-from mi_checks.record import Lint
+from mi_checks.results.run import Lint
 from tests.ci.test_failures import drift, survivor
 from tests.effects import around
 from tests.results import result, run_of

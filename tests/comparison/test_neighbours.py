@@ -2,10 +2,10 @@
 
 import pytest
 
-from mi_checks.comparison.neighbours import order, steps
-from mi_checks.models.load import load
+from mi_checks.compare.neighbouring import order, steps
+from mi_checks.models.load_model import load
 from mi_checks.models.names import bundled, resolve
-from mi_checks.record import Architecture
+from mi_checks.results.run import Architecture
 
 
 def models(*names):

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.discovery import bounds
 from mi_checks.engine.nodes import Node
-from mi_checks.record import Estimate
+from mi_checks.stats.estimate import Estimate
+from mi_checks.studies.discovery import bounds
 
 
 def estimate(values):

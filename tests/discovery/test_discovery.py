@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mi_checks.discovery.discovery import discover, explore
-from mi_checks.discovery.settings import Settings
-from mi_checks.discovery.written import written
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.prompts.build import build_prompts
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.studies.discovery.discovery import discover, explore
+from mi_checks.studies.discovery.draft_yaml import written
+from mi_checks.studies.discovery.settings import Settings
 from tests.discovery.conftest import INDUCTION
 
 PAIRS = 48
@@ -219,10 +219,10 @@ def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_t
 
 
 def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, subject, monkeypatch):
-    monkeypatch.setattr("mi_checks.discovery.exploring.SEARCHED", 1)
-    monkeypatch.setattr("mi_checks.discovery.exploring.SCREENED", 1)
+    monkeypatch.setattr("mi_checks.studies.discovery.exploring.SEARCHED", 1)
+    monkeypatch.setattr("mi_checks.studies.discovery.exploring.SCREENED", 1)
     monkeypatch.setattr(
-        "mi_checks.discovery.exploring.no_gap", lambda measured: "none" if len(measured.batch) == 1 else ""
+        "mi_checks.studies.discovery.exploring.no_gap", lambda measured: "none" if len(measured.batch) == 1 else ""
     )
     discovery = explore(behaviour(), subject, EXACT)
     assert discovery.found.searched == PAIRS

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.discovery.gradients import ESTIMATES, gradient_estimates
-from mi_checks.discovery.samples import samples
-from mi_checks.discovery.settings import Settings
 from mi_checks.engine.attribution_patching import attribution_patching
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import no_progress
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
+from mi_checks.studies.discovery.gradients import ESTIMATES, gradient_estimates
+from mi_checks.studies.discovery.samples import samples
+from mi_checks.studies.discovery.settings import Settings
 from tests.planting.kinds import saturated
 
 COMPONENTS = ("head", "neuron")

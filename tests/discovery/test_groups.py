@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from mi_checks.discovery.groups import groups
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.studies.discovery.groups import groups
 
 SMALL = ModelShape(2, 3, None)
 ABOVE = 0.1

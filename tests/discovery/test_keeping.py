@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from mi_checks.discovery.discovery import Interrupted, explore
-from mi_checks.discovery.keeping import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, Keeping
-from mi_checks.discovery.pace import Pace
-from mi_checks.discovery.settings import Settings
-from mi_checks.discovery.written import written
+from mi_checks.cache.store import Store
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.replay import ReplayEngine
-from mi_checks.recall.store import Store
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.studies.discovery.discovery import Interrupted, explore
+from mi_checks.studies.discovery.draft_yaml import written
+from mi_checks.studies.discovery.keeping import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, Keeping
+from mi_checks.studies.discovery.pace import Pace
+from mi_checks.studies.discovery.settings import Settings
 
 SHAPE = ModelShape(2, 100, None)
 ALL = [denoise(head) for head in all_nodes("head", SHAPE)]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.discovery.mediation import mediation
 from mi_checks.engine.nodes import Node
+from mi_checks.studies.discovery.mediation import mediation
 
 NODES = tuple(Node(0, "head", index) for index in range(6))
 

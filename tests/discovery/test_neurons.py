@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.discovery.effects import Effects
-from mi_checks.discovery.mediation import mediation
-from mi_checks.discovery.neurons import unaccounted
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.studies.discovery.effects import Effects
+from mi_checks.studies.discovery.mediation import mediation
+from mi_checks.studies.discovery.neurons import unaccounted
 
 SHAPE = ModelShape(2, 3, 4)
 NOISE = np.random.default_rng(0).normal(0, 0.01, 64)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mi_checks.discovery.paths import paths
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.studies.discovery.paths import paths
 
 NODES = [parse_node(name) for name in ("L0H1", "L1H0", "L0N2")]
 LAYERS = [parse_node(name) for name in ("L0.mlp", "L1.mlp")]

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from mi_checks.discovery.discovery import explore
-from mi_checks.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery import explore
+from mi_checks.studies.discovery.settings import Settings
 from tests.planting.placements import AND_NEURON, PLACEMENTS, REDUNDANT_PAIR
 
 PAIRS = 48

@@ -6,17 +6,17 @@ import pytest
 import torch
 import yaml
 
+from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.run import run_check
-from mi_checks.discovery.discovery import explore
-from mi_checks.discovery.held_out import parsed
-from mi_checks.discovery.settings import Settings
-from mi_checks.discovery.wording import role
-from mi_checks.discovery.written import written
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import ModelEntry
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.studies.discovery.discovery import explore
+from mi_checks.studies.discovery.draft_yaml import written
+from mi_checks.studies.discovery.held_out import parsed
+from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.wording import role
 from tests.planting import kinds
 
 PAIRS = 32

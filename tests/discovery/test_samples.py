@@ -2,10 +2,10 @@
 
 import pytest
 
-from mi_checks.discovery.samples import samples
-from mi_checks.discovery.settings import Settings
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.build import build_prompts
+from mi_checks.studies.discovery.samples import samples
+from mi_checks.studies.discovery.settings import Settings
 
 WORDS = [" one", " two", " three", " four", " five", " six", " seven", " eight"]
 

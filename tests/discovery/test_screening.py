@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mi_checks.discovery.halving import halved
-from mi_checks.discovery.screening import agreement, drawn_from, largest
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.studies.discovery.halving import halved
+from mi_checks.studies.discovery.screening import agreement, drawn_from, largest
 
 WIDTH = 64
 SHAPE = ModelShape(2, 3, WIDTH)

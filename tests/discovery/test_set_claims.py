@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.discovery.candidates import Candidate
-from mi_checks.discovery.draft import NotClaimed
-from mi_checks.discovery.held_out import HeldOut
-from mi_checks.discovery.mediation import mediation
-from mi_checks.discovery.pruning import Pruned
-from mi_checks.discovery.set_claims import circuit_line, mediators_line
 from mi_checks.engine.nodes import all_nodes, parse_node
-from mi_checks.record import Estimate
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.stats.estimate import Estimate
+from mi_checks.studies.discovery.candidate_claims import Candidate
+from mi_checks.studies.discovery.draft import NotClaimed
+from mi_checks.studies.discovery.held_out import HeldOut
+from mi_checks.studies.discovery.mediation import mediation
+from mi_checks.studies.discovery.pruning import Pruned
+from mi_checks.studies.discovery.set_claims import circuit_line, mediators_line
 
 SPREAD = np.random.default_rng(1).normal(0, 0.02, 64)
 

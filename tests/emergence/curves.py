@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.emergence.appearance import appearances
-from mi_checks.emergence.curve import Curve
-from mi_checks.emergence.found import Emergence, Trained, Unmeasured
-from mi_checks.emergence.role_curve import Bound, RoleCurve
-from mi_checks.emergence.series import Series
+from mi_checks.studies.emergence.appearance import appearances
+from mi_checks.studies.emergence.checkpoint_series import Series
+from mi_checks.studies.emergence.effect_curve import Curve
+from mi_checks.studies.emergence.findings import Emergence, Trained, Unmeasured
+from mi_checks.studies.emergence.role_curve import Bound, RoleCurve
 from tests.effects import effect
 
 SERIES = Series(

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mi_checks.emergence.appearance import appearances
-from mi_checks.emergence.bracket import Bracket
-from mi_checks.emergence.curve import Curve, method, p_values
-from mi_checks.stats import holm, mean_p_value
+from mi_checks.stats.statistics import holm, mean_p_value
+from mi_checks.studies.emergence.appearance import appearances
+from mi_checks.studies.emergence.bracket import Bracket
+from mi_checks.studies.emergence.effect_curve import Curve, method, p_values
 from tests.effects import around, effect
 from tests.emergence.curves import appearance, curve, values
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mi_checks.emergence.bracket import Bracket, fall, rise
+from mi_checks.studies.emergence.bracket import Bracket, fall, rise
 from tests.emergence.curves import values
 
 

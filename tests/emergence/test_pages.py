@@ -7,16 +7,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mi_checks.emergence import markdown, page, plain, text, words
-from mi_checks.emergence.curve import method
-from mi_checks.emergence.found import Emergence
-from mi_checks.emergence.output import check_output, write
 from mi_checks.errors import MiChecksError
+from mi_checks.studies.emergence import (
+    emergence_json,
+    emergence_markdown,
+    emergence_page,
+    emergence_text,
+    emergence_words,
+)
+from mi_checks.studies.emergence.effect_curve import method
+from mi_checks.studies.emergence.findings import Emergence
+from mi_checks.studies.emergence.formats import check_output, write
 from tests.emergence.curves import curve, small
 
 
 def test_the_whole_answer():
-    assert text.lines(small(), 100) == [
+    assert emergence_text.lines(small(), 100) == [
         "nano-attn-2l at 5 checkpoints of its training: steps 200, 400, 500, 650, 1200",
         "",
         "behaviour          appears                                                 200    400   500   650  1200",
@@ -40,14 +46,14 @@ def test_the_whole_answer():
         "",
         "Not followed, as they say nothing of nano-attn-2l: capital.",
         "",
-        *text._wrapped(words.WHAT, 100),
-        *text._wrapped(words.ROLES, 100),
-        *text._wrapped(method(48), 100),
+        *emergence_text._wrapped(emergence_words.WHAT, 100),
+        *emergence_text._wrapped(emergence_words.ROLES, 100),
+        *emergence_text._wrapped(method(48), 100),
     ]
 
 
 def test_intervals_stand_where_they_fit():
-    (line,) = [line for line in text.lines(small(), 200) if line.startswith("induction_circuit ")]
+    (line,) = [line for line in emergence_text.lines(small(), 200) if line.startswith("induction_circuit ")]
     assert re.search(r"  ▁▁▄▇█  −0\.10 \[−0\.\d\d, −?0\.\d\d\]  0\.10 \[", line)
 
 
@@ -56,17 +62,17 @@ def test_intervals_stand_where_they_fit():
     [((0, 1, 2), "▁▅█"), ((-3, 0, 7), "▁▁█"), ((-1, -2), "▁▁"), ((0.0, 0.0), "▁▁"), ((5.0, 5.0), "██")],
 )
 def test_a_sparkline_begins_at_zero(values, drawn):
-    assert words.sparkline(values) == drawn
+    assert emergence_words.sparkline(values) == drawn
 
 
 def test_what_may_have_been_there_from_the_start_is_told_so():
     found = small().trained[0].appearances[0]
     unsure = replace(found, appears=replace(found.appears, after=None))
-    assert words.when(unsure, small().trained[0].series) == "by 650, or from the start"
+    assert emergence_words.when(unsure, small().trained[0].series) == "by 650, or from the start"
 
 
 def test_markdown_has_every_effect_with_its_interval():
-    lines = markdown.lines(small())
+    lines = emergence_markdown.lines(small())
     assert "| behaviour | appears |  | 200 | 400 | 500 | 650 | 1200 |" in lines
     (row,) = [line for line in lines if line.startswith("| induction_circuit ")]
     assert row.count("[") == 5
@@ -76,8 +82,8 @@ def test_markdown_has_every_effect_with_its_interval():
 
 
 def test_json_is_complete_and_the_same_again():
-    told = plain.document(small())
-    assert told == plain.document(small())
+    told = emergence_json.document(small())
+    assert told == emergence_json.document(small())
     data = json.loads(told)
     assert (data["tests"], len(data["series"])) == (48, 1)
     (series,) = data["series"]
@@ -109,7 +115,7 @@ def charts(document):
 
 
 def test_the_page_draws_every_curve_with_its_words():
-    drawn = charts(page.render(small()))
+    drawn = charts(emergence_page.render(small()))
     assert len(drawn) == 6
     assert [svg.find("title").text for svg in drawn][:3] == [
         "role previous_token on nano-attn-2l: between 200 and 400",
@@ -133,15 +139,15 @@ def test_the_page_draws_every_curve_with_its_words():
 
 
 def test_every_value_of_the_page_stands_in_a_table():
-    document = page.render(small())
+    document = emergence_page.render(small())
     assert document.count('<details class="twin">') == 6
     for each in small().trained[0].appearances:
         for place in range(5):
-            assert f"<td>{words.value(each, place, interval=True)}</td>" in document
+            assert f"<td>{emergence_words.value(each, place, interval=True)}</td>" in document
 
 
 def test_the_page_loads_and_runs_nothing():
-    document = page.render(small())
+    document = emergence_page.render(small())
     assert "default-src 'none'" in document
     assert "<script" not in document
     assert "prefers-color-scheme:dark" in document
@@ -154,7 +160,7 @@ def test_what_names_hold_is_shown_and_not_obeyed():
     emergence = small()
     (trained,) = emergence.trained
     curves = replace(trained.appearances[0], curve=curve([0, 0, 1, 2, 3], "<script>alert(1)</script>"))
-    document = page.render(Emergence((replace(trained, appearances=(curves,)),), 1))
+    document = emergence_page.render(Emergence((replace(trained, appearances=(curves,)),), 1))
     assert "<script" not in document
     assert "&lt;script&gt;alert(1)" in document
 
@@ -162,7 +168,7 @@ def test_what_names_hold_is_shown_and_not_obeyed():
 def test_labels_that_would_run_into_each_other_are_left_out():
     series = replace(small().trained[0].series, steps=(200, 201, 202, 203, 1200))
     emergence = Emergence((replace(small().trained[0], series=series),), 1)
-    assert [tick.text for tick in charts(page.render(emergence))[0].iter("text")][:2] == ["200", "1200"]
+    assert [tick.text for tick in charts(emergence_page.render(emergence))[0].iter("text")][:2] == ["200", "1200"]
 
 
 @pytest.mark.parametrize("name", ["page.html", "page.md", "page.json", "page.txt"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mi_checks.emergence.bracket import Bracket
-from mi_checks.emergence.order import order
+from mi_checks.studies.emergence.bracket import Bracket
+from mi_checks.studies.emergence.order import order
 from tests.emergence.curves import role, small
 
 

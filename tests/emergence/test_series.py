@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from mi_checks.emergence.series import chosen_series
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import NANO
 from mi_checks.models.steps import training_step
+from mi_checks.studies.emergence.checkpoint_series import chosen_series
 
 
 def test_by_default_each_that_is_bundled():

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.models.load import load
+from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.models.load_model import load
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.behaviour import Prompts
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mi_checks.engine.attribution_patching import attribution_patching
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.errors import MiChecksError

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_third, everything, native, paths

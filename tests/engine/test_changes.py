@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from tests.engine.cases import everything, multi_hop, native, paths, prompts
 
 ARCHITECTURES = ("attention only", "gelu", "llama", "one layer")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformer_lens.tools.analysis.direct_logit_attribution import direct_logit_attribution
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import PromptBatch
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts

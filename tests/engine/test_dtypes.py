@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.models.load import load
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.models.load_model import load
 from mi_checks.prompts.build import build_prompts
 from tests.engine.conftest import INDUCTION
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from tests.engine.cases import ARCHITECTURES, KINDS, TOLERANCE, native, prompts, random_circuits
 
 ENGINES = ("replay", "reference")

@@ -7,13 +7,13 @@ import transformers
 from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel, read
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
 from mi_checks.spec.model_shape import ModelShape

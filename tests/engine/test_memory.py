@@ -7,11 +7,11 @@ import psutil
 import pytest
 import torch
 
-from mi_checks.engine import memory
 from mi_checks.engine.interventions import denoise
-from mi_checks.engine.memory import CACHED, Memory
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.replay import memory
+from mi_checks.engine.replay.memory import CACHED, Memory
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 CPU = torch.device("cpu")
 FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried …")
@@ -71,7 +71,7 @@ def test_other_errors_are_not_taken_for_it():
 def test_a_sweep_survives_it(engine_of, monkeypatch):
     reference = engine_of("nano-attn-2l")
     subject = reference.subject
-    from mi_checks.engine.choose import trusted
+    from mi_checks.engine.choose_engine import trusted
 
     replay = ReplayEngine(subject, reference.batch, trusted(subject))
     what = [denoise(node) for node in all_nodes("head", subject.shape)]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.norms import read_norm
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from tests.engine.cases import ARCHITECTURES, native, prompts
 
 NEURON = Node(1, "neuron", 7)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, paths, prompts
 
 FIRST = 3

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.layout import rows_of
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import Readout
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.build import build_prompts

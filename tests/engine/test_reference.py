@@ -4,7 +4,7 @@ import torch
 
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes, parse_node
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import PromptBatch
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_third, everything, native, paths, prompts
 
 

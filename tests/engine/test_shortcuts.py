@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.model_shape import ModelShape

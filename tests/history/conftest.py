@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.history.history import Entry, History
-from mi_checks.record import OF_HEADS, Estimate, Evidence, Heatmap, Mediator, Run
-from mi_checks.runs.write import run_text
+from mi_checks.history.run_store import Entry, History
+from mi_checks.results.run import OF_HEADS, Evidence, Heatmap, Mediator, Run
+from mi_checks.results.write_run import run_text
+from mi_checks.stats.estimate import Estimate
 from tests.effects import around, effect
 from tests.results import result, run_of
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mi_checks.history.bisection import Change, bisect
+from mi_checks.studies.bisect.bisection import Change, bisect
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 17, 64, 65])

@@ -3,11 +3,11 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.history import text
-from mi_checks.history.course import courses, outlines
-from mi_checks.history.history import History
+from mi_checks.history import history_text
+from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.listing import runs
-from mi_checks.history.sparkline import WIDTH, sparkline
+from mi_checks.history.run_store import History
+from mi_checks.output.sparkline import WIDTH, sparkline
 from tests.effects import around
 from tests.history.conftest import month
 from tests.results import result, run_of
@@ -22,7 +22,7 @@ def course_of(path, **how):
 def test_one_line_for_each_run_in_the_order_of_time(history_of):
     found = course_of(history_of(month(3, 3.0), month(1, 6.0), month(2, None), month(4, 1.0, revision="checkpoint 9")))
     called = [point.at.called for point in found.points]
-    assert text.course(found) == [
+    assert history_text.course(found) == [
         "induction logit_diff on nano-attn-2l, 4 runs  █ ▄▁  1.00 to 6.00 logits",
         f"  2026-01-01 12:00:00  {called[0]}  111111111111                ✓ 6.00 [5.77, 6.23]",
         f"  2026-02-01 12:00:00  {called[1]}  222222222222                ! error, nothing measured",
@@ -33,7 +33,7 @@ def test_one_line_for_each_run_in_the_order_of_time(history_of):
 
 def test_other_prompts_and_bounds_are_told(history_of):
     path = history_of(month(1), month(2, prompts_sha256="others"), month(3, prompts_sha256="others", at_least=3))
-    lines = text.course(course_of(path))
+    lines = history_text.course(course_of(path))
     assert lines[1].endswith("6.23]")
     assert lines[2].endswith("]  (other prompts)")
     assert lines[3].endswith("]  (bound at least 2 → at least 3)")
@@ -56,7 +56,7 @@ def test_a_behaviour_is_a_line_for_each_check_and_model(history_of):
     with History.at(path) as history:
         found = outlines(history, "induction")
         assert [each.model for each in outlines(history, "induction", "nano-gelu-2l")] == ["nano-gelu-2l"]
-    assert text.outlines(found) == [
+    assert history_text.outlines(found) == [
         "induction: every check, its values over the runs, and the last of them",
         "  logit_diff  nano-attn-2l  █▁  ✓ 3.00 [2.77, 3.23]  2 runs",
         "  accuracy    nano-gelu-2l  ▁   ✓ 0.95 [0.93, 0.97]  1 run",
@@ -105,7 +105,7 @@ def test_the_list_of_runs(history_of):
         found = runs(history)
         last = runs(history, last=1)
     called = [each.called for each in found]
-    assert text.listing(path, found) == [
+    assert history_text.listing(path, found) == [
         f"{path}: 3 runs",
         f"  2026-01-01 00:00:00  {called[0]}  5 pass  5 models      pytest",
         f"  2026-02-01 12:00:00  {called[1]}  1 pass  nano-attn-2l  pytest",
@@ -116,7 +116,7 @@ def test_the_list_of_runs(history_of):
 
 def test_an_empty_list(history_of):
     with History.at(history_of()) as history:
-        assert text.listing(history.path, runs(history)) == [f"{history.path} is empty"]
+        assert history_text.listing(history.path, runs(history)) == [f"{history.path} is empty"]
 
 
 def test_a_sparkline():

@@ -10,9 +10,9 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.history import database
-from mi_checks.history.history import History
 from mi_checks.history.listing import runs
-from mi_checks.runs.write import write_run
+from mi_checks.history.run_store import History
+from mi_checks.results.write_run import write_run
 from tests.history.conftest import entry, month
 
 ROOT = Path(__file__).parents[2]
@@ -189,7 +189,7 @@ def test_two_that_import_at_once_both_succeed(tmp_path):
                 month(1 + number % 12, number + (0.0 if side == "a" else 0.5)), tmp_path / f"{side}/{number}.json"
             )
     path = tmp_path / "history.sqlite3"  # made by whichever is first
-    code = "import sys; from mi_checks.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from mi_checks.cli.main import main; sys.exit(main(sys.argv[1:]))"
     commands = [
         [sys.executable, "-c", code, "history", "import", str(tmp_path / side), "--history", str(path)] for side in "ab"
     ]

@@ -6,11 +6,11 @@ from dataclasses import asdict
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.history.history import History
 from mi_checks.history.importing import Imported, import_runs
 from mi_checks.history.listing import runs
-from mi_checks.runs.read import parse_run
-from mi_checks.runs.write import run_text, write_run
+from mi_checks.history.run_store import History
+from mi_checks.results.read_run import parse_run
+from mi_checks.results.write_run import run_text, write_run
 from tests.history.conftest import month
 
 

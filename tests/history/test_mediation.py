@@ -3,10 +3,10 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.history.history import History
-from mi_checks.history.mediation import mediations
-from mi_checks.history.text import mediation as lines
-from mi_checks.history.words import answer
+from mi_checks.history.head_over_time import mediations
+from mi_checks.history.history_text import mediation as lines
+from mi_checks.history.mediation_sentence import answer
+from mi_checks.history.run_store import History
 from tests.history.conftest import heads, month
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mi_checks.history import database
-from mi_checks.history.course import courses
-from mi_checks.history.history import History
+from mi_checks.history.check_over_time import courses
+from mi_checks.history.head_over_time import mediations
 from mi_checks.history.importing import Imported, import_runs
 from mi_checks.history.listing import runs
-from mi_checks.history.mediation import mediations
 from mi_checks.history.migrations import MIGRATIONS
+from mi_checks.history.run_store import History
 
 FIRST = Path(__file__).with_name("schema_1.sqlite3")  # left by a mi-checks that knew the first schema only: three runs
 

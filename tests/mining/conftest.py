@@ -2,9 +2,9 @@
 
 import pytest
 
-from mi_checks.mining.written import Written
 from mi_checks.models.tokenizer import load_tokenization
 from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.studies.mining.written_tokens import Written
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mi_checks.errors import MiChecksError
-from mi_checks.mining.corpus import BLOCK, File, blocks, find, read
-from mi_checks.mining.encode import NONE, encode
+from mi_checks.studies.mining.corpus import BLOCK, File, blocks, find, read
+from mi_checks.studies.mining.encode import NONE, encode
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_line_ends_and_a_byte_order_mark_are_not_text(tmp_path):
 @given(st.text(alphabet="a\n", max_size=50), st.integers(1, 9))
 def test_blocks_are_the_text_cut_after_lines(text, size):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mi_checks.mining.corpus.BLOCK", size)
+        patch.setattr("mi_checks.studies.mining.corpus.BLOCK", size)
         parts = list(blocks(text))
     assert "".join(parts) == text
     assert all(0 < len(part) <= size for part in parts)

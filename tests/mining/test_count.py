@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mi_checks.mining import count
-from mi_checks.mining.count import Counter, look_up, mine
-from mi_checks.mining.criteria import Criteria, Found
-from mi_checks.mining.encode import NONE
-from mi_checks.mining.written import Masks
+from mi_checks.studies.mining import count
+from mi_checks.studies.mining.count import Counter, look_up, mine
+from mi_checks.studies.mining.criteria import Criteria, Found
+from mi_checks.studies.mining.encode import NONE
+from mi_checks.studies.mining.written_tokens import Masks
 
 SIZE = 4
 files = st.lists(st.lists(st.integers(0, SIZE - 1), max_size=12), min_size=1, max_size=4)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.mining.written import Written
+from mi_checks.studies.mining.written_tokens import Written
 
 
 def test_pieces_of_a_word_hold(written, token):

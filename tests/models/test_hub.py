@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.models.hub import download
+from mi_checks.models.hub_download import download
 from mi_checks.models.sources.hub import Hub as Source
 from mi_checks.models.sources.source import Unloadable
 from tests.models.written import llama, toy_config, write_huggingface, write_legacy

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.names import TOKENIZER, resolve
 from mi_checks.spec.model_shape import ModelShape
 from tests.models.written import TOKENS, VOCABULARY, gpt2, llama, write_huggingface

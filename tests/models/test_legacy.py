@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.names import resolve
 from mi_checks.spec.model_shape import ModelShape
 from tests.models.written import TOKENS, toy_config, write_legacy

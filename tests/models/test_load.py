@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.names import NANO, TOKENIZER, checkpoints
 
 MODEL = "nano-attn-1l"

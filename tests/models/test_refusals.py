@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModel, BertConfig, BertForMaskedLM, FalconConfig, GPTNeoXConfig, T5Config
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.names import resolve
 from tests.models.written import VOCABULARY, gpt2, llama, write_huggingface
 from tests.tokenizers_of_families import write_tokenizer

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, processors
 from transformers import AutoTokenizer, OPTConfig, Qwen2Config
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, own_beginning
 from mi_checks.models.names import TOKENIZER
 from mi_checks.models.sources.source import Unloadable

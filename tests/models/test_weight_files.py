@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.hub import download
-from mi_checks.models.load import load
+from mi_checks.models.hub_download import download
+from mi_checks.models.load_model import load
 from mi_checks.models.loaders.loaded import sha256
 from mi_checks.models.names import NANO, resolve
 from mi_checks.models.sources.hub import Hub

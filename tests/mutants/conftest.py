@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose import trusted
-from mi_checks.engine.replay import ReplayEngine
-from mi_checks.suite import Settings, Suite
+from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.suite.suite import Settings, Suite
 from tests.engine.cases import native, prompts
 
 

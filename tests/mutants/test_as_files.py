@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mi_checks.engine.choose import choose, trusted
+from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes, parse_node
-from mi_checks.engine.replay import ReplayEngine
-from mi_checks.models.load import load
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.models.load_model import load
 from mi_checks.models.names import NANO
-from mi_checks.mutants.heads import Blinded, Exchanged
-from mi_checks.mutants.outputs import LogitsTurned, Turned, Zeroed
+from mi_checks.mutants.head_mutations import Blinded, Exchanged
+from mi_checks.mutants.output_mutations import LogitsTurned, Turned, Zeroed
 from mi_checks.prompts.build import build_prompts
 from tests.engine.conftest import INDUCTION
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.checks.run import run_check
-from mi_checks.mutant_suite import MutantSuite
-from mi_checks.mutants.choose import mutations
-from mi_checks.mutants.heads import Exchanged
-from mi_checks.mutants.runs import judged
+from mi_checks.checks.dispatch import run_check
+from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.head_mutations import Exchanged
+from mi_checks.mutants.measured import judged
 from mi_checks.spec.check_refs import placed_checks
-from mi_checks.spec.load import load_behaviour
-from mi_checks.suite import Settings, Suite
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.suite.against_mutants import MutantSuite
+from mi_checks.suite.suite import Settings, Suite
 from tests.plugin.conftest import BEHAVIOUR
 
 NANO = "nano-attn-2l"

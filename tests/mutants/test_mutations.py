@@ -6,10 +6,10 @@ import torch
 
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes, parse_node
-from mi_checks.engine.replay import ReplayEngine
-from mi_checks.mutants.cut import Cut
-from mi_checks.mutants.heads import Blinded, Exchanged
-from mi_checks.mutants.outputs import LogitsTurned, Silenced, Turned, Zeroed
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.mutants.cut_paths import Cut
+from mi_checks.mutants.head_mutations import Blinded, Exchanged
+from mi_checks.mutants.output_mutations import LogitsTurned, Silenced, Turned, Zeroed
 from tests.engine.cases import ARCHITECTURES, TOLERANCE
 
 

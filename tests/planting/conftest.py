@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mi_checks.checks.run import run_check
+from mi_checks.checks.dispatch import run_check
 from tests.planting.placements import PLACEMENTS
 
 

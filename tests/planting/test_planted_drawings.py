@@ -2,11 +2,11 @@
 
 import pytest
 
-from mi_checks.circuit_evidence import FEW, circuit, few
-from mi_checks.engine.choose import choose
+from mi_checks.cache.recalling import Recalling
+from mi_checks.cache.store import Store
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import Node
-from mi_checks.recall.recalling import Recalling
-from mi_checks.recall.store import Store
+from mi_checks.suite.evidence.circuit_evidence import FEW, circuit, few
 from tests import planted as planting
 from tests.planting.placements import PLACEMENTS
 

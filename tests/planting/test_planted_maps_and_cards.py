@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mi_checks.cache.recalling import Recalling
+from mi_checks.cache.store import Store
 from mi_checks.checks.measurements import Measurements
-from mi_checks.circuit_evidence import circuit, few
-from mi_checks.engine.choose import choose
-from mi_checks.neuron_evidence import PLACES, TOKENS, most_active
-from mi_checks.position_evidence import LABELS, LAYERS, position_map
+from mi_checks.engine.choose_engine import choose
 from mi_checks.prompts.batch import Prompt
-from mi_checks.recall.recalling import Recalling
-from mi_checks.recall.store import Store
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.suite.evidence.circuit_evidence import circuit, few
+from mi_checks.suite.evidence.neuron_cards import PLACES, TOKENS, most_active
+from mi_checks.suite.evidence.position_map import LABELS, LAYERS, position_map
 from tests import planted as planting
 from tests.engine.cases import native, prompts
 

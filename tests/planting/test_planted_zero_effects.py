@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.checks.run import run_check
+from mi_checks.checks.dispatch import run_check
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
 from tests.planted import one_direction, or_pair
 from tests.planting.by_hand import path_effects

@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import save_file
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.nodes import Node
 from mi_checks.models.subject import Subject

@@ -102,10 +102,10 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     import torch
     import tqdm  # noqa: F401
 
+    import mi_checks.plugin.session
     import mi_checks.report.html
-    import mi_checks.session
-    import mi_checks.suite  # noqa: F401
-    from mi_checks.models.load import load
+    import mi_checks.suite.suite  # noqa: F401
+    from mi_checks.models.load_model import load
 
     torch.set_num_threads(1)  # small models, and the other cores are other workers
     bridge = load("nano-attn-1l", device="cpu").bridge

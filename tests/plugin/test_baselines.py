@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from mi_checks import atomic
+from mi_checks import files
 
 FILE = "behaviours/ab.yaml"
 HERE = "behaviours/baselines/ab/nano-attn-2l.json"
@@ -439,7 +439,7 @@ def test_another_tokenizer_is_invalid_and_no_diff(recorded):
 
 
 def test_another_library_is_told(recorded, monkeypatch):
-    from mi_checks.session import Session
+    from mi_checks.plugin.session import Session
 
     versions = {**Session.versions.func(None), "torch": "0.1"}
     monkeypatch.setattr(Session, "versions", versions)
@@ -460,7 +460,7 @@ def test_a_full_disk_leaves_the_old_file(recorded, monkeypatch):
             raise OSError(28, os.strerror(28))
         replace(part, path)
 
-    monkeypatch.setattr(atomic.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     result = recorded.run("--mi-update", "--mi-no-cache", "-p", "no:cacheprovider", "-k", "nano-attn-2l")
     assert result.ret == 1
     result.stdout.fnmatch_lines(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.runs.read import read_run
+from mi_checks.results.read_run import read_run
 
 PATCHING = "  - logit_diff: {at_least: 1.5}\n  - patching: {nodes: L1H2, recovers: {at_least: 0.3}}\n" + (
     "  - attention: {nodes: L1H2, from: A2, to: B1, at_least: 0.1}"
@@ -27,7 +27,7 @@ def entries(project):
 
 
 def test_a_second_run_measures_nothing_and_finds_the_same(kept, monkeypatch):
-    from mi_checks import suite
+    from mi_checks.suite import suite
 
     def unwanted(*_):
         raise AssertionError("an engine was made")

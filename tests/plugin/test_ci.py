@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mi_checks import atomic
+from mi_checks import files
 
 CHECKS = """\
   - logit_diff: {at_least: 1.5}
@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_told_and_fails_the_run(project, monkey
             raise OSError(28, os.strerror(28))
         replace(part, path)
 
-    monkeypatch.setattr(atomic.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     places = ("--mi-report", "report.html", "--mi-run", "run.json", "--mi-summary", "summary.md")
     result = project.run(*places, "--mi-annotations", "github")
     result.assert_outcomes(passed=1)

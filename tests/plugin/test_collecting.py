@@ -71,7 +71,7 @@ def test_collecting_loads_no_model(project):
     code = (
         "import sys, pytest\n"
         "assert pytest.main(['--collect-only', '-q']) == 0\n"
-        "assert 'mi_checks.session' in sys.modules\n"
+        "assert 'mi_checks.plugin.session' in sys.modules\n"
         "print('heavy:', sorted({'torch', 'transformer_lens', 'transformers', 'scipy'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project.path, check=False)

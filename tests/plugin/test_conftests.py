@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 
 CONFTEST = """\
 import numpy as np

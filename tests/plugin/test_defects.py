@@ -2,7 +2,7 @@
 
 
 def test_an_unforeseen_error(project, monkeypatch):
-    from mi_checks import suite
+    from mi_checks.suite import suite
 
     run_check = suite.run_check
 

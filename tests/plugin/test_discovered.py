@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mi_checks.discovery.discovery import discover
-from mi_checks.discovery.settings import Settings
-from mi_checks.discovery.written import written
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
+from mi_checks.studies.discovery.discovery import discover
+from mi_checks.studies.discovery.draft_yaml import written
+from mi_checks.studies.discovery.settings import Settings
 from tests.plugin.conftest import BEHAVIOUR
 
 SHIPPED = Path(__file__).parents[2] / "behaviours" / "induction.yaml"

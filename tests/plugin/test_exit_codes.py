@@ -2,8 +2,8 @@
 
 import pytest
 
-from mi_checks import atomic
-from mi_checks.runs.read import read_run
+from mi_checks import files
+from mi_checks.results.read_run import read_run
 from tests.plugin.conftest import LIGHT
 
 BAD = """\
@@ -115,7 +115,7 @@ def test_1_when_a_file_could_not_be_written(project, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     result = project.run("-p", "no:cacheprovider")
     assert result.ret == 1
     result.assert_outcomes(passed=1)

@@ -7,8 +7,8 @@ import pytest
 # Before any run in a run: pytester forgets what was imported there, and would have it imported again, unpatched.
 import mi_checks.ci.annotations
 import mi_checks.ci.paragraph  # noqa: F401
-from mi_checks.runs import journal
-from mi_checks.runs.read import read_run
+from mi_checks.results import journal
+from mi_checks.results.read_run import read_run
 from tests.plugin.conftest import LIGHT
 
 PLAIN = ("Traceback", "INTERNALERROR", ".py:")
@@ -69,7 +69,7 @@ def of_ab(check, measured):
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_measuring(two, breaks_for, error):
-    breaks_for("mi_checks.suite.run_check", error, of_ab)
+    breaks_for("mi_checks.suite.suite.run_check", error, of_ab)
     result = two.run("--mi-annotations", "github")
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1)
@@ -84,10 +84,10 @@ def test_measuring(two, breaks_for, error):
 @pytest.mark.parametrize(
     ("place", "wanted"),
     [
-        ("mi_checks.suite.build_prompts", lambda *_, behaviour, **__: behaviour == "ab"),
-        ("mi_checks.suite.check_shapes", lambda loaded, *_: loaded.behaviour.name == "ab"),
-        ("mi_checks.suite.choose", None),
-        ("mi_checks.suite.measurement_key", None),
+        ("mi_checks.suite.suite.build_prompts", lambda *_, behaviour, **__: behaviour == "ab"),
+        ("mi_checks.suite.suite.check_shapes", lambda loaded, *_: loaded.behaviour.name == "ab"),
+        ("mi_checks.suite.suite.choose", None),
+        ("mi_checks.suite.suite.measurement_key", None),
         ("mi_checks.engine.engine.Engine._side", None),
     ],
     ids=["prompts", "shapes", "engine", "cache key", "base run"],
@@ -123,7 +123,7 @@ def test_case_14_a_failed_load_is_remembered(two, monkeypatch):
         tried.append(name)
         raise AssertionError
 
-    monkeypatch.setattr("mi_checks.suite.load", broken)
+    monkeypatch.setattr("mi_checks.suite.suite.load", broken)
     result = two.run("-rN")
     assert result.ret == 1
     result.assert_outcomes(failed=4)
@@ -154,7 +154,7 @@ def test_a_failed_load_is_said_where_the_baseline_is_asked_alone(two, monkeypatc
         raise Odd("odd")
 
     assert two.run("--mi-update").ret == 0
-    monkeypatch.setattr("mi_checks.suite.load", broken)
+    monkeypatch.setattr("mi_checks.suite.suite.load", broken)
     result = two.run("behaviours/ab.yaml::nano-attn-2l::baseline")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -186,7 +186,7 @@ def test_out_of_memory_says_what_to_lower(two, breaks_for, text):
     import torch
 
     error = MemoryError() if text is None else torch.OutOfMemoryError(text) if "CUDA" in text else RuntimeError(text)
-    breaks_for("mi_checks.suite.run_check", error, of_ab)
+    breaks_for("mi_checks.suite.suite.run_check", error, of_ab)
     result = two.run()
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1)
@@ -197,7 +197,7 @@ def test_out_of_memory_says_what_to_lower(two, breaks_for, text):
 
 def test_a_file_that_breaks_the_collection(two, breaks_for):
     """pytest's own exit code for a file that cannot be collected; the other file is named by no error."""
-    breaks_for("mi_checks.loading.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for("mi_checks.suite.loading.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml")
     for arguments in (), ("--collect-only",):
         result = two.run(*arguments)
         assert result.ret == 2
@@ -211,7 +211,7 @@ def test_a_file_that_breaks_the_collection(two, breaks_for):
     assert outcomes(two) == {"cd logit_diff": "pass", "cd accuracy": "pass"}
 
 
-@pytest.mark.parametrize("place", ["mi_checks.claims.checks_on", "mi_checks.options.with_series"])
+@pytest.mark.parametrize("place", ["mi_checks.suite.selection.checks_on", "mi_checks.plugin.options.with_series"])
 def test_models_and_options_that_break(two, breaks_for, place):
     breaks_for(place, Odd("odd"))
     result = two.run("--mi-model", "nano-attn-2l")
@@ -234,7 +234,7 @@ def test_the_journal(two, monkeypatch):
 
 
 def test_the_history(two, monkeypatch):
-    from mi_checks.history.history import History
+    from mi_checks.history.run_store import History
 
     def broken(*_):
         raise Odd("odd")
@@ -254,7 +254,7 @@ def test_the_run_itself(two, monkeypatch):
     def broken(*_):
         raise Odd("odd")
 
-    monkeypatch.setattr("mi_checks.runs.write.run_text", broken)
+    monkeypatch.setattr("mi_checks.results.write_run.run_text", broken)
     result = two.run()
     assert result.ret == 1
     result.assert_outcomes(passed=4)
@@ -265,13 +265,13 @@ def test_the_run_itself(two, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "option", "told", "code"),
     [
-        ("mi_checks.session.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
+        ("mi_checks.plugin.session.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
         ("mi_checks.ci.paragraph.paragraph", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
         ("mi_checks.ci.annotations.commands", ["--mi-annotations=github"], f"The list of annotations for CI {LEFT}", 0),
-        ("mi_checks.recall.store.Store.prune", [], f"note: The pruning of the cache {LEFT}", 0),
-        ("mi_checks.suite.Suite.provenance", [], f"note: The provenance of nano-attn-2l {LEFT}", 0),
-        ("mi_checks.baselines.updates.orphans", [], f"writing baselines {STOPPED}", 1),
-        ("mi_checks.roles.updates.Locks.write", [], f"writing the lock files of roles {STOPPED}", 1),
+        ("mi_checks.cache.store.Store.prune", [], f"note: The pruning of the cache {LEFT}", 0),
+        ("mi_checks.suite.suite.Suite.provenance", [], f"note: The provenance of nano-attn-2l {LEFT}", 0),
+        ("mi_checks.plugin.baseline_files.orphans", [], f"writing baselines {STOPPED}", 1),
+        ("mi_checks.plugin.lock_files.Locks.write", [], f"writing the lock files of roles {STOPPED}", 1),
     ],
 )  # fmt: skip
 def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
@@ -290,7 +290,7 @@ def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
 
 def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
     """Nothing was written, and so the run is red, though all of its checks passed."""
-    from mi_checks.session import Session
+    from mi_checks.plugin.session import Session
 
     def broken(_):
         raise Odd("odd")
@@ -323,8 +323,8 @@ def test_mutants(two, monkeypatch):
 
 def test_debug_shows_where(two, breaks_for):
     """One option for all stages: an item, the evidence, and the page."""
-    breaks_for("mi_checks.suite.run_check", Odd("in a check"), of_ab)
-    breaks_for("mi_checks.evidence._example", Odd("in an example"))
+    breaks_for("mi_checks.suite.suite.run_check", Odd("in a check"), of_ab)
+    breaks_for("mi_checks.suite.evidence.gather._example", Odd("in an example"))
     result = two.run("--mi-debug")
     assert result.ret == 1
     result.assert_outcomes(passed=3, failed=1)
@@ -340,7 +340,7 @@ def test_debug_shows_where(two, breaks_for):
 
 
 def test_debug_from_the_ini_file(two, breaks_for):
-    breaks_for("mi_checks.loading.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for("mi_checks.suite.loading.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
     two.ini("mi_debug = true")
     for arguments, shown in ([], 1), (["--collect-only"], 1), (["-o", "mi_debug=false"], 0):
         result = two.run(*arguments)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mi_checks.plugin import OPTIONS, SWITCHES
+from mi_checks.plugin.hooks import OPTIONS, SWITCHES
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "docs/github-actions.yml"

@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 from mi_checks.history import database
-from mi_checks.history.history import History
 from mi_checks.history.listing import runs
+from mi_checks.history.run_store import History
 
 
 def kept(project, name="h.sqlite3"):

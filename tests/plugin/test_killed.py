@@ -1,7 +1,7 @@
 """A run that is killed leaves what it measured, and a run that ends leaves nothing of the kind."""
 
 from mi_checks.report.html import render
-from mi_checks.runs.read import read_run
+from mi_checks.results.read_run import read_run
 
 CONFTEST = """
 import os, signal

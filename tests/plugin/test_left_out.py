@@ -4,7 +4,7 @@ import pytest
 from transformers import OlmoConfig, OPTConfig
 
 from mi_checks.errors import MiChecksError
-from mi_checks.runs.read import read_run
+from mi_checks.results.read_run import read_run
 from tests.models.written import VOCABULARY, write_huggingface
 from tests.plugin.conftest import BOUND, CHECKS
 
@@ -95,17 +95,17 @@ def test_case_07_no_final_norm(project, tmp_path):
 
 
 PARTS = [
-    ("mi_checks.card_evidence.written", "The direct logit attribution of heads"),
-    ("mi_checks.card_evidence.ablated", "The ablation of L1H2"),
-    ("mi_checks.card_evidence._card", "The card of L1H2"),
-    ("mi_checks.circuit_evidence._edges", "The set of paths in the circuit"),
-    ("mi_checks.evidence.circuit", "The circuit"),
-    ("mi_checks.evidence.position_map", "The map of layers and labels"),
-    ("mi_checks.evidence._example", "The list of example prompts"),
-    ("mi_checks.evidence._heatmap", "A heat map"),
-    ("mi_checks.evidence._strongest", "The list of mediators"),
-    ("mi_checks.suite.curves", "The curve of faithfulness"),
-    ("mi_checks.suite.few", "The circuit"),
+    ("mi_checks.suite.evidence.head_cards.written", "The direct logit attribution of heads"),
+    ("mi_checks.suite.evidence.head_cards.ablated", "The ablation of L1H2"),
+    ("mi_checks.suite.evidence.head_cards._card", "The card of L1H2"),
+    ("mi_checks.suite.evidence.circuit_evidence._edges", "The set of paths in the circuit"),
+    ("mi_checks.suite.evidence.gather.circuit", "The circuit"),
+    ("mi_checks.suite.evidence.gather.position_map", "The map of layers and labels"),
+    ("mi_checks.suite.evidence.gather._example", "The list of example prompts"),
+    ("mi_checks.suite.evidence.gather._heatmap", "A heat map"),
+    ("mi_checks.suite.evidence.gather._strongest", "The list of mediators"),
+    ("mi_checks.suite.suite.curves", "The curve of faithfulness"),
+    ("mi_checks.suite.suite.few", "The circuit"),
 ]
 RAISED = [
     Odd("odd"), MiChecksError("odd"), ValueError("odd"), AttributeError("odd"), RuntimeError("odd"),
@@ -129,16 +129,19 @@ def test_a_part_of_the_evidence(part, error, project, sentences, monkeypatch):
     assert f"{what} was left out: " in sentences(result)[0]
     assert "odd" in sentences(result)[0]
     (evidence,) = run_of(project).evidence
-    left = {"mi_checks.evidence._example": "examples", "mi_checks.evidence._heatmap": "heatmaps"}.get(place)
+    left = {
+        "mi_checks.suite.evidence.gather._example": "examples",
+        "mi_checks.suite.evidence.gather._heatmap": "heatmaps",
+    }.get(place)
     for name in {"examples", "heatmaps"} - {left}:
         assert getattr(evidence, name)
 
 
 def test_a_part_that_is_not_a_number(project, sentences, monkeypatch):
-    from mi_checks.record import Heatmap
+    from mi_checks.results.run import Heatmap
 
     monkeypatch.setattr(
-        "mi_checks.evidence.position_map", lambda _: Heatmap("map", ("L0",), ("A",), ((float("nan"),),))
+        "mi_checks.suite.evidence.gather.position_map", lambda _: Heatmap("map", ("L0",), ("A",), ((float("nan"),),))
     )
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run()
@@ -189,7 +192,7 @@ def test_all_of_the_evidence(project, monkeypatch):
     def breaks(*_, **__):
         raise Odd("odd")
 
-    monkeypatch.setattr("mi_checks.evidence.effect", breaks)
+    monkeypatch.setattr("mi_checks.suite.evidence.gather.effect", breaks)
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run()
     assert result.ret == 0
@@ -208,7 +211,7 @@ def test_memory_says_what_to_lower(project, sentences, monkeypatch):
     def breaks(*_, **__):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("mi_checks.evidence.position_map", breaks)
+    monkeypatch.setattr("mi_checks.suite.evidence.gather.position_map", breaks)
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run()
     assert result.ret == 0
@@ -219,7 +222,7 @@ def test_an_interruption_is_none(project, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mi_checks.evidence.position_map", interrupted)
+    monkeypatch.setattr("mi_checks.suite.evidence.gather.position_map", interrupted)
     project.behaviour(checks=CHECKS, models=BOUND)
     assert project.pytester.inline_run(no_reraise_ctrlc=True).ret == 2
     assert [each.outcome for each in run_of(project).results] == ["pass"] * 5
@@ -281,7 +284,7 @@ def test_a_baseline_without_mediators_is_not_written(project, monkeypatch):
 
 def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatch):
     """Neither kept nor changed."""
-    from mi_checks.suite import Suite
+    from mi_checks.suite.suite import Suite
 
     def breaks(measured, omitted):
         omitted.add("the sweep of all heads", Odd("odd"))
@@ -305,7 +308,7 @@ def test_outcomes_of_pytest_in_the_evidence(how, project, sentences, monkeypatch
     def breaks(*_, **__):
         getattr(pytest, how)("not here")
 
-    monkeypatch.setattr("mi_checks.evidence.position_map", breaks)
+    monkeypatch.setattr("mi_checks.suite.evidence.gather.position_map", breaks)
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run()
     assert result.ret == 0

@@ -106,9 +106,9 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
     """With the attention's output at END that of the corrupt prompt, the embedding alone tells the runs apart."""
     import torch
 
-    from mi_checks.lints import _embedding_parts
-    from mi_checks.spec.load import load_behaviour
-    from mi_checks.suite import Settings, Suite
+    from mi_checks.spec.load_file import load_behaviour
+    from mi_checks.suite.lints import _embedding_parts
+    from mi_checks.suite.suite import Settings, Suite
 
     project.copy("bigram", BIGRAM % ("def", "class", " __", " Node", "nano-attn-1l"))
     loaded = load_behaviour(project.path / "behaviours/bigram.yaml")

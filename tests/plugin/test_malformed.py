@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mi_checks.cli import main
+from mi_checks.cli.main import main
 
 MALFORMED = {
     "name only": "name: x\n",

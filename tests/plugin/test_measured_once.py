@@ -21,8 +21,8 @@ BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
 @pytest.fixture
 def counted(project, monkeypatch):
     """How often each model was loaded, each intervention measured and each pattern read."""
-    from mi_checks import suite
-    from mi_checks.engine.replay import ReplayEngine
+    from mi_checks.engine.replay.replay_engine import ReplayEngine
+    from mi_checks.suite import suite
 
     counts = Counter()
     engines = []

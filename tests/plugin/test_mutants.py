@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.record import mutants_id
+from mi_checks.results.run import mutants_id
 from tests.plugin.conftest import ABSENT, BOUND, CHECKS
 
 GOOD = "  - patching: {nodes: L1H2, recovers: {at_least: 0.2}}"

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.survey import behaviours_in
+from mi_checks.studies.matrix.survey import behaviours_in
 
 CHECKS = """\
   - logit_diff: {at_least: 1.5}
@@ -290,12 +290,12 @@ def test_the_lock_is_no_behaviour(roles):
 
 
 def test_a_full_disk_is_told_at_the_end(roles, monkeypatch):
-    from mi_checks.roles import updates
+    from mi_checks.plugin import lock_files
 
     def full(folder, measured, root):
         raise MiChecksError("behaviours/roles.lock.yaml: cannot be written: No space left on device; it is as it was.")
 
-    monkeypatch.setattr(updates, "write_lock", full)
+    monkeypatch.setattr(lock_files, "write_lock", full)
     result = roles.run("--mi-update")
     result.assert_outcomes(passed=6)
     assert result.ret == 1

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mi_checks.cli import main
-from mi_checks.runs.read import read_run
+from mi_checks.cli.main import main
+from mi_checks.results.read_run import read_run
 
 CHECKS = """\
   - logit_diff: {at_least: 1.5}

@@ -40,7 +40,7 @@ SWEPT = "  - mediators: {component: head, above: 0.2, include: L1H2}"
 
 @pytest.fixture
 def impatient(project, monkeypatch):
-    from mi_checks import session
+    from mi_checks.plugin import session
 
     monkeypatch.setattr(session, "PATIENCE", 0.0)
     return project

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mi_checks.runs.read import read_run
+from mi_checks.results.read_run import read_run
 
 pytest.importorskip("xdist")
 

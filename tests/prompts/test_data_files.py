@@ -9,7 +9,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
 
 BEHAVIOUR = """\
 name: agreement

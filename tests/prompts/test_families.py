@@ -20,7 +20,7 @@ from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.render import Rendered
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.load import load_behaviour
+from mi_checks.spec.load_file import load_behaviour
 from tests.tokenizers_of_families import MANNERS, WRITES_SPACE, in_llama2s_manner
 
 BEHAVIOURS = Path(__file__).parents[2] / "behaviours"

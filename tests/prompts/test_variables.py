@@ -6,9 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from mi_checks.errors import MiChecksError
+from mi_checks.prompts.draw_variables import Variables, differ
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.prompts.variables import Variables, differ
 from mi_checks.spec.variables import AnyVariable
 
 ROWS = ({"a": "(", "b": ")"}, {"a": "[", "b": "]"})

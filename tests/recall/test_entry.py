@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mi_checks.engine.base import BaseRun, SideRun
+from mi_checks.cache.entry import Entry, attention_name, changes_names, entry_of, intervention_name
+from mi_checks.engine.base_run import BaseRun, SideRun
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.recall.entry import Entry, attention_name, changes_names, entry_of, intervention_name
 
 floats = arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False))
 bools = arrays(np.bool_, 3)

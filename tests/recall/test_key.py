@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.discovery.exploring import ESTIMATING
-from mi_checks.models.load import load
-from mi_checks.mutants.runs import MUTATING
+from mi_checks.cache import key as keys
+from mi_checks.cache.key import measurement_key, prompts_key
+from mi_checks.models.load_model import load
+from mi_checks.mutants.measured import MUTATING
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from mi_checks.recall import key as keys
-from mi_checks.recall.key import measurement_key, prompts_key
-from mi_checks.spec.load import load_behaviours
+from mi_checks.spec.load_file import load_behaviours
+from mi_checks.studies.discovery.exploring import ESTIMATING
 
 TEXT = """\
 name: ab

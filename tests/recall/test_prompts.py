@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mi_checks.models.load import load
+from mi_checks.cache.drawn_prompts import recalled_prompts
+from mi_checks.cache.store import Store
+from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
-from mi_checks.recall.prompts import recalled_prompts
-from mi_checks.recall.store import Store
-from mi_checks.spec.load import load_behaviours
+from mi_checks.spec.load_file import load_behaviours
 
 ROOT = Path(__file__).parents[2]
 # Of random tokens; from a data file, aligned by labels and scored in whole; quoted.

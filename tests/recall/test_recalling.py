@@ -5,15 +5,15 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from mi_checks import stats
-from mi_checks.engine.base import SideRun
-from mi_checks.engine.choose import choose
+from mi_checks.cache import entry
+from mi_checks.cache.recalling import Recalling
+from mi_checks.cache.store import Store
+from mi_checks.engine.base_run import SideRun
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.recall import entry
-from mi_checks.recall.recalling import Recalling
-from mi_checks.recall.store import Store
+from mi_checks.stats import statistics
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
@@ -120,17 +120,17 @@ def test_nothing_is_written_where_nothing_is_new(store, make):
 
 
 def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, monkeypatch):
-    stats.REMEMBERED.clear()
+    statistics.REMEMBERED.clear()
     first = Recalling(make, store, "key")
     gap = np.abs(first.base.gap) + 1
     shares = np.stack([0.5 * gap, 0.25 * gap + np.arange(len(gap))])
-    expected = stats.mean_interval(gap, "logits"), stats.ratio_intervals(shares, gap)
+    expected = statistics.mean_interval(gap, "logits"), statistics.ratio_intervals(shares, gap)
     first.keep_intervals()
     first.save()
-    assert stats.REMEMBERED == {}
+    assert statistics.REMEMBERED == {}
     second = Recalling(unwanted, store, "key")
-    monkeypatch.setattr(stats, "bootstrap_weights", unwanted)
-    assert (stats.mean_interval(gap, "logits"), stats.ratio_intervals(shares, gap)) == expected
+    monkeypatch.setattr(statistics, "bootstrap_weights", unwanted)
+    assert (statistics.mean_interval(gap, "logits"), statistics.ratio_intervals(shares, gap)) == expected
     second.keep_intervals()
     monkeypatch.undo()
     monkeypatch.setattr(store, "write", unwanted)
@@ -139,17 +139,17 @@ def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, m
 
 def test_intervals_by_other_code_are_not_recalled(store, make, monkeypatch):
     first = Recalling(make, store, "key")
-    stats.mean_interval(first.base.gap, "logits")
+    statistics.mean_interval(first.base.gap, "logits")
     first.keep_intervals()
     first.save()
     monkeypatch.setattr(entry, "RESAMPLING_WITH", ("scipy",))
     Recalling(unwanted, store, "key")
-    assert stats.REMEMBERED == {}
+    assert statistics.REMEMBERED == {}
 
 
 def test_intervals_alone_make_no_engine(store):
-    stats.REMEMBERED.clear()
-    stats.mean_interval(np.arange(5.0), "logits")
+    statistics.REMEMBERED.clear()
+    statistics.mean_interval(np.arange(5.0), "logits")
     measuring = Recalling(unwanted, store, "key")
     measuring.keep_intervals()
     measuring.save()

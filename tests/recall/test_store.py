@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from mi_checks.recall.store import ABANDONED, Store
+from mi_checks.cache.store import ABANDONED, Store
 
 ARRAYS = {"about": np.frombuffer(b"{}", dtype=np.uint8), "values": np.array([[1.5, -2.0], [np.pi, 0.0]])}
 

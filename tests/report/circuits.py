@@ -1,13 +1,12 @@
 """A circuit as it would be recorded: one node of each kind and state, and paths between."""
 
-from mi_checks.record import (
+from mi_checks.results.run import (
     Activation,
     Circuit,
     CircuitEdge,
     CircuitNode,
     Curve,
     CurvePoint,
-    Estimate,
     Example,
     HeadCard,
     Heatmap,
@@ -15,6 +14,7 @@ from mi_checks.record import (
     Promotion,
     TokenView,
 )
+from mi_checks.stats.estimate import Estimate
 
 
 def share(value, n=16):

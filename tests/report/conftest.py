@@ -9,20 +9,19 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.record import (
+from mi_checks.results.run import (
     Architecture,
     CheckResult,
     Effect,
-    Estimate,
     Evidence,
     Example,
     Heatmap,
-    Outcome,
     Prediction,
     Preference,
     Run,
     TokenView,
 )
+from mi_checks.stats.estimate import Estimate, Outcome
 
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l", "nano-gelu-4l")
 SOURCES = {

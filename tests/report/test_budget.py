@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.record import Run
 from mi_checks.report.budget import in_full
+from mi_checks.report.by_behaviour import Pair, groups
 from mi_checks.report.html import render
-from mi_checks.report.pairs import Pair, groups
+from mi_checks.results.run import Run
 from tests.pages import Page
 
 FULL = re.compile(r'<section id="(b\d+m\d+)" class="model">')

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from mi_checks.record import Run
-from mi_checks.report.cards import attention_view, card_views, step
-from mi_checks.report.circuit import LEFT, circuit_view
+from mi_checks.report.circuit_drawing import LEFT, circuit_view
 from mi_checks.report.faithfulness import HEIGHT, WIDTH, faithfulness_view
+from mi_checks.report.head_card import attention_view, card_views, step
 from mi_checks.report.html import render
+from mi_checks.results.run import Run
 from tests.report.circuits import ATTENTION, CIRCUIT, CURVE, EXAMPLE, SOURCES, card, edge, neuron_card, node
 
 VIEW = circuit_view(CIRCUIT, "Circuit", "b0m0g")

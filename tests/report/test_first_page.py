@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.record import CheckResult, Evidence, Mutant, MutantsResult, Run
+from mi_checks.report.by_behaviour import groups, models
 from mi_checks.report.controls import on_corrupt
 from mi_checks.report.filters import choices
 from mi_checks.report.header import header
 from mi_checks.report.html import render
-from mi_checks.report.marks import marks
-from mi_checks.report.matrix import matrix
-from mi_checks.report.pairs import groups, models
-from mi_checks.report.problems import problems
+from mi_checks.report.problem_list import problems
+from mi_checks.report.pytest_marks import marks
+from mi_checks.report.verdict_matrix import matrix
+from mi_checks.results.run import CheckResult, Evidence, Mutant, MutantsResult, Run
 from tests.pages import Page
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Run
-from mi_checks.report.folder import names, pages, write_folder, write_report
-from mi_checks.report.place import Place, place, writable
+from mi_checks.report.report_folder import names, pages, write_folder, write_report
+from mi_checks.report.report_place import Place, place, writable
+from mi_checks.results.run import Run
 from tests.pages import Page
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.record import Mutant, MutantsResult, Run
-from mi_checks.report.folder import INDEX, pages
+from mi_checks.report.comparison import series_page
 from mi_checks.report.html import render, write
+from mi_checks.report.report_folder import INDEX, pages
 from mi_checks.report.script import script
-from mi_checks.runs import series
+from mi_checks.results.run import Mutant, MutantsResult, Run
 from tests.pages import Page
 
 
@@ -154,7 +154,7 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     for html in (render(hostile, text), render(hostile, text, limit=0), *list(inside.values())[:1], inside[INDEX]):
         _check_harmless(html, page, text)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+\.html", name) for name in inside)
-    _check_harmless(series.render([(text, hostile), (text, run), ("c", run)]), page, text, scripts=0)
+    _check_harmless(series_page.render([(text, hostile), (text, run), ("c", run)]), page, text, scripts=0)
 
 
 def _check_harmless(html: str, page: Page, text: str, scripts: int = 1) -> None:

@@ -9,21 +9,23 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from mi_checks.record import CheckResult, Estimate, Heatmap, Lint, Parts, Rank, Run
-from mi_checks.report import numbers, scale
+from mi_checks.output import numbers
+from mi_checks.output.readable import chip, readable
+from mi_checks.report import scale
 from mi_checks.report.axis import fit
+from mi_checks.report.by_behaviour import groups, models
 from mi_checks.report.header import header
 from mi_checks.report.heatmap import heatmap_view
 from mi_checks.report.html import render
 from mi_checks.report.intervals import BIN, BINS, STRIP_HEIGHT, interval_chart
-from mi_checks.report.matrix import matrix
-from mi_checks.report.neighbours import neighbours
-from mi_checks.report.pairs import groups, models
-from mi_checks.report.problems import problems
+from mi_checks.report.neighbour_tests import neighbours
+from mi_checks.report.problem_list import problems
 from mi_checks.report.sections import section
-from mi_checks.report.text import chip, readable
 from mi_checks.report.tokens import example_view
-from mi_checks.stats import mean_interval
+from mi_checks.report.verdict_matrix import matrix
+from mi_checks.results.run import CheckResult, Heatmap, Lint, Rank, Run
+from mi_checks.stats.estimate import Estimate, Parts
+from mi_checks.stats.statistics import mean_interval
 
 
 def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:

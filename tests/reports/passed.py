@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mi_checks.record import Run
+from mi_checks.results.run import Run
 from tests.report.conftest import make_run
 
 

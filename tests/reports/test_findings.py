@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.comparison.matrix import Matrix
+from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.models.names import bundled
-from mi_checks.spec.load import load_behaviours
+from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK
 from reports.answers import answer
 from reports.facts import Facts, about

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mi_checks.report.html import render
-from mi_checks.runs.write import write_run
+from mi_checks.results.write_run import write_run
 from reports import pages
 from reports.pages import GALLERY, LIMIT, PAGES, SUITE
 from tests.report.conftest import make_run

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.record import Mutant, MutantsResult
 from mi_checks.report.html import render
+from mi_checks.results.run import Mutant, MutantsResult
 from reports.parts import changes, parts
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import make_run

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mi_checks import atomic
+from mi_checks import files
 from mi_checks.errors import MiChecksError
 from mi_checks.roles import lock
 from mi_checks.roles.lock import read_lock, write_lock
@@ -46,7 +46,7 @@ def written(tmp_path):
 def test_what_is_written(written):
     assert written.read_text() == TEXT
     assert sorted(path.name for path in written.parent.iterdir()) == [LOCK]
-    assert written.stat().st_mode & 0o777 == 0o666 & ~atomic._umask()
+    assert written.stat().st_mode & 0o777 == 0o666 & ~files._umask()
 
 
 def test_it_is_read_again(written):
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     def read_only(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(atomic.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
+    monkeypatch.setattr(files.tempfile, "mkstemp", read_only)  # tests may run as root, whom no folder refuses
     with pytest.raises(
         MiChecksError, match=r"^roles\.lock.yaml: cannot be written: Permission denied; it is as it was"
     ):
@@ -194,5 +194,5 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 
 def test_it_is_read_without_torch():
-    code = "import sys, mi_checks.roles.updates; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, mi_checks.plugin.lock_files; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

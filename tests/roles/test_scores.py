@@ -7,7 +7,7 @@ import torch
 from transformer_lens import head_detector
 from transformer_lens.FactoredMatrix import FactoredMatrix
 
-from mi_checks.engine.choose import trusted
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.families import read
 from mi_checks.errors import MiChecksError
 from mi_checks.roles.probes import named, repeated

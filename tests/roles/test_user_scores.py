@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mi_checks.errors import MiChecksError
-from mi_checks.roles.user_scores import user_score
+from mi_checks.roles.project_role_scores import user_score
 
 HEADS = "one number for each of the 2 × 6 heads, `layer head`"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mi_checks.record import Evidence, Run
-from mi_checks.runs.write import write_run
+from mi_checks.results.run import Evidence, Run
+from mi_checks.results.write_run import write_run
 from tests.effects import around, effect
 from tests.report.circuits import CIRCUIT
 from tests.results import result, run_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.runs.frame import COLUMNS, frame
+from mi_checks.results.data_frame import COLUMNS, frame
 from tests.results import run_of
 
 
@@ -46,7 +46,8 @@ def test_without_pandas(run, monkeypatch):
 
 def test_pandas_and_torch_are_not_imported_to_read(path):
     code = (
-        "import sys\nfrom mi_checks.runs.read import read_run\nimport mi_checks.runs.frame, mi_checks.runs.compare\n"
+        "import sys\nfrom mi_checks.results.read_run import read_run\n"
+        "import mi_checks.results.data_frame, mi_checks.compare.runs\n"
         f"read_run({str(path)!r})\nassert not {{'pandas', 'torch'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.runs.journal import Journal, forget, parts
-from mi_checks.runs.read import read_run
+from mi_checks.results.journal import Journal, forget, parts
+from mi_checks.results.read_run import read_run
 from tests.effects import around
 from tests.results import result, run_of
 

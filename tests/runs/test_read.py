@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.record import SCHEMA_VERSION
-from mi_checks.runs.read import read_run
-from mi_checks.runs.write import run_text, write_run
+from mi_checks.results.read_run import read_run
+from mi_checks.results.run import SCHEMA_VERSION
+from mi_checks.results.write_run import run_text, write_run
 
 
 def told(path):

@@ -6,8 +6,8 @@ from dataclasses import fields
 import jsonschema
 import pytest
 
-from mi_checks.record import SCHEMA_VERSION, Run
-from mi_checks.runs.schema import SCHEMA_FILE, json_schema, schema_text
+from mi_checks.results.run import SCHEMA_VERSION, Run
+from mi_checks.results.run_schema import SCHEMA_FILE, json_schema, schema_text
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def validator():
 
 
 def test_the_file_is_current():
-    assert SCHEMA_FILE.read_text("utf-8") == schema_text(), "run: python -m mi_checks.runs.schema"
+    assert SCHEMA_FILE.read_text("utf-8") == schema_text(), "run: python -m mi_checks.results.run_schema"
 
 
 def test_nothing_newer_than_draft_7():

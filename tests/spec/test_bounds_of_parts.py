@@ -9,7 +9,7 @@ import pytest
 
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.bound import Bound
-from mi_checks.spec.load import LoadedBehaviour, load_behaviours
+from mi_checks.spec.load_file import LoadedBehaviour, load_behaviours
 
 EDGES = "circuit[previous->induction.k+mover->logits,faithfulness,zero]"
 IDS = (

@@ -9,7 +9,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.bound import Bound
-from mi_checks.spec.load import LoadedBehaviour, load_behaviour, load_behaviours
+from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.variables import FromValues, RandomTokens, Supplied
 
 OWN = """\

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.spec.cases import case_source
-from mi_checks.spec.load import LoadedBehaviour, validate
+from mi_checks.spec.load_file import LoadedBehaviour, validate
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_shapes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import parse_yaml
 
 NUMBERS: dict[str, float] = {

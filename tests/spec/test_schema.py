@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.schema import SCHEMA_FILE, json_schema, schema_text
 

@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.render import Renderer
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.load import LoadedBehaviour, load_behaviour
+from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.template import environment
 from mi_checks.spec.text_environment import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, TEXT_FILTERS, TooMuchText

@@ -10,7 +10,7 @@ import yaml
 
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.check_refs import placed_checks
-from mi_checks.spec.load import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour
 
 # Checks, with BOUND where their bound stands.
 ACCURACY = "accuracy: {BOUND}"

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mi_checks.engine.choose import trusted
+from mi_checks.cache.kept_guards import guarded
+from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.layout import Padding
-from mi_checks.engine.reference import ReferenceEngine
-from mi_checks.engine.replay import ReplayEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.recall.guards import guarded
 from tests.zoo.configurations import Configuration, original
 from tests.zoo.oracle import Oracle
 from tests.zoo.prompts import prompts

@@ -5,7 +5,7 @@ import re
 import pytest
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from tests.zoo.broken import BREAKS
 from tests.zoo.specimen import Specimen

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose import choose
+from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 from tests.zoo.configurations import ZOO, original
 from tests.zoo.oracle import Oracle
 from tests.zoo.quantities import QUANTITIES

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import torch
 
-from mi_checks.engine.guards.edits import KINDS, NAMES, Activations, compare_edits, quietly
-from mi_checks.engine.guards.plain import PlainModel
+from mi_checks.engine.guards.edit_guards import KINDS, NAMES, Activations, compare_edits, quietly
+from mi_checks.engine.guards.plain_model import PlainModel
 from mi_checks.engine.guards.probes import Probes, probes_of
-from mi_checks.engine.guards.sums import compare_sums, in_short
+from mi_checks.engine.guards.sum_guards import compare_sums, in_short
 from mi_checks.engine.guards.tolerance import TOLERANCES, Tolerance
 from mi_checks.engine.interventions import Side
 from mi_checks.engine.nodes import HOOKS, Kind, Node
-from mi_checks.engine.reference import ReferenceEngine
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
 from mi_checks.models.subject import Subject

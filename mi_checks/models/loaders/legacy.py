@@ -13,7 +13,7 @@ from typing import Any
 
 from transformer_lens.conversion_utils import convert_tl_checkpoint
 
-from mi_checks.models.hub import TOKENIZER_FILES, snapshot
+from mi_checks.models.hub_download import TOKENIZER_FILES, snapshot
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
 from mi_checks.models.loaders.native import fill, native_parts
 from mi_checks.models.loaders.pickles import read_state_dict

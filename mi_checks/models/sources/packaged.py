@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mi_checks.models.cache import cache_folder
+from mi_checks.models.download_folder import cache_folder
 from mi_checks.models.sources.gguf import require_reader
 from mi_checks.models.sources.source import NotFetched, Source
 from mi_checks.spec.model_shape import ModelShape

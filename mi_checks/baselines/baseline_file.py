@@ -1,0 +1,279 @@
+"""A `Baseline` as JSON: keys sorted, a line for each check, a checksum over all the rest.
+
+Read in full before any of it is used: a file that was edited, cut off or merged is an error with its remedy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mi_checks.compare.conditions import HASHES, TEXTS, Header
+from mi_checks.compare.recorded import Baseline, Recorded, settled
+from mi_checks.errors import MiChecksError
+from mi_checks.files import conflict_line, replace_text, sweep
+from mi_checks.results.older_claims import reader_of
+from mi_checks.results.run import Mediator
+from mi_checks.stats.estimate import Estimate, Parts
+
+SCHEMA = 2  # 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding reader
+METHOD = "bootstrap of the mean"  # of the parts' intervals
+REMEDY = "restore it, or record it anew with pytest --mi-update"
+
+
+class NewerSchema(MiChecksError):
+    """A newer mi-checks wrote it: what it says is not known here, and so not to be written over."""
+
+
+class _Wrong(Exception):
+    """Something in it is not what it must be."""
+
+
+def read_baseline(path: Path, shown: str) -> Baseline:
+    """What the file says.
+
+    Args:
+        path: the file.
+        shown: how messages call it.
+
+    Raises:
+        MiChecksError: it cannot be read, was not written by mi-checks as it is, or by a newer one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MiChecksError(f"{shown}: cannot be read: {error.strerror or error}; {REMEDY}") from None
+    except UnicodeDecodeError:
+        raise MiChecksError(f"{shown}: is not UTF-8 text; {REMEDY}") from None
+    line = conflict_line(text)
+    if line is not None:
+        raise MiChecksError(
+            f"{shown}:{line}: a merge conflict; take either side, or record it anew: pytest --mi-update"
+        )
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise MiChecksError(
+            f"{shown}:{error.lineno}:{error.colno}: cut off or no JSON: {error.msg}; {REMEDY}"
+        ) from None
+    except (RecursionError, ValueError):
+        raise MiChecksError(f"{shown}: no baseline: nested too deep, or a number that is none; {REMEDY}") from None
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
+        raise NewerSchema(
+            f"{shown}: written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks, "
+            "or delete it and record it anew with pytest --mi-update"
+        )
+    try:
+        return _baseline(data)
+    except _Wrong as wrong:
+        raise MiChecksError(f"{shown}: {wrong}; {REMEDY}") from None
+
+
+def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") -> bool:
+    """Put a baseline in its place. Whether the file changed: numbers that differ by rounding alone stay as they are.
+
+    One that was edited, cut off or merged is what updating is the remedy for, and is written over.
+
+    Args:
+        path: the file.
+        new: what was measured.
+        shown: how messages call the file.
+        stand_in: what ran under the model's name if that was not the model itself, such as `nano-attn-2l=FOLDER`.
+
+    Raises:
+        MiChecksError: it cannot be written, is a newer mi-checks', or is of other weights than the stand-in's, which
+            may be meant for this run alone; the old one is as it was.
+    """
+    old: Baseline | None = None
+    try:
+        old = read_baseline(path, shown)
+    except NewerSchema as error:
+        raise MiChecksError(f"{error}; it is as it was") from None
+    except MiChecksError:  # there is none yet, or one that is to be replaced
+        pass
+    if stand_in and os.path.lexists(path) and (old is None or old.header.weights != new.header.weights):
+        of = "cannot be read" if old is None else f"is of weights {old.header.weights[:12]}"
+        raise MiChecksError(
+            f"{shown}: {of}, and {stand_in} has {new.header.weights[:12]}; it is as it was. Where that is to be "
+            f"{new.header.model} from now on, delete the file and run pytest --mi-update again"
+        )
+    text = baseline_text(new if old is None else settled(new, old))
+    try:
+        sweep(path)
+        if path.exists() and path.read_bytes() == text.encode():
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, text)
+    except OSError as error:
+        state = "it is as it was" if os.path.lexists(path) else "there is none"
+        raise MiChecksError(
+            f"{shown}: cannot be written: {error.strerror or error}; {state}. Make the folder writable, or room on the "
+            "disk, and run pytest --mi-update again"
+        ) from None
+    return True
+
+
+def baseline_text(baseline: Baseline) -> str:
+    """The file's text."""
+    data: dict[str, Any] = {
+        "checks": {
+            name: _plain({**asdict(check), "parts": _short(check.parts)}) for name, check in baseline.checks.items()
+        },
+        "effect_sizes": _plain(baseline.effect_sizes),
+        "header": asdict(baseline.header),
+        "mediators": {
+            (f"{each.node} at {each.at}" if each.at else each.node): _plain(asdict(each)) for each in baseline.mediators
+        },
+        "schema": SCHEMA,
+    }
+    data["checksum"] = _checksum(data)
+    parts = []
+    for key in sorted(data):
+        value = data[key]
+        if isinstance(value, dict) and value:
+            lines = ",\n".join(f"  {_line(name)}: {_line(value[name])}" for name in sorted(value))
+            parts.append(f" {_line(key)}: {{\n{lines}\n }}")
+        else:
+            parts.append(f" {_line(key)}: {_line(value)}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _short(parts: Parts | None) -> dict[str, Any] | None:
+    """Parts as value, low and high: all else that an estimate says is as in the fraction's own."""
+    if parts is None:
+        return None
+    ends = {
+        name: None if part is None else [part.value, part.low, part.high]
+        for name, part in (("numerator", parts.numerator), ("denominator", parts.denominator))
+    }
+    return {**ends, "of": parts.of, "unit": parts.denominator.unit}
+
+
+def _line(data: object) -> str:
+    return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers without a decimal point."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in data.items() if name != "checksum"}
+    return hashlib.sha256(_line(rest).encode()).hexdigest()
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _baseline(data: Any) -> Baseline:
+    if not isinstance(data, dict) or data.get("schema") not in (1, SCHEMA):
+        raise _Wrong("no baseline: it has no schema")
+    sizes = {"effect_sizes"} if data["schema"] > 1 else set()
+    missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
+    if missing:
+        raise _Wrong(f"no baseline: {', '.join(missing)} is missing")
+    if data["checksum"] != _checksum(data):
+        raise _Wrong("edited by hand, or damaged: its checksum is that of other contents")
+    for name in ("checks", "header", "mediators"):
+        if not isinstance(data[name], dict):
+            raise _Wrong(f"{name} is no mapping")
+    read = _check if data["schema"] > 1 else _check_of_schema_1
+    checks = {name: read(name, check) for name, check in data["checks"].items()}
+    mediators = tuple(_mediator(name, each) for name, each in data["mediators"].items())
+    return Baseline(_header(data["header"]), checks, mediators, _numbers("effect_sizes", data.get("effect_sizes", [])))
+
+
+def _header(data: Mapping[str, Any]) -> Header:
+    for name in TEXTS:
+        if not isinstance(data.get(name), str):
+            raise _Wrong(f"header: {name} is no text")
+    for name in HASHES:
+        if not re.fullmatch("[0-9a-f]{64}", data[name]):
+            raise _Wrong(f"header: {name} is no sha256")
+    versions = data.get("versions")
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise _Wrong("header: versions is no mapping of texts")
+    return Header(**{name: data[name] for name in TEXTS}, versions=versions)
+
+
+def _check(name: str, data: Any) -> Recorded:
+    where = f"checks: {name}"
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
+        raise _Wrong(f"{where} is no check")
+    values = _numbers(f"{where}: per_prompt", data.get("per_prompt"))
+    estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
+    parts = None if data.get("parts") is None else _parts(where, data["parts"], estimate)
+    return Recorded(data["claim"], data["deciding"], estimate, values, parts)
+
+
+def _check_of_schema_1(name: str, data: Any) -> Recorded:
+    """Of `composes`, which is claimed of several readers, the deciding one stood in a sentence."""
+    check = _check(name, data)
+    return replace(check, deciding=reader_of(check.deciding) or check.deciding)
+
+
+def _numbers(where: str, values: Any) -> tuple[float, ...]:
+    # By type: json makes these numbers and no others, and there are hundreds.
+    if (
+        not isinstance(values, list)
+        or not set(map(type, values)) <= {int, float}
+        or not all(map(math.isfinite, values))
+    ):
+        raise _Wrong(f"{where} is no list of numbers")
+    return tuple(map(float, values))
+
+
+def _parts(where: str, data: Any, fraction: Estimate | None) -> Parts:
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("of", "unit")):
+        raise _Wrong(f"{where}: parts are no numerator and denominator")
+    n = 1 if fraction is None else fraction.n
+    numerator, denominator = (
+        None if data.get(name) is None else _ends(f"{where}: {name}", data[name], data["unit"], n)
+        for name in ("numerator", "denominator")
+    )
+    if denominator is None:
+        raise _Wrong(f"{where}: parts have no denominator")
+    return Parts(numerator, denominator, data["of"])
+
+
+def _ends(where: str, data: Any, unit: str, n: int) -> Estimate:
+    numbers = _numbers(where, data)
+    if len(numbers) != 3 or numbers[1] > numbers[2]:
+        raise _Wrong(f"{where} is no value with an interval")
+    value, low, high = numbers
+    return Estimate(value, low, high, n, unit, METHOD)
+
+
+def _mediator(name: str, data: Any) -> Mediator:
+    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("node", "at")):
+        raise _Wrong(f"mediators: {name} is no mediator")
+    return Mediator(data["node"], data["at"], _estimate(f"mediators: {name}", data.get("estimate")))
+
+
+def _estimate(where: str, data: Any) -> Estimate:
+    if not isinstance(data, dict) or not all(_is_number(data.get(name)) for name in ("value", "low", "high", "n")):
+        raise _Wrong(f"{where}: the estimate has no value, low, high and n")
+    if not all(isinstance(data.get(name), str) for name in ("unit", "method", "over")):
+        raise _Wrong(f"{where}: the estimate has no unit, method and over")
+    if data["low"] > data["high"] or data["n"] < 1:
+        raise _Wrong(f"{where}: its numbers are inconsistent: from {data['low']} to {data['high']}, n {data['n']}")
+    numbers = {name: float(data[name]) for name in ("value", "low", "high")}
+    return Estimate(**numbers, n=int(data["n"]), unit=data["unit"], method=data["method"], over=data["over"])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

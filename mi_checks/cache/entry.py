@@ -1,0 +1,176 @@
+"""What is kept of the measurements of one batch on one model, and how it is written as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.cache.key import RESAMPLING, RESAMPLING_WITH, code
+from mi_checks.engine.base_run import BaseRun, Floats, SideRun
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.interventions import Intervention
+from mi_checks.stats.statistics import DIGEST
+
+SIDES = ("clean", "corrupt")
+
+
+@dataclass
+class Entry:
+    """The measurements of one batch on one model by one engine.
+
+    Attributes:
+        engine: the engine that measured; "" where nothing was measured yet.
+        base: the clean and the corrupt run.
+        values: what an intervention or an attention probability came to, `prompt`, by its name.
+        patterns: what is no number per prompt, such as attention in one prompt, `destination source`, by its name.
+        intervals: ends of intervals of these, as in `stats.REMEMBERED`; by the code that resamples, as it is now.
+    """
+
+    engine: str = ""
+    base: BaseRun | None = None
+    values: dict[str, Floats] = field(default_factory=dict)
+    patterns: dict[str, Floats] = field(default_factory=dict)
+    intervals: dict[bytes, Floats] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """As arrays, from which `entry_of` makes an equal entry."""
+        names = sorted(self.values)
+        patterns = sorted(self.patterns)
+        about = {
+            "engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None,
+            "resampling": code(RESAMPLING, RESAMPLING_WITH) if self.intervals else "",
+        }  # fmt: skip
+        found = {"about": _text(about)}
+        if self.intervals:
+            found |= _interval_arrays(self.intervals)
+        if names:
+            found["values"] = _narrow(np.stack([self.values[name] for name in names]))
+        found |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
+        if self.base is not None:
+            for side in SIDES:
+                found |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
+        return found
+
+
+def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
+    """The entry that was written as these arrays; an empty one if they are not what an entry is written as."""
+    try:
+        about = json.loads(arrays["about"].tobytes())
+        names = about["names"]
+        rows = arrays["values"].astype(np.float64) if names else np.empty((0, 0))
+        base = BaseRun(**{side: _read_side(side, arrays) for side in SIDES}) if about["base"] else None
+        patterns = {name: arrays[f"pattern.{place}"].astype(np.float64) for place, name in enumerate(about["patterns"])}
+        known = about.get("resampling") == code(RESAMPLING, RESAMPLING_WITH)
+        intervals = _read_intervals(arrays) if known else {}
+        return Entry(about["engine"], base, dict(zip(names, rows, strict=True)), patterns, intervals)
+    except (KeyError, ValueError, TypeError, IndexError):
+        return Entry()
+
+
+def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray[Any]]:
+    """Digests, how many intervals each is of, and all lower ends of one before its upper ends."""
+    ends = list(intervals.values())
+    return {
+        "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST),
+        "intervals.counts": np.array([each.shape[1] for each in ends]),
+        "intervals.ends": np.concatenate([each.ravel() for each in ends]),
+    }
+
+
+def _read_intervals(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[bytes, Floats]:
+    digests, counts, ends = (arrays[f"intervals.{name}"] for name in ("digests", "counts", "ends"))
+    parts = np.split(ends, 2 * np.cumsum(counts)[:-1])
+    return {digest.tobytes(): part.reshape(2, -1) for digest, part in zip(digests, parts, strict=True)}
+
+
+def intervention_name(intervention: Intervention) -> str:
+    """A name that no other intervention has."""
+    nodes, into, *onward = (
+        [str(node) for node in part] for part in (intervention.nodes, intervention.into, *intervention.onward)
+    )
+    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
+
+
+def changes_names(intervention: Intervention) -> list[str]:
+    """Return names that nothing has but whether this intervention changes anything, and anything that END can see."""
+    return [json.dumps([what, intervention_name(intervention)]) for what in ("changes", "changes what END can see")]
+
+
+def edges_name(circuit: EdgeCircuit) -> str:
+    """A name that no other circuit of edges and nothing else has; the order of the edges does not matter."""
+    edges = sorted([str(sender), str(receiver)] for sender, receiver in circuit.edges)
+    return json.dumps(["edges", circuit.value, circuit.mlps, edges])
+
+
+def direct_name(node: str) -> str:
+    """A name that nothing has but what this node writes directly into the logit difference."""
+    return json.dumps(["direct", node])
+
+
+def sources_name(head: str, prompt: int) -> str:
+    """A name that nothing has but what this head writes directly from each token of one prompt."""
+    return json.dumps(["sources", head, prompt])
+
+
+def activity_name(neuron: str) -> str:
+    """A name that nothing has but this neuron's activations in the clean run."""
+    return json.dumps(["activity", neuron])
+
+
+def promoted_name(neuron: str, count: int) -> str:
+    """A name that nothing has but the tokens that this neuron promotes and suppresses most."""
+    return json.dumps(["promoted", neuron, count])
+
+
+def ranks_name(tokens: npt.NDArray[np.int64]) -> str:
+    """Return a name that nothing has but the ranks of these tokens."""
+    return json.dumps(["ranks", hashlib.sha256(json.dumps(tokens.tolist()).encode()).hexdigest()])
+
+
+def share_name(sender: str, receiver: str, at: str) -> str:
+    """A name that nothing has but the share of the receiver's input that the sender writes at a label."""
+    return json.dumps(["share", sender, receiver, at])
+
+
+def approximation_name(component: str, at: str | int | None, index: int) -> str:
+    """A name that nothing has but attribution patching of a component's node, counted through the model."""
+    return json.dumps(["attribution patching", component, at, index])
+
+
+def attention_name(head: str, destination: str, source: str) -> str:
+    """A name that no other attention probability and no intervention has."""
+    return json.dumps(["attention", head, destination, source])
+
+
+def pattern_name(head: str, prompt: int) -> str:
+    """A name that no other attention pattern has."""
+    return json.dumps(["pattern", head, prompt])
+
+
+def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:
+    arrays = {part.name: getattr(run, part.name) for part in fields(run)}
+    return {name: _narrow(array) if array.dtype == np.float64 else array for name, array in arrays.items()}
+
+
+def _read_side(side: str, arrays: Mapping[str, npt.NDArray[Any]]) -> SideRun:
+    read: dict[str, Any] = {part.name: arrays[f"{side}.{part.name}"] for part in fields(SideRun)}
+    return SideRun(
+        **{name: array.astype(np.float64) if array.dtype == np.float32 else array for name, array in read.items()}
+    )
+
+
+def _narrow(values: Floats) -> npt.NDArray[Any]:
+    """Half the size where nothing is lost: what an engine measures is float32 as a rule."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), values) else values
+
+
+def _text(data: object) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(data).encode(), dtype=np.uint8)

@@ -1,0 +1,60 @@
+"""What several verbs ask in the same words, and the behaviours that are asked for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mi_checks.cli.whole_number import at_least
+from mi_checks.spec.load_file import LoadedBehaviour, chosen_case
+from mi_checks.suite.loading import load_files
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Add the behaviours, as `paths`."""
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
+        help="behaviour files, or folders of them (default: behaviours)",
+    )  # fmt: skip
+
+
+def add_prompts(parser: argparse.ArgumentParser, file: str = "each file") -> None:
+    """Add `--count` and `--seed`; `file` is what they stand in place of."""
+    parser.add_argument("--count", metavar="N", type=at_least(2), help=f"prompt pairs, instead of what {file} says")
+    parser.add_argument(
+        "--seed", metavar="N", type=at_least(0), help=f"seed of the prompts, instead of what {file} says"
+    )
+
+
+def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    """Load the behaviours of files and folders, with what their conftest.py files add.
+
+    Raises:
+        SpecError: every mistake in every file, or a conftest.py raised.
+        MiChecksError: a path does not exist or holds no behaviour, or what a conftest.py adds cannot be used.
+    """
+    from mi_checks.studies.matrix.survey import (
+        behaviour_files,  # only now: `mi-checks models list` shall not wait for scipy
+    )
+
+    return _loaded(paths, behaviour_files(paths))
+
+
+def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
+    """Load the one behaviour of a file, or the case of it that is named.
+
+    Raises:
+        SpecError: every mistake in the file, or a conftest.py raised.
+        MiChecksError: the file cannot be read, it has no such case or several and none is named, or what a conftest.py
+            adds cannot be used.
+    """
+    return chosen_case(_loaded([file], [file]), case, "--case {}".format)
+
+
+def _loaded(named: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    from mi_checks.suite.conftests import additions_of  # nor for pytest
+
+    root = Path.cwd()
+    folders = tuple(dict.fromkeys(file.parent for file in files))
+    return load_files(files, root, additions_of(named, folders, root))

@@ -1,0 +1,68 @@
+"""`mi-checks calibrate`: how often claims pass where nothing is so, and how often intervals hold the truth."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mi_checks.cli.whole_number import at_least
+from mi_checks.studies.calibration.calibrated_claims import KINDS
+from mi_checks.suite.threads import one_thread
+
+if TYPE_CHECKING:
+    from mi_checks.studies.calibration.calibration import Calibration
+
+PATIENCE = 3.0  # seconds before a bar is shown
+FORMATS = ("text", "md", "json")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `calibrate`."""
+    parser = verbs.add_parser(
+        "calibrate",
+        help="false positives of every kind of check, and coverage of every interval",
+        description="Run every kind of check where its claim is not so (untrained models; answers drawn at random; "
+        "bounds at exactly what is true; circuits drawn at random) and count how often it passes; simulate effects of "
+        "known truth and count how often each interval holds it. Nominal: a side of a 95 % interval leaves out 2.5 %.",
+    )
+    parser.add_argument("--runs", metavar="N", type=at_least(2), default=200, help="of each null (default: 200)")
+    parser.add_argument("--seed", metavar="N", type=at_least(0), default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        choices=KINDS,
+        default=[],
+        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(KINDS)}",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`calibrate`."""
+    one_thread()
+    from mi_checks.studies.calibration.calibration import calibrate
+
+    print(_written(calibrate(options.runs, options.seed, options.kind, bar), options.format))
+
+
+def _written(calibration: Calibration, form: str) -> str:
+    from mi_checks.studies.calibration import calibration_json, calibration_markdown, calibration_text
+    from mi_checks.studies.calibration.calibration_tables import tables
+
+    if form == "json":
+        return calibration_json.document(calibration)
+    width = shutil.get_terminal_size((120, 24)).columns
+    found = tables(calibration)
+    return "\n".join(calibration_markdown.lines(found) if form == "md" else calibration_text.lines(found, width))
+
+
+def bar(items: Sequence[Any], title: str) -> Iterable[Any]:
+    """How far it is, on standard error where that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=title, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())

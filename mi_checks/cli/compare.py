@@ -1,0 +1,64 @@
+"""`mi-checks compare`: what changed from one run to another."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+
+FORMATS = ("text", "json")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `compare`."""
+    parser = verbs.add_parser(
+        "compare",
+        help="what changed from one run to another: two models, two versions, two checkpoints",
+        description="Compare two runs that pytest has written (--mi-run; by default beside the report), check by check "
+        "on the same prompts: by behaviour, model and check, or across the models where each run has one. Exit code 1 "
+        "where anything drifted: it holds less well, its value moved for sure and not in the claim's favour, or other "
+        "heads mediate than did.",
+    )
+    parser.add_argument("before", metavar="RUN", type=Path, help="the earlier run, such as reports/report.json")
+    parser.add_argument("after", metavar="RUN", type=Path, help="the later one")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="also draw what changed, as one HTML page that needs no network"
+    )
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> int:
+    """`compare`: 1 where anything drifted, otherwise 0.
+
+    Raises:
+        MiChecksError: a file holds no run, or the page cannot be written; or, once the rest is printed, nothing in the
+            runs could be compared.
+    """
+    # Only now: `mi-checks models list` shall not wait for scipy.
+    from mi_checks.compare.run_mediators import mediator_changes
+    from mi_checks.compare.runs import compare, counts
+    from mi_checks.report.comparison import comparison_json, comparison_page, comparison_text
+    from mi_checks.results.read_run import read_run
+
+    runs = [(str(path), read_run(path)) for path in (options.before, options.after)]
+    (_, before), (_, after) = runs
+    changes, mediators = compare(before, after), mediator_changes(before, after)
+    if options.format == "json":
+        print(comparison_json.document(runs, changes, mediators))
+    else:
+        width = shutil.get_terminal_size((120, 24)).columns
+        print("\n".join(comparison_text.lines(runs, changes, mediators, width)))
+    if options.output is not None:
+        comparison_page.write(runs, changes, mediators, options.output)
+    found = counts(changes)
+    if not mediators and not found.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
+        sys.stdout.flush()
+        raise MiChecksError(
+            "no check of one run can be compared with one of the other: run the same behaviours in both, with the same "
+            "--mi-count and --mi-seed, on models of one tokenizer"
+        )
+    return 1 if mediators or "drifted" in found else 0

@@ -1,0 +1,193 @@
+"""`mi-checks discover`: the heads, neurons, paths and circuit behind a behaviour, as a draft of checks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mi_checks.cli.asked import behaviour_of
+from mi_checks.cli.waiting import Waiting
+from mi_checks.cli.whole_number import at_least
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
+from mi_checks.files import write_file
+from mi_checks.models.download_folder import cache_folder
+from mi_checks.models.names import resolve
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.studies.discovery.declared import refuse_absent
+from mi_checks.studies.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
+from mi_checks.suite.threads import as_many_as_help, one_thread
+
+if TYPE_CHECKING:
+    from mi_checks.models.subject import Subject
+
+MEASUREMENTS = "measurements"  # the folder in the cache where they are kept
+PROBES, PROBE_LENGTH = 16, 16  # prompts and their tokens, to time what several threads gain
+STOPPED, TERMINATED = 130, 143  # exit codes, as shells have them after SIGINT and SIGTERM
+DESCRIPTION = f"""\
+Find what carries a behaviour on a model: patch heads and neurons in both directions and the paths between them, look
+for redundant copies and conjunctions, and prune a faithful circuit. What is found is verified on prompts on which
+nothing was looked for, and written as a draft of `checks:` with the model's `nodes:` and the evidence of every line.
+Its prompts are of another seed than the checks' (theirs + {SEED_OFFSET}), and none that a check uses is among them.
+What is measured is kept, so that the same command goes on where it was stopped."""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `discover`."""
+    usual = Settings()
+    parser = verbs.add_parser(
+        "discover", help="heads, neurons, paths and a circuit behind a behaviour, as a draft of checks",
+        description=DESCRIPTION,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("file", metavar="FILE", type=Path, help="a behaviour file")
+    add("--model", metavar="NAME", required=True, help="any name of `mi-checks models list`, a folder, gguf:FILE, "
+        "org/name, NAME=these; the file need not name it")  # fmt: skip
+    add("--case", metavar="NAME", help="one of the file's cases, where it has some")
+    add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
+        f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
+    add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
+    add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node "
+        "or path must significantly recover or remove, a neuron half of it (default: %(default)s)")  # fmt: skip
+    add("--faithful", metavar="SHARE", type=_share, default=usual.faithful, help="faithfulness that a circuit's "
+        "interval must keep, and by how little it may exceed 1: with 0.8 by 0.2 (default: %(default)s)")  # fmt: skip
+    add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to take "
+        "longer are screened by gradients, and on fewer prompt pairs (default: %(default)g; inf: never)")  # fmt: skip
+    add("--no-cache", action="store_true", help="neither recall what an earlier run has measured nor keep it")
+    add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")
+    add("--force", action="store_true", help="write over an output file that is there")
+    parser.set_defaults(run=draft)
+
+
+def draft(options: argparse.Namespace) -> int:
+    """Run `discover FILE --model NAME` and return its exit code.
+
+    Raises:
+        MiChecksError: a mistake in what was given, or there is nothing to discover.
+    """
+    output: Path | None = options.output
+    if output is not None:
+        check_output(output, force=options.force)
+    resolve(options.model).require()
+    with placed(f"{options.file}: reading it"):
+        loaded = behaviour_of(options.file, options.case)
+    refuse_absent(loaded, options.model)
+    folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS
+    with Waiting(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
+        try:
+            with placed(f"{options.file}: discovering what carries it on {options.model}", FEWER_PROMPTS):
+                text = _drafted(loaded, options, folder, waiting)
+        except KeyboardInterrupt as stopped:
+            doing, kept = waiting.doing, getattr(stopped, "kept", 0)
+            message = _stopped(doing, kept, folder)
+        else:
+            message = ""
+    if message:
+        print(f"mi-checks: {message}", file=sys.stderr)
+        return TERMINATED if terminated else STOPPED
+    if output is None:
+        print(text, end="")
+    else:
+        write_file(output, text, "the draft", "name another file (--output)")
+        print(f"written to {output}")
+    return 0
+
+
+def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, waiting: Waiting) -> str:
+    """Return the draft as text."""
+    with waiting.step(f"loading {options.model}"):
+        one_thread()
+        from mi_checks.cache.kept_guards import guarded
+        from mi_checks.cache.store import Store
+        from mi_checks.models.load_model import load
+        from mi_checks.studies.discovery.discovery import explore
+        from mi_checks.studies.discovery.draft_yaml import written
+
+        store = None if folder is None else Store(folder)
+        subject = guarded(load(options.model), store)
+        as_many_as_help(partial(_forward, subject))
+    settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
+    found = explore(loaded.behaviour, subject, settings, progress=waiting.progress, score=loaded.score, store=store)
+    if store is not None:
+        store.prune()
+    with waiting.step("writing the draft"):
+        return written(found)
+
+
+def _forward(subject: Subject) -> None:
+    """Run a model on as many tokens as a short behaviour has."""
+    import torch
+
+    device = next(subject.bridge.parameters()).device
+    with torch.no_grad():
+        subject.bridge(torch.zeros((PROBES, min(PROBE_LENGTH, subject.n_ctx)), dtype=torch.long, device=device))
+
+
+def _stopped(doing: str, kept: int, folder: Path | None) -> str:
+    """Say how far a run was that was stopped, and what is kept of it."""
+    where = f" while {doing}" if doing else ""
+    if folder is None:
+        why = "--no-cache" if kept == 0 else ""
+        return f"stopped{where}; nothing is kept ({why or 'the behaviour has a score of its own'})"
+    if not kept:
+        return f"stopped{where}; nothing was measured yet"
+    return f"stopped{where}; {kept:,} measurements are kept in {folder}, and the same command goes on from there"
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[list[int]]:
+    """Let SIGTERM end a run as Ctrl-C does; yields a list that has an entry once that has happened."""
+    received: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread hears signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def check_output(output: Path, *, force: bool) -> None:
+    """Nothing, where a file can be written.
+
+    Raises:
+        MiChecksError: it cannot, or there is one already.
+    """
+    if output.is_dir() or not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
+        raise MiChecksError(f"--output {str(output)!r}: name a file in a folder that is there and can be written")
+    if output.exists() and not force:
+        raise MiChecksError(f"--output {str(output)!r} is there already; write over it with --force")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: use a share between 0 and 1")
+    return share
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: use a number of seconds, 0 or more, or inf")
+    return seconds

@@ -1,0 +1,75 @@
+"""`mi-checks emergence`: where each behaviour and each role appears over the checkpoints of a training."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from mi_checks.cli.asked import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.matrix import bar
+from mi_checks.errors import MiChecksError
+
+FORMATS = ("text", "md", "json", "html")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `emergence`."""
+    parser = verbs.add_parser(
+        "emergence",
+        help="where each behaviour and each role appears over training checkpoints, with curves",
+        description="Measure every behaviour and every role at each checkpoint of a training (the preference and the "
+        "role scores only, no interventions), and find between which checkpoints it appears, whether it goes again, "
+        "and whether roles form before the behaviour they carry.",
+    )
+    add_paths(parser)
+    parser.add_argument(
+        "--model", metavar="NAME@*", action="append", default=[],
+        help="over these checkpoints (repeatable), or two at least of one model, each by its name; by default over "
+        "those of each bundled model that has some, and what says nothing of it is left out",
+    )  # fmt: skip
+    add_prompts(parser)
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="text, md (Markdown), json or html (default: text)"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path,
+        help="also write it to this file, as its name says: .html (one page with curves), .md, .json or .txt",
+    )  # fmt: skip
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`emergence`.
+
+    Raises:
+        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, something could not be.
+    """
+    # Only now: `mi-checks models list` shall not wait for scipy.
+    from mi_checks.report.report_place import writable
+    from mi_checks.studies.emergence.checkpoint_series import chosen_series
+    from mi_checks.studies.emergence.formats import check_output, write, written
+    from mi_checks.studies.emergence.measure import emergence
+
+    if options.output is not None:
+        check_output(options.output)
+        writable("--output", options.output)  # found out now, and not when all is measured
+    series = chosen_series(options.model)
+    found = emergence(
+        behaviours_of(options.paths),
+        series,
+        named_only=not options.model,
+        count=options.count,
+        seed=options.seed,
+        progress=bar,
+    )
+    width = shutil.get_terminal_size((120, 24)).columns
+    print(written(found, options.format, width))
+    if options.output is not None:
+        write(found, options.output, width)
+    if found.failed:
+        sys.stdout.flush()
+        first = found.failed[0]
+        more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
+        raise MiChecksError(f"{first.what} could not be measured at {first.checkpoint}{more}: {first.reason}")

@@ -1,0 +1,186 @@
+"""`mi-checks history`: runs in a database, and how a check or a head fared over them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mi_checks.cli import history_bisect
+from mi_checks.cli.whole_number import at_least
+from mi_checks.errors import MiChecksError
+from mi_checks.history.history_place import USUAL
+from mi_checks.history.moment import ORDERS
+
+FORMATS = ("text", "json")
+DESCRIPTION = """\
+Runs kept in one SQLite file. pytest adds its own (--mi-history PATH), `import` those of run files from anywhere; a run
+that is there already is not added twice."""
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `history` with its actions."""
+    parser = verbs.add_parser(
+        "history", help="runs in a database: a check or a head over time, and the checkpoint where a check turns",
+        description=DESCRIPTION,
+    )  # fmt: skip
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument(
+        "--history", metavar="PATH", type=Path, default=USUAL, help="the database (default: %(default)s)"
+    )
+    asked = argparse.ArgumentParser(add_help=False, parents=[everywhere])
+    asked.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
+
+    ordered = argparse.ArgumentParser(add_help=False)
+    ordered.add_argument(
+        "--order", choices=ORDERS, default="time",
+        help="of the runs: by time, or by the training checkpoint that each is of, weights that are none last "
+        "(default: time)",
+    )  # fmt: skip
+
+    importing = actions.add_parser("import", parents=[everywhere], help="add run files, or folders of them")
+    importing.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="a run as JSON, or a folder of them")
+    importing.set_defaults(run=import_files)
+
+    listing = actions.add_parser("list", parents=[asked], help="every run, in the order they began")
+    listing.add_argument("--last", metavar="N", type=at_least(1), help="the last N only")
+    listing.set_defaults(run=list_runs)
+
+    showing = actions.add_parser(
+        "show", parents=[asked, ordered], help="a behaviour's checks over time; with --check one of them, run by run"
+    )
+    showing.add_argument("behaviour", metavar="BEHAVIOUR", help="its name, such as induction")
+    showing.add_argument("--check", metavar="ID", help="such as 'patching[induction]'")
+    showing.add_argument("--model", metavar="NAME", help="on this model only")
+    showing.add_argument("--last", metavar="N", type=at_least(1), help="the last N runs only")
+    showing.set_defaults(run=show)
+
+    mediating = actions.add_parser(
+        "mediators", parents=[asked, ordered], help="since when, and until when, a head mediates a behaviour",
+        description="A head mediates where the whole interval of the share of clean − corrupt that it recovers alone "
+        "lies above 0.1. A run has intervals for its strongest heads; of any other its share alone is known.",
+    )  # fmt: skip
+    mediating.add_argument("behaviour", metavar="BEHAVIOUR", help="its name, such as induction")
+    mediating.add_argument("node", metavar="NODE", help="a head, such as L1H2")
+    mediating.add_argument("--model", metavar="NAME", help="on this model only")
+    mediating.add_argument("--at", metavar="LABEL", help="patched there only ('': at all positions)")
+    mediating.set_defaults(run=mediators)
+
+    exporting = actions.add_parser("export", parents=[everywhere], help="a run's JSON as it was, for mi-checks compare")
+    exporting.add_argument("run_called", metavar="RUN", help="the beginning of its digest, as list shows it")
+    exporting.add_argument("file", metavar="FILE", type=Path, help="where to write it")
+    exporting.set_defaults(run=export)
+
+    history_bisect.register(actions, asked)
+
+
+def import_files(options: argparse.Namespace) -> None:
+    """`history import`.
+
+    Raises:
+        MiChecksError: a file holds no run, told once all others are added; or the history cannot be written.
+    """
+    from mi_checks.history.importing import import_runs
+    from mi_checks.history.run_store import History
+
+    with History.at(options.history, create=True) as history:
+        found = import_runs(history, options.runs)
+    print(f"{options.history}: {found.new:,} new, {found.known:,} known")
+    if found.passed_over:
+        first = f"such as {found.passed_over[0]}"
+        number = f"{len(found.passed_over):,} JSON file{'s' if len(found.passed_over) > 1 else ''}"
+        print(f"passed over {number} in the folders that hold no run, {first}")
+    if found.wrong:
+        sys.stdout.flush()
+        others = len(found.wrong) - 1
+        more = f" (and {others:,} more file{'s' if others > 1 else ''})" if others else ""
+        raise MiChecksError(f"{found.wrong[0]}{more}")
+
+
+def list_runs(options: argparse.Namespace) -> None:
+    """`history list`.
+
+    Raises:
+        MiChecksError: there is no history there, or it cannot be read.
+    """
+    from mi_checks.history import history_json, history_text
+    from mi_checks.history.database import readable
+    from mi_checks.history.listing import runs
+    from mi_checks.history.run_store import History
+
+    with History.at(options.history) as history, readable(options.history):
+        found = runs(history, options.last)
+        as_json = options.format == "json"
+        print(
+            history_json.document(history_json.listing(found))
+            if as_json
+            else "\n".join(history_text.listing(options.history, found))
+        )
+
+
+def show(options: argparse.Namespace) -> None:
+    """`history show`.
+
+    Raises:
+        MiChecksError: the history has no such behaviour, check or model, or cannot be read.
+    """
+    from mi_checks.history import history_json, history_text
+    from mi_checks.history.check_over_time import courses, outlines
+    from mi_checks.history.database import readable
+    from mi_checks.history.run_store import History
+
+    how = {"order": options.order, "last": options.last}
+    as_json = options.format == "json"
+    with History.at(options.history) as history, readable(options.history):
+        if options.check is None:
+            short = outlines(history, options.behaviour, options.model, **how)
+            print(
+                history_json.document(history_json.outlines(short))
+                if as_json
+                else "\n".join(history_text.outlines(short))
+            )
+            return
+        found = courses(history, options.behaviour, options.check, options.model, **how)
+        if as_json:
+            print(history_json.document(history_json.courses(found)))
+        else:
+            print("\n\n".join("\n".join(history_text.course(each)) for each in found))
+
+
+def mediators(options: argparse.Namespace) -> None:
+    """`history mediators`.
+
+    Raises:
+        MiChecksError: no run in the history has swept that head, or it cannot be read.
+    """
+    from mi_checks.history import history_json, history_text
+    from mi_checks.history.database import readable
+    from mi_checks.history.head_over_time import mediations
+    from mi_checks.history.run_store import History
+
+    with History.at(options.history) as history, readable(options.history):
+        found = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
+        if options.format == "json":
+            print(history_json.document(history_json.mediations(found)))
+        else:
+            print("\n\n".join("\n".join(history_text.mediation(each)) for each in found))
+
+
+def export(options: argparse.Namespace) -> None:
+    """`history export`.
+
+    Raises:
+        MiChecksError: no run is called so, or the file cannot be written.
+    """
+    from mi_checks.files import replace_text
+    from mi_checks.history.database import readable
+    from mi_checks.history.run_store import History
+
+    with History.at(options.history) as history, readable(options.history):
+        found = history.text(options.run_called)
+    try:
+        replace_text(options.file, found)
+    except OSError as error:
+        raise MiChecksError(f"cannot write the run to {options.file}: {error.strerror or error}") from None
+    print(f"written to {options.file}")

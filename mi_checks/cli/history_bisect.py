@@ -1,0 +1,79 @@
+"""`mi-checks history bisect`: between which two checkpoints a check turns."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from mi_checks.cli.asked import add_prompts, behaviour_of
+from mi_checks.errors import MiChecksError
+
+DESCRIPTION = """\
+Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
+both ends are measured, then always the middle, so that 64 checkpoints need 8 measurements. What the history holds of
+the same weights, prompts, claims and version is not measured again, and every measurement is added to it at once, so
+that an interrupted bisection goes on where it was. Where a check turns several times, one of the turns is found. Exit
+code 1 where both ends agree."""
+
+
+def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
+    """Add `bisect`; `asked` has the options of every question."""
+    parser = actions.add_parser(
+        "bisect", parents=[asked], help="between which two checkpoints a check turns", description=DESCRIPTION
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", type=Path, help="a behaviour file")
+    add("--check", metavar="ID", required=True, help="one of its checks, such as 'patching[induction]'")
+    add("--over", metavar="NAME", action="append", required=True, help="the checkpoints in order: 'nano-attn-2l@*', "
+        "'path/to/folder@*', or each by itself (repeatable)")  # fmt: skip
+    add("--model", metavar="NAME", help="whose claims each checkpoint is held to (default: what stands before the "
+        "first one's = or @)")  # fmt: skip
+    add("--case", metavar="NAME", help="one of the file's cases, where it has some")
+    add_prompts(parser, "the file")
+    parser.set_defaults(run=bisect)
+
+
+def bisect(options: argparse.Namespace) -> int:
+    """`history bisect FILE --check ID --over NAME`: 1 where both ends agree, otherwise 0.
+
+    Raises:
+        MiChecksError: a mistake in what was given, or a checkpoint cannot be measured.
+    """
+    from mi_checks.history import history_json
+    from mi_checks.history.run_store import History
+    from mi_checks.models.names import resolve, without_label
+    from mi_checks.models.series import with_series
+    from mi_checks.spec.claimed import claimed
+    from mi_checks.studies.bisect import bisect_output
+
+    models = with_series(options.over)
+    if len(models) < 2:
+        raise MiChecksError(
+            f"--over is {models[0]} alone; name two checkpoints or more, in order, or a series such as 'nano-attn-2l@*'"
+        )
+    for model in models:
+        resolve(model).require()
+    first = resolve(models[0])
+    claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
+    loaded = behaviour_of(options.file, options.case)
+    claimed(loaded, claims, options.check)
+    from mi_checks.studies.bisect.turning_point import Bisecting
+
+    def tell(checkpoint: bisect_output.Checkpoint) -> None:
+        if options.format == "text":
+            print(bisect_output.line(checkpoint, models), flush=True)
+
+    with History.at(options.history, create=True) as history:
+        found = Bisecting(
+            loaded, options.check, models, claims, history, command=shlex.join(["mi-checks", *sys.argv[1:]]),
+            count=options.count, seed=options.seed, tell=tell,
+        ).run()  # fmt: skip
+    as_json = options.format == "json"
+    print(
+        history_json.document(bisect_output.plain(found))
+        if as_json
+        else "\n".join(bisect_output.lines(found, options.history))
+    )
+    return 1 if found.turns is None else 0

@@ -1,0 +1,79 @@
+"""`mi-checks matrix`: behaviours × models with effect and interval, and which models differ."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mi_checks.cli.asked import add_paths, add_prompts, behaviours_of
+from mi_checks.errors import MiChecksError
+
+if TYPE_CHECKING:
+    from mi_checks.compare.effect_matrix import Matrix
+    from mi_checks.studies.matrix.survey import Cell
+
+PATIENCE = 3.0  # seconds before a bar is shown
+FORMATS = ("text", "md", "json")
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `matrix`."""
+    parser = verbs.add_parser(
+        "matrix",
+        help="behaviours × models: every effect with its interval, and which models differ",
+        description="Measure every behaviour on every model it names (the preference only, no interventions) and test "
+        "the differences between neighbours: one layer more of the same kind, or another kind of the same depth, "
+        "paired on the same prompts.",
+    )
+    add_paths(parser)
+    parser.add_argument(
+        "--model", metavar="NAME", action="append", default=[],
+        help="on this model instead of those each file names: any name of `mi-checks models list`, a folder, "
+        "gguf:FILE, org/name, NAME=these (repeatable)",
+    )  # fmt: skip
+    add_prompts(parser)
+    parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`matrix`.
+
+    Raises:
+        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, a cell could not be.
+    """
+    # Only now: `mi-checks models list` shall not wait for scipy.
+    from mi_checks.studies.matrix.survey import chosen, survey
+
+    models = chosen(options.model)
+    behaviours = behaviours_of(options.paths)
+    matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=bar)
+    print(_written(matrix, options.format))
+    failed = [cell for cell in matrix.unmeasured if not cell.skipped]
+    if failed:
+        sys.stdout.flush()
+        first = failed[0]
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")
+
+
+def _written(matrix: Matrix, form: str) -> str:
+    from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
+
+    if form == "json":
+        return matrix_json.document(matrix)
+    width = shutil.get_terminal_size((120, 24)).columns
+    return "\n".join(matrix_markdown.lines(matrix) if form == "md" else matrix_text.lines(matrix, width))
+
+
+def bar(cells: Sequence[Cell]) -> Iterable[Cell]:
+    """How far it is, on standard error where that is a terminal."""
+    from tqdm import tqdm
+
+    shown = tqdm(cells, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
+    for loaded, model in shown:
+        shown.set_description(f"{loaded.behaviour.name} {model}", refresh=False)
+        yield loaded, model

@@ -1,0 +1,65 @@
+"""`mi-checks report`: the report of a run once more, from its JSON; of several runs, what they have side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mi_checks.errors import MiChecksError
+
+OPTION = "--output"
+
+
+def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `report`."""
+    parser = verbs.add_parser(
+        "report",
+        help="the report of a run that pytest has written; of two, what changed; of more, side by side",
+        description="Draw runs that pytest has written (--mi-run; by default beside the report) as HTML that needs no "
+        "network. One run: its report, as one page or, with a folder for --output, in full on a page per behaviour; a "
+        "run that was cut short is shown as far as it came. Two runs: what changed from the first to the second. "
+        "Three and more, such as those of training checkpoints: a column for each, with the effects as curves.",
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="such as reports/report.json")
+    parser.add_argument(
+        "-o",
+        OPTION,
+        metavar="PATH.html|DIR/",
+        help="where it goes; a name that ends in / or that of a folder gets index.html and, of one run, a page per "
+        "behaviour (default: beside the run, where there is one)",
+    )
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> None:
+    """`report`: writes the page or pages, and says where the first one is.
+
+    Raises:
+        MiChecksError: a file holds no run, or nothing can be written there; the latter is found first.
+    """
+    from mi_checks.compare.run_mediators import mediator_changes
+    from mi_checks.compare.runs import compare
+    from mi_checks.report.comparison import comparison_page, series_page
+    from mi_checks.report.report_folder import write_report
+    from mi_checks.report.report_place import Place, place, writable
+    from mi_checks.results.read_run import read_run
+
+    paths: list[Path] = options.runs
+    if options.output is None and len(paths) > 1:
+        raise MiChecksError(f"{len(paths)} runs have no file of their own: say where their page goes (-o PATH.html)")
+    there = Place(paths[0].with_suffix(".html"), False) if options.output is None else place(options.output, Path())
+    if options.output is not None:
+        writable(OPTION, there.page)
+    runs = [(str(path), read_run(path)) for path in paths]
+    if there.page in paths:
+        raise MiChecksError(f"{OPTION}: {str(there.page)!r} is the run itself; name another file")
+    if len(runs) == 1:
+        for sentence in write_report(runs[0][1], there, runs[0][0]):
+            print(sentence, file=sys.stderr)
+    elif len(runs) == 2:
+        (_, before), (_, after) = runs
+        comparison_page.write(runs, compare(before, after), mediator_changes(before, after), there.page)
+    else:
+        series_page.write(runs, there.page)
+    print(f"report: {there.page}")

@@ -1,0 +1,115 @@
+"""Two sets of mediators → which heads left, which joined, which stayed, and of which that cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from mi_checks.results.run import MEDIATES, Mediator
+from mi_checks.stats.estimate import Estimate
+
+MATTERS = 0.01  # of clean − corrupt; rounding is a twentieth of it
+
+Shares = Mapping[str, tuple[Estimate | None, Estimate | None]]
+
+
+@dataclass(frozen=True)
+class SetChange:
+    """Heads, each with its share then and now; None: not among the strongest there, of which alone shares are kept.
+
+    Attributes:
+        lost: those that mediated, and surely recover less now, and surely or possibly too little.
+        gained: those that mediate, and surely recovered less then.
+        stayed: those that mediate in both.
+        unsure: those that surely mediate in one, and of which it cannot be told in the other.
+        relative: those whose fraction crossed the threshold only because clean − corrupt shrank or grew: what they
+            recover, in the score's unit, did not rise or fall with it. They have neither left nor joined.
+        effects: the mean effect size, clean − corrupt, then and now, in the score's unit; None where it is not known.
+        unit: of the score.
+    """
+
+    lost: Shares = field(default_factory=dict)
+    gained: Shares = field(default_factory=dict)
+    stayed: Shares = field(default_factory=dict)
+    unsure: Shares = field(default_factory=dict)
+    relative: Shares = field(default_factory=dict)
+    effects: tuple[float, float] | None = None
+    unit: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the set is another for sure."""
+        return bool(self.lost or self.gained)
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """`−L1H2`, `+L1H5`."""
+        return (*(f"−{name}" for name in self.lost), *(f"+{name}" for name in self.gained))
+
+
+def set_change(
+    then: tuple[Mediator, ...],
+    now: tuple[Mediator, ...],
+    effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
+    unit: str = "",
+) -> SetChange:
+    """Compare the strongest heads of two runs, sweep by sweep; a head near the threshold does not leave by chance.
+
+    Sweeps that were made only then or only now (a check was added) say nothing.
+
+    Args:
+        then: the strongest heads of the earlier run's sweeps.
+        now: those of the later one's.
+        effect_sizes: clean − corrupt score in both runs, `prompt`; empty where it is not known.
+        unit: of the score.
+    """
+    effects = (fmean(effect_sizes[0]), fmean(effect_sizes[1])) if all(map(len, effect_sizes)) else None
+    found: dict[str, dict[str, tuple[Estimate | None, Estimate | None]]] = {
+        kind: {} for kind in ("lost", "gained", "stayed", "unsure", "relative")
+    }
+    for at in sorted({each.at for each in then} & {each.at for each in now}):
+        before, after = ({each.node: each.estimate for each in side if each.at == at} for side in (then, now))
+        left, joined = _left(before, after), _left(after, before)
+        relative = {node for node in left if effects and not _less(before, after, node, effects)}
+        relative |= {node for node in joined if effects and not _less(after, before, node, effects[::-1])}
+        left, joined = left - relative, joined - relative
+        mediating = [{node for node, share in side.items() if share.low > MEDIATES} for side in (before, after)]
+        kinds = {
+            "lost": left,
+            "gained": joined,
+            "stayed": mediating[0] & mediating[1],
+            "unsure": (mediating[0] ^ mediating[1]) - left - joined - relative,
+            "relative": relative,
+        }
+        where = f" at {at}" if at else ""
+        for kind, nodes in kinds.items():
+            found[kind] |= {f"{node}{where}": (before.get(node), after.get(node)) for node in sorted(nodes)}
+    return SetChange(**found, effects=effects, unit=unit)
+
+
+def all_lost(then: tuple[Mediator, ...]) -> SetChange:
+    """Where clean and corrupt are no longer told apart: there is nothing left of which a head could have a share."""
+    mediating = [each for each in then if each.estimate.low > MEDIATES]
+    return SetChange(
+        lost={f"{each.node}{f' at {each.at}' if each.at else ''}": (each.estimate, None) for each in mediating}
+    )
+
+
+def _less(more: Mapping[str, Estimate], less: Mapping[str, Estimate], node: str, effects: tuple[float, float]) -> bool:
+    """Whether a head recovers less in the second run in the score's unit too, and not only as a fraction."""
+    there = less[node].value if node in less else min(estimate.value for estimate in less.values())
+    return there * effects[1] < more[node].value * effects[0]
+
+
+def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[str]:
+    """Those that mediate in the first and surely less, and not, in the second."""
+    weakest = min(estimate.value for estimate in after.values())  # what is not listed recovers no more
+    found = set()
+    for node, estimate in before.items():
+        other = after.get(node)
+        high = weakest if other is None else other.high
+        mediates = other is not None and other.low > MEDIATES
+        if estimate.low > MEDIATES and not mediates and high < estimate.low - MATTERS:
+            found.add(node)
+    return found

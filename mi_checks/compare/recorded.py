@@ -1,0 +1,157 @@
+"""A baseline: the effects of one behaviour on one model, as numbers of fixed precision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from mi_checks.compare.conditions import Header
+from mi_checks.results.run import CheckResult, Mediator
+from mi_checks.stats.estimate import Estimate, Parts
+
+DECIMALS = 4  # of estimates
+DECIMALS_PER_PROMPT = 3
+NO_CHECKS = ("role", "baseline", "base", "lint")  # kinds of results that measure nothing of their own on prompts
+UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
+_LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What one check measured.
+
+    Attributes:
+        claim: what the numbers are of, in words: without bounds, which may change, nodes in the order of their names.
+        deciding: the node that the numbers are of, where a claim about several shows those of one.
+        estimate: None where nothing could be measured.
+        per_prompt: the values behind it, `prompt`; may be empty.
+        parts: of a fraction, its numerator and denominator; None in files of schema 1.
+    """
+
+    claim: str
+    deciding: str
+    estimate: Estimate | None
+    per_prompt: tuple[float, ...]
+    parts: Parts | None = None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """All checks of a behaviour on a model, by id, and what its sweeps of heads found strongest.
+
+    Attributes:
+        header: what it was measured on and with.
+        checks: what each check measured.
+        mediators: the strongest heads of each sweep.
+        effect_sizes: clean − corrupt score, `prompt`: what most fractions are of; empty in files of schema 1.
+    """
+
+    header: Header
+    checks: Mapping[str, Recorded]
+    mediators: tuple[Mediator, ...]
+    effect_sizes: tuple[float, ...] = ()
+
+
+def baseline(
+    header: Header,
+    results: Iterable[CheckResult],
+    mediators: tuple[Mediator, ...],
+    effect_sizes: tuple[float, ...] = (),
+) -> Baseline:
+    """What is to be written of a run, rounded. Roles have a file of their own."""
+    checks = {result.check: recorded(result) for result in results if result.kind not in NO_CHECKS}
+    rounded = tuple(replace(each, estimate=_rounded(each.estimate)) for each in mediators)
+    return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
+
+
+def recorded(result: CheckResult) -> Recorded:
+    """What a check measured, rounded."""
+    claim = result.claim
+    if result.kind == "composes":  # its claim names the reader that decides
+        claim = result.check
+    elif result.kind == "absent":  # its claim is that of every check of the preference, bounds and all
+        claim = f"absent: {result.estimate.unit}" if result.estimate is not None else "absent"
+    elif result.bound:
+        claim = claim.replace(result.bound, "…")
+    return Recorded(
+        _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
+        result.deciding,
+        None if result.estimate is None else _rounded(result.estimate),
+        _rounded_per_prompt(result.per_prompt),
+        None if result.parts is None else _rounded_parts(result.parts),
+    )
+
+
+def settled(new: Baseline, old: Baseline) -> Baseline:
+    """The new one with the old one's numbers where they differ by no more than rounding, which is worth no byte."""
+    checks = {
+        name: _settled_check(check, old.checks[name]) if name in old.checks else check
+        for name, check in new.checks.items()
+    }
+    before = {(each.at, each.node): each for each in old.mediators}
+    mediators = tuple(
+        replace(each, estimate=_near(each.estimate, before[each.at, each.node].estimate))
+        if (each.at, each.node) in before
+        else each
+        for each in new.mediators
+    )
+    sizes = _settled_values(new.effect_sizes, old.effect_sizes)
+    return Baseline(new.header, checks, mediators, sizes)
+
+
+def _settled_check(new: Recorded, old: Recorded) -> Recorded:
+    if new.estimate is None or old.estimate is None or len(new.per_prompt) != len(old.per_prompt):
+        return new
+    return replace(
+        new,
+        estimate=_near(new.estimate, old.estimate),
+        per_prompt=_settled_values(new.per_prompt, old.per_prompt),
+        parts=_settled_parts(new.parts, old.parts),
+    )
+
+
+def _settled_parts(new: Parts | None, old: Parts | None) -> Parts | None:
+    if new is None or old is None:
+        return new
+    numerator = new.numerator
+    if numerator is not None and old.numerator is not None:
+        numerator = _near(numerator, old.numerator)
+    return replace(new, numerator=numerator, denominator=_near(new.denominator, old.denominator))
+
+
+def _settled_values(new: tuple[float, ...], old: tuple[float, ...]) -> tuple[float, ...]:
+    if len(new) != len(old):
+        return new
+    return tuple(_settled(value, before, DECIMALS_PER_PROMPT) for value, before in zip(new, old, strict=True))
+
+
+def _near(new: Estimate, old: Estimate) -> Estimate:
+    return replace(
+        new,
+        value=_settled(new.value, old.value, DECIMALS),
+        low=_settled(new.low, old.low, DECIMALS),
+        high=_settled(new.high, old.high, DECIMALS),
+    )
+
+
+def _settled(value: float, before: float, decimals: int) -> float:
+    return before if abs(value - before) <= UNMOVED * 10**-decimals else value
+
+
+def _rounded_per_prompt(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple([round(value, DECIMALS_PER_PROMPT) + 0.0 for value in values])  # hundreds: as `_round` does
+
+
+def _rounded_parts(parts: Parts) -> Parts:
+    numerator = None if parts.numerator is None else _rounded(parts.numerator)
+    return replace(parts, numerator=numerator, denominator=_rounded(parts.denominator))
+
+
+def _rounded(estimate: Estimate) -> Estimate:
+    value, low, high = (_round(number, DECIMALS) for number in (estimate.value, estimate.low, estimate.high))
+    return replace(estimate, value=value, low=low, high=high)
+
+
+def _round(value: float, decimals: int) -> float:
+    return round(value, decimals) + 0.0  # never −0

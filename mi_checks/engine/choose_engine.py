@@ -1,0 +1,81 @@
+"""Which engine measures a model: replay where it reproduces the model's own logits, else the reference."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.families import read
+from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.replay.forward_pass import ForwardPass
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # of the largest probe logit
+PROBES = 2  # prompts of random tokens
+PROBE_LENGTH = 24
+
+_trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
+
+
+def choose(
+    name: str,
+    subject: Subject,
+    batch: PromptBatch,
+    progress: Progress = no_progress,
+    memory: int | None = None,
+    score: ScoreFunction | None = None,
+) -> Engine:
+    """The engine asked for, or with `auto` the fastest that is trusted on this model.
+
+    Args:
+        name: `auto`, `replay` or `reference`.
+        subject: the model.
+        batch: its prompts.
+        progress: shows how far a sweep is.
+        memory: bytes that the replay engine may take for its variants; None for a quarter of what is free.
+        score: the project's own, where the behaviour asks for it.
+
+    Raises:
+        MiChecksError: replay is asked for on a model that it does not reproduce.
+    """
+    if name == "reference":
+        return ReferenceEngine(subject, batch, progress, score=score)
+    model = trusted(subject)
+    if model is not None:
+        return ReplayEngine(subject, batch, model, progress, memory=memory, score=score)
+    if name == "replay":
+        raise MiChecksError(
+            f"{subject.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
+        )
+    return ReferenceEngine(subject, batch, progress, score=score)
+
+
+def trusted(subject: Subject) -> Transformer | None:
+    """The replayable function of a subject, if on probe prompts it gives the bridge's logits; asked once per model."""
+    if subject.bridge not in _trusted:
+        model = read(subject.bridge)
+        _trusted[subject.bridge] = model if model is not None and reproduces(model, subject) else None
+    return _trusted[subject.bridge]
+
+
+def reproduces(model: Transformer, subject: Subject) -> bool:
+    """Whether the two agree at every position of random prompts, within the dtype's tolerance."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (PROBES, min(PROBE_LENGTH, subject.n_ctx))
+    weights = model.weights["embed.weight"]
+    tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
+    with torch.no_grad():
+        wanted = subject.bridge(tokens).float()
+        positions = torch.arange(shape[1], device=weights.device).expand(shape)
+        run = ForwardPass(model, tokens, positions, positions[:, -1])
+        found = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
+    limit = TOLERANCE.get(weights.dtype, 0.0) * wanted.abs().max()
+    return bool((wanted - found).abs().max() <= limit)

@@ -1,0 +1,304 @@
+"""Every kind of edit, made through TransformerLens' hooks and by plain hooks: does the model answer both alike?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.families import is_parallel
+from mi_checks.engine.guards.plain_model import Edit, PlainModel, Where, find
+from mi_checks.engine.guards.probes import Probes
+from mi_checks.engine.guards.tolerance import Tolerance
+from mi_checks.engine.nodes import HOOKS, PARTS, Kind, Node
+from mi_checks.engine.reference.site import Site
+from mi_checks.models.guards import Guard
+from mi_checks.models.subject import Subject
+
+KINDS: tuple[Kind, ...] = (
+    "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
+)  # fmt: skip
+NAMES: dict[Kind, str] = {
+    "head": "z", "q": "queries", "k": "keys", "v": "values", "pattern": "attention patterns", "neuron": "neurons",
+    "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the residual stream before a layer",
+    "resid_mid": "the residual stream between attention and MLP", "resid_post": "the residual stream after a layer",
+}  # fmt: skip
+PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # the edits that measuring a path makes
+# Where the wrapped model holds it: an MLP's output is some module's output, z is only ever an input.
+SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
+
+
+class _Stop(Exception):
+    """Ends the bridge's run."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What passes the bridge's hooks on the probes: by layer and kind, `row pos …`; kinds without a hook are absent."""
+
+    by_place: dict[tuple[int, Kind], Tensor]
+
+    def get(self, layer: int, kind: Kind) -> Tensor | None:
+        """The activation as `row pos d`; a pattern as `row destination head·source`."""
+        found = self.by_place.get((layer, kind))
+        if found is None:
+            return None
+        return (found.transpose(1, 2) if kind == "pattern" else found).flatten(2)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One edit, to be made both ways in a row of its own."""
+
+    kind: Kind
+    layer: int
+    entries: Tensor
+    values: Tensor  # `pos e`, what the entries become
+    plain: Edit | None  # the same in the wrapped model; None where the activation stands nowhere in it
+
+
+def compare_edits(
+    subject: Subject,
+    plain: PlainModel,
+    probes: Probes,
+    activations: Activations,
+    kinds: Sequence[Kind],
+    tolerance: Tolerance,
+) -> Iterator[Guard]:
+    """Compare what each kind of edit does, half of a layer's heads or neurons replaced by the other prompt's.
+
+    Args:
+        subject: the model.
+        plain: the model without TransformerLens.
+        probes: the prompts and layers.
+        activations: what passes the bridge's hooks on them.
+        kinds: of nodes, to be compared.
+        tolerance: what counts as rounding.
+    """
+    trials = [
+        trial
+        for layer in probes.layers
+        for trial in _trials(subject, layer, plain.record(probes.tokens, layer), activations, tolerance)
+    ]
+    rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last one is left as it is
+    numbered = [(row, trial) for row, trial in enumerate(trials)]
+    edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
+    last = max(probes.layers)
+    expected = plain.edited(rows, edits, last).float()
+    found, z = _bridge_run(subject, rows, numbered, last)
+    size = float(expected[-1].abs().max())
+    for kind in kinds:
+        errors = []
+        for row, trial in numbered:
+            if trial.kind == kind:
+                errors.append(_judge(trial, found[[row, -1]], expected[[row, -1]], size, tolerance))
+                errors.append(_other_heads(subject, trial, z[trial.layer][[row, -1]], tolerance))
+        refuses = (kind, "paths") if kind in PATHS_USE else (kind,)
+        wrong = _wrong_shape(subject, kind, probes, activations)
+        if wrong:
+            refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
+            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
+        elif errors:
+            error, reason = max(errors)
+            yield Guard(f"replacing {NAMES[kind]}", error, tolerance.relative, refuses, reason)
+        elif _has(subject, kind):
+            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {NAMES[kind]}"
+            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
+
+
+def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
+    """The error of one trial as a fraction of its effect, and the reason where it is too large."""
+    what = f"{NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
+    if trial.plain is None:
+        return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
+    effect = float((expected[0] - expected[1]).abs().max())
+    made = float((found[0] - found[1]).abs().max())
+    wrong = float((found[0] - expected[0]).abs().max())
+    error = tolerance.error(wrong, effect=effect, size=size)
+    if error <= tolerance.relative:
+        return error, ""
+    if made <= tolerance.absolute * size < effect:
+        return error, f"TransformerLens discards the edit of {what}"
+    return error, (
+        f"an edit of {what} does not do what the same edit of the wrapped model does: the stream is off by {wrong:.2g} "
+        f"where the edit's effect is {effect:.2g}"
+    )
+
+
+def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
+    """How much an edit of the upper half of queries, keys, values or patterns moves z of the lower half of heads."""
+    if trial.kind not in PARTS or z.dim() != 4:
+        return 0.0, ""
+    heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
+    first = keys // 2 * (heads // keys) if trial.kind in ("k", "v") else heads // 2
+    moved = (z[0] - z[1]).abs()  # pos head d_head
+    error = float(moved[:, :first].max() / moved.max().clamp(min=1e-20)) if first and bool(moved.any()) else 0.0
+    if error <= tolerance.relative:
+        return error, ""
+    hook = Node(trial.layer, trial.kind, None).hook
+    return error, f"heads are numbered otherwise in the {NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z"
+
+
+def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
+    """Why a kind's activations cannot be told apart by head or neuron, or ""."""
+    shape, positions = subject.shape, probes.tokens.shape[1]
+    by_kind: dict[Kind, tuple[int | None, ...]] = {
+        "head": (positions, shape.n_heads, None),
+        "q": (positions, shape.n_heads, None),
+        "k": (positions, shape.n_kv_heads, None),
+        "v": (positions, shape.n_kv_heads, None),
+        "pattern": (shape.n_heads, positions, positions),
+        "neuron": (positions, shape.d_mlp),
+    }
+    wanted = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
+    for layer in probes.layers:
+        found = activations.by_place.get((layer, kind))
+        if found is None:
+            continue
+        sizes = tuple(found.shape[1:])
+        if len(sizes) != len(wanted) or any(size not in (None, own) for own, size in zip(sizes, wanted, strict=True)):
+            hook = Node(layer, kind, None).hook
+            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {wanted}"
+    return ""
+
+
+def _has(subject: Subject, kind: Kind) -> bool:
+    """Whether a model of this shape has such nodes."""
+    if kind == "neuron":
+        return subject.shape.d_mlp is not None
+    if kind == "resid_mid" and is_parallel(subject.bridge):
+        return False
+    return kind not in ("mlp", "resid_mid") or subject.shape.has_mlps
+
+
+def _trials(
+    subject: Subject,
+    layer: int,
+    recorded: dict[tuple[str, Where], Tensor],
+    activations: Activations,
+    tolerance: Tolerance,
+) -> Iterator[_Trial]:
+    """The edits of one layer, with what the plain ones put where."""
+    for kind in KINDS:
+        activation = activations.get(layer, kind)
+        if activation is None or not _has(subject, kind):
+            continue
+        entries = _upper_half(subject, kind, activation)
+        own, values = activation[0][:, entries], activation[1][:, entries]
+        if kind in ("q", "k"):  # as long as their own, so that a norm over all heads leaves the others what they are
+            values = values * own.norm(dim=1, keepdim=True) / values.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        if kind == "pattern":
+            edit = _pattern_edit(subject, layer, recorded, activations, tolerance)
+        elif kind == "resid_mid":
+            edit = _middle_edit(layer, recorded, activations, tolerance)
+        else:
+            place = find(activation, recorded, tolerance.equal, SIDES.get(kind))
+            edit = None if place is None else Edit(place, 0, entries, values)
+        yield _Trial(kind, layer, entries, values, edit)
+
+
+def _pattern_edit(
+    subject: Subject,
+    layer: int,
+    recorded: dict[tuple[str, Where], Tensor],
+    activations: Activations,
+    tolerance: Tolerance,
+) -> Edit | None:
+    """Replacing a pattern is replacing z by the other prompt's pattern times one's own values.
+
+    Where the values are changed on their way to attention (OLMo clips them), they are solved for from pattern and z.
+    """
+    z, values = (activations.by_place.get((layer, kind)) for kind in ("head", "v"))
+    pattern = activations.by_place.get((layer, "pattern"))
+    if z is None or values is None or pattern is None or values.dim() != 4 or z.dim() != 4:
+        return None
+    if pattern.shape[3] != values.shape[1]:
+        return None
+    by_head = values.repeat_interleave(z.shape[2] // values.shape[2], 2)  # row pos head d_head
+    mixed = torch.einsum("rhds,rshe->rdhe", pattern.to(by_head.dtype), by_head)
+    place = find(z.flatten(2), recorded, tolerance.equal, None)
+    if place is None:
+        return None
+    own = by_head[0].double().transpose(0, 1)  # head pos d_head
+    if not bool((mixed - z).abs().max() <= tolerance.equal * z.abs().max()):
+        own = torch.linalg.lstsq(pattern[0].double().cpu(), z[0].double().transpose(0, 1).cpu()).solution.to(z.device)
+    new = (pattern[1].double() @ own).transpose(0, 1).flatten(1)
+    entries = _upper_half(subject, "head", z.flatten(2))
+    return Edit(place, 0, entries, new[:, entries])
+
+
+def _middle_edit(
+    layer: int, recorded: dict[tuple[str, Where], Tensor], activations: Activations, tolerance: Tolerance
+) -> Edit | None:
+    """The stream between attention and MLP becomes another where attention adds what is missing."""
+    before, added, middle = (activations.get(layer, kind) for kind in ("resid_pre", "attn", "resid_mid"))
+    place = None if added is None else find(added, recorded, tolerance.equal, "out")
+    if before is None or middle is None or place is None:
+        return None
+    # What the hook shows of it may be scaled; what the stream gets of it is read off the stream.
+    there, gained = recorded[place.module, place.where], middle - before
+    scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
+    if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
+        return None
+    everything = torch.arange(middle.shape[-1], device=middle.device)
+    return Edit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
+
+
+def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
+    """The entries of the upper half of a layer's heads or neurons, so that a wrong order shows; all of a stream."""
+    width = activation.shape[-1]
+    heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
+    count = {"head": heads, "q": heads, "pattern": heads, "k": keys, "v": keys, "neuron": width}.get(kind, 1)
+    first = width // count * (count // 2) if width % count == 0 else 0
+    return torch.arange(first, width, device=activation.device)
+
+
+def _bridge_run(
+    subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """The stream after the last layer that is looked into, each row edited through a hook; and each layer's z."""
+    kept: list[Tensor] = []
+    z: dict[int, Tensor] = {}
+
+    def keeping(layer: int) -> Site:
+        def keep(activation: Tensor) -> Tensor:
+            z[layer] = activation.clone()
+            return activation
+
+        return Site(Node(layer, "head", None).hook, keep)
+
+    def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+        kept.append(resid.clone())
+        raise _Stop
+
+    hooks = []
+    fired: set[str] = set()
+    for row, trial in numbered:
+
+        def change(activation: Tensor, row: int = row, trial: _Trial = trial) -> Tensor:
+            changed = activation.clone()
+            own = changed[row].flatten(1)
+            own[:, trial.entries] = trial.values.to(own.dtype)
+            changed[row] = own.view(changed[row].shape)
+            return changed
+
+        hooks += Site(Node(trial.layer, trial.kind, None).hook, change, trial.kind).hooks(fired)
+    for layer in sorted({trial.layer for _, trial in numbered}):
+        hooks += keeping(layer).hooks(fired)
+    hooks.append((Node(last, "resid_post").hook, stop))
+    with torch.no_grad(), quietly(), subject.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
+        subject.bridge(rows)
+    return kept[0].float(), z
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """TransformerLens warns of what it discards; the guards say so themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,188 @@
+"""Parts and wholes: what must add up in a model whose nodes write into one residual stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.direct import not_linear
+from mi_checks.engine.families import is_parallel
+from mi_checks.engine.guards.probes import ALL_LAYERS, Probes
+from mi_checks.engine.guards.tolerance import Tolerance
+from mi_checks.engine.interventions import Hop, denoise
+from mi_checks.engine.nodes import LOGITS, Kind, Node
+from mi_checks.engine.reference.reference_engine import ReferenceEngine
+from mi_checks.engine.reference.site import Site
+from mi_checks.errors import MiChecksError
+from mi_checks.models.guards import Guard
+
+NAMED: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
+    ("heads add up to their attention", "head", "attn", ("paths", "head attribution")),
+    ("neurons add up to their MLP", "neuron", "mlp", ("neuron", "neuron attribution")),
+)
+
+
+def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits, paths."""
+    yield _attention_rows(engine, probes, tolerance)
+    yield from _sublayers(engine, probes, tolerance)
+    yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
+    yield from _guarded("the stream gives the logits", ("attribution",), tolerance, lambda: _logits(engine))
+    if not_linear(engine.batch, engine.subject) is None:
+        name = "embedding and layers add up to the logit difference"
+        yield from _guarded(name, ("attribution",), tolerance, lambda: _attributed(engine))
+    name = "paths out of a head add up to replacing it"
+    yield from _guarded(name, ("paths",), tolerance, lambda: _paths(engine, tolerance))
+
+
+def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Guard:
+    name, error, reason = "attention rows sum to one", 0.0, ""
+    for layer in probes.layers:
+        try:
+            pattern = engine.activation("clean", Node(layer, "pattern", 0)).float()  # row destination head source
+        except MiChecksError as missing:
+            return Guard(name, float("inf"), tolerance.equal, ("attention",), in_short(missing))
+        if pattern.shape[3] != pattern.shape[1]:
+            reason = f"the shape of L{layer}'s patterns has {pattern.shape[3]} columns for {pattern.shape[1]} tokens"
+            return Guard(name, float("inf"), tolerance.equal, ("attention",), reason)
+        sums = pattern.sum(-1)
+        if float((sums - 1).abs().max()) > error:
+            error = float((sums - 1).abs().max())
+            reason = (
+                f"an attention row of L{layer} sums to {float(sums.flatten()[(sums - 1).abs().argmax()]):.3f}, not 1"
+            )
+        later = torch.triu(torch.ones(pattern.shape[1], pattern.shape[3], device=pattern.device), 1)
+        ahead = float((pattern * later[:, None]).abs().max())
+        if ahead > error:
+            error, reason = ahead, f"a head of L{layer} attends to later tokens"
+    return Guard(name, error, tolerance.equal, ("attention",), reason if error > tolerance.equal else "")
+
+
+def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+    shape = engine.subject.shape
+    for name, part, whole, refuses in NAMED:
+        if part == "neuron" and shape.d_mlp is None:
+            continue
+
+        def differ(part: Kind = part, whole: Kind = whole) -> tuple[float, str]:
+            errors = []
+            for layer in probes.layers:
+                node = Node(layer, part, 0)
+                inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
+                made = engine.sublayer(node).added(inner.flatten(2))
+                errors.append((_relative(made, added), _not_sum(part, layer)))
+            return max(errors)
+
+        yield from _guarded(name, refuses, tolerance, differ)
+
+
+def _layers(engine: ReferenceEngine) -> tuple[float, str]:
+    errors = []
+    for layer in range(engine.subject.shape.n_layers):
+        before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
+        kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.subject.shape.has_mlps else ("attn",)
+        total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
+        errors.append(
+            (
+                _relative(total, after),
+                f"the residual stream after L{layer} is not what was before it plus what the layer adds",
+            )
+        )
+    return max(errors)
+
+
+def _logits(engine: ReferenceEngine) -> tuple[float, str]:
+    last = engine.subject.shape.n_layers - 1
+    with torch.no_grad():
+        made = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
+    cap = float(engine.subject.bridge.cfg.output_logits_soft_cap)
+    made = cap * torch.tanh(made / cap) if cap > 0 else made
+    at_end = made[engine.rows, engine.end]
+    return _relative(
+        at_end, engine.base_logits("clean")
+    ), "final norm, unembedding and logit scale do not give the model's logits"
+
+
+def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
+    shape = engine.subject.shape
+    kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
+    parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
+    found = engine.direct(parts).sum(0)
+    norm = engine.unembedding.norm
+    last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
+    with torch.no_grad():  # what the biases of norm and unembedding give
+        shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
+        found = found + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
+    logits = engine.base_logits("clean")
+    error = float(np.abs(found - engine.base.clean.logit_diff).max() / logits.abs().max())
+    return error, "the direct effects of embedding and layers do not add up to the logit difference"
+
+
+def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
+    """In a shallow model all paths of the first layer's head to the logits; in a deep one those to the second layer."""
+    shape = engine.subject.shape
+    head, last = Node(0, "head", shape.n_heads // 2), shape.n_layers - 1
+    until = last if shape.n_layers <= ALL_LAYERS else 1
+    later = range(1, until + 1)
+    into = [Node(layer, "q", index) for layer in later for index in range(shape.n_heads)]
+    into += [Node(layer, part, index) for layer in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
+    if shape.has_mlps:
+        own = 1 if is_parallel(engine.subject.bridge) else 0
+        into += [Node(layer, "mlp") for layer in range(own, until + 1)]
+    if until == last:
+        replaced, along = engine.measure([denoise(head), denoise(head, into=(*into, LOGITS))])
+        before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
+    else:
+        replaced, along, before = _at(engine, head, tuple(into), until)
+        size = float(np.abs(before).max())
+    error = tolerance.error(
+        float(np.abs(replaced - along).max()), effect=float(np.abs(replaced - before).max()), size=size
+    )
+    return error, f"the one-hop paths out of {head} do not, together, do what replacing it does"
+
+
+def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
+    """The stream after a layer where a head is replaced, where all that reads it sees so, and as it is."""
+    hook = Node(layer, "resid_post").hook
+    replacing, along = denoise(head), denoise(head, into=into)
+    sent = engine.sent(along)
+    whole = [engine.replacing(replacing, [head])]
+    parts = [*engine.seeing("corrupt", into, sent), Site(hook, lambda resid: resid + sent)]
+    runs = [engine.kept("corrupt", sites, [hook])[0] for sites in (whole, parts)]
+    streams = [*runs, engine.activation("corrupt", Node(layer, "resid_post"))]
+    one, other, own = (stream.double().cpu().numpy() for stream in streams)
+    return one, other, own
+
+
+def _guarded(
+    name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
+) -> Iterator[Guard]:
+    """The guard of a comparison, which gives an error and what is wrong if it is large; one that raises has failed."""
+    try:
+        error, what = compare()
+    except Exception as failure:  # of the model's or of a library's that runs it
+        reason = f"whether {name} cannot be measured ({in_short(failure)})"
+        yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
+        return
+    reason = "" if error <= tolerance.relative else f"{what} (off by {error:.2g} of the whole)"
+    yield Guard(name, error, tolerance.relative, refuses, reason)
+
+
+def _relative(found: Tensor, wanted: Tensor) -> float:
+    return float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max().clamp(min=1e-20))
+
+
+def in_short(error: Exception) -> str:
+    """Return the first line of an error, with its type where it is not one of ours."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
+
+
+def _not_sum(part: Kind, layer: int) -> str:
+    if part == "head":
+        return f"the heads of L{layer} do not add up to its attention output"
+    return f"the neurons of L{layer} do not add up to its MLP output"

@@ -1,0 +1,98 @@
+"""Edge circuits by hooks: for each layer one run for every stream that its readers see. Slow, plain, the oracle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
+from mi_checks.engine.interventions import ablate, reaches
+from mi_checks.engine.nodes import LOGITS, Kind, Node
+from mi_checks.engine.reference.site import Site, chosen
+
+if TYPE_CHECKING:
+    from mi_checks.engine.reference.reference_engine import ReferenceEngine
+
+
+class EdgeReference:
+    """One circuit's run.
+
+    Args:
+        engine: the engine whose hooks are used.
+        circuit: the circuit.
+    """
+
+    def __init__(self, engine: ReferenceEngine, circuit: EdgeCircuit) -> None:
+        self.engine = engine
+        self.circuit = circuit
+        self.incoming = circuit.incoming
+        self.shape = engine.subject.shape
+        # By layer and kind, `row pos …`: z of all heads or what the MLP adds, in this circuit's own run and ablated.
+        self.own: dict[tuple[int, Kind], Tensor] = {}
+        self.cut: dict[tuple[int, Kind], Tensor] = {}
+
+    def logits(self) -> Tensor:
+        """Logits at END, `row d_vocab`."""
+        for layer in range(self.shape.n_layers):
+            self._heads(layer)
+            if self.shape.has_mlps:
+                self._mlp(layer)
+        last = self.shape.n_layers - 1
+        final = self._stream(LOGITS, Node(last, "resid_post"))
+        return self.engine.run_with("clean", [Site(Node(last, "resid_post").hook, _given(final))], last)
+
+    def _heads(self, layer: int) -> None:
+        """What a layer's heads write, each of their inputs seeing a stream of its own."""
+        parts = [reader for reader in readers(self.shape, mlps=False) if reader.layer == layer]
+        alike: defaultdict[frozenset[Node], list[Node]] = defaultdict(list)
+        for reader in parts:
+            alike[self.incoming.get(reader, frozenset())].append(reader)
+        place, hooks = Node(layer, "resid_pre"), [Node(layer, part, 0).hook for part in ("q", "k", "v")]
+        inputs: dict[str, Tensor] = {}
+        for together in alike.values():
+            stream = self._stream(together[0], place)
+            sites = [Site(place.hook, _given(stream))]
+            for hook, seen in zip(hooks, self.engine.kept("clean", sites, hooks, layer), strict=True):
+                own = [reader for reader in together if reader.hook == hook]
+                inputs[hook] = torch.where(chosen(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
+        sites = [Site(hook, _given(new)) for hook, new in inputs.items()]
+        (z,) = self.engine.kept("clean", sites, [Node(layer, "head", 0).hook], layer)
+        self._keep(Node(layer, "head", 0), z)
+
+    def _mlp(self, layer: int) -> None:
+        """What a layer's MLP writes."""
+        node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
+        stream = self._stream(node, place)
+        (written,) = self.engine.kept("clean", [Site(place.hook, _given(stream))], [node.hook], layer)
+        self._keep(node, written)
+
+    def _stream(self, reader: Node, place: Node) -> Tensor:
+        """The residual stream that a reader sees, `row pos d_model`."""
+        everything = reader.kind == "mlp" and not self.circuit.mlps
+        incoming = self.incoming.get(reader, frozenset())
+        seen: dict[tuple[int, Kind], Tensor] = {}
+        for sender in senders(self.shape, mlps=True):
+            if reaches(sender, reader):
+                layer_of = sender.layer, sender.kind
+                aside = sender.kind == "mlp" and not self.circuit.mlps
+                really = everything or aside or sender in incoming
+                source = (self.own if really else self.cut)[layer_of]
+                seen[layer_of] = torch.where(chosen([sender], source), source, seen.get(layer_of, source))
+        stream = self.engine.activation("clean", place)
+        for (layer, kind), inner in seen.items():
+            node = Node(layer, kind)
+            stream = stream + self.engine.added_differently(node, self.engine.activation("clean", node), inner)
+        return stream
+
+    def _keep(self, node: Node, own: Tensor) -> None:
+        self.own[node.layer, node.kind] = own
+        self.cut[node.layer, node.kind] = self.engine.replacement(ablate(node, kind=self.circuit.value), node)
+
+
+def _given(new: Tensor) -> Callable[[Tensor], Tensor]:
+    """Whatever passes becomes this."""
+    return lambda _: new

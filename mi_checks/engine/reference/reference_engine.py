@@ -1,0 +1,369 @@
+"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, the oracle of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Padding
+from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.norms import Norm, read_norm
+from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.reference.edges_by_hooks import EdgeReference
+from mi_checks.engine.reference.site import Hook, Site, chosen
+from mi_checks.engine.residual import Sublayer, SublayerKind, Unembedding, sublayer, unembedding
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+
+class _Passed(Exception):
+    """Ends a run of which nothing more is wanted."""
+
+
+class ReferenceEngine(Engine):
+    """Every intervention through TransformerLens' own hooks, on any model it can bridge."""
+
+    name = "reference"
+
+    def __init__(
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        score: ScoreFunction | None = None,
+    ) -> None:
+        super().__init__(subject, batch, progress, padding=padding, score=score)
+        self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
+        self._sublayers: dict[tuple[int, SublayerKind], Sublayer] = {}
+        self._norms: dict[int, Norm | None] = {}
+        self._base_logits: dict[Side, Tensor] = {}
+
+    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+        """One forward for each; see `Engine.measure`."""
+        self.admit(interventions)
+        out = np.empty((len(interventions), len(self.batch)))
+        for i in self.progress(range(len(interventions)), len(interventions), title):
+            out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
+        return out
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Some forwards for each layer of each; see `Engine.measure_edges`."""
+        self.admit_edges()
+        out = np.empty((len(circuits), len(self.batch)))
+        for i in self.progress(range(len(circuits)), len(circuits), title):
+            out[i] = self.finite(self.difference(EdgeReference(self, circuits[i]).logits()), f"under {title}")
+        return out
+
+    def pattern(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `row destination source`."""
+        return self._cached("clean", "pattern", head.layer)[:, head.index]
+
+    def activation(self, side: Side, node: Node) -> Tensor:
+        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
+        found = self._cached(side, node.kind, node.layer)
+        return found.transpose(1, 2) if node.kind == "pattern" else found
+
+    def base_logits(self, side: Side) -> Tensor:
+        """Logits at END without intervention, `row d_vocab`, float32."""
+        return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
+
+    def direction(self) -> Tensor:
+        """Through the final norm with its scale held, and by autograd through the unembedding; see `direction`."""
+        layer = self.subject.shape.n_layers - 1
+        whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end]
+        unembedding = self.unembedding
+
+        def score(normed: Tensor) -> Tensor:
+            return self.difference(unembedding.of_normed(normed))
+
+        return unembedding.reader(whole, gradient(score, torch.zeros_like(whole)).float())
+
+    def onto(self, node: Node, direction: Tensor) -> Tensor:
+        """By autograd through the output matrix; see `Engine.onto`."""
+        whole = self.activation("clean", node)[self.rows, self.end]
+        return self.sublayer(node).reader(whole.flatten(1), direction).view_as(whole)
+
+    def writes(self, node: Node, own: Tensor) -> Tensor:
+        """Through the output matrix; see `Engine.writes`."""
+        if node.index is None:
+            return own
+        part = torch.where(chosen([node], own[:, None]), own[:, None], 0)[:, 0]
+        return self.sublayer(node).linear(own.flatten(1), part.flatten(1))
+
+    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """Through the norm and the bridge's projection; see `Engine.taken`."""
+        block = self.subject.bridge.blocks[receiver.layer]
+        norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
+        seen = part if norm is None else norm.linear(whole, part).to(part.dtype)
+        one, none = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
+        d_head = self.activation("clean", receiver).shape[-1]
+        by_head: Tensor = (one - none).flatten(1).unflatten(-1, (-1, d_head))
+        return by_head[:, receiver.index]
+
+    @cached_property
+    def unembedding(self) -> Unembedding:
+        """What the logits make of the final stream."""
+        return unembedding(self.subject.bridge)
+
+    def sublayer(self, node: Node) -> Sublayer:
+        """How the heads or the neurons of a node's layer add to the residual stream.
+
+        Raises:
+            MiChecksError: they do not by one projection.
+        """
+        kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
+        if (node.layer, kind) not in self._sublayers:
+            read = sublayer(self.subject.bridge, node.layer, kind)
+            if read is None:
+                raise MiChecksError(
+                    f"{self.subject.name}: what {node} adds to the residual stream is unknown, because TransformerLens "
+                    "names no output projection of its layer in this model; make the claim about the whole layer"
+                )
+            self._sublayers[node.layer, kind] = read
+        return self._sublayers[node.layer, kind]
+
+    def norm_before(self, layer: int) -> Norm | None:
+        """The norm between the residual stream and the queries, keys and values of a layer."""
+        if layer not in self._norms:
+            block: Any = self.subject.bridge.blocks[layer]
+            self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
+        return self._norms[layer]
+
+    def fetch(self, sides: Sequence[Side], kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
+        """Run some sides as one batch and keep what passes some kinds' hooks in every layer.
+
+        Args:
+            sides: the runs.
+            kinds: of nodes; hooks that never run are left out.
+            keep_logits: whether `base_logits` is to give these runs' from now on.
+
+        Returns:
+            The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
+        """
+        layers = range(self.subject.shape.n_layers)
+        wanted = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        told = [self.padding_arguments(side) for side in sides]
+        together = {name: torch.cat([arguments[name] for arguments in told]) for name in told[0]}
+        tokens = torch.cat([self.layouts[side].tokens for side in sides])
+        with torch.no_grad():
+            logits: Tensor
+            logits, cache = self.subject.bridge.run_with_cache(
+                tokens, names_filter=lambda name: name in wanted, **together
+            )
+        for number, side in enumerate(sides):
+            rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
+            if keep_logits:
+                self._base_logits[side] = logits[rows][self.rows, self.end].float()
+            for name, (hook, layer) in wanted.items():
+                by_layer = self._activations.setdefault((side, hook), {})
+                if name in cache:
+                    by_layer[layer] = cache[name][rows]
+        return logits
+
+    def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
+        """What passes a kind's hook in one run; all layers are fetched at once."""
+        hook = HOOKS[kind]
+        if (side, hook) not in self._activations:
+            self.fetch([side], [kind])
+        found = self._activations[side, hook].get(layer)
+        if found is None:
+            raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
+        return found
+
+    def _patched_logits(self, intervention: Intervention) -> Tensor:
+        first = min((node.layer for node in intervention.nodes), default=0)
+        if intervention.hops:
+            sites = self._along(intervention)
+        else:
+            by_place: dict[tuple[int, Kind], list[Node]] = {}
+            for node in intervention.nodes:
+                by_place.setdefault((node.layer, node.kind), []).append(node)
+            sites = [self.replacing(intervention, nodes) for nodes in by_place.values()]
+            sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the stream before the layer as edited
+        return self.run_with(intervention.run, sites, first)
+
+    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
+        """Logits at END of a run with all sites in; layers before `first` are as they are.
+
+        Raises:
+            MiChecksError: a hook never ran: an intervention that was never installed would read as "no effect".
+        """
+        fired: set[str] = set()
+        hooks: list[Hook] = []
+        for site in sites:
+            hooks += site.hooks(fired)
+        logits = self._logits_at_end(side, hooks, first)
+        unfired = {site.name for site in sites} - fired
+        if unfired:
+            raise MiChecksError(
+                f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
+            )
+        return logits
+
+    def replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
+        """Nodes of one layer and kind get their replacements."""
+        mask, new, kind = (
+            self.mask(intervention.run, intervention.at),
+            self.replacement(intervention, nodes[0]),
+            nodes[0].kind,
+        )
+
+        def change(activation: Tensor) -> Tensor:
+            where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
+            return torch.where(where & chosen(nodes, activation), new, activation)
+
+        return Site(nodes[0].hook, change, kind)
+
+    def _along(self, intervention: Intervention) -> list[Site]:
+        """What is changed in a run where the end of a path sees what arrives along it."""
+        sent = self.sent(intervention)
+        *inner, last = intervention.hops
+        for hop in inner:
+            sent = self._passed_on(intervention, hop, sent)
+        return self.seeing(intervention.run, last, sent)
+
+    def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
+        """What heads and MLPs of an inner hop add differently, none of them seeing another's, `row pos d_model`."""
+        by_writer: dict[tuple[int, Kind], list[Node]] = {}
+        for receiver in hop:
+            by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
+        total = torch.zeros(())
+        for (layer, kind), receivers in by_writer.items():
+            sites = self.seeing(intervention.run, tuple(receivers), sent)
+            writer = Node(layer, kind)
+            (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
+            total = total + self.added_differently(writer, self.activation(intervention.run, writer), new)
+        return total
+
+    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+        """What passes some hooks in a run with all sites in, each `row pos …`; the run ends when all have passed.
+
+        Raises:
+            MiChecksError: one of the hooks never ran.
+        """
+        found: dict[str, Tensor] = {}
+
+        def keeping(hook: str) -> Site:
+            def keep(activation: Tensor) -> Tensor:
+                found[hook] = activation.clone()
+                if len(found) == len(set(hooks)):
+                    raise _Passed
+                return activation
+
+            return Site(hook, keep)
+
+        with suppress(_Passed):
+            self.run_with(side, [*sites, *map(keeping, hooks)], first)
+        return [found[hook] for hook in hooks]
+
+    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+        """The inputs at the end of a path see, beside what the run makes them see, what was sent.
+
+        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
+        what a parallel layer's MLP is given. Receivers of earlier layers are at work in that run.
+        """
+        sites: list[Site] = []
+        last = self.subject.shape.n_layers - 1
+        first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
+        for layer in sorted({r.layer for r in receivers if r.kind != "logits"}):
+            places: dict[str, list[Node]] = {}
+            after_attention = False
+            for receiver in receivers:
+                if receiver.layer != layer or receiver.kind == "logits":
+                    continue
+                if receiver.kind == "mlp" and not self.parallel:
+                    after_attention = True
+                    continue
+                place = f"blocks.{layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
+                places.setdefault(place, []).append(receiver)
+            if places:
+                before = Site(HOOKS["resid_pre"].format(layer), lambda resid: resid + sent)
+                seen = self.kept(side, [*sites, before], list(places), first)
+                sites += [
+                    _given_to(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
+                ]
+            if after_attention:  # the input of the second norm, which the stream around the MLP does not pass
+                sites.append(Site(HOOKS["resid_mid"].format(layer), lambda resid: resid + sent))
+        if any(receiver.kind == "logits" for receiver in receivers):
+            sites.append(Site(HOOKS["resid_post"].format(last), lambda resid: resid + sent))
+        return sites
+
+    def sent(self, intervention: Intervention) -> Tensor:
+        """What the senders add differently, `row pos d_model`; those of one layer together, as its norm sees them."""
+        mask, total = self.mask(intervention.run, intervention.at), torch.zeros(())
+        by_place: dict[tuple[int, Kind], list[Node]] = {}
+        for node in intervention.nodes:
+            by_place.setdefault((node.layer, node.kind), []).append(node)
+        for nodes in by_place.values():
+            own = self.activation(intervention.run, nodes[0])
+            where = mask.view(*mask.shape, *[1] * (own.dim() - 2)) & chosen(nodes, own)
+            new = torch.where(where, self.replacement(intervention, nodes[0]), own)
+            total = total + self.added_differently(nodes[0], own, new)
+        return total
+
+    def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
+        """What a node's layer adds with new activations less what it adds with its own, `row pos d_model`.
+
+        The activations are z of all heads, all neurons, or what the layer adds as a whole.
+        """
+        if node.kind in ("attn", "mlp"):
+            return new - own
+        adding = self.sublayer(node)
+        if adding.norm is not None:
+            return adding.added(new.flatten(2)) - adding.added(own.flatten(2))
+        change = (new - own).flatten(2)  # exactly zero where nothing changes
+        return adding.linear(change, change)
+
+    def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
+        """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
+
+        Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
+        blocks need nothing but the residual stream.
+        """
+
+        def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+            return resid[self.rows, self.end][:, None]
+
+        bridge = self.subject.bridge
+        skips = (
+            first > 0
+            and self.padding == "right"
+            and bridge.cfg.architecture == "TransformerLensNative"
+            and bridge.cfg.output_logits_soft_cap <= 0
+        )
+        # Fetched before the hooks are in: what they change must not get into what is kept.
+        resid = self.activation(side, Node(first, "resid_pre")) if skips else None
+        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("unembed.hook_in", only_end)]):
+            if resid is not None:
+                for block in bridge.blocks[first:]:
+                    (resid,) = block(resid)
+                logits: Tensor = bridge.unembed(bridge.ln_final(resid))
+            else:
+                logits = bridge(self.layouts[side].tokens, **self.padding_arguments(side))
+        return logits[:, 0].float()
+
+
+def _given_to(receivers: list[Node], place: str, seen: Tensor) -> Site:
+    """Among the activations that pass a hook those of the receivers become what they were seen to be."""
+    return Site(place, lambda own: torch.where(chosen(receivers, own), seen, own))
+
+
+def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Return the gradient of the sum of a function's values."""
+    with torch.enable_grad():
+        leaf = at.detach().requires_grad_()
+        (found,) = torch.autograd.grad(function(leaf).sum(), leaf)
+    return found

@@ -1,0 +1,1 @@
+"""The replay engine: only what an intervention can change is computed again."""

@@ -1,0 +1,172 @@
+"""Edge circuits from the weights: each reader's residual stream by itself, many circuits at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
+from mi_checks.engine.interventions import ablate
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.replay.forward_pass import Since, Written
+from mi_checks.engine.replay.kept_runs import KeptRuns
+
+
+class EdgeRuns:
+    """The runs of circuits that share what is seen along the edges they leave out, and whether MLPs are nodes.
+
+    Everything is kept as its difference from the clean run, so that what belongs to no node is there by itself. Of the
+    last layer only END is computed.
+
+    Args:
+        runs: the kept runs.
+        circuits: the circuits, one variant each.
+    """
+
+    def __init__(self, runs: KeptRuns, circuits: Sequence[EdgeCircuit]) -> None:
+        self.runs = runs
+        self.model = runs.model
+        self.circuits = circuits
+        self.mlps = circuits[0].mlps and not runs.model.attn_only
+        self.masks = self._masks()
+        # What senders write in the circuits' own runs minus their ablated output, in the order of `senders`; with one
+        # variant where all circuits have the same.
+        self.carried: list[Tensor] = []  # each `row variant sender pos d_model`
+        nothing = torch.zeros((), device=runs.device, dtype=runs.model.weights["embed.weight"].dtype)
+        self.seen_by_all = nothing  # minus the clean run's stream, without what edges carry, `row variant pos d_model`
+        self.real = nothing  # minus the clean run's stream, as everything really wrote it, likewise
+
+    def final(self) -> Tensor:
+        """The stream that the logits see at END, `row variant d_model`."""
+        for layer in range(self.runs.last + 1):
+            self._heads(layer)
+            if not self.model.attn_only:
+                self._mlp(layer)
+        clean = self.runs.passes["clean"][self.runs.last].at_end.resid_post
+        streams = self._streams(LOGITS.layer, "logits", clean, ends=True)[:, :, 0, 0]
+        return streams.expand(-1, len(self.circuits), -1)
+
+    def _heads(self, layer: int) -> None:
+        model, ends = self.model, layer == self.runs.last
+        clean, head = self._written(layer).z[:, None], Node(layer, "head", 0)
+        z = self._attention(layer) if layer else clean
+        ablated = self._replaced(head, ends=ends)[:, None]
+        w_o = model.w_o(layer)  # head d_head d_model
+        self.carried.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
+        self.seen_by_all = self._at(self.seen_by_all, ends=ends) + (ablated - clean).flatten(-2) @ w_o.flatten(0, 1)
+        if layer and not self.mlps and not model.attn_only:
+            self.real = self._at(self.real, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
+
+    def _attention(self, layer: int) -> Tensor:
+        """Z of a layer whose every query, key and value sees a stream of its own, `row variant pos head d_head`."""
+        model, run, last = self.model, self.runs.passes["clean"][layer], layer == self.runs.last
+        inputs = []
+        for kind in ("q", "k", "v"):
+            ends = last and kind == "q"
+            clean = self.runs.reached(run.resid_pre, 0, ends=ends)
+            if self.alike:
+                inputs.append(self._combined(layer, kind, clean, ends=ends))
+                continue
+            seen = model.normed(layer, self._streams(layer, kind, clean, ends=ends))  # row variant reader pos d_model
+            weight, bias = model.projection(layer, kind)
+            new = torch.einsum("bvrpd,rhd->bvprh", seen, weight)
+            inputs.append(new if bias is None else new + bias)
+        variants = max(part.shape[1] for part in inputs)
+        queries, keys, values = (part.expand(-1, variants, -1, -1, -1).flatten(0, 1) for part in inputs)
+        columns = self.runs.columns["clean"]
+        columns = columns.expand(len(self.runs.rows), -1)
+        sources = columns.repeat_interleave(variants, 0)
+        destinations = self.runs.reached(columns, 0, ends=last).repeat_interleave(variants, 0)
+        queries, keys = model.rotated(queries, destinations), model.rotated(keys, sources)
+        z = model.attended(queries, destinations, keys, values, sources)
+        by_variant: Tensor = z.unflatten(0, (len(self.runs.rows), variants))
+        return by_variant
+
+    def _mlp(self, layer: int) -> None:
+        ends = layer == self.runs.last
+        written = self._written(layer)
+        if written.mlp_out is None:
+            return
+        clean = written.mlp_out[:, None]
+        if not self.mlps and not layer:  # before it nothing is written differently
+            return
+        if not self.mlps:
+            own = self.model.mlp(layer, written.mlp_in[:, None] + self.real)
+            self.real = self.real + own - clean
+            self.seen_by_all = self.seen_by_all + own - clean
+            return
+        seen = self._streams(layer, "mlp", written.mlp_in, ends=ends)[:, :, 0]
+        own = self.model.mlp(layer, seen)
+        ablated = self._replaced(Node(layer, "mlp"), ends=ends)[:, None]
+        self.carried.append((own - ablated)[:, :, None])
+        self.seen_by_all = self.seen_by_all + ablated - clean
+
+    def _streams(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
+        """The clean run's stream as a layer's readers of one kind see it, `row variant reader pos d_model`."""
+        streams = (clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, :, None]
+        masks, first = self.masks[layer, kind], 0  # variant reader sender
+        for part in self.carried:
+            mask = masks[..., first : first + part.shape[2]]
+            first += part.shape[2]
+            if not bool(mask.any()):
+                continue
+            there = self._at(part, ends=ends)
+            flat = there.flatten(3)
+            alike = flat.shape[1] == 1  # one product for all variants, instead of as many copies
+            seen = (mask.flatten(0, 1) @ flat[:, 0]).unflatten(1, mask.shape[:2]) if alike else mask @ flat
+            streams = streams + seen.unflatten(-1, there.shape[3:])
+        return streams
+
+    @property
+    def alike(self) -> bool:
+        """Whether so far all circuits write the same, so that they differ in who sees what alone."""
+        return all(part.shape[1] == 1 for part in self.carried) and self.seen_by_all.shape[1] == 1
+
+    def _combined(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
+        """Queries, keys or values, `row variant pos reader d_head`, where all circuits write the same.
+
+        A projection of a sum is the sum of projections, and the sum's norm follows from its parts' products: no stream
+        of any reader is ever made.
+        """
+        model = self.model
+        parts = [(clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, 0, None]]
+        parts += [self._at(part, ends=ends)[:, 0] for part in self.carried]
+        senders = torch.cat(parts, 1)  # row 1+sender pos d_model
+        masks = self.masks[layer, kind][..., : senders.shape[1] - 1]
+        masks = torch.cat([torch.ones_like(masks[..., :1]), masks], -1)  # variant reader 1+sender
+        projected, products, bias = model.projected_parts(layer, kind, senders)
+        seen = torch.einsum("vrs,bsprh->bvprh", masks, projected)
+        if products is not None:  # row pos 1+sender 1+sender
+            pairs = (masks[..., :, None] * masks[..., None, :]).flatten(2)
+            square = torch.einsum("vrs,bps->bvpr", pairs, products.flatten(2))
+            seen = seen * torch.rsqrt(square + model.eps)[..., None]
+        return seen if bias is None else seen + bias
+
+    def _at(self, x: Tensor, *, ends: bool) -> Tensor:
+        """Of `row … pos d_model` all positions, or END alone; the last layer has no others."""
+        if not ends or x.dim() == 0 or x.shape[-2] == 1:
+            return x
+        return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
+
+    def _written(self, layer: int) -> Written | Since:
+        run = self.runs.passes["clean"][layer]
+        return run.at_end if layer == self.runs.last else run.whole
+
+    def _replaced(self, node: Node, *, ends: bool) -> Tensor:
+        new = self.runs.replaced(ablate(node, kind=self.circuits[0].value), node)
+        return self.runs.reached(new, 0, ends=ends)
+
+    def _masks(self) -> dict[tuple[int, str], Tensor]:
+        """Which senders each reader sees, by the layer and kind of readers, `variant reader sender`."""
+        shape, embedded = self.runs.subject.shape, self.model.weights["embed.weight"]
+        place = {sender: index for index, sender in enumerate(senders(shape, mlps=self.mlps))}
+        counts = Counter((reader.layer, reader.kind) for reader in readers(shape, mlps=self.mlps))
+        masks = {group: np.zeros((len(self.circuits), count, len(place))) for group, count in counts.items()}
+        for variant, circuit in enumerate(self.circuits):
+            for sender, reader in circuit.edges:
+                masks[reader.layer, reader.kind][variant, reader.index or 0, place[sender]] = 1
+        return {group: torch.from_numpy(mask).to(embedded) for group, mask in masks.items()}

@@ -1,0 +1,213 @@
+"""Where interventions on single nodes first change the residual stream, and by how much.
+
+A patched query, key, value or pattern is a patched z: attention is computed once with the one part replaced, for all
+heads, and each variant takes its own head's. A path ends in the difference that its receiver then writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.replay.kept_runs import KeptRuns
+from mi_checks.engine.transformer import Transformer
+
+Point = Literal["pre", "mid", "post"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Differences that variants make to the residual stream.
+
+    Attributes:
+        layer: the layer.
+        point: before it, between its attention and its MLP, or after it.
+        delta: `row variant pos d_model`, from the first changed column on; in the last layer, unless before it, at
+            END alone.
+    """
+
+    layer: int
+    point: Point
+    delta: Tensor
+
+
+def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None:
+    """Where interventions enter that differ only in the index of their node (and of their path's receiver).
+
+    None if they change nothing that reaches END.
+    """
+    first = alike[0]
+    node = first.nodes[0]
+    if not first.into:
+        return written(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
+    senders = sorted({i.nodes[0] for i in alike})
+    entry = written(runs, first, senders, start, ends=_read_at_end(runs, first.into[0]))
+    which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
+    for depth, (receiver, *_) in enumerate(first.hops):
+        if entry is None:
+            return None
+        sent = entry.delta
+        if _read_at_end(runs, receiver) and depth and entry.layer < runs.last:
+            sent = sent[runs.rows, :, runs.end - start][:, :, None]
+        entry = _into(runs, first, [i.hops[depth][0] for i in alike], sent, which, start)
+        which = torch.arange(len(alike), device=runs.device)
+    return entry
+
+
+def _read_at_end(runs: KeptRuns, receiver: Node) -> bool:
+    """Whether a receiver matters at END alone."""
+    return receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
+
+
+def _into(
+    runs: KeptRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
+) -> Entry | None:
+    """What is written differently when one receiver per variant, all of one layer and kind, alone sees a difference.
+
+    Args:
+        runs: the kept runs.
+        how: one of the interventions.
+        receivers: of each variant, `variant`.
+        sent: the differences, `row sender pos d_model`, of those that matter at END alone at END.
+        which: the difference that each variant's receiver sees, `variant`.
+        start: the first changed column.
+    """
+    receiver = receivers[0]
+    if receiver.kind == "logits":
+        return Entry(runs.last, "post", sent[:, which])
+    if receiver.kind == "mlp":
+        return _into_mlp(runs, how, receiver.layer, sent[:, which], start, ends=receiver.layer == runs.last)
+    heads = torch.tensor([one.index for one in receivers], device=runs.device)
+    return _into_heads(runs, how, receiver, sent, which, heads, start)
+
+
+def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
+    """What nodes of one layer and kind write differently: from `start` on, or at END where only that is read."""
+    node, model = nodes[0], runs.model
+    if node.kind == "resid_pre" and not how.into:
+        ends = False  # the last layer's keys and values read it everywhere
+    part = node.kind in PARTS
+    change = _change_of_z(runs, how, node, start, ends=ends) if part else _change(runs, how, node, start, ends=ends)
+    if not bool(change.any()):
+        return None
+    before_mlp = part or node.kind in ("head", "attn", "resid_mid")
+    point: Point = "pre" if node.kind == "resid_pre" else "mid" if before_mlp and not model.parallel else "post"
+    if node.index is None:
+        return Entry(node.layer, point, change[:, None].expand(-1, len(nodes), -1, -1))
+    index = torch.tensor([n.index for n in nodes], device=runs.device)
+    if node.kind == "neuron":
+        delta = change[..., index].transpose(1, 2)[..., None] * model.w_out(node.layer)[index][:, None]
+        return Entry(node.layer, point, delta)
+    w_o = model.w_o(node.layer)  # head d_head d_model
+    if node.kind in ("k", "v"):  # all heads of the group that shares it
+        change = change.unflatten(2, (model.n_kv_heads, -1)).flatten(3)
+        w_o = w_o.unflatten(0, (model.n_kv_heads, -1)).flatten(1, 2)
+    return Entry(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
+
+
+def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+    """New minus old activations of a layer where the intervention acts, `row pos …`."""
+    mask = runs.mask(how.run, how.at)
+    if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
+        own = runs.at_end(how.run, node)
+        new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
+        mask = runs.reached(mask, start, ends=True)
+    elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre" and not runs.batch.by_labels:
+        own, new, mask = runs.after(how.run, node, start), runs.after(how.value, node, start), mask[:, start:]
+    else:
+        own, new = runs.activation(how.run, node), runs.replacement(how, node)
+        own, new, mask = (runs.reached(x, start, ends=ends) for x in (own, new, mask))
+    return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
+
+
+def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+    """New minus old z of all heads, each with its query, key, value or pattern replaced, `row pos head d_head`."""
+    model, layer = runs.model, runs.passes[how.run][node.layer]
+    at_end = ends and node.layer == runs.last
+    own = runs.activation(how.run, node)
+    new = torch.where(runs.mask(how.run, how.at)[:, :, None, None], runs.replacement(how, node), own)
+
+    def destinations(x: Tensor) -> Tensor:
+        return runs.reached(x, start, ends=at_end)
+
+    values, own_positions = new if node.kind == "v" else layer.values, runs.layouts[how.run].positions
+    if node.kind == "pattern":
+        pattern = destinations(new).transpose(1, 2)
+    else:
+        positions = destinations(own_positions)
+        queries = model.rotated(destinations(new if node.kind == "q" else layer.queries), positions)
+        keys = model.rotated(new, own_positions) if node.kind == "k" else layer.rotated_keys
+        pattern = model.pattern(queries, positions, keys, own_positions)
+    change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.after(start).z)
+    return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
+
+
+def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool) -> Entry:
+    """What an MLP writes differently when it alone sees a difference, `row variant pos d_model`."""
+    run = runs.passes[how.run][layer]
+    written = run.at_end if ends else run.after(start)
+    if written.mlp_out is None:
+        raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
+    return Entry(layer, "post", runs.model.mlp(layer, written.mlp_in[:, None] + delta) - written.mlp_out[:, None])
+
+
+def _into_heads(
+    runs: KeptRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
+) -> Entry | None:
+    """What heads write differently when the query, key or value of each alone sees one sender's difference.
+
+    Args:
+        runs: the kept runs.
+        how: one of the interventions.
+        receiver: one of the inputs.
+        sent: what each sender writes differently, `row sender pos d_model`, for the last layer's queries at END.
+        which: the sender of each variant, `variant`.
+        heads: the index of the query, key or value that sees it, `variant`.
+        start: the first changed column.
+    """
+    model = runs.model
+    run = runs.passes[how.run][receiver.layer]
+    ends = receiver.layer == runs.last
+
+    def destinations(x: Tensor) -> Tensor:
+        return runs.reached(x, start, ends=ends)
+
+    resid = destinations(run.resid_pre) if receiver.kind == "q" else run.resid_pre[:, start:]
+    seen = model.normed(receiver.layer, resid[:, None] + sent)
+    new = model.projected(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
+    new = new.transpose(2, 3)[:, which, heads]  # prompt variant pos d_head
+    group = 1 if receiver.kind == "q" else model.group  # query heads that share what was replaced
+    if group > 1:
+        new = new.repeat_interleave(group, 1)
+        heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
+    shared = heads // model.group
+
+    own_positions = runs.layouts[how.run].positions
+    positions = destinations(own_positions)
+    if receiver.kind == "q":
+        queries = _rotated(model, new, positions)
+    else:
+        queries = model.rotated(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
+    keys = run.rotated_keys[:, :, shared].transpose(1, 2)
+    if receiver.kind == "k":
+        keys = torch.cat([keys[:, :, :start], _rotated(model, new, own_positions[:, start:])], 2)
+    values = run.values[:, :, shared].transpose(1, 2)
+    if receiver.kind == "v":
+        values = torch.cat([values[:, :, :start], new], 2)
+    pattern = model.probabilities(queries @ keys.mT, positions[:, None], own_positions[:, None])
+    own = run.at_end.z if ends else run.after(start).z
+    change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
+    delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
+    if group > 1:
+        delta = delta.unflatten(1, (-1, group)).sum(2)
+    return Entry(receiver.layer, "post" if model.parallel else "mid", delta) if bool(delta.any()) else None
+
+
+def _rotated(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
+    """Queries or keys of one head per variant, `row variant pos d_head`, rotated."""
+    return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)

@@ -1,0 +1,168 @@
+"""An engine that keeps the clean and the corrupt run, computed from the weights."""
+
+from __future__ import annotations
+
+from abc import ABC
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Padding
+from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.replay.forward_pass import ForwardPass, Since, Written
+from mi_checks.engine.transformer import Transformer
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+
+class KeptRuns(Engine, ABC):
+    """What a replay departs from: all that passes in the uninterrupted runs, computed when first asked for.
+
+    The corrupt run shares with the clean one all columns before `first_difference`, where their tokens are the same.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        model: Transformer,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        score: ScoreFunction | None = None,
+    ) -> None:
+        super().__init__(subject, batch, progress, padding=padding, score=score)
+        self.model = model
+        self.last = model.n_layers - 1
+        left, right = self.layouts["clean"], self.layouts["corrupt"]
+        differs = ((left.tokens != right.tokens) | (left.positions != right.positions)).any(0)
+        first = int(differs.int().argmax()) if bool(differs.any()) else self.width
+        self.first_difference = min(first, int(self.end.min()))
+        # one row where all have the same
+        self.columns: dict[Side, Tensor] = {
+            side: layout.positions[:1] if self.padding == "right" else layout.positions
+            for side, layout in self.layouts.items()
+        }
+        clean = ForwardPass(model, left.tokens, self.columns["clean"], self.end)
+        corrupt = ForwardPass(
+            model, right.tokens, self.columns["corrupt"], self.end, twin=clean, shared=self.first_difference
+        )
+        self.passes: dict[Side, ForwardPass] = {"clean": clean, "corrupt": corrupt}
+        self._replaced: dict[tuple[object, ...], Tensor] = {}
+
+    def replaced(self, intervention: Intervention, node: Node) -> Tensor:
+        """As `replacement`, kept until `forget`: the many interventions of one sweep put in the same."""
+        key = (intervention.run, intervention.value, intervention.at, node.layer, node.kind)
+        if key not in self._replaced:
+            self._replaced[key] = self.replacement(intervention, node)
+        return self._replaced[key]
+
+    def forget(self) -> None:
+        """Free what `replaced` kept."""
+        self._replaced.clear()
+
+    def start(self, intervention: Intervention) -> int:
+        """The first column that the intervention changes in any prompt."""
+        columns = self.mask(intervention.run, intervention.at).any(0)
+        first = int(columns.int().argmax()) if bool(columns.any()) else self.width
+        if intervention.value in ("clean", "corrupt"):
+            first = max(first, self.first_difference)
+        return min(first, int(self.end.min()))
+
+    def reached(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
+        """Of `row pos …` the columns from `start` on, or END alone."""
+        return x[self.rows, self.end][:, None] if ends else x[:, start:]
+
+    def activation(self, side: Side, node: Node) -> Tensor:
+        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
+        with torch.no_grad():
+            layer = self.passes[side][node.layer]
+            match node.kind:
+                case "q":
+                    return layer.queries
+                case "k":
+                    return layer.keys
+                case "v":
+                    return layer.values
+                case "pattern":
+                    return layer.pattern.transpose(1, 2)
+                case "resid_pre":
+                    return layer.resid_pre
+                case _:
+                    return self._part(layer.whole, node)
+
+    def at_end(self, side: Side, node: Node) -> Tensor:
+        """The same for what the last layer writes, at END alone, `row 1 …`, without computing the rest of it."""
+        return self._part(self.passes[side][self.last].at_end, node)
+
+    def after(self, side: Side, node: Node, start: int) -> Tensor:
+        """The same for what any layer writes, from a column on."""
+        return self._part(self.passes[side][node.layer].after(start), node)
+
+    def direction(self) -> Tensor:
+        """From the unembedding's columns; see `Engine.direction`."""
+        columns = self.model.weights["unembed.weight"].float()
+        answers, foils = (columns[tokens].mean(1) for tokens in (self.readout.answers, self.readout.foils))
+        resid = self.passes["clean"][self.last].at_end.resid_post[:, 0]
+        return self.model.final_reader(resid, answers - foils)
+
+    def onto(self, node: Node, direction: Tensor) -> Tensor:
+        """From the output matrix; see `Engine.onto`."""
+        if node.kind == "head":
+            return torch.einsum("pd,hed->phe", direction, self.model.w_o(node.layer).float())
+        return direction @ self.model.w_out(node.layer).float().T
+
+    def writes(self, node: Node, own: Tensor) -> Tensor:
+        """From the output matrix; see `Engine.writes`."""
+        if node.index is None:
+            return own
+        if node.kind == "head":
+            return own[:, node.index] @ self.model.w_o(node.layer)[node.index]
+        return own[:, node.index, None] * self.model.w_out(node.layer)[node.index]
+
+    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """From the norm and the projection; see `Engine.taken`."""
+        weight, _ = self.model.projection(receiver.layer, receiver.kind)
+        return self.model.part_normed(receiver.layer, whole, part) @ weight[receiver.index].T
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        """From the output matrix and the unembedding; see `Engine.promoted`."""
+        with torch.no_grad():
+            logits = self.model.promoted(neuron.layer, neuron.index or 0)
+            order = logits.argsort(descending=True)
+            tokens = torch.cat([order[:count], order[-count:]])
+            found: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
+            return found
+
+    def pattern(self, head: Node) -> Tensor:
+        """A head's attention pattern in the clean run, `row destination source`."""
+        return self.passes["clean"][head.layer].pattern[:, head.index]
+
+    def base_logits(self, side: Side) -> Tensor:
+        """Logits at END without intervention, `row d_vocab`, float32."""
+        with torch.no_grad():
+            resid = self.passes[side][self.last].at_end.resid_post[:, 0]
+            return self.model.logits(self.model.final(resid))
+
+    def _part(self, written: Written | Since, node: Node) -> Tensor:
+        part: Tensor | None
+        match node.kind:
+            case "head":
+                part = written.z
+            case "neuron":
+                part = written.neurons
+            case "attn":
+                part = written.attn_out
+            case "mlp":
+                part = written.mlp_out
+            case "resid_mid":
+                part = written.resid_mid
+            case _:
+                part = written.resid_post
+        if part is None:
+            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # behaviour files are checked for this
+        return part

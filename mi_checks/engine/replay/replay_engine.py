@@ -1,0 +1,332 @@
+"""The replay engine: only what an intervention can change is computed again, for many interventions at once.
+
+Exact, and against one forward per intervention it saves: the layers before the patch, the positions before the first
+one that differs (their keys and values are kept), in the last layer all but END, whose attention needs no keys and
+values of the others, and all of the unembedding but the answer's and foils' columns. What cannot reach END is not
+computed at all. Interventions on single nodes of one layer and kind enter the residual stream as differences, stacked
+in one batch; those on several nodes walk through the layers together, each changed where its nodes are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.engine import Progress, no_progress
+from mi_checks.engine.interventions import Intervention, Side
+from mi_checks.engine.layout import Padding
+from mi_checks.engine.nodes import LOGITS
+from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.replay.edge_runs import EdgeRuns
+from mi_checks.engine.replay.entries import Entry, enter
+from mi_checks.engine.replay.few_positions import attend_from
+from mi_checks.engine.replay.kept_runs import KeptRuns
+from mi_checks.engine.replay.memory import Memory
+from mi_checks.engine.replay.several_nodes import Edits
+from mi_checks.engine.transformer import Transformer
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+
+class ReplayEngine(KeptRuns):
+    """Measures what `ReferenceEngine` does, to the same numbers.
+
+    Attributes:
+        computed: how many positions (of rows × variants) went through what since the engine was made: `queries`,
+            `sources` (attended to, and not kept) and `mlp`.
+    """
+
+    name = "replay"
+
+    def __init__(
+        self,
+        subject: Subject,
+        batch: PromptBatch,
+        model: Transformer,
+        progress: Progress = no_progress,
+        *,
+        padding: Padding = "right",
+        score: ScoreFunction | None = None,
+        memory: int | None = None,
+    ) -> None:
+        super().__init__(subject, batch, model, progress, padding=padding, score=score)
+        self.memory = Memory(self.device, memory)
+        self.computed: Counter[str] = Counter()
+
+    def on(self, model: Transformer, since: int) -> ReplayEngine:
+        """An engine of the same prompts on other weights, which shares the runs up to the first layer that has them.
+
+        Args:
+            model: the same model but for weights of layers `since` and later, or of the unembedding.
+            since: a layer; the number of layers where only the unembedding is another.
+        """
+        other = self._like(self.batch, model)
+        with torch.no_grad():
+            clean = self.passes["clean"].on(model, since)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].on(model, since, twin=clean)}
+        return other
+
+    def reading(self, batch: PromptBatch) -> ReplayEngine:
+        """An engine of the same model on other prompts."""
+        return self._like(batch, self.model)
+
+    def of_first(self, batch: PromptBatch) -> ReplayEngine:
+        """An engine of the first of this one's prompts, which has of their runs what this one has."""
+        other = self._like(batch, self.model)
+        if self.padding == "right":  # on the left the columns may be others
+            rows, columns = len(other.rows), other.width
+            clean = self.passes["clean"].of(rows, columns)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].of(rows, columns, clean)}
+            other.first_difference = self.first_difference  # up to which the runs share their columns
+        return other
+
+    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+        """Alike interventions together; see `Engine.measure`."""
+        self.admit(interventions)
+        out = np.empty((len(interventions), len(self.batch)))
+        with torch.no_grad():
+            groups = list(self._groups(interventions))
+            for group in self.progress(groups, len(groups), title):
+                alike = [interventions[i] for i in group]
+                out[group] = self.finite(self.memory.within(self._together, alike), f"under {title}")
+        self.forget()
+        return out
+
+    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Circuits that leave out by the same value together; see `Engine.measure_edges`."""
+        self.admit_edges()
+        out = np.empty((len(circuits), len(self.batch)))
+        together: dict[object, list[int]] = {}
+        for i, circuit in enumerate(circuits):
+            together.setdefault((circuit.value, circuit.mlps), []).append(i)
+        groups = []
+        for alike in together.values():
+            size = self.memory.holds(self._edge_bytes(circuits[alike[0]]))
+            groups += [alike[i : i + size] for i in range(0, len(alike), size)]
+        with torch.no_grad():
+            for group in self.progress(groups, len(groups), title):
+                found = self.memory.within(self._edges_together, [circuits[i] for i in group])
+                out[group] = self.finite(found, f"under {title}")
+        self.forget()
+        return out
+
+    def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
+        """Edge circuits of one group → logit differences, `variant prompt`."""
+        return self._read(EdgeRuns(self, alike).final())
+
+    def _edge_bytes(self, circuit: EdgeCircuit) -> int:
+        """About what one circuit takes while its edges are measured."""
+        model, d_model, heads = self.model, self.subject.bridge.cfg.d_model, self.model.n_heads
+        streams = 3 * heads + model.n_layers * (heads + 1)
+        floats = self.width * d_model * streams + 4 * self.width * (self.subject.shape.d_mlp or 0)
+        if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is ever made
+            floats = self.width * heads * (6 * model.d_head + self.width)
+        return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
+
+    def _like(self, batch: PromptBatch, model: Transformer) -> ReplayEngine:
+        other = ReplayEngine(
+            self.subject, batch, model, self.progress, padding=self.padding, score=self.readout.function
+        )
+        other.memory = self.memory
+        return other
+
+    def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
+        """Indices of what is replayed together, in chunks that fit the memory."""
+        together: dict[object, list[int]] = {}
+        for i, intervention in enumerate(interventions):
+            together.setdefault(_alike(intervention), []).append(i)
+        for group in together.values():
+            size = self.memory.holds(self._bytes(interventions[group[0]]))
+            yield from (group[start : start + size] for start in range(0, len(group), size))
+
+    def _bytes(self, intervention: Intervention) -> int:
+        """About what one variant takes while it is replayed."""
+        cfg = self.subject.bridge.cfg
+        first = min((node.layer for node in intervention.nodes), default=self.last)
+        rest = 1 if first == self.last else self.width - self.start(intervention)
+        floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
+        embedding = self.model.weights["embed.weight"]
+        if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
+            floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise made a few rows at a time: `Transformer.mlp`
+        whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
+        return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
+
+    def _together(self, alike: list[Intervention]) -> Tensor:
+        """Interventions of one group → logit differences, `variant prompt`."""
+        first = alike[0]
+        start = self.start(first)
+        if first.nodes and not first.single:
+            edits = Edits(self, alike, start)
+            resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
+            resid = resid.expand(-1, len(alike), -1, -1)
+            return self._read(self._edited(resid, edits, start))
+        entry = enter(self, alike, start) if first.nodes else None
+        if entry is None:  # zero by causality, or nothing differs where the intervention acts
+            unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
+            return torch.from_numpy(unchanged).expand(len(alike), -1)
+        return self._read(self._entered(entry, first.run, start))
+
+    def _entered(self, entry: Entry, side: Side, start: int) -> Tensor:
+        """The final residual stream at END after a difference entered, `row variant d_model`."""
+        layer = self.passes[side][entry.layer]
+        if entry.layer == self.last and entry.point != "pre":
+            written = layer.at_end
+            if entry.point == "mid":
+                resid_mid = written.resid_mid + entry.delta[:, :, 0]
+                return self._mlp(entry.layer, resid_mid, resid_mid)
+            return written.resid_post + entry.delta[:, :, 0]
+        if entry.point == "pre":
+            return self._onward(entry.layer, _plus(layer.resid_pre[:, start:], entry.delta), side, start)
+        if entry.point == "mid":
+            resid_mid = _plus(layer.after(start).resid_mid, entry.delta)
+            resid = self._mlp(entry.layer, resid_mid, resid_mid)
+        else:
+            resid = _plus(layer.after(start).resid_post, entry.delta)
+        return self._onward(entry.layer + 1, resid, side, start)
+
+    def _edited(self, resid: Tensor, edits: Edits, start: int) -> Tensor:
+        """The final residual stream at END, `row variant d_model`, from the stream before the first edited layer."""
+        first, side = edits.first, edits.how.run
+        if edits.attend(first):
+            return self._onward(first, resid, side, start, edits)
+        # up to there nothing has changed, so its attention has not
+        ends = first == self.last
+        if ends:
+            resid = resid[self.rows, :, self.end - start][:, :, None]
+        run = self.passes[side][first]
+        z = (run.at_end if ends else run.after(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
+        resid = self._after_attention(first, resid, z, edits, ends=ends)
+        return self._unembedded(resid, edits) if ends else self._onward(first + 1, resid, side, start, edits)
+
+    def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
+        """Residual stream before a layer, from a column on, `row variant pos d_model` → final one at END."""
+        for index in range(layer, self.last):
+            resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
+        if edits is None or not edits.touch(self.last):
+            return self._last(resid, side, start)
+        if not edits.attend(self.last):
+            before, z = self._attended_at_end(resid, side, start)
+            resid = self._after_attention(self.last, before[:, :, None], z[:, :, None], edits, ends=True)
+            return self._unembedded(resid, edits)
+        resid = self._layer(self.last, resid, side, start, edits)
+        return self._unembedded(resid[self.rows, :, self.end - start][:, :, None], edits)
+
+    def _unembedded(self, resid: Tensor, edits: Edits) -> Tensor:
+        """The final stream at END as the unembedding reads it, `row variant 1 d_model` → `row variant d_model`."""
+        return edits.read(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
+
+    def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
+        """A layer over the keys and values that are kept of the columns before `start`, with what is edited in it."""
+        model, (rows, variants, _, _) = self.model, resid.shape
+        self._count(resid, "queries", "sources")
+        columns = self.columns[side]
+        sources = columns if len(columns) == 1 else columns.repeat_interleave(variants, 0)
+        positions = sources[:, start:]
+        if edits is not None:
+            resid = edits.put(layer, "resid_pre", resid)
+        normed = model.normed(layer, resid)
+        queries, keys, values = (
+            model.projected(layer, kind, normed)
+            if edits is None
+            else edits.put(layer, kind, edits.projected(layer, kind, resid, normed))
+            for kind in ("q", "k", "v")
+        )
+        queries, keys, values = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
+        queries, keys = model.rotated(queries, positions), model.rotated(keys, positions)
+        if start:
+            kept = self.passes[side][layer].kept(start)
+            keys, values = (
+                torch.cat([before.repeat_interleave(variants, 0), new], 1)
+                for before, new in zip(kept, (keys, values), strict=True)
+            )
+        if edits is None:
+            z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
+            resid_mid = model.attention_out(layer, z).add_(resid)
+            return self._mlp(layer, resid_mid, model.mlp_in(resid, resid_mid))
+        if edits.replace(layer, "pattern"):
+            pattern = model.pattern(queries, positions, keys, sources)
+            by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
+            z = model.mixed(by_position.flatten(0, 1).transpose(1, 2), values)
+        else:
+            z = model.attended(queries, positions, keys, values, sources)
+        return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
+
+    def _after_attention(self, layer: int, resid: Tensor, z: Tensor, edits: Edits, *, ends: bool = False) -> Tensor:
+        """A layer from z on, with what is edited in it, `row variant pos …` or of END alone → the stream after it."""
+        model = self.model
+        z = edits.put(layer, "head", z, ends=ends)
+        attn_out = edits.put(layer, "attn", model.attention_out(layer, z), ends=ends)
+        resid_mid = edits.put(layer, "resid_mid", resid + attn_out, ends=ends)
+        if model.attn_only:
+            return edits.put(layer, "resid_post", resid_mid, ends=ends)
+        self._count(resid_mid, "mlp")
+        mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
+        if edits.replace(layer, "neuron"):
+            mlp_out = model.mlp_out(layer, edits.put(layer, "neuron", model.neurons(layer, mlp_in), ends=ends))
+        else:
+            mlp_out = model.mlp(layer, mlp_in)
+        mlp_out = edits.put(layer, "mlp", mlp_out, ends=ends)
+        return edits.put(layer, "resid_post", resid_mid + mlp_out, ends=ends)
+
+    def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
+        """The last layer at END, `row variant d_model`."""
+        before, z = self._attended_at_end(resid, side, start)
+        resid_mid = before + self.model.attention_out(self.last, z)
+        return self._mlp(self.last, resid_mid, self.model.mlp_in(before, resid_mid))
+
+    def _attended_at_end(self, resid: Tensor, side: Side, start: int) -> tuple[Tensor, Tensor]:
+        """The stream before the last layer at END, `row variant d_model`, and z there, `row variant head d_head`."""
+        normed = self.model.normed(self.last, resid)
+        self._count(resid, "sources")
+        self._count(resid[:, :, :1], "queries")
+        end, positions = self.end - start, self.layouts[side].positions
+        z = attend_from(
+            self.model,
+            self.last,
+            normed[self.rows, :, end],
+            positions[self.rows, self.end],
+            normed,
+            positions[:, start:],
+            *((*self.passes[side][self.last].kept(start), positions[:, :start]) if start else ()),
+        )
+        return resid[self.rows, :, end], z
+
+    def _mlp(self, layer: int, resid_mid: Tensor, mlp_in: Tensor) -> Tensor:
+        """Residual stream before the MLP → after it."""
+        if self.model.attn_only:
+            return resid_mid
+        self._count(resid_mid, "mlp")
+        return self.model.mlp(layer, mlp_in).add_(resid_mid)
+
+    def _read(self, resid_end: Tensor) -> Tensor:
+        """Final residual stream at END, `row variant d_model` → scores, `variant prompt`."""
+        final, tokens = self.model.final(resid_end), self.readout.tokens
+        if tokens is not None:
+            return self.readout.score_of_tokens(self.model.logits_of(final, tokens).transpose(0, 1))
+        return self.readout.score(self.model.logits(final).transpose(0, 1))
+
+    def _count(self, resid: Tensor, *what: str) -> None:
+        for part in what:
+            self.computed[part] += resid[..., 0].numel()
+
+
+def _plus(base: Tensor, delta: Tensor) -> Tensor:
+    """`row pos d_model` + `row variant pos d_model`, laid out in that order whatever the order of the latter."""
+    return torch.add(base[:, None], delta, out=torch.empty(delta.shape, dtype=delta.dtype, device=delta.device))
+
+
+def _alike(intervention: Intervention) -> tuple[object, ...]:
+    """What interventions must have in common to be replayed together."""
+    how = (intervention.run, intervention.value, intervention.at)
+    if not intervention.nodes:
+        return (*how, "nothing")
+    if not intervention.single:
+        return how
+    places = [(node.layer, node.kind) for hop in (intervention.nodes, *intervention.hops) for node in hop]
+    return (*how, *places)

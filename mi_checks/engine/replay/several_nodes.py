@@ -1,0 +1,122 @@
+"""Interventions on several nodes, or into several inputs, for the variants that walk through the layers together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.replay.entries import written
+from mi_checks.engine.replay.hops import passed_on
+from mi_checks.engine.replay.kept_runs import KeptRuns
+
+
+class Edits:
+    """What is replaced where, in variants that share the run, the values put in and the positions.
+
+    Args:
+        runs: the kept runs.
+        alike: the interventions, one variant each.
+        start: the first column that they change.
+    """
+
+    def __init__(self, runs: KeptRuns, alike: list[Intervention], start: int) -> None:
+        self.runs = runs
+        self.alike = alike
+        self.how = alike[0]
+        self.mask = runs.mask(self.how.run, self.how.at)  # row pos
+        self.start = start
+        self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
+        self._reading = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
+        self._everywhere = bool(self.mask.all())
+        places = [*self._replaced, *self._reading]
+        self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
+        self._attending = {layer for layer, kind in self._replaced if kind in ("resid_pre", *PARTS)}
+        self._attending |= {layer for layer, kind in self._reading if kind in ("q", "k", "v")}
+
+    @property
+    def first(self) -> int:
+        """The first layer in which anything is replaced or read differently."""
+        return min(self.layers)
+
+    def touch(self, layer: int) -> bool:
+        """Whether anything in a layer is replaced or read differently."""
+        return layer in self.layers
+
+    def attend(self, layer: int) -> bool:
+        """Whether the attention of a layer changes otherwise than by what reaches it from before."""
+        return layer in self._attending
+
+    def replace(self, layer: int, kind: str) -> bool:
+        """Whether any of a layer's activations of a kind is replaced."""
+        return (layer, kind) in self._replaced
+
+    def put(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
+        """An activation, `row variant pos …` or of END alone, with what is to be replaced in it replaced."""
+        chosen = self._replaced.get((layer, kind))
+        if chosen is None:
+            return activation
+        which = self._chosen(chosen, activation)
+        new = self.runs.reached(self.runs.replaced(self.how, chosen[0][1]), self.start, ends=ends)[:, None]
+        if not self._everywhere:
+            mask = self.runs.reached(self.mask, self.start, ends=ends)[:, None]
+            which = which & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
+        return torch.where(which, new, activation)
+
+    def projected(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
+        """Queries, keys or values, `row variant pos head d_head`, those at the end of a path from what they see."""
+        model = self.runs.model
+        own = model.projected(layer, kind, normed)
+        reading = self._reading.get((layer, kind))
+        if reading is None:
+            return own
+        seen = model.projected(layer, kind, model.normed(layer, resid + self.sent))
+        return torch.where(self._chosen(reading, own), seen, own)
+
+    def read(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
+        """The residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or of END alone."""
+        reading = self._reading.get((layer, kind))
+        if reading is None:
+            return resid
+        sent = self.sent[self.runs.rows, :, self.runs.end - self.start][:, :, None] if ends else self.sent
+        return torch.where(self._chosen(reading, resid), resid + sent, resid)
+
+    @cached_property
+    def sent(self) -> Tensor:
+        """What the senders of each variant write differently, `row variant pos d_model`."""
+        nothing = torch.zeros_like(self.runs.passes[self.how.run][0].resid_pre[:, self.start :])
+        by_variant: list[Tensor] = []
+        for intervention in self.alike:
+            senders = intervention.nodes if intervention.into else ()
+            entries = (written(self.runs, self.how, [node], self.start, ends=False) for node in senders)
+            by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
+        sent = torch.stack(by_variant, 1)
+        for depth in range(max(len(intervention.hops) for intervention in self.alike) - 1):
+            going_on = [i for i, intervention in enumerate(self.alike) if depth < len(intervention.hops) - 1]
+            hops = [self.alike[i].hops[depth] for i in going_on]
+            sent[:, going_on] = passed_on(self.runs, self.how.run, hops, sent[:, going_on], self.start)
+        return sent
+
+    def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
+        """Which variants, and which of the layer's heads or neurons, `variant 1 …`."""
+        index = [node.index for _, node in places]
+        variants = [variant for variant, _ in places]
+        whole = index[0] is None or activation.dim() == 3
+        wide = [] if whole else [activation.shape[3]]
+        chosen = torch.zeros((len(self.alike), 1, *wide), dtype=torch.bool, device=activation.device)
+        if whole:
+            chosen[variants] = True
+        else:
+            chosen[variants, 0, index] = True
+        return chosen.view(*chosen.shape, *[1] * (activation.dim() - 1 - chosen.dim()))
+
+
+def _by_place(nodes: Iterable[tuple[int, Node]]) -> dict[tuple[int, str], list[tuple[int, Node]]]:
+    by_place: dict[tuple[int, str], list[tuple[int, Node]]] = {}
+    for variant, node in nodes:
+        by_place.setdefault((node.layer, node.kind), []).append((variant, node))
+    return by_place

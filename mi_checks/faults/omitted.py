@@ -1,0 +1,107 @@
+"""What a report, a journal or a history wanted and could not have: left out with a sentence, and never an outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from typing import Any, TypeVar
+
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import LESS_MEMORY, is_outcome, out_of_memory, passes_through, reason, tell_traceback
+
+T = TypeVar("T")
+U = TypeVar("U")
+PLAIN = {str, int, bool, type(None)}
+
+
+class Omitted:
+    """Collects, as sentences, what was left out.
+
+    Attributes:
+        sentences: what was left out and why, each once, in the order in which it came up.
+    """
+
+    def __init__(self, sentences: Iterable[str] = ()) -> None:
+        """Begin with these sentences, or none."""
+        self._sentences = dict.fromkeys(sentences)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was left out and why."""
+        return tuple(self._sentences)
+
+    def has(self, what: str) -> bool:
+        """Return whether this was left out."""
+        return any(sentence.lower().startswith(f"{what.lower()} was left out") for sentence in self._sentences)
+
+    def say(self, sentence: str) -> None:
+        """Add a sentence, if it is not there yet."""
+        self._sentences[sentence] = None
+
+    def add(self, what: str, error: BaseException) -> None:
+        """Note that something was left out because of an exception, and tell its traceback.
+
+        Args:
+            what: in the singular, such as `the circuit`.
+            error: why it could not be had.
+        """
+        more = f"; {LESS_MEMORY}" if out_of_memory(error) else ""
+        sentence = f"{what[:1].upper()}{what[1:]} was left out: {reason(error)}{more}"
+        self.say(sentence)
+        tell_traceback(sentence, error)
+
+    @contextmanager
+    def unless(self, what: str) -> Iterator[None]:
+        """Suppress whatever exception is raised within, and note that `what` was left out because of it.
+
+        Interruptions and `pytest.exit` pass through. What would skip or fail an item is suppressed as well.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if passes_through(error) and not is_outcome(error):
+                raise
+            self.add(what, error)
+
+    def attempt(self, what: str, measure: Callable[[], T], instead: U) -> T | U:
+        """Return what `measure` returns or, where that fails or cannot be stored, note it and return `instead`."""
+        with self.unless(what):
+            value = measure()
+            refuse_unstorable("it", value)
+            return value
+        return instead
+
+
+def refuse_unstorable(what: str, value: Any) -> None:
+    """Raise if a value holds something that JSON cannot hold: NaN, an infinity, or an object of a library.
+
+    Raises:
+        MiChecksError: it does.
+    """
+    wrong = _unstorable(value)
+    if wrong is not None:
+        raise MiChecksError(f"{what} holds {wrong}, which is no number that can be measured")
+
+
+def _unstorable(value: Any) -> str | None:
+    """The first part of a value that JSON cannot hold."""
+    kind = type(value)
+    if kind in PLAIN:
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else str(value)
+    if kind in (list, tuple):
+        kinds = set(map(type, value))
+        # Long lists are of one kind as a rule, and need no look at each value.
+        if kinds <= PLAIN or (kinds == {float} and math.isfinite(sum(value))):
+            return None
+        parts: Iterable[Any] = value
+    elif kind is dict:
+        parts = value.values()
+    elif is_dataclass(value):
+        parts = vars(value).values()
+    else:
+        return f"a {kind.__name__}"
+    return next((wrong for wrong in map(_unstorable, parts) if wrong is not None), None)

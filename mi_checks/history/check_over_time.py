@@ -1,0 +1,142 @@
+"""A check over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mi_checks.history.known import require
+from mi_checks.history.moment import COLUMNS, Moment, Order, moment, step
+from mi_checks.history.run_store import History
+from mi_checks.stats.estimate import Estimate
+
+RESULT = "outcome, value, low, high, n, unit, bound, prompts_sha256"  # of `results`
+
+JOINED = (
+    "FROM results JOIN runs ON runs.id = results.run "
+    "LEFT JOIN models ON models.run = results.run AND models.name = ? WHERE series = ?"
+)
+POINTS = f"SELECT {COLUMNS}, {RESULT} {JOINED}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a check came to in one run.
+
+    Attributes:
+        at: the run.
+        outcome: as in the run.
+        estimate: None where nothing was measured.
+        bound: what the value was held to, in words.
+        prompts_sha256: of the prompts and the tokenizer; values on others are not to be subtracted.
+    """
+
+    at: Moment
+    outcome: str
+    estimate: Estimate | None
+    bound: str
+    prompts_sha256: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """One check of one behaviour on one model, run by run."""
+
+    behaviour: str
+    model: str
+    check: str
+    points: tuple[Point, ...]
+
+    @property
+    def values(self) -> list[float | None]:
+        """For drawing."""
+        return [None if point.estimate is None else point.estimate.value for point in self.points]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The same in short: the values, and the last run."""
+
+    behaviour: str
+    model: str
+    check: str
+    values: tuple[float | None, ...]
+    last: Point
+
+
+def courses(
+    history: History,
+    behaviour: str,
+    check: str,
+    model: str | None = None,
+    *,
+    order: Order = "time",
+    last: int | None = None,
+) -> list[Course]:
+    """A check on all models that have it, or on one; of each the last so many runs.
+
+    Args:
+        history: where to look.
+        behaviour: its name.
+        check: its id.
+        model: a model's name; None for all.
+        order: of the runs: by when they began, or by the checkpoint they are of.
+        last: how many of them at most, counted from the end of that order.
+
+    Raises:
+        MiChecksError: no run has such a behaviour, check or model.
+    """
+    require(history.connection, behaviour, check, model)
+    return [
+        Course(behaviour, of, name, _points(history, series, of, order, last))
+        for series, of, name in _series(history, behaviour, check, model)
+    ]
+
+
+def outlines(
+    history: History, behaviour: str, model: str | None = None, *, order: Order = "time", last: int | None = None
+) -> list[Outline]:
+    """All checks of a behaviour; otherwise as `courses`.
+
+    Raises:
+        MiChecksError: no run has such a behaviour or model.
+    """
+    require(history.connection, behaviour, None, model)
+    found = []
+    for series, of, name in _series(history, behaviour, None, model):
+        rows = history.connection.execute(
+            f"SELECT value, revision, results.run {JOINED} ORDER BY started, runs.id",
+            (of, series),
+        ).fetchall()
+        rows = sorted(rows, key=lambda row: step(row[1])) if order == "training" else rows
+        values = tuple(row[0] for row in (rows[-last:] if last else rows))
+        found.append(Outline(behaviour, of, name, values, _point(history, series, of, rows[-1][2])))
+    return found
+
+
+def _series(history: History, behaviour: str, check: str | None, model: str | None) -> list[tuple[int, str, str]]:
+    return history.connection.execute(
+        'SELECT id, model, "check" FROM series WHERE behaviour = ? AND "check" = ifnull(?, "check") '
+        "AND model = ifnull(?, model) ORDER BY id",
+        (behaviour, check, model),
+    ).fetchall()
+
+
+def _point(history: History, series: int, model: str, run: int) -> Point:
+    return point(history.connection.execute(f"{POINTS} AND results.run = ?", (model, series, run)).fetchone())
+
+
+def _points(history: History, series: int, model: str, order: Order, last: int | None) -> tuple[Point, ...]:
+    rows: Sequence[tuple[object, ...]] = history.connection.execute(
+        f"{POINTS} ORDER BY started DESC, runs.id DESC LIMIT ?",
+        (model, series, -1 if last is None or order == "training" else last),
+    ).fetchall()
+    points = sorted(map(point, rows[::-1]), key=lambda each: each.at.place(order))
+    return tuple(points[-last:] if last else points)
+
+
+def point(row: tuple[object, ...]) -> Point:
+    """Of the columns of a moment, then `RESULT`."""
+    outcome, value, low, high, n, unit, bound, prompts = row[4:]
+    estimate = None if value is None else Estimate(value, low, high, n, unit, "as in the run")  # type: ignore[arg-type]
+    return Point(moment(*row[:4]), outcome, estimate, bound, prompts)  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Load a model: its source, by the loader of its layout → `Subject`."""
+
+from __future__ import annotations
+
+import torch
+
+from mi_checks.errors import MiChecksError
+from mi_checks.models.causal import check_causal
+from mi_checks.models.hub_download import download
+from mi_checks.models.loaders.gguf_weights import load_gguf
+from mi_checks.models.loaders.huggingface import load_huggingface
+from mi_checks.models.loaders.legacy import load_legacy
+from mi_checks.models.loaders.loaded import Loaded, Placement, told
+from mi_checks.models.loaders.native import load_native
+from mi_checks.models.names import resolve
+from mi_checks.models.shape import shape_of
+from mi_checks.models.sources.folder import Folder
+from mi_checks.models.sources.gguf import Gguf
+from mi_checks.models.sources.hub import Hub
+from mi_checks.models.sources.packaged import Packaged
+from mi_checks.models.sources.source import Source, Unloadable
+from mi_checks.models.subject import Provenance, Subject
+from mi_checks.prompts.tokenization import Tokenization
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
+    """Load a model.
+
+    Whatever a library raises on the way becomes one line, with the library's error as its cause.
+
+    Args:
+        name: as `mi_checks.models.names.resolve` takes it.
+        device: `cpu`, `cuda`, `cuda:1`, … or `auto` for a GPU where there is one.
+        dtype: `float32`, `bfloat16` or `float16`.
+
+    Raises:
+        MiChecksError: unknown name, missing file, weights that do not fit the config or are not to be trusted, a hub
+            that cannot be reached, or a device that is not there.
+    """
+    model = resolve(name)
+    place = _device(device)
+    try:
+        loaded = _loaded(model.source, Placement(place, DTYPES[dtype]))
+        _check_vocabulary(loaded)
+        loaded.bridge.eval()
+        loaded.bridge.requires_grad_(False)
+        shape = shape_of(loaded.bridge)
+        if shape.n_layers < 1:
+            raise Unloadable("it has no layers, by its config")
+        check_causal(loaded.bridge, loaded.rows)
+    except Unloadable as error:
+        raise model.unloadable(error) from error
+    except MiChecksError:
+        raise
+    except Exception as error:  # of a library, at whatever step
+        raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
+    return Subject(
+        name=model.claims,
+        bridge=loaded.bridge,
+        tokenization=Tokenization(loaded.tokenizer, loaded.bos, _rows(loaded)),
+        shape=shape,
+        n_ctx=loaded.bridge.cfg.n_ctx,
+        provenance=Provenance(
+            source=model.source.described,
+            weights_sha256=loaded.weights_sha256,
+            tokenizer_sha256=loaded.tokenizer_sha256,
+            dtype=dtype,
+            device=str(place),
+            mode="raw",
+            revision=loaded.revision,
+        ),
+        unwrapped=loaded.unwrapped,
+    )
+
+
+def _loaded(source: Source, to: Placement) -> Loaded:
+    source.require()
+    match source:
+        case Folder():
+            return LAYOUTS[source.layout](source, to)
+        case Hub():
+            folder = download(source)
+            folder.require()
+            return LAYOUTS[folder.layout](folder, to)
+        case Gguf():
+            return load_gguf(source.path, to)
+        case Packaged():
+            loaded = load_gguf(source.path, to, revision=source.version)
+            if loaded.weights_sha256 != source.sha256:
+                raise Unloadable(
+                    f"{source.path} is not the file that was fetched; mi-checks models fetch {source.name}"
+                )
+            return loaded
+    raise TypeError(source)
+
+
+def _check_vocabulary(loaded: Loaded) -> None:
+    """Raise where the tokenizer is another model's. Added tokens may lie beyond the embedding: no prompt may use them.
+
+    Raises:
+        Unloadable: ordinary tokens, or the one that begins every prompt, lie beyond the embedding's last row.
+    """
+    rows, added = loaded.rows, loaded.tokenizer.get_added_tokens_decoder()
+    vocabulary = loaded.tokenizer.get_vocab(with_added_tokens=False).values()
+    if any(token >= rows and token not in added for token in vocabulary):
+        tokens = loaded.tokenizer.get_vocab_size()
+        raise Unloadable(f"its tokenizer has {tokens} tokens and the model embeds {rows}; they do not belong together")
+    if loaded.bos is not None and loaded.bos >= rows:
+        token = loaded.tokenizer.id_to_token(loaded.bos)
+        raise Unloadable(f"its prompts begin with {token!r} (id {loaded.bos}), and the model embeds {rows} tokens")
+
+
+def _rows(loaded: Loaded) -> int | None:
+    """Return how many tokens the model embeds, where the tokenizer has one that it does not."""
+    rows = loaded.rows
+    return rows if any(token >= rows for token in loaded.tokenizer.get_vocab().values()) else None
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise MiChecksError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise MiChecksError(f"device {name!r} was asked for, but this machine has no CUDA device; use cpu or auto")
+    return device

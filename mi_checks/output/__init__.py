@@ -1,0 +1,1 @@
+"""What several faces print alike: numbers, tables, sparklines, progress. No torch."""

@@ -1,0 +1,189 @@
+"""Failures in words for a terminal: each item briefly, and all of one behaviour on one model under their cause."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from mi_checks.prompts.visible import visible
+from mi_checks.results.causes import Group, groups
+from mi_checks.results.run import MEDIATES, CheckResult, Evidence, Example
+from mi_checks.spec.scoring import score_name
+from mi_checks.stats.estimate import Estimate
+
+MAX_MESSAGE_LINES = 12
+MAX_REASON_LINES = 7
+MAX_GROUPS = 5  # told in full; of more, each has one line
+MAX_GROUP_LINES = 20  # such lines
+MAX_MEDIATORS = 5
+LABEL_WIDTH = 12  # characters before the text of a line
+
+
+def brief(message: str, result: CheckResult | None, rerun: str | None = None) -> str:
+    """Return the message of one item for the terminal; the report has it in full.
+
+    Args:
+        message: in full.
+        result: what the message is about; None for mutants, whose message is cut.
+        rerun: the command that runs just this item again; None leaves it out.
+    """
+    lines = message.splitlines()
+    if result is None or not result.reason:
+        return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
+    found = lines[:1]
+    if result.claim and result.kind not in ("baseline", "base", "lint"):
+        found.append(f"  claim     {result.claim}")
+    if result.estimate is not None and result.kind not in ("baseline", "base"):
+        measured = result.estimate
+        how = f"95 % interval, {measured.n} {measured.over}"
+        found.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
+    reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
+    found += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
+    found.append(f"  claimed   {result.location}")
+    return "\n".join([*found, *([] if rerun is None else [f"  re-run    {rerun}"])])
+
+
+def group_lines(
+    results: Iterable[CheckResult], evidence: Mapping[tuple[str, str], Evidence], report: str, width: int
+) -> list[str]:
+    """Return what failed, by behaviour and model, each group under its cause; empty where nothing did.
+
+    Args:
+        results: all of the run.
+        evidence: by behaviour and model.
+        report: where the report is, for those who want to know more.
+        width: of the terminal, in characters.
+    """
+    found = groups(results)
+    if not found:
+        return []
+    apart, shared = _shared(found)
+    lines = [line for group in apart[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
+    more = [_in_one_line(group) for group in apart[MAX_GROUPS:]]
+    lines += [*shared, *_cut(more, MAX_GROUP_LINES)]
+    lines += [""] if shared or more else []
+    return [*lines, f"Full messages are in {report}; with -vv they are above as well."]
+
+
+def cause_text(group: Group) -> str:
+    """Return what most likely caused the failures, as a clause."""
+    cause = group.cause
+    if group.kind == "mediators":
+        told = _claimed if cause.kind == "mediators" else _moved
+        return f"{told(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
+    if group.kind == "no effect" and cause.parts is not None:
+        whole = cause.parts.denominator
+        return f"the prompts have no effect to recover: {cause.parts.of} is {_number(whole)} {whole.unit}"
+    if group.kind in ("role", "not measured"):
+        return headline(cause)
+    return f"{cause.check}: {headline(cause)}"
+
+
+def headline(result: CheckResult) -> str:
+    """Return the first line of a message without its outcome."""
+    first = result.message.partition("\n")[0]
+    return first.removeprefix(f"{result.outcome}: ")
+
+
+def _claimed(lost: Sequence[str], gained: Sequence[str]) -> str:
+    """Against a claim, which says nothing of what was before."""
+    false = f"{', '.join(lost)} {'does' if len(lost) == 1 else 'do'} not mediate as claimed" if lost else ""
+    more = (
+        f"{', '.join(gained)} {_verb(gained)} and {'is' if len(gained) == 1 else 'are'} not claimed" if gained else ""
+    )
+    return ", and ".join(filter(None, (false, more)))
+
+
+def _moved(lost: Sequence[str], gained: Sequence[str]) -> str:
+    gone = f"{', '.join(lost)} no longer {_verb(lost)}" if lost else ""
+    new = f"{', '.join(gained)} {_verb(gained)} now" if gained else ""
+    return " and ".join(filter(None, (gone, new)))
+
+
+def _verb(nodes: Sequence[str]) -> str:
+    return "mediates" if len(nodes) == 1 else "mediate"
+
+
+def _shared(found: Sequence[Group]) -> tuple[list[Group], list[str]]:
+    """Groups of their own, and lines for those of one model that all could not be measured for the same reason."""
+    reasons: dict[tuple[str, str], list[Group]] = {}
+    for group in found:
+        if group.kind == "not measured":
+            reasons.setdefault((group.model, headline(group.cause)), []).append(group)
+    several = {key: each for key, each in reasons.items() if len(each) > 1}
+    taken = [group for each in several.values() for group in each]
+    lines = [
+        f"{len(each)} behaviours on {model} could not be measured: {reason}"
+        for (model, reason), each in several.items()
+    ]
+    return [group for group in found if group not in taken], lines
+
+
+def _in_one_line(group: Group) -> str:
+    return f"{_title(group)}: {cause_text(group)}"
+
+
+def _title(group: Group) -> str:
+    return f"{group.behaviour} on {group.model}: {len(group.failed)} of {group.total} checks did not pass"
+
+
+def _group(group: Group, evidence: Mapping[tuple[str, str], Evidence], width: int) -> list[str]:
+    lines = [_title(group), *_labelled("likely cause", cause_text(group), width)]
+    if group.others:
+        names = ", ".join(each.check for each in group.others)
+        lines += _labelled("may follow", names, width)
+    found = evidence.get((group.behaviour, group.model))
+    if all(each.kind == "lint" for each in group.failed):  # no single prompt and no head is the reason
+        return lines
+    return lines if found is None else [*lines, *_mediators(found, width), *_worst_prompt(found, width)]
+
+
+def _mediators(evidence: Evidence, width: int) -> list[str]:
+    """The heads that mediate, of the first sweep; none where there was no sweep."""
+    at = next((each.at for each in evidence.mediators), "")
+    strongest = [each for each in evidence.mediators if each.at == at and each.estimate.low > MEDIATES]
+    if not strongest:
+        return []
+    where = f", patched at {at}" if at else ""
+    shown = "; ".join(f"{each.node} {_number(each.estimate)}" for each in strongest[:MAX_MEDIATORS])
+    return _labelled("mediators", f"{shown} of clean − corrupt, alone{where}", width)
+
+
+def _worst_prompt(evidence: Evidence, width: int) -> list[str]:
+    example = next((each for each in evidence.examples if each.rank == "worst"), None)
+    if example is None:
+        return []
+    title = f"prompt pair {example.prompt + 1} of {evidence.n} has the smallest effect size, clean − corrupt"
+    name = score_name(evidence.score)
+    values = f"{name} {example.clean_logit_diff:.2f} clean, {example.corrupt_logit_diff:.2f} corrupt"
+    answers, foils = (" ".join(map(visible, texts)) for texts in (example.answers, example.foils))
+    return [
+        *_labelled("worst prompt", title, width),
+        *_labelled("  clean", _text(example, "clean")),
+        *_labelled("  corrupt", _text(example, "corrupt")),
+        *_labelled("  answer", f"{answers}, foil {foils}; {values}"),
+    ]
+
+
+def _text(example: Example, side: str) -> str:
+    tokens = example.clean if side == "clean" else example.corrupt
+    return visible("".join(token.text for token in tokens))
+
+
+def _labelled(label: str, text: str, width: int | None = None) -> list[str]:
+    """A label and its text, wrapped under itself where a width is given: what stands in a prompt is left whole."""
+    room = len(text) + 1 if width is None else max(40, width - LABEL_WIDTH - 4)
+    first, *others = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+    return [f"  {label:<{LABEL_WIDTH}}  {first}", *(f"  {'':<{LABEL_WIDTH}}  {line}" for line in others)]
+
+
+def _cut(lines: Sequence[str], most: int) -> list[str]:
+    """The first lines and the last two, which say where and how to run it again; what is left out is counted."""
+    if len(lines) <= most:
+        return list(lines)
+    left = len(lines) - (most - 1)
+    return [*lines[: most - 3], f"  … {left} more lines in the report", *lines[-2:]]
+
+
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -1,0 +1,60 @@
+"""The hooks that a project's conftest.py may implement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import Tensor
+
+    from mi_checks.models.subject import Subject
+
+
+@pytest.hookspec
+def pytest_mi_pools(config: pytest.Config) -> Mapping[str, Iterable[str]] | None:
+    """Pools of the project's own, by name, for `{pool: NAME}` in the behaviours of the conftest's folder and below.
+
+    Called once for each folder that has behaviours, when they are collected. The values may come as any collection of
+    texts, such as a list, a set or a generator. They are sorted, and each is kept once, so that neither their order nor
+    the hash seed of the process changes the prompts.
+
+    Args:
+        config: pytest's, for its options and `config.rootpath`.
+    """
+
+
+@pytest.hookspec
+def pytest_mi_scores(config: pytest.Config) -> Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] | None:
+    """Scores of the project's own, by name, for `score: NAME` in the behaviours of the conftest's folder and below.
+
+    Called once for each folder that has behaviours, when they are collected. A score is a function of the logits at
+    END, `prompt d_vocab`, the first token of each answer, `prompt answer`, and of each foil, `prompt foil`; it returns
+    one number for each prompt, `prompt`, the larger the more of the behaviour there is. It stands where the logit
+    difference stands otherwise: in `logit_diff`, and as what patching recovers a share of. It is called once for every
+    patched run.
+
+    Args:
+        config: pytest's, for its options and `config.rootpath`.
+    """
+
+
+@pytest.hookspec
+def pytest_mi_role_scores(
+    config: pytest.Config,
+) -> Mapping[str, Callable[[Subject], npt.NDArray[np.float64] | Tensor]] | None:
+    """Scores of nodes of the project's own, by name, for the `roles` of the conftest's folder and below.
+
+    Called once for each folder that has behaviours, when they are collected. A score is a function of a model
+    (`mi_checks.models.subject.Subject`: its `bridge`, a TransformerBridge, its `tokenization`, `shape` and `n_ctx`) and
+    returns one number for each head, `layer head`, or where the role says `component: neuron` for each neuron,
+    `layer neuron`, the higher the more it is what the role says. It is called once for each model, and should depend on
+    nothing but that: on prompts that no check uses, from a fixed seed.
+
+    Args:
+        config: pytest's, for its options and `config.rootpath`.
+    """

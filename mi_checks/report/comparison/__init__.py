@@ -1,0 +1,1 @@
+"""Two runs or more, compared: as a page, for a terminal, as JSON."""

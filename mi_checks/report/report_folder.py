@@ -1,0 +1,106 @@
+"""`Run` → a folder: a first page, and every behaviour in full on a page of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from mi_checks.files import write_file
+from mi_checks.report.by_behaviour import Group, groups, models
+from mi_checks.report.drawing import Drawing
+from mi_checks.report.header import header
+from mi_checks.report.html import environment, write
+from mi_checks.report.neighbour_tests import Neighbours, neighbours
+from mi_checks.report.report_place import Place
+from mi_checks.report.sections import section
+from mi_checks.report.tolerant import drawn_without_what_breaks
+from mi_checks.results.run import Run
+
+INDEX = "index.html"
+KIND = "behaviour"  # what the head of such a page says it is
+LONGEST = 80  # characters of a name that become a file's
+
+
+def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
+    """Write the report of a run, as one page or as a folder of them.
+
+    Returns:
+        Sentences on what could not be drawn, and so is left out.
+
+    Raises:
+        MiChecksError: a file cannot be written there.
+    """
+    if place.folder:
+        return write_folder(run, place.page.parent, kept)
+    return write(run, place.page, kept)
+
+
+def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
+    """Write all pages, the first page last: each is whole at any time, and links lead nowhere that is not there.
+
+    A page of a behaviour that the run no longer has is deleted, if an earlier report has written it.
+
+    Returns:
+        Sentences on what could not be drawn, and so is left out.
+
+    Raises:
+        MiChecksError: a file cannot be written there.
+    """
+    written = set()
+    drawn, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
+    for name, page in drawn:
+        write_file(folder / name, page, "the report", "name another folder (--mi-report)")
+        written.add(name)
+    for path in folder.glob("*.html"):
+        if path.name not in written and _ours(path):
+            with suppress(OSError):  # it is old, and no harm
+                path.unlink()
+    return omitted
+
+
+def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:
+    """File names with their pages; `index.html` comes last."""
+    gathered, columns = groups(run), models(run)
+    files = dict(zip((group.anchor for group in gathered), names(group.behaviour for group in gathered), strict=True))
+
+    def to(anchor: str) -> str:
+        found = re.match(r"b\d+", anchor)
+        return f"{files[found[0]]}#{anchor}" if found and found[0] in files else f"#{anchor}"
+
+    inside = Drawing(environment(), kept, lambda anchor: f"{INDEX}#{anchor}" if anchor == "verdicts" else f"#{anchor}")
+    outside = Drawing(environment(), kept, to)
+    tests = neighbours(gathered)
+    for group in gathered:
+        yield files[group.anchor], _behaviour(inside, group, tests)
+    shown = header(run)
+    yield INDEX, outside.page(shown.headline, outside.banner(shown), outside.first(gathered, columns))
+
+
+def _behaviour(drawing: Drawing, group: Group, tests: Neighbours | None) -> str:
+    every = frozenset(pair.anchor for pair in group.pairs)
+    shown = drawing.behaviour(section(group), every, drawing.alone(group, tests))
+    return drawing.page(group.behaviour, drawing.home(INDEX), shown, KIND)
+
+
+def names(behaviours: Iterable[str]) -> list[str]:
+    """A file name for each, of letters, digits, `.`, `_` and `-`; no two alike, also where case does not count."""
+    taken, found = {INDEX}, []
+    for behaviour in behaviours:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", behaviour)[:LONGEST].strip("-.") or "behaviour"
+        name, number = f"{plain}.html", 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}.html"
+        taken.add(name.lower())
+        found.append(name)
+    return found
+
+
+def _ours(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return f'<meta name="generator" content="mi-checks {KIND}">' in file.read(1000)
+    except OSError:
+        return False

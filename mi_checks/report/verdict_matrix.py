@@ -1,0 +1,84 @@
+"""The verdict matrix: behaviours down, those first that did not pass; models across."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mi_checks.output import numbers
+from mi_checks.report.by_behaviour import Group, Pair
+from mi_checks.report.outcomes import SEVERITY, Verdict
+from mi_checks.report.pytest_marks import marks
+
+PASSING = SEVERITY.index("pass")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one behaviour came to on one model."""
+
+    model: str
+    anchor: str
+    verdict: Verdict
+    effect: str
+    interval: str
+    passed: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One behaviour; None where it was not run on a model."""
+
+    behaviour: str
+    anchor: str
+    measure: str  # what the effects are, where they are not the logit difference on the clean prompts
+    cells: tuple[tuple[str, Cell | None], ...]
+    marks: tuple[str, ...] = ()
+    text: str = ""  # what a search finds it by, beside its name
+
+
+def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...]:
+    """One row per behaviour, one cell per model."""
+    return tuple(_row(group, models) for group in sorted(groups, key=_gravity))
+
+
+def _gravity(group: Group) -> int:
+    """The gravest outcome; all that pass are alike, and stay in order."""
+    return min((SEVERITY.index(pair.outcome) for pair in group.pairs if pair.outcome), default=PASSING)
+
+
+def _row(group: Group, models: tuple[str, ...]) -> Row:
+    cells = {pair.model: cell(pair) for pair in group.pairs}
+    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    named = marks(found)
+    checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
+    return Row(
+        behaviour=group.behaviour,
+        anchor=group.anchor,
+        measure=_measure(group),
+        cells=tuple((model, cells.get(model)) for model in models),
+        marks=named,
+        text=" ".join((found.summary if found else "", *named, *checks)),
+    )
+
+
+def _measure(group: Group) -> str:
+    found = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
+    if found is None:
+        return ""
+    unit = "" if found.estimate.unit == "logits" else found.estimate.unit
+    return ", ".join(filter(None, ("clean − corrupt" if found.against == "corrupt" else "", unit)))
+
+
+def cell(pair: Pair) -> Cell:
+    """What one behaviour came to on one model."""
+    measured = pair.evidence.effect.estimate if pair.evidence else None
+    return Cell(
+        model=pair.model,
+        anchor=pair.anchor,
+        verdict=pair.verdict,
+        effect=numbers.value(measured) if measured else "",
+        interval=numbers.interval(measured) if measured else "",
+        passed=pair.passed,
+        total=len(pair.results),
+    )

@@ -1,0 +1,59 @@
+"""What a `run.json` holds, as a JSON Schema; `python -m mi_checks.results.run_schema` writes it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mi_checks.results import run
+from mi_checks.results.run import SCHEMA_VERSION, Run
+
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
+FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema in draft 7; the comments beside the record's fields are its descriptions."""
+    schema = TypeAdapter(Run).json_schema()
+    parts = {name: _closed(name, part) for name, part in schema.pop("$defs").items()}
+    whole: dict[str, Any] = _draft_7({**_closed("Run", schema), "definitions": parts})
+    whole["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **whole, "title": "A run of mi-checks"}
+
+
+def schema_text() -> str:
+    """The schema as it stands in the file."""
+    return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _closed(name: str, part: dict[str, Any]) -> dict[str, Any]:
+    """An object with all its keys and no others: whatever has a default is written all the same."""
+    told = dict(FIELD.findall(inspect.getsource(getattr(run, name))))
+    properties = {
+        key: {
+            **{word: found for word, found in value.items() if word not in ("default", "title")},
+            **({"description": told[key]} if key in told else {}),
+        }
+        for key, value in part["properties"].items()
+    }
+    return {**part, "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _draft_7(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_draft_7(item) for item in node]
+    if not isinstance(node, dict):
+        return node.replace("#/$defs/", "#/definitions/") if isinstance(node, str) else node
+    node = {key: _draft_7(value) for key, value in node.items()}
+    if "$ref" in node and len(node) > 1:  # in draft 7 whatever stands beside $ref is ignored
+        node["allOf"] = [{"$ref": node.pop("$ref")}]
+    return node
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

@@ -1,0 +1,44 @@
+"""Role scores that a project adds by the hook `pytest_mi_role_scores`: that what they return scores every node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.project_code import calling, file_of
+from mi_checks.models.subject import Subject
+
+
+def user_score(name: str, function: Callable[..., Any], subject: Subject, component: str) -> Floats:
+    """A project's own score of every head or neuron, `layer index`.
+
+    Raises:
+        MiChecksError: it raised, or returned something else, or what is not a number.
+    """
+    shape = subject.shape
+    width = shape.n_heads if component == "head" else shape.d_mlp
+    if not width:
+        why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
+        raise MiChecksError(f"{subject.name} has {why} and so no neurons for the role score {name!r}")
+    with calling(f"the role score {name!r} on {subject.name}", file_of(function)):
+        given = function(subject)
+    wanted = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
+    if hasattr(given, "detach"):  # torch's
+        given = given.detach().float().cpu()
+    try:
+        scores: Floats = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        kind = type(given).__name__
+        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not a {kind}") from None
+    if scores.shape != (shape.n_layers, width):
+        found = " × ".join(map(str, scores.shape)) or "a single number"
+        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not {found}")
+    if not np.isfinite(scores).all():
+        layer, index = np.argwhere(~np.isfinite(scores))[0]
+        node = f"L{layer}{component[0].upper()}{index}"
+        raise MiChecksError(f"the role score {name!r} of {node} in {subject.name} is {scores[layer, index]}")
+    return scores

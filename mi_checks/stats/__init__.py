@@ -1,0 +1,1 @@
+"""Estimates, intervals, tests and corrections over prompts. Seeded; nothing here knows about models."""

@@ -1,0 +1,1 @@
+"""Between which two checkpoints a check turns."""

@@ -1,0 +1,165 @@
+"""A check and ordered checkpoints → where its outcome turns, measuring only what the history does not hold."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import shlex
+import time
+from collections.abc import Callable, Sequence
+
+from mi_checks import __version__
+from mi_checks.faults.omitted import Omitted
+from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
+from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
+from mi_checks.history.recalled import Asked, recalled
+from mi_checks.history.run_store import Entry, History
+from mi_checks.models.names import resolve
+from mi_checks.models.weights import weights_sha256
+from mi_checks.results.rerun import node_names
+from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.write_run import run_text
+from mi_checks.roles.lock import read_lock
+from mi_checks.spec.claimed import claimed
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
+from mi_checks.studies.bisect.bisection import bisect
+from mi_checks.suite.suite import Settings, Suite
+from mi_checks.suite.threads import one_thread
+
+DTYPE = "float32"
+
+
+class Bisecting:
+    """One bisection: the models, what they are held to, and where results are kept."""
+
+    def __init__(
+        self,
+        loaded: LoadedBehaviour,
+        check: str,
+        models: Sequence[str],
+        claims: str,
+        history: History,
+        *,
+        command: str,
+        count: int | None = None,
+        seed: int | None = None,
+        tell: Callable[[Checkpoint], None] = lambda _: None,
+    ) -> None:
+        """Get ready; nothing is loaded yet.
+
+        Args:
+            loaded: the behaviour.
+            check: the id of one of its checks.
+            models: the checkpoints in order, two or more, as `mi_checks.models.names.resolve` takes them.
+            claims: the name whose claims they are held to.
+            history: asked first, and given every measurement as it is made.
+            command: what the user asked for, for the record.
+            count: prompt pairs, instead of what the file says.
+            seed: of the prompts, likewise.
+            tell: called with each checkpoint as soon as it is known.
+
+        Raises:
+            MiChecksError: a model is not there, or there is no such check.
+        """
+        self.check, self.place = claimed(loaded, claims, check)
+        self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
+        self.command, self.settings, self.tell = command, Settings(count, seed, dtype=DTYPE), tell
+        self.models = tuple(models)
+        self.given = [model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models]
+        for model in map(resolve, self.given):
+            model.require()
+        locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)
+        self.claims_sha256 = claims_digest(loaded.text, {role: list(nodes) for role, nodes in locked.items()})
+        self.found: dict[int, Checkpoint] = {}
+        self.prompts_sha256 = ""  # once a checkpoint has been loaded; the others of a series read the same
+
+    def run(self) -> Bisection:
+        """Ask both ends, then always the middle.
+
+        Raises:
+            MiChecksError: a checkpoint cannot be measured, or the history cannot be written; what was measured before
+                is in it.
+        """
+        one_thread()
+        change = bisect(len(self.models), self._passes)
+        turns = None if change is None else (self.found[change.before], self.found[change.after])
+        asked = tuple(self.found[place] for place in sorted(self.found))
+        return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, asked, turns)
+
+    def _passes(self, place: int) -> bool:
+        where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
+        with placed(where, FEWER_PROMPTS):
+            return self._ask(place).passes
+
+    def _ask(self, place: int) -> Checkpoint:
+        suite = Suite(self.settings)  # one for each: what two checkpoints have in common is only their name
+        given = self.given[place]
+        weights = weights_sha256(resolve(given)) or suite.subject(given).provenance.weights_sha256
+        asked = Asked(
+            self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
+        )  # fmt: skip
+        known = None
+        if not self.loaded.is_scored_by_project:
+            known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
+        if known is None:
+            result, run = self._measure(suite, given)
+            checkpoint = Checkpoint(self.models[place], result.outcome, result.estimate, weights, run, known=False)
+        else:
+            checkpoint = Checkpoint(
+                self.models[place], known.outcome, known.estimate, weights, known.at.run, known=True
+            )
+        self.found[place] = checkpoint
+        self.tell(checkpoint)
+        return checkpoint
+
+    def _prompts(self, suite: Suite, given: str) -> str:
+        self.prompts_sha256 = self.prompts_sha256 or suite.prompts(self.loaded, given).sha256
+        return self.prompts_sha256
+
+    def _measure(self, suite: Suite, given: str) -> tuple[CheckResult, str]:
+        """Measure and keep one; with the digest of the run that it becomes."""
+        began, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+        case = [self.loaded.case] if self.loaded.case else []
+        node_id = "::".join([self.loaded.source.shown, *case, *node_names([given]), self.check_id])
+        options = {"--mi-model": given, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
+        words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
+        result = suite.check(
+            self.loaded,
+            given,
+            self.check,
+            node_id=node_id,
+            location=f"{self.place.file}:{self.place.line}",
+            rerun=shlex.join(["pytest", node_id, *words]),
+        )
+        self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
+        omitted = Omitted()
+        evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
+        count, seed = self.settings.count, self.settings.seed
+        run = Run(
+            command=self.command,
+            started=began.isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - clock,
+            versions=_versions(),
+            settings={
+                "engine": self.settings.engine,
+                "checks run": "1",
+                "count": "as in the file" if count is None else str(count),
+                "seed": "as in the file" if seed is None else str(seed),
+                "device": self.settings.device,
+                "dtype": self.settings.dtype,
+                CLAIMED: self.claims_sha256,
+            },
+            models=suite.provenance(),
+            results=(result,),
+            evidence=() if evidence is None else (evidence,),
+            omitted=omitted.sentences,
+        )
+        self.history.add([Entry(run, run_text(run), "")])
+        return result, run_digest(run)
+
+
+def _versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in ("torch", "transformer_lens", "numpy")}
+    return {"mi-checks": __version__, "python": platform.python_version(), **found}

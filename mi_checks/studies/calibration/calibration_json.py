@@ -1,0 +1,37 @@
+"""For programs, and to be read again: everything that was counted, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mi_checks.studies.calibration.calibration import Calibration
+from mi_checks.studies.calibration.coverage import Coverage
+from mi_checks.studies.calibration.rate import Rate
+from mi_checks.studies.calibration.rejections import Rejections
+from mi_checks.studies.calibration.verdict_rows import Row
+
+_RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "below", "rejected")
+
+
+def document(calibration: Calibration) -> str:
+    """One JSON object; of each rate the hits, the runs and the nominal probability."""
+    return json.dumps(asdict(calibration), indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def read(text: str) -> Calibration:
+    """The inverse."""
+    data = json.loads(text)
+    return Calibration(
+        data["runs"],
+        data["draws"],
+        data["seed"],
+        tuple(Row(**_with_rates(row)) for row in data["rows"]),
+        tuple(Coverage(**_with_rates(row)) for row in data["coverage"]),
+        tuple(Rejections(**_with_rates(row)) for row in data["rejections"]),
+    )
+
+
+def _with_rates(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: Rate(**value) if key in _RATES and value is not None else value for key, value in row.items()}

@@ -1,0 +1,23 @@
+"""The tables for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mi_checks.studies.calibration.calibration_tables import LEGEND, Table
+
+
+def lines(tables: Sequence[Table], level: int = 2) -> list[str]:
+    """Each under a headline of this level."""
+    found = [LEGEND, ""]
+    for table in tables:
+        found += [f"{'#' * level} {table.title}", "", table.about, ""]
+        found += [line(row) for row in (table.header, ["---"] * len(table.header), *table.rows)]
+        found.append("")
+    return found[:-1]
+
+
+def line(row: Sequence[str]) -> str:
+    """A row; a bar in a cell would end it."""
+    escaped = (cell.replace("|", "\\|") for cell in row)
+    return f"| {' | '.join(escaped)} |"

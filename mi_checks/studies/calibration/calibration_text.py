@@ -1,0 +1,22 @@
+"""The tables for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from mi_checks.studies.calibration.calibration_tables import LEGEND, Table
+
+GAP = "  "
+
+
+def lines(tables: Sequence[Table], width: int) -> list[str]:
+    """Tables as wide as they are, and words no wider than the terminal."""
+    found: list[str] = []
+    for table in tables:
+        widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
+        found += [table.title, *textwrap.wrap(table.about, width), ""]
+        for row in (table.header, *table.rows):
+            found.append(GAP.join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip())
+        found.append("")
+    return [*found, *textwrap.wrap(LEGEND, width)]

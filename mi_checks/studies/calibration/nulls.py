@@ -1,0 +1,188 @@
+"""Runs in which a claim is not so, or no more than barely so, and how often it passed all the same.
+
+Four nulls. *Fresh models*: nano-shaped models that were never trained, another in every run, on new prompts; no effect
+has a direction. *Random answers*: trained models, whose answer and foil are two random tokens in random order; so no
+effect has a direction, whatever the model does. *At the bound*: trained models with the true answers, every claim held
+to exactly what is true of it. *Random circuits*: the same, of circuits drawn at random among those of their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from mi_checks.checks.dispatch import run_check
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.choose_engine import choose
+from mi_checks.output.progress import Bar, unseen
+from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Check
+from mi_checks.spec.circuit_checks import Curve
+from mi_checks.studies.calibration import calibrated_claims, calibration_models
+from mi_checks.studies.calibration.calibrated_claims import DRAWN, INDUCTION, PREVIOUS, Claim
+from mi_checks.studies.calibration.calibration_prompts import (
+    POSITIONS,
+    drawn,
+    with_drawn_positions,
+    with_random_answers,
+)
+from mi_checks.studies.calibration.pool import Pool, behaviour_of
+from mi_checks.studies.calibration.verdict_rows import Row, fails, passes, with_gap
+
+PROMPTS = 64  # of a run, as a behaviour has them that does not say how many
+POOL = 128  # prompts that runs draw from
+CIRCUIT_SIZE = 3  # heads of a random circuit: of twelve, more circuits than are measured
+
+FRESH, ANSWERS, BOUND, CIRCUITS = "fresh models", "random answers", "at the bound", "random circuits"
+NULLS = (FRESH, ANSWERS, BOUND, CIRCUITS)
+
+
+def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+    """Another untrained model, other heads of it, and other prompts in every run; every second one has MLPs."""
+    tokens = calibration_models.tokenization()
+
+    def measured(run: int) -> Measurements:
+        rng = np.random.default_rng((seed, run, 0))
+        subject = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
+        batch = with_drawn_positions(drawn(tokens, PROMPTS, int(rng.integers(2**31))), rng)
+        first, second = (int(head) for head in rng.integers(calibration_models.HEADS, size=2))
+        heads = {PREVIOUS: (f"L0H{first}",), INDUCTION: (f"L1H{second}",)}
+        return Measurements(behaviour_of(subject.name), subject, batch, choose("auto", subject, batch), heads)
+
+    chosen = (*calibrated_claims.without_effect(POSITIONS, kinds), *calibrated_claims.of_weights(kinds))
+    return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, bar, FRESH))
+
+
+def fresh_seed(seed: int, run: int) -> int:
+    """The seed of a run's fresh model."""
+    return int(np.random.default_rng((seed, run, 5)).integers(2**31))
+
+
+def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+    """Trained models; answer and foil of every prompt are random tokens, and change places by the toss of a coin."""
+    chosen = calibrated_claims.without_effect(POSITIONS, kinds)
+    pools = _pools(seed, answers=False) if chosen else []
+
+    def measured(run: int) -> Measurements:
+        pool, rng = pools[run % len(pools)], np.random.default_rng((seed, run, 1))
+        return pool.run(pool.drawn(rng, PROMPTS), rng, swap=True)
+
+    return _without_effect(ANSWERS, chosen, _measured(measured, runs if chosen else 0, bar, ANSWERS))
+
+
+def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+    """Trained models; every claim is held to what is true on the whole pool that its prompts are drawn from."""
+    chosen = calibrated_claims.with_effect(kinds)
+    pools = _pools(seed, answers=True) if chosen else []
+    held = [[_at_its_truth(claim, pool.population()) for claim in chosen] for pool in pools]
+    verdicts: list[list[Verdict]] = [[] for _ in chosen]
+    for run in bar(range(runs if chosen else 0), BOUND):
+        which = run % len(pools)
+        pool, rng = pools[which], np.random.default_rng((seed, run, 2))
+        rows = pool.drawn(rng, PROMPTS)
+        measured = pool.run(rows, rng)
+        for found, claim, check in zip(verdicts, chosen, held[which], strict=True):
+            own = isinstance(check, Curve)  # an interval of a curve is about the order that was found with it
+            found.append(run_check(_at_its_truth(claim, pool.ordered_by(rows)) if own else check, measured))
+    return tuple(
+        Row(BOUND, claim.check.kind, claim.title, _true(found), passes(found), None, fails(found))
+        for claim, found in zip(chosen, verdicts, strict=True)
+    )
+
+
+def random_circuits(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+    """A trained model; the circuit is drawn at random, so that its place among those of its size is, too."""
+    chosen = calibrated_claims.random_circuits(kinds)
+    pools = _pools(seed, answers=True)[:1] if chosen else []
+    at_null: list[list[Verdict]] = [[] for _ in chosen]
+    shipped: list[list[Verdict]] = [[] for _ in chosen]
+    for run in bar(range(runs if chosen else 0), CIRCUITS):
+        rng = np.random.default_rng((seed, run, 3))
+        shape = pools[0].subject.shape
+        places = rng.choice(shape.n_layers * shape.n_heads, CIRCUIT_SIZE, replace=False)
+        heads = tuple(f"L{place // shape.n_heads}H{place % shape.n_heads}" for place in sorted(places))
+        measured = pools[0].run(pools[0].drawn(rng, PROMPTS), rng, roles={DRAWN: heads})
+        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True):
+            tight.append(run_check(_at_null(claim), measured))
+            loose.append(run_check(claim.check, measured))
+    return tuple(
+        Row(
+            CIRCUITS, claim.check.kind, claim.title, str(claim.null), passes(tight),
+            shipped=str(claim.shipped), as_shipped=passes(loose, 1 - (claim.shipped.at_least or 0.0)),
+        )
+        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
+    )  # fmt: skip
+
+
+def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measurements]) -> tuple[Row, ...]:
+    at_null: list[list[Verdict]] = [[] for _ in chosen]
+    shipped: list[list[Verdict]] = [[] for _ in chosen]
+    for each in measured:
+        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True):
+            loose.append(run_check(claim.check, each))
+            if claim.null is not None:
+                tight.append(run_check(_at_null(claim), each))
+    return tuple(
+        Row(
+            null,
+            claim.check.kind,
+            claim.title,
+            "" if claim.null is None else str(claim.null),
+            passes(tight),
+            passes(with_gap(tight)) if claim.needs_gap else None,
+            None if claim.needs_gap else fails(tight),
+            str(claim.shipped),
+            passes(loose),
+        )
+        for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
+    )
+
+
+def _measured(measure: Callable[[int], Measurements], runs: int, bar: Bar, title: str) -> Iterator[Measurements]:
+    for run in bar(range(runs), title):
+        yield measure(run)
+
+
+def _pools(seed: int, *, answers: bool) -> list[Pool]:
+    """One of each trained model, with the behaviour's own answers or with random ones."""
+    found: list[Pool] = []
+    for name, roles in calibration_models.TRAINED.items():
+        subject = calibration_models.trained(name)
+        batch = drawn(subject.tokenization, POOL, seed)
+        if not answers:
+            batch = with_random_answers(batch, subject.tokenization, np.random.default_rng((seed, 4)))
+        found.append(Pool(subject, batch, roles))
+    return found
+
+
+def _at_null(claim: Claim) -> Check:
+    if claim.null is None:
+        raise ValueError(f"{claim.check.id} has no null value")
+    return claim.held_to(claim.null)
+
+
+def _true(verdicts: Sequence[Verdict]) -> str:
+    """What the claim was held to on each model, or from the least to the most."""
+    sides = [side for each in verdicts for side in (each.bound.at_least, each.bound.at_most) if side is not None]
+    values = [f"{value:.4g}" for value in sorted(set(sides))]
+    word = "at least" if verdicts and verdicts[0].bound.at_most is None else "at most"
+    return f"{word} {' or '.join(values) if len(values) < 3 else f'{values[0]} to {values[-1]}'}" if values else ""
+
+
+def _at_its_truth(claim: Claim, population: Measurements) -> Check:
+    """Held to what its own estimate is on the whole pool.
+
+    What decides a claim about several nodes depends on the bound, so the bound follows the estimate until it stays.
+    """
+    bound = Bound(at_least=0.0)
+    for _ in range(10):
+        verdict = run_check(claim.held_to(bound), population)
+        if verdict.estimate is None:
+            break
+        value = verdict.estimate.value
+        if bound.at_least == value:
+            return claim.held_to(Bound(at_most=value) if claim.shipped.at_least is None else bound)
+        bound = Bound(at_least=value)
+    raise RuntimeError(f"{claim.check.id} on {population.subject.name}: no value that is true of it")

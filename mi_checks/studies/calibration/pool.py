@@ -1,0 +1,174 @@
+"""A pool of prompts measured once, from which every run draws anew: its means are the truth of what a run estimates.
+
+A run's prompts are drawn with replacement, so they are independent draws from a population whose every mean is known
+exactly, and the only thing left to chance is what an interval is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.attended import attended
+from mi_checks.engine.base_run import BaseRun, Floats, SideRun
+from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.engine import Engine
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.nodes import Component, Node
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.studies.calibration.calibration_prompts import PROMPTS, with_drawn_positions
+
+Rows = npt.NDArray[np.int64]
+
+
+class Pool:
+    """Prompts of one model, and all that was measured on them; ablations take the pool's means."""
+
+    def __init__(self, subject: Subject, batch: PromptBatch, roles: Mapping[str, tuple[str, ...]]) -> None:
+        """Begin with nothing measured; `roles` are the nodes that claims name."""
+        self.subject = subject
+        self.batch = batch
+        self.roles = dict(roles)
+        self.engine: Engine = choose("auto", subject, batch)
+        self.behaviour = behaviour_of(subject.name)
+        self._kept: dict[Intervention | EdgeCircuit | Node, Floats] = {}
+
+    def population(self) -> Measurements:
+        """Every prompt, twice side by side, so that the even ones and the odd ones are the whole pool each."""
+        return self._measurements(np.repeat(np.arange(len(self.batch)), 2), None, self.batch)
+
+    def ordered_by(self, rows: Rows) -> Measurements:
+        """The whole pool as the odd prompts, beside the even ones of these as often as it takes."""
+        own = np.resize(rows[::2], len(self.batch))
+        return self._measurements(np.stack([own, np.arange(len(self.batch))], axis=1).ravel(), None, self.batch)
+
+    def drawn(self, rng: np.random.Generator, count: int) -> Rows:
+        """So many prompts, with replacement."""
+        return rng.integers(len(self.batch), size=count)
+
+    def run(
+        self,
+        rows: Rows,
+        rng: np.random.Generator,
+        *,
+        swap: bool = False,
+        roles: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Measurements:
+        """Some of the prompts, each with a position labelled at random.
+
+        Args:
+            rows: which.
+            rng: what is drawn by.
+            swap: answer and foil of each change places or not, by the toss of a coin: then no effect has a direction.
+            roles: nodes for names, beside the pool's own.
+        """
+        signs = np.where(rng.random(len(rows)) < 0.5, -1.0, 1.0) if swap else None
+        batch = replace(self.batch, pairs=tuple(self.batch.pairs[row] for row in rows))
+        return self._measurements(rows, signs, with_drawn_positions(batch, rng), roles)
+
+    def _measurements(
+        self,
+        rows: Rows,
+        signs: Floats | None,
+        batch: PromptBatch,
+        roles: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Measurements:
+        measuring = _Drawn(self, rows, signs, batch)
+        return Measurements(self.behaviour, self.subject, batch, measuring, {**self.roles, **(roles or {})})
+
+    def measure(self, interventions: list[Intervention]) -> Floats:
+        """Scores on the whole pool, `intervention prompt`."""
+        new = [each for each in dict.fromkeys(interventions) if each not in self._kept]
+        if new:
+            self._kept.update(zip(new, self.engine.measure(new), strict=True))
+        return np.stack([self._kept[each] for each in interventions])
+
+    def measure_edges(self, circuits: list[EdgeCircuit]) -> Floats:
+        """Likewise, `circuit prompt`."""
+        new = [each for each in dict.fromkeys(circuits) if each not in self._kept]
+        if new:
+            self._kept.update(zip(new, self.engine.measure_edges(new), strict=True))
+        return np.stack([self._kept[each] for each in circuits])
+
+
+class _Drawn:
+    """What an engine says of prompts of a pool, from what was measured on the pool."""
+
+    def __init__(self, pool: Pool, rows: Rows, signs: Floats | None, batch: PromptBatch) -> None:
+        self._pool = pool
+        self._rows = rows
+        self._signs = np.ones(len(rows)) if signs is None else signs
+        self._batch = batch
+        base = pool.engine.base
+        self.base = BaseRun(clean=self._side(base.clean), corrupt=self._side(base.corrupt))
+
+    def measure(self, interventions: list[Intervention], _title: str = "") -> Floats:
+        return self._signs * self._pool.measure(interventions)[:, self._rows]
+
+    def measure_edges(self, circuits: list[EdgeCircuit], _title: str = "") -> Floats:
+        return self._signs * self._pool.measure_edges(circuits)[:, self._rows]
+
+    def changes(self, intervention: Intervention) -> Floats:
+        return self._pool.engine.changes(intervention)[:, self._rows]
+
+    def attended(self, head: Node, destination: str, source: str) -> Floats:
+        return attended(self._pool.engine.attention(head)[self._rows], self._batch, destination, source)
+
+    def attention_of(self, head: Node, prompt: int) -> Floats:
+        return self._pool.engine.attention_of(head, int(self._rows[prompt]))
+
+    def direct(self, nodes: list[Node]) -> Floats:
+        return self._signs * self._pool.engine.direct(nodes)[:, self._rows]
+
+    def from_sources(self, head: Node, prompt: int) -> Floats:
+        found: Floats = self._signs[prompt] * self._pool.engine.from_sources(head, int(self._rows[prompt]))
+        return found
+
+    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        raise NotImplementedError("a calibration looks for no lints")
+
+    def activity(self, neuron: Node) -> Floats:
+        return self._pool.engine.activity(neuron)[self._rows]
+
+    def promoted(self, neuron: Node, count: int) -> Floats:
+        return self._pool.engine.promoted(neuron, count)
+
+    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
+        return self._pool.engine.input_shares(sender, receiver, at)[self._rows]
+
+    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
+        return self._signs * self._pool.engine.attribution_patching(component, at)[:, self._rows]
+
+    def _side(self, side: SideRun) -> SideRun:
+        """With one foil the answer beats it where the score is above zero, and the foil, once in its place, below."""
+        scores = self._signs * side.logit_diff[self._rows]
+        return SideRun(
+            logit_diff=scores,
+            beats_foils=scores > side.rounding[self._rows],
+            is_top=side.is_top[self._rows],
+            top_tokens=side.top_tokens[self._rows],
+            top_probabilities=side.top_probabilities[self._rows],
+            rounding=side.rounding[self._rows],
+        )
+
+
+def behaviour_of(model: str) -> Behaviour:
+    """A behaviour of these prompts on a model, without node sets: the runs bind names themselves."""
+    return Behaviour.model_validate(
+        {
+            "name": "calibration",
+            "summary": "what is calibrated",
+            "prompts": PROMPTS.model_dump(by_alias=True, exclude_unset=True),
+            "checks": [{"logit_diff": {"at_least": 0.0}}],
+            "models": {model: {}},
+        },
+        by_alias=True,
+        by_name=False,
+    )

@@ -1,0 +1,281 @@
+"""The measurements of discovery, in their order, each on as many prompts and nodes as there is time for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from mi_checks.cache.key import code, measurement_key
+from mi_checks.cache.store import Store
+from mi_checks.checks.circuits import Circuits
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.engine import Progress, no_progress
+from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
+from mi_checks.engine.nodes import Component, Node, all_nodes
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.spec.behaviour import Behaviour
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.statistics import NoGap, mean_interval, require_gap
+from mi_checks.studies.discovery.effects import Effects, effects
+from mi_checks.studies.discovery.found import Found
+from mi_checks.studies.discovery.gradients import gradient_estimates
+from mi_checks.studies.discovery.groups import Groups, Set, groups
+from mi_checks.studies.discovery.held_out import too_little
+from mi_checks.studies.discovery.keeping import Keeping
+from mi_checks.studies.discovery.naming import named
+from mi_checks.studies.discovery.neurons import SMALLER, unaccounted
+from mi_checks.studies.discovery.pace import Pace
+from mi_checks.studies.discovery.paths import Paths, paths
+from mi_checks.studies.discovery.pruning import NOTHING, Pruned, prune
+from mi_checks.studies.discovery.samples import Samples
+from mi_checks.studies.discovery.settings import EXPLORED, SCREENED, SEARCHED, Settings
+from mi_checks.studies.discovery.sweeps import swept
+
+ESTIMATING = ("studies/discovery/gradients.py",)  # what estimates depend on beside that which measures
+ALL_PAIRS = 24  # heads; of more, only pairs with a node that is known to matter
+KNOWN_NEURONS = 8  # that are looked at in pairs, the strongest
+REMEDY = (
+    "where all clean prompts are alike in what matters, their mean is what each of them has: ablate by zero, or "
+    "exchange the clean and the corrupted prompt in half of the pairs"
+)
+ENOUGH = 100  # circuits that a search is expected to measure
+MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths where there is no time for all
+
+
+class Explorer:
+    """Measures a behaviour on a model and concludes what carries it.
+
+    Attributes:
+        pace: how much time sweeps may take.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        subject: Subject,
+        drawn: Samples,
+        settings: Settings,
+        progress: Progress = no_progress,
+        score: Callable[..., Any] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """Begin with nothing measured; see `explore` for what is given."""
+        self.behaviour = behaviour
+        self.subject = subject
+        self.drawn = drawn
+        self.settings = settings
+        self.pace = Pace(settings.exact_seconds)
+        self._progress = progress
+        self._score = score
+        self._store = None if score is not None else store  # of a project's own score nobody knows what it reads
+        self._engines: list[Keeping] = []
+        self._batches: dict[int, tuple[Measurements, Keeping]] = {}
+
+    def measurements(self, behaviour: Behaviour, batch: PromptBatch) -> tuple[Measurements, Keeping]:
+        """Return what measures a behaviour's claims on some prompts."""
+        key = measurement_key(self.subject, batch, "auto") if self._store is not None else ""
+        engine = Keeping(
+            lambda: choose("auto", self.subject, batch, no_progress, None, self._score),
+            self._store,
+            key,
+            self._progress,
+        )
+        self._engines.append(engine)
+        return Measurements(behaviour, self.subject, batch, engine), engine
+
+    def save(self) -> int:
+        """Keep what was measured, if there is a cache, and return how many measurements that are."""
+        for engine in self._engines:
+            engine.save()
+        return sum(engine.measurements for engine in self._engines) if self._store is not None else 0
+
+    def found(self) -> Found:
+        """Measure, and return what was found.
+
+        Raises:
+            MiChecksError: the model has no attention heads.
+        """
+        whole, _ = self._of_first(len(self.drawn.found_on))
+        measured, engine = self._explored()
+        few, _ = self._of_first(min(SCREENED, len(measured.batch)))
+        above, at = self.settings.above, measured.everywhere
+        kind: Ablated = "mean" if self.drawn.equally_long else "zero"
+        again = len(self.drawn.held_out) / len(measured.batch)
+        heads = swept(
+            measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"), again
+        )
+        if heads is None:
+            raise MiChecksError(f"{self.subject.name} has no attention heads to discover")
+        neurons = swept(
+            measured, engine, "neuron", SMALLER * above, self.pace,
+            lambda: self._estimated(measured, engine, "neuron"), again,
+        )  # fmt: skip
+        layers = [Node(layer, "mlp") for layer in range(self.subject.shape.n_layers)]
+        mlps = None if neurons is None else effects(measured, layers, above, "MLP layers")
+        senders = unaccounted(measured, mlps, neurons) if mlps is not None and neurons is not None else ()
+        joint = self._groups(measured, few, heads, neurons, kind)
+        circuit, searched = self._circuit(measured, heads, kind)
+        found = Found(
+            gap=mean_interval(whole.base.gap, score_unit(whole.batch.score)),
+            pairs=len(measured.batch),
+            drawn=len(whole.batch),
+            searched=searched,
+            at=at,
+            heads=heads,
+            neurons=neurons,
+            mlps=mlps,
+            unaccounted=senders,
+            ablated_by=kind,
+            groups=joint,
+            paths=Paths(),
+            circuit=circuit,
+            roles={},
+        )
+        carrying = paths(
+            measured, found.nodes, senders, above,
+            parallel=engine.engine.parallel,
+            most=lambda interventions: self._allowed(measured, engine, interventions),
+            strength=found.strength,
+        )  # fmt: skip
+        return replace(found, paths=carrying, roles=named(self.subject, found.nodes))
+
+    def _of_first(self, count: int) -> tuple[Measurements, Keeping]:
+        """Return measurements on the first pairs."""
+        if count not in self._batches:
+            batch = self.drawn.found_on
+            batch = batch if len(batch) <= count else replace(batch, pairs=batch.pairs[:count])
+            self._batches[count] = self.measurements(self.behaviour, batch)
+        return self._batches[count]
+
+    def refuse_no_effect(self, held_out: Measurements) -> None:
+        """Do nothing if clean and corrupted prompts differ, those that are discovered on and those held out.
+
+        Raises:
+            MiChecksError: they do not, or by too little for the checks to find it.
+        """
+        measured, _ = self._of_first(len(self.drawn.found_on))
+        none = no_gap(measured) or too_little(held_out, self.drawn.checks)
+        if none:
+            raise MiChecksError(
+                f"{self.behaviour.name} on {self.subject.name}: there is nothing to discover: {none} "
+                f"({len(measured.batch)} prompt pairs, seed {self.drawn.seed})"
+            )
+
+    def _explored(self) -> tuple[Measurements, Keeping]:
+        """Return measurements on all pairs, or on fewer where sweeps would take too long and these show the effect."""
+        pairs = len(self.drawn.found_on)
+        if pairs > EXPLORED:
+            few, engine = self._of_first(min(SCREENED, pairs))
+            interventions = _both_ways(all_nodes("head", self.subject.shape), few.everywhere)
+            each = self.pace.seconds_each(few, engine, interventions) * pairs / len(few.batch)
+            if not math.isinf(self.pace.limit) and each and not self.pace.allows(len(interventions), each):
+                fewer = self._of_first(EXPLORED)
+                return self._of_first(pairs) if no_gap(fewer[0]) else fewer
+        return self._of_first(pairs)
+
+    def _estimated(self, measured: Measurements, engine: Keeping, component: Component) -> Floats:
+        """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
+        shape, at = self.subject.shape, measured.everywhere
+        components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
+        both = engine.estimated(
+            f"gradients of {components} at {at} by {code(ESTIMATING, ())}",
+            lambda made: gradient_estimates(made, components, at, self._progress),
+        )
+        heads = len(all_nodes("head", shape))
+        own = both[:, :heads] if component == "head" else both[:, heads:]
+        shares: Floats = own / measured.base.gap.mean()
+        return shares
+
+    def _groups(
+        self, measured: Measurements, few: Measurements, heads: Effects, neurons: Effects | None, kind: Ablated
+    ) -> Groups:
+        few = measured if no_gap(few) else few
+        strongest = sorted({*heads.sufficient, *heads.needed}, key=lambda node: (-heads.strength(node), node))
+        if neurons is not None:
+            mattering = {*neurons.sufficient, *neurons.needed}
+            strongest += sorted(mattering, key=lambda node: (-neurons.strength(node), node))[:KNOWN_NEURONS]
+        all_heads = all_nodes("head", self.subject.shape)
+        pairs: list[Set] = [
+            pair
+            for pair in combinations(sorted({*all_heads, *strongest}), 2)
+            if (len(all_heads) <= ALL_PAIRS and all(node.kind == "head" for node in pair))
+            or any(node in strongest for node in pair)
+        ]
+        return groups(
+            measured, few, self._pairs(few, pairs, strongest, kind), kind, self.settings.above,
+            sufficient=[*heads.sufficient, *(neurons.sufficient if neurons else ())],
+            needed=[*heads.needed, *(neurons.needed if neurons else ())],
+        )  # fmt: skip
+
+    def _pairs(self, few: Measurements, pairs: list[Set], strongest: Sequence[Node], kind: Ablated) -> list[Set]:
+        """Return all pairs, or where they would take too long those among the strongest nodes."""
+        engine = next(made for measured, made in self._batches.values() if measured is few)
+        ways = 3  # ablated, noised and denoised
+        each = self.pace.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
+        if self.pace.limit == 0 or not self.pace.allows(ways * len(pairs), each):
+            count = 2
+            most = self.pace.affordable(ways * each, 28, 190)
+            while count < len(strongest) and (count + 1) * count / 2 <= most:
+                count += 1
+            return list(combinations(sorted(strongest[:count]), 2))
+        return pairs
+
+    def _circuit(self, measured: Measurements, heads: Effects, kind: Ablated) -> tuple[Pruned, int]:
+        """Return a circuit, and the prompt pairs that it was searched on."""
+        strength = dict.fromkeys(all_nodes("head", self.subject.shape), 0.0)
+        strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}
+        few, engine = self._of_first(min(SCREENED, len(measured.batch)))
+        half = list(strength)[: len(strength) // 2]
+        each = self.pace.seconds_each(few, engine, [ablate(*half, kind=kind)], timed=1) / len(few.batch)
+        most_pairs = min(SEARCHED, len(measured.batch))
+        fitting = (size for size in (most_pairs, EXPLORED) if ENOUGH * each * size <= self.pace.limit / 2)
+        pairs = next(fitting, SCREENED) if each else most_pairs
+        search, _ = self._of_first(pairs)
+        search = measured if no_gap(search) else search
+        most = self.pace.affordable(each * len(search.batch), ENOUGH // 2, 100 * ENOUGH) if each else None
+        whole, _ = self._of_first(len(self.drawn.found_on))
+        pruned = prune(
+            Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
+            gap=float(measured.base.gap.mean()), most=most,
+        )  # fmt: skip
+        if kind == "mean" and pruned.why.startswith(NOTHING):
+            pruned = replace(pruned, why=f"{pruned.why}; {REMEDY}")
+        return pruned, len(search.batch)
+
+    def _allowed(self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention]) -> int:
+        """Return how many interventions on paths there is time for."""
+        each = self.pace.seconds_each(measured, engine, interventions)
+        if self.pace.allows(len(interventions), each):
+            return len(interventions)
+        return self.pace.affordable(each, MIN_PATHS, MAX_PATHS)
+
+
+def no_gap(measured: Measurements) -> str:
+    """Return why no fraction of clean − corrupt can be had; nothing where one can."""
+    try:
+        require_gap(measured.base.gap, floor=measured.floor)
+    except NoGap as none:
+        return str(none)
+    return ""
+
+
+def minimality_circuits(measured: Measurements, engine: Keeping, found: Found, pace: Pace) -> int | None:
+    """Return how many circuits there is time to measure on the held-out prompts; None for as many as it takes."""
+    nodes = found.circuit.nodes
+    if not nodes:
+        return None
+    universe = all_nodes("head", measured.subject.shape)
+    without_last = [ablate(*(node for node in universe if node not in nodes[:-1]), kind=found.ablated_by)]
+    each = pace.seconds_each(measured, engine, without_last, timed=1)
+    return int(pace.limit / 2 / each) if each else None
+
+
+def _both_ways(nodes: Sequence[Node], at: str | None) -> list[Intervention]:
+    return [*(denoise(node, at=at) for node in nodes), *(noise(node, at=at) for node in nodes)]

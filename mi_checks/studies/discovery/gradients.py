@@ -1,0 +1,132 @@
+"""Estimates of what patching every node would do, from gradients at several points between corrupted and clean run.
+
+Attribution patching (Nanda 2023) takes the gradient in one run. Behind a saturated activation that gradient is exactly
+zero, however much the node matters: so gradients are taken in both runs, and at points between their embeddings
+(integrated gradients, Sundararajan et al. 2017; for circuits Hanna et al. 2024, arXiv:2403.17806). They choose what is
+measured; nothing is ever claimed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.engine import Engine, Progress
+from mi_checks.engine.interventions import Intervention, Side, denoise, noise
+from mi_checks.engine.nodes import HOOKS, Component, Node
+
+BETWEEN = (0.25, 0.5, 0.75)  # of the way from the corrupted embedding to the clean one
+ESTIMATES = ("recovers", "removes", "between")  # by the gradient in the corrupted run, the clean run, and between
+
+
+def gradient_estimates(engine: Engine, components: Sequence[Component], at: str | None, progress: Progress) -> Floats:
+    """Estimate by how much patching each node moves the score, in units of the score.
+
+    Args:
+        engine: the model and its prompts.
+        components: heads (their z) or neurons; all nodes of the first come first.
+        at: the label that is patched at; None for all positions. Where clean and corrupt correspond at their labels
+            alone there is nothing between their embeddings, and the third estimate is the mean of the others.
+        progress: shows how many gradients are computed.
+
+    Returns:
+        `estimate node`, means over prompts: one row for each of `ESTIMATES`.
+
+    Raises:
+        MiChecksError: a gradient is NaN or infinite.
+    """
+    by_labels = engine.batch.by_labels
+    points = [0.0, 1.0] if by_labels else [0.0, *BETWEEN, 1.0]
+    embeddings: dict[Side, Tensor] = {"clean": _embedding(engine, "clean"), "corrupt": _embedding(engine, "corrupt")}
+    found: list[Floats] = []
+    for point in progress(points, len(points), "gradients"):
+        side: Side = "clean" if point == 1 else "corrupt"
+        start = embeddings[side] if by_labels else torch.lerp(embeddings["corrupt"], embeddings["clean"], point)
+        gradients = _gradients(engine, components, side, start)
+        products = [
+            _product(engine, Node(layer, component, 0), side, at, gradient)
+            for component in components
+            for layer, gradient in enumerate(gradients[component])
+        ]
+        found.append(engine.finite(torch.cat(products), "under a gradient").mean(1))
+    between = np.mean(found[1:-1] or found, axis=0)
+    return np.stack([found[0], found[-1], between])
+
+
+def _product(engine: Engine, node: Node, side: Side, at: str | None, gradient: Tensor) -> Tensor:
+    """Multiply what patching changes in a layer with the gradient there, summed over positions.
+
+    Args:
+        engine: the model and its prompts.
+        node: one of the layer's nodes.
+        side: the run that is patched.
+        at: the label that is patched at.
+        gradient: `row pos …`.
+
+    Returns:
+        `node prompt`.
+    """
+    with torch.no_grad():
+        own, other = engine.activation(side, node), engine.replacement(_patch(side, node, at), node)
+        change = other - own if side == "corrupt" else own - other
+        mask = engine.mask(side, at)
+        product = torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), change * gradient, 0).sum(1).float()
+        by_row = product if node.kind == "neuron" else product.sum(-1)
+        pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
+        by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
+        return by_prompt.index_add_(0, pairs, by_row).T
+
+
+def _patch(side: Side, node: Node, at: str | None) -> Intervention:
+    return denoise(node, at=at) if side == "corrupt" else noise(node, at=at)
+
+
+def _embedding(engine: Engine, side: Side) -> Tensor:
+    """Return the residual stream before the first layer, `row pos d_model`."""
+    return engine.activation(side, Node(0, "resid_pre")).detach()
+
+
+def _gradients(
+    engine: Engine, components: Sequence[Component], side: Side, start: Tensor
+) -> dict[Component, list[Tensor]]:
+    """Return the score's gradient at each layer's activations when the first layer reads `start`, `row pos …`."""
+    bridge = engine.subject.bridge
+    layers = range(engine.subject.shape.n_layers)
+    kept: dict[str, Tensor] = {}
+
+    def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 — TransformerLens passes it by name
+        return start.to(resid.dtype).clone().requires_grad_()  # the weights need no gradient
+
+    def keeping(name: str) -> Callable[..., Tensor]:
+        def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+            kept[name] = activation
+            return activation
+
+        return keep
+
+    def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+        return resid[engine.rows, engine.end][:, None]
+
+    names = [HOOKS[component].format(layer) for component in components for layer in layers]
+    hooks = [
+        (HOOKS["resid_pre"].format(0), leaf),
+        *((name, keeping(name)) for name in names),
+        ("unembed.hook_in", only_end),
+    ]
+    with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
+        logits = bridge(engine.layouts[side].tokens, **engine.padding_arguments(side))
+        score = engine.difference(logits[:, 0].float()).sum()
+    gradients = torch.autograd.grad(score, [kept[name] for name in names], allow_unused=True)
+    by_name = dict(zip(names, gradients, strict=True))
+    return {
+        component: [
+            torch.zeros_like(kept[name]) if by_name[name] is None else by_name[name]
+            for name in (HOOKS[component].format(layer) for layer in layers)
+        ]
+        for component in components
+    }

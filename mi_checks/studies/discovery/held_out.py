@@ -1,0 +1,119 @@
+"""Claims measured on the prompts on which nothing was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mi_checks.checks.dispatch import run_check
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.verdict import Verdict
+from mi_checks.output.numbers import exact
+from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import mean_interval
+from mi_checks.studies.discovery import bounds
+from mi_checks.studies.discovery.candidate_claims import Candidate, Side
+from mi_checks.studies.discovery.draft import Line, NotClaimed
+from mi_checks.studies.discovery.wording import WARNING, overshoots
+
+NOWHERE = 1e9  # a bound that everything keeps, while the value is not known
+
+
+class HeldOut:
+    """Sets bounds and verifies.
+
+    Attributes:
+        measured: a behaviour that binds the node sets found, on the held-out prompts.
+        pairs: how many prompt pairs the checks will use.
+    """
+
+    def __init__(self, measured: Measurements, pairs: int) -> None:
+        self.measured = measured
+        self.pairs = pairs
+
+    def claimed(self, candidate: Candidate) -> Line:
+        """Return the check with the bounds that its value gives.
+
+        Raises:
+            NotClaimed: a bound would say nothing, or the check does not pass.
+        """
+        estimate, values = self.bounds(candidate)
+        note = candidate.note
+        if candidate.bound and overshoots(estimate):
+            note = f"{note}; {WARNING}" if note else WARNING
+        return self.verified(Line(candidate.with_bounds(values), (("", estimate),), note))
+
+    def bounds(self, candidate: Candidate) -> tuple[Estimate, dict[Side, float]]:
+        """Return what is measured, and the bounds that it gives.
+
+        Raises:
+            NotClaimed: there is nothing to measure, or the bounds would say nothing.
+        """
+        probe = candidate.with_bounds({"at_least": -NOWHERE, "at_most": NOWHERE})
+        (verdict,) = self.run(probe)
+        if verdict.estimate is None:
+            raise NotClaimed(f"{identity(probe)}: {verdict.reason}")
+        estimate = verdict.estimate
+        values: dict[Side, float] = {
+            "at_least": bounds.at_least(estimate, self.pairs),
+            "at_most": bounds.at_most(estimate, self.pairs),
+        }
+        for limit, side, clear in (
+            (candidate.above, "above", candidate.above is None or values["at_least"] > candidate.above),
+            (candidate.below, "below", candidate.below is None or values["at_most"] < candidate.below),
+        ):
+            if not clear:
+                what = f"leaves no bound {side} {limit:.3g} for checks on {self.pairs} pairs"
+                raise NotClaimed(f"{identity(probe)}: {exact(estimate)} {what}")
+        return estimate, values
+
+    def verified(self, line: Line) -> Line:
+        """Return the line, if its check passes as it stands.
+
+        Raises:
+            NotClaimed: it does not.
+        """
+        for part in parsed(line.entry).check.parts:
+            senseless = None if part.bound is None else part.senseless(part.bound)
+            if senseless is not None:
+                measured = "".join(f" {exact(estimate)}" for _, estimate in line.estimates[:1])
+                raise NotClaimed(f"{part.id}:{measured} is so far beyond the whole that no check may be held to it")
+        failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
+        if failed is not None:
+            raise NotClaimed(f"{identity(line.entry)}: {told(failed)}, on the held-out prompts")
+        return line
+
+    def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
+        """Return the verdict on each part of an entry."""
+        return [run_check(part, self.measured) for part in parsed(entry).check.parts]
+
+
+def too_little(measured: Measurements, pairs: int) -> str:
+    """Return why checks on so many pairs are not expected to find an effect; nothing where they are.
+
+    A fraction of clean − corrupt needs a difference that is significantly above zero. What only happens to be above
+    zero on the prompts of discovery is not expected to be so on others.
+    """
+    gap = mean_interval(measured.base.gap, score_unit(measured.batch.score))
+    if bounds.stays_above_zero(gap, pairs) and gap.value > measured.floor.mean:
+        return ""
+    return f"clean − corrupt is {exact(gap)} {gap.unit} on the held-out prompts, too little for checks on {pairs} pairs"
+
+
+def parsed(entry: Mapping[str, Any]) -> CheckEntry:
+    """Return an entry as the grammar has it."""
+    return CheckEntry.model_validate(entry, by_alias=True, by_name=False)
+
+
+def identity(entry: Mapping[str, Any]) -> str:
+    """Return the id of an entry's check."""
+    return parsed(entry).check.id
+
+
+def told(verdict: Verdict) -> str:
+    """Return the outcome, what was measured, and the first reason."""
+    measured = "" if verdict.estimate is None else f" {exact(verdict.estimate)}"
+    reason = verdict.reason.splitlines()
+    return f"{verdict.outcome}{measured}" + (f", {reason[0]}" if reason else "")

@@ -1,0 +1,82 @@
+"""Which of many nodes change the score by significantly more than a threshold when each is patched alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.checks.measurements import Sweep
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.nodes import Node
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import ALPHA, holm, ratio_interval, ratio_p_values
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Mediation:
+    """A sweep and what is concluded from it.
+
+    Attributes:
+        sweep: the nodes that were patched, each alone, and by how much each moves the score the way it should: what
+            denoising recovers, or what noising removes.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests that are corrected for; more than the sweep's nodes where a screen has chosen these
+            from more, or where other effects are tested beside this one.
+        found: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
+            corrected by Holm.
+        against: nodes whose fraction is significantly below minus the threshold, likewise: they work against the
+            behaviour.
+        unsure: nodes whose fraction is neither significantly above nor significantly below the threshold.
+    """
+
+    sweep: Sweep
+    above: float
+    tested: int
+    found: tuple[Node, ...]
+    against: tuple[Node, ...]
+    unsure: tuple[Node, ...]
+
+    def share(self, node: Node) -> Estimate:
+        """Return the fraction of a node with its interval."""
+        return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.gap)
+
+
+def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediation:
+    """Test every node of a sweep against a threshold, and against its negative.
+
+    Args:
+        sweep: what was measured.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests to correct for; None for one of each node.
+    """
+    tested = len(sweep.nodes) if tested is None else tested
+    more, less = significant(sweep.recovered, sweep.gap, above, tested)
+    _, against = significant(sweep.recovered, sweep.gap, -above, tested)
+    order = np.argsort(-sweep.shares, kind="stable")
+    return Mediation(
+        sweep,
+        above,
+        tested,
+        found=tuple(sweep.nodes[i] for i in order if more[i]),
+        against=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
+        unsure=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
+    )
+
+
+def significant(recovered: Floats, gap: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
+    """Test whether each fraction is above, and whether it is below a threshold, `node` each.
+
+    Args:
+        recovered: `node prompt`.
+        gap: `prompt`.
+        above: the threshold.
+        tested: the number of tests to correct for; those that are not among the nodes count as never significant.
+    """
+    unseen = np.ones(max(0, tested - len(recovered)))
+    sides = ratio_p_values(recovered, gap, above)
+    more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
+    return more, less

@@ -1,0 +1,156 @@
+"""Which paths between found nodes, and from them to the logits, carry the behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.checks.path import receivers
+from mi_checks.engine.interventions import Intervention, denoise, noise, reaches
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.spec.edges import Input
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import ratio_interval
+from mi_checks.studies.discovery.effects import TESTS
+from mi_checks.studies.discovery.mediation import significant
+
+INPUTS: tuple[Input, ...] = ("q", "k", "v")
+Patch = Callable[..., Intervention]  # `denoise` or `noise`
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A path of one hop.
+
+    Attributes:
+        sender: a head or a neuron.
+        receiver: a head (then `via`), an MLP layer, or `LOGITS`.
+        via: by which input a head is reached.
+        into: what of the receiver reads; where heads share a key, that of the group.
+    """
+
+    sender: Node
+    receiver: Node
+    via: Input | None
+    into: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        return f"{self.sender} -> {self.receiver}" + (f".{self.via}" if self.via else "")
+
+    @property
+    def ends(self) -> tuple[Node, ...]:
+        """The sender, and the receiver if it is a node of the model."""
+        return (self.sender,) if self.receiver == LOGITS else (self.sender, self.receiver)
+
+    def patched(self, patch: Patch, at: str | None) -> Intervention:
+        """Return the patching by which what the sender writes differently reaches the receiver alone."""
+        return patch(self.sender, at=at, into=self.into)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Paths of one hop among some nodes, by what denoising and what noising each alone does.
+
+    Attributes:
+        edges: what was patched.
+        left_out: how many paths among the nodes were not, as all of them would have taken too long: those between the
+            weaker nodes.
+        recovers: what denoising each recovers.
+        removes: what noising each removes.
+        found: paths that recover or remove significantly more than the threshold, strongest first.
+        against: paths that do significantly less than minus the threshold, strongest first: they work against the
+            behaviour.
+        unsure: paths of which it cannot be told whether they recover more than the threshold.
+        sufficient: those found by what denoising recovers; the others are only needed.
+        tested: how many tests were corrected for.
+    """
+
+    edges: tuple[Edge, ...] = ()
+    left_out: int = 0
+    recovers: tuple[Estimate, ...] = ()
+    removes: tuple[Estimate, ...] = ()
+    found: tuple[Edge, ...] = ()
+    against: tuple[Edge, ...] = ()
+    unsure: tuple[Edge, ...] = ()
+    sufficient: frozenset[Edge] = frozenset()
+    tested: int = 0
+
+    def recovered(self, edge: Edge) -> Estimate:
+        """Return what denoising a path recovers."""
+        return self.recovers[self.edges.index(edge)]
+
+    def removed(self, edge: Edge) -> Estimate:
+        """Return what noising a path removes."""
+        return self.removes[self.edges.index(edge)]
+
+    def strength(self, edge: Edge) -> float:
+        """Return the larger of both in absolute value."""
+        return max(abs(self.recovered(edge).value), abs(self.removed(edge).value))
+
+
+def paths(
+    measured: Measurements,
+    nodes: Sequence[Node],
+    mlps: Sequence[Node],
+    above: float,
+    *,
+    parallel: bool = False,
+    most: Callable[[Sequence[Intervention]], int] = len,
+    strength: Callable[[Node], float] = lambda _: 0.0,
+) -> Paths:
+    """Denoise and noise every path among nodes; one-sided tests at 2.5 %, corrected by Holm over all of them.
+
+    Args:
+        measured: the behaviour on the model.
+        nodes: heads and neurons; each sends to every later head's q, k and v, to MLP layers, and to the logits.
+        mlps: MLP layers that send as well; these and the layers of neurons receive.
+        above: the threshold, a fraction of clean − corrupt.
+        parallel: whether attention and MLP of a layer read the same residual stream.
+        most: how many of so many interventions there is time for.
+        strength: of a node; paths between the strongest are patched if there is no time for all.
+    """
+    every = list(_edges(measured, sorted(nodes), sorted(mlps), parallel))
+    if not every:
+        return Paths()
+    at, base = measured.everywhere, measured.base
+    allowed = most([edge.patched(patch, at) for edge in every for patch in (denoise, noise)]) // 2
+    ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
+    kept = set(ranked[: max(1, allowed)])
+    edges = tuple(edge for edge in every if edge in kept)
+    recovered = measured.logit_diffs([edge.patched(denoise, at) for edge in edges], "paths, denoised")
+    removed = measured.logit_diffs([edge.patched(noise, at) for edge in edges], "paths, noised")
+    tested = TESTS * len(every)
+    rows = (recovered - base.corrupt.logit_diff, base.clean.logit_diff - removed)
+    more, less = zip(*(significant(row, base.gap, above, tested) for row in rows), strict=True)
+    against = [significant(row, base.gap, -above, tested)[1] for row in rows]
+    order = np.argsort(-np.maximum(*(np.abs(row.mean(1)) for row in rows)), kind="stable")
+    some, reverse = more[0] | more[1], (against[0] | against[1]) & ~(more[0] | more[1])
+    return Paths(
+        edges,
+        left_out=len(every) - len(edges),
+        recovers=tuple(ratio_interval(each, base.gap) for each in rows[0]),
+        removes=tuple(ratio_interval(each, base.gap) for each in rows[1]),
+        found=tuple(edges[i] for i in order if some[i]),
+        against=tuple(edges[i] for i in order if reverse[i]),
+        unsure=tuple(edges[i] for i in order if not some[i] and not less[0][i]),
+        tested=tested,
+        sufficient=frozenset(edges[i] for i in order if more[0][i] or (reverse[i] and against[0][i])),
+    )
+
+
+def _edges(measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], parallel: bool) -> Iterator[Edge]:
+    heads = [node for node in nodes if node.kind == "head"]
+    layers = sorted({node.layer for node in (*nodes, *mlps) if node.kind != "head"})
+    ends: list[tuple[Node, Input | None, tuple[Node, ...]]] = [
+        (head, via, receivers(measured, str(head), via)) for head in heads for via in INPUTS
+    ]
+    ends += [(Node(layer, "mlp"), None, (Node(layer, "mlp"),)) for layer in layers]
+    ends.append((LOGITS, None, (LOGITS,)))
+    for sender in (*nodes, *mlps):
+        for receiver, via, into in ends:
+            beside = parallel and receiver.kind == "mlp" and receiver.layer == sender.layer
+            if not beside and all(reaches(sender, reader) for reader in into):
+                yield Edge(sender, receiver, via, into)

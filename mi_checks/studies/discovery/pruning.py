@@ -1,0 +1,201 @@
+"""A small circuit that is as faithful as asked, no less and no more, with everything else ablated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mi_checks.checks.circuits import Circuits
+from mi_checks.engine.nodes import Node
+from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
+from mi_checks.stats.statistics import NoGap, ratio_interval
+
+ALL_SIZES = 16  # up to which circuits of every size are tried; above, each is GROWTH times as large
+GROWTH = 1.2
+ONE_BY_ONE = 12  # nodes up to which one is taken out at a time; of larger circuits several that are needed least
+LEAST_SPAN = (
+    1e-3  # of clean − corrupt: where ablating everything moves less, rounding is all there is to be faithful to
+)
+NOTHING = "ablating every head takes nothing away for sure"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Nodes taken out of a circuit together.
+
+    Attributes:
+        out: the nodes.
+        faithfulness: of what is left.
+    """
+
+    out: tuple[Node, ...]
+    faithfulness: Estimate
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A circuit, and how it was come by.
+
+    Attributes:
+        nodes: the circuit, in the order of the model; none where there is none.
+        faithfulness: on the prompts of discovery; None where there is no circuit.
+        began: the faithful circuit of the strongest nodes that was pruned.
+        steps: what was taken out of it, in order.
+        without: what is left of faithfulness without each node of the circuit, as far as that was measured last.
+        unfinished: whether there was no time to try taking out more.
+        why: why there is no circuit; otherwise nothing.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    faithfulness: Estimate | None = None
+    began: tuple[Node, ...] = ()
+    steps: tuple[Step, ...] = ()
+    without: Mapping[Node, Estimate] = field(default_factory=dict)
+    unfinished: bool = False
+    why: str = ""
+
+    @property
+    def restraining(self) -> tuple[Node, ...]:
+        """The nodes without which the circuit would keep more: they work against the rest of it."""
+        if self.faithfulness is None:
+            return ()
+        whole = self.faithfulness.value
+        return tuple(node for node in self.nodes if node in self.without and self.without[node].low > whole)
+
+
+def is_faithful(estimate: Estimate, faithful: float, pairs: int | None = None) -> bool:
+    """Return whether the whole interval of f is within 1 − faithful of 1, from below and from above.
+
+    More than 1 is no better than less: then nodes outside the circuit work against it, and are part of the behaviour.
+
+    Args:
+        estimate: f.
+        faithful: how faithful a circuit must be.
+        pairs: the prompt pairs that it is going to be judged on, where these are more than it was measured on: then the
+            interval counts as it is expected to be on these.
+    """
+    shrunk = 1.0 if pairs is None else min(1.0, math.sqrt(estimate.n / pairs))
+    low = estimate.value - shrunk * (estimate.value - estimate.low)
+    high = estimate.value + shrunk * (estimate.high - estimate.value)
+    return low >= faithful and high <= 2 - faithful
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search for circuits on some prompt pairs, of which the result is judged on others.
+
+    Attributes:
+        circuits: on the pairs that are searched on.
+        whole: on those that are judged on.
+        faithful: how faithful a circuit must be.
+        most: circuits that are measured while nodes are taken out; None for as many as it takes.
+    """
+
+    circuits: Circuits
+    whole: Circuits
+    faithful: float
+    most: int | None
+
+    def estimates(self, circuits: Sequence[Sequence[Node]]) -> list[Estimate]:
+        """Return f of circuits of one size."""
+        found = self.circuits
+        scores = found.scores(circuits, f"circuits of {len(circuits[0])}")
+        return [ratio_interval(row - found.nothing, found.span, WHOLE_EFFECT, found.floor) for row in scores]
+
+    def passes(self, estimate: Estimate) -> bool:
+        """Return whether a circuit is expected to be faithful where it is judged."""
+        return is_faithful(estimate, self.faithful, len(self.whole.whole))
+
+
+def prune(
+    search: Circuits,
+    whole: Circuits,
+    strength: Mapping[Node, float],
+    faithful: float,
+    *,
+    gap: float = 0.0,
+    most: int | None = None,
+) -> Pruned:
+    """Begin with the fewest strongest nodes that are faithful together, then take out those that are needed least.
+
+    Faithfulness is f(C) = (m(C) − m(∅))/(m(M) − m(∅)), and is judged from both sides (`is_faithful`). What is taken out
+    last comes back if the circuit is not faithful on all prompts.
+
+    Args:
+        search: circuits on the prompts that are searched on.
+        whole: circuits on all prompts of discovery.
+        strength: what is known of every node of the universe; stronger nodes are tried first.
+        faithful: the faithfulness that must be kept.
+        gap: clean − corrupt, the mean over prompts: what m(M) − m(∅) is compared with.
+        most: circuits that are measured while nodes are taken out; None for as many as it takes.
+    """
+    span = float(whole.span.mean())
+    if abs(span) < LEAST_SPAN * gap:
+        return Pruned(why=f"{NOTHING}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt {gap:.3f}")
+    try:
+        for circuits in (search, whole):
+            circuits.require_span()
+    except NoGap as none:
+        return Pruned(why=f"{NOTHING}: {none}")
+    searching = _Search(search, whole, faithful, most)
+    order = sorted(search.universe, key=lambda node: (-strength[node], node))
+    for size in _sizes(len(order)):
+        began = order[:size]
+        if searching.passes(*searching.estimates([began])) and is_faithful(whole.faithfulness(began), faithful):
+            break
+    left, steps, without, unfinished = _pruned(searching, began)
+    while not is_faithful(estimate := whole.faithfulness(left), faithful):  # with all of them back it is
+        left, without = [*left, *steps.pop().out], {}
+    if len(left) == len(order):
+        why = f"only all {len(order)} heads together are {faithful:g} faithful, so there is no null"
+        return Pruned(why=why + ("; there was no time to try taking some out" if unfinished else ""))
+    return Pruned(tuple(sorted(left)), estimate, tuple(sorted(began)), tuple(steps), without, unfinished)
+
+
+def _sizes(nodes: int) -> Iterator[int]:
+    """Yield the sizes that are tried: all small ones, ever fewer of the larger, and last that of the whole model."""
+    size = 1
+    while size < nodes:
+        yield size
+        size = size + 1 if size < ALL_SIZES else math.ceil(GROWTH * size)
+    yield nodes
+
+
+def _pruned(search: _Search, began: Sequence[Node]) -> tuple[list[Node], list[Step], dict[Node, Estimate], bool]:
+    """Return what is left, what was taken out, what is kept without each node left, and whether time ran out."""
+    left, steps, measured = list(began), list[Step](), 0
+    while len(left) > 1:
+        if search.most is not None and measured + len(left) > search.most:
+            return left, steps, {}, True
+        smaller = [[node for node in left if node != out] for out in left]
+        measured += len(smaller)
+        estimates = search.estimates(smaller)
+        order = np.argsort([abs(1 - estimate.value) for estimate in estimates], kind="stable")
+        can_go = [i for i in order if search.passes(estimates[i])]
+        if not can_go:
+            return left, steps, dict(zip(left, estimates, strict=True)), False
+        out, estimate = [left[can_go[0]]], estimates[can_go[0]]
+        if len(left) > ONE_BY_ONE:
+            out, estimate = _several(search, left, [left[i] for i in can_go], estimate)
+        steps.append(Step(tuple(sorted(out)), estimate))
+        left = [node for node in left if node not in out]
+    return left, steps, {}, False
+
+
+def _several(
+    search: _Search, left: Sequence[Node], can_go: Sequence[Node], of_one: Estimate
+) -> tuple[list[Node], Estimate]:
+    """Return about as many of the nodes that can go as can go together, those that are needed least, by bisection."""
+    low, high, estimate = 1, min(len(can_go), len(left) - 1) + 1, of_one
+    while high - low > 1:
+        middle = (low + high) // 2
+        rest = [node for node in left if node not in can_go[:middle]]
+        (found,) = search.estimates([rest])
+        if search.passes(found):
+            low, estimate = middle, found
+        else:
+            high = middle
+    return list(can_go[:low]), estimate

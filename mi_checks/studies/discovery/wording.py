@@ -1,0 +1,35 @@
+"""What a node does, in words."""
+
+from __future__ import annotations
+
+from mi_checks.engine.nodes import Node
+from mi_checks.spec.words import listed
+from mi_checks.stats.estimate import Estimate
+from mi_checks.studies.discovery.found import Found
+
+OVERSHOOT = 1.25  # of the whole: an effect whose whole interval is larger says more about what cancels it
+WARNING = "warning: more than the whole, so something else cancels the excess"
+
+
+def overshoots(estimate: Estimate) -> bool:
+    """Return whether an effect is significantly larger than the whole, in either direction."""
+    return estimate.low > OVERSHOOT or estimate.high < -OVERSHOOT
+
+
+def role(node: Node, found: Found) -> str:
+    """Return what a node does: mediates, is needed, suppresses, is redundant, is part of a conjunction."""
+    effects = found.effects_of(node)
+    said = []
+    if effects is not None:
+        sufficient, needed = node in effects.sufficient, node in effects.needed
+        if sufficient:
+            said.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
+        elif needed:
+            said.append("needed, but not sufficient alone")
+        if node in effects.suppressing:
+            said.append("suppresses the behaviour")
+        if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
+            said.append("does more than the whole, so something else cancels part of it")
+    for kind, others in found.joints_of(node):
+        said.append(f"{kind} {listed(others)}")
+    return "; ".join(said) or "no effect of its own"

@@ -1,0 +1,58 @@
+"""For a page: a table of behaviours and one of roles for each series."""
+
+from __future__ import annotations
+
+from mi_checks.studies.emergence import emergence_words
+from mi_checks.studies.emergence.effect_curve import method
+from mi_checks.studies.emergence.findings import Emergence, Trained
+from mi_checks.studies.matrix.matrix_markdown import table
+
+
+def lines(emergence: Emergence) -> list[str]:
+    """Every effect with its interval."""
+    found: list[str] = []
+    for trained in emergence.trained:
+        found += [f"{emergence_words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
+        relations = [f"- {emergence_words.relation(each, trained.series)}" for each in trained.relations]
+        told = [
+            f"- {', '.join(what)}: {' '.join(why.split())}" for why, what in emergence_words.reasons(trained).items()
+        ]
+        left = [emergence_words.left_out(trained)] if trained.left_out else []
+        for block in (relations, told, left):
+            found += [*block, ""] if block else []
+    found += [emergence_words.WHAT, ""]
+    found += [emergence_words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
+    return [*found, method(emergence.tests)]
+
+
+def _behaviours(trained: Trained) -> list[str]:
+    if not trained.appearances:
+        return []
+    places = range(len(trained.series.labels))
+    rows = [
+        [
+            emergence_words.label(each),
+            emergence_words.when(each, trained.series),
+            emergence_words.curve(each),
+            *(emergence_words.value(each, place, interval=True) for place in places),
+        ]
+        for each in trained.in_order
+    ]
+    told = [f"- {line}" for line in emergence_words.without(trained)]
+    return [*table(["behaviour", "appears", "", *trained.series.labels], rows), "", *told, *([""] if told else [])]
+
+
+def _roles(trained: Trained) -> list[str]:
+    if not trained.roles:
+        return []
+    places = range(len(trained.series.labels))
+    rows = [
+        [
+            emergence_words.definition(role),
+            emergence_words.forms(role, trained.series),
+            emergence_words.sparkline(at.score for at in role.at),
+            *(emergence_words.bound(role, place) for place in places),
+        ]
+        for role in trained.roles
+    ]
+    return [*table(["role", "forms", "", *trained.series.labels], rows), ""]

@@ -1,0 +1,96 @@
+"""For a terminal: behaviours with their curves, in the order in which they appear; then roles, and which came first."""
+
+from __future__ import annotations
+
+import textwrap
+
+from mi_checks.studies.emergence import emergence_words
+from mi_checks.studies.emergence.effect_curve import method
+from mi_checks.studies.emergence.findings import Emergence, Trained
+
+GAP = "  "
+
+
+def lines(emergence: Emergence, width: int) -> list[str]:
+    """The whole answer. Intervals stand in the table where they fit."""
+    found: list[str] = []
+    for trained in emergence.trained:
+        found += [
+            emergence_words.headline(trained),
+            "",
+            *_behaviours(trained, width),
+            *_roles(trained),
+            *_relations(trained),
+        ]
+        for why, what in emergence_words.reasons(trained).items():
+            found += [*_wrapped(", ".join(what), width), *_wrapped(why, width, "  "), ""]
+        found += [*_wrapped(emergence_words.left_out(trained), width), ""] if trained.left_out else []
+    found += _wrapped(emergence_words.WHAT, width)
+    found += _wrapped(emergence_words.ROLES, width) if any(trained.roles for trained in emergence.trained) else []
+    return [line.rstrip() for line in (*found, *_wrapped(method(emergence.tests), width))]
+
+
+def _behaviours(trained: Trained, width: int) -> list[str]:
+    if not trained.appearances:
+        return []
+    whole = _table(_rows(trained, interval=True), right=False)
+    found = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
+    return [*found, *(line for told in emergence_words.without(trained) for line in _wrapped(told, width)), ""]
+
+
+def _rows(trained: Trained, *, interval: bool) -> list[list[str]]:
+    labels = trained.series.labels
+    found = [["behaviour", "appears", "", *labels]]
+    for each in trained.in_order:
+        values = [emergence_words.value(each, place, interval=interval) for place in range(len(labels))]
+        found.append(
+            [
+                emergence_words.label(each),
+                emergence_words.when(each, trained.series),
+                emergence_words.curve(each),
+                *values,
+            ]
+        )
+    return found
+
+
+def _roles(trained: Trained) -> list[str]:
+    if not trained.roles:
+        return []
+    labels = trained.series.labels
+    rows = [["role", "forms", "", *labels]]
+    for role in trained.roles:
+        scores = [at.score for at in role.at]
+        cells = [emergence_words.bound(role, place) for place in range(len(labels))]
+        rows.append(
+            [
+                emergence_words.definition(role),
+                emergence_words.forms(role, trained.series),
+                emergence_words.sparkline(scores),
+                *cells,
+            ]
+        )
+    return [*_table(rows, right=False), ""]
+
+
+def _relations(trained: Trained) -> list[str]:
+    found = [emergence_words.relation(each, trained.series) for each in trained.relations]
+    return [*found, ""] if found else []
+
+
+def _table(rows: list[list[str]], *, right: bool) -> list[str]:
+    """Columns as wide as their widest cell, the numbers behind the third at the right where asked for."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        GAP.join(
+            text.rjust(widths[column]) if right and column > 2 else text.ljust(widths[column])
+            for column, text in enumerate(row)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    kept = text.replace("95 %", "95\0%")
+    found = textwrap.wrap(kept, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in found]

@@ -1,0 +1,84 @@
+"""What was found over one or several series of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mi_checks.studies.emergence.appearance import KINDS, Appearance
+from mi_checks.studies.emergence.checkpoint_series import Series
+from mi_checks.studies.emergence.order import Order, order
+from mi_checks.studies.emergence.role_curve import RoleCurve
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """A behaviour, or a role, without a curve; `skipped` where that is nobody's mistake."""
+
+    what: str
+    checkpoint: str
+    reason: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Relation:
+    """When a role forms, seen from the behaviour it is a role of."""
+
+    behaviour: Appearance
+    role: RoleCurve
+    order: Order
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One series, and what appears in it.
+
+    Attributes:
+        series: the checkpoints.
+        appearances: of every behaviour that was measured at each of them.
+        roles: every role of these behaviours, by its definition.
+        unmeasured: what could not be.
+        left_out: behaviours that say nothing of this model, and were not asked for.
+    """
+
+    series: Series
+    appearances: tuple[Appearance, ...]
+    roles: tuple[RoleCurve, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def in_order(self) -> tuple[Appearance, ...]:
+        """Those that appear by when they do, then those from the start, the absent and the unsure."""
+        return tuple(sorted(self.appearances, key=_rank))
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Every role that forms with every behaviour it is a role of, that appears or was there from the start."""
+        by_name: Mapping[str, Appearance] = {each.curve.behaviour: each for each in self.appearances}
+        return tuple(
+            Relation(by_name[behaviour], role, order(role.forms, appears))
+            for role in self.roles
+            for behaviour in role.behaviours
+            if role.forms and behaviour in by_name and (appears := by_name[behaviour].appears)
+        )
+
+
+@dataclass(frozen=True)
+class Emergence:
+    """All series, their tests corrected together."""
+
+    trained: tuple[Trained, ...]
+    tests: int
+
+    @property
+    def failed(self) -> tuple[Unmeasured, ...]:
+        """What was not measured because of a mistake."""
+        return tuple(each for one in self.trained for each in one.unmeasured if not each.skipped)
+
+
+def _rank(appearance: Appearance) -> tuple[int, int, int]:
+    appears = appearance.appears
+    after = -1 if appears is None or appears.after is None else appears.after
+    return KINDS.index(appearance.kind), 0 if appears is None else appears.by, after

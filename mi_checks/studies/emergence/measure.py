@@ -1,0 +1,138 @@
+"""Behaviours and series → their emergence: base runs and role scores at every checkpoint, no interventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mi_checks.compare.paired import comparable
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
+from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.results.run import Effect
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.roles import RoleCheck
+from mi_checks.studies.emergence.appearance import appearances
+from mi_checks.studies.emergence.checkpoint_series import Series
+from mi_checks.studies.emergence.effect_curve import Curve
+from mi_checks.studies.emergence.findings import Emergence, Trained, Unmeasured
+from mi_checks.studies.emergence.role_curve import Bound, RoleCurve
+from mi_checks.studies.matrix.survey import Cell, all_of, begun
+
+if TYPE_CHECKING:
+    from mi_checks.suite.suite import Suite
+
+
+def emergence(
+    behaviours: Sequence[LoadedBehaviour],
+    series: Sequence[Series],
+    *,
+    named_only: bool = False,
+    count: int | None = None,
+    seed: int | None = None,
+    progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
+) -> Emergence:
+    """Measure every behaviour at every checkpoint, each under the claims made for the series.
+
+    Args:
+        behaviours: what to follow.
+        series: over which checkpoints.
+        named_only: leave out what says nothing of a series' model.
+        count: prompt pairs, instead of what each file says.
+        seed: of the prompts, likewise.
+        progress: shows how far it is.
+
+    Raises:
+        MiChecksError: there is nothing to follow.
+    """
+    taken = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
+    if not any(taken):
+        models = " or ".join(dict.fromkeys(one.claims for one in series))
+        raise MiChecksError(
+            f"none of the behaviours says anything of {models}; name a series to follow them over, such as "
+            f"--model '{series[0].model}@*'"
+        )
+    suite = begun(count, seed)
+    cells = iter(progress([
+        (loaded, name) for one, wanted in zip(series, taken, strict=True) for loaded in wanted for name in one.measured
+    ]))  # fmt: skip
+    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, taken, strict=True)]
+    for _ in cells:  # so that what shows how far it is knows that it is over
+        pass
+    found, tests = appearances([curve for curves, *_ in measured for curve in curves])
+    remaining = iter(found)
+    return Emergence(
+        tuple(
+            Trained(
+                one,
+                tuple(next(remaining) for _ in curves),
+                roles,
+                unmeasured,
+                tuple(b.behaviour.name for b in behaviours if b not in wanted),
+            )
+            for one, wanted, (curves, roles, unmeasured) in zip(series, taken, measured, strict=True)
+        ),
+        tests,
+    )
+
+
+def _measured(
+    suite: Suite, series: Series, behaviours: Sequence[LoadedBehaviour], cells: Iterator[Cell]
+) -> tuple[tuple[Curve, ...], tuple[RoleCurve, ...], tuple[Unmeasured, ...]]:
+    curves: list[Curve] = []
+    unmeasured: list[Unmeasured] = []
+    roles: dict[tuple[object, ...], tuple[RoleCheck, list[LoadedBehaviour]]] = {}
+    for loaded in behaviours:
+        effects: list[Effect] = []
+        for label, _ in zip(series.labels, series.measured, strict=True):
+            loaded, name = next(cells)
+            try:
+                with placed(f"{loaded.behaviour.name} on {name}", FEWER_PROMPTS):
+                    suite.measurements(loaded, name)
+                    evidence = suite.close(loaded, name)
+            except MiChecksError as error:
+                tell_cause(error)
+                foreign = isinstance(error, TooFewPrompts) and series.claims not in loaded.behaviour.models
+                unmeasured.append(Unmeasured(loaded.behaviour.name, label, str(error), foreign))
+            else:
+                effects += [evidence.effect] if evidence is not None else []
+        if len(effects) == len(series.names):
+            other = next((k for k, e in enumerate(effects) if not comparable(effects[0], e)), None)
+            if other is None:
+                curves.append(Curve(loaded.behaviour.name, tuple(effects)))
+            else:
+                reason = (
+                    f"its prompts are not those of {series.labels[0]}: another tokenizer, or another context length"
+                )
+                unmeasured.append(Unmeasured(loaded.behaviour.name, series.labels[other], reason))
+        for check in loaded.behaviour.role_checks:
+            bound = loaded.behaviour.bound_for(check, series.claims) or check.bound
+            own = loaded.role_scores.get(check.role.score)
+            roles.setdefault((check.name, *check.role, bound.at_least, own), (check, []))[1].append(loaded)
+    return tuple(curves), tuple(_roles(suite, series, roles.values(), unmeasured)), tuple(unmeasured)
+
+
+def _roles(
+    suite: Suite,
+    series: Series,
+    roles: Iterable[tuple[RoleCheck, list[LoadedBehaviour]]],
+    unmeasured: list[Unmeasured],
+) -> Iterator[RoleCurve]:
+    for check, behaviours in roles:
+        at: list[Bound] = []
+        least = check.role.at_least
+        for label, name in zip(series.labels, series.measured, strict=True):
+            try:
+                with placed(f"role {check.name} on {name}", FEWER_PROMPTS):
+                    binding = suite.binding(behaviours[0], name, check)
+            except MiChecksError as error:
+                tell_cause(error)
+                unmeasured.append(Unmeasured(f"role {check.name}", label, str(error)))
+                break
+            least = binding.at_least
+            at.append(Bound(binding.ranked, tuple(binding.nodes)))
+        else:
+            names = tuple(loaded.behaviour.name for loaded in behaviours)
+            yield RoleCurve(
+                check.name, check.role.score, check.role.component, least, check.role.most, names, tuple(at)
+            )

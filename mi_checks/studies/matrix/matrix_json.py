@@ -1,0 +1,44 @@
+"""For programs: everything that was measured and tested, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.paired import Difference, method
+from mi_checks.results.run import Effect
+
+
+def document(matrix: Matrix) -> str:
+    """One JSON object; the values of single prompts are left out, the hash says which prompts they were."""
+    return json.dumps(
+        {
+            "effects": [_effect(effect) for effect in matrix.effects],
+            "differences": [_difference(test) for test in matrix.differences],
+            "method": method(matrix.differences),
+            "unmeasured": [asdict(cell) for cell in matrix.unmeasured],
+        },
+        indent=1,
+        allow_nan=False,
+        ensure_ascii=False,
+    )
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {key: value for key, value in asdict(effect).items() if key != "per_prompt"}
+
+
+def _difference(test: Difference) -> dict[str, Any]:
+    return {
+        "behaviour": test.behaviour,
+        "from": test.step.before,
+        "to": test.step.after,
+        "change": test.step.change,
+        "estimate": asdict(test.estimate),
+        "p_holm": test.p_value,
+        "significant": test.significant,
+        "turn": test.turn or None,
+        "prompts_to_tell": test.prompts,
+    }

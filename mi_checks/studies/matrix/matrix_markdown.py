@@ -1,0 +1,55 @@
+"""For a page: a table for each kind of model, and one of every significant change."""
+
+from __future__ import annotations
+
+from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.paired import method
+from mi_checks.output import numbers
+from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
+
+
+def lines(matrix: Matrix) -> list[str]:
+    """Without a headline, so that it stands anywhere in a page."""
+    found: list[str] = []
+    for _, models in matrix.kinds:
+        rows = [[label(matrix, name), *(cell(matrix, name, model) for model in models)] for name in matrix.behaviours]
+        found += [*table(["behaviour", *models], rows), ""]
+    found += [WHAT, "", "; ".join(LEGEND) + "."]
+    found += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
+    return [*found, *([""] if matrix.unmeasured else []), *_changes(matrix)]
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """A table; a bar in a cell would end it."""
+    escaped = [[text.replace("|", "\\|") for text in row] for row in (header, ["---"] * len(header), *rows)]
+    return [f"| {' | '.join(row)} |" for row in escaped]
+
+
+def _changes(matrix: Matrix) -> list[str]:
+    if not matrix.differences:
+        return ["No two neighbouring models were measured on the same prompts."]
+    rows = [
+        [
+            f"{step.before} → {step.after}",
+            test.behaviour,
+            test.turn,
+            numbers.value(test.before.estimate),
+            numbers.value(test.after.estimate),
+            f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}",
+            numbers.p_value(test.p_value),
+        ]
+        for step, tests in matrix.changes.items()
+        for test in tests
+    ]
+    header = ["from → to", "behaviour", "", "before", "after", "difference", "p (Holm)"]
+    return [
+        "Between neighbouring models, where the difference is significant:",
+        "",
+        *table(header, rows),
+        "",
+        f"Method: {method(matrix.differences)}.",
+    ]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,97 @@
+"""For a terminal: a table as wide as it is, continued below with the next kind of model; then the changes."""
+
+from __future__ import annotations
+
+import textwrap
+
+from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.paired import Difference, method
+from mi_checks.output import numbers
+from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, change, label
+
+GAP = "  "
+
+
+def lines(matrix: Matrix, width: int) -> list[str]:
+    """The whole answer, no line longer than the width but where a single column is."""
+    found = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
+    found += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_kept, LEGEND)), width)]
+    found += [
+        line
+        for why, what in matrix.reasons.items()
+        for line in (*_wrapped(", ".join(map(_kept, what)), width), f"  {why}")
+    ]
+    return [line.rstrip() for line in (*found, "", *_changes(matrix, width))]
+
+
+def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
+    """As many kinds of models side by side as fit; a kind that is too wide alone is cut."""
+    room = width - _first(matrix)
+    blocks: list[tuple[str, ...]] = []
+    for _, models in matrix.kinds:
+        if blocks and _wide(matrix, (*blocks[-1], *models)) <= room:
+            blocks[-1] = (*blocks[-1], *models)
+            continue
+        part: tuple[str, ...] = ()
+        for model in models:
+            if part and _wide(matrix, (*part, model)) > room:
+                blocks.append(part)
+                part = ()
+            part = (*part, model)
+        blocks.append(part)
+    return blocks
+
+
+def _table(matrix: Matrix, models: tuple[str, ...]) -> list[str]:
+    first, widths = _first(matrix), {model: _width(matrix, model) for model in models}
+    header = " " * first + "".join(f"{GAP}{model:<{widths[model]}}" for model in models)
+    return [
+        header,
+        *(
+            f"{label(matrix, behaviour):<{first}}"
+            + "".join(f"{GAP}{cell(matrix, behaviour, model):<{widths[model]}}" for model in models)
+            for behaviour in matrix.behaviours
+        ),
+    ]
+
+
+def _first(matrix: Matrix) -> int:
+    return max((len(label(matrix, behaviour)) for behaviour in matrix.behaviours), default=0)
+
+
+def _width(matrix: Matrix, model: str) -> int:
+    return max(len(model), *(len(cell(matrix, behaviour, model)) for behaviour in matrix.behaviours))
+
+
+def _wide(matrix: Matrix, models: tuple[str, ...]) -> int:
+    return sum(len(GAP) + _width(matrix, model) for model in models)
+
+
+def _changes(matrix: Matrix, width: int) -> list[str]:
+    if not matrix.differences:
+        return ["No two neighbouring models were measured on the same prompts."]
+    found = ["Between neighbouring models, where the difference is significant:"]
+    for step, tests in matrix.changes.items():
+        found += ["", f"{step.before} → {step.after} ({step.change})"]
+        turns = [test for test in tests if test.turn]
+        found += [f"  {test.turn}  {test.behaviour} {change(test)}" for test in turns]
+        rest = [test for test in tests if not test.turn]
+        found += _listed("higher", [test for test in rest if test.estimate.value > 0], width)
+        found += _listed("lower", [test for test in rest if test.estimate.value < 0], width)
+        found += ["  nothing significant"] if not tests else []
+    return [*found, "", *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _kept("95 %")), width)]
+
+
+def _listed(word: str, tests: list[Difference], width: int) -> list[str]:
+    told = ", ".join(_kept(f"{test.behaviour} {numbers.signed(test.estimate)}") for test in tests)
+    return _wrapped(f"{word}: {told}", width, "  ", "    ") if told else []
+
+
+def _kept(text: str) -> str:
+    """Text that stays on one line."""
+    return text.replace(" ", "\0")
+
+
+def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    folded = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in folded]

@@ -1,0 +1,59 @@
+"""What the terminal and the Markdown page say alike."""
+
+from __future__ import annotations
+
+from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.paired import Difference
+from mi_checks.output import numbers
+from mi_checks.results.run import Effect
+
+LEGEND = (
+    "✓ there, as claimed",
+    "– absent, as declared",
+    "✗ a preference check fails, or the absent shows",
+    "? inconclusive",
+    "! not measured",
+    "· not run, or of no preference",
+)
+WHAT = (
+    "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 % interval, by each "
+    "behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is on the corrupt ones."
+)
+
+
+def mark(effect: Effect) -> str:
+    """One sign for whether the preference is what was declared."""
+    if effect.outcome == "pass":
+        return "–" if effect.declared == "absent" else "✓"
+    return {"inconclusive": "?", "skipped": "·"}.get(effect.outcome, "✗")
+
+
+def cell(matrix: Matrix, behaviour: str, model: str) -> str:
+    """`✓ 2.31 [2.10, 2.52]`, or why there is none."""
+    effect = matrix.cells.get((behaviour, model))
+    if effect is not None:
+        return f"{mark(effect)} {value(effect)}"
+    failed = matrix.failed.get((behaviour, model))
+    return "·" if failed is None else "skipped" if failed.skipped else "! not measured"
+
+
+def value(effect: Effect) -> str:
+    """`2.31 [2.10, 2.52]`"""
+    return f"{numbers.value(effect.estimate)} {numbers.interval(effect.estimate)}"
+
+
+def label(matrix: Matrix, behaviour: str) -> str:
+    """The behaviour's name, marked where its effect is taken against the corrupt prompts; the unit, if not logits."""
+    found = next((effect for effect in matrix.effects if effect.behaviour == behaviour), None)
+    if found is None:
+        return behaviour
+    unit = "" if found.estimate.unit == "logits" else f" ({found.estimate.unit})"
+    return f"{'Δ ' if found.against == 'corrupt' else ''}{behaviour}{unit}"
+
+
+def change(test: Difference) -> str:
+    """`0.10 → 5.20, +5.10 [4.80, 5.40], p < 0.001`"""
+    return (
+        f"{numbers.value(test.before.estimate)} → {numbers.value(test.after.estimate)}, "
+        f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}, {numbers.p_value(test.p_value)}"
+    )

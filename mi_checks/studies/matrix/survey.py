@@ -1,0 +1,140 @@
+"""Files and models → the effect of every behaviour on every model: the base runs only, no interventions, no pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mi_checks.compare.effect_matrix import Matrix, Unmeasured
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
+from mi_checks.models.names import called, resolve
+from mi_checks.models.series import with_series
+from mi_checks.models.sources.source import NotFetched
+from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.results.run import Effect
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.roles import LOCK
+from mi_checks.suite.loading import AdditionsOf, load_files, no_additions
+from mi_checks.suite.threads import one_thread
+
+if TYPE_CHECKING:
+    from mi_checks.suite.suite import Suite
+
+Cell = tuple[LoadedBehaviour, str]
+
+
+def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
+    """Shows nobody how far it is."""
+    return cells
+
+
+def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
+    """Load the behaviours of files, and of folders and those below.
+
+    Args:
+        paths: files and folders.
+        root: what paths in messages are relative to.
+        added: what conftest.py files add, by folder.
+
+    Raises:
+        SpecError: every mistake in every file, two behaviours of one name included.
+        MiChecksError: a path is not there or holds no behaviour.
+    """
+    return load_files(behaviour_files(paths), root, added)
+
+
+def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the behaviour files among files, and in folders and those below; `_x.yaml` is a template for others.
+
+    Raises:
+        MiChecksError: a path does not exist, or there is no behaviour file among them.
+    """
+    found: dict[Path, Path] = {}  # links followed: each file once, under the first of its paths
+    for path in paths:
+        for file in _files(path):
+            found.setdefault(file.resolve(), file)
+    if not found:
+        raise MiChecksError(f"{', '.join(map(str, paths))}: not a behaviour; name behaviour files or folders of them")
+    return tuple(found.values())
+
+
+def chosen(models: Sequence[str]) -> tuple[str, ...]:
+    """Models as the user names them.
+
+    Raises:
+        MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
+    """
+    names = tuple(dict.fromkeys(map(called, with_series(models))))
+    claims: dict[str, str] = {}
+    for name in names:
+        model = resolve(name)
+        model.require()
+        other = claims.setdefault(model.claims, name)
+        if other != name:
+            raise MiChecksError(f"{other} and {name} run under the same claims; run them one at a time")
+    return names
+
+
+def survey(
+    behaviours: Sequence[LoadedBehaviour],
+    models: Sequence[str] = (),
+    *,
+    only: Collection[str] | None = None,
+    count: int | None = None,
+    seed: int | None = None,
+    kept: Path | None = None,
+    progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
+) -> Matrix:
+    """Measure each behaviour on the models given, or on those it names; of either on those of `only`, if that is given.
+
+    What cannot be measured is left out, with the reason; what an earlier run kept in the folder `kept` is recalled.
+    """
+    suite = begun(count, seed, kept)
+    effects: list[Effect] = []
+    unmeasured: list[Unmeasured] = []
+    cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
+    cells = [(each, model) for each, model in cells if only is None or model in only]
+    for loaded, model in progress(cells):
+        try:
+            with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
+                suite.measurements(loaded, model)
+                evidence = suite.close(loaded, model)
+        except MiChecksError as error:
+            tell_cause(error)
+            claims = resolve(model).claims
+            foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
+            skipped = foreign or isinstance(error, NotFetched)
+            unmeasured.append(Unmeasured(loaded.behaviour.name, claims, str(error), skipped))
+        else:
+            effects += [evidence.effect] if evidence is not None else []
+    return Matrix(tuple(effects), tuple(unmeasured))
+
+
+def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
+    """A suite with nothing measured yet, outside pytest; with a folder, it recalls what is kept there."""
+    one_thread()
+    from mi_checks.cache.store import Store
+    from mi_checks.suite.suite import Settings, Suite
+
+    return Suite(Settings(count, seed), store=None if kept is None else Store(kept))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [] if path.name == LOCK else [path]
+    if not path.is_dir():
+        raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
+    found = sorted(
+        file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if file.is_file() and not _aside(file.name)
+    )
+    if not found:
+        raise MiChecksError(
+            f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"
+        )
+    return found
+
+
+def _aside(name: str) -> bool:
+    return name.startswith("_") or name == LOCK

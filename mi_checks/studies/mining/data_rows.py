@@ -1,0 +1,115 @@
+"""Trigrams or pairs of them → rows of a data file, and the table on the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+
+from mi_checks.prompts.visible import visible
+from mi_checks.studies.mining.count import Counter, look_up
+from mi_checks.studies.mining.criteria import Found, Row, Triple
+from mi_checks.studies.mining.trigram_pairs import Shared, crossed
+from mi_checks.studies.mining.written_tokens import Written
+
+Group = tuple[Row, ...]  # one trigram, or two that share a token
+FORMATS = (".csv", ".jsonl")
+PARTNER = {"a": ("b2", "c2"), "b": ("a2", "c2")}  # what is the other's of a pair, by what they share
+
+
+def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Counter, written: Written) -> list[Group]:
+    """Every trigram with its texts and what the held-out files and the files counted in say of it."""
+    listed = [tuple(group) for group in groups]
+    triples = {one.triple for group in listed for one in group}
+    pairs = [group for group in listed if len(group) == 2]
+    crossings = look_up(counted, (triple for one, other in pairs for triple in crossed((one, other))))
+    apart = look_up(held_out, triples)
+    rows: list[Group] = []
+    for group in listed:
+        over: tuple[Triple | None, ...] = crossed((group[0], group[1])) if len(group) == 2 else (None,)
+        rows.append(
+            tuple(
+                _row(one, apart[one.triple], None if cross is None else crossings[cross], written)
+                for one, cross in zip(group, over, strict=True)
+            )
+        )
+    return rows
+
+
+def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None, written: Written) -> Row:
+    from mi_checks.stats.statistics import proportion_interval  # only now: no other verb shall wait for scipy
+
+    a, b, c = (written.texts[token] for token in found.triple)
+    count, both = apart
+    return Row(
+        found,
+        (a, b, c),
+        held_out=proportion_interval(count, both) if both else None,
+        held_out_count=count,
+        given_other=None if crossing is None else crossing[0] / crossing[1],
+    )
+
+
+def fields(group: Group, place: int, shared: Shared | None) -> dict[str, str]:
+    """The data file's row for one trigram of a group: texts first, then counts and probabilities."""
+    row = group[place]
+    texts = dict(zip("abc", row.texts, strict=True))
+    if shared is not None:
+        other = dict(zip("abc", group[1 - place].texts, strict=True))
+        texts |= {name: other[name[0]] for name in PARTNER[shared]}
+    held_out = row.held_out
+    numbers = {
+        "count": str(row.found.count),
+        "given_ab": f"{row.found.given_both:.3f}",
+        "given_b": f"{row.found.given_last:.4f}",
+        "held_out_count": str(row.held_out_count),
+        "held_out_given_ab": "" if held_out is None else f"{held_out.value:.3f}",
+        "held_out_low": "" if held_out is None else f"{held_out.low:.3f}",
+        "held_out_high": "" if held_out is None else f"{held_out.high:.3f}",
+    }
+    if row.given_other is not None:
+        numbers["c2_given_ab"] = f"{row.given_other:.4f}"
+    return texts | numbers
+
+
+def data_file(groups: Sequence[Group], shared: Shared | None, suffix: str) -> str:
+    """The whole file: of a pair each trigram once as the first one."""
+    rows = [fields(group, place, shared) for group in groups for place in range(len(group))]
+    if suffix == ".jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def table(groups: Sequence[Group], *, gap: bool, shared: Shared | None) -> list[str]:
+    """Lines for the terminal, spaces within tokens shown as dots, a blank line between pairs."""
+    head = ["a", "b", "c", "count", "P(c|a,b)", "held out", "95 % interval", "P(c|b)"]
+    head += ["P(c2|a,b)"] if shared else []
+    cells = [[_cells(row) for row in group] for group in groups]
+    widths = [
+        max(len(line[i]) for line in (head, *(line for group in cells for line in group))) for i in range(len(head))
+    ]
+
+    def joined(line: Sequence[str]) -> str:
+        texts = [cell.ljust(width) for cell, width in zip(line[:3], widths[:3], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(line[3:], widths[3:], strict=True)]
+        return ("  …  " if gap else "  ").join([texts[0], "  ".join([*texts[1:], *numbers])]).rstrip()
+
+    lines = [joined(head)]
+    for number, group in enumerate(cells):
+        lines += [""] if shared and number else []
+        lines += [joined(line) for line in group]
+    return lines
+
+
+def _cells(row: Row) -> list[str]:
+    found, held_out = row.found, row.held_out
+    apart = ("–", "") if held_out is None else (
+        f"{held_out.value:.2f} of {held_out.n}", f"{held_out.low:.2f} to {held_out.high:.2f}"
+    )  # fmt: skip
+    cells = [*map(visible, row.texts), str(found.count), f"{found.given_both:.2f}", *apart, f"{found.given_last:.3f}"]
+    return cells if row.given_other is None else [*cells, f"{row.given_other:.3f}"]

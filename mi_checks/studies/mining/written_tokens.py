@@ -1,0 +1,74 @@
+"""Which tokens a row may be made of: their texts, written one after the other, are those tokens again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.studies.mining.criteria import Triple
+
+Bools = npt.NDArray[np.bool_]
+FILLERS = 4  # words of the vocabulary that a row's texts are tried after and between
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Which tokens may be a, b and c, each `vocabulary`.
+
+    What stands after other words begins one: a always, and b where there is a gap, whose skip trigrams would otherwise
+    be pieces of one word.
+    """
+
+    a: Bools
+    b: Bools
+    c: Bools
+
+
+class Written:
+    """The tokens of a vocabulary as texts that a template can put together."""
+
+    def __init__(self, tokenization: Tokenization, *, gap: bool, letters: bool) -> None:
+        """Look at every token.
+
+        Args:
+            tokenization: whose.
+            gap: other words stand between a and b.
+            letters: tokens of ASCII letters alone; otherwise any that can be printed on a line.
+        """
+        self._by = tokenization
+        self._gap = gap
+        ordinary = set(tokenization.ordinary)
+        self.size = max(tokenization.tokenizer.get_vocab().values(), default=-1) + 1
+        self.texts = tuple(tokenization.piece(token) for token in range(self.size))
+        fit = np.array(
+            [
+                token in ordinary and text.isprintable() and bool(text.strip()) and (not letters or _letters(text))
+                for token, text in enumerate(self.texts)
+            ],
+            dtype=bool,
+        )
+        begins = np.array([text.startswith(" ") or not letters for text in self.texts], dtype=bool)
+        self.masks = Masks(a=fit & begins, b=fit & begins if gap else fit, c=fit)
+
+    def holds(self, triple: Triple) -> bool:
+        """Whether the texts of a, b and c are these tokens again, after and between other words."""
+        a, b, c = (self.texts[token] for token in triple)
+        return all(
+            self._by.encode(filler + a + (filler if self._gap else "") + b + c)[0]
+            == (*ids, triple[0], *(ids if self._gap else ()), *triple[1:])
+            for ids, filler in self._fillers
+        )
+
+    @cached_property
+    def _fillers(self) -> tuple[tuple[tuple[int, ...], str], ...]:
+        words = self._by.word_tokens()
+        chosen = [words[place * len(words) // FILLERS] for place in range(FILLERS)] if words else []
+        return tuple(((token,), text) for token, text in chosen) or (((), ""),)
+
+
+def _letters(text: str) -> bool:
+    return text.isascii() and text.removeprefix(" ").isalpha()

@@ -1,0 +1,107 @@
+"""Behaviours × models × checks → what the checks say of mutants. `suite.suite` measures the models as they are."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import cast
+
+from mi_checks.checks.role import check_role
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.transformer import Transformer
+from mi_checks.models.names import resolve
+from mi_checks.mutants.judge import Mutants, taken_for
+from mi_checks.mutants.mutants_message import survived
+from mi_checks.mutants.present import comparable, models_that_have
+from mi_checks.results.run import Mutant, MutantsResult
+from mi_checks.spec.check import Check
+from mi_checks.spec.claimed import ABSENT
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
+from mi_checks.suite.suite import Suite
+
+Found = tuple[tuple[Mutant, ...], str]  # and why there are none, if there are none
+
+
+class MutantSuite:
+    """The mutants of the behaviours and models of a suite."""
+
+    def __init__(self, suite: Suite) -> None:
+        """Begin with none."""
+        self._suite = suite
+        self._mutants: dict[tuple[tuple[str, str], str], Mutants] = {}
+
+    def check(
+        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
+    ) -> MutantsResult:
+        """One check on models in which what it claims is false; the arguments are those of `Suite.check`.
+
+        Raises:
+            MiChecksError: the check itself cannot be measured.
+        """
+        began = time.perf_counter()
+        verdict = self._suite.verdict(loaded, model, check)
+        if verdict.outcome == "pass":
+            mutants, message = self._mutants_of(loaded, model, check)
+        else:
+            mutants, message = (), f"the check itself does not pass on the model as it is ({verdict.outcome})"
+        slept = any(not mutant.killed for mutant in mutants)
+        if mutants:
+            message = survived(verdict.claim, str(verdict.bound), mutants, location=location, rerun=rerun)
+        return MutantsResult(
+            behaviour=loaded.behaviour.name,
+            model=resolve(model).claims,
+            check=ABSENT if check is None else check.id,
+            node_id=node_id,
+            outcome="fail" if slept else "pass" if mutants else "skipped",
+            mutants=mutants,
+            message=message,
+            location=location,
+            seconds=time.perf_counter() - began,
+        )
+
+    def close(self, loaded: LoadedBehaviour, model: str) -> None:
+        """Give up the mutants of a behaviour on a model, before the suite gives up the model's own measurements."""
+        mutants = self._mutants.pop((loaded.key, model), None)
+        if mutants is not None:
+            mutants.close()
+
+    def _mutants_of(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Found:
+        if check is None:
+            return self._taken_for(loaded, model)
+        suite, name = self._suite, resolve(model).claims
+        if suite.settings.engine == "reference" or trusted(suite.subject(model)) is None:
+            return (), f"mutants are replayed, and {name} is measured by TransformerLens' hooks"
+        if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
+            return (), f"the score {check.role.score} is the project's own, and reads the model itself"
+        key = (loaded.key, model)
+        if key not in self._mutants:
+            engine = partial(_replaying, suite, loaded, model)
+            store = suite.store if loaded.score is None else None
+            role = partial(self._role, loaded, model)
+            self._mutants[key] = Mutants(suite.measurements(loaded, model), engine, role, store)
+        return self._mutants[key].of(check), f"no model is known to be made in which this {check.kind} claim is false"
+
+    def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
+        """Whether a role of mutated weights is bound to what that of the model is bound to."""
+        own = self._suite.binding(loaded, model, check)
+        return check_role(
+            self._suite.binding(loaded, model, check, weights), own.nodes, resolve(model).claims, free=False
+        )
+
+    def _taken_for(self, loaded: LoadedBehaviour, model: str) -> Found:
+        """A model that has the behaviour, in place of one that is declared not to."""
+        suite = self._suite
+        measured = suite.measurements(loaded, model)
+        for name in models_that_have(loaded.behaviour):
+            subject = suite.subject(name)
+            if comparable(subject, measured.subject):
+                engine = choose(suite.settings.engine, subject, measured.batch, score=loaded.score)
+                return (taken_for(measured, name, engine),), ""
+        return (), "no bundled model with this tokenizer is declared to have the behaviour"
+
+
+def _replaying(suite: Suite, loaded: LoadedBehaviour, model: str) -> ReplayEngine:
+    return cast("ReplayEngine", suite.engine_of(loaded, model))  # the model is trusted, and not left to the reference

@@ -1,0 +1,1 @@
+"""Measurements → the evidence that a report shows."""

@@ -1,0 +1,216 @@
+"""Measurements → the circuit that a report draws: what is claimed, what was found, and the paths between."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mi_checks.checks.hypothesis import Hypothesis, hypothesis
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.edge_circuits import Edge
+from mi_checks.engine.families import is_parallel
+from mi_checks.engine.interventions import Intervention, denoise, reaches
+from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.faults.omitted import Omitted
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.results.run import MEDIATES, Circuit, CircuitEdge, CircuitNode
+from mi_checks.spec.model_shape import ModelShape
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import NoGap, ratio_intervals, require_gap
+from mi_checks.suite.evidence.head_cards import head_cards
+from mi_checks.suite.evidence.neuron_cards import neuron_cards
+
+FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
+STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
+NODES = 10  # drawn
+ENDS = 4  # nodes between which paths are looked for: those with the largest effects
+EDGES = 24  # claimed, that are measured
+CARDS = 3  # heads, likewise
+
+
+def few(measured: Measurements) -> PromptBatch:
+    """The first pairs, as many as tell the gap well enough: on these paths are measured."""
+    gap = measured.base.gap
+    spread = gap.std() / max(gap.mean(), 1e-9)
+    count = int(np.clip(np.ceil((STANDARD_ERRORS * spread) ** 2), FEW, MOST))
+    return replace(measured.batch, pairs=measured.batch.pairs[:count])
+
+
+def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | None = None) -> Circuit | None:
+    """Nodes that are claimed or mediate, the paths between them that are claimed or carry something, and cards.
+
+    None where no head was swept, or no node is claimed or found.
+
+    Args:
+        measured: with its sweeps.
+        on_few: the same claims on `few` of the prompts.
+        omitted: collects the cards, and what should stand on them, that cannot be had and so are left out.
+    """
+    omitted = Omitted() if omitted is None else omitted
+    if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+        return None
+    claimed = hypothesis(measured)
+    nodes = _mediating(measured)
+    missing = [node for node in claimed.nodes if node not in nodes]
+    unknown = [_Alone("", None, False)] * len(missing)
+    what = "the measurement of claimed nodes that no check swept"
+    nodes |= dict(zip(missing, omitted.attempt(what, lambda: _alone(missing, on_few), unknown), strict=True))
+    nodes = {node: each for node, each in nodes.items() if node in claimed.nodes or each.found}
+    if not nodes:
+        return None
+    # What is claimed comes first, and then what has most effect.
+    order = sorted(nodes, key=lambda node: (node not in claimed.nodes, -nodes[node].size, node))
+    drawn = {node: nodes[node] for node in order[:NODES]}
+    nothing: dict[Edge, Estimate | None] = {}
+    edges = omitted.attempt("the set of paths in the circuit", lambda: _edges(drawn, claimed, on_few), nothing)
+    readers = {receiver: _owner(receiver, drawn, measured) for _, receiver in edges}
+    passed = {*readers.values(), *(sender for sender, _ in edges)} - {LOGITS}
+    drawn |= {node: nodes[node] for node in passed & set(nodes)}
+    between = sorted(passed - set(drawn))  # MLP layers, by which a neuron or a later head is reached
+    drawn |= dict(zip(between, _alone(between, on_few), strict=True))
+    heads = [node for node in order[:NODES] if node.kind == "head"]
+    neurons = [node for node in sorted(drawn) if node.kind == "neuron"]
+    return Circuit(
+        nodes=tuple(_node(node, claimed, drawn[node]) for node in sorted(drawn)),
+        edges=tuple(
+            CircuitEdge(
+                str(sender), str(readers[receiver]), receiver.kind if receiver.kind in ("q", "k", "v") else "",
+                claimed=(sender, receiver) in claimed.edges, found=_mediates(estimate), effect=estimate,
+            )
+            for (sender, receiver), estimate in sorted(edges.items())
+        ),
+        cards=tuple(head_cards(heads[:CARDS], measured, on_few, omitted)),
+        omitted=len(set(nodes) - set(drawn)),
+        n=len(on_few.batch) if has_gap(on_few) else 0,
+        neurons=tuple(neuron_cards(neurons, measured, on_few, omitted)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """What a node recovers alone, and where."""
+
+    at: str
+    effect: Estimate | None
+    found: bool
+
+    @property
+    def size(self) -> float:
+        return 0.0 if self.effect is None else self.effect.value
+
+
+def _mediating(measured: Measurements) -> dict[Node, _Alone]:
+    """Every swept head or neuron, where it recovers most."""
+    found: dict[Node, _Alone] = {}
+    for sweep in measured.sweeps:
+        if sweep.nodes[0].kind not in ("head", "neuron"):
+            continue
+        try:
+            estimates: Sequence[Estimate | None] = sweep.estimates
+        except NoGap:
+            estimates = [None] * len(sweep.nodes)
+        for node, estimate in zip(sweep.nodes, estimates, strict=True):
+            before = found.get(node)
+            here = _Alone(sweep.at or "", estimate, _mediates(estimate) or (before is not None and before.found))
+            if before is None or here.size > before.size:
+                found[node] = here
+            elif here.found:
+                found[node] = replace(before, found=True)
+    return found
+
+
+def _alone(nodes: Sequence[Node], measured: Measurements) -> list[_Alone]:
+    where = measured.everywhere
+    estimates = _recovered([denoise(node, at=where) for node in nodes], measured)
+    return [_Alone(where or "", estimate, _mediates(estimate)) for estimate in estimates]
+
+
+def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements) -> dict[Edge, Estimate | None]:
+    """Edges that are claimed, and of those among the strongest nodes the ones that carry something.
+
+    A node that reaches neither the others nor the logits directly may do so through an MLP layer.
+    """
+    shape = on_few.subject.shape
+    ends = sorted(drawn, key=lambda node: -drawn[node].size)[:ENDS]
+    parallel = is_parallel(on_few.subject.bridge)
+    edges = _measured([*claimed.edges[:EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
+    silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
+    if silent and shape.has_mlps:
+        mlps = [Node(layer, "mlp") for layer in range(shape.n_layers)]
+        into = [(node, mlp) for node in silent for mlp in mlps if reaches(node, mlp)]
+        through = _measured(into, claimed, on_few, parallel=parallel)
+        passed = sorted({mlp for _, mlp in through})
+        onward = [(mlp, receiver) for mlp in passed for receiver in _readers(ends, shape) if reaches(mlp, receiver)]
+        edges |= through | _measured(onward, claimed, on_few, parallel=parallel)
+    return edges
+
+
+def _measured(
+    edges: Sequence[Edge], claimed: Hypothesis, on_few: Measurements, *, parallel: bool
+) -> dict[Edge, Estimate | None]:
+    """What each recovers alone; those that carry nothing only where they are claimed."""
+    one_stream = [(s, r) for s, r in dict.fromkeys(edges) if reaches(s, r)]
+    possible = [(s, r) for s, r in one_stream if not (parallel and r.kind == "mlp" and s.layer == r.layer)]
+    paths = [denoise(sender, at=on_few.everywhere, into=(receiver,)) for sender, receiver in possible]
+    found = dict(zip(possible, _recovered(paths, on_few), strict=True))
+    return {edge: estimate for edge, estimate in found.items() if edge in claimed.edges or _mediates(estimate)}
+
+
+def _among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
+    return ((sender, receiver) for sender in ends for receiver in _readers(ends, shape) if reaches(sender, receiver))
+
+
+def _readers(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
+    """The logits, and the inputs of nodes: of a neuron its layer's."""
+    yield LOGITS
+    for node in ends:
+        if node.kind == "head" and node.index is not None:
+            shared = node.index // (shape.n_heads // shape.n_kv_heads)
+            yield from (Node(node.layer, "q", node.index), Node(node.layer, "k", shared), Node(node.layer, "v", shared))
+        elif node.kind in ("neuron", "mlp"):
+            yield Node(node.layer, "mlp")
+
+
+def _recovered(interventions: Sequence[Intervention], measured: Measurements) -> list[Estimate | None]:
+    """Shares of clean − corrupt; nothing where there is none to share."""
+    if not interventions:
+        return []
+    moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
+    try:
+        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor))
+    except NoGap:
+        return [None] * len(interventions)
+
+
+def _node(node: Node, claimed: Hypothesis, alone: _Alone) -> CircuitNode:
+    return CircuitNode(
+        node=str(node), kind=node.kind, layer=node.layer, role=claimed.nodes.get(node, ""),
+        claimed=node in claimed.nodes, found=alone.found, at=alone.at, effect=alone.effect,
+    )  # fmt: skip
+
+
+def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> Node:
+    """The node whose input it is; where heads share a key or value, the first of them that is drawn."""
+    if receiver.kind not in ("q", "k", "v"):
+        return receiver
+    first, shared = receiver.index or 0, 1
+    if receiver.kind != "q":
+        shared = measured.subject.shape.n_heads // measured.subject.shape.n_kv_heads
+        first *= shared
+    group = [Node(receiver.layer, "head", index) for index in range(first, first + shared)]
+    return next((head for head in group if head in drawn), group[0])
+
+
+def has_gap(measured: Measurements) -> bool:
+    """Whether clean and corrupt differ surely enough for shares."""
+    try:
+        require_gap(measured.base.gap, floor=measured.floor)
+    except NoGap:
+        return False
+    return True
+
+
+def _mediates(estimate: Estimate | None) -> bool:
+    return estimate is not None and estimate.low > MEDIATES

@@ -1,0 +1,183 @@
+"""Measurements → the evidence a report shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import SequenceMatcher
+from functools import partial
+
+import numpy as np
+
+from mi_checks.checks.curve import area_interval, cmd, cpr
+from mi_checks.checks.effect import effect
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.engine.base_run import SideRun
+from mi_checks.faults.omitted import Omitted, refuse_unstorable
+from mi_checks.prompts.batch import Prompt
+from mi_checks.results.run import (
+    MEDIATOR_LIST,
+    OF_HEADS,
+    Curve,
+    CurvePoint,
+    Evidence,
+    Example,
+    Heatmap,
+    Mediator,
+    Prediction,
+    Rank,
+    TokenView,
+)
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.estimate import WHOLE_EFFECT
+from mi_checks.stats.statistics import NoGap, mean_interval, ratio_intervals
+from mi_checks.suite.evidence.circuit_evidence import circuit
+from mi_checks.suite.evidence.position_map import position_map
+
+MEDIATORS = 12  # heads named of a sweep: its strongest
+NEURONS = 24  # neurons shown of a sweep: its strongest
+
+
+def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) -> Evidence:
+    """Return what was measured for one behaviour on one model, whatever checks read it.
+
+    Args:
+        loaded: the behaviour.
+        measured: the measurements.
+        omitted: collects what cannot be had, and so is left out.
+
+    Raises:
+        MiChecksError: not even the effect can be measured.
+    """
+    behaviour = loaded.behaviour
+    name = measured.subject.name
+    # A share of a gap that rounding may have made is no number to draw.
+    told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
+    sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
+    shown = effect(measured)
+    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score))
+    refuse_unstorable("the effect", (shown, logit_diff))
+    heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
+    of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
+    mediators = omitted.attempt(MEDIATOR_LIST, lambda: tuple(m for sweep in of_heads for m in _strongest(sweep)), ())
+    return Evidence(
+        behaviour=behaviour.name,
+        model=name,
+        summary=behaviour.summary,
+        source=behaviour.source or "",
+        declared="absent" if behaviour.models.get(name) == "absent" else "present",
+        yaml=loaded.text,
+        yaml_path=loaded.source.shown,
+        n=len(measured.batch),
+        logit_diff=logit_diff,
+        effect=shown,
+        examples=omitted.attempt(
+            "the list of example prompts",
+            lambda: tuple(_example(measured, index, rank) for rank, index in measured.examples.items()),
+            (),
+        ),
+        heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
+        mediators=mediators,
+        score=measured.batch.score,
+        effect_sizes=tuple(measured.base.gap.tolist()),
+        omitted=omitted.sentences,
+    )
+
+
+def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omitted) -> Evidence:
+    """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
+
+    Args:
+        evidence: what was gathered.
+        measured: the measurements.
+        on_few: the same claims on few of the prompts.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    shown = omitted.attempt("the map of layers and labels", lambda: position_map(on_few), None)
+    maps = evidence.heatmaps if shown is None else (*evidence.heatmaps, shown)
+    found = omitted.attempt("the circuit", lambda: circuit(measured, on_few, omitted), None)
+    return replace(evidence, circuit=found, heatmaps=maps)
+
+
+def curves(measured: Measurements) -> tuple[Curve, ...]:
+    """Return the curves of faithfulness that checks have measured."""
+    return tuple(
+        Curve(
+            among=among,
+            ablation=ablation,
+            nodes=curve.sizes[-1],
+            points=tuple(
+                map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor))
+            ),
+            cpr=area_interval(curve, cpr, "CPR"),
+            cmd=area_interval(curve, cmd, "CMD"),
+        )
+        for (among, ablation), curve in measured.curves.items()
+    )
+
+
+def _place(sweep: Sweep) -> tuple[bool, str, list[str]]:
+    """Heads before neurons, everywhere before at one label: in whatever order checks have asked for them."""
+    return sweep.nodes[0].kind != "head", sweep.at or "", list(map(str, sweep.nodes))
+
+
+def _strongest(sweep: Sweep) -> list[Mediator]:
+    try:
+        return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MEDIATORS)]
+    except NoGap:
+        return []
+
+
+def _example(measured: Measurements, index: int, rank: Rank) -> Example:
+    pair = measured.batch.pairs[index]
+    base = measured.base
+    return Example(
+        clean=_views(pair.clean, pair.corrupt),
+        corrupt=_views(pair.corrupt, pair.clean),
+        answers=pair.answers,
+        foils=pair.foils,
+        clean_logit_diff=float(base.clean.logit_diff[index]),
+        corrupt_logit_diff=float(base.corrupt.logit_diff[index]),
+        clean_top=_top(base.clean, index, measured),
+        corrupt_top=_top(base.corrupt, index, measured),
+        prompt=index,
+        rank=rank,
+    )
+
+
+def _views(prompt: Prompt, other: Prompt) -> tuple[TokenView, ...]:
+    differs = _differing(prompt.tokens, other.tokens)
+    return tuple(TokenView(piece, prompt.label_at(i), i in differs) for i, piece in enumerate(prompt.pieces))
+
+
+def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
+    """Positions whose token is another in the other prompt, or not there."""
+    if len(tokens) == len(others):
+        return {i for i, (own, other) in enumerate(zip(tokens, others, strict=True)) if own != other}
+    blocks = SequenceMatcher(None, tokens, others, autojunk=False).get_matching_blocks()
+    return set(range(len(tokens))) - {i for block in blocks for i in range(block.a, block.a + block.size)}
+
+
+def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
+    return tuple(Prediction(measured.subject.tokenization.piece(token), p) for token, p in side.guesses(index))
+
+
+def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
+    where = f" at {sweep.at}" if sweep.at else ""
+    layers = sorted({node.layer for node in sweep.nodes})
+    rows = tuple(f"L{layer}" for layer in layers)
+    if sweep.nodes[0].kind == "neuron":
+        strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:NEURONS])
+        columns = tuple(str(sweep.nodes[i]) for i in strongest)
+        values = tuple(
+            tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
+            for layer in layers
+        )
+        return Heatmap(
+            f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}", rows, columns, values
+        )
+    heads = range(measured.subject.shape.n_heads)
+    shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
+    by_place = {(node.layer, node.index): share for node, share in shares.items()}
+    values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
+    return Heatmap(f"{OF_HEADS}{where}", rows, tuple(f"H{head}" for head in heads), values)

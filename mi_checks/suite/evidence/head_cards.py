@@ -1,0 +1,91 @@
+"""Measurements → what the cards of a circuit's nodes say: of heads here, of neurons in `neuron_evidence`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from mi_checks.checks.ablation import refuse_unequal_lengths
+from mi_checks.checks.hypothesis import checks_made
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.direct import not_linear
+from mi_checks.engine.interventions import ablate
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.omitted import Omitted
+from mi_checks.results.run import HeadCard
+from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import NoGap, mean_interval, ratio_intervals
+
+TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
+DECIMALS = 4  # kept of what is written from one token
+
+
+def head_cards(
+    heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> Iterator[HeadCard]:
+    """Yield what each head writes, where it looks and what its ablation removes.
+
+    Args:
+        heads: the heads.
+        measured: where a check may have ablated them.
+        on_few: the same claims on fewer prompts, where the rest is measured.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    direct = omitted.attempt("the direct logit attribution of heads", lambda: written(heads, on_few), {})
+    for head in heads:
+        card = omitted.attempt(f"the card of {head}", partial(_card, head, direct, measured, omitted), None)
+        if card is not None:
+            yield card
+
+
+def _card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omitted) -> HeadCard:
+    """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
+    shown = measured.examples["median"]
+    pattern = np.rint(100 * measured.attention_of(head, shown)).astype(int).tolist()
+    rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
+    ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
+    sources: tuple[float, ...] = ()
+    if head in direct:
+        what = f"the direct logit attribution of {head} by token"
+        sources = omitted.attempt(
+            what, lambda: tuple(np.round(measured.from_sources(head, shown), DECIMALS).tolist()), ()
+        )
+    return HeadCard(
+        head=str(head),
+        direct=direct.get(head),
+        ablation=ablation,
+        removes=removes,
+        attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
+        sources=sources,
+    )
+
+
+def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
+    """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
+    if not nodes or not_linear(measured.batch, measured.subject) is not None:
+        return {}
+    estimates = [mean_interval(each, score_unit(measured.batch.score)) for each in measured.direct(nodes)]
+    return dict(zip(nodes, estimates, strict=True))
+
+
+def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
+    """How the first check that ablates this node alone does so, and what that removes."""
+    for check in checks_made(measured):
+        if not isinstance(check, Ablation):
+            continue
+        try:
+            if measured.nodes(check.nodes) != (node,):
+                continue
+            refuse_unequal_lengths(measured, check.with_, check.at)
+            patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
+            removed = (measured.base.clean.logit_diff - patched)[None]
+            (removes,) = ratio_intervals(removed, measured.base.gap, floor=measured.floor)
+        except (MiChecksError, NoGap):  # the check itself has told
+            continue
+        return check.with_ + (f" at {check.at}" if check.at else ""), removes
+    return "", None

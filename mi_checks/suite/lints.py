@@ -1,0 +1,174 @@
+"""Reasons to doubt that a behaviour measures what it is meant to, though its checks may pass.
+
+Each is measured on a model on which the behaviour is not declared absent, and costs next to nothing beside the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mi_checks.checks.effect import against
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.direct import not_linear
+from mi_checks.engine.interventions import noise
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.prompts.batch import END, PromptPair
+from mi_checks.prompts.tokenization import Tokenization
+from mi_checks.results.run import CheckResult, Lint, LintKind
+from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.claimed import ABSENT
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.scoring import FIRST_DIFFERENCE
+from mi_checks.spec.yaml_source import Keys
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import NoGap, ratio_interval
+
+UNLIKELY_RANK = 100  # tokens; one that as many others exceed is not among the likely ones
+# Of the prompts on which the answer is unlikely. A behaviour that prefers it to its foils claims that it is likely, and
+# one that only prefers it more than on the corrupt prompts does not, so that there it must be so nearly everywhere: the
+# bundled behaviours of random tokens reach 0.95.
+MOST_PROMPTS, NEARLY_ALL_PROMPTS = 0.5, 0.98
+SPACE_FACTOR = 10  # by which the answer with or without its space must be nearer to the first rank
+# A tenth above the whole: ablation is off the distribution, and of the bundled circuits most lie between 1 and 1.1.
+FAITHFULNESS_MARGIN = 0.1
+EMBEDDING_FRACTION = 0.5  # of the effect; what is carried by no head and no MLP is most of it beyond this
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A lint without its place."""
+
+    kind: LintKind
+    message: str
+    path: Keys
+    estimate: Estimate | None = None
+    check: str = ""
+
+
+def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+    """Return all lints of a behaviour on a model; what cannot be measured on it is left out.
+
+    Args:
+        loaded: the behaviour.
+        measured: its measurements on the model.
+        results: of its checks that ran on the model, by id.
+    """
+    behaviour, model = loaded.behaviour, measured.subject.name
+    if behaviour.models.get(model) == ABSENT:
+        return ()
+    found: list[_Found] = []
+    for lint in (_unlikely_answers, _by_embedding):
+        try:
+            found += lint(measured)
+        except (MiChecksError, NoGap):  # the checks of the behaviour have told, or this quantity has no meaning here
+            continue
+    found += _too_faithful(loaded, model, results)
+    places = [loaded.place_of(each.path) for each in found]
+    return tuple(
+        Lint(behaviour.name, model, each.kind, each.message, f"{place.file}:{place.line}", each.estimate, each.check)
+        for each, place in zip(found, places, strict=True)
+    )
+
+
+def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
+    """An answer whose first token is never among the likely ones, such as one that forgot its leading space."""
+    batch, tokenization = measured.batch, measured.subject.tokenization
+    answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
+    respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
+    ranks = measured.ranks(np.concatenate([answers, np.where(respaced < 0, answers, respaced)], 1))
+    own = ranks[:, : answers.shape[1]].min(1)
+    other = np.where(respaced < 0, np.inf, ranks[:, answers.shape[1] :]).min(1)
+    n, vocabulary = len(own), measured.subject.tokenization.tokenizer.get_vocab_size()
+    unlikely = int((own >= UNLIKELY_RANK).sum())
+    rank = f"its median rank after the clean prompts is {np.median(own) + 1:.0f} of {vocabulary:,}"
+    path = ("prompts", "answer")
+    if (own >= SPACE_FACTOR * (other + 1)).mean() > MOST_PROMPTS:
+        answer = batch.pairs[0].answers[0]
+        how = "without its leading space" if answer.startswith(" ") else "with a leading space"
+        yield _Found(
+            "answer",
+            f"the first token of the answer {answer!r} is not the likely one: {rank}, and {how}, as "
+            f"{_respaced(answer)!r}, it is {np.median(other) + 1:.0f}; write answer and foils {how}",
+            path,
+        )
+    elif unlikely / n > (MOST_PROMPTS if against(measured.behaviour) == "foils" else NEARLY_ALL_PROMPTS):
+        yield _Found(
+            "answer",
+            f"the answer's first token is not among the {UNLIKELY_RANK} most probable on {unlikely} of {n} prompts: "
+            f"{rank}; see that the answer follows the end of the template as the model would write it",
+            path,
+        )
+
+
+def _respaced(answer: str) -> str:
+    return answer[1:] if answer.startswith(" ") else f" {answer}"
+
+
+def _respaced_tokens(pair: PromptPair, tokenization: Tokenization, score: str) -> list[int]:
+    """For each answer the first token with the leading space taken off, or put there; −1 where there is none."""
+    own = pair.clean.tokens[0 if tokenization.bos is None else 1 :]
+    found: list[int] = []
+    for answer in pair.answers:
+        text = _respaced(answer)
+        ids = tokenization.ids(pair.clean.text + text) if text and score != FIRST_DIFFERENCE else ()
+        found.append(ids[len(own)] if len(ids) > len(own) and ids[: len(own)] == own else -1)
+    return found
+
+
+def _by_embedding(measured: Measurements) -> Iterator[_Found]:
+    """An effect that goes from the embedding straight to the logits: a bigram statistic of the last token."""
+    for part, whole, of in _embedding_parts(measured):
+        estimate = ratio_interval(part, whole, of)
+        if estimate.low > EMBEDDING_FRACTION:
+            yield _Found(
+                "embedding",
+                f"the direct path from the embedding to the logits carries {estimate.value:.2f} [{estimate.low:.2f}, "
+                f"{estimate.high:.2f}] of {of}, past all heads and MLPs: the behaviour measures what usually follows "
+                "the last token; let the answer depend on earlier tokens, or let the foils follow that token as often",
+                ("prompts", "template"),
+                estimate,
+            )
+            return
+
+
+def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, str]]:
+    """What the embedding alone carries, of the effect that patching can recover and of the score itself."""
+    base, subject = measured.base, measured.subject
+    if any(pair.clean.tokens[-1] != pair.corrupt.tokens[-1] for pair in measured.batch.pairs):
+        layers = [
+            Node(layer, kind)
+            for layer in range(subject.shape.n_layers)
+            for kind in (("attn", "mlp") if subject.shape.d_mlp else ("attn",))
+        ]
+        # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
+        alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
+        yield alone, base.gap, "clean − corrupt"
+    if against(measured.behaviour) == "foils" and not_linear(measured.batch, subject) is None:
+        yield measured.direct([Node(0, "resid_pre")])[0], base.clean.logit_diff, "the clean logit difference"
+
+
+def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_Found]:
+    """A circuit that keeps more than the whole model: what works against it is left out of it."""
+    for index, entry in enumerate(loaded.behaviour.checks):
+        for check in entry.check.parts:
+            result = results.get(check.id)
+            if not isinstance(check, Circuit) or check.aspect != "faithfulness" or result is None:
+                continue
+            bound = loaded.behaviour.bound_for(check, model)
+            bounded = bound is not None and bound.at_most is not None  # then its author has judged it from above
+            estimate = result.estimate
+            if estimate is not None and not bounded and estimate.low > 1 + FAITHFULNESS_MARGIN:
+                yield _Found(
+                    "faithfulness",
+                    f"{check.id}: the circuit alone keeps {estimate.value:.2f} [{estimate.low:.2f}, "
+                    f"{estimate.high:.2f}] of the score, more than the whole model: nodes that work against it are "
+                    "left out; add them, or say with 'at_most' how much is meant",
+                    ("checks", index),
+                    estimate,
+                    check.id,
+                )

@@ -1,0 +1,56 @@
+"""Which nodes mediate instead, for the message of a claim about nodes that did not pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.checks.strongest_neurons import DENOISED, strongest_neurons
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.output.numbers import exact
+from mi_checks.spec.circuit_checks import NEGLIGIBLE
+from mi_checks.spec.node_names import PLURAL
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_p_values, require_gap
+
+MAX_NAMED = 5
+MIN_PROMPTS = 2  # of which a test can be made
+
+
+def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
+    """Return a line that names the nodes which alone recover significantly more than 0.01, or says there is none.
+
+    One-sided tests at 2.5 %, Holm-corrected over all nodes of the kind. No line where there is no share to take, or
+    too few prompts for a test.
+    """
+    try:
+        require_gap(measured.base.gap, floor=measured.floor)
+    except NoGap:
+        return []
+    if len(measured.batch) < MIN_PROMPTS:
+        return []
+    sweep, among = verdict.sweep, ""
+    if sweep is None and verdict.nodes and all(node.kind == "neuron" for node in verdict.nodes):
+        sweep = strongest_neurons(measured, verdict.nodes, verdict.at)
+        if len(sweep.nodes) <= DENOISED:
+            among = f", of the {len(sweep.nodes)} neurons that attribution patching ranks first"
+    if sweep is None:
+        sweep = measured.sweep("head", at=measured.everywhere)
+    component = sweep.nodes[0].kind
+    tested = len(all_nodes("neuron", measured.subject.shape)) if among else len(sweep.nodes)
+    found = _significant(sweep, measured, tested)
+    if found:
+        shown = "; ".join(f"{node} {exact(estimate)}" for node, estimate in found[:MAX_NAMED])
+        return [f"  mediators found, by share recovered alone{among}: {shown}"]
+    test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {PLURAL[component]}"
+    return [f"  mediators found: none{among}; no {component} alone recovers more than {NEGLIGIBLE:g} ({test})"]
+
+
+def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tuple[Node, Estimate]]:
+    """Return the nodes that recover significantly more than `NEGLIGIBLE`, strongest first."""
+    recovered = measured.floor.cleared(sweep.recovered)
+    above, _ = ratio_p_values(recovered, sweep.gap, NEGLIGIBLE)
+    corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
+    order = np.argsort(-sweep.shares, kind="stable")
+    return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]
