@@ -16,9 +16,9 @@ from mi_checks.studies.emergence import emergence_page as emergence_page
 from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
 from tests.browser.wide import wide
-from tests.emergence.curves import small
+from tests.report import test_comparison_page as compare_page
 from tests.report.conftest import make_run
-from tests.runs import test_page as compare_page
+from tests.studies.emergence.curves import small
 
 REQUIRED = "MI_BROWSER_REQUIRED"
 PAGES = ("report", "brief", "behaviour", "real", "wide", "compare", "series", "emergence")

@@ -9,10 +9,10 @@ from mi_checks.files import write_file
 from mi_checks.report.html import render
 from mi_checks.studies.emergence import emergence_page as emergence_page
 from tests.browser.hostile import HOSTILE, LONG, spoiled
-from tests.emergence.curves import small
+from tests.report import test_comparison_page as compare_page
 from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP
 from tests.report.conftest import make_run
-from tests.runs import test_page as compare_page
+from tests.studies.emergence.curves import small
 
 SHOWN = "{{ 7 * 7 }}{% raw %}"
 INVISIBLE = ("\u2028", "\u2029", "\0", "\u202e", "\u200f", "\ud800", "\x1b")

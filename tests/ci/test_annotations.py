@@ -7,7 +7,7 @@ from mi_checks.ci.failures import failures
 from mi_checks.results.run import Lint
 from mi_checks.spec.problems import Problem
 from tests.effects import around
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from mi_checks.ci.failures import failures
 from mi_checks.results.run import Mutant, MutantsResult
 from tests.effects import around
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 
 def drift(**given):

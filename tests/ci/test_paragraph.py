@@ -4,7 +4,7 @@ from mi_checks.ci.paragraph import paragraph
 from mi_checks.results.run import Lint
 from tests.ci.test_failures import drift, survivor
 from tests.effects import around
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 GREEN = result("logit_diff", around(6), at_least=2)
 

@@ -13,7 +13,7 @@ from mi_checks.results.run import OF_HEADS, Evidence, Heatmap, Mediator, Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 from tests.effects import around, effect
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 WEIGHTS = {"source": "bundled", "dtype": "float32", "tokenizer_sha256": "t" * 64}
 

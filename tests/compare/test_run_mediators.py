@@ -8,7 +8,7 @@ from mi_checks.compare.run_mediators import mediator_changes
 from mi_checks.results.run import Architecture, Evidence
 from tests.baseline_numbers import mediator
 from tests.effects import around, effect
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 THEN = (mediator("L0H3", 0.9), mediator("L1H2", 0.6), mediator("L1H5", 0.0))
 NOW = (mediator("L0H3", 0.8), mediator("L1H2", 0.01), mediator("L1H5", 0.5))

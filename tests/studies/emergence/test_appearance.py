@@ -8,7 +8,7 @@ from mi_checks.studies.emergence.appearance import appearances
 from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.effect_curve import Curve, method, p_values
 from tests.effects import around, effect
-from tests.emergence.curves import appearance, curve, values
+from tests.studies.emergence.curves import appearance, curve, values
 
 
 def test_a_phase_change():

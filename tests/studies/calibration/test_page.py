@@ -9,7 +9,7 @@ from mi_checks.studies.calibration.calibrated_claims import KINDS
 from mi_checks.studies.calibration.calibration_tables import tables
 from mi_checks.studies.calibration.nulls import NULLS
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2].parent / "benchmarks"
 WRITES = (
     "composes[previous_token->induction.k@B1]"  # untrained heads write too: it has no null value, and the page says so
 )

@@ -12,8 +12,8 @@ import pytest
 from mi_checks.results.run import Evidence, Run
 from mi_checks.results.write_run import write_run
 from tests.effects import around, effect
+from tests.made_results import result, run_of
 from tests.report.circuits import CIRCUIT
-from tests.results import result, run_of
 
 
 @pytest.fixture

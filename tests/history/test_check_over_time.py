@@ -10,7 +10,7 @@ from mi_checks.history.run_store import History
 from mi_checks.output.sparkline import WIDTH, sparkline
 from tests.effects import around
 from tests.history.conftest import month
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 
 def course_of(path, **how):

@@ -14,7 +14,7 @@ from mi_checks.cli.main import main
 from mi_checks.cli.waiting import Waiting
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.studies.discovery.keeping import Keeping
-from tests.test_matrix_verb import INDUCTION
+from tests.cli.test_matrix import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
 QUICK = ("--count", "32")
@@ -273,5 +273,5 @@ def test_mistakes_are_told_without_torch(file):
         "import sys\nfrom mi_checks.cli.main import main\n"
         "assert main(['discover', 'induction.yaml', '--model', 'nano-attn-1l']) == 2\nassert 'torch' not in sys.modules"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)

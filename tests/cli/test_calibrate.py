@@ -76,4 +76,4 @@ def test_mistakes_are_told_without_torch():
         "import sys\nfrom mi_checks.cli.main import main\n"
         "try:\n    main(['calibrate', '--runs', '0'])\nexcept SystemExit:\n    pass\nassert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parents[2])

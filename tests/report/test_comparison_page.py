@@ -10,10 +10,10 @@ from mi_checks.compare.run_mediators import mediator_changes
 from mi_checks.compare.runs import compare
 from mi_checks.errors import MiChecksError
 from mi_checks.report.comparison import comparison_page
+from tests.compare.test_run_mediators import NOW, THEN, shown
 from tests.effects import around
+from tests.made_results import result, run_of
 from tests.pages import Page
-from tests.results import result, run_of
-from tests.runs.test_mediators import NOW, THEN, shown
 
 HOSTILE = "</script><img src=x onerror=alert(1)></title></svg>{{ 7 * 7 }}\u202e"
 

@@ -18,7 +18,7 @@ from mi_checks.studies.emergence import (
 from mi_checks.studies.emergence.effect_curve import method
 from mi_checks.studies.emergence.findings import Emergence
 from mi_checks.studies.emergence.formats import check_output, write
-from tests.emergence.curves import curve, small
+from tests.studies.emergence.curves import curve, small
 
 
 def test_the_whole_answer():

@@ -12,7 +12,7 @@ from mi_checks.studies.calibration.calibrated_claims import DRAWN
 from mi_checks.studies.calibration.calibration_prompts import POSITIONS
 from mi_checks.studies.calibration.calibration_roles import SHIPPED
 
-BEHAVIOURS = Path(__file__).parent.parent.parent / "behaviours"
+BEHAVIOURS = Path(__file__).parents[2].parent / "behaviours"
 WITHOUT = calibrated_claims.without_effect(POSITIONS)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mi_checks.studies.emergence.bracket import Bracket, fall, rise
-from tests.emergence.curves import values
+from tests.studies.emergence.curves import values
 
 
 def holds(bracket, place):

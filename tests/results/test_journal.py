@@ -11,7 +11,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.results.journal import Journal, forget, parts
 from mi_checks.results.read_run import read_run
 from tests.effects import around
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 FIRST, SECOND, THIRD = (result(check, around(6), at_least=2) for check in ("logit_diff", "accuracy", "patching[a]"))
 

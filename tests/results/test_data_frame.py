@@ -8,7 +8,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.results.data_frame import COLUMNS, frame
-from tests.results import run_of
+from tests.made_results import run_of
 
 
 def test_one_row_per_check(run):

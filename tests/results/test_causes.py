@@ -9,7 +9,7 @@ from mi_checks.results.causes import groups
 from mi_checks.stats.estimate import Parts
 from mi_checks.stats.statistics import mean_interval
 from tests.effects import around
-from tests.results import result
+from tests.made_results import result
 
 BASELINE = result("baseline", None, outcome="fail", nodes_lost=("L1H2",), message="drifted: mediators −L1H2")
 ROLE = result("role[induction]", None, outcome="fail", message="fail: the role induction has moved: L1H2 → L1H5")

@@ -198,14 +198,14 @@ def test_mistakes_are_told_without_torch(folder):
         "import sys\nfrom mi_checks.cli.main import main\nassert main(['matrix', 'nowhere']) == 2\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parents[2])
 
 
 def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
     import mi_checks.suite.suite
     from mi_checks.studies.matrix.survey import behaviours_in, survey
 
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     found = behaviours_in([root / "behaviours/python_main_guard.yaml"], root)
     first = survey(found, ["nano-attn-1l"], count=16, kept=tmp_path)
 

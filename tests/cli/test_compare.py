@@ -9,9 +9,9 @@ import pytest
 
 from mi_checks.cli.main import main
 from mi_checks.results.write_run import write_run
+from tests.compare.test_run_mediators import NOW, THEN, shown
 from tests.effects import around
-from tests.results import result, run_of
-from tests.runs.test_mediators import NOW, THEN, shown
+from tests.made_results import result, run_of
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mi_checks.history.identity import run_digest
 from mi_checks.history.run_store import Entry, History
 from mi_checks.results.write_run import run_text, write_run
 from tests.effects import around
-from tests.results import result, run_of
+from tests.made_results import result, run_of
 
 MODEL = ["--model", "nano-attn-2l"]
 HISTORY = ["--history", "INPUT"]
@@ -77,7 +77,7 @@ def place(tmp_path_factory):
     (place / "garbage").write_bytes(bytes(range(256)) * 12)
     (place / "deep.json").write_text("[" * 100_000)
     (place / "folder").mkdir()
-    text = Path(__file__).parent.parent.joinpath("behaviours/induction.yaml").read_text("utf-8")
+    text = Path(__file__).parents[2].joinpath("behaviours/induction.yaml").read_text("utf-8")
     (place / "ab.yaml").write_text(text, "utf-8")
     (place / "digest").write_text(run_digest(good)[:8])
     return place

@@ -15,7 +15,7 @@ from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import discover, explore
 from mi_checks.studies.discovery.draft_yaml import written
 from mi_checks.studies.discovery.settings import Settings
-from tests.discovery.conftest import INDUCTION
+from tests.studies.discovery.conftest import INDUCTION
 
 PAIRS = 48
 EXACT = Settings(count=PAIRS, exact_seconds=math.inf)  # whatever the machine is doing

@@ -186,4 +186,4 @@ def test_mistakes_are_told_without_torch(folder):
         "assert main(['emergence', '--model', 'nano-attn-2l@500']) == 2\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(__file__).parents[2])

@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.order import order
-from tests.emergence.curves import role, small
+from tests.studies.emergence.curves import role, small
 
 
 @pytest.mark.parametrize(

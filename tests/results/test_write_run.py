@@ -9,7 +9,7 @@ import pytest
 from mi_checks.errors import MiChecksError
 from mi_checks.results.as_data import as_data
 from mi_checks.results.write_run import run_text, write_run
-from tests.results import run_of
+from tests.made_results import run_of
 
 
 def test_it_is_one_line_with_sorted_keys(run):

@@ -12,7 +12,7 @@ from mi_checks.compare.runs import UNKNOWN_PARTS, compare, counts
 from mi_checks.report.comparison import comparison_json
 from mi_checks.stats.statistics import ratio_interval, ratio_parts
 from tests.effects import around, effect, evidence_of
-from tests.results import PROVENANCE, result, run_of
+from tests.made_results import PROVENANCE, result, run_of
 
 
 def only(before, after):
