@@ -265,7 +265,7 @@ def test_the_run_itself(two, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "option", "told", "code"),
     [
-        ("mi_checks.plugin.session.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
+        ("mi_checks.plugin.last_words.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
         ("mi_checks.ci.paragraph.paragraph", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
         ("mi_checks.ci.annotations.commands", ["--mi-annotations=github"], f"The list of annotations for CI {LEFT}", 0),
         ("mi_checks.cache.store.Store.prune", [], f"note: The pruning of the cache {LEFT}", 0),
@@ -290,12 +290,12 @@ def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
 
 def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
     """Nothing was written, and so the run is red, though all of its checks passed."""
-    from mi_checks.plugin.session import Session
+    from mi_checks.plugin.gathered import Gathered
 
     def broken(_):
         raise Odd("odd")
 
-    monkeypatch.setattr(Session, "record", broken)
+    monkeypatch.setattr(Gathered, "record", broken)
     result = two.run()
     assert result.ret == 1
     result.assert_outcomes(passed=4)

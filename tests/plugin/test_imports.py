@@ -13,7 +13,7 @@ def python(code, path):
 
 
 def test_the_plugin_is_light(tmp_path):
-    code = f"import sys, mi_checks.plugin.hooks; print(sorted({HEAVY} & set(sys.modules)))"
+    code = f"import sys, mi_checks.plugin; print(sorted({HEAVY} & set(sys.modules)))"
     assert python(code, tmp_path) == "[]\n"
 
 
@@ -24,7 +24,7 @@ def test_a_run_without_behaviours_stays_light(tmp_path):
     code = (
         "import os, sys, pytest\n"
         "os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'\n"
-        "assert pytest.main(['-q', '-p', 'mi_checks.plugin.hooks', '-p', 'no:cacheprovider']) == 0\n"
+        "assert pytest.main(['-q', '-p', 'mi_checks.plugin', '-p', 'no:cacheprovider']) == 0\n"
         "mine = {name for name in sys.modules if name.startswith('mi_checks')}\n"
         f"print('heavy:', sorted({HEAVY} & set(sys.modules)), sorted(mine))\n"
     )

@@ -1,0 +1,384 @@
+"""Items of a pytest run, measured: each becomes a result, whatever goes wrong. Light to import.
+
+The suite (torch, TransformerLens) is built when the first check runs, never for `--collect-only`.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.omitted import refuse_unstorable
+from mi_checks.faults.unexpected import (
+    SaidBefore,
+    Unexpected,
+    is_outcome,
+    passes_through,
+    placed,
+    tell_cause,
+)
+from mi_checks.models.names import resolve
+from mi_checks.models.sources.source import NotFetched
+from mi_checks.plugin import lint_tally
+from mi_checks.plugin.baseline_files import Baselines
+from mi_checks.plugin.gathered import Gathered
+from mi_checks.plugin.lint_tally import message_of, outcome_of, reason_of
+from mi_checks.plugin.lock_files import Locks
+from mi_checks.plugin.options import Options
+from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.results.rerun import rerun_command
+from mi_checks.results.run import (
+    BASELINE,
+    CheckResult,
+    Lint,
+    MutantsResult,
+)
+from mi_checks.spec.check import Check
+from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.yaml_source import Position
+from mi_checks.stats.estimate import Outcome
+from mi_checks.suite.selection import checks_on
+from mi_checks.suite.threads import one_thread
+
+if TYPE_CHECKING:
+    from mi_checks.suite.against_base import BaseSuite
+    from mi_checks.suite.against_mutants import MutantSuite
+    from mi_checks.suite.suite import Suite
+
+GARBAGE = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
+PATIENCE = 3.0  # seconds a sweep may take before it shows a bar
+BASE = "base"  # of the item, as in `compare.base_message`, which imports scipy
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One item: a check of a behaviour on a model, or what is asked of all of its checks together."""
+
+    loaded: LoadedBehaviour
+    model: str
+    check: Check | None  # None: that the behaviour is absent, or no single check
+    node_id: str
+    place: Position  # where it is claimed
+
+    @property
+    def location(self) -> str:
+        """`file:line`."""
+        return f"{self.place.file}:{self.place.line}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The behaviour, and the name whose claims the model runs under."""
+        return self.loaded.behaviour.name, resolve(self.model).claims
+
+
+class Measuring:
+    """Measures items, and keeps what came of them."""
+
+    def __init__(
+        self,
+        root: Path,
+        options: Options,
+        gathered: Gathered,
+        baselines: Baselines,
+        locks: Locks,
+        terminal: io.TextIOBase | None,
+    ) -> None:
+        """Begin with nothing imported.
+
+        Args:
+            root: pytest's root directory.
+            options: of the run.
+            gathered: where results go.
+            baselines: what the run is compared with.
+            locks: what roles are bound to.
+            terminal: where progress is shown; None: nowhere.
+        """
+        self.root = root
+        self.options = options
+        self.gathered = gathered
+        self.baselines = baselines
+        self.locks = locks
+        self.terminal = terminal
+
+    @cached_property
+    def suite(self) -> Suite:
+        """The measuring side, imported only now."""
+        one_thread()
+        from mi_checks.cache.store import Store
+        from mi_checks.suite.suite import Settings, Suite
+
+        # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
+        # run makes is seldom garbage. Together a sixth of a run that recalls everything.
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        asked = self.options
+        settings = Settings(
+            asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
+        )
+        return Suite(settings, self._progress, None if asked.kept is None else Store(asked.kept))
+
+    @cached_property
+    def mutant_suite(self) -> MutantSuite:
+        """What measures mutants, likewise."""
+        from mi_checks.suite.against_mutants import MutantSuite
+
+        return MutantSuite(self.suite)
+
+    @cached_property
+    def base_suite(self) -> BaseSuite:
+        """What judges models against another one, likewise."""
+        from mi_checks.suite.against_base import BaseSuite
+
+        base, other = str(self.options.base), bool(self.baselines.asked.other)
+        return BaseSuite(self.suite, base, self.root, self.gathered.versions, other=other)
+
+    def run(self, item: Asked) -> CheckResult:
+        """Measure, judge and remember one check."""
+        return self._remember(self._measured(item))
+
+    def compare(self, item: Asked) -> CheckResult:
+        """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
+        return self._remember(self._or_error(lambda: self._compared(item), item, (BASELINE, BASELINE)))
+
+    def judge(self, item: Asked) -> CheckResult:
+        """Judge a behaviour on a model against the base; what this run left out is measured for it."""
+        return self._remember(self._or_error(lambda: self._judged(item), item, (BASE, BASE)))
+
+    def lint(self, item: Asked) -> CheckResult:
+        """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
+        return self._remember(self._or_error(lambda: self._linted(item), item, (lint_tally.ID, lint_tally.ID)))
+
+    def run_mutants(self, item: Asked) -> MutantsResult:
+        """Run the same check on models in which its claim is false; skip it where it cannot be measured as it is."""
+        loaded, model, check, location = item.loaded, item.model, item.check, item.location
+        rerun = f"{self.rerun(item.node_id, model)} --mi-mutants"
+        name = check_id(check)
+        outcome: Outcome = "skipped"
+        try:
+            with placed(f"{location}: the mutants of {name} on {model}"):
+                result = self.mutant_suite.check(
+                    loaded, model, check, node_id=item.node_id, location=location, rerun=rerun
+                )
+                refuse_unstorable("the check's result on a mutant", result.mutants)
+        except MiChecksError as error:
+            why = f"the check itself cannot be measured: {error}"
+            if isinstance(error, Unexpected):
+                outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
+            claims = _claims(model)
+            result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, location)
+        return self.gathered.mutants.add(result)
+
+    def close(self, loaded: LoadedBehaviour, model: str) -> None:
+        """A behaviour's items on a model are done: keep the evidence, free the activations."""
+        if "suite" not in self.__dict__:
+            return
+        of, omitted = f"{loaded.behaviour.name} on {model}", self.gathered.omitted
+        if "mutant_suite" in self.__dict__:
+            with omitted.unless(f"the cache of the mutants of {of}"):
+                self.mutant_suite.close(loaded, model)
+        self._take_evidence(loaded, model, of)
+        self.locks.take(self.suite.bindings)
+        with omitted.unless(f"the provenance of {model}"):
+            self._take_provenance()
+        self._write_journal()
+
+    def rerun(self, node_id: str, model: str) -> str:
+        """The command for one item, with whatever on this run's command line decides its outcome."""
+        asked = self.options
+        given = {
+            "--mi-model": model if asked.models else None,
+            "--mi-base": asked.base,
+            "--mi-count": asked.count,
+            "--mi-seed": asked.seed,
+        }
+        options = list(asked.pytest_options)
+        options += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+        options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
+        options += ["--mi-device", asked.device] if asked.device != "auto" else []
+        options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
+        options += ["--mi-strict"] if node_id.endswith(f"::{lint_tally.ID}") else []
+        return rerun_command(node_id, self.root, asked.started_in, options)
+
+    def _remember(self, result: CheckResult) -> CheckResult:
+        self.gathered.remember(result)
+        self._write_journal()
+        return result
+
+    def _write_journal(self) -> None:
+        with self.gathered.omitted.unless("the journal of this run"):
+            if self.gathered.journal.due:
+                self._take_provenance()
+                self.gathered.write_journal()
+
+    def _measured(self, item: Asked) -> CheckResult:
+        """Measure and judge one check."""
+        how = {"node_id": item.node_id, "location": item.location, "rerun": self.rerun(item.node_id, item.model)}
+        measure = partial(self._asked_of_suite, item, how)
+        return self._or_error(measure, item, (check_id(item.check), check_kind(item.check)))
+
+    def _asked_of_suite(self, item: Asked, how: Mapping[str, str]) -> CheckResult:
+        """Ask the suite, which is imported within, so that what goes wrong there is told as well."""
+        return self.suite.check(item.loaded, item.model, item.check, **how)
+
+    def _compared(self, item: Asked) -> CheckResult:
+        loaded, model = item.loaded, item.model
+        name, claims = item.key
+        results = {} if self.baselines.asked.other else self._all_results(item)
+        evidence = None
+        if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
+            evidence = self.suite.evidence(loaded, model)
+        provenance = self.suite.provenance().get(claims) if results else None
+        found = self.baselines.judge(loaded, claims, results, evidence, provenance)
+        message = found.message
+        if found.outcome in ("fail", "error"):
+            message += f"{self._unsaid(results)}{self._where(item)}"
+        return CheckResult(
+            behaviour=name, model=claims, check=BASELINE, kind=BASELINE, node_id=item.node_id,
+            claim="every effect is as recorded, within what its prompts can tell",
+            outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=item.location,
+            reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
+        )  # fmt: skip
+
+    def _judged(self, item: Asked) -> CheckResult:
+        results = self._all_results(item)
+        how = {"node_id": item.node_id, "location": item.location, "rerun": self.rerun(item.node_id, item.model)}
+        result = self.base_suite.judge(item.loaded, item.model, results, **how)
+        refuse_unstorable("the judgement", (result.estimate, result.per_prompt))
+        return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
+
+    def _linted(self, item: Asked) -> CheckResult:
+        results = self._all_results(item)
+        unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
+        found = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
+        name, claims = item.key
+        message, outcome = message_of(found, unmeasured, name), outcome_of(found, unmeasured)
+        if outcome == "fail":
+            message += self._where(item)
+        return CheckResult(
+            behaviour=name, model=claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=item.node_id,
+            claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
+            message=message, location=item.location, reason=reason_of(found),
+        )  # fmt: skip
+
+    def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
+        key = (loaded.behaviour.name, resolve(model).claims)
+        return self.gathered.lints.once(key, lambda: self.suite.lints(loaded, model, results))
+
+    def _all_results(self, item: Asked) -> dict[str, CheckResult]:
+        """Of every check but roles, by id: those that ran, and the others measured now."""
+        ran = self.gathered.ran.get(item.key, {})
+        return {
+            check_id(check): ran.get(check_id(check)) or self._measured(replace(item, check=check, place=place))
+            for check, place in checks_on(item.loaded, item.model)
+            if check_kind(check) != "role"
+        }
+
+    def _unsaid(self, results: Mapping[str, CheckResult]) -> str:
+        """Why a check could not be measured, where no item of its own has said so; as the end of a message."""
+        said = {id(result) for result in self.gathered.results}
+        errors = [each for each in results.values() if each.outcome == "error" and id(each) not in said]
+        return f"\n  because   {errors[0].message.partition(chr(10))[0]}" if errors else ""
+
+    def _where(self, item: Asked) -> str:
+        """Where an item is claimed and how to run it again, as the end of a message."""
+        return f"\n  claimed   {item.location}\n  re-run    {self.rerun(item.node_id, item.model)}"
+
+    def _or_error(self, measure: Callable[[], CheckResult], item: Asked, check: tuple[str, str]) -> CheckResult:
+        """Return what `measure` returns, or a result that says why it could not.
+
+        Any error becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer of a
+        model that the behaviour does not name, or one that it names is not fetched yet.
+
+        Args:
+            measure: the measurement.
+            item: what is measured.
+            check: the id and the kind of the result.
+        """
+        location, claims, (name, kind) = item.location, _claims(item.model), check
+
+        def unmeasured(message: str, outcome: Outcome = "error") -> CheckResult:
+            return CheckResult(
+                behaviour=item.loaded.behaviour.name, model=claims, check=name, kind=kind, node_id=item.node_id,
+                claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message,
+                location=location,
+            )  # fmt: skip
+
+        try:
+            with placed(f"{location}: {name} on {item.model}"):
+                return measure()
+        except TooFewPrompts as error:
+            if claims in item.loaded.behaviour.models:  # then it is its author's mistake
+                return unmeasured(f"{error}{self._where(item)}")
+            return unmeasured(f"{_too_few(item.model, error)}{self._where(item)}", "skipped")
+        except NotFetched as error:  # never so for a model that was asked for: the run would not have begun
+            return unmeasured(f"{error}{self._where(item)}", "skipped")
+        except SaidBefore as error:
+            return unmeasured(f"{location}: {error}")
+        except MiChecksError as error:
+            tell_cause(error)
+            placeless = isinstance(error, Unexpected) and not str(error).startswith(location)
+            return unmeasured(f"{location}: {error}{self._where(item)}" if placeless else f"{error}{self._where(item)}")
+
+    def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
+        omitted, ran = self.gathered.omitted, self.gathered.ran
+        with omitted.unless(f"the warnings of {of}"):
+            self._lint(loaded, model, ran.get((loaded.behaviour.name, resolve(model).claims), {}))
+        try:
+            evidence = self.suite.close(loaded, model, drawn=True)
+            if evidence is not None:
+                self.gathered.keep(evidence)
+        except BaseException as error:
+            if passes_through(error) and not is_outcome(error):
+                raise
+            results = ran.get((loaded.behaviour.name, _claims(model)), {})
+            if any(result.outcome not in ("error", "skipped") for result in results.values()):  # else each has said why
+                omitted.add(f"the evidence of {of}", error)
+
+    def _take_provenance(self) -> None:
+        """Note where models come from, and how much was recalled."""
+        gathered = self.gathered
+        if "suite" in self.__dict__:
+            gathered.provenance.update(self.suite.provenance())
+            gathered.guards.update(self.suite.guards())
+            gathered.reuse = asdict(self.suite.reuse)
+        if "base_suite" in self.__dict__:
+            gathered.provenance.update(self.base_suite.provenance())
+            gathered.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
+
+    def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
+        if self.terminal is None:
+            return items
+        from tqdm import tqdm
+
+        return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
+
+
+def check_id(check: Check | None) -> str:
+    """Return the id of a check; None is the claim that the behaviour is absent."""
+    return "absent" if check is None else check.id
+
+
+def check_kind(check: Check | None) -> str:
+    """Return the kind of a check, likewise."""
+    return "absent" if check is None else check.kind
+
+
+def _claims(model: str) -> str:
+    """The name whose claims a model runs under, even where the model itself is no longer there."""
+    try:
+        return resolve(model).claims
+    except Exception:
+        return model.partition("=")[0]
+
+
+def _too_few(model: str, error: TooFewPrompts) -> str:
+    fewer = f"; --mi-count {error.found} runs on these" if error.found > 1 else ""
+    found = f"{error.found} of the {error.asked} prompt pairs asked for survive the tokenizer of {model}{fewer}"
+    return f"{found}\n{error}"
