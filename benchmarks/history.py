@@ -25,17 +25,8 @@ from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.head_over_time import mediations
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import Entry, History
-from mi_checks.results.run import (
-    OF_HEADS,
-    Architecture,
-    CheckResult,
-    Effect,
-    Evidence,
-    Heatmap,
-    Mediator,
-    Preference,
-    Run,
-)
+from mi_checks.results.evidence import OF_HEADS, Architecture, Effect, Evidence, Heatmap, Mediator, Preference
+from mi_checks.results.run import CheckResult, Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 

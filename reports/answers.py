@@ -7,7 +7,7 @@ from functools import singledispatch
 
 from mi_checks.compare.paired import Difference
 from mi_checks.output import numbers
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.spec.bound import Bound
 from mi_checks.stats.statistics import prompts_to_settle
 from mi_checks.studies.matrix.matrix_markdown import table

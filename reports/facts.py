@@ -10,7 +10,7 @@ from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.compare.neighbouring import Step, step
 from mi_checks.compare.paired import Difference, differences
 from mi_checks.output import numbers
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.studies.matrix.matrix_words import label, mark, value

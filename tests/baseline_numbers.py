@@ -8,7 +8,8 @@ import numpy as np
 
 from mi_checks.compare.conditions import Header
 from mi_checks.compare.recorded import Baseline, baseline
-from mi_checks.results.run import CheckResult, Evidence, Mediator
+from mi_checks.results.evidence import Evidence, Mediator
+from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate
 from tests.effects import effect, evidence_of
 

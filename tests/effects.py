@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mi_checks.results.run import Architecture, Effect, Evidence, Preference
+from mi_checks.results.evidence import Architecture, Effect, Evidence, Preference
 from mi_checks.stats.statistics import mean_interval
 
 KINDS = {"attn": "attention-only"}

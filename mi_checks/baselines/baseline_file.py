@@ -19,8 +19,8 @@ from mi_checks.compare.conditions import HASHES, TEXTS, Header
 from mi_checks.compare.recorded import Baseline, Recorded, settled
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, replace_text, sweep
+from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_claims import reader_of
-from mi_checks.results.run import Mediator
 from mi_checks.stats.estimate import Estimate, Parts
 
 SCHEMA = 2  # 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding reader

@@ -9,7 +9,7 @@ from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.logit_diff import preference
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
-from mi_checks.results.run import Ability, Architecture, Effect, Preference
+from mi_checks.results.evidence import Ability, Architecture, Effect, Preference
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
 from mi_checks.spec.preference_checks import LogitDiff

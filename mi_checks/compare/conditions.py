@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from mi_checks.results.run import Evidence
+from mi_checks.results.evidence import Evidence
 
 UPDATE = "pytest --mi-update records it anew, where that is meant"
 

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from mi_checks.compare.neighbouring import Step, order
 from mi_checks.compare.paired import Difference, neighbour_differences
-from mi_checks.results.run import Architecture, Effect
+from mi_checks.results.evidence import Architecture, Effect
 
 
 @dataclass(frozen=True)

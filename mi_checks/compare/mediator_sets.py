@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from mi_checks.results.run import MEDIATES, Mediator
+from mi_checks.results.evidence import MEDIATES, Mediator
 from mi_checks.stats.estimate import Estimate
 
 MATTERS = 0.01  # of clean − corrupt; rounding is a twentieth of it

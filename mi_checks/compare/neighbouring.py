@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
-from mi_checks.results.run import Architecture
+from mi_checks.results.evidence import Architecture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mi_checks.compare.neighbouring import Step, steps
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.spec.bound import Bound
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.statistics import ALPHA, Floats, holm, judge, mean_interval, mean_p_value, prompts_to_tell

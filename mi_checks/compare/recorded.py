@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mi_checks.compare.conditions import Header
-from mi_checks.results.run import CheckResult, Mediator
+from mi_checks.results.evidence import Mediator
+from mi_checks.results.run import CheckResult
 from mi_checks.stats.estimate import Estimate, Parts
 
 DECIMALS = 4  # of estimates

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mi_checks.compare.mediator_sets import SetChange, set_change
 from mi_checks.compare.run_pairs import two_models
-from mi_checks.results.run import Evidence, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import Run
 
 METHOD = (
     "a head mediates where the interval of what it recovers alone lies above 0.1 of clean − corrupt; it has left the "

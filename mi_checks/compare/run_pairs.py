@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mi_checks.results.run import CheckResult, Effect, Run
+from mi_checks.results.evidence import Effect
+from mi_checks.results.run import CheckResult, Run
 
 EFFECT = "effect"  # stands for a check where two models are held to different ones
 

@@ -10,7 +10,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.history.known import require, unknown
 from mi_checks.history.moment import COLUMNS, Moment, Order, moment
 from mi_checks.history.run_store import History
-from mi_checks.results.run import MEDIATES
+from mi_checks.results.evidence import MEDIATES
 
 
 @dataclass(frozen=True)

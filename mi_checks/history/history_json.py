@@ -11,7 +11,7 @@ from mi_checks.history.check_over_time import Course, Outline, Point
 from mi_checks.history.head_over_time import Mediation
 from mi_checks.history.listing import Kept
 from mi_checks.history.mediation_sentence import answer
-from mi_checks.results.run import MEDIATES
+from mi_checks.results.evidence import MEDIATES
 
 
 def document(data: object) -> str:

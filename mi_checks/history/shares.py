@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mi_checks.results.run import OF_HEADS, Evidence, Heatmap, Run
+from mi_checks.results.evidence import OF_HEADS, Evidence, Heatmap
+from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import Group, groups
-from mi_checks.results.run import MEDIATES, CheckResult, Evidence, Example
+from mi_checks.results.evidence import MEDIATES, Evidence, Example
+from mi_checks.results.run import CheckResult
 from mi_checks.spec.scoring import score_name
 from mi_checks.stats.estimate import Estimate
 

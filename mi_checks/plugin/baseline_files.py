@@ -12,7 +12,8 @@ from mi_checks.baselines.baseline_place import orphans, place
 from mi_checks.compare.conditions import header_of, invalid, told
 from mi_checks.compare.recorded import NO_CHECKS, baseline
 from mi_checks.errors import MiChecksError
-from mi_checks.results.run import CheckResult, Evidence
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
 from mi_checks.stats.estimate import Outcome
 

@@ -17,9 +17,7 @@ from mi_checks.plugin.gathered import Gathered
 from mi_checks.plugin.history_record import Keeping
 from mi_checks.plugin.lock_files import Locks
 from mi_checks.results.journal import forget, parts
-from mi_checks.results.run import (
-    Run,
-)
+from mi_checks.results.run import Run
 
 
 class Written:

@@ -19,17 +19,11 @@ from mi_checks.plugin.lint_tally import LintTally
 from mi_checks.plugin.mutant_tally import Tally
 from mi_checks.plugin.options import Options
 from mi_checks.results.as_data import as_data
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.from_data import evidence_from_dict, guards_from_dict, result_from_dict
 from mi_checks.results.journal import SUFFIX, Journal
 from mi_checks.results.merge import joined
-from mi_checks.results.run import (
-    CheckResult,
-    Evidence,
-    ModelGuards,
-    Run,
-    evidence_from_dict,
-    guards_from_dict,
-    result_from_dict,
-)
+from mi_checks.results.run import CheckResult, ModelGuards, Run
 
 
 class Gathered:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mi_checks.results.as_data import as_data
-from mi_checks.results.run import CheckResult, Lint, lint_from_dict
+from mi_checks.results.from_data import lint_from_dict
+from mi_checks.results.run import CheckResult, Lint
 from mi_checks.stats.estimate import Outcome
 
 ID = "lint"  # of the item that --mi-strict adds, and its kind

@@ -33,12 +33,7 @@ from mi_checks.plugin.lock_files import Locks
 from mi_checks.plugin.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.rerun import rerun_command
-from mi_checks.results.run import (
-    BASELINE,
-    CheckResult,
-    Lint,
-    MutantsResult,
-)
+from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position

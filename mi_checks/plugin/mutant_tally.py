@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.results.run import MutantsResult, mutants_from_dict
+from mi_checks.results.from_data import mutants_from_dict
+from mi_checks.results.run import MutantsResult
 
 
 class Tally:

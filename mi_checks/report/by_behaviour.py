@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mi_checks.report.outcomes import Verdict, verdict, worst
-from mi_checks.results.run import BASELINE, CheckResult, Evidence, Lint, MutantsResult, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult, Run
 from mi_checks.stats.estimate import Outcome
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mi_checks.output import numbers
-from mi_checks.results.run import Circuit, CircuitEdge, CircuitNode
+from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode
 from mi_checks.stats.estimate import Estimate
 
 WIDTH, LEFT, RIGHT = 340, 46, 34  # pixels; left of the nodes stand the names of the layers

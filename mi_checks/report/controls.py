@@ -8,7 +8,7 @@ from statistics import fmean
 from mi_checks.output import numbers
 from mi_checks.report.by_behaviour import Group
 from mi_checks.report.outcomes import Verdict
-from mi_checks.results.run import Evidence
+from mi_checks.results.evidence import Evidence
 
 
 @dataclass(frozen=True)

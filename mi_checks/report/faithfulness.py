@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mi_checks.output import numbers
 from mi_checks.report.axis import Axis, fit
 from mi_checks.report.circuit_drawing import told
-from mi_checks.results.run import Curve
+from mi_checks.results.evidence import Curve
 from mi_checks.stats.estimate import Estimate
 
 WIDTH, HEIGHT = 340, 180  # pixels

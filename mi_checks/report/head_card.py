@@ -8,7 +8,7 @@ from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, chip
 from mi_checks.report.circuit_drawing import state, told
 from mi_checks.report.neuron_card import NeuronView, neuron_view
-from mi_checks.results.run import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard
+from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard
 from mi_checks.stats.estimate import Estimate
 
 SOURCES = 3  # tokens named of those that a head takes what it writes from: the strongest

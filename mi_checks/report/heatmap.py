@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
 from mi_checks.report import scale
-from mi_checks.results.run import Heatmap
+from mi_checks.results.evidence import Heatmap
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, chip
-from mi_checks.results.run import NeuronCard, Promotion
+from mi_checks.results.evidence import NeuronCard, Promotion
 
 
 @dataclass(frozen=True)

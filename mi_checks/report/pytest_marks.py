@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mi_checks.results.run import Evidence
+from mi_checks.results.evidence import Evidence
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.yaml_source import parse_yaml
 

@@ -22,7 +22,8 @@ from mi_checks.report.intervals import IntervalChart, interval_chart
 from mi_checks.report.outcomes import Verdict, verdict
 from mi_checks.report.pytest_marks import marks
 from mi_checks.report.tokens import ExampleView, example_view
-from mi_checks.results.run import BASELINE, CheckResult, Evidence, MutantsResult
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import BASELINE, CheckResult, MutantsResult
 
 
 @dataclass(frozen=True)

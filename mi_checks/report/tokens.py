@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, Shown, chip
-from mi_checks.results.run import Evidence, Example, Prediction, Rank, TokenView
+from mi_checks.results.evidence import Evidence, Example, Prediction, Rank, TokenView
 from mi_checks.spec.scoring import score_name
 
 TITLES: dict[Rank, str] = {

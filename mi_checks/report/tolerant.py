@@ -9,7 +9,8 @@ from typing import TypeVar
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.omitted import Omitted
 from mi_checks.faults.unexpected import passes_through
-from mi_checks.results.run import Evidence, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import Run
 
 T = TypeVar("T")
 # Of an evidence, what is drawn: the name of the part, its fields, and what stands there when it is left out.

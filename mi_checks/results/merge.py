@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mi_checks.results.run import Evidence
+from mi_checks.results.evidence import Evidence
 
 
 def joined(one: Evidence, other: Evidence) -> Evidence:

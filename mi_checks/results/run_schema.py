@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from mi_checks.results import run
+from mi_checks.results import evidence, run
 from mi_checks.results.run import SCHEMA_VERSION, Run
+from mi_checks.stats import estimate
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
-FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)
+RECORDS = {name: record for module in (estimate, evidence, run) for name, record in vars(module).items()}
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema in draft 7; the comments beside the record's fields are its descriptions."""
+    """Return the schema in draft 7; what the record's fields are annotated with are its descriptions."""
     schema = TypeAdapter(Run).json_schema()
     parts = {name: _closed(name, part) for name, part in schema.pop("$defs").items()}
     whole: dict[str, Any] = _draft_7({**_closed("Run", schema), "definitions": parts})
@@ -33,7 +32,8 @@ def schema_text() -> str:
 
 def _closed(name: str, part: dict[str, Any]) -> dict[str, Any]:
     """An object with all its keys and no others: whatever has a default is written all the same."""
-    told = dict(FIELD.findall(inspect.getsource(getattr(run, name))))
+    hints = get_type_hints(RECORDS[name], include_extras=True)
+    told = {key: hint.__metadata__[0] for key, hint in hints.items() if hasattr(hint, "__metadata__")}
     properties = {
         key: {
             **{word: found for word, found in value.items() if word not in ("default", "title")},

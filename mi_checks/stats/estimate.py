@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 EFFECT_SIZE, WHOLE_EFFECT = "clean − corrupt", "m(M) − m(∅)"  # what fractions are of; the latter of circuits
 PROPORTION = "share of prompts"  # the unit of a value that is yes or no on each prompt
@@ -18,15 +18,15 @@ class Estimate:
     low: float
     high: float
     n: int
-    unit: str  # "logits", "share of clean − corrupt", "share of prompts", "attention probability", "nodes"
-    method: str  # how the interval was made, e.g. "bootstrap of the ratio of means"
-    over: str = "prompts"  # what there are n of
+    unit: Annotated[str, '"logits", "share of clean − corrupt", "share of prompts", "attention probability", "nodes"']
+    method: Annotated[str, 'how the interval was made, e.g. "bootstrap of the ratio of means"']
+    over: Annotated[str, "what there are n of"] = "prompts"
 
 
 @dataclass(frozen=True)
 class Parts:
     """The two means of which a fraction is the ratio, so that a change of it says which of them moved."""
 
-    numerator: Estimate | None  # what patching moves, in the score's unit; None: no effect to divide by
-    denominator: Estimate  # what there is to move, in the score's unit
-    of: str  # what the denominator is called: "clean − corrupt", or of circuits "m(M) − m(∅)"
+    numerator: Annotated[Estimate | None, "what patching moves, in the score's unit; None: no effect to divide by"]
+    denominator: Annotated[Estimate, "what there is to move, in the score's unit"]
+    of: Annotated[str, 'what the denominator is called: "clean − corrupt", or of circuits "m(M) − m(∅)"']

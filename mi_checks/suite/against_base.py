@@ -17,7 +17,8 @@ from mi_checks.compare.with_baseline import compare
 from mi_checks.errors import MiChecksError
 from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve
-from mi_checks.results.run import CheckResult, Effect, Evidence, Mediator
+from mi_checks.results.evidence import Effect, Evidence, Mediator
+from mi_checks.results.run import CheckResult
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.claimed import ABSENT

@@ -34,7 +34,8 @@ from mi_checks.models.sources.source import NotFetched
 from mi_checks.models.subject import ReadsAs, Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build import build_prompts
-from mi_checks.results.run import HEAD_SWEEP, CheckResult, Evidence, GuardResult, Lint, ModelGuards
+from mi_checks.results.evidence import HEAD_SWEEP, Evidence
+from mi_checks.results.run import CheckResult, GuardResult, Lint, ModelGuards
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mi_checks.results.run import Architecture, Heatmap, Run, TokenView
+from mi_checks.results.evidence import Architecture, Heatmap, TokenView
+from mi_checks.results.run import Run
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import make_run
 

@@ -5,7 +5,7 @@ import pytest
 from mi_checks.compare.neighbouring import order, steps
 from mi_checks.models.load_model import load
 from mi_checks.models.names import bundled, resolve
-from mi_checks.results.run import Architecture
+from mi_checks.results.evidence import Architecture
 
 
 def models(*names):

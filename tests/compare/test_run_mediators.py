@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.compare.run_mediators import mediator_changes
-from mi_checks.results.run import Architecture, Evidence
+from mi_checks.results.evidence import Architecture, Evidence
 from tests.baseline_numbers import mediator
 from tests.effects import around, effect
 from tests.made_results import result, run_of

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.history.run_store import Entry, History
-from mi_checks.results.run import OF_HEADS, Evidence, Heatmap, Mediator, Run
+from mi_checks.results.evidence import OF_HEADS, Evidence, Heatmap, Mediator
+from mi_checks.results.run import Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 from tests.effects import around, effect

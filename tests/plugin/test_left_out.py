@@ -138,7 +138,7 @@ def test_a_part_of_the_evidence(part, error, project, sentences, monkeypatch):
 
 
 def test_a_part_that_is_not_a_number(project, sentences, monkeypatch):
-    from mi_checks.results.run import Heatmap
+    from mi_checks.results.evidence import Heatmap
 
     monkeypatch.setattr(
         "mi_checks.suite.evidence.gather.position_map", lambda _: Heatmap("map", ("L0",), ("A",), ((float("nan"),),))

@@ -1,6 +1,6 @@
 """A circuit as it would be recorded: one node of each kind and state, and paths between."""
 
-from mi_checks.results.run import (
+from mi_checks.results.evidence import (
     Activation,
     Circuit,
     CircuitEdge,

@@ -9,18 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.results.run import (
+from mi_checks.results.evidence import (
     Architecture,
-    CheckResult,
     Effect,
     Evidence,
     Example,
     Heatmap,
     Prediction,
     Preference,
-    Run,
     TokenView,
 )
+from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate, Outcome
 
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l", "nano-gelu-4l")

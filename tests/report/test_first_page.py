@@ -14,7 +14,8 @@ from mi_checks.report.html import render
 from mi_checks.report.problem_list import problems
 from mi_checks.report.pytest_marks import marks
 from mi_checks.report.verdict_matrix import matrix
-from mi_checks.results.run import CheckResult, Evidence, Mutant, MutantsResult, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import CheckResult, Mutant, MutantsResult, Run
 from tests.pages import Page
 
 

@@ -23,7 +23,8 @@ from mi_checks.report.problem_list import problems
 from mi_checks.report.sections import section
 from mi_checks.report.tokens import example_view
 from mi_checks.report.verdict_matrix import matrix
-from mi_checks.results.run import CheckResult, Heatmap, Lint, Rank, Run
+from mi_checks.results.evidence import Heatmap, Rank
+from mi_checks.results.run import CheckResult, Lint, Run
 from mi_checks.stats.estimate import Estimate, Parts
 from mi_checks.stats.statistics import mean_interval
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mi_checks.results.run import Evidence, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import Run
 from mi_checks.results.write_run import write_run
 from tests.effects import around, effect
 from tests.made_results import result, run_of

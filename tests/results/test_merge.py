@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from mi_checks.results.evidence import Curve, Heatmap, Mediator
 from mi_checks.results.merge import joined
-from mi_checks.results.run import Curve, Heatmap, Mediator
 from mi_checks.stats.estimate import Estimate
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import evidence

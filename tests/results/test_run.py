@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mi_checks.results.run import (
-    SCHEMA_VERSION,
+from mi_checks.results.evidence import (
     Activation,
     Architecture,
-    CheckResult,
     Circuit,
     CircuitEdge,
     CircuitNode,
@@ -22,18 +20,14 @@ from mi_checks.results.run import (
     Example,
     HeadCard,
     Heatmap,
-    Mutant,
-    MutantsResult,
     NeuronCard,
     Prediction,
     Preference,
     Promotion,
-    Run,
     TokenView,
-    evidence_from_dict,
-    mutants_from_dict,
-    result_from_dict,
 )
+from mi_checks.results.from_data import evidence_from_dict, mutants_from_dict, result_from_dict
+from mi_checks.results.run import SCHEMA_VERSION, CheckResult, Mutant, MutantsResult, Run
 from mi_checks.stats.estimate import Estimate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

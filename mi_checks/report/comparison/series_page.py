@@ -14,7 +14,8 @@ from mi_checks.report.header import moment
 from mi_checks.report.html import environment
 from mi_checks.report.trend import Trend
 from mi_checks.report.verdict_matrix import Cell, cell
-from mi_checks.results.run import Evidence, Run
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import Run
 
 Key = tuple[str, str]  # behaviour and, where runs have several models, the model
 

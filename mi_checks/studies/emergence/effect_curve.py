@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.stats.statistics import Floats, holm, mean_p_value
 
 METHOD = (

@@ -9,7 +9,7 @@ from mi_checks.compare.paired import comparable
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.studies.emergence.appearance import appearances

@@ -8,7 +8,7 @@ from typing import Any
 
 from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.compare.paired import Difference, method
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 
 
 def document(matrix: Matrix) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.compare.paired import Difference
 from mi_checks.output import numbers
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 
 LEGEND = (
     "✓ there, as claimed",

@@ -13,7 +13,7 @@ from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.results.run import Effect
+from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import LOCK
 from mi_checks.suite.loading import AdditionsOf, load_files, no_additions

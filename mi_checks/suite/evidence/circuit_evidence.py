@@ -15,7 +15,7 @@ from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.results.run import MEDIATES, Circuit, CircuitEdge, CircuitNode
+from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.statistics import NoGap, ratio_intervals, require_gap

@@ -14,7 +14,7 @@ from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base_run import SideRun
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.prompts.batch import Prompt
-from mi_checks.results.run import (
+from mi_checks.results.evidence import (
     MEDIATOR_LIST,
     OF_HEADS,
     Curve,

@@ -15,7 +15,7 @@ from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.omitted import Omitted
-from mi_checks.results.run import HeadCard
+from mi_checks.results.evidence import HeadCard
 from mi_checks.spec.node_checks import Ablation
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate

@@ -12,7 +12,7 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import Prompt
-from mi_checks.results.run import Activation, NeuronCard, Promotion
+from mi_checks.results.evidence import Activation, NeuronCard, Promotion
 from mi_checks.stats.estimate import Estimate
 from mi_checks.suite.evidence.head_cards import ablated, written
 

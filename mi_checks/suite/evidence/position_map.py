@@ -10,7 +10,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.prompts.batch import END, PromptBatch
-from mi_checks.results.run import Heatmap
+from mi_checks.results.evidence import Heatmap
 from mi_checks.suite.evidence.circuit_evidence import has_gap
 
 LABELS = 12  # columns at most

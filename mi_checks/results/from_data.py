@@ -1,0 +1,41 @@
+"""Dicts and lists that crossed a process boundary → records; the inverse of `as_data`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult
+
+
+def result_from_dict(data: dict[str, Any]) -> CheckResult:
+    """The inverse of `dataclasses.asdict` for a result that crossed a process boundary."""
+    return cast("CheckResult", _reader(CheckResult).validate_python(data))
+
+
+def mutants_from_dict(data: dict[str, Any]) -> MutantsResult:
+    """The inverse of `dataclasses.asdict` for the mutants of a check that crossed a process boundary."""
+    return cast("MutantsResult", _reader(MutantsResult).validate_python(data))
+
+
+def guards_from_dict(data: dict[str, Any]) -> ModelGuards:
+    """The inverse of `dataclasses.asdict` for guards that crossed a process boundary."""
+    return cast("ModelGuards", _reader(ModelGuards).validate_python(data))
+
+
+def evidence_from_dict(data: dict[str, Any]) -> Evidence:
+    """The inverse of `dataclasses.asdict` for evidence that crossed a process boundary."""
+    return cast("Evidence", _reader(Evidence).validate_python(data))
+
+
+def lint_from_dict(data: dict[str, Any]) -> Lint:
+    """The inverse of `dataclasses.asdict` for a lint that crossed a process boundary."""
+    return cast("Lint", _reader(Lint).validate_python(data))
+
+
+@cache
+def _reader(of: type) -> TypeAdapter[Any]:
+    return TypeAdapter(of)
