@@ -21,7 +21,8 @@ from sweeps import machine
 from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.suite.selection import checks_on
-from mi_checks.suite.suite import Settings, Suite
+from mi_checks.suite.subjects import Settings
+from mi_checks.suite.suite import Suite
 
 TOLERANCE = 1e-4
 # Every kind of check, on all models that ship; the others' turn takes TransformerLens most of an hour.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.shares import share_verdict
+from mi_checks.checks.patching import share_verdict
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.interventions import Ablated, ablate
 from mi_checks.errors import MiChecksError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mi_checks.checks.ablation import check_ablation
 from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.attention import check_attention
-from mi_checks.checks.attribution import check_attribution
 from mi_checks.checks.circuit import check_circuit
 from mi_checks.checks.composes import check_composes
 from mi_checks.checks.curve import check_curve
@@ -13,7 +12,7 @@ from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.mediators import check_mediators
 from mi_checks.checks.patching import check_patching
-from mi_checks.checks.path import check_path
+from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import Check

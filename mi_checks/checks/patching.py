@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.shares import share_verdict
-from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.interventions import denoise, noise
+from mi_checks.checks.unmoved import effect_of_zero, untested
+from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero, verdict
+from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Patching
+from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
+from mi_checks.stats.statistics import NoGap, ratio_interval, ratio_parts
 
 
 def check_patching(check: Patching, bound: Bound, measured: Measurements) -> Verdict:
@@ -20,3 +24,32 @@ def check_patching(check: Patching, bound: Bound, measured: Measurements) -> Ver
     effect = "recovers" if check.recovers else "removes"
     claim = f"{deed} {listed(nodes)}{where} {effect} {bound} of clean − corrupt"
     return share_verdict(claim, patch(*nodes, at=check.at), bound, measured)
+
+
+def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
+    """Judge the share recovered (interventions on the corrupt run) or removed (on the clean run).
+
+    recovered = (patched − corrupt)/(clean − corrupt); removed = (clean − patched)/(clean − corrupt): ratios of means.
+    Where no score is moved by more than rounding, the share is zero if something was changed that could have moved it;
+    otherwise nothing was tested, and the check fails whatever its bound.
+    """
+    base = measured.base
+    patched = measured.logit_diff(intervention)
+    moved = patched - base.corrupt.logit_diff if intervention.run == "corrupt" else base.clean.logit_diff - patched
+    moved = measured.floor.cleared(moved)
+    try:
+        estimate = ratio_interval(moved, base.gap, floor=measured.floor)
+    except NoGap as none:
+        return nothing_to_share(claim, bound, none, measured)
+    # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
+    judged = verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
+    parts = ratio_parts(moved, base.gap, score_unit(measured.batch.score))
+    judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
+    if moved.any():
+        return judged
+    why = untested(intervention, measured)
+    if why is not None:
+        return replace(judged, outcome="fail", reason=why, suspects=False)
+    if judged.outcome == "pass" and not only_above_zero(bound):
+        return judged
+    return replace(judged, outcome="fail", reason=effect_of_zero(intervention, measured))

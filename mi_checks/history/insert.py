@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 from mi_checks.history.identity import CLAIMED, claims_digest
-from mi_checks.history.shares import insert_shares
+from mi_checks.history.stored_shares import insert_shares
 from mi_checks.results.run import CheckResult, Run
 
 MODEL = ("weights_sha256", "tokenizer_sha256", "revision", "source", "dtype")

@@ -9,8 +9,8 @@ import sqlite3
 import zlib
 from collections.abc import Callable
 
-from mi_checks.history.shares import insert_shares
 from mi_checks.history.storable import storable
+from mi_checks.history.stored_shares import insert_shares
 from mi_checks.results.read_run import parse_run
 
 RUNS = """\

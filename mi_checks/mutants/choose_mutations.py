@@ -13,6 +13,8 @@ from mi_checks.mutants.claim import Claim, named
 from mi_checks.mutants.mutation import Mutation
 from mi_checks.mutants.of_circuits import members_exchanged, members_zeroed, others_zeroed, span_turned
 from mi_checks.mutants.of_nodes import (
+    bearers_exchanged,
+    bearers_out,
     each_blinded,
     each_zeroed,
     exchanged,
@@ -23,7 +25,6 @@ from mi_checks.mutants.of_nodes import (
 )
 from mi_checks.mutants.of_paths import cut, readers_exchanged, unread, writers_exchanged
 from mi_checks.mutants.of_preferences import logits_turned, silenced
-from mi_checks.mutants.of_roles import bearers_exchanged, bearers_out
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching

@@ -1,4 +1,4 @@
-"""Mutations of claims about named nodes: patching, ablation, attribution, mediators, attention."""
+"""Mutations of claims about named nodes: patching, ablation, attribution, mediators, attention, roles."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mi_checks.mutants.mutation import Mutation
 from mi_checks.mutants.output_mutations import WRITING, Turned, Zeroed
 from mi_checks.mutants.partners import all_at_once, by_attention, by_share, group_size, layer_by_layer, reversed_rank
 from mi_checks.spec.node_checks import Attention, Mediators
+from mi_checks.spec.roles import RoleCheck
 
 
 def zeroed(claim: Claim) -> tuple[Mutation, ...]:
@@ -67,3 +68,17 @@ def onlookers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
 def each_blinded(claim: Claim) -> tuple[Mutation, ...]:
     """Each head alone attends to everything alike."""
     return tuple(Blinded((head,)) for head in claim.heads) if claim.from_below else ()
+
+
+ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # of roles: where a head looks, and no more
+
+
+def bearers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
+    """In each layer, with any others: the role moves with them."""
+    return layer_by_layer(claim.heads, claim.measured.subject.shape, lambda _head: 0.0)
+
+
+def bearers_out(claim: Claim) -> tuple[Mutation, ...]:
+    """Each head alone no longer scores: it looks at everything alike or, where it is scored by that, writes nothing."""
+    by_attention_alone = cast("RoleCheck", claim.check).role.score in ATTENTION_SCORES
+    return tuple(Blinded((head,)) if by_attention_alone else Zeroed((head,)) for head in claim.heads)

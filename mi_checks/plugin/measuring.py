@@ -106,7 +106,8 @@ class Measuring:
         """The measuring side, imported only now."""
         one_thread()
         from mi_checks.cache.store import Store
-        from mi_checks.suite.suite import Settings, Suite
+        from mi_checks.suite.subjects import Settings
+        from mi_checks.suite.suite import Suite
 
         # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
         # run makes is seldom garbage. Together a sixth of a run that recalls everything.
@@ -341,7 +342,7 @@ class Measuring:
         gathered = self.gathered
         if "suite" in self.__dict__:
             gathered.provenance.update(self.suite.provenance())
-            gathered.guards.update(self.suite.guards())
+            gathered.guards.update(self.suite.subjects.guards())
             gathered.reuse = asdict(self.suite.reuse)
         if "base_suite" in self.__dict__:
             gathered.provenance.update(self.base_suite.provenance())

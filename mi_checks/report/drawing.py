@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment
@@ -11,13 +16,12 @@ from markupsafe import Markup
 from mi_checks.report import faithfulness, intervals, scale
 from mi_checks.report.by_behaviour import Group, Pair
 from mi_checks.report.circuit_drawing import TRACED
-from mi_checks.report.filters import choices
 from mi_checks.report.header import Header
 from mi_checks.report.neighbour_tests import Neighbours, neighbours
+from mi_checks.report.outcomes import Verdict
 from mi_checks.report.problem_list import problems
-from mi_checks.report.script import script
 from mi_checks.report.sections import BehaviourSection, ModelSection
-from mi_checks.report.verdict_matrix import matrix
+from mi_checks.report.verdict_matrix import Row, matrix
 
 LEGEND = 700  # bytes, at most
 
@@ -124,3 +128,49 @@ class Drawing:
 def _doubted(groups: Sequence[Group]) -> tuple[Pair, ...]:
     """Behaviours on models that give reason to doubt what they measure."""
     return tuple(pair for group in groups for pair in group.pairs if pair.lints)
+
+
+NOT_PASSED = ("fail", "drift", "error", "inconclusive")  # css of what the choice "not passed" shows
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Values and words of each control's options."""
+
+    verdicts: tuple[tuple[str, str], ...]
+    models: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+def choices(rows: Sequence[Row], models: Sequence[str]) -> Choices:
+    """The verdicts, models and marks that occur in the matrix."""
+    shown: dict[str, Verdict] = {}
+    for row in rows:
+        for _, cell in row.cells:
+            if cell is not None:
+                shown.setdefault(cell.verdict.css, cell.verdict)
+    verdicts = [(css, f"{verdict.symbol} {verdict.word}") for css, verdict in shown.items()]
+    if any(css in NOT_PASSED for css in shown):
+        verdicts.insert(0, ("not-passed", "not passed"))
+    marks = sorted({mark for row in rows for mark in row.marks})
+    return Choices(tuple(verdicts), tuple(models), tuple(marks))
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text, as it stands between the tags, and its source expression for `script-src`."""
+
+    text: Markup
+    source: str
+
+
+@cache
+def script() -> Script:
+    """All `.js` files beside the templates, in the order of their names."""
+    folder = resources.files("mi_checks.report") / "templates"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    if "</script" in text.lower() or "<!--" in text or "\r" in text:
+        raise ValueError("the report's script holds what would end it or change its hash")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Script(Markup(text), f"'sha256-{digest}'")  # noqa: S704 — our own files

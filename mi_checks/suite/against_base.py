@@ -181,8 +181,8 @@ class BaseSuite:
     ) -> _Base:
         """Of the base what is compared: these checks, or where there are none its effect, and the model's sweeps."""
         base, own = self._base.given, self._own
-        self._check_tokenizers(own.subject(base).provenance.tokenizer_sha256, now.tokenizer)
-        check_same_heads(base, model, (own.subject(base).shape, self._suite.subject(model).shape))
+        self._check_tokenizers(own.subjects.subject(base).provenance.tokenizer_sha256, now.tokenizer)
+        check_same_heads(base, model, (own.subjects.subject(base).shape, self._suite.subjects.subject(model).shape))
         try:
             measured = own.measurements(loaded, base)
             for sweep in self._suite.measurements(loaded, model).sweeps if swept else ():

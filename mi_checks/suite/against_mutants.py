@@ -14,7 +14,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.models.names import resolve
 from mi_checks.mutants.judge import Mutants, taken_for
 from mi_checks.mutants.mutants_message import survived
-from mi_checks.mutants.present import comparable, models_that_have
+from mi_checks.mutants.of_preferences import comparable, models_that_have
 from mi_checks.results.run import Mutant, MutantsResult
 from mi_checks.spec.check import Check
 from mi_checks.spec.claimed import ABSENT
@@ -72,7 +72,7 @@ class MutantSuite:
         if check is None:
             return self._taken_for(loaded, model)
         suite, name = self._suite, resolve(model).claims
-        if suite.settings.engine == "reference" or trusted(suite.subject(model)) is None:
+        if suite.settings.engine == "reference" or trusted(suite.subjects.subject(model)) is None:
             return (), f"mutants are replayed, and {name} is measured by TransformerLens' hooks"
         if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
             return (), f"the score {check.role.score} is the project's own, and reads the model itself"
@@ -96,7 +96,7 @@ class MutantSuite:
         suite = self._suite
         measured = suite.measurements(loaded, model)
         for name in models_that_have(loaded.behaviour):
-            subject = suite.subject(name)
+            subject = suite.subjects.subject(name)
             if comparable(subject, measured.subject):
                 engine = choose(suite.settings.engine, subject, measured.batch, score=loaded.score)
                 return (taken_for(measured, name, engine),), ""

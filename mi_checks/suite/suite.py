@@ -8,12 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 
-from mi_checks.cache.drawn_prompts import recalled_prompts
-from mi_checks.cache.kept_guards import guarded
-from mi_checks.cache.key import measurement_key, prompts_key
+from mi_checks.cache.key import measurement_key
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
 from mi_checks.checks.absent import check_absent
@@ -26,20 +23,15 @@ from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.replay.memory import hand_back, hold_freed
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
-from mi_checks.errors import MiChecksError
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
-from mi_checks.faults.unexpected import SaidBefore, passes_through, placed, tell_traceback
-from mi_checks.models.load_model import load
-from mi_checks.models.sources.source import NotFetched
-from mi_checks.models.subject import ReadsAs, Subject
+from mi_checks.faults.unexpected import passes_through, tell_traceback
+from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
-from mi_checks.results.evidence import HEAD_SWEEP, Evidence
-from mi_checks.results.run import CheckResult, GuardResult, Lint, ModelGuards
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import CheckResult, Lint
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
-from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -47,13 +39,12 @@ from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
 from mi_checks.spec.shapes import check_shapes
 from mi_checks.suite.evidence.circuit_evidence import few
-from mi_checks.suite.evidence.gather import curves, drawn, gather
+from mi_checks.suite.evidence.gather import curves, drawn, gather, sweep_heads
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
+from mi_checks.suite.subjects import Settings, Subjects
 
-SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
 Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
-Drawn = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
 
 
 @dataclass(frozen=True)
@@ -68,19 +59,6 @@ class Reuse:
         return Reuse(self.asked + other.asked, self.recalled + other.recalled)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run may change without changing a behaviour."""
-
-    count: int | None = None  # prompt pairs; None: as each behaviour says
-    seed: int | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    engine: str = "auto"  # or "replay", "reference"
-    memory: int | None = None  # bytes the replay engine may take; None: a quarter of what is free
-    update: bool = False  # bind roles anew, whatever they are locked to
-
-
 class Suite:
     """Loads each model once and measures each behaviour on it once."""
 
@@ -91,12 +69,9 @@ class Suite:
         self.reuse = Reuse()
         self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
         self.store = store
+        self.subjects = Subjects(settings, store)
         self._binder = Binder(update=settings.update)
-        self._subjects: dict[str, Subject] = {}
-        self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
         self._omitted: dict[Pair, Omitted] = {}
-        self._batches: dict[Drawn, PromptBatch] = {}
-        self._undrawn: dict[Drawn, MiChecksError] = {}  # why there are none: drawing takes as long each time
         self._engines: dict[str, str] = {}
         self._measurements: dict[Pair, Measurements] = {}
         self._measuring: dict[Pair, Engine | Recalling] = {}
@@ -124,13 +99,11 @@ class Suite:
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
         if measured is not None:
             _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
-        if check is not None and measured is not None:
-            self._sweep_for_the_report(measured, self._omitted_of(loaded, model))
         refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, location, rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
-            model=self.subject(model).name,
+            model=self.subjects.subject(model).name,
             check=ABSENT if check is None else check.id,
             kind=ABSENT if check is None else check.kind,
             node_id=node_id,
@@ -172,11 +145,11 @@ class Suite:
         Raises:
             MiChecksError: the model cannot be scored.
         """
-        return self._binder.bind(loaded, check, self.subject(model), weights)
+        return self._binder.bind(loaded, check, self.subjects.subject(model), weights)
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
         """Bind a role and compare it with the lock; with `update` only keep it, for the lock to be written from."""
-        subject = self.subject(model)
+        subject = self.subjects.subject(model)
         binding = self._binder.bind(loaded, check, subject)
         named = subject.name in loaded.behaviour.models
         update = self.settings.update and named
@@ -195,11 +168,11 @@ class Suite:
         """The measurements of a behaviour on a model, begun on first use."""
         key = (loaded.key, model)
         if key not in self._measurements:
-            subject = self.subject(model)
+            subject = self.subjects.subject(model)
             outside = check_shapes(loaded, {subject.name: subject.shape})
             if outside:  # known before only of models whose shape can be read without loading them
                 raise SpecError(outside)
-            batch = self._prompts(loaded, subject)
+            batch = self.subjects.prompts(loaded, subject)
             measuring = self._measuring_on(loaded, subject, batch)
             roles = self._binder.nodes(loaded, subject)
             self._measuring[key] = measuring
@@ -226,63 +199,16 @@ class Suite:
 
     def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
         """The prompts of a behaviour on a model, drawn on first use."""
-        return self._prompts(loaded, self.subject(model))
+        return self.subjects.prompts(loaded, self.subjects.subject(model))
 
-    def _prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
-        count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
-        key = (loaded.key, subject.reads_as, count)  # models that read alike share prompts
-        if key in self._undrawn:
-            raise self._undrawn[key].with_traceback(None)
-        if key not in self._batches:
-            try:
-                self._batches[key] = self._built(loaded, subject, count)
-            except MiChecksError as error:
-                self._undrawn[key] = error
-                raise
-        return self._batches[key]
+    def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
+        """Return what a behaviour's measurements on a model amount to so far, with every head denoised alone."""
+        measured = self.measurements(loaded, model)
+        sweep_heads(measured, self._omitted_of(loaded, model))
+        return self._gathered(loaded, model, measured)
 
-    def _built(self, loaded: LoadedBehaviour, subject: Subject, count: int | None) -> PromptBatch:
-        prompts, seed = loaded.behaviour.prompts, self.settings.seed
-
-        def build() -> PromptBatch:
-            return build_prompts(
-                prompts,
-                subject.tokenization,
-                behaviour=loaded.behaviour.name,
-                count=count,
-                seed=seed,
-                n_ctx=subject.n_ctx,
-            )
-
-        if self.store is None:
-            return build()
-        key = prompts_key(prompts, subject, count=prompts.pairs if count is None else count, seed=seed)
-        return recalled_prompts(self.store, key, subject.tokenization, build)
-
-    def subject(self, model: str) -> Subject:
-        """Return a model, loaded on first use.
-
-        Raises:
-            SaidBefore: it could not be loaded before, and an error has said why; it is not tried again.
-            MiChecksError: it cannot be loaded.
-        """
-        if model in self._unloadable:
-            raise SaidBefore(f"{model} could not be loaded: see the first error")
-        if model not in self._subjects:
-            try:
-                with placed(f"loading {model}", SMALLER_MODEL):
-                    loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
-                    self._subjects[model] = guarded(loaded, self.store)
-            except NotFetched:  # which is found out at once, and worth saying each time
-                raise
-            except MiChecksError:
-                self._unloadable.add(model)
-                raise
-        return self._subjects[model]
-
-    def evidence(self, loaded: LoadedBehaviour, model: str, measured: Measurements | None = None) -> Evidence:
-        """What a behaviour's measurements on a model amount to so far, gathered once for as many sweeps."""
-        measured = self.measurements(loaded, model) if measured is None else measured
+    def _gathered(self, loaded: LoadedBehaviour, model: str, measured: Measurements) -> Evidence:
+        """Gather the evidence, once for as many sweeps."""
         key, sweeps = (loaded.key, model), len(measured.sweeps)
         if key not in self._evidence or self._evidence[key][0] != sweeps:
             self._evidence[key] = (sweeps, gather(loaded, measured, self._omitted_of(loaded, model)))
@@ -309,8 +235,8 @@ class Suite:
         Args:
             loaded: the behaviour.
             model: the model.
-            drawn: whether to measure what circuits and curves are drawn from as well. What of it cannot be measured is
-                left out, and the evidence says so.
+            drawn: whether to measure what heat maps, circuits and curves are drawn from as well. What of it cannot be
+                measured is left out, and the evidence says so.
 
         Raises:
             MiChecksError: not even the effect can be measured; the measurements are given up all the same.
@@ -323,8 +249,10 @@ class Suite:
         measuring = self._measuring.pop(key)
         activations = True
         try:
-            evidence = self.evidence(loaded, model, measured)
             omitted = self._omitted_of(loaded, model)
+            if drawn:
+                sweep_heads(measured, omitted)
+            evidence = self._gathered(loaded, model, measured)
             if drawn:
                 evidence = self._drawn(loaded, measured, measuring, evidence, omitted)
             evidence = replace(evidence, omitted=omitted.sentences)
@@ -384,18 +312,6 @@ class Suite:
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine
 
-    def guards(self) -> dict[str, ModelGuards]:
-        """Return what was checked of each loaded model, by name."""
-        found: dict[str, ModelGuards] = {}
-        for subject in self._subjects.values():
-            results = tuple(
-                GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
-                for one in subject.guards.results
-            )
-            if results:
-                found[subject.name] = ModelGuards(subject.guards.about, results)
-        return found
-
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""
         return {
@@ -403,21 +319,8 @@ class Suite:
                 **{key: value for key, value in asdict(subject.provenance).items() if value},
                 "engine": self._engines.get(subject.name, "none"),
             }
-            for subject in self._subjects.values()
+            for subject in self.subjects.loaded.values()
         }
-
-    @staticmethod
-    def _sweep_for_the_report(measured: Measurements, omitted: Omitted) -> None:
-        """All heads, once for each behaviour that claims anything of nodes: on a large model it takes minutes.
-
-        Where it cannot be done it is left out, and not tried again.
-        """
-        claims = measured.behaviour.checks_for(measured.subject.name)
-        if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
-            return
-        with omitted.unless(HEAD_SWEEP):
-            if measured.base.gap.mean() > 0 and not any(s.nodes[0].kind == "head" for s in measured.sweeps):
-                measured.sweep("head", at=measured.everywhere)
 
 
 def _explained(verdict: Verdict, measured: Measurements | None, location: str, rerun: str) -> str:

@@ -8,8 +8,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.causal import check_causal
-from mi_checks.models.load_model import load
+from mi_checks.models.load_model import check_causal, load
 from mi_checks.models.names import NANO
 from mi_checks.models.sources.source import Unloadable
 from tests.models.written import TOKENS, VOCABULARY, toy_config, write_legacy

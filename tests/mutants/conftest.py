@@ -3,7 +3,8 @@ import torch
 
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.suite.suite import Settings, Suite
+from mi_checks.suite.subjects import Settings
+from mi_checks.suite.suite import Suite
 from tests.engine.cases import native, prompts
 
 

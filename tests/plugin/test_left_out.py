@@ -284,7 +284,6 @@ def test_a_baseline_without_mediators_is_not_written(project, monkeypatch):
 
 def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatch):
     """Neither kept nor changed."""
-    from mi_checks.suite.suite import Suite
 
     def breaks(measured, omitted):
         omitted.add("the sweep of all heads", Odd("odd"))
@@ -294,7 +293,7 @@ def test_a_mechanism_that_is_not_known_is_not_judged(project, folder, monkeypatc
     model = str(folder())
     judged = ["--mi-model", model, "--mi-base", "nano-attn-2l", "-p", "no:cacheprovider"]
     assert project.run(*judged).ret == 0
-    monkeypatch.setattr(Suite, "_sweep_for_the_report", staticmethod(breaks))
+    monkeypatch.setattr("mi_checks.suite.suite.sweep_heads", breaks)
     result = project.run(*judged)
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=1)

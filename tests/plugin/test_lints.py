@@ -108,7 +108,8 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
 
     from mi_checks.spec.load_file import load_behaviour
     from mi_checks.suite.lints import _embedding_parts
-    from mi_checks.suite.suite import Settings, Suite
+    from mi_checks.suite.subjects import Settings
+    from mi_checks.suite.suite import Suite
 
     project.copy("bigram", BIGRAM % ("def", "class", " __", " Node", "nano-attn-1l"))
     loaded = load_behaviour(project.path / "behaviours/bigram.yaml")

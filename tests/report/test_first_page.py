@@ -8,7 +8,7 @@ import pytest
 
 from mi_checks.report.by_behaviour import groups, models
 from mi_checks.report.controls import on_corrupt
-from mi_checks.report.filters import choices
+from mi_checks.report.drawing import choices
 from mi_checks.report.header import header
 from mi_checks.report.html import render
 from mi_checks.report.problem_list import problems

@@ -14,9 +14,9 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.report.comparison import series_page
+from mi_checks.report.drawing import script
 from mi_checks.report.html import render, write
 from mi_checks.report.report_folder import INDEX, pages
-from mi_checks.report.script import script
 from mi_checks.results.run import Mutant, MutantsResult, Run
 from tests.pages import Page
 

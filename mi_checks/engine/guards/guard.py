@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 
 from mi_checks.engine.guards.edit_guards import KINDS, NAMES, Activations, compare_edits, quietly
+from mi_checks.engine.guards.guard_probes import Probes, probes_of
 from mi_checks.engine.guards.plain_model import PlainModel
-from mi_checks.engine.guards.probes import Probes, probes_of
 from mi_checks.engine.guards.sum_guards import compare_sums, in_short
 from mi_checks.engine.guards.tolerance import TOLERANCES, Tolerance
 from mi_checks.engine.interventions import Side

@@ -11,7 +11,7 @@ from torch import Tensor
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.direct import not_linear
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.probes import ALL_LAYERS, Probes
+from mi_checks.engine.guards.guard_probes import ALL_LAYERS, Probes
 from mi_checks.engine.guards.tolerance import Tolerance
 from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node

@@ -25,7 +25,8 @@ from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
 from mi_checks.studies.bisect.bisection import bisect
-from mi_checks.suite.suite import Settings, Suite
+from mi_checks.suite.subjects import Settings
+from mi_checks.suite.suite import Suite
 from mi_checks.suite.threads import one_thread
 
 DTYPE = "float32"
@@ -96,7 +97,7 @@ class Bisecting:
     def _ask(self, place: int) -> Checkpoint:
         suite = Suite(self.settings)  # one for each: what two checkpoints have in common is only their name
         given = self.given[place]
-        weights = weights_sha256(resolve(given)) or suite.subject(given).provenance.weights_sha256
+        weights = weights_sha256(resolve(given)) or suite.subjects.subject(given).provenance.weights_sha256
         asked = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip

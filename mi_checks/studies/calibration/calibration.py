@@ -6,9 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mi_checks.output.progress import Bar, unseen
-from mi_checks.studies.calibration.calibration_roles import roles_by_chance
 from mi_checks.studies.calibration.coverage import Coverage, intervals
-from mi_checks.studies.calibration.nulls import at_the_bound, fresh_models, random_answers, random_circuits
+from mi_checks.studies.calibration.nulls import (
+    at_the_bound,
+    fresh_models,
+    random_answers,
+    random_circuits,
+    roles_by_chance,
+)
 from mi_checks.studies.calibration.rejections import Rejections, rejections
 from mi_checks.studies.calibration.verdict_rows import Row
 

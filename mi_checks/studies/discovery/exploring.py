@@ -29,7 +29,6 @@ from mi_checks.studies.discovery.gradients import gradient_estimates
 from mi_checks.studies.discovery.groups import Groups, Set, groups
 from mi_checks.studies.discovery.held_out import too_little
 from mi_checks.studies.discovery.keeping import Keeping
-from mi_checks.studies.discovery.naming import named
 from mi_checks.studies.discovery.neurons import SMALLER, unaccounted
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.paths import Paths, paths
@@ -37,6 +36,7 @@ from mi_checks.studies.discovery.pruning import NOTHING, Pruned, prune
 from mi_checks.studies.discovery.samples import Samples
 from mi_checks.studies.discovery.settings import EXPLORED, SCREENED, SEARCHED, Settings
 from mi_checks.studies.discovery.sweeps import swept
+from mi_checks.studies.discovery.wording import named
 
 ESTIMATING = ("studies/discovery/gradients.py",)  # what estimates depend on beside that which measures
 ALL_PAIRS = 24  # heads; of more, only pairs with a node that is known to matter

@@ -1,13 +1,14 @@
-"""What was found over one or several series of checkpoints."""
+"""What was found over one or several series of checkpoints, and which of it came first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from mi_checks.studies.emergence.appearance import KINDS, Appearance
+from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.checkpoint_series import Series
-from mi_checks.studies.emergence.order import Order, order
 from mi_checks.studies.emergence.role_curve import RoleCurve
 
 
@@ -82,3 +83,30 @@ def _rank(appearance: Appearance) -> tuple[int, int, int]:
     appears = appearance.appears
     after = -1 if appears is None or appears.after is None else appears.after
     return KINDS.index(appearance.kind), 0 if appears is None else appears.by, after
+
+
+Order = Literal["before", "before or with", "with", "with or after", "after", "cannot tell"]
+
+
+def order(one: Bracket, other: Bracket) -> Order:
+    """When one happened, seen from the other.
+
+    `before` and `after` where a checkpoint lies between; `with` where both are told to the same two checkpoints;
+    `before or with` where they overlap, and neither end of the one is later than the other's.
+    """
+    (start, end), (other_start, other_end) = _ends(one), _ends(other)
+    if end <= other_start:
+        return "before"
+    if start >= other_end:
+        return "after"
+    if (start, end) == (other_start, other_end):
+        return "with"
+    if start <= other_start and end <= other_end:
+        return "before or with"
+    if start >= other_start and end >= other_end:
+        return "with or after"
+    return "cannot tell"
+
+
+def _ends(bracket: Bracket) -> tuple[int, int]:
+    return -1 if bracket.after is None else bracket.after, bracket.by

@@ -116,7 +116,8 @@ def begun(count: int | None = None, seed: int | None = None, kept: Path | None =
     """A suite with nothing measured yet, outside pytest; with a folder, it recalls what is kept there."""
     one_thread()
     from mi_checks.cache.store import Store
-    from mi_checks.suite.suite import Settings, Suite
+    from mi_checks.suite.subjects import Settings
+    from mi_checks.suite.suite import Suite
 
     return Suite(Settings(count, seed), store=None if kept is None else Store(kept))
 

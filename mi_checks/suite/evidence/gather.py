@@ -15,6 +15,7 @@ from mi_checks.engine.base_run import SideRun
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.prompts.batch import Prompt
 from mi_checks.results.evidence import (
+    HEAD_SWEEP,
     MEDIATOR_LIST,
     OF_HEADS,
     Curve,
@@ -27,6 +28,7 @@ from mi_checks.results.evidence import (
     Rank,
     TokenView,
 )
+from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import WHOLE_EFFECT
@@ -181,3 +183,17 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
     return Heatmap(f"{OF_HEADS}{where}", rows, tuple(f"H{head}" for head in heads), values)
+
+
+def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
+    """Denoise every head alone, if that was not done, where a behaviour claims anything of nodes.
+
+    It is what heat maps, circuits and lists of mediators are made of; on a large model it takes minutes. Where it
+    cannot be done it is left out, and not tried again.
+    """
+    claims = measured.behaviour.checks_for(measured.subject.name)
+    if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
+        return
+    with omitted.unless(HEAD_SWEEP):
+        if measured.base.gap.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+            measured.sweep("head", at=measured.everywhere)

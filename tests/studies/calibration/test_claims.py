@@ -10,7 +10,7 @@ from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.calibration import calibrated_claims
 from mi_checks.studies.calibration.calibrated_claims import DRAWN
 from mi_checks.studies.calibration.calibration_prompts import POSITIONS
-from mi_checks.studies.calibration.calibration_roles import SHIPPED
+from mi_checks.studies.calibration.nulls import SHIPPED
 
 BEHAVIOURS = Path(__file__).parents[2].parent / "behaviours"
 WITHOUT = calibrated_claims.without_effect(POSITIONS)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.checks import shares
+from mi_checks.checks import patching
 from mi_checks.spec.roles import Role
 from mi_checks.stats.statistics import mean_interval, ratio_interval
-from mi_checks.studies.calibration import calibration_roles, nulls
-from mi_checks.studies.calibration.calibration_roles import roles_by_chance
+from mi_checks.studies.calibration import nulls
+from mi_checks.studies.calibration.nulls import roles_by_chance
 from mi_checks.studies.calibration.rate import Rate
 
 SOME = ("logit_diff", "accuracy", "patching", "attention")
@@ -64,8 +64,8 @@ def test_no_head_of_fresh_models_has_a_role():
 
 
 def test_a_role_that_anything_is_would_be_counted(monkeypatch):
-    anything = calibration_roles.SHIPPED[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
-    monkeypatch.setattr(calibration_roles, "SHIPPED", (anything,))
+    anything = nulls.SHIPPED[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
+    monkeypatch.setattr(nulls, "SHIPPED", (anything,))
     (row,) = roles_by_chance(4, 0)
     assert (row.as_shipped.hits, row.as_shipped.beside) == (4, "above")
 
@@ -93,7 +93,7 @@ def test_held_to_what_is_true_claims_pass_as_often_as_nominal(bound):
 
 
 def test_too_narrow_an_interval_of_a_share_is_caught(monkeypatch):
-    monkeypatch.setattr(shares, "ratio_interval", narrow(ratio_interval))
+    monkeypatch.setattr(patching, "ratio_interval", narrow(ratio_interval))
     rows = nulls.at_the_bound(120, 0, ("patching",))
     assert {rate.beside for row in rows for rate in (row.passed, row.failed)} == {"above"}
 

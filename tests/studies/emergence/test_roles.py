@@ -3,7 +3,7 @@
 import pytest
 
 from mi_checks.studies.emergence.bracket import Bracket
-from mi_checks.studies.emergence.order import order
+from mi_checks.studies.emergence.findings import order
 from tests.studies.emergence.curves import role, small
 
 

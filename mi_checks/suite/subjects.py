@@ -1,0 +1,118 @@
+"""The models and prompts of a suite: models loaded once, prompts drawn once for all models that read alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from mi_checks.cache.drawn_prompts import recalled_prompts
+from mi_checks.cache.kept_guards import guarded
+from mi_checks.cache.key import prompts_key
+from mi_checks.cache.store import Store
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.unexpected import SaidBefore, placed
+from mi_checks.models.load_model import load
+from mi_checks.models.sources.source import NotFetched
+from mi_checks.models.subject import ReadsAs, Subject
+from mi_checks.prompts.batch import PromptBatch
+from mi_checks.prompts.build import build_prompts
+from mi_checks.results.run import GuardResult, ModelGuards
+from mi_checks.spec.load_file import LoadedBehaviour
+
+SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
+Drawn = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may change without changing a behaviour."""
+
+    count: int | None = None  # prompt pairs; None: as each behaviour says
+    seed: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    engine: str = "auto"  # or "replay", "reference"
+    memory: int | None = None  # bytes the replay engine may take; None: a quarter of what is free
+    update: bool = False  # bind roles anew, whatever they are locked to
+
+
+class Subjects:
+    """Loads each model once and draws each behaviour's prompts once."""
+
+    def __init__(self, settings: Settings, store: Store | None) -> None:
+        """Begin with nothing loaded; with a store, what an earlier run has drawn is recalled from it."""
+        self.settings = settings
+        self.store = store
+        self.loaded: dict[str, Subject] = {}  # by the name that was asked for
+        self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
+        self._batches: dict[Drawn, PromptBatch] = {}
+        self._undrawn: dict[Drawn, MiChecksError] = {}  # why there are none: drawing takes as long each time
+
+    def subject(self, model: str) -> Subject:
+        """Return a model, loaded on first use.
+
+        Raises:
+            SaidBefore: it could not be loaded before, and an error has said why; it is not tried again.
+            MiChecksError: it cannot be loaded.
+        """
+        if model in self._unloadable:
+            raise SaidBefore(f"{model} could not be loaded: see the first error")
+        if model not in self.loaded:
+            try:
+                with placed(f"loading {model}", SMALLER_MODEL):
+                    loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
+                    self.loaded[model] = guarded(loaded, self.store)
+            except NotFetched:  # which is found out at once, and worth saying each time
+                raise
+            except MiChecksError:
+                self._unloadable.add(model)
+                raise
+        return self.loaded[model]
+
+    def prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
+        """Return the prompts of a behaviour on a model, drawn on first use.
+
+        Raises:
+            MiChecksError: there are too few; each time for the same reason.
+        """
+        count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
+        key = (loaded.key, subject.reads_as, count)  # models that read alike share prompts
+        if key in self._undrawn:
+            raise self._undrawn[key].with_traceback(None)
+        if key not in self._batches:
+            try:
+                self._batches[key] = self._built(loaded, subject, count)
+            except MiChecksError as error:
+                self._undrawn[key] = error
+                raise
+        return self._batches[key]
+
+    def _built(self, loaded: LoadedBehaviour, subject: Subject, count: int | None) -> PromptBatch:
+        prompts, seed = loaded.behaviour.prompts, self.settings.seed
+
+        def build() -> PromptBatch:
+            return build_prompts(
+                prompts,
+                subject.tokenization,
+                behaviour=loaded.behaviour.name,
+                count=count,
+                seed=seed,
+                n_ctx=subject.n_ctx,
+            )
+
+        if self.store is None:
+            return build()
+        key = prompts_key(prompts, subject, count=prompts.pairs if count is None else count, seed=seed)
+        return recalled_prompts(self.store, key, subject.tokenization, build)
+
+    def guards(self) -> dict[str, ModelGuards]:
+        """Return what was checked of each loaded model, by name."""
+        found: dict[str, ModelGuards] = {}
+        for subject in self.loaded.values():
+            results = tuple(
+                GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
+                for one in subject.guards.results
+            )
+            if results:
+                found[subject.name] = ModelGuards(subject.guards.about, results)
+        return found
