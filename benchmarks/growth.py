@@ -56,7 +56,7 @@ def seconds(*, repeats: int, **size: int) -> float:
     if model is None:
         raise SystemExit("the replay engine does not reproduce this model")
     what = [denoise(node) for node in all_nodes("head", subject.shape)]
-    return median_seconds(lambda: ReplayEngine(subject, batch, model).measure(what), repeats)
+    return median_seconds(lambda: ReplayEngine(subject, batch, model).scores(what), repeats)
 
 
 def line(growth: Growth) -> str:

@@ -24,7 +24,7 @@ def main() -> None:
     assert model is not None
 
     def run() -> None:
-        ReplayEngine(case.subject, case.batch, model).measure(case.interventions)
+        ReplayEngine(case.subject, case.batch, model).scores(case.interventions)
 
     run()
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as taken:

@@ -315,7 +315,7 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
         raise SystemExit(f"{case.name}: the replay engine does not reproduce this model")
 
     def ours() -> np.ndarray:
-        return ReplayEngine(case.subject, case.batch, model).measure(case.interventions)  # base runs included
+        return ReplayEngine(case.subject, case.batch, model).scores(case.interventions)  # base runs included
 
     found, our_time = ours(), median_seconds(ours, repeats)
     total = len(case.interventions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,8 +12,6 @@ import numpy.typing as npt
 
 from mi_checks.cache.key import RESAMPLING, RESAMPLING_WITH, code
 from mi_checks.engine.base_run import BaseRun, Floats, SideRun
-from mi_checks.engine.edge_circuits import EdgeCircuit
-from mi_checks.engine.interventions import Intervention
 from mi_checks.stats.statistics import DIGEST
 
 SIDES = ("clean", "corrupt")
@@ -87,70 +84,6 @@ def _read_intervals(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[bytes, Float
     digests, counts, ends = (arrays[f"intervals.{name}"] for name in ("digests", "counts", "ends"))
     parts = np.split(ends, 2 * np.cumsum(counts)[:-1])
     return {digest.tobytes(): part.reshape(2, -1) for digest, part in zip(digests, parts, strict=True)}
-
-
-def intervention_name(intervention: Intervention) -> str:
-    """A name that no other intervention has."""
-    nodes, into, *onward = (
-        [str(node) for node in part] for part in (intervention.nodes, intervention.into, *intervention.onward)
-    )
-    return json.dumps([nodes, intervention.at, intervention.run, intervention.value, into, *onward])
-
-
-def changes_names(intervention: Intervention) -> list[str]:
-    """Return names that nothing has but whether this intervention changes anything, and anything that END can see."""
-    return [json.dumps([what, intervention_name(intervention)]) for what in ("changes", "changes what END can see")]
-
-
-def edges_name(circuit: EdgeCircuit) -> str:
-    """A name that no other circuit of edges and nothing else has; the order of the edges does not matter."""
-    edges = sorted([str(sender), str(receiver)] for sender, receiver in circuit.edges)
-    return json.dumps(["edges", circuit.value, circuit.mlps, edges])
-
-
-def direct_name(node: str) -> str:
-    """A name that nothing has but what this node writes directly into the logit difference."""
-    return json.dumps(["direct", node])
-
-
-def sources_name(head: str, prompt: int) -> str:
-    """A name that nothing has but what this head writes directly from each token of one prompt."""
-    return json.dumps(["sources", head, prompt])
-
-
-def activity_name(neuron: str) -> str:
-    """A name that nothing has but this neuron's activations in the clean run."""
-    return json.dumps(["activity", neuron])
-
-
-def promoted_name(neuron: str, count: int) -> str:
-    """A name that nothing has but the tokens that this neuron promotes and suppresses most."""
-    return json.dumps(["promoted", neuron, count])
-
-
-def ranks_name(tokens: npt.NDArray[np.int64]) -> str:
-    """Return a name that nothing has but the ranks of these tokens."""
-    return json.dumps(["ranks", hashlib.sha256(json.dumps(tokens.tolist()).encode()).hexdigest()])
-
-
-def share_name(sender: str, receiver: str, at: str) -> str:
-    """A name that nothing has but the share of the receiver's input that the sender writes at a label."""
-    return json.dumps(["share", sender, receiver, at])
-
-
-def approximation_name(component: str, at: str | int | None, index: int) -> str:
-    """A name that nothing has but attribution patching of a component's node, counted through the model."""
-    return json.dumps(["attribution patching", component, at, index])
-
-
-def attention_name(head: str, destination: str, source: str) -> str:
-    """A name that no other attention probability and no intervention has."""
-    return json.dumps(["attention", head, destination, source])
-
-
-def pattern_name(head: str, prompt: int) -> str:
-    """A name that no other attention pattern has."""
-    return json.dumps(["pattern", head, prompt])
 
 
 def _side(run: SideRun) -> dict[str, npt.NDArray[Any]]:

@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.composition import composition_scores, random_scores
 from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.engine import Quantity
 from mi_checks.engine.interventions import Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
+from mi_checks.engine.scores import EdgeScores, Scores
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
@@ -44,41 +45,8 @@ class Measuring(Protocol):
     def base(self) -> BaseRun:
         """The clean and the corrupt run."""
 
-    def measure(self, interventions: list[Intervention], title: str = ...) -> Floats:
+    def measure(self, quantity: Quantity) -> Floats:
         """As `Engine.measure`."""
-
-    def changes(self, intervention: Intervention) -> Floats:
-        """As `Engine.changes`."""
-
-    def measure_edges(self, circuits: list[EdgeCircuit], title: str = ...) -> Floats:
-        """As `Engine.measure_edges`."""
-
-    def attended(self, head: Node, destination: str, source: str) -> Floats:
-        """As `Engine.attended`."""
-
-    def attention_of(self, head: Node, prompt: int) -> Floats:
-        """As `Engine.attention_of`."""
-
-    def direct(self, nodes: list[Node]) -> Floats:
-        """As `Engine.direct`."""
-
-    def from_sources(self, head: Node, prompt: int) -> Floats:
-        """As `Engine.from_sources`."""
-
-    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
-        """As `Engine.ranks`."""
-
-    def activity(self, neuron: Node) -> Floats:
-        """As `Engine.activity`."""
-
-    def promoted(self, neuron: Node, count: int) -> Floats:
-        """As `Engine.promoted`."""
-
-    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
-        """As `Engine.input_shares`."""
-
-    def attribution_patching(self, component: Component, at: str | int | None = ...) -> Floats:
-        """As `Engine.attribution_patching`."""
 
 
 @dataclass(frozen=True)
@@ -160,14 +128,13 @@ class Measurements:
         # Not one dict: what a role is bound to may be worked out only when it is asked for.
         self._bound = ChainMap(dict(behaviour.sets_for(subject.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
-        self._changes: dict[Intervention, Floats] = {}
+        self._quantities: dict[Quantity, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
         self.curves: dict[
             tuple[str, str], MeasuredCurve
         ] = {}  # by universe and kind of ablation, those measured so far
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
-        self._attended: dict[tuple[Node, str, str], Floats] = {}
         self._model: Transformer | None = None  # where it is not the subject's own
         self._only: frozenset[Node] | None = None
 
@@ -203,12 +170,6 @@ class Measurements:
         """What rounding may make of a difference of two of this behaviour's scores on this model."""
         return Floor(self.base.rounding, score_unit(self.batch.score))
 
-    def changes(self, intervention: Intervention) -> Floats:
-        """Whether an intervention changes anything, and anything that END can see, `2 prompt`."""
-        if intervention not in self._changes:
-            self._changes[intervention] = self._engine.changes(intervention)
-        return self._changes[intervention]
-
     @property
     def examples(self) -> dict[Rank, int]:
         """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
@@ -216,10 +177,16 @@ class Measurements:
         places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
         return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
+    def measure(self, quantity: Quantity) -> Floats:
+        """Measure a quantity, once however often it is asked for; see `Engine.measure`."""
+        if quantity not in self._quantities:
+            self._quantities[quantity] = self._engine.measure(quantity)
+        return self._quantities[quantity]
+
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""
         if intervention not in self._measured:
-            self._measured[intervention] = self._engine.measure([intervention])[0]
+            self._measured[intervention] = self._engine.measure(Scores((intervention,)))[0]
         return self._measured[intervention]
 
     def logit_diffs(self, interventions: Sequence[Intervention], title: str) -> Floats:
@@ -227,7 +194,7 @@ class Measurements:
         new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
         if new:
             whole = f"{self.behaviour.name} {self.subject.name}: {title}"
-            self._measured.update(zip(new, self._engine.measure(new, whole), strict=True))
+            self._measured.update(zip(new, self._engine.measure(Scores(tuple(new), whole)), strict=True))
         return np.stack([self._measured[each] for each in interventions])
 
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
@@ -278,36 +245,8 @@ class Measurements:
         new = [each for each in dict.fromkeys(circuits) if each not in self._edge_circuits]
         if new:
             title = f"{self.behaviour.name} {self.subject.name}: edges"
-            self._edge_circuits.update(zip(new, self._engine.measure_edges(new, title), strict=True))
+            self._edge_circuits.update(zip(new, self._engine.measure(EdgeScores(tuple(new), title)), strict=True))
         return np.stack([self._edge_circuits[each] for each in circuits])
-
-    def direct(self, nodes: Sequence[Node]) -> Floats:
-        """What nodes write directly into the clean logit difference, `node prompt`."""
-        return self._engine.direct(list(nodes))
-
-    def attention_of(self, head: Node, prompt: int) -> Floats:
-        """A head's attention in the clean run of one prompt, `destination source`."""
-        return self._engine.attention_of(head, prompt)
-
-    def from_sources(self, head: Node, prompt: int) -> Floats:
-        """What a head writes directly into one prompt's clean logit difference, `source`; see `Engine.from_sources`."""
-        return self._engine.from_sources(head, prompt)
-
-    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
-        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`."""
-        return self._engine.ranks(tokens)
-
-    def activity(self, neuron: Node) -> Floats:
-        """A neuron in the clean run, `prompt pos`."""
-        return self._engine.activity(neuron)
-
-    def promoted(self, neuron: Node, count: int) -> Floats:
-        """Rows of token id and logits: what a neuron promotes most, then what it suppresses most."""
-        return self._engine.promoted(neuron, count)
-
-    def input_share(self, sender: Node, receiver: Node, at: str) -> Floats:
-        """How much of a query, key or value at a label comes from what a sender writes, `prompt`."""
-        return self._engine.input_shares(sender, receiver, at)
 
     def composition(self, kind: Kind) -> tuple[Floats, Floats]:
         """Composition scores by queries, keys or values, and those of `DRAWS` pairs of random matrices.
@@ -328,10 +267,6 @@ class Measurements:
             self._composition[kind] = composition_scores(model, kind), random_scores(model, DRAWS)
         return self._composition[kind]
 
-    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
-        """About what denoising recovers, for all nodes of a component at once, `node prompt`; in the score's units."""
-        return self._engine.attribution_patching(component, at)
-
     @property
     def everywhere(self) -> str | None:
         """Where nodes are patched that no claim places: all positions, but END where these do not correspond."""
@@ -341,10 +276,3 @@ class Measurements:
     def sweeps(self) -> tuple[Sweep, ...]:
         """The sweeps made so far."""
         return tuple(self._sweeps.values())
-
-    def attended(self, head: Node, destination: str, source: str) -> Floats:
-        """Attention from the last token of one label to all tokens of another in the clean run, `prompt`."""
-        key = (head, destination, source)
-        if key not in self._attended:
-            self._attended[key] = self._engine.attended(*key)
-        return self._attended[key]

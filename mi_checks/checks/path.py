@@ -7,6 +7,7 @@ from dataclasses import replace
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import share_verdict
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
@@ -80,7 +81,7 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
     twice = counted_twice(map(str, nodes))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
-    values = measured.floor.cleared(measured.direct(nodes).sum(0))
+    values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
     estimate = mean_interval(values, score_unit(measured.batch.score))
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.nodes import Node, all_nodes
 
 DENOISED = 32  # of those that attribution patching ranks first
@@ -24,6 +25,6 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
         if sweep.at == at and set(claimed) <= set(sweep.nodes):
             return sweep
     nodes = all_nodes("neuron", measured.subject.shape)
-    estimated = measured.attribution_patching("neuron", at).mean(1) / measured.base.gap.mean()
+    estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.base.gap.mean()
     chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED]]
     return measured.alone(chosen, at, "neurons")

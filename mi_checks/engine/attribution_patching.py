@@ -8,39 +8,55 @@ size and claim nothing from it. It goes through the bridge's hooks, so it is the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mi_checks.engine.base_run import Floats
+from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
 
-if TYPE_CHECKING:
-    from mi_checks.engine.engine import Engine
 
+@dataclass(frozen=True)
+class AttributionPatching(Quantity):
+    """About what denoising does, for all nodes of a component at once, `node prompt` in the order of `all_nodes`.
 
-def attribution_patching(engine: Engine, component: Component, at: str | int | None = None) -> Floats:
-    """About what `measure([denoise(node, at=at), …])` minus the corrupt run is, for all nodes of a component at once.
+    In the score's units: an estimate of the scores under `denoise(node, at=at)` minus that of the corrupt run.
 
-    Args:
-        engine: the model and its prompts; its kept runs are used, not its way of intervening.
+    Attributes:
         component: heads (their z), queries, keys, values, patterns or neurons.
         at: a label or position, summed over its tokens; None for all positions.
-
-    Returns:
-        `node prompt`, in the order of `all_nodes`; in the score's units.
-
-    Raises:
-        MiChecksError: clean and corrupt correspond at their labels alone, and `at` is none.
     """
+
+    signed = True
+
+    component: Component
+    at: str | int | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the component and the place."""
+        return (json.dumps(["attribution patching", self.component, self.at]),)
+
+    def of(self, engine: Engine) -> Floats:
+        """Run both prompts forward and one backward.
+
+        Raises:
+            MiChecksError: clean and corrupt correspond at their labels alone, and `at` is none.
+        """
+        return _estimated(engine, self.component, self.at)
+
+
+def _estimated(engine: Engine, component: Component, at: str | int | None) -> Floats:
     nodes = all_nodes(component, engine.subject.shape)
     if not nodes:
         return np.empty((0, len(engine.batch)))
-    engine.admit([denoise(node, at=at) for node in nodes[:1]])
+    engine.admission.admit([denoise(node, at=at) for node in nodes[:1]])
     corrupt = _corrupt_run(engine, component)
     mask = engine.mask("corrupt", at)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)

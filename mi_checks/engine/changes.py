@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.causality import can_reach_end
+from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.rounding import relative_floor
-
-if TYPE_CHECKING:
-    from mi_checks.engine.engine import Engine
+from mi_checks.engine.scores import intervention_name
 
 
-def changes(engine: Engine, intervention: Intervention) -> Floats:
-    """Return on which prompts an intervention changes an activation, and on which of them END can see the change.
+@dataclass(frozen=True)
+class Changes(Quantity):
+    """On which prompts an intervention changes an activation, and on which of them END can see the change.
 
     An activation is changed where what is put there differs from what was there by more than rounding may change in
-    the layer's largest activation at that position.
-
-    Returns:
-        1 or 0, `2 prompt`: first whether anything is changed, then whether what is changed can matter to END by
-        causality.
+    the layer's largest activation at that position. 1 or 0, `2 prompt`: first whether anything is changed, then whether
+    what is changed can matter to END by causality.
     """
+
+    by_row = True
+
+    intervention: Intervention
+    rows: tuple[int, ...] = (0, 1)
+
+    def names(self) -> tuple[str, ...]:
+        """Return which of the two is asked, and the intervention."""
+        asked = [("changes", "changes what END can see")[row] for row in self.rows]
+        return tuple(json.dumps([what, intervention_name(self.intervention)]) for what in asked)
+
+    def only(self, rows: Sequence[int]) -> Changes:
+        """Return one of the two."""
+        return Changes(self.intervention, tuple(self.rows[row] for row in rows))
+
+    def of(self, engine: Engine) -> Floats:
+        """Compare what is put in the nodes' places with what was there.
+
+        Raises:
+            MiChecksError: the intervention has no meaning in this model.
+        """
+        engine.admission.admit([self.intervention])
+        return _changes(engine, self.intervention)[list(self.rows)]
+
+
+def _changes(engine: Engine, intervention: Intervention) -> Floats:
+    """Return both rows of `Changes`, `2 prompt`."""
     layout = engine.layouts[intervention.run]
     acted_on = engine.mask(intervention.run, intervention.at) & layout.real
     by_place: dict[tuple[int, Kind], list[Node]] = {}

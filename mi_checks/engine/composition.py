@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mi_checks.engine.base_run import Floats
+from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import WRITERS, reaches
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-
-if TYPE_CHECKING:
-    from mi_checks.engine.engine import Engine
 
 
 def composition_scores(model: Transformer, kind: Kind) -> Floats:
@@ -68,36 +68,59 @@ def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
     return found
 
 
-def input_shares(engine: Engine, sender: Node, receiver: Node, at: str) -> Floats:
-    """‖part of a head's query, key or value that comes from what the sender writes‖ / ‖the whole of it‖, `prompt`.
+@dataclass(frozen=True)
+class InputShare(Quantity):
+    """‖part of a head's query, key or value that comes from what the sender writes‖ / ‖the whole of it‖, `1 prompt`.
 
     At the label's last token of the clean run, before any rotation by position. The layer norm's scale is frozen at
     what it is there, and biases are left out, so that the parts that all layers and the embedding (`L0.resid_pre`)
     write add up to the whole as vectors. They may cancel: shares do not add up to 1, and one may be above 1.
-
-    Raises:
-        MiChecksError: the receiver takes nothing at all.
-        ValueError: the sender writes nothing, or the receiver is no query, key or value after it.
     """
-    embedding = sender.kind == "resid_pre" and sender.layer == 0
-    if sender.kind not in WRITERS and not embedding:
-        raise ValueError(f"{sender} writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre")
-    if receiver.kind not in ("q", "k", "v"):
-        raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
-    if not embedding and not reaches(sender, receiver):
-        raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
-    engine.refuse("paths", "what a node's input takes from another cannot be measured")
-    columns = torch.tensor([places[-1] for places in engine.layouts["clean"].columns(at)], device=engine.device)
-    with torch.no_grad():
+
+    by_row = True
+
+    sender: Node
+    receiver: Node
+    at: str
+
+    def names(self) -> tuple[str, ...]:
+        """Return both nodes and the label."""
+        return (json.dumps(["share", str(self.sender), str(self.receiver), self.at]),)
+
+    def only(self, rows: Sequence[int]) -> InputShare:  # noqa: ARG002  # there is one
+        """Return it: it has one row."""
+        return self
+
+    def of(self, engine: Engine) -> Floats:
+        """Divide the norms.
+
+        Raises:
+            MiChecksError: the receiver takes nothing at all.
+            ValueError: the sender writes nothing, or the receiver is no query, key or value after it.
+        """
+        sender, receiver = self.sender, self.receiver
+        embedding = sender.kind == "resid_pre" and sender.layer == 0
+        if sender.kind not in WRITERS and not embedding:
+            raise ValueError(
+                f"{sender} writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre"
+            )
+        if receiver.kind not in ("q", "k", "v"):
+            raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
+        if not embedding and not reaches(sender, receiver):
+            raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
+        engine.admission.refuse("paths", "what a node's input takes from another cannot be measured")
+        columns = torch.tensor(
+            [places[-1] for places in engine.layouts["clean"].columns(self.at)], device=engine.device
+        )
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
         part = engine.writes(sender, engine.activation("clean", sender)[engine.rows, columns])
         taken, everything = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
         if not everything.any(-1).all():
             raise MiChecksError(
-                f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {at}, so "
-                "that there is no share of it to measure; name another head or input"
+                f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {self.at}, "
+                "so that there is no share of it to measure; name another head or input"
             )
-        return engine.finite(taken.norm(dim=-1) / everything.norm(dim=-1), f"in what {receiver} takes")
+        return engine.finite(taken.norm(dim=-1) / everything.norm(dim=-1), f"in what {receiver} takes")[None]
 
 
 def _per_head(model: Transformer, layer: int, kind: str) -> Tensor:

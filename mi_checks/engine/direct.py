@@ -8,25 +8,85 @@ less what the biases of the final norm and of the unembedding give.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mi_checks.engine.attended import AttentionPattern
 from mi_checks.engine.base_run import Floats
+from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
-if TYPE_CHECKING:
-    from mi_checks.engine.engine import Engine
-
 WHOLE = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")  # what is in the residual stream as it is
 
 
-def direct(engine: Engine, nodes: list[Node]) -> Floats:
-    """See `Engine.direct`."""
+@dataclass(frozen=True)
+class DirectEffects(Quantity):
+    """What each of several nodes writes directly into the clean score, `node prompt`.
+
+    The final norm's scale is frozen at what it is in the clean run; nodes are heads, neurons, whole layers, or the
+    residual stream somewhere, of which `L0.resid_pre` is the embedding.
+    """
+
+    by_row = True
+    signed = True
+
+    nodes: tuple[Node, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the nodes."""
+        return tuple(json.dumps(["direct", str(node)]) for node in self.nodes)
+
+    def only(self, rows: Sequence[int]) -> DirectEffects:
+        """Return those of some of them."""
+        return replace(self, nodes=tuple(self.nodes[row] for row in rows))
+
+    def of(self, engine: Engine) -> Floats:
+        """Multiply what is written with the direction of the score.
+
+        Raises:
+            MiChecksError: the score is not linear in the logits, or the model caps these.
+            ValueError: a node writes nothing.
+        """
+        return direct(engine, self.nodes)
+
+
+@dataclass(frozen=True)
+class EffectsFromSources(Quantity):
+    """What a head writes directly into the clean score of one prompt, by the token it takes it from, `source`.
+
+    They add up to what `DirectEffects` says of the head in that prompt.
+
+    What a head writes at END is Σ attention(source) · value(source) · W_O: linear in each source's value once attention
+    is taken as it is (the OV circuit of Elhage et al. 2021).
+    """
+
+    signed = True
+
+    head: Node
+    prompt: int
+
+    def names(self) -> tuple[str, ...]:
+        """Return the head and the prompt."""
+        return (json.dumps(["sources", str(self.head), self.prompt]),)
+
+    def of(self, engine: Engine) -> Floats:
+        """Multiply each source's value with its attention and the direction of the score.
+
+        Raises:
+            MiChecksError: as `DirectEffects`.
+        """
+        return _from_sources(engine, self.head, self.prompt)
+
+
+def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
+    """Return `DirectEffects`, `node prompt`."""
     _admit(engine, nodes)
     out = np.empty((len(nodes), len(engine.batch)))
     places: dict[tuple[int, Kind], list[int]] = {}
@@ -46,14 +106,9 @@ def direct(engine: Engine, nodes: list[Node]) -> Floats:
     return out
 
 
-def from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
-    """See `Engine.from_sources`.
-
-    What a head writes at END is Σ attention(source) · value(source) · W_O: linear in each source's value once attention
-    is taken as it is (the OV circuit of Elhage et al. 2021).
-    """
+def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     _admit(engine, [head])
-    looks = engine.attention_of(head, prompt)[-1]  # source
+    looks = AttentionPattern(head, prompt).of(engine)[-1]  # source
     row = int(engine.readout.first[prompt])
     begin = int(engine.layouts["clean"].begin[row])
     shape, index = engine.subject.shape, head.index or 0
@@ -64,14 +119,14 @@ def from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     return found
 
 
-def _admit(engine: Engine, nodes: list[Node]) -> None:
+def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *WHOLE):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
-    engine.refuse("attribution", "direct effects cannot be attributed")
+    engine.admission.refuse("attribution", "direct effects cannot be attributed")
     for node in nodes:
-        engine.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
-        engine.admit_neurons(node, f"the direct effect of {node} cannot be measured")
+        engine.admission.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
+        engine.admission.admit_neurons(node, f"the direct effect of {node} cannot be measured")
     name = engine.subject.name
     why = not_linear(engine.batch, engine.subject)
     if why is not None:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise, product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mi_checks.engine.attended import attended
-from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.admission import Admission
 from mi_checks.engine.base_run import TOP, BaseRun, Floats, SideRun
-from mi_checks.engine.changes import changes
-from mi_checks.engine.composition import input_shares
-from mi_checks.engine.direct import direct, from_sources
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.layout import Layout, Padding, rows_of
-from mi_checks.engine.nodes import Component, Node
+from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Readout, ScoreFunction
 from mi_checks.engine.rounding import relative_floor
 from mi_checks.errors import MiChecksError
@@ -37,6 +31,40 @@ Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]:
     """A progress bar that shows nothing."""
     return items
+
+
+class Quantity(ABC):
+    """Something that is measured of one model on one batch of prompts.
+
+    Each kind is a frozen dataclass in the module that computes it, and needs no other place.
+
+    Attributes:
+        by_row: whether what it comes to is `row prompt`, of which each row is kept by itself under a name of its own.
+        signed: whether it changes its sign with the score, where answer and foil change places.
+    """
+
+    by_row: ClassVar[bool] = False
+    signed: ClassVar[bool] = False
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names that nothing else has: of each row, or of the whole."""
+
+    @abstractmethod
+    def of(self, engine: Engine) -> Floats:
+        """Measure it; called without gradients.
+
+        Raises:
+            MiChecksError: it has no meaning in this model, or a number that is read is NaN or infinite.
+        """
+
+    def only(self, rows: Sequence[int]) -> Quantity:
+        """Return the quantity of these rows alone, if there are rows.
+
+        Raises:
+            TypeError: it has none.
+        """
+        raise TypeError(f"{type(self).__name__} has no rows: {rows}")
 
 
 class Engine(ABC):
@@ -95,10 +123,20 @@ class Engine(ABC):
         self.end = self.layouts["clean"].end
         self.rows = torch.arange(len(self.run_rows), device=self.device)
         self.readout = Readout(batch, self.run_rows, self.device, score)
+        self.admission = Admission(subject, batch, parallel=self.parallel)
         self._patterns: dict[Node, Tensor] = {}
 
+    def measure(self, quantity: Quantity) -> Floats:
+        """Measure something, `row prompt` or as its kind says.
+
+        Raises:
+            MiChecksError: it has no meaning in this model, or a number that is read is NaN or infinite.
+        """
+        with torch.no_grad():
+            return quantity.of(self)
+
     @abstractmethod
-    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+    def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """The logit difference under each intervention, `intervention prompt`.
 
         Raises:
@@ -106,7 +144,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+    def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """The logit difference of each circuit's run, `circuit prompt`.
 
         Raises:
@@ -150,30 +188,6 @@ class Engine(ABC):
     def base_logits(self, side: Side) -> Tensor:
         """Logits at END without intervention, `row d_vocab`, float32."""
 
-    def direct(self, nodes: list[Node]) -> Floats:
-        """What each node writes directly into the clean logit difference, `node prompt`.
-
-        The final norm's scale is frozen at what it is in the clean run; nodes are heads, neurons, whole layers, or the
-        residual stream somewhere, of which `L0.resid_pre` is the embedding. See `mi_checks.engine.direct`.
-
-        Raises:
-            MiChecksError: the score is not linear in the logits, or the model caps these.
-            ValueError: a node writes nothing.
-        """
-        with torch.no_grad():
-            return direct(self, nodes)
-
-    def from_sources(self, head: Node, prompt: int) -> Floats:
-        """What a head writes directly into the clean logit difference of one prompt, by the token it takes it from.
-
-        `source`; they add up to what `direct` says of the head in that prompt.
-
-        Raises:
-            MiChecksError: as `direct`.
-        """
-        with torch.no_grad():
-            return from_sources(self, head, prompt)
-
     def promoted(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
         """What a neuron promotes and suppresses by its output weights; nothing where these are not known.
 
@@ -182,136 +196,6 @@ class Engine(ABC):
             id and logits per unit of activation, before the final norm's scale and less the mean over the vocabulary.
         """
         return np.empty((0, 2))
-
-    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
-        """Return how many tokens are more probable than each of these after the clean prompts, `prompt token`.
-
-        Args:
-            tokens: ids, `prompt token`.
-        """
-        with torch.no_grad():
-            logits = self.base_logits("clean")[self.readout.first]  # prompt d_vocab
-            wanted = torch.from_numpy(tokens).to(self.device)
-            found = [(logits > logits.gather(1, column[:, None])).sum(1) for column in wanted.T]
-            return torch.stack(found, 1).double().cpu().numpy()
-
-    def activity(self, neuron: Node) -> Floats:
-        """A neuron in the clean run of the bare prompts, `prompt pos` by position; 0 behind a prompt's last token."""
-        with torch.no_grad():
-            first, layout = self.readout.first, self.layouts["clean"]
-            own = self.activation("clean", neuron)[first, :, neuron.index].float()
-            columns = torch.arange(self.width, device=self.device) + layout.begin[first, None]
-            own = own.take_along_dim(columns % self.width, 1)
-            lengths = torch.tensor([len(pair.clean.tokens) for pair in self.batch.pairs], device=self.device)
-            own = torch.where(torch.arange(self.width, device=self.device) < lengths[:, None], own, 0)
-            return self.finite(own.T, f"in {neuron}").T
-
-    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
-        """About what denoising each of a component's nodes does, `node prompt`; see `attribution_patching`."""
-        return attribution_patching(self, component, at)
-
-    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
-        """How much of a query, key or value comes from what a sender writes, `prompt`; see `input_shares`."""
-        return input_shares(self, sender, receiver, at)
-
-    def changes(self, intervention: Intervention) -> Floats:
-        """Return whether an intervention changes anything, and anything that END can see, `2 prompt`; see `changes`.
-
-        Raises:
-            MiChecksError: as `measure`.
-        """
-        self.admit([intervention])
-        return changes(self, intervention)
-
-    def admit(self, interventions: list[Intervention]) -> None:
-        """Raise if an intervention is undefined for this model.
-
-        Raises:
-            MiChecksError: a guard of this model failed on which it rests; the layers are parallel, and one of them is
-                on the residual stream between a layer's attention and MLP, or on the path from one to the other; or
-                clean and corrupt correspond at their labels alone, and one patches at no label.
-        """
-        for intervention in interventions:
-            self._admit_guarded(intervention)
-            self._admit_place(intervention)
-            if self.parallel:
-                self._admit_parallel(intervention)
-
-    def _admit_guarded(self, intervention: Intervention) -> None:
-        if intervention.hops:
-            self.refuse("paths", "paths cannot be measured")
-        for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
-            self.admit_neurons(node, f"{node} cannot be patched")
-            self.refuse(node.kind, f"{node} cannot be patched")
-
-    def admit_neurons(self, node: Node, words: str) -> None:
-        """Raise if a node is a neuron of a model whose neurons cannot be named.
-
-        Args:
-            node: any node.
-            words: what is refused, as a sentence without its reason.
-
-        Raises:
-            MiChecksError: it is one.
-        """
-        if node.kind == "neuron" and self.subject.shape.no_neurons:
-            raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
-
-    def refuse(self, what: str, words: str) -> None:
-        """Raise if a guard of this model failed on which something rests.
-
-        Args:
-            what: a kind of node, `paths`, `attribution` or `attention`.
-            words: what is refused, as a sentence without its reason.
-
-        Raises:
-            MiChecksError: a guard failed.
-        """
-        reason = self.subject.guards.refusal(what)
-        if reason is not None:
-            raise MiChecksError(f"{self.subject.name}: {words} on this model: {reason}")
-
-    def _admit_place(self, intervention: Intervention) -> None:
-        if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
-            return
-        if not isinstance(intervention.at, str):
-            where = "all positions" if intervention.at is None else f"position {intervention.at}"
-            raise MiChecksError(
-                f"{self.subject.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
-                "(align: labels) have nothing in common to patch; name a label (`at`)"
-            )
-        if any(node.kind == "pattern" for node in intervention.nodes):
-            raise MiChecksError(
-                f"{self.subject.name}: the attention pattern of {intervention.nodes[0]} is over all positions, and "
-                "clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
-            )
-
-    def _admit_parallel(self, intervention: Intervention) -> None:
-        why = "whose attention and MLP of a layer read the same residual stream"
-        for node in intervention.nodes:
-            if node.kind == "resid_mid":
-                raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
-        if intervention.hops:
-            for before, hop in pairwise((intervention.nodes, *intervention.hops)):
-                for sender, receiver in product(before, hop):
-                    if receiver.kind == "mlp" and receiver.layer == sender.layer:
-                        raise MiChecksError(
-                            f"{self.subject.name}: there is no path from {sender} to {receiver} in this model, {why}"
-                        )
-
-    def admit_edges(self) -> None:
-        """Raise if edges are not measured in this model.
-
-        Raises:
-            MiChecksError: a guard of this model failed on which they rest, or its layers are parallel.
-        """
-        for what in ("paths", "head", "q", "k", "v"):
-            self.refuse(what, "edges cannot be measured")
-        if self.parallel:
-            raise MiChecksError(
-                f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
-                "same residual stream; make it a claim about nodes, or about paths (into)"
-            )
 
     @cached_property
     def base(self) -> BaseRun:
@@ -352,29 +236,16 @@ class Engine(ABC):
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
-        self.refuse("attention", "attention cannot be read")
-        with torch.no_grad():
-            first = self.readout.first
-            pattern = self.pattern(head)[first].float()
-            columns = (
-                torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[first, None]
-            ) % self.width
-            pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
-            return pattern.cpu()
-
-    def attended(self, head: Node, destination: str, source: str) -> Floats:
-        """Attention from the last token of one label to all tokens of another in the clean run, `prompt`."""
+        self.admission.refuse("attention", "attention cannot be read")
         if head not in self._patterns:
-            self._patterns[head] = self.attention(head)
-        return attended(self._patterns[head], self.batch, destination, source)
-
-    def attention_of(self, head: Node, prompt: int) -> Floats:
-        """A head's attention in the clean run of one bare prompt, `destination source`."""
-        if head not in self._patterns:
-            self._patterns[head] = self.attention(head)
-        length = len(self.batch.pairs[prompt].clean.tokens)
-        pattern: Floats = self._patterns[head][prompt, :length, :length].double().numpy()
-        return pattern
+            with torch.no_grad():
+                first = self.readout.first
+                pattern = self.pattern(head)[first].float()
+                columns = torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[first, None]
+                columns = columns % self.width
+                pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
+                self._patterns[head] = pattern.cpu()
+        return self._patterns[head]
 
     def mask(self, side: Side, at: str | int | None) -> Tensor:
         """True where an intervention on a run at this label or position acts, `row pos`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.attended import Attended
+from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.head_mutations import Exchanged
 from mi_checks.mutants.mutation import heads_of
@@ -68,7 +70,7 @@ def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = Non
 
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
     """How much it attends from one label to another."""
-    return lambda head: float(measured.attended(head, destination, source).mean())
+    return lambda head: float(measured.measure(Attended(head, destination, source)).mean())
 
 
 def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
@@ -84,7 +86,7 @@ def by_composition(measured: Measurements, check: Composes, others: Iterable[Nod
         if writer.layer >= reader.layer:
             return 0.0
         if check.times_random is None:
-            return float(measured.input_share(writer, reader, str(check.at)).mean())
+            return float(measured.measure(InputShare(writer, reader, str(check.at))).mean())
         return float(measured.composition(check.via)[0][writer.layer, writer.index, reader.layer, reader.index])
 
     return lambda head: max(composed(own(head), o) if writing else composed(o, own(head)) for o in others)

@@ -13,9 +13,10 @@ import numpy as np
 from mi_checks.checks.effect import against
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.base_run import Floats
-from mi_checks.engine.direct import not_linear
+from mi_checks.engine.direct import DirectEffects, not_linear
 from mi_checks.engine.interventions import noise
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.ranks import Ranks
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
@@ -80,7 +81,8 @@ def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
     batch, tokenization = measured.batch, measured.subject.tokenization
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
     respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
-    ranks = measured.ranks(np.concatenate([answers, np.where(respaced < 0, answers, respaced)], 1))
+    tokens = np.concatenate([answers, np.where(respaced < 0, answers, respaced)], 1)
+    ranks = measured.measure(Ranks(tuple(map(tuple, tokens.tolist()))))
     own = ranks[:, : answers.shape[1]].min(1)
     other = np.where(respaced < 0, np.inf, ranks[:, answers.shape[1] :]).min(1)
     n, vocabulary = len(own), measured.subject.tokenization.tokenizer.get_vocab_size()
@@ -149,7 +151,11 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
         alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
         yield alone, base.gap, "clean − corrupt"
     if against(measured.behaviour) == "foils" and not_linear(measured.batch, subject) is None:
-        yield measured.direct([Node(0, "resid_pre")])[0], base.clean.logit_diff, "the clean logit difference"
+        yield (
+            measured.measure(DirectEffects((Node(0, "resid_pre"),)))[0],
+            base.clean.logit_diff,
+            "the clean logit difference",
+        )
 
 
 def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_Found]:

@@ -8,11 +8,18 @@ import pytest
 from mi_checks.cache import entry
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
+from mi_checks.engine.attended import Attended, AttentionPattern
+from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.base_run import SideRun
+from mi_checks.engine.changes import Changes
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.composition import InputShare
+from mi_checks.engine.direct import DirectEffects, EffectsFromSources
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.neurons import Activity, Promoted
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
+from mi_checks.engine.scores import EdgeScores, Scores
 from mi_checks.stats import statistics
 from tests.engine.cases import native, prompts
 
@@ -39,19 +46,21 @@ def everything(measuring):
     sweep = [denoise(node) for node in all_nodes("head", native("gelu").shape)]
     return (
         measuring.base,
-        measuring.measure(sweep),
-        measuring.measure([ablate(HEAD, kind="mean")]),
-        measuring.changes(denoise(HEAD, at="X")),
-        measuring.attended(HEAD, "Y", "X"),
-        measuring.attention_of(HEAD, 1),
-        measuring.from_sources(HEAD, 1),
-        measuring.activity(Node(1, "neuron", 3)),
-        measuring.promoted(Node(1, "neuron", 3), 2),
-        measuring.measure_edges([EdgeCircuit(((HEAD, LOGITS),), kind, mlps=True) for kind in ("zero", "mean")]),
-        measuring.direct([HEAD, Node(0, "mlp")]),
-        measuring.input_shares(Node(0, "mlp"), Node(1, "q", 1), "X"),
-        measuring.attribution_patching("head"),
-        measuring.attribution_patching("v", "X"),
+        measuring.measure(Scores(tuple(sweep))),
+        measuring.measure(Scores((ablate(HEAD, kind="mean"),))),
+        measuring.measure(Changes(denoise(HEAD, at="X"))),
+        measuring.measure(Attended(HEAD, "Y", "X"))[0],
+        measuring.measure(AttentionPattern(HEAD, 1)),
+        measuring.measure(EffectsFromSources(HEAD, 1)),
+        measuring.measure(Activity(Node(1, "neuron", 3))),
+        measuring.measure(Promoted(Node(1, "neuron", 3), 2)),
+        measuring.measure(
+            EdgeScores(tuple([EdgeCircuit(((HEAD, LOGITS),), kind, mlps=True) for kind in ("zero", "mean")]))
+        ),
+        measuring.measure(DirectEffects((HEAD, Node(0, "mlp")))),
+        measuring.measure(InputShare(Node(0, "mlp"), Node(1, "q", 1), "X"))[0],
+        measuring.measure(AttributionPatching("head")),
+        measuring.measure(AttributionPatching("v", "X")),
     )
 
 
@@ -75,46 +84,46 @@ def test_recalled_is_what_was_measured(store, make):
 
 def test_only_what_is_missing_is_measured(store, make):
     first = Recalling(make, store, "key")
-    kept = first.measure([denoise(HEAD)])
+    kept = first.measure(Scores((denoise(HEAD),)))
     first.save()
     second = Recalling(make, store, "key")
-    both = second.measure([ablate(HEAD, kind="zero"), denoise(HEAD)])
+    both = second.measure(Scores((ablate(HEAD, kind="zero"), denoise(HEAD))))
     assert (second.asked, second.recalled) == (2, 1)
     np.testing.assert_array_equal(both[1], kept[0])
-    np.testing.assert_array_equal(both, make().measure([ablate(HEAD, kind="zero"), denoise(HEAD)]))
+    np.testing.assert_array_equal(both, make().scores([ablate(HEAD, kind="zero"), denoise(HEAD)]))
 
 
 def test_another_key_knows_nothing(store, make):
     first = Recalling(make, store, "key")
-    first.measure([denoise(HEAD)])
+    first.measure(Scores((denoise(HEAD),)))
     first.save()
     second = Recalling(make, store, "another")
-    second.measure([denoise(HEAD)])
+    second.measure(Scores((denoise(HEAD),)))
     assert second.recalled == 0
 
 
 def test_what_two_processes_measured_is_kept_together(store, make):
     """As under `pytest -n 2`, where one behaviour's items may be on two workers."""
     one, other = Recalling(make, store, "key"), Recalling(make, store, "key")
-    one.measure([denoise(HEAD)])
+    one.measure(Scores((denoise(HEAD),)))
     assert other.base is not None
-    other.measure([ablate(HEAD, kind="zero")])
+    other.measure(Scores((ablate(HEAD, kind="zero"),)))
     one.save()
     other.save()
     third = Recalling(unwanted, store, "key")
-    third.measure([denoise(HEAD), ablate(HEAD, kind="zero")])
+    third.measure(Scores((denoise(HEAD), ablate(HEAD, kind="zero"))))
     assert third.base is not None
     assert third.recalled == third.asked == 3
 
 
 def test_nothing_is_written_where_nothing_is_new(store, make):
     first = Recalling(make, store, "key")
-    first.measure([denoise(HEAD)])
+    first.measure(Scores((denoise(HEAD),)))
     first.save()
     (path,) = store.folder.iterdir()
     path.write_bytes(path.read_bytes() + b"a mark")
     second = Recalling(unwanted, store, "key")
-    second.measure([denoise(HEAD)])
+    second.measure(Scores((denoise(HEAD),)))
     second.save()
     assert path.read_bytes().endswith(b"a mark")
 

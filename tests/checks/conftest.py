@@ -10,9 +10,11 @@ import torch
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import attended
+from mi_checks.engine.attended import Attended, attended
 from mi_checks.engine.base_run import BaseRun, SideRun
+from mi_checks.engine.changes import Changes
 from mi_checks.engine.nodes import parse_node
+from mi_checks.engine.scores import Scores
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.model_shape import ModelShape
@@ -37,7 +39,18 @@ class StubEngine:
         self.patterns = {parse_node(name): pattern for name, pattern in patterns.items()}
         self.asked = []
 
-    def measure(self, interventions, title=""):
+    def measure(self, quantity):
+        match quantity:
+            case Scores():
+                return self.scores(quantity.interventions)
+            case Changes():
+                return self.changes()
+            case Attended():
+                looked = attended(self.patterns[quantity.head], self.batch, quantity.destination, quantity.source)
+                return looked[None]
+        raise NotImplementedError(quantity)
+
+    def scores(self, interventions):
         self.asked += interventions
         rows = []
         for intervention in interventions:
@@ -49,12 +62,9 @@ class StubEngine:
             rows.append(self.base.corrupt.logit_diff + moved if corrupt else self.base.clean.logit_diff - moved)
         return np.array(rows)
 
-    def changes(self, intervention):
+    def changes(self):
         """By default every prompt is changed, and END can see it."""
         return np.array([np.broadcast_to(each, len(self.batch)) for each in self._changes], dtype=float)
-
-    def attended(self, head, destination, source):
-        return attended(self.patterns[head], self.batch, destination, source)
 
 
 def side(logit_diff, beats=None, top=None, rounding=0.0):

@@ -223,7 +223,7 @@ def test_case_25_what_was_not_begun_or_is_not_to_be_kept_is_told_as_that(capsys,
 def test_a_second_run_measures_nothing(capsys, file, monkeypatch):
     arguments = (file, *MODEL, *QUICK, "--exact-seconds", "inf")
     first = told(capsys, *arguments)
-    monkeypatch.setattr(ReplayEngine, "measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(ReplayEngine, "scores", lambda *_: pytest.fail("measured again"))
     second = told(capsys, *arguments)
     assert first[:2] == second[:2]
     assert first[0] == 0

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.attribution_patching import AttributionPatching, attribution_patching
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node, all_nodes
@@ -18,7 +18,7 @@ COMPONENTS = ("head", "q", "k", "v", "neuron")
 
 def exact(engine, component, at=None):
     nodes = all_nodes(component, engine.subject.shape)
-    return engine.measure([denoise(node, at=at) for node in nodes]) - engine.base.corrupt.logit_diff
+    return engine.scores([denoise(node, at=at) for node in nodes]) - engine.base.corrupt.logit_diff
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
@@ -39,7 +39,9 @@ def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, rep
     engine = replaying(engine_of(model))
     if component == "neuron" and engine.subject.shape.d_mlp is None:
         pytest.skip("an attention-only model has no neurons")
-    found, expected = (sweep.mean(1) for sweep in (engine.attribution_patching(component), exact(engine, component)))
+    found, expected = (
+        sweep.mean(1) for sweep in (engine.measure(AttributionPatching(component)), exact(engine, component))
+    )
     assert np.corrcoef(found, expected)[0, 1] > (0.85 if model == "nano-gelu-2l" else 0.5)
     strongest = np.argsort(-np.abs(expected))[:3]
     assert set(strongest) <= set(np.argsort(-np.abs(found))[: max(7, len(found) // 10)])
@@ -50,7 +52,7 @@ def test_what_is_before_an_attention_pattern_may_get_the_wrong_sign(engine_of, r
     engine = replaying(engine_of("nano-attn-2l"))
     (place,) = (i for i, node in enumerate(all_nodes("head", engine.subject.shape)) if node == Node(0, "head", 5))
     assert exact(engine, "head")[place].mean() > 3
-    assert engine.attribution_patching("head")[place].mean() < -1
+    assert engine.measure(AttributionPatching("head"))[place].mean() < -1
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -64,7 +66,7 @@ def test_exact_for_small_differences(component, score):
         table.copy_(table.mean(0) + nearness * (table - table.mean(0)))
         batch = dataclasses.replace(prompts(count=4, seed=3), score=score)
         engine = choose("auto", subject, batch)
-        found, expected = engine.attribution_patching(component), exact(engine, component)
+        found, expected = engine.measure(AttributionPatching(component)), exact(engine, component)
         errors.append(np.abs(found - expected).max() / np.abs(expected).max())
     assert errors[1] < 0.7 * errors[0]
     assert errors[1] < 0.1
@@ -75,7 +77,7 @@ def test_the_same_whatever_the_engine(architecture):
     subject, batch = native(architecture), prompts(count=4, seed=3)
     for component in ("head", "q", "k", "v"):
         by_replay, by_hooks = (
-            choose(name, subject, batch).attribution_patching(component) for name in ("replay", "reference")
+            choose(name, subject, batch).measure(AttributionPatching(component)) for name in ("replay", "reference")
         )
         np.testing.assert_allclose(by_replay, by_hooks, atol=1e-4)
         assert by_replay.shape == (len(all_nodes(component, subject.shape)), 4)
@@ -83,13 +85,13 @@ def test_the_same_whatever_the_engine(architecture):
 
 def test_a_model_without_neurons_has_none():
     engine = choose("auto", native("attention only"), prompts(count=4, seed=3))
-    assert engine.attribution_patching("neuron").shape == (0, 4)
+    assert engine.measure(AttributionPatching("neuron")).shape == (0, 4)
 
 
 def test_at_a_label_prompts_of_different_lengths_have_something_in_common():
     engine = choose("auto", native("gelu"), batch_of())
-    found, expected = engine.attribution_patching("head", "END"), exact(engine, "head", "END")
+    found, expected = engine.measure(AttributionPatching("head", "END")), exact(engine, "head", "END")
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.5
     with pytest.raises(MiChecksError) as error:
-        engine.attribution_patching("head")
+        engine.measure(AttributionPatching("head"))
     assert str(error.value) == f"gelu: all positions of {UNALIGNED}"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mi_checks.engine.changes import Changes
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
@@ -62,7 +63,7 @@ def test_a_label_is_patched_from_where_it_stands_in_the_other_prompt(architectur
     what = [intervene(node, at=at) for node in nodes]
     expected = np.array([[by_hand(subject, pair, one) for pair in batch.pairs] for one in what])
     for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
-        assert np.abs(engine.measure(what) - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
+        assert np.abs(engine.scores(what) - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
 
 
@@ -80,8 +81,8 @@ def placed(subject, at):
 def test_both_engines_agree(architecture, at, score):
     subject, batch = native(architecture), batch_of(score=score)
     what = a_third(placed(subject, at), architecture, at, score)
-    expected = ReferenceEngine(subject, batch).measure(what)
-    found = choose("replay", subject, batch).measure(what)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    found = choose("replay", subject, batch).scores(what)
     assert np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
 
 
@@ -111,8 +112,8 @@ def test_attention_is_by_position_in_the_prompt():
 def test_ablation_needs_no_label():
     subject, batch = native("gelu"), batch_of()
     what = [ablate(Node(0, "head", 1), kind=kind) for kind in ("zero", "mean", "resample")]
-    expected = ReferenceEngine(subject, batch).measure(what)
-    np.testing.assert_allclose(choose("replay", subject, batch).measure(what), expected, atol=1e-4)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    np.testing.assert_allclose(choose("replay", subject, batch).scores(what), expected, atol=1e-4)
 
 
 def test_the_mean_at_a_label_is_over_the_same_token_of_it():
@@ -159,7 +160,7 @@ def test_what_has_no_meaning(intervention, message):
     subject, batch = native("gelu"), batch_of()
     for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
         with pytest.raises(MiChecksError) as error:
-            engine.measure([intervention])
+            engine.scores([intervention])
         assert str(error.value) == message
 
 
@@ -171,7 +172,7 @@ def test_a_mean_at_a_label_of_unequal_tokens():
     pairs = (PromptPair(clean, short.corrupt, ("",), ("",), ((5,),), ((8,),)), *batch.pairs[1:])
     engine = ReferenceEngine(subject, PromptBatch(pairs, by_labels=True))
     with pytest.raises(MiChecksError) as error:
-        engine.measure([ablate(Node(0, "head", 1), kind="mean", at="X")])
+        engine.scores([ablate(Node(0, "head", 1), kind="mean", at="X")])
     assert str(error.value) == (
         "ablation by other prompts' activations takes the same token of the label, but 'X' has 1 to 2 tokens: "
         "use values of equally many tokens, or 'with: zero'"
@@ -184,10 +185,10 @@ def test_case_24_what_end_cannot_see_moves_no_score(at, score):
     subject, batch = native("gelu"), batch_of(score=score)
     replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
     what = list(placed(subject, at))[::17]
-    _, seen = np.array([replay.changes(one) for one in what]).transpose(1, 0, 2) == 1
-    np.testing.assert_array_equal(seen, [reference.changes(one)[1] == 1 for one in what])
+    _, seen = np.array([replay.measure(Changes(one)) for one in what]).transpose(1, 0, 2) == 1
+    np.testing.assert_array_equal(seen, [reference.measure(Changes(one))[1] == 1 for one in what])
     runs = np.array([getattr(replay.base, one.run).logit_diff for one in what])
-    moved = np.abs(replay.measure(what) - runs)
+    moved = np.abs(replay.scores(what) - runs)
     assert np.where(seen, 0, moved).max() <= replay.base.rounding.max()
     assert (np.where(seen, moved, 0).max(1)[seen.any(1)] > replay.base.rounding.max()).all()
     assert seen.any()

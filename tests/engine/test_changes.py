@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mi_checks.engine.changes import Changes
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
@@ -22,8 +23,8 @@ def test_case_24_what_moves_no_score_is_what_causality_forbids(architecture):
     engine = choose("replay", subject, prompts(count=6, seed=3))
     tried = [each for at in PLACES for make in (everything, paths, multi_hop) for each in make(subject, at)][::31]
     runs = np.array([getattr(engine.base, each.run).logit_diff for each in tried])
-    moved = np.abs(engine.measure(tried) - runs)
-    changed, seen = (np.array([engine.changes(each) for each in tried]) == 1).transpose(1, 0, 2)
+    moved = np.abs(engine.scores(tried) - runs)
+    changed, seen = (np.array([engine.measure(Changes(each)) for each in tried]) == 1).transpose(1, 0, 2)
     assert not (seen & ~changed).any()
     assert 0.1 < seen.mean() < 0.9
     assert moved[~seen].max() <= engine.base.rounding.max()
@@ -41,7 +42,9 @@ def test_both_engines_see_the_same_changes(architecture, padding):
     for at in PLACES:
         for make in (everything, paths):
             for each in list(make(subject, at))[::47]:
-                np.testing.assert_array_equal(replay.changes(each), reference.changes(each), err_msg=str(each))
+                np.testing.assert_array_equal(
+                    replay.measure(Changes(each)), reference.measure(Changes(each)), err_msg=str(each)
+                )
 
 
 def test_where_clean_and_corrupt_agree_nothing_is_changed():
@@ -50,8 +53,8 @@ def test_where_clean_and_corrupt_agree_nothing_is_changed():
     engine = choose("replay", subject, prompts(count=6, seed=3, first_difference=3))
     for node in (Node(0, "head", 1), Node(1, "mlp"), Node(1, "k", 0), Node(1, "resid_post")):
         for patch in (denoise, noise):
-            assert engine.changes(patch(node, at=1)).tolist() == [[0.0] * 6] * 2
-            assert engine.changes(patch(node)).tolist() == [[1.0] * 6] * 2
+            assert engine.measure(Changes(patch(node, at=1))).tolist() == [[0.0] * 6] * 2
+            assert engine.measure(Changes(patch(node))).tolist() == [[1.0] * 6] * 2
 
 
 def test_a_mean_of_equal_activations_changes_nothing_but_for_rounding():
@@ -61,8 +64,8 @@ def test_a_mean_of_equal_activations_changes_nothing_but_for_rounding():
     engine = choose("replay", subject, type(batch)(batch.pairs * 7, "mean"))
     for kind in ("mean", "resample"):
         for node in (Node(0, "head", 1), Node(1, "neuron", 3), Node(0, "attn"), Node(1, "mlp")):
-            assert not engine.changes(ablate(node, kind=kind)).any()
-    assert engine.changes(ablate(Node(0, "head", 1), kind="zero")).all()
+            assert not engine.measure(Changes(ablate(node, kind=kind))).any()
+    assert engine.measure(Changes(ablate(Node(0, "head", 1), kind="zero"))).all()
 
 
 def test_an_empty_head_is_zero_already():
@@ -70,8 +73,8 @@ def test_an_empty_head_is_zero_already():
     subject.bridge.blocks[0].attn.v.weight.data[:8] = 0
     subject.bridge.blocks[0].attn.v.bias.data[:8] = 0
     engine = ReferenceEngine(subject, prompts(count=3, seed=1))
-    assert not engine.changes(ablate(Node(0, "head", 0), kind="zero")).any()
-    assert engine.changes(ablate(Node(0, "head", 0), Node(0, "head", 1), kind="zero")).all()
+    assert not engine.measure(Changes(ablate(Node(0, "head", 0), kind="zero"))).any()
+    assert engine.measure(Changes(ablate(Node(0, "head", 0), Node(0, "head", 1), kind="zero"))).all()
 
 
 def test_what_two_nodes_change_is_not_what_either_could_show():
@@ -79,10 +82,10 @@ def test_what_two_nodes_change_is_not_what_either_could_show():
     subject = native("gelu")
     engine = choose("replay", subject, prompts(count=4, seed=3, first_difference=3))
     late, early = Node(1, "head", 0), Node(0, "head", 0)
-    found = engine.changes(denoise(late, at="X"))
+    found = engine.measure(Changes(denoise(late, at="X")))
     assert found.tolist() == [[1.0] * 4, [0.0] * 4]
-    assert engine.changes(denoise(late, early, at="X")).all()
-    assert not engine.changes(denoise(late, early, at=1)).any()
+    assert engine.measure(Changes(denoise(late, early, at="X"))).all()
+    assert not engine.measure(Changes(denoise(late, early, at=1))).any()
 
 
 def test_the_first_token_looks_at_itself_whatever_its_query():
@@ -91,9 +94,9 @@ def test_the_first_token_looks_at_itself_whatever_its_query():
     engine = choose("replay", subject, prompts(count=4, seed=3, first_difference=0))
     batch = engine.batch
     for kind, seen in (("q", 0.0), ("k", 1.0), ("v", 1.0)):
-        found = engine.changes(ablate(Node(0, kind, 0), kind="zero", at=0))
+        found = engine.measure(Changes(ablate(Node(0, kind, 0), kind="zero", at=0)))
         assert found.tolist() == [[1.0] * len(batch), [seen] * len(batch)]
-        moved = engine.measure([ablate(Node(0, kind, 0), kind="zero", at=0)])[0] - engine.base.clean.logit_diff
+        moved = engine.scores([ablate(Node(0, kind, 0), kind="zero", at=0)])[0] - engine.base.clean.logit_diff
         assert (np.abs(moved).max() > 1e-4) == bool(seen)
 
 
@@ -101,17 +104,17 @@ def test_a_path_into_the_logits_is_read_at_end_alone():
     subject = native("gelu")
     engine = choose("replay", subject, prompts(count=4, seed=3))
     sender = Node(0, "head", 1)
-    assert engine.changes(denoise(sender, at="X", into=(LOGITS,))).tolist() == [[1.0] * 4, [0.0] * 4]
-    assert engine.changes(denoise(sender, at="END", into=(LOGITS,))).all()
+    assert engine.measure(Changes(denoise(sender, at="X", into=(LOGITS,)))).tolist() == [[1.0] * 4, [0.0] * 4]
+    assert engine.measure(Changes(denoise(sender, at="END", into=(LOGITS,)))).all()
     through = denoise(sender, at="X", into=(Node(1, "v", 0),), onward=((LOGITS,),))
-    assert engine.changes(through).all()
+    assert engine.measure(Changes(through)).all()
     beside = denoise(sender, at="X", into=(Node(0, "mlp"),), onward=((LOGITS,),))
-    assert engine.changes(beside).tolist() == [[1.0] * 4, [0.0] * 4]
+    assert engine.measure(Changes(beside)).tolist() == [[1.0] * 4, [0.0] * 4]
 
 
 def test_half_precision_has_a_coarser_floor():
     subject = native("gelu")
     subject.bridge.to(torch.bfloat16)
     engine = ReferenceEngine(subject, prompts(count=3, seed=1))
-    assert engine.changes(denoise(Node(0, "head", 1))).all()
+    assert engine.measure(Changes(denoise(Node(0, "head", 1)))).all()
     assert (engine.base.rounding > 1e-2).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose, trusted
-from mi_checks.engine.composition import composition_scores, random_scores
+from mi_checks.engine.composition import InputShare, composition_scores, random_scores
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
@@ -61,8 +61,10 @@ def test_both_engines_agree_on_shares(architecture, at):
     reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
     for sender in senders:
         for receiver in RECEIVERS:
-            expected = reference.input_shares(sender, receiver, at)
-            np.testing.assert_allclose(replay.input_shares(sender, receiver, at), expected, atol=10 * TOLERANCE)
+            expected = reference.measure(InputShare(sender, receiver, at))[0]
+            np.testing.assert_allclose(
+                replay.measure(InputShare(sender, receiver, at))[0], expected, atol=10 * TOLERANCE
+            )
             assert expected.shape == (5,)
             assert expected.max() > 1e-3 or sender.kind == "neuron"
 
@@ -90,7 +92,9 @@ def test_the_parts_are_the_whole_input(architecture, engine):
 
 def test_the_embedding_is_all_that_a_first_layer_takes():
     measured = choose("auto", native("gelu"), prompts(count=5, seed=3))
-    np.testing.assert_allclose(measured.input_shares(Node(0, "resid_pre"), Node(0, "k", 1), "X"), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        measured.measure(InputShare(Node(0, "resid_pre"), Node(0, "k", 1), "X"))[0], 1, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ def test_the_embedding_is_all_that_a_first_layer_takes():
 )
 def test_what_has_no_share(sender, receiver, message):
     with pytest.raises(ValueError, match=r"\w") as error:
-        choose("auto", native("gelu"), prompts(count=2, seed=0)).input_shares(sender, receiver, "X")
+        choose("auto", native("gelu"), prompts(count=2, seed=0)).measure(InputShare(sender, receiver, "X"))[0]
     assert str(error.value) == message
 
 
@@ -133,9 +137,9 @@ def test_of_an_input_that_takes_nothing_there_is_no_share():
     subject.bridge.blocks[1].attn.k.weight.data[8:16] = 0
     for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
         with pytest.raises(MiChecksError) as caught:
-            engine.input_shares(Node(0, "head", 1), Node(1, "k", 1), "X")
+            engine.measure(InputShare(Node(0, "head", 1), Node(1, "k", 1), "X"))[0]
         assert str(caught.value) == (
             "gelu: the weights of L1H1.k take nothing of the residual stream at X, so that there is no share of it to "
             "measure; name another head or input"
         )
-        assert (engine.input_shares(Node(0, "head", 1), Node(1, "k", 2), "X") > 0).all()
+        assert (engine.measure(InputShare(Node(0, "head", 1), Node(1, "k", 2), "X"))[0] > 0).all()

@@ -8,6 +8,7 @@ import torch
 from transformer_lens.tools.analysis.direct_logit_attribution import direct_logit_attribution
 
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.direct import DirectEffects, EffectsFromSources
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
@@ -33,8 +34,8 @@ def test_both_engines_agree(architecture, mode):
     subject, batch = native(architecture, mode), prompts(count=5, seed=3)
     shape = subject.shape
     nodes = [Node(0, "resid_pre"), *all_nodes("head", shape), *all_nodes("neuron", shape)[::5], *layers(shape)]
-    expected = ReferenceEngine(subject, batch).direct(nodes)
-    assert close(choose("replay", subject, batch).direct(nodes), expected)
+    expected = ReferenceEngine(subject, batch).measure(DirectEffects(tuple(nodes)))
+    assert close(choose("replay", subject, batch).measure(DirectEffects(tuple(nodes))), expected)
     assert np.median(np.abs(expected).max(1)) > 1e-3
 
 
@@ -46,7 +47,7 @@ def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engi
     nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
     final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
     biases = measured.difference(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
-    written = measured.direct([Node(0, "resid_pre"), *layers(measured.subject.shape)]).sum(0)
+    written = measured.measure(DirectEffects((Node(0, "resid_pre"), *layers(measured.subject.shape)))).sum(0)
     assert close(written + biases.numpy(), measured.base.clean.logit_diff)
 
 
@@ -55,9 +56,9 @@ def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
     measured = choose(engine, native("gelu"), prompts(count=5, seed=3))
     weights = measured.subject.bridge.state_dict()
     for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
-        parts = measured.direct(all_nodes(component, measured.subject.shape, (1,))).sum(0)
+        parts = measured.measure(DirectEffects(tuple(all_nodes(component, measured.subject.shape, (1,))))).sum(0)
         bias = (measured.direction() @ weights[f"blocks.1.{out}.bias"]).numpy()
-        assert close(parts + bias, measured.direct([Node(1, kind)])[0])
+        assert close(parts + bias, measured.measure(DirectEffects((Node(1, kind),)))[0])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -74,9 +75,11 @@ def test_transformer_lens_own(architecture, engine):
         }
     expected = {unit: dict(zip(one.labels, one.attribution.numpy(), strict=True)) for unit, one in theirs.items()}
     heads = all_nodes("head", subject.shape)
-    for node, found in zip(heads, measured.direct(heads), strict=True):
+    for node, found in zip(heads, measured.measure(DirectEffects(tuple(heads))), strict=True):
         assert close(found, expected["head"][str(node)])
-    for node, found in zip(layers(subject.shape), measured.direct(layers(subject.shape)), strict=True):
+    for node, found in zip(
+        layers(subject.shape), measured.measure(DirectEffects(tuple(layers(subject.shape)))), strict=True
+    ):
         assert close(found, expected["component"][f"{node.layer}_{node.kind}_out"])
 
 
@@ -112,18 +115,18 @@ WHY = "what a node writes directly is measured in logits, and"
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_not_linear(architecture, about, message, engine):
     with pytest.raises(MiChecksError) as error:
-        choose(engine, native(architecture), with_scores(**about)).direct([Node(0, "head", 0)])
+        choose(engine, native(architecture), with_scores(**about)).measure(DirectEffects((Node(0, "head", 0),)))
     assert str(error.value) == message
 
 
 def test_the_highest_of_one_answer_is_linear():
     batch = with_scores(answer_reduction="max")
-    assert choose("auto", native("gelu"), batch).direct([Node(0, "head", 0)]).shape == (1, 3)
+    assert choose("auto", native("gelu"), batch).measure(DirectEffects((Node(0, "head", 0),))).shape == (1, 3)
 
 
 def test_a_query_writes_nothing():
     with pytest.raises(ValueError, match=r"^L0H1.q writes nothing into the residual stream; name its head$"):
-        choose("auto", native("gelu"), prompts(count=2, seed=0)).direct([Node(0, "q", 1)])
+        choose("auto", native("gelu"), prompts(count=2, seed=0)).measure(DirectEffects((Node(0, "q", 1),)))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -134,20 +137,20 @@ def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architectur
     measured = choose(engine, native(architecture), batch)
     heads = all_nodes("head", measured.subject.shape)
     for prompt, pair in enumerate(measured.batch.pairs):
-        parts = [measured.from_sources(head, prompt) for head in heads]
+        parts = [measured.measure(EffectsFromSources(head, prompt)) for head in heads]
         assert {len(part) for part in parts} == {len(pair.clean.tokens)}
-        assert close(np.array([part.sum() for part in parts]), measured.direct(heads)[:, prompt])
+        assert close(np.array([part.sum() for part in parts]), measured.measure(DirectEffects(tuple(heads)))[:, prompt])
 
 
 def test_both_engines_agree_on_what_is_taken_from_each_token():
     subject, batch = native("llama"), prompts(count=4, seed=3)
     replay, reference = (choose(engine, subject, batch) for engine in ENGINES)
     for head in all_nodes("head", subject.shape):
-        expected = reference.from_sources(head, 1)
-        assert close(replay.from_sources(head, 1), expected)
+        expected = reference.measure(EffectsFromSources(head, 1))
+        assert close(replay.measure(EffectsFromSources(head, 1)), expected)
         assert np.abs(expected).max() > 1e-3
 
 
 def test_what_a_head_takes_from_each_token_is_linear_or_refused():
     with pytest.raises(MiChecksError, match=r"^soft caps: what a node writes directly is measured in logits"):
-        choose("auto", native("soft caps"), prompts(count=2, seed=0)).from_sources(Node(0, "head", 0), 0)
+        choose("auto", native("soft caps"), prompts(count=2, seed=0)).measure(EffectsFromSources(Node(0, "head", 0), 0))

@@ -25,7 +25,7 @@ def test_both_engines_agree(model, dtype):
     what = [denoise(node) for node in heads] + [ablate(heads[0], kind="mean"), denoise(heads[1], into=(LOGITS,))]
     what += [denoise(Node(0, "k", 1)), denoise(heads[0], heads[-1])]
     replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
-    found, expected = replay.measure(what), reference.measure(what)
+    found, expected = replay.scores(what), reference.scores(what)
     assert np.abs(found - expected).max() < TOLERANCE[dtype] * np.abs(expected).max()
     assert replay.passes["clean"][0].keys.dtype == getattr(torch, dtype)
 
@@ -35,6 +35,6 @@ def test_logits_are_read_in_float32():
     subject = load("nano-attn-2l", device="cpu", dtype="bfloat16")
     batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
     replay = choose("replay", subject, batch)
-    steps = replay.measure([denoise(node) for node in all_nodes("head", subject.shape)]) * 32
+    steps = replay.scores([denoise(node) for node in all_nodes("head", subject.shape)]) * 32
     assert np.abs(steps - steps.round()).max() > 0.1
     assert replay.base_logits("clean").dtype == torch.float32

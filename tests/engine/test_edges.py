@@ -30,11 +30,11 @@ def test_both_engines_agree(architecture, subjects):
     subject, batch = subjects[architecture], prompts(count=4, seed=3)
     circuits = list(random_circuits(subject))
     replay = choose("replay", subject, batch)
-    expected = ReferenceEngine(subject, batch).measure_edges(circuits)
+    expected = ReferenceEngine(subject, batch).edge_scores(circuits)
     assert isinstance(replay, ReplayEngine)
-    assert close(replay.measure_edges(circuits), expected)
+    assert close(replay.edge_scores(circuits), expected)
     assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
-    assert close(choose("replay", subject, batch, memory=1).measure_edges(circuits), expected)
+    assert close(choose("replay", subject, batch, memory=1).edge_scores(circuits), expected)
 
 
 @given(
@@ -50,17 +50,17 @@ def test_random_circuits_and_prompts(subjects, architecture, seed, kind, mlps, d
     edges = all_edges(subject.shape, mlps=mlps)
     drawn = data.draw(st.lists(st.lists(st.sampled_from(edges), unique=True), min_size=1, max_size=3))
     circuits = [EdgeCircuit(tuple(some), kind, mlps) for some in drawn]
-    expected = ReferenceEngine(subject, batch).measure_edges(circuits)
-    assert close(choose("replay", subject, batch).measure_edges(circuits), expected)
+    expected = ReferenceEngine(subject, batch).edge_scores(circuits)
+    assert close(choose("replay", subject, batch).edge_scores(circuits), expected)
 
 
 @pytest.mark.parametrize("architecture", ["gelu", "llama"])
 def test_padding_on_the_left(architecture, subjects):
     subject, batch = subjects[architecture], prompts(count=4, seed=3)
     circuits = list(random_circuits(subject))
-    expected = choose("replay", subject, batch).measure_edges(circuits)
-    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").measure_edges(circuits), expected)
-    assert close(ReferenceEngine(subject, batch, padding="left").measure_edges(circuits[::4]), expected[::4])
+    expected = choose("replay", subject, batch).edge_scores(circuits)
+    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").edge_scores(circuits), expected)
+    assert close(ReferenceEngine(subject, batch, padding="left").edge_scores(circuits[::4]), expected[::4])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -69,7 +69,7 @@ def test_all_edges_are_the_clean_run(architecture, engine, subjects):
     measured = choose(engine, subjects[architecture], prompts(count=4, seed=3))
     shape = measured.subject.shape
     circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
-    assert close(measured.measure_edges(circuits), measured.base.clean.logit_diff)
+    assert close(measured.edge_scores(circuits), measured.base.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -87,8 +87,8 @@ def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, subjec
             for sender, reader in all_edges(shape, mlps=False)
             if sender in members and (reader == LOGITS or (reader.layer, reader.index) in inside)
         )
-        found = measured.measure_edges([EdgeCircuit(edges, kind, mlps=False)])
-        assert close(found, measured.measure([ablate(*others, kind=kind)]))
+        found = measured.edge_scores([EdgeCircuit(edges, kind, mlps=False)])
+        assert close(found, measured.scores([ablate(*others, kind=kind)]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -101,7 +101,7 @@ def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture
             left_out = edges[number :: len(edges) // 5]
             circuits = [EdgeCircuit(tuple(e for e in edges if e != edge), kind, mlps) for edge in left_out]
             paths = [ablate(sender, kind=kind, into=(receiver,)) for sender, receiver in left_out]
-            found, expected = measured.measure_edges(circuits), measured.measure(paths)
+            found, expected = measured.edge_scores(circuits), measured.scores(paths)
             assert close(found, expected)
             assert np.abs(expected - measured.base.clean.logit_diff).max() > 1e-3
 
@@ -113,8 +113,8 @@ def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, sub
     shape = measured.subject.shape
     nodes = [*all_nodes("head", shape), *(Node(layer, "mlp") for layer in range(shape.n_layers))]
     for kind in KINDS:
-        found = measured.measure_edges([EdgeCircuit((), kind, mlps=True)])
-        assert close(found, measured.measure([ablate(*nodes, kind=kind)]))
+        found = measured.edge_scores([EdgeCircuit((), kind, mlps=True)])
+        assert close(found, measured.scores([ablate(*nodes, kind=kind)]))
 
 
 HEAD = Node(0, "head", 1)

@@ -7,7 +7,10 @@ import transformers
 from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.composition import InputShare
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel, read
 from mi_checks.engine.interventions import ablate, denoise
@@ -108,8 +111,8 @@ def test_every_intervention(family, mode, at, subject_of):
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
     what = a_third(everything(subject, at), family, mode, at)
-    found = replay.measure(what)
-    assert equal(found, ReferenceEngine(subject, batch).measure(what))
+    found = replay.scores(what)
+    assert equal(found, ReferenceEngine(subject, batch).scores(what))
     assert np.abs(np.diff(found, axis=0)).max() > 0.01
 
 
@@ -118,15 +121,15 @@ def test_every_intervention(family, mode, at, subject_of):
 def test_every_path(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
     what = a_third([*paths(subject, at), *multi_hop(subject, at)], family, mode, at)
-    assert equal(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+    assert equal(choose("replay", subject, batch).scores(what), ReferenceEngine(subject, batch).scores(what))
 
 
 @pytest.mark.parametrize(("family", "mode"), [(f, m) for f, m in ACROSS if f != "neox"])
 def test_circuits_of_edges(family, mode, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
     what = list(random_circuits(subject))[1::3]
-    expected = ReferenceEngine(subject, batch).measure_edges(what)
-    assert equal(choose("replay", subject, batch).measure_edges(what), expected)
+    expected = ReferenceEngine(subject, batch).edge_scores(what)
+    assert equal(choose("replay", subject, batch).edge_scores(what), expected)
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
@@ -135,16 +138,16 @@ def test_attributions_and_shares(family, mode, subject_of):
     replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
     layers = [Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp")]
     nodes = [Node(0, "resid_pre"), *layers, *all_nodes("head", subject.shape), *all_nodes("neuron", subject.shape)[::9]]
-    expected = reference.direct(nodes)
-    assert equal(replay.direct(nodes), expected)
-    assert equal(expected[0] + expected[1:5].sum(0), reference.direct([Node(1, "resid_post")])[0])
+    expected = reference.measure(DirectEffects(tuple(nodes)))
+    assert equal(replay.measure(DirectEffects(tuple(nodes))), expected)
+    assert equal(expected[0] + expected[1:5].sum(0), reference.measure(DirectEffects((Node(1, "resid_post"),)))[0])
     for receiver in (Node(1, "q", 3), Node(1, "k", 1), Node(1, "v", 0)):
         for sender in (Node(0, "resid_pre"), Node(0, "head", 1), Node(0, "neuron", 3), Node(0, "mlp")):
-            shares = reference.input_shares(sender, receiver, "Y")
-            assert equal(replay.input_shares(sender, receiver, "Y"), shares)
+            shares = reference.measure(InputShare(sender, receiver, "Y"))[0]
+            assert equal(replay.measure(InputShare(sender, receiver, "Y"))[0], shares)
     for component in ("head", "q", "k", "v", "neuron"):
-        approximate = reference.attribution_patching(component)
-        assert equal(replay.attribution_patching(component), approximate)
+        approximate = reference.measure(AttributionPatching(component))
+        assert equal(replay.measure(AttributionPatching(component)), approximate)
         assert np.abs(approximate).max() > 1e-3
 
 
@@ -152,7 +155,7 @@ def test_attributions_and_shares(family, mode, subject_of):
 def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
     engine = choose(name, subject_of("neox", "raw"), prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
-        engine.measure_edges([EdgeCircuit((), "zero", mlps=True)])
+        engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
     assert str(error.value) == (
         "neox: edges are not measured in a model whose attention and MLP of a layer read the same residual stream; "
         "make it a claim about nodes, or about paths (into)"
@@ -164,9 +167,9 @@ def test_padding_on_the_left(family, mode, subject_of):
     """The same prompts padded on either side, in either engine, give the same."""
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
     what = a_third([*everything(subject, None), *everything(subject, "Y"), *paths(subject, "X")], family, mode)[::2]
-    expected = ReferenceEngine(subject, batch).measure(what)
-    assert equal(ReferenceEngine(subject, batch, padding="left").measure(what), expected)
-    assert equal(ReplayEngine(subject, batch, trusted(subject), padding="left").measure(what), expected)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    assert equal(ReferenceEngine(subject, batch, padding="left").scores(what), expected)
+    assert equal(ReplayEngine(subject, batch, trusted(subject), padding="left").scores(what), expected)
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
@@ -190,8 +193,8 @@ def test_native_models_in_compatibility_mode(architecture):
     what = a_third(what, architecture)
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
-    expected = ReferenceEngine(subject, batch).measure(what)
-    assert equal(replay.measure(what), expected)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    assert equal(replay.scores(what), expected)
 
 
 @pytest.mark.parametrize("component", ["q", "k", "v"])
@@ -203,7 +206,7 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, s
     engine = choose("replay", subject, batch)
     senders, receivers = all_nodes("head", subject.shape, (0,)), all_nodes(component, subject.shape, (1,))
     what = [denoise(sender, into=(receiver,)) for sender in senders for receiver in receivers]
-    found = engine.measure(what).reshape(len(senders), len(receivers), len(batch))
+    found = engine.scores(what).reshape(len(senders), len(receivers), len(batch))
     assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.01
     for row in range(len(batch)):
         clean, corrupt = (engine.layouts[side].tokens[row : row + 1] for side in ("clean", "corrupt"))
@@ -241,7 +244,7 @@ def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, s
     assert is_parallel(subject.bridge)
     engine = choose(name, subject, prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
-        engine.measure([denoise(Node(0, "head", 0)), intervention])
+        engine.scores([denoise(Node(0, "head", 0)), intervention])
     assert str(error.value) == f"neox: {why}, whose attention and MLP of a layer read the same residual stream"
 
 
@@ -261,7 +264,7 @@ def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
     engine = choose("auto", subject, batch)
     assert isinstance(engine, ReferenceEngine)
     heads = all_nodes("head", subject.shape, (0,))
-    found = engine.measure([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
+    found = engine.scores([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
     assert equal(found[0], found[1])
     assert np.abs(found - engine.base.corrupt.logit_diff).max(1).min() > 1e-4
     with pytest.raises(MiChecksError, match="does not reproduce this model"):

@@ -32,9 +32,9 @@ def test_every_path(architecture, at, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     what = list(multi_hop(subject, at))
     reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
-    expected = reference.measure(what)
-    assert close(replay.measure(what), expected)
-    assert close(np.concatenate([replay.measure([one]) for one in what]), expected)  # whatever they are measured with
+    expected = reference.scores(what)
+    assert close(replay.scores(what), expected)
+    assert close(np.concatenate([replay.scores([one]) for one in what]), expected)  # whatever they are measured with
     if at is None:
         base = [[one.run == "clean"] for one in what]
         moved = np.abs(expected - np.where(base, reference.base.clean.logit_diff, reference.base.corrupt.logit_diff))
@@ -45,9 +45,9 @@ def test_every_path(architecture, at, subjects):
 def test_padding_on_the_left(architecture, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     what = [*multi_hop(subject, None), *multi_hop(subject, "X")]
-    expected = ReferenceEngine(subject, batch).measure(what)
-    assert close(ReferenceEngine(subject, batch, padding="left").measure(what), expected)
-    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").measure(what), expected)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    assert close(ReferenceEngine(subject, batch, padding="left").scores(what), expected)
+    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").scores(what), expected)
 
 
 @given(seed=st.integers(0, 10**6), ragged=st.booleans(), at=st.sampled_from([None, "X", "END", 3]), data=st.data())
@@ -56,7 +56,7 @@ def test_random_paths(subjects, seed, ragged, at, data):
     subject = subjects[data.draw(st.sampled_from(["attention only", "gelu", "llama"]))]
     batch = prompts(count=4, seed=seed, ragged=ragged)
     what = data.draw(st.lists(st.sampled_from(list(multi_hop(subject, at))), min_size=1, max_size=5))
-    assert close(choose("replay", subject, batch).measure(what), ReferenceEngine(subject, batch).measure(what))
+    assert close(choose("replay", subject, batch).scores(what), ReferenceEngine(subject, batch).scores(what))
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
@@ -71,7 +71,7 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, subjects)
     mixed = torch.einsum("ps,psd->pd", pattern, written) @ model.projection(1, "v")[0][2].T
     logits = (mixed @ model.w_o(1)[2]) @ model.weights["unembed.weight"].T
     expected = measured.base.clean.logit_diff + measured.difference(logits).numpy()
-    np.testing.assert_allclose(measured.measure([path])[0], expected, atol=1e-4)
+    np.testing.assert_allclose(measured.scores([path])[0], expected, atol=1e-4)
     assert np.abs(expected - measured.base.clean.logit_diff).max() > 0.01
 
 
@@ -79,7 +79,7 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, subjects)
 def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, subjects):
     """Without `onward` the MLPs after the receiver see what it writes."""
     subject, batch = subjects["gelu"], prompts(count=5, seed=3)
-    found = choose(engine, subject, batch).measure(
+    found = choose(engine, subject, batch).scores(
         [ablate(HEAD, kind="zero", into=(Node(1, "v", 2),), onward=onward) for onward in ((), ((LOGITS,),))]
     )
     assert np.abs(found[0] - found[1]).max() > 1e-3

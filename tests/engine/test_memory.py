@@ -75,7 +75,7 @@ def test_a_sweep_survives_it(engine_of, monkeypatch):
 
     replay = ReplayEngine(subject, reference.batch, trusted(subject))
     what = [denoise(node) for node in all_nodes("head", subject.shape)]
-    expected = replay.measure(what)
+    expected = replay.scores(what)
     together = ReplayEngine._together
     failed = []
 
@@ -86,7 +86,7 @@ def test_a_sweep_survives_it(engine_of, monkeypatch):
         return together(self, alike)
 
     monkeypatch.setattr(ReplayEngine, "_together", scarce)
-    np.testing.assert_allclose(replay.measure(what), expected, rtol=1e-5, atol=5e-5)  # float32
+    np.testing.assert_allclose(replay.scores(what), expected, rtol=1e-5, atol=5e-5)  # float32
     assert failed
 
 

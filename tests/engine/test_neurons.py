@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.neurons import Activity
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.norms import read_norm
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -19,15 +20,15 @@ WITH_MLPS = sorted(name for name, about in ARCHITECTURES.items() if "attn_only" 
 def test_activity_is_that_of_the_prompt_alone(architecture):
     """Of each prompt's tokens, in its own order, whatever is padded and on which side; 0 behind the last."""
     subject, batch = native(architecture), prompts(count=4, seed=5)
-    reference = ReferenceEngine(subject, batch).activity(NEURON)
+    reference = ReferenceEngine(subject, batch).measure(Activity(NEURON))
     measured = choose("auto", subject, batch)
-    left = ReplayEngine(subject, batch, measured.model, padding="left").activity(NEURON)
+    left = ReplayEngine(subject, batch, measured.model, padding="left").measure(Activity(NEURON))
     for index, pair in enumerate(batch.pairs):
         tokens = torch.tensor([pair.clean.tokens])
         with torch.no_grad():
             _, cache = subject.bridge.run_with_cache(tokens, names_filter=NEURON.hook)
         alone = cache[NEURON.hook][0, :, NEURON.index].numpy()
-        for found in (reference, measured.activity(NEURON), left):
+        for found in (reference, measured.measure(Activity(NEURON)), left):
             np.testing.assert_allclose(found[index, : len(alone)], alone, atol=1e-4)
             assert not found[index, len(alone) :].any()
 

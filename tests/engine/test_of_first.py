@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mi_checks.engine.attended import AttentionPattern
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
@@ -27,14 +28,14 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
     some = replace(batch, pairs=batch.pairs[:FIRST])
     what = interventions(subject)
     if measured:
-        whole.measure(what)
+        whole.scores(what)
     found, new = whole.of_first(some), choose("replay", subject, some)
     assert found.width < whole.width
     head = all_nodes("head", subject.shape)[-1]
     for one, other in (
         (found.base.gap, new.base.gap),
-        (found.attention_of(head, 1), new.attention_of(head, 1)),
-        (found.measure(what), new.measure(what)),
+        (found.measure(AttentionPattern(head, 1)), new.measure(AttentionPattern(head, 1))),
+        (found.scores(what), new.scores(what)),
     ):
         np.testing.assert_allclose(one, other, atol=TOLERANCE * max(1, np.abs(other).max()))
 
@@ -42,7 +43,7 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
 def test_what_was_run_is_not_run_again():
     subject, batch = native("gelu"), prompts(count=7, seed=11)
     whole = choose("replay", subject, batch)
-    whole.measure([denoise(node) for node in all_nodes("head", subject.shape)])
+    whole.scores([denoise(node) for node in all_nodes("head", subject.shape)])
     found = whole.of_first(replace(batch, pairs=batch.pairs[:FIRST]))
     for side, run in found.passes.items():
         theirs = whole.passes[side]

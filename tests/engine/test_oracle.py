@@ -34,7 +34,7 @@ def transformer_lens_sweep(sweep, engine):
 def test_heads_over_all_positions(model, engine_of):
     engine = engine_of(model)
     shape = engine.subject.shape
-    ours = engine.measure([denoise(node) for node in all_nodes("head", shape)])
+    ours = engine.scores([denoise(node) for node in all_nodes("head", shape)])
     theirs = transformer_lens_sweep(patching.get_act_patch_attn_head_out_all_pos, engine)
     assert np.abs(ours - theirs.reshape(ours.shape)).max() < TOLERANCE
     assert np.abs(ours - engine.base.corrupt.logit_diff).max() > 0.01  # the patches moved something
@@ -57,13 +57,13 @@ def test_parts_of_heads(model, part, engine_name, engine_of, replaying):
     ours = engine if engine_name == "reference" else replaying(engine)
     nodes = all_nodes(part, engine.subject.shape)
     all_pos, by_pos = (transformer_lens_sweep(sweep, engine) for sweep in EVERY[part])
-    found = ours.measure([denoise(node) for node in nodes])
+    found = ours.scores([denoise(node) for node in nodes])
     limit = TOLERANCE * np.abs(all_pos).max()  # the two differ in the order of their additions
     assert np.abs(found - all_pos.reshape(found.shape)).max() < limit
     if engine.subject.shape.n_layers > 1:  # in one layer nothing but the token itself is in END's query
         assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.001
     for position in range(0, engine.width, 3):
-        found = ours.measure([denoise(node, at=position) for node in nodes])
+        found = ours.scores([denoise(node, at=position) for node in nodes])
         theirs = by_pos[:, :, position] if part == "pattern" else by_pos[:, position]  # layer head prompt
         assert np.abs(found - theirs.reshape(found.shape)).max() < limit
 
@@ -81,7 +81,7 @@ def test_every_block_by_position(model, engine_of, replaying):
     for kind in kinds:
         theirs = transformer_lens_sweep(sweeps[kind], engine)  # layer pos prompt
         places = [(layer, p) for layer in range(engine.subject.shape.n_layers) for p in range(engine.width)]
-        found = replay.measure([denoise(Node(layer, kind), at=p) for layer, p in places])
+        found = replay.scores([denoise(Node(layer, kind), at=p) for layer, p in places])
         assert np.abs(found - theirs.reshape(found.shape)).max() < TOLERANCE * np.abs(theirs).max()
 
 
@@ -89,7 +89,7 @@ def test_every_block_by_position(model, engine_of, replaying):
 @pytest.mark.parametrize("label", ["B1", "A2"])
 def test_heads_at_a_label(model, label, engine_of):
     engine = engine_of(model)
-    ours = engine.measure([denoise(node, at=label) for node in all_nodes("head", engine.subject.shape)])
+    ours = engine.scores([denoise(node, at=label) for node in all_nodes("head", engine.subject.shape)])
     position = engine.batch.positions(label)[0][0]
     assert all(positions == (position,) for positions in engine.batch.positions(label))
     theirs = transformer_lens_sweep(patching.get_act_patch_attn_head_out_by_pos, engine)  # layer pos head prompt
@@ -110,7 +110,7 @@ def test_whole_layers_at_a_label(model, kind, sweep, engine_of):
     if kind == "mlp" and engine.subject.shape.d_mlp is None:
         pytest.skip("an attention-only model has no MLP")
     layers = range(engine.subject.shape.n_layers)
-    ours = engine.measure([denoise(Node(layer, kind), at="B1") for layer in layers])
+    ours = engine.scores([denoise(Node(layer, kind), at="B1") for layer in layers])
     theirs = transformer_lens_sweep(sweep, engine)[:, engine.batch.positions("B1")[0][0]]
     assert np.abs(ours - theirs).max() < TOLERANCE
 
@@ -124,7 +124,7 @@ def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
     bridge = engine.subject.bridge
     run, donor = ("corrupt", "clean") if intervene is denoise else ("clean", "corrupt")
     nodes = [node for node in all_nodes("neuron", engine.subject.shape) if node.index < 40]
-    ours = engine.measure([intervene(node, at=at) for node in nodes])
+    ours = engine.scores([intervene(node, at=at) for node in nodes])
     for row, node in zip(ours, nodes, strict=True):
         hook_name = f"blocks.{node.layer}.mlp.hook_post"
         with torch.no_grad():
@@ -149,7 +149,7 @@ def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
 @pytest.mark.parametrize("kind", ["zero", "mean", "resample"])
 def test_ablations_by_plain_hooks(model, kind, engine_of):
     engine = engine_of(model)
-    ours = engine.measure([ablate(Node(0, "head", 2), kind=kind)])[0]
+    ours = engine.scores([ablate(Node(0, "head", 2), kind=kind)])[0]
 
     def put(z, hook):
         new = {"zero": 0 * z, "mean": z.mean(0, keepdim=True).expand_as(z), "resample": z.roll(1, 0)}[kind]

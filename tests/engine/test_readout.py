@@ -94,7 +94,7 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
 
     expected = naive(subject, batch, "clean", [("blocks.1.attn.hook_z", put)])
     engine = choose("replay", subject, batch)
-    found = engine.measure([ablate(Node(1, "head", 2), kind="zero")])[0]
+    found = engine.scores([ablate(Node(1, "head", 2), kind="zero")])[0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert np.abs(found - engine.base.clean.logit_diff).max() > 1e-3
 
@@ -104,8 +104,8 @@ def test_at_end_is_where_the_continuation_is_read():
     subject, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
     engine = choose("replay", subject, batch)
     heads = all_nodes("head", subject.shape)
-    everywhere = engine.measure([ablate(*heads, kind="zero")])
-    at_end = engine.measure([ablate(*heads, kind="zero", at="END")])
+    everywhere = engine.scores([ablate(*heads, kind="zero")])
+    at_end = engine.scores([ablate(*heads, kind="zero", at="END")])
     np.testing.assert_allclose(at_end, everywhere, atol=1e-5)  # one layer: nothing else is read
     assert np.abs(at_end - engine.base.clean.logit_diff).max() > 1e-3
 
@@ -116,10 +116,10 @@ def test_at_end_is_where_the_continuation_is_read():
 def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
     subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     what = a_third([*everything(subject, at), *paths(subject, at)], architecture, at, padding)
-    expected = ReferenceEngine(subject, batch, padding=padding).measure(what)
+    expected = ReferenceEngine(subject, batch, padding=padding).scores(what)
     replay = choose("replay", subject, batch)
     replay = ReplayEngine(subject, batch, replay.model, padding=padding)
-    assert np.abs(replay.measure(what) - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
+    assert np.abs(replay.scores(what) - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
 
 
@@ -184,7 +184,7 @@ def test_a_projects_own_score(engine_of):
         own = choose(name, engine.subject, engine.batch, score=probability)
         expected = own.base_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
         np.testing.assert_allclose(own.base.clean.logit_diff, expected.numpy(), atol=1e-6)
-        patched = own.measure([denoise(Node(0, "resid_pre"))])[0]
+        patched = own.scores([denoise(Node(0, "resid_pre"))])[0]
         np.testing.assert_allclose(patched, own.base.clean.logit_diff, atol=1e-5)
 
 

@@ -11,7 +11,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 def test_denoising_everything_gives_the_clean_run(engine_of):
     engine = engine_of("nano-gelu-2l")
-    patched = engine.measure([denoise(Node(0, "resid_pre")), noise(Node(0, "resid_pre"))])
+    patched = engine.scores([denoise(Node(0, "resid_pre")), noise(Node(0, "resid_pre"))])
     np.testing.assert_allclose(patched[0], engine.base.clean.logit_diff, atol=1e-5)
     np.testing.assert_allclose(patched[1], engine.base.corrupt.logit_diff, atol=1e-5)
 
@@ -19,8 +19,8 @@ def test_denoising_everything_gives_the_clean_run(engine_of):
 def test_nodes_are_patched_together(engine_of):
     engine = engine_of("nano-attn-2l")
     every_head = all_nodes("head", engine.subject.shape)
-    together = engine.measure([denoise(*every_head)])[0]
-    attention = engine.measure([denoise(Node(0, "attn"), Node(1, "attn"))])[0]
+    together = engine.scores([denoise(*every_head)])[0]
+    attention = engine.scores([denoise(Node(0, "attn"), Node(1, "attn"))])[0]
     np.testing.assert_allclose(together, attention, atol=1e-5)
 
 
@@ -29,10 +29,10 @@ def test_padding_changes_nothing(ragged_engine_of):
     engine = ragged_engine_of("nano-gelu-2l")
     assert len({len(pair.clean.tokens) for pair in engine.batch.pairs}) > 1
     what = [denoise(Node(0, "head", 1)), noise(Node(0, "mlp"), at="x"), ablate(Node(1, "neuron", 3), kind="zero")]
-    batched = engine.measure(what)
+    batched = engine.scores(what)
     for i, pair in enumerate(engine.batch.pairs):
         alone = ReferenceEngine(engine.subject, PromptBatch((pair,), "mean"))
-        np.testing.assert_allclose(alone.measure(what)[:, 0], batched[:, i], atol=1e-5)
+        np.testing.assert_allclose(alone.scores(what)[:, 0], batched[:, i], atol=1e-5)
 
 
 def test_mean_ablation_leaves_padding_out_of_the_mean(ragged_engine_of):
@@ -59,7 +59,7 @@ def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatc
     installed = engine.subject.bridge.hooks
     monkeypatch.setattr(engine.subject.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))
     with pytest.raises(MiChecksError) as error:
-        engine.measure([denoise(Node(1, "head", 0))])
+        engine.scores([denoise(Node(1, "head", 0))])
     assert str(error.value) == "nano-attn-2l: hook blocks.1.attn.hook_z never ran, so nothing was intervened on"
 
 

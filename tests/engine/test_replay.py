@@ -26,8 +26,8 @@ def test_every_intervention(architecture, at, subjects):
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
     what = a_third(everything(subject, at), architecture, at)
-    expected = ReferenceEngine(subject, batch).measure(what)
-    found = replay.measure(what)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    found = replay.scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     moved = np.abs(
         found
@@ -42,8 +42,8 @@ def test_every_intervention(architecture, at, subjects):
 def test_every_path(architecture, at, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     what = a_third(paths(subject, at), architecture, at)
-    expected = ReferenceEngine(subject, batch).measure(what)
-    found = choose("replay", subject, batch).measure(what)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    found = choose("replay", subject, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
@@ -53,12 +53,12 @@ def test_padding_on_the_left(architecture, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     what = [*(each for at in (None, "Y", 3) for each in everything(subject, at)), *paths(subject, "X")]
     what = a_third(what, architecture)[::2]
-    expected = ReferenceEngine(subject, batch).measure(what)
+    expected = ReferenceEngine(subject, batch).scores(what)
     limit = TOLERANCE * max(1, np.abs(expected).max())
     reference = ReferenceEngine(subject, batch, padding="left")
-    assert np.abs(reference.measure(what) - expected).max() < limit
+    assert np.abs(reference.scores(what) - expected).max() < limit
     replay = ReplayEngine(subject, batch, trusted(subject), padding="left")
-    assert np.abs(replay.measure(what) - expected).max() < limit
+    assert np.abs(replay.scores(what) - expected).max() < limit
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -91,16 +91,16 @@ def test_random_shapes_positions_and_sizes(subjects, architecture, count, seed, 
     batch = prompts(count=count, seed=seed, foils=foils, ragged=ragged)
     candidates = [*everything(subject, at), *paths(subject, at)]
     what = data.draw(st.lists(st.sampled_from(candidates), min_size=1, max_size=6))
-    expected = ReferenceEngine(subject, batch).measure(what)
-    found = choose("replay", subject, batch).measure(what)
+    expected = ReferenceEngine(subject, batch).scores(what)
+    found = choose("replay", subject, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
 def test_the_result_does_not_depend_on_the_chunking(subjects):
     subject, batch = subjects["gelu"], prompts(count=5, seed=5)
     what = [denoise(node) for node in all_nodes("neuron", subject.shape)]
-    whole = choose("replay", subject, batch).measure(what)
-    np.testing.assert_allclose(choose("replay", subject, batch, memory=1).measure(what), whole, atol=1e-5)
+    whole = choose("replay", subject, batch).scores(what)
+    np.testing.assert_allclose(choose("replay", subject, batch, memory=1).scores(what), whole, atol=1e-5)
 
 
 def test_a_model_that_is_not_reproduced_is_left_to_the_reference(monkeypatch):
@@ -114,7 +114,7 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(subjects):
     subject, batch = subjects["gelu"], prompts(count=5, seed=6)
     replay = choose("replay", subject, batch)
     last = subject.shape.n_layers - 1
-    unmoved = replay.measure([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
+    unmoved = replay.scores([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
     np.testing.assert_array_equal(unmoved[0], replay.base.clean.logit_diff)
 
 
@@ -122,7 +122,7 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(subjects):
 def test_nothing_patched_changes_nothing(engine, subjects):
     subject, batch = subjects["gelu"], prompts(count=4, seed=7)
     measured = choose(engine, subject, batch)
-    found = measured.measure([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
+    found = measured.scores([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
     np.testing.assert_allclose(found[0], measured.base.corrupt.logit_diff, atol=1e-6)
     np.testing.assert_allclose(found[1], measured.base.clean.logit_diff, atol=1e-6)
     assert np.abs(found[2] - found[0]).max() > 1e-3

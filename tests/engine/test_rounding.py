@@ -33,11 +33,11 @@ def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
     heads = all_nodes("head", subject.shape)
     tried = [denoise(heads[1]), *(ablate(*heads, kind=kind) for kind in ("zero", "mean", "resample"))]
     engines = ReferenceEngine(subject, batch), choose("replay", subject, batch)
-    found = [engine.measure(tried) for engine in engines]
+    found = [engine.scores(tried) for engine in engines]
     rounding = engines[0].base.rounding
     np.testing.assert_allclose(rounding, engines[1].base.rounding, rtol=1e-3)
     subject.bridge.to(torch.float64)
-    exact = ReferenceEngine(subject, batch).measure(tried)
+    exact = ReferenceEngine(subject, batch).scores(tried)
     for measured in found:
         assert (np.abs(measured - exact) < rounding / 2).all()
 

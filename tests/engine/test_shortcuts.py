@@ -44,7 +44,7 @@ def engine(subject):
 
 def counted(engine, *interventions):
     engine.computed.clear()
-    engine.measure(list(interventions))
+    engine.scores(list(interventions))
     return dict(engine.computed)
 
 
@@ -94,7 +94,7 @@ def test_the_last_layer_only_at_the_end(engine):
 def test_what_cannot_reach_the_end_is_not_computed(engine, intervention):
     assert counted(engine, intervention) == {}
     side = engine.base.corrupt if intervention.run == "corrupt" else engine.base.clean
-    assert engine.measure([intervention])[0].tolist() == side.logit_diff.tolist()
+    assert engine.scores([intervention])[0].tolist() == side.logit_diff.tolist()
 
 
 def test_paths(engine):
@@ -122,9 +122,9 @@ def test_several_nodes_with_a_query_begin_with_the_attention(engine):
 
 
 def test_the_runs_themselves_are_kept(engine):
-    engine.measure([denoise(Node(0, "head", 0))])
+    engine.scores([denoise(Node(0, "head", 0))])
     layer = engine.passes["corrupt"][0]
-    engine.measure([noise(Node(0, "head", 1)), denoise(Node(1, "mlp"), at="X")])
+    engine.scores([noise(Node(0, "head", 1)), denoise(Node(1, "mlp"), at="X")])
     assert engine.passes["corrupt"][0] is layer
     assert "whole" not in vars(engine.passes["clean"][LAYERS - 1])  # of the last layer only END was needed
 

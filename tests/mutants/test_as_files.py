@@ -75,6 +75,6 @@ def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
     other = engine.on(mutation.applied(engine.model), mutation.since(engine.model))
     expected = choose("reference", written, batch)
     heads = [denoise(node) for node in all_nodes("head", subject.shape)]
-    assert np.allclose(other.measure(heads), expected.measure(heads), atol=1e-4)
+    assert np.allclose(other.scores(heads), expected.scores(heads), atol=1e-4)
     assert np.allclose(other.base.clean.logit_diff, expected.base.clean.logit_diff, atol=1e-4)
-    assert np.abs(engine.measure(heads) - expected.measure(heads)).max() > 0.01
+    assert np.abs(engine.scores(heads) - expected.scores(heads)).max() > 0.01

@@ -51,9 +51,12 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self.engine, name)
 
-    def measure(self, interventions, title=""):
+    def scores(self, interventions, title=""):
         self.interventions += len(interventions)
-        return self.engine.measure(interventions, title)
+        return self.engine.scores(interventions, title)
+
+    def measure(self, quantity):
+        return quantity.of(self)
 
 
 @pytest.mark.parametrize("claim", ["exactly", "include"])

@@ -45,7 +45,7 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
     shared = engine.on(model, mutation.since(engine.model))
     alone = ReplayEngine(engine.subject, engine.batch, model)
     sweep = [denoise(node) for node in (*all_nodes("head", engine.subject.shape), *nodes("L0N3", "L1N7"))]
-    assert close(shared.measure(sweep), alone.measure(sweep))
+    assert close(shared.scores(sweep), alone.scores(sweep))
     assert close(shared.base.clean.logit_diff, alone.base.clean.logit_diff)
     assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, Exchanged)
     assert all(torch.equal(weight, kept[name]) for name, weight in engine.model.weights.items())
@@ -55,15 +55,15 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
 @pytest.mark.parametrize("architecture", WITH_MLPS)
 def test_what_is_zeroed_is_zero_ablated_for_good(random_engine, architecture, names):
     engine = random_engine(architecture)
-    ablated = engine.measure([ablate(*nodes(*names), kind="zero")])[0]
+    ablated = engine.scores([ablate(*nodes(*names), kind="zero")])[0]
     other = mutated(engine, Zeroed(nodes(*names)))
     assert close(other.base.clean.logit_diff, ablated)
-    assert close(other.measure([denoise(*nodes(*names))])[0], other.base.corrupt.logit_diff)
+    assert close(other.scores([denoise(*nodes(*names))])[0], other.base.corrupt.logit_diff)
 
 
 def test_of_a_shared_key_all_heads_that_read_it_are_zeroed(random_engine):
     engine = random_engine("llama")  # two keys for four heads
-    ablated = engine.measure([ablate(*nodes("L1H2", "L1H3"), kind="zero")])[0]
+    ablated = engine.scores([ablate(*nodes("L1H2", "L1H3"), kind="zero")])[0]
     assert close(mutated(engine, Zeroed(nodes("L1H1.k"))).base.clean.logit_diff, ablated)
     assert close(mutated(engine, Zeroed(nodes("L1H2.q", "L1H3.pattern"))).base.clean.logit_diff, ablated)
 
@@ -102,9 +102,9 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
     other = mutated(engine, exchanged)
     heads = all_nodes("head", engine.subject.shape)
     assert close(other.base.clean.logit_diff, engine.base.clean.logit_diff)
-    expected = engine.measure([denoise(exchanged.renamed(head)) for head in heads])
-    assert close(other.measure([denoise(head) for head in heads]), expected)
-    assert not close(engine.measure([denoise(head) for head in heads]), expected)
+    expected = engine.scores([denoise(exchanged.renamed(head)) for head in heads])
+    assert close(other.scores([denoise(head) for head in heads]), expected)
+    assert not close(engine.scores([denoise(head) for head in heads]), expected)
     for head in heads[:4]:
         assert torch.allclose(other.attention(head), engine.attention(exchanged.renamed(head)), atol=1e-6)
 
@@ -124,11 +124,11 @@ def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
     engine = random_engine("no norm")
     (sender,), into = nodes("L0H1"), nodes(receiver)
     path, others = denoise(sender, into=into), denoise(sender)
-    moved = np.abs(engine.measure([path])[0] - engine.base.corrupt.logit_diff)
+    moved = np.abs(engine.scores([path])[0] - engine.base.corrupt.logit_diff)
     other = mutated(engine, Cut((sender,), into))
     assert moved.max() > 1e-3
-    assert close(other.measure([path])[0], other.base.corrupt.logit_diff)
-    assert not close(other.measure([others])[0], other.base.corrupt.logit_diff)  # by other ways it still gets there
+    assert close(other.scores([path])[0], other.base.corrupt.logit_diff)
+    assert not close(other.scores([others])[0], other.base.corrupt.logit_diff)  # by other ways it still gets there
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)

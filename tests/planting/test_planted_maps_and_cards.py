@@ -9,6 +9,7 @@ from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.suite.evidence.circuit_evidence import circuit, few
@@ -162,7 +163,7 @@ def test_a_head_takes_what_it_writes_from_where_it_looks():
     shown = measured.examples["median"]
     assert int(np.argmax(card.sources)) == planted.batch.pairs[shown].clean.labels["B1"][0]
     (node,) = planted.roles["induction"]
-    assert sum(card.sources) == pytest.approx(measured.direct([node])[0, shown], abs=1e-3)
+    assert sum(card.sources) == pytest.approx(measured.measure(DirectEffects((node,)))[0, shown], abs=1e-3)
 
 
 def test_maps_and_cards_are_recalled(tmp_path):

@@ -71,7 +71,7 @@ class Planted:
     def shares(self, interventions, engine: str = "replay"):
         """What they recover (in the corrupt run) or remove (in the clean run) of clean − corrupt, `intervention`."""
         measured = self.engine(engine)
-        base, patched = measured.base, measured.measure(interventions)
+        base, patched = measured.base, measured.scores(interventions)
         runs = np.array([[intervention.run == "corrupt"] for intervention in interventions])
         moved = np.where(runs, patched - base.corrupt.logit_diff, base.clean.logit_diff - patched)
         return moved.mean(1) / base.gap.mean()

@@ -22,11 +22,11 @@ BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
 def counted(project, monkeypatch):
     """How often each model was loaded, each intervention measured and each pattern read."""
     from mi_checks.engine.replay.replay_engine import ReplayEngine
-    from mi_checks.suite import suite
+    from mi_checks.suite import subjects
 
     counts = Counter()
     engines = []
-    load, measure, attention = suite.load, ReplayEngine.measure, ReplayEngine.attention
+    load, measure, attention = subjects.load, ReplayEngine.scores, ReplayEngine.attention
 
     def counting_load(name, **kwargs):
         counts["load", name] += 1
@@ -42,8 +42,8 @@ def counted(project, monkeypatch):
         counts["attention", id(self), head] += 1
         return attention(self, head)
 
-    monkeypatch.setattr(suite, "load", counting_load)
-    monkeypatch.setattr(ReplayEngine, "measure", counting_measure)
+    monkeypatch.setattr(subjects, "load", counting_load)
+    monkeypatch.setattr(ReplayEngine, "scores", counting_measure)
     monkeypatch.setattr(ReplayEngine, "attention", counting_attention)
     return counts
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
@@ -237,8 +238,8 @@ class Comparison:
                 real = self.oracle.places(None)[:, :, None]
                 return torch.stack([torch.where(real, engine.attention(node), 0) for node in nodes], 1).double().numpy()
             case "attribution":
-                return engine.direct(attributed(self.sizes, neurons=self.neurons))
-        return engine.measure(self.interventions[quantity])
+                return engine.measure(DirectEffects(tuple(attributed(self.sizes, neurons=self.neurons))))
+        return engine.scores(self.interventions[quantity])
 
     def _scales(self, quantity: str, expected: Floats) -> tuple[float, float]:
         """Return what errors are divided by, and the largest effect, in the same unit."""

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
@@ -49,7 +50,7 @@ def test_heads_together_are_their_attention_layer(name, zoo):
         for layer in range(N_LAYERS):
             heads = [Node(layer, "head", index) for index in range(specimen.comparison.sizes.heads)]
             pairs += [denoise(*heads), denoise(Node(layer, "attn"))]
-        found = engine.measure(pairs)
+        found = engine.scores(pairs)
         return found[::2], found[1::2], specimen.comparison.scale
 
     check(specimen, patched, "z")
@@ -64,7 +65,7 @@ def test_neurons_together_are_their_mlp(name, zoo):
         for layer in range(N_LAYERS):
             neurons = [Node(layer, "neuron", index) for index in range(specimen.comparison.sizes.neurons or 3)]
             pairs += [noise(*neurons), noise(Node(layer, "mlp"))]
-        found = engine.measure(pairs)
+        found = engine.scores(pairs)
         return found[::2], found[1::2], specimen.comparison.scale
 
     check(specimen, patched, "neurons")
@@ -81,8 +82,10 @@ def test_what_parts_write_directly_adds_up_to_what_their_layer_writes(name, comp
         found, whole = [], []
         for layer in range(N_LAYERS):
             nodes = [Node(layer, component, index) for index in range(count)]
-            found.append(engine.direct(nodes).sum(0) + specimen.oracle.bias_of(nodes[0]))  # which is no part's
-            whole.append(engine.direct([Node(layer, sublayer)])[0])
+            found.append(
+                engine.measure(DirectEffects(tuple(nodes))).sum(0) + specimen.oracle.bias_of(nodes[0])
+            )  # which is no part's
+            whole.append(engine.measure(DirectEffects((Node(layer, sublayer),)))[0])
         return np.array(found), np.array(whole), np.abs(specimen.oracle.base("clean")).max()
 
     check(specimen, summed, "attribution", *(("neurons",) if component == "neuron" else ()))
@@ -95,7 +98,7 @@ def test_embedding_and_layers_are_the_logit_difference(name, zoo):
 
     def summed(engine):
         base = engine.base.clean.logit_diff
-        return engine.direct(nodes).sum(0) + specimen.oracle.biases(), base, np.abs(base).max()
+        return engine.measure(DirectEffects(tuple(nodes))).sum(0) + specimen.oracle.biases(), base, np.abs(base).max()
 
     heads_alone = specimen.configuration.refused.keys() >= {"z", "attribution"}  # are why attribution is refused
     check(specimen, summed, *(() if heads_alone else ("attribution",)))
@@ -120,7 +123,7 @@ def test_the_one_hop_paths_out_of_a_node_together_are_denoising_it(name, zoo):
         for sender in senders:
             read_here = sender.kind != "mlp" and not parallel
             pairs += [denoise(sender), denoise(sender, into=into(sender.layer, mlp=read_here))]
-        found = engine.measure(pairs)
+        found = engine.scores(pairs)
         return found[1::2], found[::2], specimen.comparison.scale
 
     check(specimen, patched, "paths")
@@ -157,7 +160,7 @@ def test_random_interventions(name, zoo):
     oracle = Oracle(specimen.oracle.model, batch)
     expected = np.stack([oracle.measure(one) for one in what])
     for engine in specimen.on(batch).values():
-        assert np.abs(engine.measure(what) - expected).max() < TOLERANCE * specimen.comparison.scale
+        assert np.abs(engine.scores(what) - expected).max() < TOLERANCE * specimen.comparison.scale
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3", "granite", "bloom"])
@@ -170,4 +173,4 @@ def test_the_order_in_which_nodes_are_named_does_not_matter(name, zoo):
     expected = np.stack([specimen.oracle.measure(one) for one in what])
     np.testing.assert_allclose(expected[::2], expected[1::2], atol=1e-9)
     for engine in specimen.engines.values():
-        assert np.abs(engine.measure(what) - expected).max() < TOLERANCE * specimen.comparison.scale
+        assert np.abs(engine.scores(what) - expected).max() < TOLERANCE * specimen.comparison.scale

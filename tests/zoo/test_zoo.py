@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.direct import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
@@ -87,9 +88,9 @@ def test_case_03_no_edit_is_thrown_away(name, zoo):
     for engine in specimen.engines.values():
         if "pattern" in specimen.configuration.refused:
             with pytest.raises(MiChecksError, match=r"pattern"):
-                engine.measure([both])
+                engine.scores([both])
             continue
-        found = engine.measure([both])[0]
+        found = engine.scores([both])[0]
         assert np.abs(found - specimen.oracle.measure(both)).max() < TOLERANCE * specimen.comparison.scale
 
 
@@ -101,9 +102,9 @@ def test_case_04_neurons_of_a_mixture_of_experts_are_refused(name, zoo):
         for neuron in (Node(1, "neuron", 3), Node(1, "neuron", 60)):  # within d_model, and beyond it
             for intervention in (denoise(neuron), noise(neuron, into=(LOGITS,))):
                 with pytest.raises(MiChecksError, match=r"expert"):
-                    engine.measure([intervention])
+                    engine.scores([intervention])
             with pytest.raises(MiChecksError, match=r"expert"):
-                engine.direct([neuron])
+                engine.measure(DirectEffects((neuron,)))
 
 
 @pytest.mark.parametrize("name", ["opt-narrow-mlp", "falcon-mqa"])
@@ -129,7 +130,7 @@ def test_case_06_padding_on_the_left(name, zoo):
         for one in some[4::12]
     ]
     for engine, left in specimen.on(specimen.batch, padding="left").items():
-        difference = left.measure(chosen) - specimen.engines[engine].measure(chosen)
+        difference = left.scores(chosen) - specimen.engines[engine].scores(chosen)
         assert np.abs(difference).max() < TOLERANCE * specimen.comparison.scale
 
 
@@ -147,4 +148,4 @@ def test_case_06_half_precision(name, dtype, zoo):
     assert np.abs(engine.base.clean.logit_diff - oracle.base("clean")).max() < HALF[dtype] * scale
     if "z" not in specimen.configuration.refused:
         patch = denoise(Node(0, "head", 1), Node(1, "head", 0))
-        assert np.abs(engine.measure([patch])[0] - oracle.measure(patch)).max() < HALF[dtype] * scale
+        assert np.abs(engine.scores([patch])[0] - oracle.measure(patch)).max() < HALF[dtype] * scale

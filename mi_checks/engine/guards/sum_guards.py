@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.base_run import Floats
-from mi_checks.engine.direct import not_linear
+from mi_checks.engine.direct import DirectEffects, not_linear
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.guards.guard_probes import ALL_LAYERS, Probes
 from mi_checks.engine.guards.tolerance import Tolerance
@@ -111,7 +111,7 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
     shape = engine.subject.shape
     kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
     parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
-    found = engine.direct(parts).sum(0)
+    found = engine.measure(DirectEffects(tuple(parts))).sum(0)
     norm = engine.unembedding.norm
     last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
     with torch.no_grad():  # what the biases of norm and unembedding give
@@ -134,7 +134,7 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
         own = 1 if is_parallel(engine.subject.bridge) else 0
         into += [Node(layer, "mlp") for layer in range(own, until + 1)]
     if until == last:
-        replaced, along = engine.measure([denoise(head), denoise(head, into=(*into, LOGITS))])
+        replaced, along = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])
         before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
     else:
         replaced, along, before = _at(engine, head, tuple(into), until)

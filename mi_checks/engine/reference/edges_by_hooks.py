@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
-from mi_checks.engine.interventions import ablate, reaches
+from mi_checks.engine.interventions import Intervention, Side, ablate, reaches
 from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.engine.reference.site import Site, chosen
+from mi_checks.models.subject import Subject
 
-if TYPE_CHECKING:
-    from mi_checks.engine.reference.reference_engine import ReferenceEngine
+
+class Hooked(Protocol):
+    """What is asked of the engine whose hooks are used: as of `ReferenceEngine`."""
+
+    subject: Subject
+
+    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
+        """Return logits at END of a run with all sites in, `row d_vocab`."""
+
+    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+        """Return what passes some hooks in such a run, each `row pos …`."""
+
+    def activation(self, side: Side, node: Node) -> Tensor:
+        """Return a layer's activations in an uninterrupted run, `row pos …`."""
+
+    def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
+        """Return what a layer adds with new activations less what it adds with its own, `row pos d_model`."""
+
+    def replacement(self, intervention: Intervention, node: Node) -> Tensor:
+        """Return what is put in a node's place, `row pos …`."""
 
 
 class EdgeReference:
@@ -26,7 +45,7 @@ class EdgeReference:
         circuit: the circuit.
     """
 
-    def __init__(self, engine: ReferenceEngine, circuit: EdgeCircuit) -> None:
+    def __init__(self, engine: Hooked, circuit: EdgeCircuit) -> None:
         self.engine = engine
         self.circuit = circuit
         self.incoming = circuit.incoming

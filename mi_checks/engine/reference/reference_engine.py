@@ -51,17 +51,17 @@ class ReferenceEngine(Engine):
         self._norms: dict[int, Norm | None] = {}
         self._base_logits: dict[Side, Tensor] = {}
 
-    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """One forward for each; see `Engine.measure`."""
-        self.admit(interventions)
+    def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+        """One forward for each; see `Engine.scores`."""
+        self.admission.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
             out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
         return out
 
-    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
-        """Some forwards for each layer of each; see `Engine.measure_edges`."""
-        self.admit_edges()
+    def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Some forwards for each layer of each; see `Engine.edge_scores`."""
+        self.admission.admit_edges()
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
             out[i] = self.finite(self.difference(EdgeReference(self, circuits[i]).logits()), f"under {title}")

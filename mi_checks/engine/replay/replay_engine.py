@@ -86,9 +86,9 @@ class ReplayEngine(KeptRuns):
             other.first_difference = self.first_difference  # up to which the runs share their columns
         return other
 
-    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """Alike interventions together; see `Engine.measure`."""
-        self.admit(interventions)
+    def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
+        """Alike interventions together; see `Engine.scores`."""
+        self.admission.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         with torch.no_grad():
             groups = list(self._groups(interventions))
@@ -98,9 +98,9 @@ class ReplayEngine(KeptRuns):
         self.forget()
         return out
 
-    def measure_edges(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
-        """Circuits that leave out by the same value together; see `Engine.measure_edges`."""
-        self.admit_edges()
+    def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
+        """Circuits that leave out by the same value together; see `Engine.edge_scores`."""
+        self.admission.admit_edges()
         out = np.empty((len(circuits), len(self.batch)))
         together: dict[object, list[int]] = {}
         for i, circuit in enumerate(circuits):

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import attended
+from mi_checks.engine.attended import Attended, AttentionPattern, attended
 from mi_checks.engine.base_run import BaseRun, Floats, SideRun
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.edge_circuits import EdgeCircuit
-from mi_checks.engine.engine import Engine
-from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.nodes import Component, Node
+from mi_checks.engine.direct import EffectsFromSources
+from mi_checks.engine.engine import Engine, Quantity
+from mi_checks.engine.neurons import Activity, Promoted
+from mi_checks.engine.ranks import Ranks
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
@@ -38,7 +38,7 @@ class Pool:
         self.roles = dict(roles)
         self.engine: Engine = choose("auto", subject, batch)
         self.behaviour = behaviour_of(subject.name)
-        self._kept: dict[Intervention | EdgeCircuit | Node, Floats] = {}
+        self._kept: dict[str, Floats] = {}
 
     def population(self) -> Measurements:
         """Every prompt, twice side by side, so that the even ones and the odd ones are the whole pool each."""
@@ -83,19 +83,15 @@ class Pool:
         measuring = _Drawn(self, rows, signs, batch)
         return Measurements(self.behaviour, self.subject, batch, measuring, {**self.roles, **(roles or {})})
 
-    def measure(self, interventions: list[Intervention]) -> Floats:
-        """Scores on the whole pool, `intervention prompt`."""
-        new = [each for each in dict.fromkeys(interventions) if each not in self._kept]
+    def measure(self, quantity: Quantity) -> Floats:
+        """Measure a quantity on the whole pool, once for each row; see `Engine.measure`."""
+        if not quantity.by_row:
+            return self.engine.measure(quantity)
+        names = quantity.names()
+        new = [row for row, name in enumerate(names) if name not in self._kept]
         if new:
-            self._kept.update(zip(new, self.engine.measure(new), strict=True))
-        return np.stack([self._kept[each] for each in interventions])
-
-    def measure_edges(self, circuits: list[EdgeCircuit]) -> Floats:
-        """Likewise, `circuit prompt`."""
-        new = [each for each in dict.fromkeys(circuits) if each not in self._kept]
-        if new:
-            self._kept.update(zip(new, self.engine.measure_edges(new), strict=True))
-        return np.stack([self._kept[each] for each in circuits])
+            self._kept.update(zip((names[row] for row in new), self.engine.measure(quantity.only(new)), strict=True))
+        return np.stack([self._kept[name] for name in names])
 
 
 class _Drawn:
@@ -109,42 +105,27 @@ class _Drawn:
         base = pool.engine.base
         self.base = BaseRun(clean=self._side(base.clean), corrupt=self._side(base.corrupt))
 
-    def measure(self, interventions: list[Intervention], _title: str = "") -> Floats:
-        return self._signs * self._pool.measure(interventions)[:, self._rows]
+    def measure(self, quantity: Quantity) -> Floats:
+        """Take a quantity's values on these prompts from those on the pool.
 
-    def measure_edges(self, circuits: list[EdgeCircuit], _title: str = "") -> Floats:
-        return self._signs * self._pool.measure_edges(circuits)[:, self._rows]
-
-    def changes(self, intervention: Intervention) -> Floats:
-        return self._pool.engine.changes(intervention)[:, self._rows]
-
-    def attended(self, head: Node, destination: str, source: str) -> Floats:
-        return attended(self._pool.engine.attention(head)[self._rows], self._batch, destination, source)
-
-    def attention_of(self, head: Node, prompt: int) -> Floats:
-        return self._pool.engine.attention_of(head, int(self._rows[prompt]))
-
-    def direct(self, nodes: list[Node]) -> Floats:
-        return self._signs * self._pool.engine.direct(nodes)[:, self._rows]
-
-    def from_sources(self, head: Node, prompt: int) -> Floats:
-        found: Floats = self._signs[prompt] * self._pool.engine.from_sources(head, int(self._rows[prompt]))
-        return found
-
-    def ranks(self, tokens: npt.NDArray[np.int64]) -> Floats:
-        raise NotImplementedError("a calibration looks for no lints")
-
-    def activity(self, neuron: Node) -> Floats:
-        return self._pool.engine.activity(neuron)[self._rows]
-
-    def promoted(self, neuron: Node, count: int) -> Floats:
-        return self._pool.engine.promoted(neuron, count)
-
-    def input_shares(self, sender: Node, receiver: Node, at: str) -> Floats:
-        return self._pool.engine.input_shares(sender, receiver, at)[self._rows]
-
-    def attribution_patching(self, component: Component, at: str | int | None = None) -> Floats:
-        return self._signs * self._pool.engine.attribution_patching(component, at)[:, self._rows]
+        Raises:
+            NotImplementedError: a quantity depends on what the prompts of a run are otherwise than the pool's.
+        """
+        match quantity:
+            case Attended():
+                pattern = self._pool.engine.attention(quantity.head)[self._rows]
+                return attended(pattern, self._batch, quantity.destination, quantity.source)[None]
+            case AttentionPattern() | EffectsFromSources():
+                whole = self._pool.measure(replace(quantity, prompt=int(self._rows[quantity.prompt])))
+                return self._signs[quantity.prompt] * whole if quantity.signed else whole
+            case Activity():
+                return self._pool.measure(quantity)[self._rows]
+            case Promoted():
+                return self._pool.measure(quantity)
+            case Ranks():
+                raise NotImplementedError("a calibration looks for no lints")
+        found = self._pool.measure(quantity)[:, self._rows]
+        return self._signs * found if quantity.signed else found
 
     def _side(self, side: SideRun) -> SideRun:
         """With one foil the answer beats it where the score is above zero, and the foil, once in its place, below."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from mi_checks.cache.entry import intervention_name
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
 from mi_checks.engine.base_run import BaseRun, Floats
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine, Progress, Quantity, no_progress
 from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.scores import Scores, intervention_name
 
 CHUNK_S = 2.0  # seconds that interventions measured together should take
 MAX_GROWTH = 8  # of a chunk over the one before
@@ -50,17 +50,18 @@ class Keeping(Recalling):
         (base,) = (super(Keeping, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
         return base
 
-    def unknown(self, interventions: list[Intervention]) -> list[Intervention]:
+    def unknown(self, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return the interventions that were not measured yet, each once, in their order."""
         known = self._kept.values
         return [each for each in dict.fromkeys(interventions) if intervention_name(each) not in known]
 
-    def measure(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """As `Engine.measure`, a chunk at a time."""
-        missing = self.unknown(interventions)
-        for _ in self._progress(self._measured(missing, title), len(missing), title):
-            pass
-        return super().measure(interventions, title)
+    def measure(self, quantity: Quantity) -> Floats:
+        """Measure interventions a chunk at a time, and other quantities at once; see `Engine.measure`."""
+        if isinstance(quantity, Scores):
+            missing = self.unknown(quantity.interventions)
+            for _ in self._progress(self._measured(missing, quantity.title), len(missing), quantity.title):
+                pass
+        return super().measure(quantity)
 
     def estimated(self, name: str, estimate: Callable[[Engine], Floats]) -> Floats:
         """Return an array that an earlier run has kept under a name, or let it be computed and keep it."""
@@ -74,7 +75,7 @@ class Keeping(Recalling):
         while begin < len(interventions):
             began = self._clock()
             chunk = interventions[begin : begin + size]
-            super().measure(chunk, title)
+            super().measure(Scores(tuple(chunk), title))
             taken = self._clock() - began
             yield from chunk
             self._save_if_due()

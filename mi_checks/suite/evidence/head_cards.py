@@ -10,7 +10,8 @@ import numpy as np
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.hypothesis import checks_made
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.direct import not_linear
+from mi_checks.engine.attended import AttentionPattern
+from mi_checks.engine.direct import DirectEffects, EffectsFromSources, not_linear
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
@@ -46,14 +47,14 @@ def head_cards(
 def _card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omitted) -> HeadCard:
     """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
     shown = measured.examples["median"]
-    pattern = np.rint(100 * measured.attention_of(head, shown)).astype(int).tolist()
+    pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
     rows = enumerate(pattern) if len(pattern) <= TOKENS else [(len(pattern) - 1, pattern[-1])]
     ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
     sources: tuple[float, ...] = ()
     if head in direct:
         what = f"the direct logit attribution of {head} by token"
         sources = omitted.attempt(
-            what, lambda: tuple(np.round(measured.from_sources(head, shown), DECIMALS).tolist()), ()
+            what, lambda: tuple(np.round(measured.measure(EffectsFromSources(head, shown)), DECIMALS).tolist()), ()
         )
     return HeadCard(
         head=str(head),
@@ -69,7 +70,9 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
     """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
         return {}
-    estimates = [mean_interval(each, score_unit(measured.batch.score)) for each in measured.direct(nodes)]
+    estimates = [
+        mean_interval(each, score_unit(measured.batch.score)) for each in measured.measure(DirectEffects(tuple(nodes)))
+    ]
     return dict(zip(nodes, estimates, strict=True))
 
 

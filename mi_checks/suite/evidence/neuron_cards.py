@@ -9,6 +9,7 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.base_run import Floats
+from mi_checks.engine.neurons import Activity, Promoted
 from mi_checks.engine.nodes import Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import Prompt
@@ -52,7 +53,7 @@ def _card(
         direct=direct,
         ablation=ablation,
         removes=removes,
-        active=tuple(most_active(on_few.activity(neuron), prompts)),
+        active=tuple(most_active(on_few.measure(Activity(neuron)), prompts)),
         promotes=tuple(tokens[:TOKENS]),
         suppresses=tuple(reversed(tokens[TOKENS:])),
     )
@@ -62,7 +63,7 @@ def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
     """The tokens promoted, the most first, and after them those suppressed, the most last."""
     return [
         Promotion(measured.subject.tokenization.piece(int(token)), float(logit))
-        for token, logit in measured.promoted(neuron, TOKENS)
+        for token, logit in measured.measure(Promoted(neuron, TOKENS))
     ]
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.dispatch import run_check
+from mi_checks.engine.attended import Attended
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import parse_node
+from mi_checks.engine.scores import Scores
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.studies.calibration import calibration_models
 from mi_checks.studies.calibration.calibration_prompts import (
@@ -37,11 +39,11 @@ def test_it_measures_what_an_engine_does(pool, what):
     batch = replace(pool.batch, pairs=tuple(pool.batch.pairs[row] for row in ROWS))
     engine = choose("auto", pool.subject, batch)
     run = pool.run(ROWS, generator())
-    np.testing.assert_allclose(run.logit_diff(what), engine.measure([what])[0], atol=1e-4)
+    np.testing.assert_allclose(run.logit_diff(what), engine.scores([what])[0], atol=1e-4)
     np.testing.assert_allclose(run.base.gap, engine.base.gap, atol=1e-4)
     np.testing.assert_array_equal(run.base.clean.beats_foils, engine.base.clean.beats_foils)
-    found = run.attended(head("L0H3"), "B1", "A1")
-    np.testing.assert_allclose(found, engine.attended(head("L0H3"), "B1", "A1"), atol=1e-5)
+    found = run.measure(Attended(head("L0H3"), "B1", "A1"))[0]
+    np.testing.assert_allclose(found, engine.measure(Attended(head("L0H3"), "B1", "A1"))[0], atol=1e-5)
 
 
 def test_swapped_answers_turn_every_score(pool):
@@ -56,7 +58,7 @@ def test_swapped_answers_turn_every_score(pool):
 
 def test_the_population_is_the_pool(pool):
     check = CheckEntry.model_validate({"patching": {"nodes": "induction", "recovers": {"at_least": 0}}}).check
-    patched = pool.measure([denoise(*map(head, pool.roles["induction"]))])[0]
+    patched = pool.measure(Scores((denoise(*map(head, pool.roles["induction"])),)))[0]
     base = pool.engine.base
     truth = (patched - base.corrupt.logit_diff).mean() / base.gap.mean()
     assert run_check(check, pool.population()).estimate.value == pytest.approx(truth)

@@ -63,7 +63,8 @@ class StubEngine:
         self.removed = removed
         self.asked = []
 
-    def measure(self, interventions, title=""):
+    def measure(self, quantity):
+        interventions = quantity.interventions
         self.asked += interventions
         moved = [np.asarray(self.removed(intervention)) for intervention in interventions]
         clean, corrupt = self.base.clean.logit_diff, self.base.corrupt.logit_diff

@@ -59,7 +59,7 @@ def test_case_33_behind_saturated_readers_no_gradient_may_tell():
     found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.gap.mean()
     nodes = all_nodes("neuron", planted.subject.shape)
     place = nodes.index(planted.roles["flag"][0])
-    exact = engine.measure([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
+    exact = engine.scores([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
     assert exact.mean() / engine.base.gap.mean() == pytest.approx(1, abs=1e-3)
     assert np.abs(found[:, place]).max() < 1e-5
     assert np.abs(found[:, [nodes.index(node) for node in planted.roles["clip"]]]).min() > 1  # these write the answer

@@ -7,6 +7,7 @@ from mi_checks.cache.store import Store
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.scores import Scores
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.studies.discovery.discovery import Interrupted, explore
 from mi_checks.studies.discovery.draft_yaml import written
@@ -40,10 +41,10 @@ def keeping(stubbed, tmp_path):
             name = "slow"
             base = made.base
 
-            def measure(self, interventions, title):
-                clock.now += seconds * len(interventions)
-                asked.append(len(interventions))
-                return made.measure(interventions)
+            def measure(self, quantity):
+                clock.now += seconds * len(quantity.interventions)
+                asked.append(len(quantity.interventions))
+                return made.measure(quantity)
 
         given = {} if progress is None else {"progress": progress}
         return Keeping(Slow, store or Store(tmp_path / "kept"), "key", clock=clock, **given), asked, clock
@@ -53,7 +54,7 @@ def keeping(stubbed, tmp_path):
 
 def test_chunks_are_as_large_as_take_two_seconds(keeping):
     engine, asked, _ = keeping(0.125)
-    engine.measure(ALL)
+    engine.measure(Scores(tuple(ALL)))
     assert sum(asked) == 200
     assert asked[0] == 1
     assert max(asked) == CHUNK_S / 0.125 == 16
@@ -61,13 +62,13 @@ def test_chunks_are_as_large_as_take_two_seconds(keeping):
 
 def test_chunks_grow_fast_and_not_without_limit(keeping):
     engine, asked, _ = keeping(1e-9)
-    engine.measure(ALL)
+    engine.measure(Scores(tuple(ALL)))
     assert asked == [1, 8, 64, 127]
     assert max(asked) <= MAX_CHUNK
 
 
 def test_what_it_comes_to_does_not_depend_on_chunks(keeping):
-    slow, fast = (keeping(seconds)[0].measure(ALL) for seconds in (5.0, 1e-9))
+    slow, fast = (keeping(seconds)[0].measure(Scores(tuple(ALL))) for seconds in (5.0, 1e-9))
     np.testing.assert_array_equal(slow, fast)
 
 
@@ -79,8 +80,8 @@ def test_progress_counts_interventions_and_leaves_out_what_is_known(keeping):
         return iter(())
 
     engine, _, _ = keeping(0.1, progress)
-    engine.measure(ALL[:50], "heads")
-    engine.measure(ALL, "heads")
+    engine.measure(Scores(tuple(ALL[:50]), "heads"))
+    engine.measure(Scores(tuple(ALL), "heads"))
     assert seen == [("heads", 50, 50), ("heads", 150, 150)]
 
 
@@ -97,17 +98,17 @@ def test_case_25_a_run_that_is_killed_has_kept_all_but_the_last_seconds(keeping)
             saved.append(clock.now)
 
     engine, asked, clock = keeping(0.5, store=Noting())
-    engine.measure(ALL[:100])  # 50 seconds
+    engine.measure(Scores(tuple(ALL[:100])))  # 50 seconds
     assert len(saved) >= 50 / (SAVE_EVERY_S + CHUNK_S) - 1
     again, asked_again, _ = keeping(0.5, store=Noting())
-    again.measure(ALL[:100])
+    again.measure(Scores(tuple(ALL[:100])))
     assert sum(asked_again) <= (SAVE_EVERY_S + CHUNK_S) / 0.5
     assert sum(asked) == 100
 
 
 def test_unknown_are_those_that_were_not_measured(keeping):
     engine, _, _ = keeping(0.1)
-    engine.measure(ALL[:3])
+    engine.measure(Scores(tuple(ALL[:3])))
     assert engine.unknown([*ALL[:5], ALL[4], noise(*ALL[0].nodes)]) == [*ALL[3:5], noise(*ALL[0].nodes)]
     assert engine.measurements == 3
 
@@ -167,7 +168,7 @@ def test_at_either_extreme_nothing_is_timed(timed, limit, allowed, affordable):
 
 def test_what_is_known_takes_no_time(timed):
     measured, engine, _, clock = timed(0.5)
-    engine.measure(ALL)
+    engine.measure(Scores(tuple(ALL)))
     assert Pace(1.0, clock).seconds_each(measured, engine, ALL) == 0
 
 
@@ -197,13 +198,13 @@ def stored(subject, tmp_path):
 def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, monkeypatch):
     subject, store = stored
     asked = []
-    measure = ReplayEngine.measure
+    measure = ReplayEngine.scores
 
     def counted(self, interventions, title="patching"):
         asked.append(len(interventions))
         return measure(self, interventions, title)
 
-    monkeypatch.setattr(ReplayEngine, "measure", counted)
+    monkeypatch.setattr(ReplayEngine, "scores", counted)
     settings = Settings(count=24, exact_seconds=float("inf"))
     with pytest.raises(Interrupted) as stopped:
         explore(behaviour(), subject, settings, store=store, progress=stopping_after(40))

@@ -1,0 +1,117 @@
+"""What cannot be measured on a model: refused by name, with the reason."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+from mi_checks.engine.interventions import Intervention
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.models.subject import Subject
+from mi_checks.prompts.batch import PromptBatch
+
+
+class Admission:
+    """Refuses what a model does not have, and what its guards have found wrong.
+
+    Attributes:
+        subject: the model.
+        batch: its prompts.
+        parallel: whether the attention and the MLP of a layer read the same residual stream.
+    """
+
+    def __init__(self, subject: Subject, batch: PromptBatch, *, parallel: bool) -> None:
+        """Refuse nothing yet."""
+        self.subject = subject
+        self.batch = batch
+        self.parallel = parallel
+
+    def admit(self, interventions: list[Intervention]) -> None:
+        """Raise if an intervention is undefined for this model.
+
+        Raises:
+            MiChecksError: a guard of this model failed on which it rests; the layers are parallel, and one of them is
+                on the residual stream between a layer's attention and MLP, or on the path from one to the other; or
+                clean and corrupt correspond at their labels alone, and one patches at no label.
+        """
+        for intervention in interventions:
+            self._admit_guarded(intervention)
+            self._admit_place(intervention)
+            if self.parallel:
+                self._admit_parallel(intervention)
+
+    def _admit_guarded(self, intervention: Intervention) -> None:
+        if intervention.hops:
+            self.refuse("paths", "paths cannot be measured")
+        for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
+            self.admit_neurons(node, f"{node} cannot be patched")
+            self.refuse(node.kind, f"{node} cannot be patched")
+
+    def admit_neurons(self, node: Node, words: str) -> None:
+        """Raise if a node is a neuron of a model whose neurons cannot be named.
+
+        Args:
+            node: any node.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: it is one.
+        """
+        if node.kind == "neuron" and self.subject.shape.no_neurons:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
+
+    def refuse(self, what: str, words: str) -> None:
+        """Raise if a guard of this model failed on which something rests.
+
+        Args:
+            what: a kind of node, `paths`, `attribution` or `attention`.
+            words: what is refused, as a sentence without its reason.
+
+        Raises:
+            MiChecksError: a guard failed.
+        """
+        reason = self.subject.guards.refusal(what)
+        if reason is not None:
+            raise MiChecksError(f"{self.subject.name}: {words} on this model: {reason}")
+
+    def _admit_place(self, intervention: Intervention) -> None:
+        if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
+            return
+        if not isinstance(intervention.at, str):
+            where = "all positions" if intervention.at is None else f"position {intervention.at}"
+            raise MiChecksError(
+                f"{self.subject.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
+                "(align: labels) have nothing in common to patch; name a label (`at`)"
+            )
+        if any(node.kind == "pattern" for node in intervention.nodes):
+            raise MiChecksError(
+                f"{self.subject.name}: the attention pattern of {intervention.nodes[0]} is over all positions, and "
+                "clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
+            )
+
+    def _admit_parallel(self, intervention: Intervention) -> None:
+        why = "whose attention and MLP of a layer read the same residual stream"
+        for node in intervention.nodes:
+            if node.kind == "resid_mid":
+                raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
+        if intervention.hops:
+            for before, hop in pairwise((intervention.nodes, *intervention.hops)):
+                for sender, receiver in product(before, hop):
+                    if receiver.kind == "mlp" and receiver.layer == sender.layer:
+                        raise MiChecksError(
+                            f"{self.subject.name}: there is no path from {sender} to {receiver} in this model, {why}"
+                        )
+
+    def admit_edges(self) -> None:
+        """Raise if edges are not measured in this model.
+
+        Raises:
+            MiChecksError: a guard of this model failed on which they rest, or its layers are parallel.
+        """
+        for what in ("paths", "head", "q", "k", "v"):
+            self.refuse(what, "edges cannot be measured")
+        if self.parallel:
+            raise MiChecksError(
+                f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
+                "same residual stream; make it a claim about nodes, or about paths (into)"
+            )
