@@ -13,7 +13,7 @@ from mi_checks.models.subject import Subject
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Lock, read_lock
 from mi_checks.roles.project_role_scores import user_score
-from mi_checks.roles.scores import score
+from mi_checks.roles.role_scores import score
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
 

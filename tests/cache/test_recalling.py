@@ -17,7 +17,7 @@ from mi_checks.engine.composition import InputShare
 from mi_checks.engine.direct import DirectEffects, EffectsFromSources
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.neurons import Activity, Promoted
+from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.scores import EdgeScores, Scores
 from mi_checks.stats import statistics

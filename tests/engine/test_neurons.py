@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.neurons import Activity
+from mi_checks.engine.neuron_quantities import Activity
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.norms import read_norm
 from mi_checks.engine.reference.reference_engine import ReferenceEngine

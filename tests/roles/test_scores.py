@@ -11,7 +11,7 @@ from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.families import read
 from mi_checks.errors import MiChecksError
 from mi_checks.roles.probes import named, repeated
-from mi_checks.roles.scores import SCORES, TOP, score
+from mi_checks.roles.role_scores import SCORES, TOP, score
 from mi_checks.spec.roles import ROLE_SCORES
 from tests.engine.cases import native
 

@@ -19,7 +19,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.output.progress import Bar, unseen
 from mi_checks.roles.binding import Binding
-from mi_checks.roles.scores import score
+from mi_checks.roles.role_scores import score
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import Curve

@@ -18,7 +18,7 @@ from mi_checks.engine.base_run import BaseRun, Floats, SideRun
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.direct import EffectsFromSources
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.neurons import Activity, Promoted
+from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.ranks import Ranks
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch

@@ -8,7 +8,7 @@ from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
-from mi_checks.roles.scores import score
+from mi_checks.roles.role_scores import score
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.found import Found

@@ -9,7 +9,7 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.base_run import Floats
-from mi_checks.engine.neurons import Activity, Promoted
+from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.nodes import Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import Prompt
