@@ -9,7 +9,7 @@ from mi_checks.compare.paired import Difference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.bound import Bound
-from mi_checks.stats.statistics import prompts_to_settle
+from mi_checks.stats.judgement import prompts_to_settle
 from mi_checks.studies.matrix.matrix_markdown import table
 from reports.facts import HEADER, Facts, about, told
 from reports.questions import BUGS, Compared, Done, Fixed, Pair

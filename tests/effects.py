@@ -3,7 +3,7 @@
 import numpy as np
 
 from mi_checks.results.evidence import Architecture, Effect, Evidence, Preference
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 KINDS = {"attn": "attention-only"}
 

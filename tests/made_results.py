@@ -2,7 +2,8 @@
 
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.spec.bound import Bound
-from mi_checks.stats.statistics import judge, mean_interval
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.judgement import judge
 
 PROVENANCE = {"source": "bundled", "weights_sha256": "a" * 64, "engine": "replay"}
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mi_checks.cache.key import RESAMPLING, RESAMPLING_WITH, code
 from mi_checks.engine.base_run import BaseRun, Floats, SideRun
-from mi_checks.stats.statistics import DIGEST
+from mi_checks.stats.bootstrap import DIGEST_BYTES
 
 SIDES = ("clean", "corrupt")
 
@@ -26,7 +26,7 @@ class Entry:
         base: the clean and the corrupt run.
         values: what an intervention or an attention probability came to, `prompt`, by its name.
         patterns: what is no number per prompt, such as attention in one prompt, `destination source`, by its name.
-        intervals: ends of intervals of these, as in `stats.REMEMBERED`; by the code that resamples, as it is now.
+        intervals: ends of intervals of these, as in `IntervalCache`; by the code that resamples, as it is now.
     """
 
     engine: str = ""
@@ -74,7 +74,7 @@ def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray
     """Digests, how many intervals each is of, and all lower ends of one before its upper ends."""
     ends = list(intervals.values())
     return {
-        "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST),
+        "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST_BYTES),
         "intervals.counts": np.array([each.shape[1] for each in ends]),
         "intervals.ends": np.concatenate([each.ravel() for each in ends]),
     }

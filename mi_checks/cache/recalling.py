@@ -11,7 +11,7 @@ from mi_checks.cache.entry import Entry, entry_of
 from mi_checks.cache.store import Store
 from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.stats.statistics import REMEMBERED
+from mi_checks.stats.bootstrap import IntervalCache
 
 
 class Recalling:
@@ -20,6 +20,7 @@ class Recalling:
     Attributes:
         asked: measurements asked for: base runs, and rows of quantities.
         recalled: how many of them an earlier run had made.
+        intervals: those of earlier runs, and what is added to them.
     """
 
     def __init__(self, make: Callable[[], Engine], store: Store | None, key: str) -> None:
@@ -30,7 +31,7 @@ class Recalling:
         self._store = store
         self._key = key
         self._kept = Entry() if store is None else entry_of(store.read(key))
-        REMEMBERED.update(self._kept.intervals)
+        self.intervals = IntervalCache(self._kept.intervals)
         self._new = False
         self.asked = 0
         self.recalled = 0
@@ -77,11 +78,10 @@ class Recalling:
             self._new = False
 
     def keep_intervals(self) -> None:
-        """Keep, with the next `save`, the intervals that were worked out since the last time, and forget them here."""
-        if self._kept.engine and REMEMBERED.keys() - self._kept.intervals.keys():
-            self._kept.intervals |= REMEMBERED
+        """Keep, with the next `save`, the intervals that were worked out since the last time."""
+        if self._kept.engine and self.intervals.ends.keys() - self._kept.intervals.keys():
+            self._kept.intervals |= self.intervals.ends
             self._new = True
-        REMEMBERED.clear()
 
     @cached_property
     def engine(self) -> Engine:

@@ -8,7 +8,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.preference_checks import Accuracy
-from mi_checks.stats.statistics import proportion_interval
+from mi_checks.stats.intervals import proportion_interval
 
 
 def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Verdict:

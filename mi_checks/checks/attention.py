@@ -10,7 +10,7 @@ from mi_checks.engine.attended import Attended
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.words import listed
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
 
@@ -32,7 +32,9 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
         values = measured.measure(Attended(node, check.from_, check.to))[0]
         each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
         claim = f"{each} from {check.from_} to {check.to} with probability {bound}"
-        judged = verdict(claim, mean_interval(values, "attention probability"), bound, tuple(values.tolist()))
+        judged = verdict(
+            claim, mean_interval(values, "attention probability", measured.intervals), bound, tuple(values.tolist())
+        )
         verdicts.append(replace(judged, deciding=str(node) if len(nodes) > 1 else ""))
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
 

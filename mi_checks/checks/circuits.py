@@ -12,9 +12,10 @@ from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate, Parts
 from mi_checks.stats.floor import Floor
-from mi_checks.stats.statistics import ratio_interval, ratio_parts
+from mi_checks.stats.intervals import ratio_interval, ratio_parts
 
 
 class Circuits:
@@ -89,7 +90,7 @@ class Circuits:
             NoGap: as `require_span`.
         """
         self.require_span()
-        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor)
+        return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor, self.cache)
 
     @property
     def _everything(self) -> str:
@@ -100,13 +101,18 @@ class Circuits:
         return self.whole - self._measured.logit_diff(ablate(*sorted(self.universe), kind="zero"))
 
     @property
+    def cache(self) -> IntervalCache:
+        """The intervals that were worked out."""
+        return self._measured.intervals
+
+    @property
     def unit(self) -> str:
         """What the score is counted in."""
         return score_unit(self._measured.batch.score)
 
     def parts(self, kept: Floats) -> Parts:
         """Return the numerator and the denominator of a fraction of m(M) − m(∅), from the numerators, `prompt`."""
-        return ratio_parts(kept, self.span, self.unit, WHOLE_EFFECT)
+        return ratio_parts(kept, self.span, self.unit, WHOLE_EFFECT, self.cache)
 
     def _rest(self, circuit: Collection[Node]) -> Iterable[Node]:
         return (node for node in self.universe if node not in circuit)

@@ -17,9 +17,11 @@ from mi_checks.errors import MiChecksError
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.path_checks import Composes
 from mi_checks.spec.words import listed
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floor
-from mi_checks.stats.statistics import ALPHA, judge, mean_interval
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.judgement import judge
 
 
 def check_composes(check: Composes, bound: Bound, measured: Measurements) -> Verdict:
@@ -56,7 +58,7 @@ def _of_reader(
     best = int(np.argmax([values.mean() for values in shares]))
     claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at}"
     unit = "share of the input's norm"
-    judged = verdict(claim, mean_interval(shares[best], unit), bound, tuple(shares[best].tolist()))
+    judged = verdict(claim, mean_interval(shares[best], unit, measured.intervals), bound, tuple(shares[best].tolist()))
     return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")
 
 

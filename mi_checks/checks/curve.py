@@ -16,7 +16,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
-from mi_checks.stats.statistics import NoGap, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.intervals import NoGap, ratio_area_interval, ratio_area_parts
 
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

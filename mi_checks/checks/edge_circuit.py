@@ -19,8 +19,10 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
-from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts
+from mi_checks.stats.intervals import NoGap, ratio_interval, ratio_parts
+from mi_checks.stats.p_values import holm, ratio_p_values
 
 
 def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
@@ -56,14 +58,14 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
 
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)
-        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor)
+        faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor, measured.intervals)
     except NoGap as none:
         return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
     if check.aspect == "faithfulness":
         claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"
         kept = floor.cleared(whole_circuit - nothing)
         judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), suspects=True)
-        return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT))
+        return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT, measured.intervals))
     changes = floor.cleared(whole_circuit - np.stack(without))
     least = bound.at_least if bound.at_least is not None else 0.0
     above, below = ratio_p_values(changes, span, least)
@@ -78,7 +80,7 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
         for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))
         if chosen
     ]
-    estimate = ratio_interval(changes[deciding], span, WHOLE_EFFECT, floor)
+    estimate = ratio_interval(changes[deciding], span, WHOLE_EFFECT, floor, measured.intervals)
     return Verdict(
         outcome,
         claim,
@@ -88,7 +90,7 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
         tuple((changes[deciding] / span.mean()).tolist()),
         deciding=shown(edges[deciding]),
         detail=f"Holm-corrected over {len(edges)} edges",
-        parts=ratio_parts(changes[deciding], span, unit, WHOLE_EFFECT),
+        parts=ratio_parts(changes[deciding], span, unit, WHOLE_EFFECT, measured.intervals),
     )
 
 

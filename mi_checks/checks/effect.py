@@ -15,7 +15,7 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Outcome
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
@@ -41,7 +41,7 @@ def effect(measured: Measurements) -> Effect:
         checkpoint=revision if revision.startswith("checkpoint") else "",
         declared="not named" if entry is None else "absent" if entry == "absent" else "present",
         against=rival,
-        estimate=mean_interval(values, score_unit(measured.batch.score)),
+        estimate=mean_interval(values, score_unit(measured.batch.score), measured.intervals),
         per_prompt=tuple(values.tolist()),
         prompts_sha256=measured.batch.sha256,
         preferences=tuple(

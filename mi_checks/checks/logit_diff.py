@@ -11,7 +11,7 @@ from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 
 def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
@@ -30,7 +30,7 @@ def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> 
     what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
     more = "" if check.against == "foils" else " more than on the corrupt prompt"
     claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
-    judged = verdict(claim, mean_interval(values, score_unit(score)), bound, tuple(values.tolist()))
+    judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
     if values.any() or not only_above_zero(bound):
         return judged
     equal = "clean and corrupt score alike" if more else "the answer and the foils score alike"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, cast
 
@@ -31,9 +31,10 @@ from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.shapes import outside
 from mi_checks.spec.words import listed
+from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floor
-from mi_checks.stats.statistics import ratio_intervals
+from mi_checks.stats.intervals import ratio_intervals
 
 DRAWS = 1000  # pairs of random matrices that composition scores are compared with
 
@@ -44,6 +45,10 @@ class Measuring(Protocol):
     @property
     def base(self) -> BaseRun:
         """The clean and the corrupt run."""
+
+    @property
+    def intervals(self) -> IntervalCache:
+        """The intervals of what is measured that were worked out."""
 
     def measure(self, quantity: Quantity) -> Floats:
         """As `Engine.measure`."""
@@ -59,6 +64,7 @@ class Sweep:
         recovered: patched − corrupt logit difference, `node prompt`.
         gap: clean − corrupt logit difference, `prompt`.
         floor: what rounding may make up in either; None for nothing.
+        cache: of intervals.
     """
 
     nodes: tuple[Node, ...]
@@ -66,6 +72,7 @@ class Sweep:
     recovered: Floats
     gap: Floats
     floor: Floor | None = None
+    cache: IntervalCache | None = field(default=None, compare=False)
 
     @property
     def shares(self) -> Floats:
@@ -80,7 +87,7 @@ class Sweep:
         Raises:
             NoGap: there is nothing to share.
         """
-        return ratio_intervals(self.recovered, self.gap, floor=self.floor)
+        return ratio_intervals(self.recovered, self.gap, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """The nodes that recover most, with intervals.
@@ -165,6 +172,11 @@ class Measurements:
         """The clean and the corrupt run."""
         return self._engine.base
 
+    @property
+    def intervals(self) -> IntervalCache:
+        """The intervals of what is measured that were worked out."""
+        return self._engine.intervals
+
     @cached_property
     def floor(self) -> Floor:
         """What rounding may make of a difference of two of this behaviour's scores on this model."""
@@ -212,7 +224,7 @@ class Measurements:
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
         recovered = patched - self.base.corrupt.logit_diff
-        return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor)
+        return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor, self.intervals)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """The nodes of an expression on this model.

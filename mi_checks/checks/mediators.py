@@ -13,8 +13,10 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Outcome
-from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_interval, ratio_p_values, ratio_parts, require_gap
+from mi_checks.stats.intervals import NoGap, ratio_interval, ratio_parts, require_gap
+from mi_checks.stats.p_values import holm, ratio_p_values
 
 
 def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
@@ -40,7 +42,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             "widen 'layers', or take them out of the claim"
         )
     try:
-        require_gap(sweep.gap, floor=measured.floor)
+        require_gap(sweep.gap, floor=measured.floor, cache=measured.intervals)
     except NoGap as none:
         return nothing_to_share(claim, bound, none, measured)
     recovered = measured.floor.cleared(sweep.recovered)
@@ -59,7 +61,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
-    estimate = ratio_interval(recovered[row], sweep.gap)
+    estimate = ratio_interval(recovered[row], sweep.gap, cache=measured.intervals)
     test = f"Holm-corrected over {len(nodes)} {PLURAL[check.component]}"
     reason = []
     for title, chosen in (
@@ -84,5 +86,5 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
         detail=test,
         lost=tuple(str(node) for node in wrong if node in claimed),
         gained=tuple(str(node) for node in wrong if node not in claimed),
-        parts=ratio_parts(recovered[row], sweep.gap, score_unit(measured.batch.score)),
+        parts=ratio_parts(recovered[row], sweep.gap, score_unit(measured.batch.score), cache=measured.intervals),
     )

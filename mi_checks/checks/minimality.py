@@ -13,8 +13,10 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.words import listed
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
-from mi_checks.stats.statistics import ALPHA, holm, ratio_interval, ratio_p_values
+from mi_checks.stats.intervals import ratio_interval
+from mi_checks.stats.p_values import holm, ratio_p_values
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     return Verdict(
         outcome,
         claim,
-        ratio_interval(shown.change, span, WHOLE_EFFECT, circuits.floor),
+        ratio_interval(shown.change, span, WHOLE_EFFECT, circuits.floor, circuits.cache),
         bound,
         "\n".join(reason),
         values,

@@ -21,7 +21,7 @@ from mi_checks.spec.edges import Input
 from mi_checks.spec.path_checks import Attribution
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 
 def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) -> Verdict:
@@ -83,7 +83,7 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
         raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
     values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
-    estimate = mean_interval(values, score_unit(measured.batch.score))
+    estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
     if not values.any() and only_above_zero(bound):
         nothing = f"{listed(nodes)} write nothing into the logit difference of any prompt, but for rounding"

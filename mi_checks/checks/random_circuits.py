@@ -13,8 +13,10 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
+from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ALPHA, bootstrap_weights, judge, proportion_interval
+from mi_checks.stats.intervals import proportion_interval
+from mi_checks.stats.judgement import judge
 
 DRAWN = 200  # random circuits; where there are no more, all
 

@@ -11,7 +11,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.statistics import NoGap, mean_interval, require_gap
+from mi_checks.stats.intervals import NoGap, mean_interval, require_gap
 
 EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b", foil: " a"}]'
 

@@ -9,7 +9,8 @@ from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
-from mi_checks.stats.statistics import NoGap, judge, prompts_to_settle
+from mi_checks.stats.intervals import NoGap
+from mi_checks.stats.judgement import judge, prompts_to_settle
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.stats.statistics import Floats
+from mi_checks.stats.bootstrap import Floats
 
 MATTERS = 0.01  # in the effect's own unit, or of its mean where that is more; float32 rounding is a twentieth of it
 # Of the standard deviation over prompts. On the bundled models both engines differ by 0.00001 of it in float32, and by

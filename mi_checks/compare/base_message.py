@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from mi_checks.compare.base_model import EffectChange, Judgement
 from mi_checks.compare.drift_message import NAMED, brief_shares, interval_text, share_lines
 from mi_checks.results.run import CheckResult
-from mi_checks.stats.statistics import prompts_to_settle
+from mi_checks.stats.judgement import prompts_to_settle
 
 ID = "base"  # of the item, and its kind
 AGAINST = ", against "

@@ -19,15 +19,11 @@ from mi_checks.compare.mediator_sets import MATTERS, SetChange, all_lost, set_ch
 from mi_checks.compare.recorded import Recorded
 from mi_checks.results.evidence import Mediator
 from mi_checks.spec.bound import Bound
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import PROPORTION, Estimate, Outcome
-from mi_checks.stats.statistics import (
-    ALPHA,
-    holm,
-    judge,
-    mean_beyond_p_value,
-    mean_interval,
-    paired_proportion_interval,
-)
+from mi_checks.stats.intervals import mean_interval, paired_proportion_interval
+from mi_checks.stats.judgement import judge
+from mi_checks.stats.p_values import holm, mean_beyond_p_value
 
 TENTH = 0.1  # of the base's mean, or of its standard deviation over prompts where that is more
 

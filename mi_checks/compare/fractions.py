@@ -12,8 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate, Parts
-from mi_checks.stats.statistics import ALPHA, Floats, independent_difference, mean_beyond_p_value
+from mi_checks.stats.p_values import independent_difference, mean_beyond_p_value
 
 TESTED = 2  # parts, so that each is tested at half the level (Bonferroni)
 

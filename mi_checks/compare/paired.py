@@ -11,8 +11,11 @@ import numpy as np
 from mi_checks.compare.neighbouring import Step, steps
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.bound import Bound
+from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ALPHA, Floats, holm, judge, mean_interval, mean_p_value, prompts_to_tell
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.judgement import judge
+from mi_checks.stats.p_values import holm, mean_p_value, prompts_to_tell
 
 METHOD = (
     "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "

@@ -15,8 +15,10 @@ from mi_checks.compare.fractions import STILL, FractionChange, fraction_change
 from mi_checks.compare.recorded import NO_CHECKS
 from mi_checks.compare.run_pairs import Pair, pairs
 from mi_checks.results.run import CheckResult, Run
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate
-from mi_checks.stats.statistics import ALPHA, holm, independent_difference, mean_interval, mean_p_value
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.p_values import holm, independent_difference, mean_p_value
 
 Sizes = Mapping[tuple[str, str], tuple[float, ...]]  # by behaviour and model, clean − corrupt score, `prompt`
 State = Literal["drifted", "improved", "prompts moved", "invalid", "only before", "only after", "unchanged"]

@@ -19,8 +19,9 @@ from mi_checks.compare.mediator_sets import SetChange, set_change
 from mi_checks.compare.recorded import Baseline, Recorded, recorded
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate
-from mi_checks.stats.statistics import ALPHA, holm, mean_beyond_p_value
+from mi_checks.stats.p_values import holm, mean_beyond_p_value
 
 
 @dataclass(frozen=True)

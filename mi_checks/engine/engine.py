@@ -24,6 +24,7 @@ from mi_checks.engine.rounding import relative_floor
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
+from mi_checks.stats.bootstrap import IntervalCache
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -78,6 +79,7 @@ class Engine(ABC):
         layouts: the tokens of each side.
         end: the column of END, `row`.
         rows: all rows' indices, `row`.
+        intervals: a cache of those of what is measured.
         readout: what is read at END; logits are `row d_vocab`, scores `prompt`.
         parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
@@ -123,6 +125,7 @@ class Engine(ABC):
         self.end = self.layouts["clean"].end
         self.rows = torch.arange(len(self.run_rows), device=self.device)
         self.readout = Readout(batch, self.run_rows, self.device, score)
+        self.intervals = IntervalCache()
         self.admission = Admission(subject, batch, parallel=self.parallel)
         self._patterns: dict[Node, Tensor] = {}
 

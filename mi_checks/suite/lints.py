@@ -27,7 +27,7 @@ from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.spec.yaml_source import Keys
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import NoGap, ratio_interval
+from mi_checks.stats.intervals import NoGap, ratio_interval
 
 UNLIKELY_RANK = 100  # tokens; one that as many others exceed is not among the likely ones
 # Of the prompts on which the answer is unlikely. A behaviour that prefers it to its foils claims that it is likely, and

@@ -11,8 +11,10 @@ from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.output.numbers import exact
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.node_names import PLURAL
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ALPHA, NoGap, holm, ratio_p_values, require_gap
+from mi_checks.stats.intervals import NoGap, require_gap
+from mi_checks.stats.p_values import holm, ratio_p_values
 
 MAX_NAMED = 5
 MIN_PROMPTS = 2  # of which a test can be made
@@ -25,7 +27,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     too few prompts for a test.
     """
     try:
-        require_gap(measured.base.gap, floor=measured.floor)
+        require_gap(measured.base.gap, floor=measured.floor, cache=measured.intervals)
     except NoGap:
         return []
     if len(measured.batch) < MIN_PROMPTS:

@@ -20,7 +20,7 @@ from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.scores import EdgeScores, Scores
-from mi_checks.stats import statistics
+from mi_checks.stats import intervals
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
@@ -129,17 +129,20 @@ def test_nothing_is_written_where_nothing_is_new(store, make):
 
 
 def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, monkeypatch):
-    statistics.REMEMBERED.clear()
     first = Recalling(make, store, "key")
     gap = np.abs(first.base.gap) + 1
     shares = np.stack([0.5 * gap, 0.25 * gap + np.arange(len(gap))])
-    expected = statistics.mean_interval(gap, "logits"), statistics.ratio_intervals(shares, gap)
+
+    def worked_out(measuring):
+        cache = measuring.intervals
+        return intervals.mean_interval(gap, "logits", cache), intervals.ratio_intervals(shares, gap, cache=cache)
+
+    expected = worked_out(first)
     first.keep_intervals()
     first.save()
-    assert statistics.REMEMBERED == {}
     second = Recalling(unwanted, store, "key")
-    monkeypatch.setattr(statistics, "bootstrap_weights", unwanted)
-    assert (statistics.mean_interval(gap, "logits"), statistics.ratio_intervals(shares, gap)) == expected
+    monkeypatch.setattr(intervals, "bootstrap_weights", unwanted)
+    assert worked_out(second) == expected
     second.keep_intervals()
     monkeypatch.undo()
     monkeypatch.setattr(store, "write", unwanted)
@@ -148,18 +151,16 @@ def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, m
 
 def test_intervals_by_other_code_are_not_recalled(store, make, monkeypatch):
     first = Recalling(make, store, "key")
-    statistics.mean_interval(first.base.gap, "logits")
+    intervals.mean_interval(first.base.gap, "logits", first.intervals)
     first.keep_intervals()
     first.save()
     monkeypatch.setattr(entry, "RESAMPLING_WITH", ("scipy",))
-    Recalling(unwanted, store, "key")
-    assert statistics.REMEMBERED == {}
+    assert Recalling(unwanted, store, "key").intervals.ends == {}
 
 
 def test_intervals_alone_make_no_engine(store):
-    statistics.REMEMBERED.clear()
-    statistics.mean_interval(np.arange(5.0), "logits")
     measuring = Recalling(unwanted, store, "key")
+    intervals.mean_interval(np.arange(5.0), "logits", measuring.intervals)
     measuring.keep_intervals()
     measuring.save()
     assert store.read("key") == {}

@@ -63,7 +63,7 @@ def test_all_that_is_wrong_is_told(judged, around):
 
 def test_holm_asks_more_of_six_than_one_test_would(judged, around):
     """A node that is above at 5 % alone, but not among six: that is what the correction is for."""
-    from mi_checks.stats.statistics import ratio_p_values
+    from mi_checks.stats.p_values import ratio_p_values
 
     gap = around(GAP, seed=9)
     effects = shares(around, spread=1.0, L0H1=0.6, L1H2=0.6) | {"L1H0": around(0.19 * GAP, spread=1.0, seed=5)}

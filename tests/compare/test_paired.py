@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from mi_checks.compare.paired import comparable, method, misses, neighbour_differences
-from mi_checks.stats.statistics import holm, mean_p_value
+from mi_checks.stats.p_values import holm, mean_p_value
 from tests.effects import around, effect
 
 

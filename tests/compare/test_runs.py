@@ -10,7 +10,7 @@ import pytest
 from mi_checks.compare.run_settings import otherwise
 from mi_checks.compare.runs import UNKNOWN_PARTS, compare, counts
 from mi_checks.report.comparison import comparison_json
-from mi_checks.stats.statistics import ratio_interval, ratio_parts
+from mi_checks.stats.intervals import ratio_interval, ratio_parts
 from tests.effects import around, effect, evidence_of
 from tests.made_results import PROVENANCE, result, run_of
 

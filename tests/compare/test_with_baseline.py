@@ -11,7 +11,8 @@ from mi_checks.compare.conditions import Header, invalid, told
 from mi_checks.compare.drift_message import drift_message, unlike_message
 from mi_checks.compare.recorded import recorded
 from mi_checks.compare.with_baseline import compare
-from mi_checks.stats.statistics import mean_beyond_p_value, ratio_interval, ratio_intervals
+from mi_checks.stats.intervals import ratio_interval, ratio_intervals
+from mi_checks.stats.p_values import mean_beyond_p_value
 from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, result, unmeasured
 
 

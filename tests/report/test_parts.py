@@ -26,7 +26,7 @@ from mi_checks.report.verdict_matrix import matrix
 from mi_checks.results.evidence import Heatmap, Rank
 from mi_checks.results.run import CheckResult, Lint, Run
 from mi_checks.stats.estimate import Estimate, Parts
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 
 
 def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:

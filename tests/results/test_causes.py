@@ -7,7 +7,7 @@ import pytest
 from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief, cause_text, group_lines
 from mi_checks.results.causes import groups
 from mi_checks.stats.estimate import Parts
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 from tests.effects import around
 from tests.made_results import result
 

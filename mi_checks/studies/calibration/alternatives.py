@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mi_checks.engine.base_run import Floats
-from mi_checks.stats.statistics import ALPHA, bootstrap_weights
+from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 
 Interval = tuple[float, float]
 

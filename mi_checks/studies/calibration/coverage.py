@@ -1,4 +1,4 @@
-"""How often the intervals of `mi_checks.stats.statistics` hold a known truth, on simulated effects."""
+"""How often the intervals of `mi_checks.stats` hold a known truth, on simulated effects."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ import numpy as np
 
 from mi_checks.engine.base_run import Floats
 from mi_checks.output.progress import Bar, unseen
+from mi_checks.stats.bootstrap import CONFIDENCE
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import (
-    CONFIDENCE,
-    NoGap,
-    mean_interval,
-    proportion_interval,
-    ratio_area_interval,
-    ratio_interval,
-)
+from mi_checks.stats.intervals import NoGap, mean_interval, proportion_interval, ratio_area_interval, ratio_interval
 from mi_checks.studies.calibration import alternatives
 from mi_checks.studies.calibration.effect_shapes import AREAS, PROPORTIONS, RATIOS, VALUES, Rng, Shares, Values
 from mi_checks.studies.calibration.rate import Rate, rate_of

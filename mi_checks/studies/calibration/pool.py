@@ -23,6 +23,7 @@ from mi_checks.engine.ranks import Ranks
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
+from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.studies.calibration.calibration_prompts import PROMPTS, with_drawn_positions
 
 Rows = npt.NDArray[np.int64]
@@ -102,6 +103,7 @@ class _Drawn:
         self._rows = rows
         self._signs = np.ones(len(rows)) if signs is None else signs
         self._batch = batch
+        self.intervals = IntervalCache()
         base = pool.engine.base
         self.base = BaseRun(clean=self._side(base.clean), corrupt=self._side(base.corrupt))
 

@@ -1,4 +1,4 @@
-"""How often the tests of `mi_checks.stats.statistics` reject what is so, on simulated effects."""
+"""How often the tests of `mi_checks.stats` reject what is so, on simulated effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from mi_checks.engine.base_run import Floats
 from mi_checks.output.progress import Bar, unseen
-from mi_checks.stats.statistics import ALPHA, holm, mean_p_value, ratio_p_values
+from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.p_values import holm, mean_p_value, ratio_p_values
 from mi_checks.studies.calibration.coverage import SIZES
 from mi_checks.studies.calibration.effect_shapes import VALUES, Rng
 from mi_checks.studies.calibration.rate import Rate, rate_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mi_checks.checks.verdict import Verdict
-from mi_checks.stats.statistics import ALPHA
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.studies.calibration.rate import Rate, rate_of
 
 ONE_SIDED = ALPHA / 2  # what one side of an interval leaves out

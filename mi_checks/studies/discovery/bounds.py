@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from mi_checks.checks.measurements import Sweep
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ALPHA
 
 Bools = npt.NDArray[np.bool_]
 MARGIN = 3.0  # standard errors of the difference between two batches

@@ -22,7 +22,7 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.statistics import NoGap, mean_interval, require_gap
+from mi_checks.stats.intervals import NoGap, mean_interval, require_gap
 from mi_checks.studies.discovery.effects import Effects, effects
 from mi_checks.studies.discovery.found import Found
 from mi_checks.studies.discovery.gradients import gradient_estimates

@@ -17,7 +17,7 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ratio_interval
+from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.mediation import significant
 
 NEAR = 0.5  # of the margin: what a set must exceed it by on a few prompts to be measured on more

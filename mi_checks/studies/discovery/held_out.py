@@ -12,7 +12,7 @@ from mi_checks.output.numbers import exact
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.discovery import bounds
 from mi_checks.studies.discovery.candidate_claims import Candidate, Side
 from mi_checks.studies.discovery.draft import Line, NotClaimed

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ALPHA, holm, ratio_interval, ratio_p_values
+from mi_checks.stats.intervals import ratio_interval
+from mi_checks.stats.p_values import holm, ratio_p_values
 
 Bools = npt.NDArray[np.bool_]
 

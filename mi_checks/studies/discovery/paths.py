@@ -13,7 +13,7 @@ from mi_checks.engine.interventions import Intervention, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.spec.edges import Input
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import ratio_interval
+from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.effects import TESTS
 from mi_checks.studies.discovery.mediation import significant
 

@@ -11,7 +11,7 @@ import numpy as np
 from mi_checks.checks.circuits import Circuits
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
-from mi_checks.stats.statistics import NoGap, ratio_interval
+from mi_checks.stats.intervals import NoGap, ratio_interval
 
 ALL_SIZES = 16  # up to which circuits of every size are tried; above, each is GROWTH times as large
 GROWTH = 1.2

@@ -12,7 +12,7 @@ from mi_checks.output.numbers import exact
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import NoGap, ratio_interval, require_gap
+from mi_checks.stats.intervals import NoGap, ratio_interval, require_gap
 from mi_checks.studies.discovery import bounds
 from mi_checks.studies.discovery.candidate_claims import Candidate
 from mi_checks.studies.discovery.draft import Line, NotClaimed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mi_checks.stats.statistics import ALPHA
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.studies.emergence.bracket import Bracket, fall, rise
 from mi_checks.studies.emergence.effect_curve import Curve, PValues, p_values
 

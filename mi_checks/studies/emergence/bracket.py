@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mi_checks.stats.statistics import ALPHA, Floats, bootstrap_weights
+from mi_checks.stats.bootstrap import ALPHA, Floats, bootstrap_weights
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from mi_checks.results.evidence import Effect
-from mi_checks.stats.statistics import Floats, holm, mean_p_value
+from mi_checks.stats.bootstrap import Floats
+from mi_checks.stats.p_values import holm, mean_p_value
 
 METHOD = (
     "A behaviour appears where its mean effect first reaches half of its largest in the series, counted from zero, "

@@ -38,7 +38,7 @@ def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Coun
 
 
 def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None, written: Written) -> Row:
-    from mi_checks.stats.statistics import proportion_interval  # only now: no other verb shall wait for scipy
+    from mi_checks.stats.intervals import proportion_interval  # only now: no other verb shall wait for scipy
 
     a, b, c = (written.texts[token] for token in found.triple)
     count, both = apart

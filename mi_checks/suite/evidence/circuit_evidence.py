@@ -18,7 +18,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import NoGap, ratio_intervals, require_gap
+from mi_checks.stats.intervals import NoGap, ratio_intervals, require_gap
 from mi_checks.suite.evidence.head_cards import head_cards
 from mi_checks.suite.evidence.neuron_cards import neuron_cards
 
@@ -179,7 +179,7 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return []
     moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
     try:
-        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor))
+        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor, cache=measured.intervals))
     except NoGap:
         return [None] * len(interventions)
 
@@ -206,7 +206,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
 def has_gap(measured: Measurements) -> bool:
     """Whether clean and corrupt differ surely enough for shares."""
     try:
-        require_gap(measured.base.gap, floor=measured.floor)
+        require_gap(measured.base.gap, floor=measured.floor, cache=measured.intervals)
     except NoGap:
         return False
     return True

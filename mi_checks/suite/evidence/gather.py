@@ -32,7 +32,7 @@ from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.statistics import NoGap, mean_interval, ratio_intervals
+from mi_checks.stats.intervals import NoGap, mean_interval, ratio_intervals
 from mi_checks.suite.evidence.circuit_evidence import circuit
 from mi_checks.suite.evidence.position_map import position_map
 
@@ -57,7 +57,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
     sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
     shown = effect(measured)
-    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score))
+    logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score), measured.intervals)
     refuse_unstorable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
     of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
@@ -109,7 +109,11 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
             ablation=ablation,
             nodes=curve.sizes[-1],
             points=tuple(
-                map(CurvePoint, curve.sizes, ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor))
+                map(
+                    CurvePoint,
+                    curve.sizes,
+                    ratio_intervals(curve.kept, curve.span, WHOLE_EFFECT, curve.floor, measured.intervals),
+                )
             ),
             cpr=area_interval(curve, cpr, "CPR"),
             cmd=area_interval(curve, cmd, "CMD"),

@@ -20,7 +20,7 @@ from mi_checks.results.evidence import HeadCard
 from mi_checks.spec.node_checks import Ablation
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import NoGap, mean_interval, ratio_intervals
+from mi_checks.stats.intervals import NoGap, mean_interval, ratio_intervals
 
 TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
 DECIMALS = 4  # kept of what is written from one token
@@ -71,7 +71,8 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
     if not nodes or not_linear(measured.batch, measured.subject) is not None:
         return {}
     estimates = [
-        mean_interval(each, score_unit(measured.batch.score)) for each in measured.measure(DirectEffects(tuple(nodes)))
+        mean_interval(each, score_unit(measured.batch.score), measured.intervals)
+        for each in measured.measure(DirectEffects(tuple(nodes)))
     ]
     return dict(zip(nodes, estimates, strict=True))
 
@@ -87,7 +88,7 @@ def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
             refuse_unequal_lengths(measured, check.with_, check.at)
             patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
             removed = (measured.base.clean.logit_diff - patched)[None]
-            (removes,) = ratio_intervals(removed, measured.base.gap, floor=measured.floor)
+            (removes,) = ratio_intervals(removed, measured.base.gap, floor=measured.floor, cache=measured.intervals)
         except (MiChecksError, NoGap):  # the check itself has told
             continue
         return check.with_ + (f" at {check.at}" if check.at else ""), removes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mi_checks.stats.statistics import mean_interval
+from mi_checks.stats.intervals import mean_interval
 from mi_checks.studies.calibration import alternatives
 from mi_checks.studies.calibration.coverage import Cell, coverage, intervals, means, proportions, ratios
 from mi_checks.studies.calibration.effect_shapes import AREAS, RATIOS, VALUES

@@ -6,7 +6,7 @@ import pytest
 
 from mi_checks.checks import patching
 from mi_checks.spec.roles import Role
-from mi_checks.stats.statistics import mean_interval, ratio_interval
+from mi_checks.stats.intervals import mean_interval, ratio_interval
 from mi_checks.studies.calibration import nulls
 from mi_checks.studies.calibration.nulls import roles_by_chance
 from mi_checks.studies.calibration.rate import Rate

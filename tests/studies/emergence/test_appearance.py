@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mi_checks.stats.statistics import holm, mean_p_value
+from mi_checks.stats.p_values import holm, mean_p_value
 from mi_checks.studies.emergence.appearance import appearances
 from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.effect_curve import Curve, method, p_values

@@ -9,21 +9,17 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from mi_checks.spec.bound import Bound
+from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.statistics import (
-    ALPHA,
+from mi_checks.stats.intervals import (
     NoGap,
-    holm,
-    judge,
     mean_interval,
-    mean_p_value,
     paired_proportion_interval,
-    prompts_to_settle,
-    prompts_to_tell,
     proportion_interval,
     ratio_interval,
-    ratio_p_values,
 )
+from mi_checks.stats.judgement import judge, prompts_to_settle
+from mi_checks.stats.p_values import holm, mean_p_value, prompts_to_tell, ratio_p_values
 
 SIMULATIONS = 4000
 FAMILIES = 1000

@@ -1,0 +1,39 @@
+"""An estimate held against a bound: pass, fail or inconclusive."""
+
+from __future__ import annotations
+
+import math
+
+from mi_checks.spec.bound import Bound
+from mi_checks.stats.estimate import Estimate, Outcome
+
+
+def judge(estimate: Estimate, bound: Bound) -> Outcome:
+    """Pass when the whole interval is within the bound, fail when the whole of it is beyond, else inconclusive."""
+    low = -math.inf if bound.at_least is None else bound.at_least
+    high = math.inf if bound.at_most is None else bound.at_most
+    if low <= estimate.low and estimate.high <= high:
+        return "pass"
+    if estimate.high < low or estimate.low > high:
+        return "fail"
+    return "inconclusive"
+
+
+def prompts_to_settle(estimate: Estimate, bound: Bound) -> int | None:
+    """About how many prompts would bring the nearest bound out of the interval, the value staying where it is.
+
+    Intervals shrink with √n. None when the value is within a hundredth of an interval of the bound: no number helps.
+    """
+    sides = [
+        side for side in (bound.at_least, bound.at_most) if side is not None and estimate.low <= side <= estimate.high
+    ]
+    if not sides:
+        return estimate.n
+    needed = 0.0
+    for side in sides:
+        reach = estimate.value - estimate.low if side < estimate.value else estimate.high - estimate.value
+        distance = abs(estimate.value - side)
+        if distance < 0.01 * max(reach, 1e-12):
+            return None
+        needed = max(needed, estimate.n * (reach / distance) ** 2)
+    return math.ceil(needed * 1.1)
