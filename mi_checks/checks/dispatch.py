@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mi_checks.checks.ablation import check_ablation
+from mi_checks.checks.absent import check_absent
 from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.attention import check_attention
 from mi_checks.checks.circuit import check_circuit
@@ -19,11 +20,13 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
 from mi_checks.spec.path_checks import Attribution, Composes, Path
-from mi_checks.spec.preference_checks import Accuracy, LogitDiff
+from mi_checks.spec.preference_checks import AbsentCheck, Accuracy, LogitDiff
 
 
 def run_check(check: Check, measured: Measurements) -> Verdict:
     """Measure one check on one model and judge it against the bound that the behaviour gives for that model."""
+    if isinstance(check, AbsentCheck):
+        return check_absent(measured)
     own = measured.behaviour.bound_for(check, measured.subject.name)
     match check:
         case Mediators():

@@ -147,9 +147,7 @@ class ModelNode(pytest.Collector):
         with collecting(self, f"{shown(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
             items: list[tuple[type[CheckItem], str, Check | None, Position]] = [
-                (kind, name, check, place)
-                for check, place in checks
-                for kind, name in self._kinds("absent" if check is None else check.id)
+                (kind, name, check, place) for check, place in checks for kind, name in self._kinds(check.id)
             ]
             place = self.loaded.place_of(("name",))
             if session_of(self.config).has_baseline(self.loaded, self.model, checks):  # last: all is measured by then

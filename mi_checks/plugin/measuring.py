@@ -57,9 +57,20 @@ class Asked:
 
     loaded: LoadedBehaviour
     model: str
-    check: Check | None  # None: that the behaviour is absent, or no single check
+    check: Check | None  # None: all of them
     node_id: str
     place: Position  # where it is claimed
+
+    @property
+    def one(self) -> Check:
+        """The check, where there is a single one.
+
+        Raises:
+            TypeError: what is asked is of all checks.
+        """
+        if self.check is None:
+            raise TypeError(f"{self.node_id} is about no single check")
+        return self.check
 
     @property
     def location(self) -> str:
@@ -152,9 +163,9 @@ class Measuring:
 
     def run_mutants(self, item: Asked) -> MutantsResult:
         """Run the same check on models in which its claim is false; skip it where it cannot be measured as it is."""
-        loaded, model, check, location = item.loaded, item.model, item.check, item.location
+        loaded, model, check, location = item.loaded, item.model, item.one, item.location
         rerun = f"{self.rerun(item.node_id, model)} --mi-mutants"
-        name = check_id(check)
+        name = check.id
         outcome: Outcome = "skipped"
         try:
             with placed(f"{location}: the mutants of {name} on {model}"):
@@ -216,11 +227,11 @@ class Measuring:
         """Measure and judge one check."""
         how = {"node_id": item.node_id, "location": item.location, "rerun": self.rerun(item.node_id, item.model)}
         measure = partial(self._asked_of_suite, item, how)
-        return self._or_error(measure, item, (check_id(item.check), check_kind(item.check)))
+        return self._or_error(measure, item, (item.one.id, item.one.kind))
 
     def _asked_of_suite(self, item: Asked, how: Mapping[str, str]) -> CheckResult:
         """Ask the suite, which is imported within, so that what goes wrong there is told as well."""
-        return self.suite.check(item.loaded, item.model, item.check, **how)
+        return self.suite.check(item.loaded, item.model, item.one, **how)
 
     def _compared(self, item: Asked) -> CheckResult:
         loaded, model = item.loaded, item.model
@@ -271,9 +282,9 @@ class Measuring:
         """Of every check but roles, by id: those that ran, and the others measured now."""
         ran = self.gathered.ran.get(item.key, {})
         return {
-            check_id(check): ran.get(check_id(check)) or self._measured(replace(item, check=check, place=place))
+            check.id: ran.get(check.id) or self._measured(replace(item, check=check, place=place))
             for check, place in checks_on(item.loaded, item.model)
-            if check_kind(check) != "role"
+            if check.kind != "role"
         }
 
     def _unsaid(self, results: Mapping[str, CheckResult]) -> str:
@@ -354,16 +365,6 @@ class Measuring:
         from tqdm import tqdm
 
         return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
-
-
-def check_id(check: Check | None) -> str:
-    """Return the id of a check; None is the claim that the behaviour is absent."""
-    return "absent" if check is None else check.id
-
-
-def check_kind(check: Check | None) -> str:
-    """Return the kind of a check, likewise."""
-    return "absent" if check is None else check.kind
 
 
 def _claims(model: str) -> str:

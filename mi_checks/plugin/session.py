@@ -19,7 +19,7 @@ from mi_checks.plugin.finishing import Written
 from mi_checks.plugin.gathered import Gathered
 from mi_checks.plugin.last_words import LastWords
 from mi_checks.plugin.lock_files import Locks
-from mi_checks.plugin.measuring import Measuring, check_id, check_kind
+from mi_checks.plugin.measuring import Measuring
 from mi_checks.plugin.options import Options
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
@@ -99,13 +99,11 @@ class Session:
         """The models to run a behaviour on."""
         return self.options.models or tuple(loaded.behaviour.models)
 
-    def has_baseline(
-        self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check | None, Position]]
-    ) -> bool:
+    def has_baseline(self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check, Position]]) -> bool:
         """Whether there is one to compare a behaviour on a model with; of roles there is none."""
         if self.options.base is not None:  # the model is judged against another one, in place of its own past
             return False
-        ids = [check_id(check) for check, _ in checks if check_kind(check) != "role"]
+        ids = [check.id for check, _ in checks if check.kind != "role"]
         claims = resolve(model).claims
         return self.baselines.wanted(loaded, claims, ids, "" if model == claims else model)
 

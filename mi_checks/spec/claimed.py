@@ -6,10 +6,9 @@ from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
 from mi_checks.spec.words import listed
 from mi_checks.spec.yaml_source import Position
-
-ABSENT = "absent"  # the id of the one check of a model that is declared absent
 
 
 def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Position]]:
@@ -21,8 +20,8 @@ def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Po
     ]
 
 
-def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check | None, Position]:
-    """The check of that id which a file claims of a model, with its place; None stands for its declared absence.
+def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Position]:
+    """The check of that id which a file claims of a model, with its place.
 
     Raises:
         MiChecksError: it claims nothing of that model, no such check, or the check is a role's.
@@ -34,7 +33,7 @@ def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check | N
             f"{listed(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
         )
     if behaviour.models[claims] == ABSENT:
-        found: dict[str, tuple[Check | None, Position]] = {ABSENT: (None, loaded.place_of(("models", claims)))}
+        found: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
     else:
         found = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}
     if check not in found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mi_checks.spec.bound import Scale
-from mi_checks.spec.check import SidedCheck
+from mi_checks.spec.check import Check, SidedCheck
 
 
 class _Preference(SidedCheck):
@@ -45,3 +45,15 @@ class Accuracy(_Preference):
     def scale(self) -> Scale:
         """Return that of a share of the prompts."""
         return Scale("accuracy", low=0, high=1)
+
+
+class AbsentCheck(Check):
+    """The claim that a model does not have the behaviour: `models: {nano-attn-1l: absent}`.
+
+    It stands in no list of checks, and holds where every check of the preference fails.
+    """
+
+    kind = "absent"
+
+
+ABSENT = AbsentCheck.kind

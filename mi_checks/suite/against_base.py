@@ -21,8 +21,8 @@ from mi_checks.results.evidence import Effect, Evidence, Mediator
 from mi_checks.results.run import CheckResult
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
-from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
+from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.suite import Reuse, Suite
 

@@ -17,8 +17,8 @@ from mi_checks.mutants.mutants_message import survived
 from mi_checks.mutants.of_preferences import comparable, models_that_have
 from mi_checks.results.run import Mutant, MutantsResult
 from mi_checks.spec.check import Check
-from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.preference_checks import AbsentCheck
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.suite.suite import Suite
 
@@ -34,7 +34,7 @@ class MutantSuite:
         self._mutants: dict[tuple[tuple[str, str], str], Mutants] = {}
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, location: str, rerun: str
     ) -> MutantsResult:
         """One check on models in which what it claims is false; the arguments are those of `Suite.check`.
 
@@ -53,7 +53,7 @@ class MutantSuite:
         return MutantsResult(
             behaviour=loaded.behaviour.name,
             model=resolve(model).claims,
-            check=ABSENT if check is None else check.id,
+            check=check.id,
             node_id=node_id,
             outcome="fail" if slept else "pass" if mutants else "skipped",
             mutants=mutants,
@@ -68,8 +68,8 @@ class MutantSuite:
         if mutants is not None:
             mutants.close()
 
-    def _mutants_of(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Found:
-        if check is None:
+    def _mutants_of(self, loaded: LoadedBehaviour, model: str, check: Check) -> Found:
+        if isinstance(check, AbsentCheck):
             return self._taken_for(loaded, model)
         suite, name = self._suite, resolve(model).claims
         if suite.settings.engine == "reference" or trusted(suite.subjects.subject(model)) is None:

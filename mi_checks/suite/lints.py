@@ -22,8 +22,8 @@ from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.results.run import CheckResult, Lint, LintKind
 from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.spec.yaml_source import Keys
 from mi_checks.stats.estimate import Estimate

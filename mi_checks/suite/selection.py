@@ -9,14 +9,15 @@ from mi_checks.models.names import resolve
 from mi_checks.spec.check import Check
 from mi_checks.spec.claimed import claimed_checks
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.role_refs import is_portable, roles_for
 from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import Position
 
 
-def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | None, Position]]:
-    """The checks of a behaviour on a model, with their places; `None` stands for its declared absence.
+def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check, Position]]:
+    """The checks of a behaviour on a model, with their places; of a model that is declared absent, that alone.
 
     Roles come first. On a model that the behaviour does not name no node has a name, so only what it prefers is
     checked, and what is claimed of roles and groups alone.
@@ -33,8 +34,8 @@ def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check | Non
             raise
         raise SpecError([loaded.source.problem(("models", model), str(error), of_key=True)]) from None
     claims = name.claims
-    if behaviour.models.get(claims) == "absent":
-        return [(None, loaded.place_of(("models", claims)))]
+    if behaviour.models.get(claims) == ABSENT:
+        return [(AbsentCheck(), loaded.place_of(("models", claims)))]
     shape = name.shape if claims in behaviour.models else None
     if shape is not None:  # a folder may hold another shape than the model whose claims it is held to
         problems = check_shapes(loaded, {claims: shape})

@@ -13,7 +13,6 @@ from pathlib import Path
 from mi_checks.cache.key import measurement_key
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
-from mi_checks.checks.absent import check_absent
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
@@ -33,7 +32,6 @@ from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
 from mi_checks.spec.check import Check
-from mi_checks.spec.claimed import ABSENT
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
@@ -79,14 +77,14 @@ class Suite:
         self._evidence: dict[Pair, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check | None, *, node_id: str, location: str, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, location: str, rerun: str
     ) -> CheckResult:
-        """Measure and judge one check, or the absence of the behaviour when `check` is None.
+        """Measure and judge one check.
 
         Args:
             loaded: the behaviour.
             model: as `mi_checks.models.names.resolve` takes it.
-            check: one of the behaviour's checks, or None.
+            check: one of the behaviour's checks.
             node_id: what the result is known by.
             location: file and line of the claim, for the message of a failure.
             rerun: the command that runs just this check again, likewise.
@@ -104,8 +102,8 @@ class Suite:
         return CheckResult(
             behaviour=loaded.behaviour.name,
             model=self.subjects.subject(model).name,
-            check=ABSENT if check is None else check.id,
-            kind=ABSENT if check is None else check.kind,
+            check=check.id,
+            kind=check.kind,
             node_id=node_id,
             claim=verdict.claim,
             outcome=verdict.outcome,
@@ -126,8 +124,8 @@ class Suite:
             nodes_gained=verdict.gained,
         )
 
-    def verdict(self, loaded: LoadedBehaviour, model: str, check: Check | None) -> Verdict:
-        """What a check, or the absence of the behaviour, comes to on a model.
+    def verdict(self, loaded: LoadedBehaviour, model: str, check: Check) -> Verdict:
+        """Return what a check comes to on a model.
 
         Raises:
             MiChecksError: as `check`.
@@ -135,7 +133,7 @@ class Suite:
         if isinstance(check, RoleCheck):
             return self._role(loaded, model, check)
         measured = self.measurements(loaded, model)
-        return check_absent(measured) if check is None else run_check(check, measured)
+        return run_check(check, measured)
 
     def binding(
         self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer | None = None
