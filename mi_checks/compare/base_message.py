@@ -10,17 +10,11 @@ from mi_checks.results.run import CheckResult
 from mi_checks.stats.judgement import prompts_to_settle
 
 ID = "base"  # of the item, and its kind
-AGAINST = ", against "
 
 
 def claim(judgement: Judgement, base: str) -> str:
     """The verdict, also of one that passes, for whoever reads the record: `both kept, against nano-attn-2l`."""
-    return f"{judgement.verdict}{AGAINST}{base}"
-
-
-def verdict_of(result: CheckResult) -> str:
-    """`both kept`: what such a result says; nothing where it could not be judged."""
-    return result.claim.rpartition(AGAINST)[0]
+    return f"{judgement.verdict}, against {base}"
 
 
 def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> str:
@@ -48,7 +42,7 @@ def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
     behaviours: dict[str, list[str]] = {}
     for result in results:
         if result.kind == ID:
-            told = verdict_of(result) or {"skipped": "skipped"}.get(result.outcome, "not judged")
+            told = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not judged")
             behaviours.setdefault(told, []).append(result.behaviour)
     if not behaviours:
         return []

@@ -8,7 +8,6 @@ from mi_checks.compare.run_pairs import two_models
 from mi_checks.results.run import Run
 
 SHORT = 12  # characters of a hash that are shown
-COUNTED = ("checks run",)  # how much ran is no setting
 
 
 def otherwise(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
@@ -20,8 +19,7 @@ def otherwise(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
         name = "" if between else f"{first} "
         found += _differing(name, before.models.get(first, {}), after.models.get(second, {}))
     found += _differing("", before.versions, after.versions)
-    settings = ({k: v for k, v in run.settings.items() if k not in COUNTED} for run in (before, after))
-    return (*found, *_differing("", *settings))
+    return (*found, *_differing("", before.settings, after.settings))
 
 
 def _differing(name: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[tuple[str, str, str]]:

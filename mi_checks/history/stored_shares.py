@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mi_checks.results.evidence import OF_HEADS, Evidence, Heatmap
+from mi_checks.results.evidence import Evidence, Heatmap
 from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
@@ -43,11 +43,10 @@ def shares(evidence: Evidence) -> Iterator[Share]:
     for each in evidence.mediators:
         found.setdefault((each.node, each.at), Share(each.node, each.at, each.estimate.value, each.estimate))
     for heatmap in evidence.heatmaps:
-        if heatmap.title.startswith(OF_HEADS):
-            at = heatmap.title.removeprefix(OF_HEADS).removeprefix(" at ")
-            gap = any(
-                each.at == at for each in evidence.mediators
-            )  # without one no head is listed, and shares are noise
+        if heatmap.component == "head":
+            at = heatmap.at
+            # Without an effect size no head is listed, and shares are noise.
+            gap = any(each.at == at for each in evidence.mediators)
             for node, value in _heads(heatmap):
                 found.setdefault((node, at), Share(node, at, value if gap else None, None))
     yield from found.values()

@@ -75,7 +75,6 @@ class Gathered:
 
     def record(self) -> Run:
         """The run so far."""
-        ran = str(len(self.results)) + (f" of {len(self.selected)}" if self.selected else "")
         started = datetime.datetime.fromtimestamp(self.began, datetime.UTC)
         return Run(
             command=shlex.join(["pytest", *sys.argv[1:]]),
@@ -84,7 +83,6 @@ class Gathered:
             versions=self.versions,
             settings={
                 "engine": self.options.engine,
-                "checks run": ran,
                 "count": "as in each file" if self.options.count is None else str(self.options.count),
                 "seed": "as in each file" if self.options.seed is None else str(self.options.seed),
                 "device": self.options.device,
@@ -98,6 +96,7 @@ class Gathered:
             mutants=tuple(self.mutants.results),
             omitted=self.omitted.sentences,
             lints=self.lints.all,
+            selected=len(self.selected) or None,
         )
 
     def _place_of_evidence(self) -> Callable[[Evidence], int]:

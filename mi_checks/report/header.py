@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from mi_checks.compare.base_message import ID as BASE
-from mi_checks.compare.base_message import verdict_of
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
 from mi_checks.report.by_behaviour import drifted
@@ -78,7 +77,7 @@ def _missing(run: Run) -> str:
 
 
 def _against(run: Run) -> tuple[tuple[int, str], ...]:
-    told = Counter(verdict_of(result) or result.outcome for result in run.results if result.kind == BASE)
+    told = Counter(result.verdict or result.outcome for result in run.results if result.kind == BASE)
     return tuple((n, what) for what, n in told.most_common())
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from mi_checks.stats.estimate import Estimate, Outcome
 
-OF_HEADS = "share recovered by each head"  # how the title of a heat map of whole heads begins, " at LABEL" after it
 HEAD_SWEEP = "the sweep of all heads"  # as `omitted` calls it
 MEDIATOR_LIST = "the list of mediators"  # likewise
 MEDIATES = 0.1  # of clean − corrupt; a head whose interval lies above it mediates
@@ -96,6 +95,8 @@ class Heatmap:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     values: Annotated[tuple[tuple[float | None, ...], ...], "None: not measured"]
+    component: Annotated[str, 'what was denoised: "head", "q", "neuron", or "resid_pre" of the map of labels'] = ""
+    at: Annotated[str, 'the label at which; "" for all positions, or for the map of labels'] = ""
 
 
 @dataclass(frozen=True)

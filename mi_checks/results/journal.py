@@ -75,10 +75,8 @@ def joined(found: Sequence[Run]) -> Run:
     runs = [run for run in found if begun - datetime.datetime.fromisoformat(run.started) < TOGETHER]
     evidence = {(each.behaviour, each.model): each for run in runs for each in run.evidence}
     results = {each.node_id: each for run in runs for each in run.results}
-    asked = last.settings.get("checks run", "").rpartition(" of ")[2]
     return replace(
         last,
-        settings={**last.settings, "checks run": f"{len(results)} of {asked}"},
         models={name: told for run in runs for name, told in run.models.items()},
         results=tuple(results.values()),
         evidence=tuple(evidence.values()),

@@ -190,6 +190,7 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
         **data,
         "results": [_with_deciding(result) for result in data["results"]],
         "evidence": [{**_with_ranks(each), "omitted": []} for each in data["evidence"]],
+        **_selected(data["settings"]),
         "lints": [],
         "omitted": [],
         "guards": {},
@@ -216,14 +217,33 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
         "detail": detail,
         "reason": "",
         "parts": None,
+        "verdict": result["claim"].rpartition(", against ")[0] if result["kind"] == "base" else "",
         "nodes_lost": [],
         "nodes_gained": [],
     }
     return {**result, "claim": claim, **new}
 
 
+def _selected(settings: dict[str, str]) -> dict[str, Any]:
+    """Schema 4 had how many checks ran of how many among the settings: "3 of 7"."""
+    found = re.fullmatch(r"\d+ of (\d+)", settings.get("checks run", ""))
+    others = {name: value for name, value in settings.items() if name != "checks run"}
+    return {"settings": others, "selected": None if found is None else int(found[1])}
+
+
+_OF_HEADS = "share recovered by each head"  # how the title of a heat map of heads began, " at LABEL" after it
+
+
+def _with_component(heatmap: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 had what was denoised, and where, in the title of a heat map alone."""
+    of_heads = heatmap["title"].startswith(_OF_HEADS)
+    at = heatmap["title"].removeprefix(_OF_HEADS).removeprefix(" at ") if of_heads else ""
+    return {**heatmap, "component": "head" if of_heads else "", "at": at}
+
+
 def _with_ranks(evidence: dict[str, Any]) -> dict[str, Any]:
     examples = [{**example, "prompt": place, "rank": ""} for place, example in enumerate(evidence["examples"])]
     score = {"logits": FIRST_TOKEN, "nats": LOG_PROBABILITY}
     unit = evidence["logit_diff"]["unit"]
-    return {**evidence, "examples": examples, "score": score.get(unit, unit), "effect_sizes": []}
+    heatmaps = [_with_component(each) for each in evidence["heatmaps"]]
+    return {**evidence, "heatmaps": heatmaps, "examples": examples, "score": score.get(unit, unit), "effect_sizes": []}

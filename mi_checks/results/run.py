@@ -6,7 +6,6 @@ Everything the terminal, junit and the report show is read from here.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
@@ -46,6 +45,7 @@ class CheckResult:
     detail: Annotated[str, 'how it was tested and what else was seen, in words: "Holm-corrected over 12 heads"'] = ""
     reason: Annotated[str, "why it is not a pass, in a sentence or several lines"] = ""
     parts: Annotated[Parts | None, "of an estimate that is a fraction; None for others"] = None
+    verdict: Annotated[str, 'what a model is to its base: "both kept"; "" for other items'] = ""
     nodes_lost: Annotated[
         tuple[str, ...], "that a role is no longer bound to; that were recorded, or claimed, to mediate"
     ] = ()
@@ -145,15 +145,14 @@ class Run:
     omitted: Annotated[tuple[str, ...], "sentences on what the run could not add to its record, and why"] = ()
     lints: tuple[Lint, ...] = ()
     guards: Annotated[dict[str, ModelGuards], "by model"] = field(default_factory=dict)
+    selected: Annotated[int | None, "how many checks were to run; None where that is not known"] = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     @property
     def cut_short(self) -> tuple[int, int] | None:
         """How many checks ran of how many that were selected; None where all did."""
-        found = re.fullmatch(r"(\d+) of (\d+)", self.settings.get("checks run", ""))
-        if found is None or int(found[1]) >= int(found[2]):
-            return None
-        return int(found[1]), int(found[2])
+        ran = len(self.results)
+        return None if self.selected is None or ran >= self.selected else (ran, self.selected)
 
     def to_json(self) -> str:
         """Plain JSON, keys sorted; NaN and infinities cannot occur, and raise ValueError if they do."""

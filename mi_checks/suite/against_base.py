@@ -105,6 +105,7 @@ class BaseSuite:
             kind=ID,
             node_id=node_id,
             claim="" if found is None else claim(found, self._base.given),
+            verdict="" if found is None else found.verdict,
             outcome=outcome,
             estimate=None if deciding is None else deciding.change,
             bound="" if deciding is None else f"within ±{deciding.matters:.3g}",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.base_message import base_message, claim, verdict_lines, verdict_of
+from mi_checks.compare.base_message import base_message, claim, verdict_lines
 from mi_checks.compare.base_model import VERDICTS, judge_against
 from mi_checks.compare.recorded import recorded
 from tests.baseline_numbers import NOISE, mediator, result
@@ -102,8 +102,8 @@ def test_every_pair_of_states_has_a_verdict_of_its_own():
 
 def test_the_verdict_is_read_from_the_record():
     found = judged(result(), result(), SAME)
-    kept = replace(result("base"), kind="base", claim=claim(found, "nano-attn-2l"))
-    assert verdict_of(kept) == "both kept"
-    broken = replace(kept, claim="", outcome="error", behaviour="cd")
+    kept = replace(result("base"), kind="base", claim=claim(found, "nano-attn-2l"), verdict=found.verdict)
+    assert kept.claim == "both kept, against nano-attn-2l"
+    broken = replace(kept, claim="", verdict="", outcome="error", behaviour="cd")
     assert verdict_lines([kept, broken, result()], "m") == ["against m:", "  1 both kept: ab", "  1 not judged: cd"]
     assert verdict_lines([result()], "m") == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.history.run_store import Entry, History
-from mi_checks.results.evidence import OF_HEADS, Evidence, Heatmap, Mediator
+from mi_checks.results.evidence import Evidence, Heatmap, Mediator
 from mi_checks.results.run import Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
@@ -34,7 +34,7 @@ def heads(**values: float | None) -> Evidence:
         behaviour="induction", model="nano-attn-2l", summary="", source="", declared="present", yaml="name: induction",
         yaml_path="", n=64, logit_diff=effect("nano-attn-2l", around(3)).estimate,
         effect=effect("nano-attn-2l", around(3)), examples=(),
-        heatmaps=(Heatmap(OF_HEADS, ("L0", "L1"), ("H0", "H1", "H2"), shown),),
+        heatmaps=(Heatmap("heads", ("L0", "L1"), ("H0", "H1", "H2"), shown, "head"),),
         mediators=tuple(Mediator(name, "", share(value)) for name, value in listed) if gap else (),
     )  # fmt: skip
 

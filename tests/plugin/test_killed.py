@@ -25,7 +25,7 @@ def test_what_was_measured_before_a_kill_can_be_shown(project, monkeypatch):
     run = read_run(project.path / "reports/report.json.part")
     assert {result.behaviour for result in run.results} == {"first"}
     assert [evidence.behaviour for evidence in run.evidence] == ["first"]
-    assert run.settings["checks run"] == "1 of 2"
+    assert run.cut_short == (1, 2)
     assert "Cut short: 1 of 2 checks ran; the rest is not in this report." in render(run)
     monkeypatch.delenv("KILLED")
     project.pytester.runpytest_subprocess("behaviours", "-p", "no:cacheprovider")

@@ -18,9 +18,8 @@ FIRST, SECOND, THIRD = (result(check, around(6), at_least=2) for check in ("logi
 
 def so_far(*results, seconds=1.0, started="2026-01-01T00:00:00+00:00"):
     run = run_of(*results)
-    asked = {**run.settings, "checks run": f"{len(results)} of 40"}
     numbered = tuple(replace(each, node_id=each.check) for each in results)
-    return replace(run, results=numbered, settings=asked, seconds=seconds, started=started)
+    return replace(run, results=numbered, selected=40, seconds=seconds, started=started)
 
 
 def checks(path):
@@ -39,7 +38,7 @@ def test_whole_lines_are_one_run_and_one_that_was_cut_is_dropped(tmp_path):
     found = read_run(part)
     assert [each.check for each in found.results] == ["logit_diff", "accuracy"]
     assert found.seconds == 9.0
-    assert found.settings["checks run"] == "2 of 40"
+    assert found.cut_short == (2, 40)
 
 
 def test_workers_journals_are_one_run_and_an_older_one_is_left_out(tmp_path):

@@ -145,7 +145,6 @@ class Bisecting:
             versions=_versions(),
             settings={
                 "engine": self.settings.engine,
-                "checks run": "1",
                 "count": "as in the file" if count is None else str(count),
                 "seed": "as in the file" if seed is None else str(seed),
                 "device": self.settings.device,
@@ -156,6 +155,7 @@ class Bisecting:
             results=(result,),
             evidence=() if evidence is None else (evidence,),
             omitted=omitted.sentences,
+            selected=1,
         )
         self.history.add([Entry(run, run_text(run), "")])
         return result, run_digest(run)

@@ -17,7 +17,6 @@ from mi_checks.prompts.batch import Prompt
 from mi_checks.results.evidence import (
     HEAD_SWEEP,
     MEDIATOR_LIST,
-    OF_HEADS,
     Curve,
     CurvePoint,
     Evidence,
@@ -179,14 +178,15 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
             tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
             for layer in layers
         )
-        return Heatmap(
-            f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}", rows, columns, values
-        )
+        title = f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
+        return Heatmap(title, rows, columns, values, "neuron", sweep.at or "")
     heads = range(measured.subject.shape.n_heads)
     shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
-    return Heatmap(f"{OF_HEADS}{where}", rows, tuple(f"H{head}" for head in heads), values)
+    component = sweep.nodes[0].kind
+    title = f"share recovered by each {component}{where}"
+    return Heatmap(title, rows, tuple(f"H{head}" for head in heads), values, component, sweep.at or "")
 
 
 def sweep_heads(measured: Measurements, omitted: Omitted) -> None:

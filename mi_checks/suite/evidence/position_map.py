@@ -41,6 +41,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
         tuple(f"L{layer}" for layer in layers),
         tuple(shown),
         tuple(tuple(row) for row in shares.tolist()),
+        "resid_pre",
     )
 
 
