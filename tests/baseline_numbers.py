@@ -9,7 +9,7 @@ import numpy as np
 from mi_checks.compare.conditions import Header
 from mi_checks.compare.recorded import Baseline, baseline
 from mi_checks.results.evidence import Evidence, Mediator
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import CheckResult, Place
 from mi_checks.stats.estimate import Estimate
 from tests.effects import effect, evidence_of
 
@@ -29,7 +29,7 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
         claim=f"the logit exceeds by {bound}", outcome="pass", deciding=deciding,
         detail="Holm-corrected over 3 heads" if deciding else "",
         estimate=Estimate(mean, mean - reach, mean + reach, 256, "logits", "bootstrap of the mean"), bound=bound,
-        at_least=None if at_most else 1.0, at_most=at_most, message="", location="x:1",
+        at_least=None if at_most else 1.0, at_most=at_most, message="", place=Place("x", 1),
         per_prompt=tuple(values.tolist()) if per_prompt else (),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Results and runs as they would be measured, for whatever reads or compares them."""
 
-from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.spec.bound import Bound
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
@@ -25,7 +25,7 @@ def result(check, values, *, at_least=None, at_most=None, **given):
         "at_least": None if bound is None else bound.at_least,
         "at_most": None if bound is None else bound.at_most,
         "message": "",
-        "location": "behaviours/induction.yaml:20",
+        "place": Place("behaviours/induction.yaml", 20),
         "per_prompt": () if values is None else tuple(map(float, values)),
         "prompts_sha256": "" if values is None else "prompts",
     }

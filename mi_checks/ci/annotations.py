@@ -89,16 +89,14 @@ def _of_mistake(mistake: Problem, base: Base) -> str:
 
 
 def _of_failure(failure: Failure, base: Base) -> str:
-    file, _, line = failure.location.rpartition(":")
     title = f"{failure.behaviour} on {failure.model}: {failure.check}"
-    return command("error", {"file": base.path(file), "line": line, "title": title}, failure.brief)
+    place = {"file": base.path(failure.place.file), "line": str(failure.place.line)}
+    return command("error", {**place, "title": title}, failure.brief)
 
 
 def _of_lint(lint: Lint, base: Base) -> str:
-    file, _, line = lint.location.rpartition(":")
-    return command(
-        "warning", {"file": base.path(file), "line": line, "title": f"{lint.behaviour} on {lint.model}"}, lint.message
-    )
+    place = {"file": base.path(lint.place.file), "line": str(lint.place.line)}
+    return command("warning", {**place, "title": f"{lint.behaviour} on {lint.model}"}, lint.message)
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from mi_checks.output.failure_lines import brief
-from mi_checks.results.run import CheckResult, MutantsResult, Run, mutants_id
+from mi_checks.results.run import CheckResult, MutantsResult, Place, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
 BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
@@ -23,7 +23,7 @@ class Failure:
         kind: of the item.
         beyond: how far beyond its bound it measured, as a share of the larger of both; infinite where there is no bound
             or nothing was measured.
-        location: file:line.
+        place: where it is claimed.
         estimate: what was measured, None where nothing was or there is no bound to hold it to.
         message: in full.
         brief: as pytest tells it, without the command that runs it again.
@@ -35,7 +35,7 @@ class Failure:
     behaviour: str
     model: str
     check: str
-    location: str
+    place: Place
     estimate: Estimate | None
     bound: str
     message: str
@@ -64,7 +64,7 @@ def _of_check(result: CheckResult) -> Failure:
         behaviour=result.behaviour,
         model=result.model,
         check=result.check,
-        location=result.location,
+        place=result.place,
         estimate=result.estimate if result.bound else None,
         bound=result.bound,
         message=result.message,
@@ -81,7 +81,7 @@ def _of_mutants(result: MutantsResult) -> Failure:
         behaviour=result.behaviour,
         model=result.model,
         check=name,
-        location=result.location,
+        place=result.place,
         estimate=None,
         bound="",
         message=result.message,

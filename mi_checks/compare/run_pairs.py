@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mi_checks.results.evidence import Effect
-from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.run import NOWHERE, CheckResult, Run
 
 EFFECT = "effect"  # stands for a check where two models are held to different ones
 
@@ -73,7 +73,7 @@ def _as_result(effect: Effect) -> CheckResult:
         at_least=None,
         at_most=None,
         message="",
-        location="",
+        place=NOWHERE,
         per_prompt=effect.per_prompt,
         prompts_sha256=effect.prompts_sha256,
     )

@@ -45,7 +45,7 @@ def _results(connection: sqlite3.Connection, row: int, run: Run) -> None:
             "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, claimed,
-                each.location,
+                str(each.place),
             ),
         )  # fmt: skip
 

@@ -40,7 +40,7 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
         found.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
     reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
     found += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
-    found.append(f"  claimed   {result.location}")
+    found.append(f"  claimed   {result.place}")
     return "\n".join([*found, *([] if rerun is None else [f"  re-run    {rerun}"])])
 
 

@@ -225,7 +225,7 @@ class CheckItem(pytest.Item):
 def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
     """Skip or fail an item whose result is not a pass."""
     if result.outcome == "skipped":
-        pytest.skip(f"{result.location}: {result.message.splitlines()[0]}")
+        pytest.skip(f"{result.place}: {result.message.splitlines()[0]}")
     if result.outcome != "pass":
         pytest.fail(_told(result, item), pytrace=False)
 

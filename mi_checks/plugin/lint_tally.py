@@ -36,7 +36,7 @@ class LintTally:
 
     def lines(self) -> list[str]:
         """Return one line of the terminal for each lint, as many as can be taken in at a glance."""
-        lines = [f"warning: {each.behaviour} on {each.model}: {each.message} ({each.location})" for each in self.all]
+        lines = [f"warning: {each.behaviour} on {each.model}: {each.message} ({each.place})" for each in self.all]
         more = len(lines) - MAX_LINES
         return [*lines[:MAX_LINES], *([f"warning: {more} more, which the report lists"] if more > 0 else [])]
 
@@ -58,7 +58,7 @@ def outcome_of(found: Sequence[Lint], unmeasured: CheckResult | None) -> Outcome
 
 def reason_of(found: Sequence[Lint]) -> str:
     """Return why the item of `--mi-strict` fails, a line for each lint."""
-    return "\n".join(f"{each.message} ({each.location})" for each in found)
+    return "\n".join(f"{each.message} ({each.place})" for each in found)
 
 
 def message_of(found: Sequence[Lint], unmeasured: CheckResult | None, behaviour: str) -> str:

@@ -33,7 +33,7 @@ from mi_checks.plugin.lock_files import Locks
 from mi_checks.plugin.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.rerun import rerun_command
-from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult
+from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult, Place
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
@@ -73,9 +73,14 @@ class Asked:
         return self.check
 
     @property
+    def claimed_at(self) -> Place:
+        """Where it is claimed."""
+        return Place(self.place.file, self.place.line)
+
+    @property
     def location(self) -> str:
         """`file:line`."""
-        return f"{self.place.file}:{self.place.line}"
+        return str(self.claimed_at)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -170,7 +175,7 @@ class Measuring:
         try:
             with placed(f"{location}: the mutants of {name} on {model}"):
                 result = self.mutant_suite.check(
-                    loaded, model, check, node_id=item.node_id, location=location, rerun=rerun
+                    loaded, model, check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
                 )
                 refuse_unstorable("the check's result on a mutant", result.mutants)
         except MiChecksError as error:
@@ -178,7 +183,7 @@ class Measuring:
             if isinstance(error, Unexpected):
                 outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
             claims = _claims(model)
-            result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, location)
+            result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, item.claimed_at)
         return self.gathered.mutants.add(result)
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
@@ -225,13 +230,15 @@ class Measuring:
 
     def _measured(self, item: Asked) -> CheckResult:
         """Measure and judge one check."""
-        how = {"node_id": item.node_id, "location": item.location, "rerun": self.rerun(item.node_id, item.model)}
-        measure = partial(self._asked_of_suite, item, how)
+        measure = partial(self._asked_of_suite, item)
         return self._or_error(measure, item, (item.one.id, item.one.kind))
 
-    def _asked_of_suite(self, item: Asked, how: Mapping[str, str]) -> CheckResult:
+    def _asked_of_suite(self, item: Asked) -> CheckResult:
         """Ask the suite, which is imported within, so that what goes wrong there is told as well."""
-        return self.suite.check(item.loaded, item.model, item.one, **how)
+        rerun = self.rerun(item.node_id, item.model)
+        return self.suite.check(
+            item.loaded, item.model, item.one, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+        )
 
     def _compared(self, item: Asked) -> CheckResult:
         loaded, model = item.loaded, item.model
@@ -249,14 +256,16 @@ class Measuring:
             behaviour=name, model=claims, check=BASELINE, kind=BASELINE, node_id=item.node_id,
             claim="every effect is as recorded, within what its prompts can tell",
             outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
-            message=message, location=item.location,
+            message=message, place=item.claimed_at,
             reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
         )  # fmt: skip
 
     def _judged(self, item: Asked) -> CheckResult:
         results = self._all_results(item)
-        how = {"node_id": item.node_id, "location": item.location, "rerun": self.rerun(item.node_id, item.model)}
-        result = self.base_suite.judge(item.loaded, item.model, results, **how)
+        rerun = self.rerun(item.node_id, item.model)
+        result = self.base_suite.judge(
+            item.loaded, item.model, results, node_id=item.node_id, place=item.claimed_at, rerun=rerun
+        )
         refuse_unstorable("the judgement", (result.estimate, result.per_prompt))
         return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
 
@@ -271,7 +280,7 @@ class Measuring:
         return CheckResult(
             behaviour=name, model=claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=item.node_id,
             claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
-            message=message, location=item.location, reason=reason_of(found),
+            message=message, place=item.claimed_at, reason=reason_of(found),
         )  # fmt: skip
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
@@ -314,7 +323,7 @@ class Measuring:
             return CheckResult(
                 behaviour=item.loaded.behaviour.name, model=claims, check=name, kind=kind, node_id=item.node_id,
                 claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message,
-                location=location,
+                place=item.claimed_at,
             )  # fmt: skip
 
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from mi_checks.report.outcomes import Verdict, verdict
 from mi_checks.report.pytest_marks import marks
 from mi_checks.report.tokens import ExampleView, example_view
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.run import BASELINE, CheckResult, MutantsResult
+from mi_checks.results.run import BASELINE, CheckResult, MutantsResult, Place
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str
     for result in results:
         if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
-            told = (result.claim, unit, _line(result.location, source))
+            told = (result.claim, unit, _line(result.place, source))
             by_check.setdefault(result.check, Counter())[told] += 1
     return {check: Claim(check, *told.most_common(1)[0][0]) for check, told in by_check.items()}
 
@@ -211,14 +210,13 @@ def _check(pair: Pair, index: int, source: Evidence | None) -> CheckRow:
         verdict=verdict(result.outcome, pair.absent, drifted(result)),
         value=numbers.value(estimate) if estimate else "",
         interval=numbers.interval(estimate) if estimate else "",
-        line=_line(result.location, source),
+        line=_line(result.place, source),
         mutants=pair.mutants.get(result.check),
     )
 
 
-def _line(location: str, source: Evidence | None) -> int:
-    """The line a location points at, when it is a line of the shown file."""
-    match = re.fullmatch(r"(.*?):([1-9][0-9]{0,6})(?::[0-9]+)?", location, re.DOTALL)
-    if match is None or source is None or PurePath(match[1]).name != PurePath(source.yaml_path).name:
+def _line(place: Place, source: Evidence | None) -> int:
+    """Return the line of a place, when it is a line of the shown file; otherwise 0."""
+    if source is None or PurePath(place.file).name != PurePath(source.yaml_path).name:
         return 0
-    return int(match[2]) if int(match[2]) <= len(_lines(source)) else 0
+    return place.line if 0 < place.line <= len(_lines(source)) else 0

@@ -42,7 +42,8 @@ def frame(run: Run) -> pd.DataFrame:
 def _row(result: CheckResult, run: Run) -> dict[str, Any]:
     model = run.models.get(result.model, {})
     return {
-        **{name: getattr(result, name) for name in RESULT},
+        **{name: getattr(result, name) for name in RESULT if name != "location"},
+        "location": str(result.place),
         **{name: getattr(result.estimate, name, None) for name in ESTIMATE},
         **{name: getattr(getattr(result.parts, name, None), "value", None) for name in PARTS},
         **{name: model.get(name) for name in MODEL},

@@ -189,6 +189,7 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
     return {
         **data,
         "results": [_with_deciding(result) for result in data["results"]],
+        "mutants": [_placed(result) for result in data["mutants"]],
         "evidence": [{**_with_ranks(each), "omitted": []} for each in data["evidence"]],
         **_selected(data["settings"]),
         "lints": [],
@@ -221,7 +222,15 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
         "nodes_lost": [],
         "nodes_gained": [],
     }
-    return {**result, "claim": claim, **new}
+    return {**_placed(result), "claim": claim, **new}
+
+
+def _placed(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 had file and line in one text."""
+    others = {name: value for name, value in record.items() if name != "location"}
+    file, _, line = record["location"].rpartition(":")
+    place = {"file": file, "line": int(line)} if line.isdecimal() else {"file": record["location"], "line": 0}
+    return {**others, "place": place}
 
 
 def _selected(settings: dict[str, str]) -> dict[str, Any]:

@@ -20,6 +20,21 @@ LintKind = Literal["answer", "faithfulness", "embedding"]
 
 
 @dataclass(frozen=True)
+class Place:
+    """A line of a behaviour file."""
+
+    file: Annotated[str, 'as messages show it; "" where there is none']
+    line: Annotated[int, "from 1; 0 where there is none"]
+
+    def __str__(self) -> str:
+        """`behaviours/induction.yaml:20`."""
+        return f"{self.file}:{self.line}" if self.file else ""
+
+
+NOWHERE = Place("", 0)
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One pytest item."""
 
@@ -35,7 +50,7 @@ class CheckResult:
     at_least: float | None
     at_most: float | None
     message: Annotated[str, "empty when it passed"]
-    location: Annotated[str, "file:line of the check"]
+    place: Annotated[Place, "where it is claimed"]
     per_prompt: Annotated[tuple[float, ...], "the per-prompt values behind the estimate, in prompt order"] = ()
     seconds: float = 0.0
     prompts_sha256: Annotated[str, 'of the prompts and the tokenizer; "" where it was measured on none'] = ""
@@ -84,7 +99,7 @@ class MutantsResult:
     outcome: Annotated[Outcome, '"fail" where a mutant survived, "skipped" where none was made']
     mutants: tuple[Mutant, ...]
     message: Annotated[str, "empty when it passed; why, when it was skipped"]
-    location: Annotated[str, "file:line of the check"]
+    place: Annotated[Place, "where it is claimed"]
     seconds: float = 0.0
 
     @property
@@ -101,7 +116,7 @@ class Lint:
     model: str
     kind: LintKind
     message: Annotated[str, "what was measured and what to do about it, in a sentence or two"]
-    location: Annotated[str, "file:line"]
+    place: Annotated[Place, "where it is claimed"]
     estimate: Annotated[Estimate | None, "what was measured"] = None
     check: Annotated[str, 'the check whose value it is about; "" where it is about the prompts'] = ""
 

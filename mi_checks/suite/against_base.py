@@ -18,7 +18,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve
 from mi_checks.results.evidence import Effect, Evidence, Mediator
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import NOWHERE, CheckResult, Place
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
@@ -70,7 +70,7 @@ class BaseSuite:
         results: Mapping[str, CheckResult],
         *,
         node_id: str,
-        location: str,
+        place: Place,
         rerun: str,
     ) -> CheckResult:
         """What the model is to the base in one behaviour, of which every check has been measured on the model.
@@ -80,7 +80,7 @@ class BaseSuite:
             model: as the suite was asked for it, to be called by the base's name.
             results: of all its checks but roles, by id.
             node_id: what the result is known by.
-            location: file and line, for the message.
+            place: file and line, for the message.
             rerun: the command that runs just this again, likewise.
         """
         found: Judgement | None = None
@@ -111,8 +111,8 @@ class BaseSuite:
             bound="" if deciding is None else f"within ±{deciding.matters:.3g}",
             at_least=None if deciding is None else -deciding.matters,
             at_most=None if deciding is None else deciding.matters,
-            message="" if outcome == "pass" else f"{message}\n  claimed   {location}\n  re-run    {rerun}",
-            location=location,
+            message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
+            place=place,
             per_prompt=() if deciding is None else deciding.per_prompt,
             reason="" if outcome == "pass" else _brief(found, message),
             nodes_lost=() if found is None else tuple(found.mediators.lost),
@@ -192,7 +192,7 @@ class BaseSuite:
                     every = len(layers) == measured.subject.shape.n_layers
                     measured.sweep("head", None if every else layers, sweep.at)
             results = {
-                name: own.check(loaded, base, check, node_id="", location="", rerun="")
+                name: own.check(loaded, base, check, node_id="", place=NOWHERE, rerun="")
                 for name, check in preference.items()
             }
             evidence = own.evidence(loaded, base)

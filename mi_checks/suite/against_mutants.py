@@ -15,7 +15,7 @@ from mi_checks.models.names import resolve
 from mi_checks.mutants.judge import Mutants, taken_for
 from mi_checks.mutants.mutants_message import survived
 from mi_checks.mutants.of_preferences import comparable, models_that_have
-from mi_checks.results.run import Mutant, MutantsResult
+from mi_checks.results.run import Mutant, MutantsResult, Place
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import AbsentCheck
@@ -34,7 +34,7 @@ class MutantSuite:
         self._mutants: dict[tuple[tuple[str, str], str], Mutants] = {}
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, location: str, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
     ) -> MutantsResult:
         """One check on models in which what it claims is false; the arguments are those of `Suite.check`.
 
@@ -49,7 +49,7 @@ class MutantSuite:
             mutants, message = (), f"the check itself does not pass on the model as it is ({verdict.outcome})"
         slept = any(not mutant.killed for mutant in mutants)
         if mutants:
-            message = survived(verdict.claim, str(verdict.bound), mutants, location=location, rerun=rerun)
+            message = survived(verdict.claim, str(verdict.bound), mutants, location=str(place), rerun=rerun)
         return MutantsResult(
             behaviour=loaded.behaviour.name,
             model=resolve(model).claims,
@@ -58,7 +58,7 @@ class MutantSuite:
             outcome="fail" if slept else "pass" if mutants else "skipped",
             mutants=mutants,
             message=message,
-            location=location,
+            place=place,
             seconds=time.perf_counter() - began,
         )
 

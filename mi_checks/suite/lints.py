@@ -20,7 +20,7 @@ from mi_checks.engine.ranks import Ranks
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.results.run import CheckResult, Lint, LintKind
+from mi_checks.results.run import CheckResult, Lint, LintKind, Place
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
@@ -71,7 +71,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     found += _too_faithful(loaded, model, results)
     places = [loaded.place_of(each.path) for each in found]
     return tuple(
-        Lint(behaviour.name, model, each.kind, each.message, f"{place.file}:{place.line}", each.estimate, each.check)
+        Lint(behaviour.name, model, each.kind, each.message, Place(place.file, place.line), each.estimate, each.check)
         for each, place in zip(found, places, strict=True)
     )
 

@@ -27,7 +27,7 @@ from mi_checks.faults.unexpected import passes_through, tell_traceback
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.run import CheckResult, Lint
+from mi_checks.results.run import CheckResult, Lint, Place
 from mi_checks.roles.binder import Binder
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
@@ -77,7 +77,7 @@ class Suite:
         self._evidence: dict[Pair, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(
-        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, location: str, rerun: str
+        self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
     ) -> CheckResult:
         """Measure and judge one check.
 
@@ -86,7 +86,7 @@ class Suite:
             model: as `mi_checks.models.names.resolve` takes it.
             check: one of the behaviour's checks.
             node_id: what the result is known by.
-            location: file and line of the claim, for the message of a failure.
+            place: file and line of the claim, for the message of a failure.
             rerun: the command that runs just this check again, likewise.
 
         Raises:
@@ -98,7 +98,7 @@ class Suite:
         if measured is not None:
             _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
         refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
-        message = "" if verdict.outcome == "pass" else _explained(verdict, measured, location, rerun)
+        message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
         return CheckResult(
             behaviour=loaded.behaviour.name,
             model=self.subjects.subject(model).name,
@@ -112,7 +112,7 @@ class Suite:
             at_least=verdict.bound.at_least,
             at_most=verdict.bound.at_most,
             message=message,
-            location=location,
+            place=place,
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,

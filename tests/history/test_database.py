@@ -135,9 +135,9 @@ def test_read_only(history_of):
 
 def test_an_error_in_the_middle_adds_nothing(history_of):
     path = history_of(month(1))
-    broken = entry(month(3, location=None))  # NOT NULL
+    broken = entry(month(3, claim=None))  # NOT NULL
     with (
-        pytest.raises(MiChecksError, match=r"NOT NULL constraint failed: results\.location"),
+        pytest.raises(MiChecksError, match=r"NOT NULL constraint failed: results\.claim"),
         History.at(path) as history,
     ):
         history.add([entry(month(2)), broken])

@@ -69,7 +69,7 @@ def test_case_31_an_answer_that_forgot_its_leading_space(project, against):
     assert rank > 100
     assert spaced == 1
     (lint,) = lints(project)
-    assert (lint["kind"], lint["location"]) == ("answer", "behaviours/python_for_range.yaml:16")
+    assert (lint["kind"], lint["place"]) == ("answer", {"file": "behaviours/python_for_range.yaml", "line": 16})
     page = (project.path / "reports/report.html").read_text(encoding="utf-8")
     assert page.count("is not the likely one: its median rank") == 1
 

@@ -17,7 +17,7 @@ from mi_checks.report.comparison import series_page
 from mi_checks.report.drawing import script
 from mi_checks.report.html import render, write
 from mi_checks.report.report_folder import INDEX, pages
-from mi_checks.results.run import Mutant, MutantsResult, Run
+from mi_checks.results.run import Mutant, MutantsResult, Place, Run
 from tests.pages import Page
 
 
@@ -127,7 +127,7 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answers=(text,), foils=(text,), clean_top=top)
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
     said = f"{text}\n{text}"
-    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=said, location=text)
+    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=said, place=Place(text, 1))
     mutants = (Mutant(text, "pass", None, text), Mutant(text, "fail", None, text))
     survived = MutantsResult(result.behaviour, result.model, text, text, "fail", mutants, text, text)
     hostile = replace(

@@ -24,7 +24,7 @@ from mi_checks.report.sections import section
 from mi_checks.report.tokens import example_view
 from mi_checks.report.verdict_matrix import matrix
 from mi_checks.results.evidence import Heatmap, Rank
-from mi_checks.results.run import CheckResult, Lint, Run
+from mi_checks.results.run import NOWHERE, CheckResult, Lint, Place, Run
 from mi_checks.stats.estimate import Estimate, Parts
 from mi_checks.stats.intervals import mean_interval
 
@@ -129,9 +129,11 @@ def test_a_check_points_at_its_line_of_the_yaml(run: Run) -> None:
     assert "attention:" in behaviour.yaml[row.line - 1]
 
 
-@pytest.mark.parametrize("location", ["elsewhere.yaml:3", "behaviours/induction.yaml:999", "induction.yaml", "", ":1"])
-def test_a_location_that_is_not_in_the_shown_file_is_no_link(run: Run, location: str) -> None:
-    changed = replace(run, results=(replace(run.results[0], location=location),))
+@pytest.mark.parametrize(
+    "place", [Place("elsewhere.yaml", 3), Place("behaviours/induction.yaml", 999), Place("induction.yaml", 0), NOWHERE]
+)
+def test_a_place_that_is_not_in_the_shown_file_is_no_link(run: Run, place: Place) -> None:
+    changed = replace(run, results=(replace(run.results[0], place=place),))
     assert section(groups(changed)[0]).models[0].checks[0].line == 0
 
 

@@ -70,6 +70,6 @@ def _set(change: MediatorChange) -> dict[str, Any]:
 def _side(result: CheckResult | None) -> dict[str, Any] | None:
     if result is None:
         return None
-    kept = ("model", "outcome", "bound", "claim", "deciding", "detail", "location", "prompts_sha256")
+    kept = ("model", "outcome", "bound", "claim", "deciding", "detail", "prompts_sha256")
     estimate = None if result.estimate is None else asdict(result.estimate)
-    return {**{name: getattr(result, name) for name in kept}, "estimate": estimate}
+    return {**{name: getattr(result, name) for name in kept}, "location": str(result.place), "estimate": estimate}

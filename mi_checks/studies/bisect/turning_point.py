@@ -18,7 +18,7 @@ from mi_checks.history.run_store import Entry, History
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
 from mi_checks.results.rerun import node_names
-from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.lock import read_lock
 from mi_checks.spec.claimed import claimed
@@ -131,7 +131,7 @@ class Bisecting:
             given,
             self.check,
             node_id=node_id,
-            location=f"{self.place.file}:{self.place.line}",
+            place=Place(self.place.file, self.place.line),
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
