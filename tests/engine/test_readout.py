@@ -113,7 +113,7 @@ def test_at_end_is_where_the_continuation_is_read():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("at", [None, "X", "END"])
 @pytest.mark.parametrize("padding", ["right", "left"])
-def test_both_engines_agree_on_log_probabilities(architecture, at, padding, one_of=9):
+def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
     subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     what = a_part([*everything(subject, at), *paths(subject, at)], architecture, at, padding, one_of=9)
     expected = ReferenceEngine(subject, batch, padding=padding).measure(what)
