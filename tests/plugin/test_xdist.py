@@ -49,8 +49,6 @@ def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
 
 
 FAULTY = """\
-import os
-
 from mi_checks import evidence, suite
 
 run_check, loading = suite.run_check, suite.load
@@ -72,8 +70,9 @@ def nothing(*_):
     raise IndexError("no example")
 
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
-    suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
+        suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
 """
 
 
