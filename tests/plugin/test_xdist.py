@@ -104,8 +104,10 @@ import signal
 
 from mi_checks.runs import journal
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
-    journal.PAUSE = 0.0
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
+        journal.PAUSE = 0.0
 
 
 def pytest_runtest_setup(item):
