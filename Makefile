@@ -40,7 +40,7 @@ test: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/ -n 2
+	$(BIN)/pytest tests/ -n 2 --dist worksteal
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

@@ -76,9 +76,9 @@ def prompts(*, count, seed, first_difference=2, ragged=True, foils=2):
     return PromptBatch(tuple(pairs), "mean")
 
 
-def a_third(what, *case):
-    """Every third of them, which third depending on the case: together the cases of a test have all kinds."""
-    return list(what)[zlib.crc32(repr(case).encode()) % 3 :: 3]
+def a_part(what, *case, one_of=3):
+    """One of three, or of more, beginning where the case says: together the cases of a test have all kinds."""
+    return list(what)[zlib.crc32(repr(case).encode()) % one_of :: one_of]
 
 
 def everything(subject, at):

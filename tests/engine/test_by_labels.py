@@ -11,7 +11,7 @@ from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_third, everything, native, paths
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_part, everything, native, paths
 
 
 def batch_of(*, count=4, seed=0, score="first_token"):
@@ -80,7 +80,7 @@ def placed(subject, at):
 @pytest.mark.parametrize("score", ["first_token", "log_probability"])
 def test_both_engines_agree(architecture, at, score):
     subject, batch = native(architecture), batch_of(score=score)
-    what = a_third(placed(subject, at), architecture, at, score)
+    what = a_part(placed(subject, at), architecture, at, score, one_of=5)
     expected = ReferenceEngine(subject, batch).scores(what)
     found = choose("replay", subject, batch).scores(what)
     assert np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())

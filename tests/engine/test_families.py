@@ -23,7 +23,7 @@ from mi_checks.spec.model_shape import ModelShape
 from tests.engine.cases import (
     ARCHITECTURES,
     TOLERANCE,
-    a_third,
+    a_part,
     everything,
     multi_hop,
     native,
@@ -110,7 +110,7 @@ def test_every_intervention(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
-    what = a_third(everything(subject, at), family, mode, at)
+    what = a_part(everything(subject, at), family, mode, at)
     found = replay.scores(what)
     assert equal(found, ReferenceEngine(subject, batch).scores(what))
     assert np.abs(np.diff(found, axis=0)).max() > 0.01
@@ -120,7 +120,7 @@ def test_every_intervention(family, mode, at, subject_of):
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_every_path(family, mode, at, subject_of):
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = a_third([*paths(subject, at), *multi_hop(subject, at)], family, mode, at)
+    what = a_part([*paths(subject, at), *multi_hop(subject, at)], family, mode, at)
     assert equal(choose("replay", subject, batch).scores(what), ReferenceEngine(subject, batch).scores(what))
 
 
@@ -166,7 +166,7 @@ def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
 def test_padding_on_the_left(family, mode, subject_of):
     """The same prompts padded on either side, in either engine, give the same."""
     subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = a_third([*everything(subject, None), *everything(subject, "Y"), *paths(subject, "X")], family, mode)[::2]
+    what = a_part([*everything(subject, None), *everything(subject, "Y"), *paths(subject, "X")], family, mode)[::2]
     expected = ReferenceEngine(subject, batch).scores(what)
     assert equal(ReferenceEngine(subject, batch, padding="left").scores(what), expected)
     assert equal(ReplayEngine(subject, batch, trusted(subject), padding="left").scores(what), expected)
@@ -190,7 +190,7 @@ def test_base_runs_and_attention(family, mode, subject_of):
 def test_native_models_in_compatibility_mode(architecture):
     subject, batch = native(architecture, "compatibility"), prompts(count=5, seed=3)
     what = [each for at in (None, "X") for each in (*everything(subject, at), *paths(subject, at))]
-    what = a_third(what, architecture)
+    what = a_part(what, architecture)
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
     expected = ReferenceEngine(subject, batch).scores(what)

@@ -16,7 +16,7 @@ FIRST = 3
 
 
 def interventions(subject):
-    return [what for at in (None, "X", "END") for what in (*everything(subject, at), *paths(subject, at))][::5]
+    return [what for at in (None, "X", "END") for what in (*everything(subject, at), *paths(subject, at))][::11]
 
 
 @pytest.mark.parametrize("padding", ["right", "left"])

@@ -15,7 +15,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.build import build_prompts
 from mi_checks.spec.behaviour import Prompts
-from tests.engine.cases import TOLERANCE, a_third, everything, native, paths
+from tests.engine.cases import TOLERANCE, a_part, everything, native, paths
 
 ARCHITECTURES = ("attention only", "gelu", "llama", "soft caps", "one layer")
 
@@ -115,7 +115,7 @@ def test_at_end_is_where_the_continuation_is_read():
 @pytest.mark.parametrize("padding", ["right", "left"])
 def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
     subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
-    what = a_third([*everything(subject, at), *paths(subject, at)], architecture, at, padding)
+    what = a_part([*everything(subject, at), *paths(subject, at)], architecture, at, padding, one_of=9)
     expected = ReferenceEngine(subject, batch, padding=padding).scores(what)
     replay = choose("replay", subject, batch)
     replay = ReplayEngine(subject, batch, replay.model, padding=padding)

@@ -11,7 +11,7 @@ from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_third, everything, native, paths, prompts
+from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_part, everything, native, paths, prompts
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def test_every_intervention(architecture, at, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     replay = choose("replay", subject, batch)
     assert isinstance(replay, ReplayEngine)
-    what = a_third(everything(subject, at), architecture, at)
+    what = a_part(everything(subject, at), architecture, at)
     expected = ReferenceEngine(subject, batch).scores(what)
     found = replay.scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
@@ -41,7 +41,7 @@ def test_every_intervention(architecture, at, subjects):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_path(architecture, at, subjects):
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    what = a_third(paths(subject, at), architecture, at)
+    what = a_part(paths(subject, at), architecture, at)
     expected = ReferenceEngine(subject, batch).scores(what)
     found = choose("replay", subject, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
@@ -52,7 +52,7 @@ def test_padding_on_the_left(architecture, subjects):
     """The same prompts padded on either side, in either engine, give the same."""
     subject, batch = subjects[architecture], prompts(count=5, seed=3)
     what = [*(each for at in (None, "Y", 3) for each in everything(subject, at)), *paths(subject, "X")]
-    what = a_third(what, architecture)[::2]
+    what = a_part(what, architecture)[::2]
     expected = ReferenceEngine(subject, batch).scores(what)
     limit = TOLERANCE * max(1, np.abs(expected).max())
     reference = ReferenceEngine(subject, batch, padding="left")

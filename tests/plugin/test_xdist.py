@@ -49,11 +49,10 @@ def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
 
 
 FAULTY = """\
-import os
+from mi_checks.suite import subjects, suite
+from mi_checks.suite.evidence import gather
 
-from mi_checks import evidence, suite
-
-run_check, loading = suite.run_check, suite.load
+run_check, loading = suite.run_check, subjects.load
 
 
 def faulty(check, measured):
@@ -72,8 +71,9 @@ def nothing(*_):
     raise IndexError("no example")
 
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
-    suite.run_check, suite.load, evidence._example = faulty, unloadable, nothing
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
+        suite.run_check, subjects.load, gather._example = faulty, unloadable, nothing
 """
 
 
@@ -105,8 +105,10 @@ import signal
 
 from mi_checks.runs import journal
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # and not the controller, which is the process of these tests
-    journal.PAUSE = 0.0
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
+        journal.PAUSE = 0.0
 
 
 def pytest_runtest_setup(item):
