@@ -181,9 +181,9 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(path):
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from mi_checks import atomic\n"
-        "atomic.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "atomic.replace_text(Path(sys.argv[1]), 'half')\n"
+        "from mi_checks import files\n"
+        "files.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.replace_text(Path(sys.argv[1]), 'half')\n"
     )
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -signal.SIGKILL

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mi_checks.cache.entry import Entry, attention_name, changes_names, entry_of, intervention_name
+from mi_checks.cache.entry import Entry, entry_of
+from mi_checks.engine.attended import Attended
 from mi_checks.engine.base_run import BaseRun, SideRun
+from mi_checks.engine.changes import Changes
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
+from mi_checks.engine.scores import intervention_name
 
 floats = arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False))
 bools = arrays(np.bool_, 3)
@@ -65,7 +68,9 @@ def test_every_measurement_has_its_own_name():
         denoise(head, into=(receiver,)), denoise(head, into=(LOGITS,)),
     ]  # fmt: skip
     names = [intervention_name(each) for each in different]
-    names += [attention_name("L0H1", "A", "B"), attention_name("L0H1", "B", "A"), attention_name("L0H2", "A", "B")]
-    names += [name for each in different for name in changes_names(each)]
+    other = Node(0, "head", 2)
+    looks = (Attended(head, "A", "B"), Attended(head, "B", "A"), Attended(other, "A", "B"))
+    names += [name for each in looks for name in each.names()]
+    names += [name for each in different for name in Changes(each).names()]
     assert len(set(names)) == len(names)
     assert intervention_name(denoise(head, at="A")) == intervention_name(denoise(Node(0, "head", 1), at="A"))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mi_checks.engine.attribution_patching import AttributionPatching, attribution_patching
+from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node, all_nodes
@@ -26,7 +26,7 @@ def exact(engine, component, at=None):
 def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
     """Without norms the last layer's neurons go linearly to the logits."""
     measured = choose(engine, native("no norm"), prompts(count=5, seed=3))
-    found, expected = attribution_patching(measured, "neuron", at), exact(measured, "neuron", at)
+    found, expected = measured.measure(AttributionPatching("neuron", at)), exact(measured, "neuron", at)
     last = slice(expected.shape[0] // 2, None)
     np.testing.assert_allclose(found[last], expected[last], rtol=2e-5, atol=1e-4)  # float32, through two engines
     assert np.abs(expected[last]).max() > 0.01

@@ -6,12 +6,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.cache.entry import intervention_name
 from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.interventions import Intervention, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.scores import intervention_name
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, multi_hop, native, prompts
 
 HEAD = Node(0, "head", 1)

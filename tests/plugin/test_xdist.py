@@ -103,7 +103,7 @@ CRASHING = """\
 import os
 import signal
 
-from mi_checks.runs import journal
+from mi_checks.results import journal
 
 
 def pytest_configure(config):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.attribution_patching import attribution_patching
+from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import no_progress
 from mi_checks.engine.interventions import denoise
@@ -27,7 +27,7 @@ def engine(behaviour):
 def test_in_the_corrupted_run_they_are_attribution_patching(engine):
     found = gradient_estimates(engine, COMPONENTS, None, no_progress)
     assert found.shape == (len(ESTIMATES), 12 + 1536)
-    wanted = np.concatenate([attribution_patching(engine, component).mean(1) for component in COMPONENTS])
+    wanted = np.concatenate([engine.measure(AttributionPatching(component)).mean(1) for component in COMPONENTS])
     np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-5)
 
 
