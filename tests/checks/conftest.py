@@ -18,6 +18,7 @@ from mi_checks.engine.scores import Scores
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.stats.bootstrap import IntervalCache
 
 MODEL = "nano-attn-2l"
 LABELS = {"A": (1, 2), "B": (3,), "wide": (4, 5), "END": (6,)}
@@ -35,6 +36,7 @@ class StubEngine:
         self._changes = changes
         self.base = base
         self.batch = batch
+        self.intervals = IntervalCache()
         self.effects = {parse_node(name): np.asarray(values, dtype=float) for name, values in effects.items()}
         self.patterns = {parse_node(name): pattern for name, pattern in patterns.items()}
         self.asked = []

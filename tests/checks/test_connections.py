@@ -41,7 +41,7 @@ def composing(measurements, around):
         table = np.zeros((2, 3, 2, 3))
         table[0, 1, 1, 0] = 0.0 if scores is None else scores
         measured.composition = lambda _: (table, np.linspace(0.05, 0.15, 1000))
-        measured.input_share = lambda *_: np.full(64, share)
+        measured.measure = lambda _: np.full((1, 64), share)
         return run_check(measured.behaviour.checks[0].check, measured)
 
     return composing
@@ -66,7 +66,7 @@ def test_case_32_a_share_of_a_norm_that_is_rounding_is_zero(composing):
 def test_case_32_what_nodes_write_within_rounding_is_nothing(measurements, around):
     def attribution(written, **bound):
         measured = measurements(around(5), checks=[{"attribution": {"nodes": "L0H1", **bound}}], rounding=1e-5)
-        measured.direct = lambda nodes: np.full((len(nodes), 64), written)
+        measured.measure = lambda quantity: np.full((len(quantity.nodes), 64), written)
         return run_check(measured.behaviour.checks[0].check, measured)
 
     assert attribution(1e-7, at_least=1e-9).outcome == "fail"

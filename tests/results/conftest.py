@@ -52,6 +52,15 @@ def _without_omitted(run: Run) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
     for each in (data, *data["evidence"]):
         del each["omitted"]
+    for each in (*data["results"], *data["mutants"]):
+        place = each.pop("place")
+        each["location"] = f"{place['file']}:{place['line']}"
+        each.pop("verdict", None)
+    for each in data["evidence"]:
+        for heatmap in each["heatmaps"]:
+            del heatmap["component"], heatmap["at"]
+    selected = data.pop("selected")
+    data["settings"]["checks run"] = f"{len(data['results'])} of {selected}"
     return data
 
 

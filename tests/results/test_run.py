@@ -27,7 +27,7 @@ from mi_checks.results.evidence import (
     TokenView,
 )
 from mi_checks.results.from_data import evidence_from_dict, mutants_from_dict, result_from_dict
-from mi_checks.results.run import SCHEMA_VERSION, CheckResult, Mutant, MutantsResult, Run
+from mi_checks.results.run import SCHEMA_VERSION, CheckResult, Mutant, MutantsResult, Place, Run
 from mi_checks.stats.estimate import Estimate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -139,7 +139,20 @@ def test_what_is_no_number_is_refused(bad):
 def test_what_is_read_back_can_be_hashed():
     """Tuples stay tuples: JSON has only lists."""
     result = CheckResult(
-        "b", "m", "c", "k", "id", "claim", "pass", Estimate(1, 0, 2, 8, "u", "m"), "", 0.5, None, "", "x:1", (1.0, 2.0)
+        "b",
+        "m",
+        "c",
+        "k",
+        "id",
+        "claim",
+        "pass",
+        Estimate(1, 0, 2, 8, "u", "m"),
+        "",
+        0.5,
+        None,
+        "",
+        Place("x", 1),
+        (1.0, 2.0),
     )
     again = result_from_dict(json.loads(json.dumps(asdict(result))))
     assert hash(again) == hash(result)

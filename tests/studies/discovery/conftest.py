@@ -14,6 +14,7 @@ from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.model_shape import ModelShape
+from mi_checks.stats.bootstrap import IntervalCache
 
 MODEL = "nano-attn-2l"
 INDUCTION = {
@@ -62,6 +63,7 @@ class StubEngine:
         self.base = base
         self.removed = removed
         self.asked = []
+        self.intervals = IntervalCache()
 
     def measure(self, quantity):
         interventions = quantity.interventions
