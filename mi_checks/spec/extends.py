@@ -1,4 +1,4 @@
-"""Files that extend others: a base's data with what the file itself says laid over it."""
+"""Inheritance from a parent file (`extends`): the parent's data, overridden by the file's own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mi_checks.spec.yaml_source import YamlSource, parse_yaml, read_text
 
 SUFFIXES = (".yaml", ".yml")
 _EXTENDS = ("extends",)
-_OWN = ("name", "extends")
+_NOT_INHERITED = ("name", "extends")
 
 
 def with_bases(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, str]:
-    """A file's data over those of the files that it extends, and the texts of all, its own first.
+    """Return a file's data merged over those of its parent files, and the texts of all files, the file's own first.
 
     Raises:
-        SpecError: a base is not there, is no YAML mapping, or extends what extends it.
-        MiChecksError: a base cannot be read.
+        SpecError: a parent file does not exist, is not a YAML mapping, or extends a file that extends it.
+        MiChecksError: a parent file cannot be read.
     """
     chain = [(source, path)]
     texts = [text]
     while "extends" in chain[-1][0].data:
         below, owner = chain[-1]
-        base = _base(below, owner)
+        base = _parent(below, owner)
         shown = (Path(below.shown).parent / below.data["extends"]).as_posix()
         if any(base.resolve() == known.resolve() for _, known in chain):
             way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(base.name)])
@@ -42,26 +42,26 @@ def with_bases(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, s
     return merged, whole
 
 
-def _base(source: YamlSource, path: Path) -> Path:
+def _parent(source: YamlSource, path: Path) -> Path:
     name = source.data["extends"]
     if not isinstance(name, str) or not name:
         message = f"'extends' must be the name of a file, not {describe(name) if name != '' else 'an empty text'}"
         raise SpecError([source.problem(_EXTENDS, message)])
-    found = beside(path, name)
-    if isinstance(found, Path) and found.suffix not in SUFFIXES:
-        found = f"{name!r} is no behaviour file; its name ends with {' or '.join(SUFFIXES)}"
-    elif isinstance(found, Path) and not os.path.isfile(found):
-        found = missing(found, name)
-    if isinstance(found, str):
-        raise SpecError([source.problem(_EXTENDS, found)])
-    return found
+    parent = beside(path, name)
+    if isinstance(parent, Path) and parent.suffix not in SUFFIXES:
+        parent = f"{name!r} is no behaviour file; its name ends with {' or '.join(SUFFIXES)}"
+    elif isinstance(parent, Path) and not os.path.isfile(parent):
+        parent = missing(parent, name)
+    if isinstance(parent, str):
+        raise SpecError([source.problem(_EXTENDS, parent)])
+    return parent
 
 
 def _inherited(base: YamlSource) -> YamlSource:
-    """What others take from a base: all but its name, for each behaviour has its own, and its own base."""
-    data = {key: value for key, value in base.data.items() if key not in _OWN}
+    """Return what other files inherit from a parent file: everything except its name and its own `extends`."""
+    data = {key: value for key, value in base.data.items() if key not in _NOT_INHERITED}
     keys, values = (
-        {path: position for path, position in positions.items() if path[:1] not in {(own,) for own in _OWN}}
+        {path: position for path, position in positions.items() if path[:1] not in {(own,) for own in _NOT_INHERITED}}
         for positions in (base.keys, base.values)
     )
     return YamlSource(base.shown, data, keys, values, base.files)
