@@ -1,4 +1,4 @@
-"""Role scores that a project adds by the hook `pytest_mi_role_scores`: that what they return scores every node."""
+"""The role scores that a project adds by the hook `pytest_mi_role_scores`, and the validation of their results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from mi_checks.models.subject import Subject
 
 
 def user_score(name: str, function: Callable[..., Any], subject: Subject, component: str) -> Floats:
-    """A project's own score of every head or neuron, `layer index`.
+    """Return a project's own score of every head or neuron, `layer index`.
 
     Raises:
-        MiChecksError: it raised, or returned something else, or what is not a number.
+        MiChecksError: the function raised, returned something other than an array of that shape, or a score is not
+            finite; or the model has no neurons that can be named.
     """
     shape = subject.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
@@ -27,7 +28,7 @@ def user_score(name: str, function: Callable[..., Any], subject: Subject, compon
     with calling(f"the role score {name!r} on {subject.name}", file_of(function)):
         given = function(subject)
     wanted = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
-    if hasattr(given, "detach"):  # torch's
+    if hasattr(given, "detach"):  # a torch tensor
         given = given.detach().float().cpu()
     try:
         scores: Floats = np.asarray(given, dtype=np.float64)
@@ -35,8 +36,8 @@ def user_score(name: str, function: Callable[..., Any], subject: Subject, compon
         kind = type(given).__name__
         raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not a {kind}") from None
     if scores.shape != (shape.n_layers, width):
-        found = " × ".join(map(str, scores.shape)) or "a single number"
-        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not {found}")
+        shape_text = " × ".join(map(str, scores.shape)) or "a single number"
+        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not {shape_text}")
     if not np.isfinite(scores).all():
         layer, index = np.argwhere(~np.isfinite(scores))[0]
         node = f"L{layer}{component[0].upper()}{index}"
