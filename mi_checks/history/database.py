@@ -98,9 +98,7 @@ def _message(path: Path, error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_NOTADB:
             return f"{path} is no database; name a history, or a file that is not there yet"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return (
-                f"{path}: another process has been writing to it for {PATIENCE:g} seconds; try again when it is done"
-            )
+            return f"{path}: another process has been writing to it for {PATIENCE:g} seconds; try again when it is done"
         case sqlite3.SQLITE_FULL:
             return f"{path} cannot be written: the disk is full; it is as it was before"
         case sqlite3.SQLITE_CORRUPT:
