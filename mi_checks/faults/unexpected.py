@@ -86,7 +86,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory ran out, on a CPU or a GPU."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # torch's
+    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # raised by torch
         return True
     # A CPU allocation that fails is a plain RuntimeError.
     return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)

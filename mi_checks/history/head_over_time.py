@@ -98,8 +98,8 @@ def mediations(
         raise MiChecksError(unknown("head", node, f"the history of {where}", names))
     labels = list(dict.fromkeys(at for _, _, name, at in swept if name == node))
     if label is not None and label not in labels:
-        there = [at or "all positions" for at in labels]
-        raise MiChecksError(unknown("label", label, f"the history of {node} in {where}", there))
+        label_names = [at or "all positions" for at in labels]
+        raise MiChecksError(unknown("label", label, f"the history of {node} in {where}", label_names))
     return [
         Mediation(behaviour, of, node, at, _standings(history, number, of, order))
         for number, of, name, at in swept

@@ -40,25 +40,25 @@ def import_runs(history: History, paths: Sequence[Path]) -> Imported:
     Raises:
         MiChecksError: a folder has no JSON file.
     """
-    named = [(file, path.is_dir()) for path in paths for file in _files(path)]
+    files = [(file, path.is_dir()) for path in paths for file in _files(path)]
     new = known = 0
     passed_over: list[Path] = []
-    wrong: list[str] = []
-    for begin in range(0, len(named), BATCH_FILES):
+    mistakes: list[str] = []
+    for begin in range(0, len(files), BATCH_FILES):
         entries = []
-        for file, in_folder in named[begin : begin + BATCH_FILES]:
+        for file, in_folder in files[begin : begin + BATCH_FILES]:
             try:
                 with placed(f"{file}: reading it"):
                     text = read_text(file)
                     entries.append(Entry(parse_run(text, file), text, str(file.absolute())))
             except NoRun as error:
                 passed_over += [file] if in_folder else []
-                wrong += [] if in_folder else [str(error)]
+                mistakes += [] if in_folder else [str(error)]
             except MiChecksError as error:
-                wrong.append(str(error))
+                mistakes.append(str(error))
         added = history.add(entries)
         new, known = new + added.new, known + added.known
-    return Imported(new, known, tuple(passed_over), tuple(wrong))
+    return Imported(new, known, tuple(passed_over), tuple(mistakes))
 
 
 def _files(path: Path) -> list[Path]:

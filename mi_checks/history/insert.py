@@ -40,11 +40,11 @@ def _results(connection: sqlite3.Connection, row: int, run: Run) -> None:
         numbers = (None,) * 5 if estimate is None else (
             estimate.value, estimate.low, estimate.high, estimate.n, estimate.unit,
         )  # fmt: skip
-        claimed = own or claims.get((each.behaviour, each.model), "")
+        digest = own or claims.get((each.behaviour, each.model), "")
         connection.execute(
             "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
-                _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, claimed,
+                _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, digest,
                 each.location,
             ),
         )  # fmt: skip

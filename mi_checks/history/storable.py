@@ -9,7 +9,7 @@ from mi_checks.results.as_data import as_data
 from mi_checks.results.read_run import parse_run
 from mi_checks.results.run import Run
 
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON escapes it; also matches the halves of characters beyond U+FFFF
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a JSON escape; also matches the halves of characters beyond U+FFFF
 
 
 def storable(run: Run, text: str) -> Run:

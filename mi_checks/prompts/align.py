@@ -57,24 +57,26 @@ def align(
     """
     clean = tokenized(rendered.clean, tokenization)
     corrupt = tokenized(rendered.corrupt, tokenization)
-    both = (clean, corrupt)
+    prompts = (clean, corrupt)
     for what, prompt in (("clean", clean), ("corrupt", corrupt)):
         if lacking := tokenization.lacks(prompt.tokens):
-            return Rejection("no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", both)
+            return Rejection(
+                "no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", prompts
+            )
     if clean.tokens == corrupt.tokens:
-        return Rejection("identical", "clean and corrupt prompt are the same", both)
+        return Rejection("identical", "clean and corrupt prompt are the same", prompts)
     if not by_labels and len(clean.tokens) != len(corrupt.tokens):
         counts = f"{len(clean.tokens)} tokens and {len(corrupt.tokens)}"
-        return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", both)
+        return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", prompts)
     for label in sorted({*clean.labels, *corrupt.labels}):
-        places = [prompt.labels.get(label) for prompt in both]
+        places = [prompt.labels.get(label) for prompt in prompts]
         same = len(places[0] or ()) == len(places[1] or ()) if by_labels else places[0] == places[1]
         if not same:
             where = (
                 f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt one"
             )
-            return Rejection("labels", f"label {label!r} is at {where}", both)
-    continuation_tokens = continuations(rendered, both, tokenization, score)
+            return Rejection("labels", f"label {label!r} is at {where}", prompts)
+    continuation_tokens = continuations(rendered, prompts, tokenization, score)
     if isinstance(continuation_tokens, Rejection):
         return continuation_tokens
     return PromptPair(

@@ -88,9 +88,9 @@ class Variables:
     ) -> str | None:
         allowed: npt.NDArray[np.intp] = np.arange(len(source.candidates))
         if others:
-            taken = {token for other in others for text in texts(other) for token in self._tokens(text)}
+            excluded_ids = {token for other in others for text in texts(other) for token in self._tokens(text)}
             free = np.ones(len(source.candidates), dtype=bool)
-            free[[source.index[token] for token in taken if token in source.index]] = False
+            free[[source.index[token] for token in excluded_ids if token in source.index]] = False
             allowed = np.flatnonzero(free)
         if len(allowed) < (variable.length if variable.distinct else 1):
             return None

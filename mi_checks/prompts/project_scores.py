@@ -24,20 +24,20 @@ def user_scores(
     Raises:
         MiChecksError: a return value is not a dict of functions, or two scores have the same name.
     """
-    wrong = partial(_wrong, f"{hook} in {where}")
+    mistake = partial(_wrong, f"{hook} in {where}")
     all_scores: dict[str, Callable[..., Any]] = {}
     for scores in given:
         if not isinstance(scores, Mapping):
-            raise wrong(f"must return a dict of functions, not a {type(scores).__name__}")
+            raise mistake(f"must return a dict of functions, not a {type(scores).__name__}")
         for name, function in scores.items():
             if not isinstance(name, str) or not name:
-                raise wrong(f"a score's name must be text, not {name!r}")
+                raise mistake(f"a score's name must be text, not {name!r}")
             if name in known:
-                raise wrong(f"the score {name!r} comes with mi-checks; choose another name")
+                raise mistake(f"the score {name!r} comes with mi-checks; choose another name")
             if name in all_scores:
-                raise wrong(f"the score {name!r} is given twice; choose another name")
+                raise mistake(f"the score {name!r} is given twice; choose another name")
             if not callable(function):
-                raise wrong(f"the score {name!r} must be a function, not a {type(function).__name__}")
+                raise mistake(f"the score {name!r} must be a function, not a {type(function).__name__}")
             all_scores[name] = function
     return all_scores
 

@@ -118,9 +118,9 @@ def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[s
                 f"corrupt: {target!r} and {source!r} are a row and a text; neither stands for the other"
             )
         name, _, field = target.partition(".")
-        changed = result[name]
-        if field and isinstance(new, str) and not isinstance(changed, str):
-            result[name] = {**changed, field: new}
+        old = result[name]
+        if field and isinstance(new, str) and not isinstance(old, str):
+            result[name] = {**old, field: new}
         else:
             result[name] = new
     return result

@@ -93,20 +93,20 @@ def named(subject: Subject) -> Named:
     x = list(subject.tokenization.ids(begin))
     y, z, w = (list(subject.tokenization.ids_after(piece)) for piece in rest)
     first = _first(subject)
-    rows, once, chosen = [], [], []
+    rows, once, answers = [], [], []
     for prompt in range(COUNT):
         a, b = (int(token) for token in rng.choice(names, 2, replace=False))
         one, two = (a, b) if prompt % 2 == 0 else (b, a)
         rows.append([*first, *x, one, *y, two, *z, b, *w])
         place = len(first) + len(x)
         once.append(place if one == a else place + 1 + len(y))
-        chosen.append(a)
+        answers.append(a)
     if len(rows[0]) > subject.n_ctx:
         raise MiChecksError(
             f"{subject.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
             f"and the model reads {subject.n_ctx}"
         )
-    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, chosen)))
+    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
 
 
 def _first(subject: Subject) -> tuple[int, ...]:

@@ -104,7 +104,7 @@ def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
     run = _run(model, probes.tokens)
     device = model.weights["embed.weight"].device
     prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
-    wanted = torch.as_tensor(probes.names, device=device)
+    name_ids = torch.as_tensor(probes.names, device=device)
     rows = []
     for layer in range(model.n_layers):
         attention = run[layer].pattern[prompts, :, -1, once].float()  # prompt head
@@ -112,7 +112,7 @@ def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
         values = model.projected(layer, "v", model.normed(layer, at_name))  # prompt kv_head d_head
         written = torch.einsum("phd,hdm->phm", model.per_head(values), model.w_o(layer))
         logits = model.logits(model.final(written))  # prompt head d_vocab
-        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == wanted[:, None, None]).any(-1)
+        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
         rows.append(attention.mean(0) * copied.float().mean(0))
     return torch.stack(rows)
 

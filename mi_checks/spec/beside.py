@@ -28,6 +28,6 @@ def missing(path: Path, name: str) -> str:
         return f"{name!r} is a folder; name a file"
     if not os.path.isdir(path.parent):
         return f"no file {name!r} beside this one: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
-    there = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
-    known = f"; {path.suffix} files there: {', '.join(there)}" if there else f"; there is no {path.suffix} file there"
-    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, there)}"
+    others = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
+    known = f"; {path.suffix} files there: {', '.join(others)}" if others else f"; there is no {path.suffix} file there"
+    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, others)}"

@@ -94,10 +94,10 @@ def wrong_input(component: str, via: Input | None) -> str | None:
 
 def counted_twice(nodes: Iterable[str]) -> str | None:
     """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
-    named = tuple(nodes)
-    for node in named:
+    names = tuple(nodes)
+    for node in names:
         parts = parse_node(node)
         whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
-        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in named:
+        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
             return f"{node!r} is part of 'L{parts.layer}.{whole}', and would count twice"
     return None

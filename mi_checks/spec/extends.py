@@ -27,18 +27,18 @@ def with_bases(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, s
     texts = [text]
     while "extends" in chain[-1][0].data:
         below, owner = chain[-1]
-        base = _parent(below, owner)
+        parent = _parent(below, owner)
         shown = (Path(below.shown).parent / below.data["extends"]).as_posix()
-        if any(base.resolve() == known.resolve() for _, known in chain):
-            way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(base.name)])
+        if any(parent.resolve() == known.resolve() for _, known in chain):
+            way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(parent.name)])
             raise SpecError([below.problem(_EXTENDS, f"a file cannot extend itself: {way}")])
-        texts.append(read_text(base, shown))
-        chain.append((parse_yaml(texts[-1], shown, base), base))
+        texts.append(read_text(parent, shown))
+        chain.append((parse_yaml(texts[-1], shown, parent), parent))
     merged = _inherited(chain[-1][0]) if len(chain) > 1 else source
     for over, _ in reversed(chain[:-1]):
         merged = overlaid(merged, over if over is source else _inherited(over))
-    names = [f"# {base.shown}, which it extends:\n" for base, _ in chain[1:]]
-    whole = texts[0] + "".join(f"\n{name}{base}" for name, base in zip(names, texts[1:], strict=True))
+    names = [f"# {parent.shown}, which it extends:\n" for parent, _ in chain[1:]]
+    whole = texts[0] + "".join(f"\n{name}{parent_text}" for name, parent_text in zip(names, texts[1:], strict=True))
     return merged, whole
 
 
@@ -57,11 +57,11 @@ def _parent(source: YamlSource, path: Path) -> Path:
     return parent
 
 
-def _inherited(base: YamlSource) -> YamlSource:
+def _inherited(parent: YamlSource) -> YamlSource:
     """Return what other files inherit from a parent file: everything except its name and its own `extends`."""
-    data = {key: value for key, value in base.data.items() if key not in _NOT_INHERITED}
+    data = {key: value for key, value in parent.data.items() if key not in _NOT_INHERITED}
     keys, values = (
         {path: position for path, position in positions.items() if path[:1] not in {(own,) for own in _NOT_INHERITED}}
-        for positions in (base.keys, base.values)
+        for positions in (parent.keys, parent.values)
     )
-    return YamlSource(base.shown, data, keys, values, base.files)
+    return YamlSource(parent.shown, data, keys, values, parent.files)

@@ -97,9 +97,9 @@ def chosen_case(
     Raises:
         MiChecksError: the file does not have the case, or has several cases and none is named.
     """
-    chosen = next((loaded for loaded in found if loaded.case == (case or "")), None)
-    if chosen is not None:
-        return chosen
+    behaviour = next((loaded for loaded in found if loaded.case == (case or "")), None)
+    if behaviour is not None:
+        return behaviour
     shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
     if not cases:
         raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")

@@ -103,10 +103,10 @@ def _order(
 ) -> Iterator[Problem]:
     stops = [Stop(on.nodes(start)), *(Stop(on.nodes(hop.nodes), hop.via) for hop in hops)]
     known = [(stop, place) for stop, place in zip(stops, places, strict=True) if stop.nodes]
-    wrong = misstep(stop for stop, _ in known)
-    if wrong is not None:
+    step = misstep(stop for stop, _ in known)
+    if step is not None:
         written = (*names(start), *(name for hop in hops for name in names(hop.nodes)))
-        yield source.problem(known[wrong.stop][1], on.prefix(written, wrong.sender, wrong.receiver) + wrong.message)
+        yield source.problem(known[step.stop][1], on.prefix(written, step.sender, step.receiver) + step.message)
 
 
 def _read_something(source: YamlSource, path: Keys, on: _OnModel, check: Composes) -> Iterator[Problem]:
@@ -139,10 +139,10 @@ def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iter
             continue
         written.add(shown)
         senders, receivers = on.nodes(edge.sender), on.nodes(edge.receiver)
-        wrong = misstep((Stop(senders), Stop(receivers, edge.via)))
-        if wrong is not None:
-            prefix = on.prefix((edge.sender, edge.receiver), wrong.sender, wrong.receiver)
-            yield source.problem(place, f"{prefix}{wrong.message}, so there is no such edge")
+        step = misstep((Stop(senders), Stop(receivers, edge.via)))
+        if step is not None:
+            prefix = on.prefix((edge.sender, edge.receiver), step.sender, step.receiver)
+            yield source.problem(place, f"{prefix}{step.message}, so there is no such edge")
             continue
         for single in (EdgeName(sender, receiver, edge.via) for sender in senders for receiver in receivers):
             if single in first:

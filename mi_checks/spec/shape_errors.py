@@ -182,11 +182,11 @@ def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool)
 
 
 def _no_source(path: Keys, found: Any) -> str:
-    wanted = f"one of the keys {', '.join(SOURCES)}"
+    expected = f"one of the keys {', '.join(SOURCES)}"
     if not isinstance(found, dict):
-        return f"{dotted(path)!r} must be a mapping with {wanted}, not {describe(found)}"
+        return f"{dotted(path)!r} must be a mapping with {expected}, not {describe(found)}"
     hints = (did_you_mean(key, SOURCES) for key in found)
-    return f"{dotted(path)!r} needs {wanted}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
+    return f"{dotted(path)!r} needs {expected}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
 
 
 def _bad_name(name: Any, error: ErrorDetails) -> str:

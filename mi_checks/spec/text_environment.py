@@ -131,8 +131,8 @@ class TextEnvironment(SandboxedEnvironment):
 
     def _replace(self, text: object, old: object, new: object, count: int | None = None) -> str:
         whole, before, after = str(text), str(old), str(new)
-        found = whole.count(before)
-        times = found if count is None or count < 0 else min(count, found)
+        occurrences = whole.count(before)
+        times = occurrences if count is None or count < 0 else min(count, occurrences)
         self.spend(len(whole) + len(whole) + times * (len(after) - len(before)))
         return whole.replace(before, after, times)
 

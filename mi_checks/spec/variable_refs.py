@@ -109,11 +109,11 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
         if wrong_value:
             yield source.problem(path, wrong_value)
         if not wrong_key and not wrong_value:
-            given, wanted = _fields(value, variables), _fields(key, variables)
-            if set(given) != set(wanted):
+            new_fields, old_fields = _fields(value, variables), _fields(key, variables)
+            if set(new_fields) != set(old_fields):
                 says = [
                     f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
-                    for n, f in ((key, wanted), (value, given))
+                    for n, f in ((key, old_fields), (value, new_fields))
                 ]
                 yield source.problem(path, f"{says[0]} and {says[1]}; one cannot stand for the other")
 
