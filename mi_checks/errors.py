@@ -1,4 +1,4 @@
-"""The one exception a user of mi-checks is meant to read: what is wrong, where, and the remedy, without a traceback."""
+"""The exception that users of mi-checks read: what is wrong, where, and the remedy, without a traceback."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class MiChecksError(Exception):
-    """A mistake in an input (a behaviour, a model name, a prompt pool, weights), told in one readable message."""
+    """A mistake in an input (a behaviour, a model name, a prompt pool, weights), in one readable message."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the known word nearest to `word`, or nothing when none is near."""
+    """Return `; did you mean 'x'?` with the known word nearest to `word`, or "" if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Files that mi-checks writes: whole or not at all, and whether a merge left conflict markers in one."""
+"""Atomic writing of files, and detection of the conflict markers that a merge leaves."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError
 
 _MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
-ABANDONED = 60.0  # seconds after which a part is a killed writer's: to write one takes milliseconds
+ABANDONED = 60.0  # seconds after which a partial file belongs to a killed process; writing one takes milliseconds
 
 
 def write_file(path: Path, text: str, what: str, remedy: str = "name another file") -> None:
-    """Make the file's folder, and replace the file.
+    """Write a text file as a whole, and make its folder if it does not exist.
 
     Args:
         path: the file.
-        text: all of it.
-        what: it is, in the message: "the report".
-        remedy: what to do about it, likewise.
+        text: its whole text.
+        what: what the file is, for the message: "the report".
+        remedy: what to do if it cannot be written, for the message.
 
     Raises:
-        MiChecksError: it cannot be written; an older one is as it was.
+        MiChecksError: the file cannot be written; an older one stays unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,13 +36,13 @@ def write_file(path: Path, text: str, what: str, remedy: str = "name another fil
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Beside the file, then in its place: whatever happens meanwhile, one of them is whole.
+    """Replace a file's text atomically: write a temporary file beside it, then rename that.
 
-    A lone surrogate, which no file takes, is written as `\\ud800`. A device or a pipe, such as `/dev/null`, is written
-    to and not replaced.
+    A lone surrogate, which cannot be encoded, is written as `\\ud800`. A device or a pipe, such as `/dev/null`, is not
+    replaced but written to.
 
     Raises:
-        OSError: it cannot be written; the old one is as it was.
+        OSError: the file cannot be written; the old one stays unchanged.
     """
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
@@ -54,7 +54,7 @@ def replace_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
-        part.chmod(0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777)  # mkstemp's is private
+        part.chmod(0o666 & ~_umask() if not path.exists() else path.stat().st_mode & 0o777)  # mkstemp's file is private
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -62,17 +62,17 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Delete what killed writers of this file left beside it."""
+    """Delete the temporary files that killed processes left beside this file."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with suppress(OSError):  # another process was faster, or nothing can be written there
+        with suppress(OSError):  # another process was faster, or the folder is read-only
             if part.stat().st_mtime < time.time() - ABANDONED:
                 part.unlink()
 
 
 def conflict_line(text: str) -> int | None:
-    """Return the line of the first conflict marker that a merge left, from 1; None where there is none."""
-    found = _MARKER.search(text)
-    return None if found is None else text.count("\n", 0, found.start()) + 1
+    """Return the line of the first conflict marker that a merge left, from 1, or None if there is none."""
+    match = _MARKER.search(text)
+    return None if match is None else text.count("\n", 0, match.start()) + 1
 
 
 def _umask() -> int:

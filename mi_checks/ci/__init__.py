@@ -1,1 +1,1 @@
-"""What a CI server shows of a run: a paragraph of Markdown, and annotations at the lines that failed. No torch."""
+"""The display of a run on a CI server: a paragraph of Markdown, and annotations at the lines that failed. No torch."""

@@ -1,6 +1,6 @@
-"""What GitHub shows at a line of a file: workflow commands, one a line of a job's log.
+"""GitHub annotations at lines of files: workflow commands, one in each line of a job's log.
 
-Their form and escapes are those of GitHub's documentation, "Workflow commands for GitHub Actions", and of its toolkit
+Their syntax and escapes follow GitHub's documentation, "Workflow commands for GitHub Actions", and its toolkit
 (`packages/core/src/command.ts`).
 """
 
@@ -14,7 +14,7 @@ from mi_checks.ci.failures import Failure
 from mi_checks.results.run import Lint
 from mi_checks.spec.problems import Problem
 
-MOST = 10  # errors of a step that GitHub shows
+MOST = 10  # the number of errors of a step that GitHub shows
 _MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 
@@ -22,15 +22,15 @@ _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 def commands(
     mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base, lints: Sequence[Lint] = ()
 ) -> Iterator[str]:
-    """An `::error` for each mistake in a file and each failure, as many as are shown, and a `::notice` of the rest.
+    """Yield an `::error` for each mistake and each failure, up to `MOST`, and a `::notice` that counts the others.
 
     A `::warning` for each lint follows.
 
     Args:
-        mistakes: in behaviour files; these come first.
-        failures: the worst first.
-        base: what paths begin at.
-        lints: reasons to doubt what behaviours measure.
+        mistakes: the mistakes in behaviour files; these come first.
+        failures: the failures, worst first.
+        base: the folder to which GitHub's paths are relative.
+        lints: reasons to doubt the measurements of behaviours.
     """
     ordered = _by_cause(failures)
     errors = [*(_of_mistake(mistake, base) for mistake in mistakes), *(_of_failure(each, base) for each in ordered)]
@@ -41,7 +41,10 @@ def commands(
 
 
 def _by_cause(failures: Sequence[Failure]) -> list[Failure]:
-    """The worst failure of each behaviour and model before all others, so that one cause does not take every place."""
+    """Return the worst failure of each behaviour and model before all others.
+
+    This keeps one cause from taking up every place.
+    """
     seen: set[tuple[str, str]] = set()
     first: list[Failure] = []
     others: list[Failure] = []
@@ -53,30 +56,31 @@ def _by_cause(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def command(name: str, properties: Mapping[str, str], message: str) -> str:
-    """`::error file=a.yaml,line=3::message`; properties that are empty are left out."""
-    told = ",".join(f"{key}={_escaped(value, _PROPERTY)}" for key, value in properties.items() if value)
-    return f"::{name}{f' {told}' if told else ''}::{_escaped(message, _MESSAGE)}"
+    """Return a command such as `::error file=a.yaml,line=3::message`, without empty properties."""
+    pairs = ",".join(f"{key}={_escaped(value, _PROPERTY)}" for key, value in properties.items() if value)
+    return f"::{name}{f' {pairs}' if pairs else ''}::{_escaped(message, _MESSAGE)}"
 
 
 class Base:
-    """The folder that GitHub takes paths from: that of the repository, in which pytest's rootdir may be a folder."""
+    """The folder to which GitHub's paths are relative: the repository, of which pytest's rootdir may be a subfolder."""
 
     def __init__(self, root: Path, environment: Mapping[str, str] = os.environ) -> None:
-        """Find it.
+        """Find the folder.
 
         Args:
-            root: pytest's rootdir, which the paths in messages begin at.
-            environment: its `GITHUB_WORKSPACE` is the folder, if the rootdir lies in it; else git's is.
+            root: pytest's rootdir, to which the paths in messages are relative.
+            environment: the environment, whose `GITHUB_WORKSPACE` is the folder if the rootdir is in it; otherwise the
+                folder is git's.
         """
         self._root = root.resolve()
         workspace = Path(environment.get("GITHUB_WORKSPACE") or self._root).resolve()
         above = (self._root, *self._root.parents)
         checkout = next((folder for folder in above if (folder / ".git").exists()), self._root)
-        given = bool(environment.get("GITHUB_WORKSPACE")) and self._root.is_relative_to(workspace)
-        self._folder = workspace if given else checkout
+        in_workspace = bool(environment.get("GITHUB_WORKSPACE")) and self._root.is_relative_to(workspace)
+        self._folder = workspace if in_workspace else checkout
 
     def path(self, path: str) -> str:
-        """A path from there; one that lies outside it stays whole."""
+        """Return a path relative to the folder, or the absolute path if it is outside."""
         whole = (self._root / path).resolve()
         return (whole.relative_to(self._folder) if whole.is_relative_to(self._folder) else whole).as_posix()
 

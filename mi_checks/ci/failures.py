@@ -1,4 +1,4 @@
-"""What of a run is red, the worst first."""
+"""The failures of a run, worst first."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from mi_checks.output.failure_lines import brief
 from mi_checks.results.run import CheckResult, MutantsResult, Place, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
-BASELINE, BASE = "baseline", "base"  # kinds of the items that compare with what was recorded, and with another model
-UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # from what is worst
+BASELINE, BASE = "baseline", "base"  # kinds of items that compare with a baseline, and with a reference model
+UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # worst first
 RANKS = {"error": UNMEASURED, "fail": FAILED, "inconclusive": UNSURE}
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One item of pytest that failed.
+    """A pytest item that failed.
 
     Attributes:
-        rank: how bad it is by its kind, one of those above.
-        kind: of the item.
-        beyond: how far beyond its bound it measured, as a share of the larger of both; infinite where there is no bound
-            or nothing was measured.
+        rank: the severity of its kind, one of the constants above.
+        kind: the kind of the item.
+        beyond: how far the value is beyond its bound, as a fraction of the larger of the two; infinite if there is no
+            bound or nothing was measured.
+        behaviour: the behaviour's name.
+        model: the model's name.
+        check: the check's id.
         place: where it is claimed.
-        estimate: what was measured, None where nothing was or there is no bound to hold it to.
-        message: in full.
-        brief: as pytest tells it, without the command that runs it again.
+        estimate: the measured estimate; None if nothing was measured or there is no bound.
+        bound: the bound in words, or "".
+        message: the full message.
+        brief: the message as pytest shows it, without the command that runs the item again.
     """
 
     rank: int
@@ -43,16 +47,19 @@ class Failure:
 
     @property
     def headline(self) -> str:
-        """The message's first line."""
+        """Return the message's first line."""
         return self.message.partition("\n")[0]
 
 
 def failures(run: Run) -> tuple[Failure, ...]:
-    """Those of a run: what could not be measured, then what failed, the furthest beyond its bound first, what drifted,
-    checks that passed where they are false, and what is inconclusive."""
-    found = [_of_check(result) for result in run.results if result.outcome in RANKS]
-    found += [_of_mutants(result) for result in run.mutants if result.outcome in RANKS]
-    return tuple(sorted(found, key=lambda failure: (failure.rank, -failure.beyond)))  # ties: in the order of the run
+    """Return the failures of a run, worst first.
+
+    First come those that could not be measured, then those that failed (the furthest beyond its bound first), those
+    that drifted, checks that passed on a model in which they are false, and inconclusive ones.
+    """
+    in_run_order = [_of_check(result) for result in run.results if result.outcome in RANKS]
+    in_run_order += [_of_mutants(result) for result in run.mutants if result.outcome in RANKS]
+    return tuple(sorted(in_run_order, key=lambda failure: (failure.rank, -failure.beyond)))
 
 
 def _of_check(result: CheckResult) -> Failure:

@@ -1,4 +1,4 @@
-"""A run as one paragraph of Markdown: what came out, what is worst, and what it was run on."""
+"""The summary of a run as one paragraph of Markdown: the outcomes, the worst failures, and the models."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from mi_checks.output.markdown import code
 from mi_checks.results.causes import Group, groups
 from mi_checks.results.run import CheckResult, Run
 
-WORST = 5  # failures named
-WARNED = 3  # lints named
-NAMED = 10  # behaviours and models named
+MAX_FAILURES = 5
+MAX_LINTS = 3
+MAX_NAMES = 10  # of behaviours or models in one list
 OUTCOMES = {
     "fail": "failed",
     "error": "could not be measured",
     "inconclusive": "inconclusive",
     "skipped": "skipped",
 }  # in words
-SHORT = 12  # hexadecimal digits of a hash
+HASH_DIGITS = 12  # hexadecimal
 
 
 def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
-    """The paragraph, without a line break.
+    """Return the paragraph, without a line break.
 
     Args:
-        run: what was measured.
-        wrong: what went wrong beside it: mistakes in behaviour files, files that could not be written.
+        run: the run.
+        wrong: errors outside the run: mistakes in behaviour files, files that could not be written.
     """
-    found = failures(run)
-    drifted = [failure for failure in found if failure.rank == DRIFTED and failure.kind == BASELINE]
-    red = bool(found or wrong or not (run.results or run.mutants))
+    all_failures = failures(run)
+    drifted = [failure for failure in all_failures if failure.rank == DRIFTED and failure.kind == BASELINE]
+    red = bool(all_failures or wrong or not (run.results or run.mutants))
     return " ".join(
         [
             f"{'✗' if red else '✓'} {_totals(run)}",
             *_wrong(wrong),
-            *_affected(found),
-            *_worst([failure for failure in found if failure not in drifted], groups(run.results)),
+            *_affected(all_failures),
+            *_worst([failure for failure in all_failures if failure not in drifted], groups(run.results)),
             *_baselines(run, drifted),
             *_bases(run),
             *_mutants(run),
@@ -75,31 +75,31 @@ def _size(checks: Sequence[CheckResult]) -> str:
 
 def _wrong(wrong: Sequence[str]) -> Iterator[str]:
     if wrong:
-        yield f"Errors: {_listed(map(code, wrong), WORST)}."
+        yield f"Errors: {_listed(map(code, wrong), MAX_FAILURES)}."
 
 
-def _affected(found: Sequence[Failure]) -> Iterator[str]:
+def _affected(all_failures: Sequence[Failure]) -> Iterator[str]:
     models: dict[str, dict[str, None]] = {}
-    for failure in found:
+    for failure in all_failures:
         models.setdefault(failure.behaviour, {})[failure.model] = None
     if models:
-        each = (f"{code(behaviour)} on {_listed(map(code, of), NAMED)}" for behaviour, of in models.items())
-        yield f"Affected: {_listed(each, NAMED, '; ')}."
+        each = (f"{code(behaviour)} on {_listed(map(code, of), MAX_NAMES)}" for behaviour, of in models.items())
+        yield f"Affected: {_listed(each, MAX_NAMES, '; ')}."
 
 
-def _worst(found: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
-    """The worst failure of each behaviour and model, with what most likely caused all of them."""
+def _worst(not_drifted: Sequence[Failure], by_cause: Iterable[Group]) -> Iterator[str]:
+    """Yield the worst failure of each behaviour and model, with the likely cause of all of them."""
     together: dict[tuple[str, str], list[Failure]] = {}
-    for failure in found:
+    for failure in not_drifted:
         together.setdefault((failure.behaviour, failure.model), []).append(failure)
     causes = {(group.behaviour, group.model): group for group in by_cause}
     if together:
-        each = (_told_together(failures, causes.get(key)) for key, failures in together.items())
-        yield f"{'Worst first' if len(together) > 1 else 'Red'}: {_listed(each, WORST, '; ')}."
+        each = (_group_text(failures, causes.get(key)) for key, failures in together.items())
+        yield f"{'Worst first' if len(together) > 1 else 'Red'}: {_listed(each, MAX_FAILURES, '; ')}."
 
 
-def _told_together(failures: Sequence[Failure], group: Group | None) -> str:
-    shown = _told(failures[0])
+def _group_text(failures: Sequence[Failure], group: Group | None) -> str:
+    shown = _failure_text(failures[0])
     if len(failures) == 1:
         return shown
     if group is None or group.cause.check == failures[0].check:
@@ -107,7 +107,7 @@ def _told_together(failures: Sequence[Failure], group: Group | None) -> str:
     return f"{shown}, and {len(failures) - 1} more; likely cause: {code(cause_text(group))}"
 
 
-def _told(failure: Failure) -> str:
+def _failure_text(failure: Failure) -> str:
     what = f"{code(failure.check)} of {code(failure.behaviour)} on {code(failure.model)}"
     if failure.estimate is None:
         return f"{what}: {code(failure.headline)}"
@@ -119,17 +119,17 @@ def _baselines(run: Run, drifted: Sequence[Failure]) -> Iterator[str]:
     compared = [result for result in run.results if result.kind == BASELINE]
     if not compared:
         return
-    kept = sum(result.outcome == "pass" for result in compared)
-    yield f"Baselines: {kept:,} of {len(compared):,} as recorded" + (
-        f"; drifted: {_listed((_drift(each) for each in drifted), WORST, '; ')}." if drifted else "."
+    unchanged = sum(result.outcome == "pass" for result in compared)
+    yield f"Baselines: {unchanged:,} of {len(compared):,} as recorded" + (
+        f"; drifted: {_listed((_drift(each) for each in drifted), MAX_FAILURES, '; ')}." if drifted else "."
     )
 
 
 def _bases(run: Run) -> Iterator[str]:
     judged = [result for result in run.results if result.kind == BASE]
     if judged:
-        kept = sum(result.outcome == "pass" for result in judged)
-        yield f"Base: {kept:,} of {len(judged):,} as in the model that they are judged against."
+        unchanged = sum(result.outcome == "pass" for result in judged)
+        yield f"Base: {unchanged:,} of {len(judged):,} as in the model that they are judged against."
 
 
 def _drift(failure: Failure) -> str:
@@ -146,7 +146,7 @@ def _mutants(run: Run) -> Iterator[str]:
 def _lints(run: Run) -> Iterator[str]:
     if run.lints:
         each = (f"{code(lint.behaviour)} on {code(lint.model)}: {code(lint.message)}" for lint in run.lints)
-        yield f"Warnings: {_listed(each, WARNED, '; ')}."
+        yield f"Warnings: {_listed(each, MAX_LINTS, '; ')}."
 
 
 def _models(run: Run) -> Iterator[str]:
@@ -155,13 +155,13 @@ def _models(run: Run) -> Iterator[str]:
         yield f"Engine: {', '.join(map(code, engines))}."
     if run.models:
         each = (
-            f"{code(name)} (weights {code(model.get('weights_sha256', '')[:SHORT])})"
+            f"{code(name)} (weights {code(model.get('weights_sha256', '')[:HASH_DIGITS])})"
             for name, model in run.models.items()
         )
-        yield f"Models: {_listed(each, NAMED)}."
+        yield f"Models: {_listed(each, MAX_NAMES)}."
 
 
-def _listed(parts: Iterable[str], most: int, separator: str = ", ") -> str:
-    found = list(parts)
-    more = [f"and {len(found) - most:,} more"] if len(found) > most else []
-    return separator.join([*found[:most], *more])
+def _listed(parts: Iterable[str], limit: int, separator: str = ", ") -> str:
+    items = list(parts)
+    more = [f"and {len(items) - limit:,} more"] if len(items) > limit else []
+    return separator.join([*items[:limit], *more])

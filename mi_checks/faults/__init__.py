@@ -1,1 +1,1 @@
-"""Exceptions that no part foresaw: told in one line, and what is left out because of them."""
+"""Unexpected exceptions: their messages of one line, and the evidence that is left out because of them."""

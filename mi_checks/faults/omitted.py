@@ -1,4 +1,4 @@
-"""What a report, a journal or a history wanted and could not have: left out with a sentence, and never an outcome."""
+"""Evidence that a report, a journal or a history lacks because of an error, which never changes an outcome."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mi_checks.faults.unexpected import LESS_MEMORY, is_outcome, out_of_memory, 
 
 T = TypeVar("T")
 U = TypeVar("U")
-PLAIN = {str, int, bool, type(None)}
+PLAIN = {str, int, bool, type(None)}  # types that JSON can always hold
 
 
 class Omitted:
-    """Collects, as sentences, what was left out.
+    """A collection of sentences about what was left out.
 
     Attributes:
-        sentences: what was left out and why, each once, in the order in which it came up.
+        sentences: what was left out and why, without duplicates, in order of occurrence.
     """
 
     def __init__(self, sentences: Iterable[str] = ()) -> None:
@@ -29,7 +29,7 @@ class Omitted:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was left out and why."""
+        """Return what was left out and why."""
         return tuple(self._sentences)
 
     def has(self, what: str) -> bool:
@@ -37,15 +37,15 @@ class Omitted:
         return any(sentence.lower().startswith(f"{what.lower()} was left out") for sentence in self._sentences)
 
     def say(self, sentence: str) -> None:
-        """Add a sentence, if it is not there yet."""
+        """Add a sentence, unless it is already there."""
         self._sentences[sentence] = None
 
     def add(self, what: str, error: BaseException) -> None:
-        """Note that something was left out because of an exception, and tell its traceback.
+        """Record that something was left out because of an exception, and report its traceback.
 
         Args:
-            what: in the singular, such as `the circuit`.
-            error: why it could not be had.
+            what: what was left out, in the singular, such as `the circuit`.
+            error: the exception.
         """
         more = f"; {LESS_MEMORY}" if out_of_memory(error) else ""
         sentence = f"{what[:1].upper()}{what[1:]} was left out: {reason(error)}{more}"
@@ -54,9 +54,9 @@ class Omitted:
 
     @contextmanager
     def unless(self, what: str) -> Iterator[None]:
-        """Suppress whatever exception is raised within, and note that `what` was left out because of it.
+        """Suppress any exception raised inside, and record that `what` was left out because of it.
 
-        Interruptions and `pytest.exit` pass through. What would skip or fail an item is suppressed as well.
+        Interruptions and `pytest.exit` pass through. Exceptions that would skip or fail an item are suppressed as well.
         """
         try:
             yield
@@ -66,7 +66,7 @@ class Omitted:
             self.add(what, error)
 
     def attempt(self, what: str, measure: Callable[[], T], instead: U) -> T | U:
-        """Return what `measure` returns or, where that fails or cannot be stored, note it and return `instead`."""
+        """Return what `measure` returns, or `instead` (and record it) if that fails or cannot be stored."""
         with self.unless(what):
             value = measure()
             refuse_unstorable("it", value)
@@ -75,18 +75,18 @@ class Omitted:
 
 
 def refuse_unstorable(what: str, value: Any) -> None:
-    """Raise if a value holds something that JSON cannot hold: NaN, an infinity, or an object of a library.
+    """Raise if a value contains something that JSON cannot hold: NaN, an infinity, or an object of a library.
 
     Raises:
-        MiChecksError: it does.
+        MiChecksError: the value contains such a thing.
     """
-    wrong = _unstorable(value)
-    if wrong is not None:
-        raise MiChecksError(f"{what} holds {wrong}, which is no number that can be measured")
+    unstorable = _unstorable(value)
+    if unstorable is not None:
+        raise MiChecksError(f"{what} holds {unstorable}, which is no number that can be measured")
 
 
 def _unstorable(value: Any) -> str | None:
-    """The first part of a value that JSON cannot hold."""
+    """Return a description of the first part of a value that JSON cannot hold, or None."""
     kind = type(value)
     if kind in PLAIN:
         return None
@@ -94,7 +94,7 @@ def _unstorable(value: Any) -> str | None:
         return None if math.isfinite(value) else str(value)
     if kind in (list, tuple):
         kinds = set(map(type, value))
-        # Long lists are of one kind as a rule, and need no look at each value.
+        # Long lists usually have values of one type, which need not be tested one by one.
         if kinds <= PLAIN or (kinds == {float} and math.isfinite(sum(value))):
             return None
         parts: Iterable[Any] = value

@@ -1,4 +1,4 @@
-"""Errors in functions that a project adds (pools, scores), told with the function's name, its file and the line."""
+"""Errors in functions that a project adds (pools, scores), reported with the function's name, file and line."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mi_checks.faults.unexpected import in_a_line, out_of_memory, passes_through
 
 @contextmanager
 def calling(what: str, files: Collection[str], root: Path | None = None) -> Iterator[None]:
-    """Turn whatever a function of the project raises into a `MiChecksError` that says where.
+    """Turn whatever a function of the project raises into a `MiChecksError` that says where it was raised.
 
     Args:
         what: the function, such as `the score 'probability'`.
-        files: those that may hold it, as Python's frames name them.
-        root: what paths are shown relative to; None for the working directory.
+        files: the files that may contain it, as Python's frames name them.
+        root: the folder to which paths are shown relative; None for the working directory.
 
     Raises:
-        MiChecksError: it raised something. What says that memory ran out is left as it is, since fewer prompts at once
-            may help.
+        MiChecksError: the function raised something. An exception that says that memory ran out is not converted,
+            because running fewer prompts at once may help.
     """
     try:
         yield
@@ -42,7 +42,7 @@ def calling(what: str, files: Collection[str], root: Path | None = None) -> Iter
 
 
 def file_of(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the file that a function of the project stands in, as Python's frames name it; none if it has none."""
+    """Return the file of a function of the project, as Python's frames name it, or an empty tuple if it has none."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)

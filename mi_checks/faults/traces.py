@@ -1,4 +1,4 @@
-"""Tracebacks of unexpected errors, kept for `--mi-debug`."""
+"""The tracebacks of unexpected errors, collected for `--mi-debug`."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from mi_checks.faults.unexpected import LISTENERS
 
 
 class Traces:
-    """Collects tracebacks, from `start` to `stop`.
+    """A collector of tracebacks, active between `start` and `stop`.
 
     Attributes:
-        found: each error in a line, with its traceback below.
+        found: each error in one line, followed by its traceback.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without tracebacks."""
         self.found: list[str] = []
 
     def start(self) -> None:
-        """Collect from now on."""
+        """Start collecting."""
         LISTENERS.append(self.found.append)
 
     def stop(self) -> None:
-        """Collect no more."""
+        """Stop collecting."""
         if self.found.append in LISTENERS:
             LISTENERS.remove(self.found.append)
 
     def lines(self) -> list[str]:
-        """Return all of it, line by line."""
+        """Return all collected errors and tracebacks, line by line."""
         return [line for each in self.found for line in ("", *each.splitlines())]
 
 
 @contextmanager
 def shown_at_once(stream: TextIO) -> Iterator[None]:
-    """Write every error with its traceback to a stream as soon as it comes up, as long as this lasts."""
+    """Write every error with its traceback to a stream as soon as it occurs, while this context lasts."""
 
     def show(text: str) -> None:
         stream.write(text)

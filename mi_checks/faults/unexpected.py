@@ -1,7 +1,7 @@
-"""Exceptions that no part of mi-checks foresaw, as one readable line: where, what happened, and what to do about it.
+"""Unexpected exceptions as one readable line: where, what happened, and what to do about it.
 
-Tracebacks are told to whoever listens, which `--mi-debug` has someone do. (As records of Python's logging they would be
-shown twice, since pytest captures those and shows them with each item that fails.)
+Tracebacks are passed to the registered listeners, which `--mi-debug` provides. (If they were logged with Python's
+logging, they would be shown twice, because pytest captures log records and shows them with each item that fails.)
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from contextlib import contextmanager
 
 from mi_checks.errors import MiChecksError
 
-LISTENERS: list[Callable[[str], None]] = []  # called with each unexpected error in a line, its traceback below
-MAX_LINE_LENGTH = 300  # characters of a library's message: some list a whole vocabulary
+LISTENERS: list[Callable[[str], None]] = []  # called with each unexpected error in one line, followed by its traceback
+MAX_LINE_LENGTH = 300  # characters; some libraries' messages list a whole vocabulary
 LESS_MEMORY = "lower --mi-count or --mi-memory"
 FEWER_PROMPTS = "use fewer prompts (--count) or a smaller model"
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "DefaultCPUAllocator")
 
 
 class Unexpected(MiChecksError):
-    """An exception that nobody foresaw, told with its place in one line. The exception itself is its `__cause__`."""
+    """An unexpected exception, reported in one line with its place. The exception itself is its `__cause__`."""
 
 
 class SaidBefore(MiChecksError):
-    """A failure of which an earlier error has given the reason."""
+    """A failure whose reason an earlier error has given."""
 
 
 @contextmanager
 def placed(where: str, less_memory: str = LESS_MEMORY) -> Iterator[None]:
-    """Turn any exception that nobody foresaw into a `MiChecksError` of one line.
+    """Turn any unexpected exception into a `MiChecksError` of one line.
 
-    Interruptions and the outcomes of pytest pass through, and so does a `MiChecksError`.
+    Interruptions, the outcomes of pytest and any `MiChecksError` pass through.
 
     Args:
         where: what is being done and where, such as `behaviours/ab.yaml:19: accuracy on nano-attn-2l`.
-        less_memory: what to do when memory runs out.
+        less_memory: what to do if memory runs out.
 
     Raises:
-        Unexpected: an exception of a library, of the project, or of our own.
+        Unexpected: an exception of a library, of the project, or of mi-checks itself.
     """
     try:
         yield
@@ -51,7 +51,7 @@ def placed(where: str, less_memory: str = LESS_MEMORY) -> Iterator[None]:
 
 
 def unexpected(error: BaseException, where: str, less_memory: str = LESS_MEMORY) -> Unexpected:
-    """Return the error of one line that stands for an unforeseen exception, and tell its traceback."""
+    """Return the error of one line for an unexpected exception, and report its traceback."""
     if out_of_memory(error):
         line = f"{where} ran out of memory ({in_a_line(error)}); {less_memory}"
     else:
@@ -61,10 +61,10 @@ def unexpected(error: BaseException, where: str, less_memory: str = LESS_MEMORY)
 
 
 def passes_through(error: BaseException) -> bool:
-    """Return whether an exception is no failure: an interruption, the end of a process, or an outcome of pytest."""
+    """Return whether an exception is not a failure: an interruption, the end of a process, or an outcome of pytest."""
     if isinstance(error, Exception):
         return _is_one_of(error, ("pytest", "exit"), ("bdb", "BdbQuit"), ("unittest", "SkipTest"))
-    return type(error).__name__ != "PanicException"  # of a library written in Rust, which derives it from BaseException
+    return type(error).__name__ != "PanicException"  # of Rust libraries; a BaseException
 
 
 def is_outcome(error: BaseException) -> bool:
@@ -73,7 +73,7 @@ def is_outcome(error: BaseException) -> bool:
 
 
 def _is_one_of(error: BaseException, *kinds: tuple[str, str]) -> bool:
-    # Looked up instead of imported: whoever has not imported them has raised none.
+    # Looked up instead of imported: a module that was never imported cannot have raised anything.
     for module, name in kinds:
         kind = getattr(sys.modules.get(module), name, None)
         kind = getattr(kind, "Exception", kind)
@@ -86,14 +86,14 @@ def out_of_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory ran out, on a CPU or a GPU."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # torch's
+    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # raised by torch
         return True
     # A CPU allocation that fails is a plain RuntimeError.
     return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return an exception's kind and message in one line of printable characters, cut where it is too long."""
+    """Return an exception's type and message in one line of printable characters, truncated if it is too long."""
     try:
         text = " ".join(str(error).split()).rstrip(".")
     except Exception:  # the message of a library's exception may itself fail
@@ -104,7 +104,7 @@ def in_a_line(error: BaseException) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed: the first line of one of our errors, or kind and message of any other."""
+    """Return why something failed: the first line of a `MiChecksError`, or type and message of any other exception."""
     if not isinstance(error, MiChecksError):
         return in_a_line(error)
     first = str(error).partition("\n")[0]
@@ -117,7 +117,7 @@ def how_to_see_where() -> str:
 
 
 def tell_traceback(line: str, error: BaseException) -> None:
-    """Tell those who listen the traceback of an exception, below a line that says what it was."""
+    """Report the traceback of an exception to the listeners, below a line that says what happened."""
     if LISTENERS:
         text = "".join((line, "\n", *traceback.format_exception(error)))
         for listener in LISTENERS:
@@ -125,12 +125,12 @@ def tell_traceback(line: str, error: BaseException) -> None:
 
 
 def tell_cause(error: MiChecksError) -> None:
-    """Tell the traceback of the exception that was behind one of our errors, if there was one."""
-    if error.__cause__ is not None and not isinstance(error, Unexpected):  # that of an `Unexpected` is told already
+    """Report the traceback of the exception that caused a `MiChecksError`, if there was one."""
+    if error.__cause__ is not None and not isinstance(error, Unexpected):  # those were reported already
         tell_traceback(reason(error), error)
 
 
 def raised_at(error: BaseException, files: Collection[str]) -> tuple[str, int] | None:
-    """Return the file and line of a traceback's innermost frame in one of these files, or None where there is none."""
+    """Return the file and line of a traceback's innermost frame in one of these files, or None if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return (frames[-1].filename, frames[-1].lineno or 1) if frames else None

@@ -1,7 +1,7 @@
-"""Runs kept in a database, and questions about how a check or a head fared over them. No torch.
+"""A database of runs, and queries about a check or a head over time. No torch.
 
-SQLite, because it is one file and no server, is in the standard library, and is whole after a kill: what was not
-committed is rolled back from its journal by whoever opens it next. Several processes may write, one after another.
-DuckDB sums over columns faster, but is another dependency and lets one process at a time open the file for writing, and
-what is asked here is a few thousand rows of one index.
+The database is SQLite, because it is a single file without a server, is in the standard library, and survives a kill:
+the next process that opens it rolls back whatever was not committed. Several processes may write, one after another.
+DuckDB sums over columns faster, but is another dependency and lets only one process open the file for writing, and the
+queries here read a few thousand rows of one index.
 """

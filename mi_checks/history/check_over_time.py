@@ -1,4 +1,4 @@
-"""A check over time."""
+"""The results of a check over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mi_checks.history.moment import COLUMNS, Moment, Order, moment, step
 from mi_checks.history.run_store import History
 from mi_checks.stats.estimate import Estimate
 
-RESULT = "outcome, value, low, high, n, unit, bound, prompts_sha256"  # of `results`
+RESULT = "outcome, value, low, high, n, unit, bound, prompts_sha256"  # columns of `results`
 
 JOINED = (
     "FROM results JOIN runs ON runs.id = results.run "
@@ -21,14 +21,15 @@ POINTS = f"SELECT {COLUMNS}, {RESULT} {JOINED}"
 
 @dataclass(frozen=True)
 class Point:
-    """What a check came to in one run.
+    """The result of a check in one run.
 
     Attributes:
         at: the run.
-        outcome: as in the run.
-        estimate: None where nothing was measured.
-        bound: what the value was held to, in words.
-        prompts_sha256: of the prompts and the tokenizer; values on others are not to be subtracted.
+        outcome: the outcome, as in the run.
+        estimate: the estimate; None if nothing was measured.
+        bound: the bound on the value, in words.
+        prompts_sha256: the digest of the prompts and the tokenizer; values with different digests must not be
+            subtracted.
     """
 
     at: Moment
@@ -40,7 +41,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Course:
-    """One check of one behaviour on one model, run by run."""
+    """The results of one check of one behaviour on one model, run by run."""
 
     behaviour: str
     model: str
@@ -49,13 +50,13 @@ class Course:
 
     @property
     def values(self) -> list[float | None]:
-        """For drawing."""
+        """Return the values, for drawing; None for runs that measured nothing."""
         return [None if point.estimate is None else point.estimate.value for point in self.points]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The same in short: the values, and the last run."""
+    """A summary of one check of one behaviour on one model: its values, and its result in the last run."""
 
     behaviour: str
     model: str
@@ -73,15 +74,15 @@ def courses(
     order: Order = "time",
     last: int | None = None,
 ) -> list[Course]:
-    """A check on all models that have it, or on one; of each the last so many runs.
+    """Return the results of a check over the last runs, on all models that have it or on one.
 
     Args:
-        history: where to look.
-        behaviour: its name.
-        check: its id.
+        history: the history to search.
+        behaviour: the behaviour's name.
+        check: the check's id.
         model: a model's name; None for all.
-        order: of the runs: by when they began, or by the checkpoint they are of.
-        last: how many of them at most, counted from the end of that order.
+        order: the order of the runs: by starting time, or by training checkpoint.
+        last: the maximum number of runs, counted from the end of that order; None for all.
 
     Raises:
         MiChecksError: no run has such a behaviour, check or model.
@@ -96,13 +97,13 @@ def courses(
 def outlines(
     history: History, behaviour: str, model: str | None = None, *, order: Order = "time", last: int | None = None
 ) -> list[Outline]:
-    """All checks of a behaviour; otherwise as `courses`.
+    """Return a summary of every check of a behaviour; the arguments are those of `courses`.
 
     Raises:
         MiChecksError: no run has such a behaviour or model.
     """
     require(history.connection, behaviour, None, model)
-    found = []
+    summaries = []
     for series, of, name in _series(history, behaviour, None, model):
         rows = history.connection.execute(
             f"SELECT value, revision, results.run {JOINED} ORDER BY started, runs.id",
@@ -110,8 +111,8 @@ def outlines(
         ).fetchall()
         rows = sorted(rows, key=lambda row: step(row[1])) if order == "training" else rows
         values = tuple(row[0] for row in (rows[-last:] if last else rows))
-        found.append(Outline(behaviour, of, name, values, _point(history, series, of, rows[-1][2])))
-    return found
+        summaries.append(Outline(behaviour, of, name, values, _point(history, series, of, rows[-1][2])))
+    return summaries
 
 
 def _series(history: History, behaviour: str, check: str | None, model: str | None) -> list[tuple[int, str, str]]:
@@ -136,7 +137,7 @@ def _points(history: History, series: int, model: str, order: Order, last: int |
 
 
 def point(row: tuple[object, ...]) -> Point:
-    """Of the columns of a moment, then `RESULT`."""
+    """Return the result in a row with the columns of `COLUMNS`, followed by those of `RESULT`."""
     outcome, value, low, high, n, unit, bound, prompts = row[4:]
     estimate = None if value is None else Estimate(value, low, high, n, unit, "as in the run")  # type: ignore[arg-type]
     return Point(moment(*row[:4]), outcome, estimate, bound, prompts)  # type: ignore[arg-type]

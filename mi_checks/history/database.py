@@ -1,4 +1,4 @@
-"""A path → an open database of the newest schema, and SQLite's errors in one line with a remedy."""
+"""Connections to the history database, migrated to the newest schema, and readable messages for SQLite's errors."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import in_a_line
 from mi_checks.history.migrations import MIGRATIONS
 
-APPLICATION = 0x6D696368  # "mich" in the file's header: an SQLite database of something else is not written into
-PATIENCE = 30.0  # seconds that a writer waits for another
-WRITTEN = "pytest --mi-history PATH and mi-checks history import RUN write one"
+APPLICATION = 0x6D696368  # "mich" in the file's header; other SQLite databases are never written to
+PATIENCE = 30.0  # seconds that a writer waits for another writer
+HOW_TO_WRITE = "pytest --mi-history PATH and mi-checks history import RUN write one"
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    """The database at a path, migrated to the newest schema.
+    """Return a connection to the database at a path, migrated to the newest schema.
 
     Args:
         path: the file.
-        create: make it where there is none.
+        create: whether to create the file if it does not exist.
 
     Raises:
-        MiChecksError: there is none, it is no history, one of a newer mi-checks, or it cannot be opened or written.
+        MiChecksError: the file does not exist, is not a history, was written by a newer mi-checks, or cannot be opened
+            or written.
     """
     if path.is_dir():
         raise MiChecksError(f"{path} is a folder; name the history's file in it, such as {path / 'history.sqlite3'}")
     if not create and not path.exists():
-        raise MiChecksError(f"there is no history at {str(path)!r}; {WRITTEN}")
+        raise MiChecksError(f"there is no history at {str(path)!r}; {HOW_TO_WRITE}")
     if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,10 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or, whatever happens, nothing. It waits for another writer before it begins, never in the middle."""
+    """Commit everything done inside, or roll it all back on any exception.
+
+    It waits for another writer before it begins, never in the middle.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -62,23 +66,23 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours.
+    """Turn SQLite's errors into `MiChecksError`.
 
     Raises:
-        MiChecksError: SQLite raised one.
+        MiChecksError: SQLite raised an error.
     """
     try:
         yield
     except sqlite3.Error as error:
-        raise MiChecksError(_told(path, error)) from None
+        raise MiChecksError(_message(path, error)) from None
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Raise a `MiChecksError` where rows are not what a run is written as: somebody else has written them.
+    """Raise if rows are not as mi-checks writes them, because another program has written to the file.
 
     Raises:
-        MiChecksError: a value is of another kind, or a row is missing.
+        MiChecksError: a value has the wrong type, or a row is missing.
     """
     try:
         yield
@@ -89,7 +93,7 @@ def readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _told(path: Path, error: sqlite3.Error) -> str:
+def _message(path: Path, error: sqlite3.Error) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_NOTADB:
             return f"{path} is no database; name a history, or a file that is not there yet"
@@ -106,12 +110,12 @@ def _told(path: Path, error: sqlite3.Error) -> str:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring it to the newest schema, each step whole or not at all."""
+    """Migrate the database to the newest schema, one transaction per step."""
     if _version(connection, path) == len(MIGRATIONS):
         return
     for number, migration in enumerate(MIGRATIONS, start=1):
         with transaction(connection):
-            if _version(connection, path) < number:  # asked again: another process may have been as quick
+            if _version(connection, path) < number:  # another process may have migrated it meanwhile
                 migration(connection)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {number}")

@@ -1,4 +1,4 @@
-"""When a head mediated a behaviour, and when no longer."""
+"""The runs in which a head mediated a behaviour."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mi_checks.results.evidence import MEDIATES
 
 @dataclass(frozen=True)
 class Standing:
-    """What one run says of a head.
+    """The result of one run for a head.
 
     Attributes:
         at: the run.
-        value: the share of clean − corrupt that it recovers alone; None where the two did not differ.
-        low: of its interval; None where the head is not among the strongest of the run, which alone have one.
-        high: likewise.
+        value: the fraction recovered by patching the head alone; None if clean and corrupted run did not differ.
+        low: the lower end of its interval; None if the head is not among the run's strongest, which alone have one.
+        high: the upper end of its interval; None in the same case.
     """
 
     at: Moment
@@ -31,9 +31,9 @@ class Standing:
 
     @property
     def mediates(self) -> bool | None:
-        """Whether the whole interval lies above what a mediator recovers; None where the run cannot tell.
+        """Return whether the whole interval lies above the threshold of a mediator, or None if that is unknown.
 
-        A value without an interval is above its lower end, so that a small one is enough to say no.
+        A value without an interval is above its lower end, so a value below the threshold suffices for False.
         """
         if self.low is not None:
             return self.low > MEDIATES
@@ -42,14 +42,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Mediation:
-    """One head, behaviour and model over time.
+    """The results of one head for one behaviour and model over time.
 
     Attributes:
-        behaviour: its name.
-        model: its name.
+        behaviour: the behaviour's name.
+        model: the model's name.
         node: the head.
-        label: what it was patched at; "" for all positions.
-        standings: what each run that swept it says.
+        label: the label at which it was patched; "" for all positions.
+        standings: the result of each run that swept the head.
     """
 
     behaviour: str
@@ -59,14 +59,14 @@ class Mediation:
     standings: tuple[Standing, ...]
 
     @property
-    def told(self) -> list[Standing]:
-        """Those that can tell."""
+    def conclusive(self) -> list[Standing]:
+        """Return the results that say whether the head mediates."""
         return [each for each in self.standings if each.mediates is not None]
 
     @property
     def changes(self) -> list[tuple[Standing, Standing]]:
-        """Each pair of runs, one after the other, that say otherwise."""
-        return [(before, after) for before, after in pairwise(self.told) if before.mediates != after.mediates]
+        """Return each pair of consecutive conclusive results that disagree."""
+        return [(before, after) for before, after in pairwise(self.conclusive) if before.mediates != after.mediates]
 
 
 def mediations(
@@ -78,10 +78,12 @@ def mediations(
     *,
     order: Order = "time",
 ) -> list[Mediation]:
-    """A head over time, for each model and label it was swept at, or for one; runs as `courses` has them.
+    """Return the results of a head over time, for each model and label at which it was swept, or for one.
+
+    The arguments are those of `courses`, and `label` is a label, "" for all positions, or None for every label.
 
     Raises:
-        MiChecksError: no run has swept it, or has such a behaviour or model.
+        MiChecksError: no run has swept the head, or has such a behaviour, model or label.
     """
     require(history.connection, behaviour, None, model)
     swept = history.connection.execute(
@@ -96,8 +98,8 @@ def mediations(
         raise MiChecksError(unknown("head", node, f"the history of {where}", names))
     labels = list(dict.fromkeys(at for _, _, name, at in swept if name == node))
     if label is not None and label not in labels:
-        there = [at or "all positions" for at in labels]
-        raise MiChecksError(unknown("label", label, f"the history of {node} in {where}", there))
+        label_names = [at or "all positions" for at in labels]
+        raise MiChecksError(unknown("label", label, f"the history of {node} in {where}", label_names))
     return [
         Mediation(behaviour, of, node, at, _standings(history, number, of, order))
         for number, of, name, at in swept
@@ -111,5 +113,5 @@ def _standings(history: History, node: int, model: str, order: Order) -> tuple[S
         "LEFT JOIN models ON models.run = shares.run AND models.name = ? WHERE node = ? ORDER BY started, runs.id",
         (model, node),
     ).fetchall()
-    found = (Standing(moment(*row[:4]), *row[4:]) for row in rows)
-    return tuple(sorted(found, key=lambda each: each.at.place(order)))
+    standings = (Standing(moment(*row[:4]), *row[4:]) for row in rows)
+    return tuple(sorted(standings, key=lambda each: each.at.place(order)))

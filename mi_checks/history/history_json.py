@@ -1,4 +1,4 @@
-"""For programs: the answers as JSON."""
+"""The answers of `mi-checks history` as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mi_checks.results.evidence import MEDIATES
 
 
 def document(data: object) -> str:
-    """As all verbs write JSON."""
+    """Return data as JSON text, in the format of all verbs."""
     return json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def listing(runs: Sequence[Kept]) -> dict[str, Any]:
-    """All of `mi-checks history list`."""
+    """Return the answer of `mi-checks history list`."""
     return {"runs": [asdict(each) for each in runs]}
 
 
 def courses(found: Sequence[Course]) -> dict[str, Any]:
-    """All of `mi-checks history show --check`."""
+    """Return the answer of `mi-checks history show --check`."""
     return {
         "behaviour": found[0].behaviour,
         "checks": [
@@ -40,7 +40,7 @@ def courses(found: Sequence[Course]) -> dict[str, Any]:
 
 
 def mediations(found: Sequence[Mediation]) -> dict[str, Any]:
-    """All of `mi-checks history mediators`."""
+    """Return the answer of `mi-checks history mediators`."""
     return {
         "behaviour": found[0].behaviour,
         "node": found[0].node,
@@ -72,7 +72,7 @@ def mediations(found: Sequence[Mediation]) -> dict[str, Any]:
 
 
 def outlines(found: Sequence[Outline]) -> dict[str, Any]:
-    """All of `mi-checks history show` without a check."""
+    """Return the answer of `mi-checks history show` without a check."""
     checks = [
         {"check": each.check, "model": each.model, "values": each.values, "last": _point(each.last)} for each in found
     ]

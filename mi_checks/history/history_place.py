@@ -1,4 +1,4 @@
-"""Where the history is, if nobody says otherwise."""
+"""The default path of the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For a terminal: the runs, a check over time with its values drawn, a head over time."""
+"""The answers of `mi-checks history` for a terminal: runs, a check over time with a sparkline, a head over time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mi_checks.output.sparkline import sparkline
 from mi_checks.output.verdict_table import SYMBOLS
 from mi_checks.stats.estimate import Estimate
 
-MODELS = 3  # named of a run; of more, how many
+MAX_NAMED_MODELS = 3  # for a run with more models, only their number is shown
 SHARE = "share of clean − corrupt"
 
 
 def listing(path: Path, runs: Sequence[Kept]) -> list[str]:
-    """One line for each run."""
+    """Return one line for each run, below a headline."""
     if not runs:
         return [f"{path} is empty"]
     rows = [(each.started[:19].replace("T", " "), each.called, _outcomes(each), _models(each)) for each in runs]
@@ -32,7 +32,7 @@ def listing(path: Path, runs: Sequence[Kept]) -> list[str]:
 
 
 def outlines(found: Sequence[Outline]) -> list[str]:
-    """One line for each check: how it went, and what it came to last."""
+    """Return one line for each check, below a headline: its values over the runs, and its last result."""
     rows = [(each.check, each.model, sparkline(each.values), _outcome(each.last), _runs(each)) for each in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
@@ -40,13 +40,17 @@ def outlines(found: Sequence[Outline]) -> list[str]:
 
 
 def course(of: Course) -> list[str]:
-    """One line for each run."""
-    drawn = sparkline(of.values)
-    there = [point.estimate for point in of.points if point.estimate is not None]
-    ends = [numbers.value(pick(there, key=lambda estimate: estimate.value)) for pick in (min, max)] if there else []
+    """Return one line for each run, below a headline."""
+    line_of_values = sparkline(of.values)
+    estimates = [point.estimate for point in of.points if point.estimate is not None]
+    ends = (
+        [numbers.value(pick(estimates, key=lambda estimate: estimate.value)) for pick in (min, max)]
+        if estimates
+        else []
+    )
     head = f"{of.behaviour} {of.check} on {of.model}, {_runs(of)}"
     if ends:
-        head += f"  {drawn}  {ends[0]} to {ends[1]} {there[-1].unit}"
+        head += f"  {line_of_values}  {ends[0]} to {ends[1]} {estimates[-1].unit}"
     weights = max(len(point.at.weights) for point in of.points)
     lines = [
         f"{point.at.date}  {point.at.called}  {point.at.weights:<{weights}}  {_outcome(point)}{note}"
@@ -56,7 +60,7 @@ def course(of: Course) -> list[str]:
 
 
 def mediation(of: Mediation) -> list[str]:
-    """The answer in words, and what every run says."""
+    """Return the answer in words, followed by one line for each run."""
     weights = max(len(each.at.weights) for each in of.standings)
     values = [_share(each) for each in of.standings]
     width = max(map(len, values))
@@ -64,8 +68,8 @@ def mediation(of: Mediation) -> list[str]:
         f"{each.at.date}  {each.at.called}  {each.at.weights:<{weights}}  {value:<{width}}  {standing(each)}"
         for each, value in zip(of.standings, values, strict=True)
     ]
-    drawn = sparkline([each.value for each in of.standings])
-    return [answer(of), f"{_runs(of)}  {drawn}  {SHARE} that {of.node} recovers alone", *_indented(lines)]
+    line_of_values = sparkline([each.value for each in of.standings])
+    return [answer(of), f"{_runs(of)}  {line_of_values}  {SHARE} that {of.node} recovers alone", *_indented(lines)]
 
 
 def _outcomes(run: Kept) -> str:
@@ -73,7 +77,7 @@ def _outcomes(run: Kept) -> str:
 
 
 def _models(run: Kept) -> str:
-    return ", ".join(run.models) if len(run.models) <= MODELS else numbers.count(len(run.models), "model")
+    return ", ".join(run.models) if len(run.models) <= MAX_NAMED_MODELS else numbers.count(len(run.models), "model")
 
 
 def _runs(of: Course | Outline | Mediation) -> str:
@@ -88,14 +92,14 @@ def _outcome(point: Point) -> str:
 
 
 def _notes(points: Sequence[Point]) -> Iterator[str]:
-    """What makes a value another thing than the one measured before it."""
+    """Yield for each point what makes its value incomparable with the last measured one before it, or ""."""
     before: Point | None = None
     for point in points:
-        told = []
+        differences = []
         if before is not None and point.estimate is not None:
-            told += ["other prompts"] if point.prompts_sha256 != before.prompts_sha256 else []
-            told += [f"bound {before.bound} → {point.bound}"] if point.bound != before.bound else []
-        yield f"  ({', '.join(told)})" if told else ""
+            differences += ["other prompts"] if point.prompts_sha256 != before.prompts_sha256 else []
+            differences += [f"bound {before.bound} → {point.bound}"] if point.bound != before.bound else []
+        yield f"  ({', '.join(differences)})" if differences else ""
         before = point if point.estimate is not None else before
 
 

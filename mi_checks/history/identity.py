@@ -1,4 +1,4 @@
-"""What makes a run that run, and a claim that claim, as digests."""
+"""The digests that identify a run and a claim."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from mi_checks.results.run import Run
 
-CLAIMED = "claims_sha256"  # the setting of a run under which a digest stands that is known only where it was measured
+CLAIMED = "claims_sha256"  # the setting that holds the digest of the claims, which only the measuring process knows
 
 
 def run_digest(run: Run) -> str:
-    """sha256 of what was measured when and on which weights.
+    """Return the SHA-256 digest of what a run measured, when, and on which weights.
 
-    Not of the file: an older schema, or another layout of the same JSON, is the same run.
+    It is not the digest of the file: the same run in an older schema, or in another layout of the JSON, has the same
+    one.
     """
     weights = {name: model.get("weights_sha256", "") for name, model in run.models.items()}
     results = [
@@ -25,7 +26,10 @@ def run_digest(run: Run) -> str:
 
 
 def claims_digest(yaml: str, roles: Mapping[str, Sequence[str]]) -> str:
-    """sha256 of what a behaviour claims: its file with those it extends, and the nodes its roles are bound to."""
+    """Return the SHA-256 digest of a behaviour's claims.
+
+    It covers the file with its parent files, and the nodes to which its roles are bound.
+    """
     return _sha256([yaml, {name: sorted(nodes) for name, nodes in roles.items()}])
 
 

@@ -1,4 +1,4 @@
-"""Files of runs, from here or elsewhere, into the history."""
+"""The import of run files into the history."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mi_checks.faults.unexpected import placed
 from mi_checks.history.run_store import Entry, History
 from mi_checks.results.read_run import NoRun, parse_run, read_text
 
-TOGETHER = 32  # files that are read before the database is locked and they are added
+BATCH_FILES = 32  # read before the database is locked and their runs are added together
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of files.
+    """The result of an import.
 
     Attributes:
-        new: runs that were added.
-        known: runs that were there already.
-        passed_over: JSON files in the folders that hold something else.
-        wrong: what is the matter with files that should hold a run, and do not.
+        new: the number of runs that were added.
+        known: the number of runs that were there already.
+        passed_over: JSON files in the folders that are not runs.
+        wrong: a message for each named file that is not a run, and for each file that cannot be read.
     """
 
     new: int
@@ -32,38 +32,39 @@ class Imported:
 
 
 def import_runs(history: History, paths: Sequence[Path]) -> Imported:
-    """Add every run in files, and in folders and those below them.
+    """Add the runs in files and folders, including subfolders.
 
-    Files that cannot be read keep the others from nothing. Runs go in by the batch: a kill leaves whole ones.
+    A file that cannot be read does not stop the import. Runs are added in batches, so that a kill leaves only whole
+    runs.
 
     Raises:
-        MiChecksError: a folder has no JSON in it.
+        MiChecksError: a folder has no JSON file.
     """
-    named = [(file, path.is_dir()) for path in paths for file in _files(path)]
+    files = [(file, path.is_dir()) for path in paths for file in _files(path)]
     new = known = 0
     passed_over: list[Path] = []
-    wrong: list[str] = []
-    for begin in range(0, len(named), TOGETHER):
+    mistakes: list[str] = []
+    for begin in range(0, len(files), BATCH_FILES):
         entries = []
-        for file, found in named[begin : begin + TOGETHER]:
+        for file, in_folder in files[begin : begin + BATCH_FILES]:
             try:
                 with placed(f"{file}: reading it"):
                     text = read_text(file)
                     entries.append(Entry(parse_run(text, file), text, str(file.absolute())))
             except NoRun as error:
-                passed_over += [file] if found else []
-                wrong += [] if found else [str(error)]
+                passed_over += [file] if in_folder else []
+                mistakes += [] if in_folder else [str(error)]
             except MiChecksError as error:
-                wrong.append(str(error))
+                mistakes.append(str(error))
         added = history.add(entries)
         new, known = new + added.new, known + added.known
-    return Imported(new, known, tuple(passed_over), tuple(wrong))
+    return Imported(new, known, tuple(passed_over), tuple(mistakes))
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(path.rglob("*.json"))
-    if not found:
+    files = sorted(path.rglob("*.json"))
+    if not files:
         raise MiChecksError(f"there is no JSON in the folder {str(path)!r}; name run files or folders of them")
-    return found
+    return files

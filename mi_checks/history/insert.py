@@ -1,4 +1,4 @@
-"""A run → rows."""
+"""The insertion of a run into the tables of the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODEL = ("weights_sha256", "tokenizer_sha256", "revision", "source", "dtype")
 
 
 def insert(connection: sqlite3.Connection, run: Run, digest: str, document: bytes, place: str) -> bool:
-    """Add one run, within a transaction of the caller's; False where it is there already."""
+    """Insert a run, inside a transaction of the caller's, and return False if it is there already."""
     added = connection.execute(
         "INSERT INTO runs (digest, started, seconds, command, versions, settings, place) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (digest) DO NOTHING RETURNING id",
@@ -40,11 +40,11 @@ def _results(connection: sqlite3.Connection, row: int, run: Run) -> None:
         numbers = (None,) * 5 if estimate is None else (
             estimate.value, estimate.low, estimate.high, estimate.n, estimate.unit,
         )  # fmt: skip
-        claimed = own or claims.get((each.behaviour, each.model), "")
+        digest = own or claims.get((each.behaviour, each.model), "")
         connection.execute(
             "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
-                _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, claimed,
+                _series(connection, each), row, each.outcome, *numbers, each.bound, each.prompts_sha256, digest,
                 str(each.place),
             ),
         )  # fmt: skip
@@ -53,6 +53,6 @@ def _results(connection: sqlite3.Connection, row: int, run: Run) -> None:
 def _series(connection: sqlite3.Connection, result: CheckResult) -> int:
     key = (result.behaviour, result.model, result.check)
     connection.execute("INSERT INTO series VALUES (NULL, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (*key, result.kind))
-    found = connection.execute('SELECT id FROM series WHERE behaviour = ? AND model = ? AND "check" = ?', key)
-    number: int = found.fetchone()[0]
+    rows = connection.execute('SELECT id FROM series WHERE behaviour = ? AND model = ? AND "check" = ?', key)
+    number: int = rows.fetchone()[0]
     return number

@@ -1,4 +1,4 @@
-"""Names that a question may use, or what is in the history instead."""
+"""Validation of the names in a query against those in the history."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.words import listed
 
-NAMED = 20  # at most, of what is there
+MAX_SHOWN_NAMES = 20
 
 
 def require(connection: sqlite3.Connection, behaviour: str, check: str | None, model: str | None) -> None:
-    """Nothing, if some run has such a check.
+    """Raise if no run has such a check.
 
     Raises:
-        MiChecksError: none has; the message says what there is.
+        MiChecksError: no run has such a behaviour, model or check; the message lists those that exist.
     """
     rows = connection.execute(
         'SELECT model, "check" FROM series WHERE behaviour = ? ORDER BY id', (behaviour,)
     ).fetchall()
     if not rows:
-        there = connection.execute("SELECT DISTINCT behaviour FROM series ORDER BY behaviour")
-        raise MiChecksError(unknown("behaviour", behaviour, "the history", [name for (name,) in there]))
+        behaviours = connection.execute("SELECT DISTINCT behaviour FROM series ORDER BY behaviour")
+        raise MiChecksError(unknown("behaviour", behaviour, "the history", [name for (name,) in behaviours]))
     if model is not None:
         models = list(dict.fromkeys(name for name, _ in rows))
         if model not in models:
@@ -33,9 +33,9 @@ def require(connection: sqlite3.Connection, behaviour: str, check: str | None, m
         raise MiChecksError(unknown("check", check, f"the history of {where}", checks))
 
 
-def unknown(kind: str, word: str, where: str, there: Sequence[str]) -> str:
-    """That there is no such thing, what there is, and the nearest."""
-    if not there:
+def unknown(kind: str, word: str, where: str, names: Sequence[str]) -> str:
+    """Return the message that a name is unknown, with the names that exist and the nearest one."""
+    if not names:
         return f"{where} has no {kind} {word!r}: it is empty; pytest --mi-history PATH adds runs to it"
-    more = f" and {len(there) - NAMED} more" if len(there) > NAMED else ""
-    return f"{where} has no {kind} {word!r}; it has {listed(there[:NAMED])}{more}{did_you_mean(word, there)}"
+    more = f" and {len(names) - MAX_SHOWN_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
+    return f"{where} has no {kind} {word!r}; it has {listed(names[:MAX_SHOWN_NAMES])}{more}{did_you_mean(word, names)}"

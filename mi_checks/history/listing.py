@@ -1,4 +1,4 @@
-"""Which runs there are."""
+"""The list of runs in the history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mi_checks.history.moment import SHORT
 from mi_checks.history.run_store import History
 
-CHOSEN = "FROM runs ORDER BY started DESC, id DESC LIMIT ?"
+FROM_LAST_RUNS = "FROM runs ORDER BY started DESC, id DESC LIMIT ?"
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Kept:
 
     Attributes:
         run: its digest.
-        started: ISO 8601, UTC.
-        command: what made it.
-        models: name → sha256 of weights.
-        outcomes: how many checks came to each.
-        place: the file it was read from or written to, or "".
+        started: its start, ISO 8601, UTC.
+        command: the command that produced it.
+        models: the SHA-256 digest of each model's weights, by name.
+        outcomes: the number of checks with each outcome.
+        place: the file from which it was read or to which it was written, or "".
     """
 
     run: str
@@ -33,21 +33,21 @@ class Kept:
 
     @property
     def called(self) -> str:
-        """`3fa92c1b`"""
+        """Return the short name of the run, such as `3fa92c1b`."""
         return self.run[:SHORT]
 
 
 def runs(history: History, last: int | None = None) -> list[Kept]:
-    """All, or the last so many, in the order they began."""
-    ask, most = history.connection.execute, (-1 if last is None else last,)
-    rows = ask(f"SELECT id, digest, started, command, place {CHOSEN}", most).fetchall()[::-1]
-    among = f"WHERE run IN (SELECT id {CHOSEN})"
+    """Return all runs, or only the last ones, in order of their start."""
+    execute, limit = history.connection.execute, (-1 if last is None else last,)
+    rows = execute(f"SELECT id, digest, started, command, place {FROM_LAST_RUNS}", limit).fetchall()[::-1]
+    in_last_runs = f"WHERE run IN (SELECT id {FROM_LAST_RUNS})"
     models: dict[int, dict[str, str]] = defaultdict(dict)
     outcomes: dict[int, dict[str, int]] = defaultdict(dict)
-    for run, name, weights in ask(f"SELECT run, name, weights_sha256 FROM models {among}", most):  # noqa: S608
+    for run, name, weights in execute(f"SELECT run, name, weights_sha256 FROM models {in_last_runs}", limit):  # noqa: S608
         models[run][name] = weights
-    counted = f"SELECT run, outcome, count(*) FROM results {among} GROUP BY run, outcome"  # noqa: S608
-    for run, outcome, number in ask(counted, most):
+    counted = f"SELECT run, outcome, count(*) FROM results {in_last_runs} GROUP BY run, outcome"  # noqa: S608
+    for run, outcome, number in execute(counted, limit):
         outcomes[run][outcome] = number
     return [
         Kept(digest, started, command, models[run], outcomes[run], place)

@@ -8,15 +8,20 @@ from mi_checks.output.numbers import count
 
 
 def answer(mediation: Mediation) -> str:
-    """`L1H6 mediated induction on nano-attn-2l until 3fa92c1b (…), and no longer from 8e01d2aa (…).`"""
-    told = mediation.told
+    """Return one sentence, or two if the answer changed several times.
+
+    For example: `L1H6 mediated induction on nano-attn-2l until 3fa92c1b (…), and no longer from 8e01d2aa (…).`
+    """
+    conclusive = mediation.conclusive
     where = f" at {mediation.label}" if mediation.label else ""
     head, what = f"{mediation.node}{where}", f"{mediation.behaviour} on {mediation.model}"
-    if not told:
+    if not conclusive:
         return f"No run can tell whether {head} mediates {what}."
-    last, changes = told[-1], mediation.changes
+    last, changes = conclusive[-1], mediation.changes
     if not changes:
-        runs = f"the only run, {_named(last.at)}" if len(told) == 1 else f"each of {count(len(told), 'run')}"
+        runs = (
+            f"the only run, {_named(last.at)}" if len(conclusive) == 1 else f"each of {count(len(conclusive), 'run')}"
+        )
         return f"{head} {'mediates' if last.mediates else 'does not mediate'} {what} in {runs}."
     before, after = changes[-1]
     often = f" It changed {count(len(changes), 'time')}." if len(changes) > 1 else ""
@@ -27,7 +32,7 @@ def answer(mediation: Mediation) -> str:
 
 
 def standing(each: Standing) -> str:
-    """`mediates`, `does not`, and why where that is not seen."""
+    """Return `mediates` or `does not`, and the reason if the interval does not show it."""
     if each.value is None:
         return "does not: nothing to recover, clean and corrupt do not differ"
     if each.low is None:

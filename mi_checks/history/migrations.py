@@ -1,6 +1,6 @@
-"""The schema, as the steps that lead to it; a database says by `PRAGMA user_version` how many of them it has taken.
+"""The schema, as a list of migrations; `PRAGMA user_version` of a database counts those that it has had.
 
-A step that was released is never changed: what is to be otherwise is another step.
+A released migration is never changed: every change of the schema is another migration.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def _runs(connection: sqlite3.Connection) -> None:
 
 
 def _shares(connection: sqlite3.Connection) -> None:
-    """Also of the runs that are there: their documents have them.
+    """Create the tables of shares, and fill them from the documents of the runs that are already in the database.
 
-    A later step that changes these tables must leave this one the function as it is now.
+    A later migration that changes these tables must leave this one the function as it is now.
     """
     _execute(connection, SHARES)
     for run, digest, text in connection.execute("SELECT run, digest, text FROM documents JOIN runs ON id = run"):
@@ -97,7 +97,7 @@ def _shares(connection: sqlite3.Connection) -> None:
 
 
 def _execute(connection: sqlite3.Connection, script: str) -> None:
-    """Not `executescript`, which commits first."""
+    """Execute a script, without the commit with which `executescript` begins."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""The run that something was measured in, as answers name it."""
+"""The names of a run and its weights in answers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SHORT = 8  # characters of a run's digest by which it is called
-HASH = 12  # of a hash of weights
-COLUMNS = "digest, started, weights_sha256, revision"  # of `runs` and `models` joined
+SHORT = 8  # hexadecimal digits in the short name of a run
+WEIGHTS_HASH_DIGITS = 12  # hexadecimal digits shown of the digest of weights
+COLUMNS = "digest, started, weights_sha256, revision"  # columns of the join of `runs` and `models`
 
 CHECKPOINT = re.compile(r"checkpoint (\d+)")
 Order = Literal["time", "training"]
@@ -18,13 +18,13 @@ ORDERS: tuple[Order, ...] = ("time", "training")
 
 @dataclass(frozen=True)
 class Moment:
-    """A run, and the weights that stood under one model's name in it.
+    """A run, with the weights that it used under one model's name.
 
     Attributes:
-        run: its digest.
-        started: ISO 8601, UTC.
-        weights_sha256: "" where the run does not say.
-        revision: such as `checkpoint 500`, or "".
+        run: the run's digest.
+        started: its start, ISO 8601, UTC.
+        weights_sha256: the digest of the weights; "" if the run does not record it.
+        revision: the revision of the weights, such as `checkpoint 500`, or "".
     """
 
     run: str
@@ -34,25 +34,25 @@ class Moment:
 
     @property
     def called(self) -> str:
-        """`3fa92c1b`"""
+        """Return the short name of the run, such as `3fa92c1b`."""
         return self.run[:SHORT]
 
     @property
     def date(self) -> str:
-        """`2026-11-24 10:57:05`"""
+        """Return the start of the run, such as `2026-11-24 10:57:05` (UTC)."""
         return self.started[:19].replace("T", " ")
 
     @property
     def weights(self) -> str:
-        """`37135d31bb38`, `1b4c0ae251ca, checkpoint 500`"""
-        return ", ".join(filter(None, (self.weights_sha256[:HASH] or "weights unknown", self.revision)))
+        """Return the weights, such as `37135d31bb38` or `1b4c0ae251ca, checkpoint 500`."""
+        return ", ".join(filter(None, (self.weights_sha256[:WEIGHTS_HASH_DIGITS] or "weights unknown", self.revision)))
 
     def place(self, order: Order) -> float:
-        """What runs are sorted by, where those that began earlier come first among equals."""
+        """Return the sort key of the run in this order; equal runs are sorted by their start."""
         return step(self.revision) if order == "training" else 0
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields for JSON."""
         return {
             "run": self.run,
             "started": self.started,
@@ -62,11 +62,14 @@ class Moment:
 
 
 def step(revision: str | None) -> float:
-    """The number of a training checkpoint; weights that are none are those at the end."""
-    found = CHECKPOINT.fullmatch(revision or "")
-    return int(found[1]) if found else math.inf
+    """Return the number of a training checkpoint; other weights count as the end of training (infinity)."""
+    match = CHECKPOINT.fullmatch(revision or "")
+    return int(match[1]) if match else math.inf
 
 
 def moment(digest: str, started: str, weights: str | None, revision: str | None) -> Moment:
-    """Of `COLUMNS`; a run may have results of a model and, where it could not be loaded, nothing else of it."""
+    """Return the moment in a row with the columns of `COLUMNS`.
+
+    The weights are None if the run has results of the model but no record of it, because it could not be loaded.
+    """
     return Moment(digest, started, weights or "", revision or "")

@@ -1,4 +1,4 @@
-"""What the history already holds of one check on one set of weights."""
+"""The results that the history already has of one check on one set of weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mi_checks.history.run_store import History
 
 @dataclass(frozen=True)
 class Asked:
-    """What must be equal for a result to be the one that measuring would give again.
+    """The values that must be equal for a recorded result to be the one that another measurement would give.
 
     Attributes:
-        behaviour: its name.
-        model: the name whose claims hold.
-        check: its id.
+        behaviour: the behaviour's name.
+        model: the name of the model whose claims are tested.
+        check: the check's id.
         claims_sha256: `identity.claims_digest` of the behaviour.
-        dtype: of the weights in use.
-        version: of mi-checks.
+        dtype: the dtype of the weights in use.
+        version: the version of mi-checks.
     """
 
     behaviour: str
@@ -33,13 +33,14 @@ class Asked:
 
 
 def recalled(history: History, asked: Asked, weights_sha256: str, prompts_sha256: Callable[[], str]) -> Point | None:
-    """The latest such result; one that could not be measured is none.
+    """Return the latest matching result, or None; results that could not be measured do not count.
 
     Args:
-        history: where to look.
-        asked: what must be equal.
-        weights_sha256: likewise.
-        prompts_sha256: likewise; asked for only where all else is found, as the model may have to be loaded for it.
+        history: the history to search.
+        asked: the values that must be equal.
+        weights_sha256: the digest of the weights, which must be equal.
+        prompts_sha256: a function that returns the digest of the prompts, which must be equal; it is called only if all
+            else matches, because it may have to load the model.
     """
     rows = history.connection.execute(
         f"SELECT versions, {COLUMNS}, {RESULT} FROM models "  # noqa: S608
@@ -49,8 +50,8 @@ def recalled(history: History, asked: Asked, weights_sha256: str, prompts_sha256
         "AND behaviour_sha256 = ? AND outcome IN ('pass', 'fail', 'inconclusive') ORDER BY started DESC, runs.id DESC",
         (weights_sha256, asked.dtype, asked.behaviour, asked.model, asked.check, asked.claims_sha256),
     ).fetchall()
-    found = [point(row[1:]) for row in rows if json.loads(row[0]).get("mi-checks") == asked.version]
-    if not found:
+    points = [point(row[1:]) for row in rows if json.loads(row[0]).get("mi-checks") == asked.version]
+    if not points:
         return None
     prompts = prompts_sha256()
-    return next((each for each in found if each.prompts_sha256 == prompts), None)
+    return next((each for each in points if each.prompts_sha256 == prompts), None)

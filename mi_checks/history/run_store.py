@@ -1,4 +1,4 @@
-"""The history: an open database, and what puts runs into it and takes them out whole."""
+"""The history: an open database to which runs are added, and from which whole runs can be read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mi_checks.results.run import Run
 
 @dataclass(frozen=True)
 class Entry:
-    """A run on its way into the history.
+    """A run to be added to the history.
 
     Attributes:
-        run: what the text holds.
-        text: the run as JSON, kept as it is.
-        place: the file it was read from or written to.
+        run: the run in the text.
+        text: the run as JSON, which is stored unchanged.
+        place: the file from which it was read or to which it was written.
     """
 
     run: Run
@@ -34,32 +34,32 @@ class Entry:
 
 @dataclass(frozen=True)
 class Added:
-    """How many runs were new, and how many were in the history already."""
+    """The number of runs that were new, and of those that were in the history already."""
 
     new: int = 0
     known: int = 0
 
 
 class History:
-    """Runs in a database. Used by one thread; other processes may read and write it meanwhile."""
+    """The runs in a database. It is used by one thread; other processes may read and write it meanwhile."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """`History.at` opens one."""
+        """Wrap an open connection; `History.at` opens one."""
         self.path = path
         self.connection = connection
 
     @classmethod
     @contextmanager
     def at(cls, path: Path, *, create: bool = False) -> Iterator[History]:
-        """Open it, of whatever schema it was, and close it again; what SQLite raises meanwhile is told in words.
+        """Open the history, migrate it, and close it at the end; SQLite's errors become `MiChecksError`.
 
         Args:
-            path: its file.
-            create: make it where there is none.
+            path: the file.
+            create: whether to create the file if it does not exist.
 
         Raises:
-            MiChecksError: there is none, it is no history, is one of a newer mi-checks, is locked by another process
-                for too long, or cannot be read or written.
+            MiChecksError: the file does not exist, is not a history, was written by a newer mi-checks, is locked by
+                another process for too long, or cannot be read or written.
         """
         connection = connect(path, create=create)
         try:
@@ -69,7 +69,7 @@ class History:
             connection.close()
 
     def add(self, entries: Iterable[Entry]) -> Added:
-        """Add runs, all or, whatever happens, none; one that is there already stays as it is."""
+        """Add all runs in one transaction; a run that is there already stays unchanged."""
         compressed = [
             (storable(each.run, each.text), run_digest(each.run), zlib.compress(each.text.encode()), each.place)
             for each in entries
@@ -81,7 +81,7 @@ class History:
         return Added(new, len(compressed) - new)
 
     def text(self, called: str) -> str:
-        """A run as JSON, as it was when it was added.
+        """Return a run as the JSON that was added.
 
         Args:
             called: the beginning of its digest, as lists show it.
@@ -89,13 +89,13 @@ class History:
         Raises:
             MiChecksError: no run begins so, or several do.
         """
-        found = self.connection.execute(
+        rows = self.connection.execute(
             "SELECT id, digest FROM runs WHERE substr(digest, 1, ?) = ? LIMIT 2", (len(called), called)
         ).fetchall()
-        if len(found) != 1 or not called:
-            many = "several runs begin" if found else "no run begins"
+        if len(rows) != 1 or not called:
+            many = "several runs begin" if rows else "no run begins"
             raise MiChecksError(
                 f"{self.path}: {many} with {called!r}; mi-checks history list shows what they are called"
             )
-        (document,) = self.connection.execute("SELECT text FROM documents WHERE run = ?", (found[0][0],)).fetchone()
+        (document,) = self.connection.execute("SELECT text FROM documents WHERE run = ?", (rows[0][0],)).fetchone()
         return zlib.decompress(document).decode()

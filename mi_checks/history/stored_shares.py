@@ -1,4 +1,4 @@
-"""A run's sweeps of heads → rows: the strongest with intervals, all others with their share alone."""
+"""The rows of a run's sweeps of heads: the strongest heads with intervals, all others with only their values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mi_checks.stats.estimate import Estimate
 
 @dataclass(frozen=True)
 class Share:
-    """What one head recovers of clean − corrupt when denoised alone."""
+    """The fraction recovered by denoising one head alone."""
 
     node: str
     at: str
-    value: float | None  # None where clean and corrupt did not differ: there was nothing to recover
-    estimate: Estimate | None  # of the strongest only
+    value: float | None  # None if clean and corrupted run did not differ, so that nothing could be recovered
+    estimate: Estimate | None  # only for the strongest heads
 
 
 def insert_shares(connection: sqlite3.Connection, row: int, run: Run) -> None:
-    """Add those of one run, within a transaction of the caller's."""
+    """Insert the sweeps of one run, inside a transaction of the caller's."""
     for evidence in run.evidence:
         for share in shares(evidence):
             key = (evidence.behaviour, evidence.model, share.node, share.at)
@@ -38,18 +38,18 @@ def insert_shares(connection: sqlite3.Connection, row: int, run: Run) -> None:
 
 
 def shares(evidence: Evidence) -> Iterator[Share]:
-    """Every head that was swept, once for each label it was swept at."""
-    found: dict[tuple[str, str], Share] = {}
+    """Yield every head that was swept, once for each label at which it was swept."""
+    by_node: dict[tuple[str, str], Share] = {}
     for each in evidence.mediators:
-        found.setdefault((each.node, each.at), Share(each.node, each.at, each.estimate.value, each.estimate))
+        by_node.setdefault((each.node, each.at), Share(each.node, each.at, each.estimate.value, each.estimate))
     for heatmap in evidence.heatmaps:
         if heatmap.component == "head":
             at = heatmap.at
-            # Without an effect size no head is listed, and shares are noise.
-            gap = any(each.at == at for each in evidence.mediators)
+            # If clean and corrupted run do not differ, no head is listed and the fractions are noise.
+            differs = any(each.at == at for each in evidence.mediators)
             for node, value in _heads(heatmap):
-                found.setdefault((node, at), Share(node, at, value if gap else None, None))
-    yield from found.values()
+                by_node.setdefault((node, at), Share(node, at, value if differs else None, None))
+    yield from by_node.values()
 
 
 def _heads(heatmap: Heatmap) -> Iterator[tuple[str, float]]:

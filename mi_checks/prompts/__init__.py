@@ -1,1 +1,1 @@
-"""`Prompts` of a behaviour + a tokenizer → `PromptBatch`."""
+"""The stage that turns a behaviour's `Prompts` and a tokenizer into a `PromptBatch`."""

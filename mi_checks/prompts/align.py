@@ -1,4 +1,4 @@
-"""Rendered texts → a prompt pair whose sides correspond token by token or label by label, or why they are none."""
+"""Alignment of rendered texts into a prompt pair that corresponds token by token or label by label, or a rejection."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mi_checks.spec.scoring import FIRST_TOKEN
 def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
     """Return the tokens of a rendered prompt, and for each label every token that shares a character with it.
 
-    A token that crosses a label's edge belongs to the label: in `the {{ w | at('W') }}` the token ` word` carries
-    the space too, and it is where the model holds the word.
+    A token that crosses a label's edge belongs to the label: in `the {{ w | at('W') }}` the token ` word` includes the
+    space, and it is the token at which the model represents the word.
 
     Raises:
-        MiChecksError: the tokenizer cannot read the text, drops all of a label's, or finds the beginning-of-sequence
-            token written at its beginning, which every prompt begins with already.
+        MiChecksError: the tokenizer cannot read the text or drops all text of a label, or the text begins with the
+            beginning-of-sequence token, which every prompt begins with already.
     """
     ids, spans = tokenization.encode(marked.text)
     if tokenization.bos is not None and ids[:1] == (tokenization.bos,):
@@ -46,48 +46,51 @@ def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
 def align(
     rendered: Rendered, tokenization: Tokenization, *, score: str = FIRST_TOKEN, by_labels: bool = False
 ) -> PromptPair | Rejection:
-    """The pair, if clean and corrupt differ and correspond, and answers and foils continue both with the same tokens.
+    """Return the prompt pair, or a rejection with the reason why there is none.
 
-    They correspond if they are equally long and carry each label at the same positions, or `by_labels` if each label
-    has as many tokens in one as in the other.
+    Clean and corrupt prompt must differ and correspond, and the answers and foils must continue both with the same
+    tokens. They correspond if they have the same length and each label is at the same positions in both, or `by_labels`
+    if each label has the same number of tokens in both.
 
     Raises:
         MiChecksError: the tokenizer cannot read a text.
     """
     clean = tokenized(rendered.clean, tokenization)
     corrupt = tokenized(rendered.corrupt, tokenization)
-    both = (clean, corrupt)
+    prompts = (clean, corrupt)
     for what, prompt in (("clean", clean), ("corrupt", corrupt)):
         if lacking := tokenization.lacks(prompt.tokens):
-            return Rejection("no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", both)
+            return Rejection(
+                "no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", prompts
+            )
     if clean.tokens == corrupt.tokens:
-        return Rejection("identical", "clean and corrupt prompt are the same", both)
+        return Rejection("identical", "clean and corrupt prompt are the same", prompts)
     if not by_labels and len(clean.tokens) != len(corrupt.tokens):
         counts = f"{len(clean.tokens)} tokens and {len(corrupt.tokens)}"
-        return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", both)
+        return Rejection("length", f"clean and corrupt prompt are not equally long: {counts}", prompts)
     for label in sorted({*clean.labels, *corrupt.labels}):
-        places = [prompt.labels.get(label) for prompt in both]
+        places = [prompt.labels.get(label) for prompt in prompts]
         same = len(places[0] or ()) == len(places[1] or ()) if by_labels else places[0] == places[1]
         if not same:
             where = (
                 f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt one"
             )
-            return Rejection("labels", f"label {label!r} is at {where}", both)
-    found = continuations(rendered, both, tokenization, score)
-    if isinstance(found, Rejection):
-        return found
+            return Rejection("labels", f"label {label!r} is at {where}", prompts)
+    continuation_tokens = continuations(rendered, prompts, tokenization, score)
+    if isinstance(continuation_tokens, Rejection):
+        return continuation_tokens
     return PromptPair(
-        _continued(clean, found.shared, tokenization),
-        _continued(corrupt, found.shared, tokenization),
+        _continued(clean, continuation_tokens.shared, tokenization),
+        _continued(corrupt, continuation_tokens.shared, tokenization),
         rendered.answers,
         rendered.foils,
-        found.answers,
-        found.foils,
+        continuation_tokens.answers,
+        continuation_tokens.foils,
     )
 
 
 def _continued(prompt: Prompt, tokens: tuple[int, ...], tokenization: Tokenization) -> Prompt:
-    """The prompt with tokens written after it, the last of which is END."""
+    """Return the prompt with tokens appended, the last of which becomes END."""
     if not tokens:
         return prompt
     pieces = tuple(tokenization.piece(token) for token in tokens)

@@ -1,4 +1,4 @@
-"""Rendered, tokenized and aligned prompt pairs: everything the engine needs to know about the text."""
+"""Rendered, tokenized and aligned prompt pairs, which are everything the engine needs to know about the text."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mi_checks.spec.scoring import FIRST_TOKEN
-from mi_checks.spec.template import END as END  # the last token, where the answer is read: one label for both stages
+from mi_checks.spec.template import END as END  # the last token, at which the answer is read; both stages use one label
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One rendered prompt.
+    """A rendered prompt.
 
     Attributes:
-        text: what was tokenized, without the beginning-of-sequence token.
-        tokens: token ids, the beginning-of-sequence token included.
-        pieces: the text of each token, for showing.
-        labels: label → the positions of its tokens, ascending; `END` is always there.
+        text: the text that was tokenized, without the beginning-of-sequence token.
+        tokens: the token ids, including the beginning-of-sequence token, `pos`.
+        pieces: the text of each token, for display, `pos`.
+        labels: the positions of each label's tokens, ascending; `END` is always present.
     """
 
     text: str
@@ -29,22 +29,23 @@ class Prompt:
     labels: Mapping[str, tuple[int, ...]]
 
     def label_at(self, position: int) -> str:
-        """The labels of one token, for showing; "" where there is none."""
+        """Return the labels of a token, for display, separated by spaces; "" if it has none."""
         return " ".join(label for label, positions in self.labels.items() if position in positions)
 
 
 @dataclass(frozen=True)
 class PromptPair:
-    """Clean and corrupt prompt, with the same labels. Unless the batch is aligned by labels they are equally long, and
-    each label stands at the same positions in both.
+    """A clean and a corrupt prompt with the same labels.
+
+    Unless the batch is aligned by labels, both have the same length, and each label is at the same positions in both.
 
     Attributes:
-        clean: the clean prompt, with what answers and foils share if the first difference is scored.
-        corrupt: the corrupt prompt, likewise.
-        answers: what the clean prompt is continued with.
-        foils: what it must be preferred to.
-        answer_tokens: of each answer the tokens that are scored: one, or all of them for its log-probability.
-        foil_tokens: likewise.
+        clean: the clean prompt, followed by what answers and foils share if the first difference is scored.
+        corrupt: the corrupt prompt, with the same addition.
+        answers: the texts that continue the clean prompt.
+        foils: the texts to which the answers must be preferred.
+        answer_tokens: the scored tokens of each answer: one, or all of them for its log-probability.
+        foil_tokens: the scored tokens of each foil, in the same way.
     """
 
     clean: Prompt
@@ -57,14 +58,14 @@ class PromptPair:
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """The prompt pairs of one behaviour under one tokenizer.
+    """The prompt pairs of a behaviour under one tokenizer.
 
     Attributes:
         pairs: the pairs.
-        foil_reduction: what several foils count as, `mean` or `max`.
-        answer_reduction: what several answers count as.
+        foil_reduction: how the scores of several foils are reduced, `mean` or `max`.
+        answer_reduction: how the scores of several answers are reduced, `mean` or `max`.
         score: how continuations are scored, see `mi_checks.spec.scoring`.
-        by_labels: whether clean and corrupt correspond at their labels alone.
+        by_labels: whether clean and corrupt prompts correspond only at their labels.
     """
 
     pairs: tuple[PromptPair, ...]
@@ -78,7 +79,10 @@ class PromptBatch:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the prompts as they are measured: token ids (so tokenizers differ), labels, what is scored and how."""
+        """Return the SHA-256 digest of the prompts as they are measured.
+
+        It covers the token ids (so that it differs between tokenizers), the labels, and the score.
+        """
         pairs = [
             (
                 *((prompt.tokens, dict(prompt.labels)) for prompt in (pair.clean, pair.corrupt)),
@@ -90,5 +94,5 @@ class PromptBatch:
         return hashlib.sha256(json.dumps([how, pairs], sort_keys=True).encode()).hexdigest()
 
     def positions(self, label: str) -> tuple[tuple[int, ...], ...]:
-        """For each pair, the positions of a label's tokens in the clean prompt."""
+        """Return the positions of a label's tokens in the clean prompt of each pair."""
         return tuple(pair.clean.labels[label] for pair in self.pairs)

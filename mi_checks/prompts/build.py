@@ -1,4 +1,4 @@
-"""Drawing, rendering and aligning until there are as many prompt pairs as asked for."""
+"""Construction of a prompt batch by drawing, rendering and aligning until it has the requested number of pairs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import AnyPrompts, Prompts
 from mi_checks.spec.quotes import QuotedPrompts
 
-REJECTED = 50  # different draws that may fail for one pair: a template that fails so often is wrong, not unlucky
-DRAWN = 2000  # draws for one pair, repeats included: they cost little, and the last value of a small pool comes late
+MAX_REJECTED_DRAWS = 50  # distinct draws per pair; a template that fails more often is wrong, not unlucky
+MAX_DRAWS = 2000  # per pair, including repeats, which are cheap; the last unused value of a small pool is rarely drawn
 
 
 def build_prompts(
@@ -29,26 +29,26 @@ def build_prompts(
     seed: int | None = None,
     n_ctx: int | None = None,
 ) -> PromptBatch:
-    """The prompt pairs of a behaviour under a tokenizer, no clean prompt twice.
+    """Return the prompt pairs of a behaviour under a tokenizer, with distinct clean prompts.
 
-    Pair i depends on the seed and on nothing that comes after it: fewer pairs are the first of more.
+    Pair i depends only on the seed and on earlier pairs, so a smaller batch is the beginning of a larger one.
 
     Args:
-        prompts: how they are made.
+        prompts: the prompts section of the behaviour.
         tokenization: the model's tokenizer.
-        behaviour: the name that errors give.
-        count: pairs, instead of the behaviour's own.
-        seed: seed, instead of the behaviour's own.
-        n_ctx: tokens the model reads at most, the beginning-of-sequence token included.
+        behaviour: the behaviour's name, for errors.
+        count: the number of pairs, instead of the behaviour's own.
+        seed: the seed, instead of the behaviour's own.
+        n_ctx: the maximum number of tokens that the model reads, including the beginning-of-sequence token.
 
     Raises:
         TooFewPrompts: a variable has no values, or there are not enough distinct pairs whose clean and corrupt prompts
             align.
         MiChecksError: a template fails, or a prompt is longer than `n_ctx`.
     """
-    asked = prompts.pairs if count is None else count
-    if asked < 1:
-        raise MiChecksError(f"behaviour {behaviour!r}: asked for {asked} prompt pairs; at least 1 is needed")
+    pair_count = prompts.pairs if count is None else count
+    if pair_count < 1:
+        raise MiChecksError(f"behaviour {behaviour!r}: asked for {pair_count} prompt pairs; at least 1 is needed")
     seed = prompts.seed if seed is None else seed
     try:
         builder = (
@@ -56,10 +56,10 @@ def build_prompts(
             if isinstance(prompts, QuotedPrompts)
             else _DrawnPairs(prompts, tokenization, behaviour, seed)
         )
-    except TooFewPrompts as none:
-        raise TooFewPrompts(str(none), none.found, asked) from None
-    while len(builder.pairs) < asked:
-        pair = builder.next_pair(asked)
+    except TooFewPrompts as error:
+        raise TooFewPrompts(str(error), error.found, pair_count) from None
+    while len(builder.pairs) < pair_count:
+        pair = builder.next_pair(pair_count)
         _check(pair, builder.pairs, behaviour, n_ctx)
         builder.pairs.append(pair)
     return PromptBatch(
@@ -85,15 +85,19 @@ class _DrawnPairs:
         self._rejected: dict[Rendered, Rejection] = {}
 
     def next_pair(self, asked: int) -> PromptPair:
-        """The next pair of those asked for; the error says why every draw for it was rejected."""
+        """Return the next pair.
+
+        Raises:
+            TooFewPrompts: every draw for it was rejected; the message says why.
+        """
         rejections: list[Rejection] = []
-        known = len(self._rejected)
-        for attempt in range(DRAWN):
+        rejected_before = len(self._rejected)
+        for attempt in range(MAX_DRAWS):
             outcome = self._attempt(np.random.default_rng((self._seed, len(self.pairs), attempt)))
             if isinstance(outcome, PromptPair):
                 return outcome
             rejections.append(outcome)
-            if len(self._rejected) - known >= REJECTED:
+            if len(self._rejected) - rejected_before >= MAX_REJECTED_DRAWS:
                 break
         raise too_few(self._behaviour, len(self.pairs), asked, rejections)
 

@@ -1,4 +1,4 @@
-"""The values a variable may take under one tokenizer: its pool, its list or the vocabulary's words, by predicates."""
+"""The values that a variable may take under one tokenizer, from its pool, list or the vocabulary, by its predicates."""
 
 from __future__ import annotations
 
@@ -17,37 +17,39 @@ Declared = RandomTokens | FromPool | FromValues | FromFile
 
 
 def texts(value: Value) -> tuple[str, ...]:
-    """The value itself, or the texts of a row's fields."""
+    """Return the value itself, or the texts of a row's fields."""
     return (value,) if isinstance(value, str) else tuple(value.values())
 
 
 def shown(value: Value) -> str:
-    """The value as an error text gives it."""
+    """Return the value as error messages give it."""
     return repr(value if isinstance(value, str) else dict(value))
 
 
 def candidates(name: str, variable: Declared, tokenization: Tokenization, behaviour: str) -> tuple[Value, ...]:
-    """Every value the variable may take, in a fixed order; a row counts only if all of its fields pass.
+    """Return every value that the variable may take, in a fixed order; all fields of a row must pass the predicates.
 
     Raises:
         TooFewPrompts: no value passes the predicates, or the vocabulary has no words to draw at random.
-        MiChecksError: the pool is unknown, a value holds a character that the templates use as a mark, or more
-            distinct random tokens are asked for than the vocabulary has.
+        MiChecksError: the pool is unknown, a value contains a character that templates use as a mark, or the vocabulary
+            has fewer words than the variable needs distinct random tokens.
     """
-    origin, found = _all(name, variable, tokenization, behaviour)
+    origin, values = _all(name, variable, tokenization, behaviour)
     removed: list[tuple[Predicate, int]] = []
     for predicate in variable.where:
-        kept = tuple(value for value in found if all(passes(predicate, text, tokenization) for text in texts(value)))
-        removed.append((predicate, len(found) - len(kept)))
-        if not kept:
-            raise TooFewPrompts(_empty(name, origin, removed, found, tokenization, behaviour), 0)
-        found = kept
-    if isinstance(variable, RandomTokens) and variable.distinct and len(found) < variable.length:
+        passing = tuple(
+            value for value in values if all(passes(predicate, text, tokenization) for text in texts(value))
+        )
+        removed.append((predicate, len(values) - len(passing)))
+        if not passing:
+            raise TooFewPrompts(_empty(name, origin, removed, values, tokenization, behaviour), 0)
+        values = passing
+    if isinstance(variable, RandomTokens) and variable.distinct and len(values) < variable.length:
         raise MiChecksError(
             f"behaviour {behaviour!r}: variable {name!r} asks for {variable.length} distinct tokens, but only "
-            f"{len(found)} are to be had: lower its length, or ask less in its `where`"
+            f"{len(values)} are to be had: lower its length, or ask less in its `where`"
         )
-    return found
+    return values
 
 
 def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tuple[str, tuple[Value, ...]]:
@@ -70,7 +72,7 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
             f"behaviour {behaviour!r}: variable {name!r} has no rows: only load_behaviour reads its file"
         )
     if isinstance(variable, Supplied):
-        return variable.origin, _once(variable.values)  # looked through when they were read
+        return variable.origin, _once(variable.values)  # validated when they were read
     for value in variable.values:
         for text in texts(value):
             if any(mark in text for mark in (OPEN, SEP, CLOSE)):
@@ -82,7 +84,7 @@ def _all(name: str, variable: Declared, by: Tokenization, behaviour: str) -> tup
 
 
 def _once(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Return the values in their order, each once: one that is listed twice is not twice as likely."""
+    """Return the values in order without duplicates, so that a repeated value is not drawn more often."""
     first: dict[object, Value] = {}
     for value in values:
         first.setdefault(value if isinstance(value, str) else tuple(value.items()), value)

@@ -1,4 +1,4 @@
-"""Answers and foils after a prompt → the tokens of them that are scored."""
+"""The scored tokens of the answers and foils that continue a prompt."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from mi_checks.spec.scoring import FIRST_DIFFERENCE, LOG_PROBABILITY
 
 @dataclass(frozen=True)
 class Continuations:
-    """What is written and what is scored.
+    """The tokens of answers and foils that are appended to the prompts, and those that are scored.
 
     Attributes:
-        shared: tokens that all of them begin with, written to the prompt: none unless the first difference is scored.
-        answers: of each answer the tokens that are scored.
-        foils: likewise.
+        shared: the tokens with which all of them begin, which are appended to the prompts; empty unless the first
+            difference is scored.
+        answers: the scored tokens of each answer.
+        foils: the scored tokens of each foil.
     """
 
     shared: tuple[int, ...]
@@ -30,18 +31,21 @@ class Continuations:
 def continuations(
     rendered: Rendered, both: tuple[Prompt, Prompt], tokenization: Tokenization, score: str
 ) -> Continuations | Rejection:
-    """The scored tokens of answers and foils, if they are the same after both prompts, and no answer's are a foil's."""
+    """Return the scored tokens of answers and foils, or a rejection.
+
+    They must be the same after both prompts, and no answer may have the tokens of a foil.
+    """
     texts = [("answer", text) for text in rendered.answers] + [("foil", text) for text in rendered.foils]
     whole = score in (FIRST_DIFFERENCE, LOG_PROBABILITY)
-    found: list[tuple[int, ...]] = []
+    ids: list[tuple[int, ...]] = []
     for what, text in texts:
         tokens = _tokens(what, text, both, tokenization, whole=whole)
         if isinstance(tokens, Rejection):
             return tokens
-        found.append(tokens)
+        ids.append(tokens)
     count = len(rendered.answers)
-    shared = _shared(found) if score == FIRST_DIFFERENCE else ()
-    scored = found if score == LOG_PROBABILITY else [tokens[len(shared) : len(shared) + 1] for tokens in found]
+    shared = _shared(ids) if score == FIRST_DIFFERENCE else ()
+    scored = ids if score == LOG_PROBABILITY else [tokens[len(shared) : len(shared) + 1] for tokens in ids]
     for text, tokens in zip(rendered.answers, scored, strict=False):
         for foil, others in zip(rendered.foils, scored[count:], strict=True):
             if not tokens or not others or tokens == others:
@@ -52,9 +56,9 @@ def continuations(
 def _tokens(
     what: str, text: str, both: tuple[Prompt, Prompt], tokenization: Tokenization, *, whole: bool
 ) -> tuple[int, ...] | Rejection:
-    """The tokens of a continuation, or its first alone, if they are the same after both prompts."""
+    """Return the tokens of a continuation, or only the first, if they are the same after both prompts."""
     shift = 0 if tokenization.bos is None else 1
-    found: list[tuple[int, ...]] = []
+    after_each: list[tuple[int, ...]] = []
     for prompt in both:
         ids = tokenization.ids(prompt.text + text)
         own = prompt.tokens[shift:]
@@ -67,28 +71,29 @@ def _tokens(
         if unknown is not None and tokenization.unknown in scored and unknown not in text:
             why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all it does not know"
             return Rejection("unknown", why, both)
-        found.append(scored)
-    if found[0] != found[1]:
+        after_each.append(scored)
+    if after_each[0] != after_each[1]:
         begins = "is" if whole else "begins with"
-        first, second = (_pieces(tokens, tokenization) for tokens in found)
+        first, second = (_pieces(tokens, tokenization) for tokens in after_each)
         why = f"{what} {text!r} {begins} {first} after the clean prompt, {second} after the corrupt one"
         return Rejection("continuation", why, both)
-    return found[0]
+    return after_each[0]
 
 
 def without_embedding(token: int, tokenization: Tokenization) -> str:
-    """Return what is wrong with a text that holds a token beyond the embedding's last row."""
+    """Return the message for a text with a token that lies beyond the last row of the embedding."""
     return (
         f"holds the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has no embedding: "
         f"it embeds {tokenization.rows} tokens"
     )
 
 
-def _shared(found: list[tuple[int, ...]]) -> tuple[int, ...]:
+def _shared(continuation_ids: list[tuple[int, ...]]) -> tuple[int, ...]:
     length = next(
-        (place for place, tokens in enumerate(zip(*found, strict=False)) if len(set(tokens)) > 1), min(map(len, found))
+        (place for place, tokens in enumerate(zip(*continuation_ids, strict=False)) if len(set(tokens)) > 1),
+        min(map(len, continuation_ids)),
     )
-    return found[0][:length]
+    return continuation_ids[0][:length]
 
 
 def _alike(

@@ -1,4 +1,4 @@
-"""Drawing one value for each variable."""
+"""Random draws of one value for each variable."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mi_checks.spec.variables import RandomTokens, SameAs
 
 
 def differ(value: Value, other: Value) -> bool:
-    """Whether `differs_from` is kept.
+    """Return whether two values satisfy `differs_from`.
 
-    Texts differ if they do without the spaces around them (` name` is `name` in another place). A text differs from a
-    row if it is none of its fields. A row differs from every other row, whatever fields the two share: rows that must
-    not share a field are the author's to write.
+    Texts are compared without the spaces around them, because ` name` is `name` in another place. A text differs from a
+    row if none of the row's fields equals it. Two rows differ unless they are equal: an author who does not want them
+    to share a field must write the rows accordingly.
     """
     if isinstance(value, str) or isinstance(other, str):
         return {text.strip() for text in texts(value)}.isdisjoint(text.strip() for text in texts(other))
@@ -33,22 +33,23 @@ class _Source:
     name: str
     variable: Declared
     candidates: tuple[Value, ...]
-    index: Mapping[int, int]  # of random tokens: token id → its place among the candidates
+    index: Mapping[int, int]  # for random tokens: the index of each token id among the candidates
 
 
 class Variables:
-    """A behaviour's variables under one tokenizer, ready to be drawn."""
+    """The variables of a behaviour under one tokenizer, ready to be drawn."""
 
     def __init__(self, declared: Mapping[str, Declared | SameAs], tokenization: Tokenization, behaviour: str) -> None:
         """Find the candidates of each variable.
 
         Raises:
-            MiChecksError: as `candidates` does, or `differs_from` names a variable not declared before.
+            TooFewPrompts: a variable has no candidates.
+            MiChecksError: see `candidates`; or `differs_from` names a variable that is not declared before.
         """
         self._tokens = lru_cache(maxsize=1024)(partial(_tokens_of, tokenization))
         ids = {text: token for token, text in tokenization.word_tokens()}
         sources: list[_Source] = []
-        self._copies: dict[str, str] = {}  # same_as: a variable → the one whose value it takes
+        self._copies: dict[str, str] = {}  # same_as: the name of the variable whose value each variable takes
         for name, variable in declared.items():
             before = [source.name for source in sources]
             for other in variable.others:
@@ -60,17 +61,17 @@ class Variables:
             if isinstance(variable, SameAs):
                 self._copies[name] = variable.same_as
                 continue
-            found = candidates(name, variable, tokenization, behaviour)
-            words = (text for value in found for text in texts(value)) if isinstance(variable, RandomTokens) else ()
+            values = candidates(name, variable, tokenization, behaviour)
+            words = (text for value in values for text in texts(value)) if isinstance(variable, RandomTokens) else ()
             index = {ids[text]: place for place, text in enumerate(words)}
-            sources.append(_Source(name, variable, found, index))
+            sources.append(_Source(name, variable, values, index))
         self._sources = tuple(sources)
 
     def draw(self, rng: np.random.Generator) -> dict[str, Value] | Rejection:
-        """A value for each variable, or why what was drawn first leaves nothing for the rest."""
-        drawn: dict[str, Value] = {}
+        """Return a value for each variable, or a rejection if earlier draws leave no value for a later variable."""
+        values: dict[str, Value] = {}
         for source in self._sources:
-            others = {other: drawn[other] for other in source.variable.others}
+            others = {other: values[other] for other in source.variable.others}
             value: Value | None
             if isinstance(source.variable, RandomTokens):
                 value = self._random_tokens(source, source.variable, tuple(others.values()), rng)
@@ -79,17 +80,17 @@ class Variables:
             if value is None:
                 but = ", ".join(f"{other}={shown(taken)}" for other, taken in others.items())
                 return Rejection("exhausted", f"nothing is left for variable {source.name!r} that differs from {but}")
-            drawn[source.name] = value
-        return drawn | {name: drawn[other] for name, other in self._copies.items()}
+            values[source.name] = value
+        return values | {name: values[other] for name, other in self._copies.items()}
 
     def _random_tokens(
         self, source: _Source, variable: RandomTokens, others: tuple[Value, ...], rng: np.random.Generator
     ) -> str | None:
         allowed: npt.NDArray[np.intp] = np.arange(len(source.candidates))
         if others:
-            taken = {token for other in others for text in texts(other) for token in self._tokens(text)}
+            excluded_ids = {token for other in others for text in texts(other) for token in self._tokens(text)}
             free = np.ones(len(source.candidates), dtype=bool)
-            free[[source.index[token] for token in taken if token in source.index]] = False
+            free[[source.index[token] for token in excluded_ids if token in source.index]] = False
             allowed = np.flatnonzero(free)
         if len(allowed) < (variable.length if variable.distinct else 1):
             return None
@@ -98,7 +99,7 @@ class Variables:
 
 
 def _tokens_of(tokenization: Tokenization, text: str) -> tuple[int, ...]:
-    # A template may well put the space that the value lacks before it.
+    # A template may put the space that a value lacks in front of it.
     return tokenization.ids_after(text) + tokenization.ids_after(" " + text.removeprefix(" "))
 
 

@@ -1,4 +1,4 @@
-"""The marks that the filter `at` leaves in rendered text, turned into labels with character spans."""
+"""The conversion of the marks that the filter `at` leaves in rendered text to labels with character spans."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MARK = re.compile(f"([{OPEN}{SEP}{CLOSE}])")
 
 @dataclass(frozen=True)
 class Marked:
-    """A rendered prompt: the text without marks, and label → the (start, end) of its characters in that text."""
+    """A rendered prompt: its text without marks, and the (start, end) of each label's characters in that text."""
 
     text: str
     spans: Mapping[str, Span] = field(hash=False)
 
 
 def unmark(rendered: str) -> Marked:
-    """Take the marks out of a rendered template; one label may enclose another.
+    """Return a rendered template without its marks, and the labels' spans; one label may enclose another.
 
     Raises:
         MiChecksError: a label covers no text, is used twice or is `END`, or a filter after `at` broke its marks.

@@ -1,4 +1,4 @@
-"""The readable text of a single token, in whatever manner its tokenizer writes spaces and bytes."""
+"""The readable text of single tokens, for every way in which tokenizers write spaces and bytes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _BYTE_FALLBACK = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 class Pieces:
-    """The texts of a tokenizer's tokens, for showing.
+    """The texts of a tokenizer's tokens, for display.
 
     Attributes:
-        added: the ids of the tokens that were added to the vocabulary, special ones among them.
+        added: the ids of the tokens that were added to the vocabulary, including special tokens.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Find out how the tokenizer writes a space."""
         self._tokenizer = tokenizer
-        self._known: dict[int, str] = {}  # tens of prompts for each of hundreds of checks have the same tokens
+        self._known: dict[int, str] = {}  # cached, because hundreds of checks share most tokens
         self.added = frozenset(tokenizer.get_added_tokens_decoder())
         self._byte_level = is_byte_level(tokenizer)
 
     def __getitem__(self, token: int) -> str:
-        """Return the text of a token; bytes that are no whole UTF-8 character appear as `<0xE6>`."""
+        """Return the text of a token; bytes that are not a whole UTF-8 character appear as `<0xE6>`."""
         if token not in self._known:
             self._known[token] = self._text(token)
         return self._known[token]
@@ -38,24 +38,24 @@ class Pieces:
         if token in self.added:
             return str(text)
         if self._byte_level and all(character in _BYTES for character in text):
-            raw = bytes(_BYTES[character] for character in text)
+            raw_bytes = bytes(_BYTES[character] for character in text)
             return "".join(
                 f"<0x{ord(c) - 0xDC00:02X}>" if 0xDC80 <= ord(c) <= 0xDCFF else c
-                for c in raw.decode("utf-8", "surrogateescape")
+                for c in raw_bytes.decode("utf-8", "surrogateescape")
             )
         return _BYTE_FALLBACK.sub(_ascii_byte, text).replace("▁", " ")
 
 
 def is_byte_level(tokenizer: Tokenizer) -> bool:
-    """Return whether tokens are spelled in byte-level BPE's stand-ins for bytes."""
-    # The stand-ins for space and newline are in every whole byte-level alphabet and in no other.
+    """Return whether tokens are spelled with byte-level BPE's printable substitutes for bytes."""
+    # The substitutes for space and newline are in every complete byte-level alphabet and in no other.
     if tokenizer.token_to_id("Ġ") is not None and tokenizer.token_to_id("Ċ") is not None:
         return True
     return any("ByteLevel" in json.dumps(settings(part)) for part in (tokenizer.pre_tokenizer, tokenizer.decoder))
 
 
 def settings(part: Any) -> Any:
-    """Return what a part of a tokenizer, such as its post-processor, is set to; None where there is no such part."""
+    """Return the settings of a part of a tokenizer, such as its post-processor, or None if there is no such part."""
     return None if part is None else json.loads(part.__getstate__())
 
 
@@ -65,7 +65,7 @@ def _ascii_byte(match: re.Match[str]) -> str:
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """Return byte-level BPE's printable stand-in for each byte (GPT-2's table) → the byte."""
+    """Return the byte that each printable substitute of byte-level BPE stands for (GPT-2's table)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}

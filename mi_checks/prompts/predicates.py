@@ -1,7 +1,7 @@
-"""What a variable's `where` may ask of the tokenizer. A space that a value begins with already is never doubled.
+"""The predicates of a variable's `where`. A space with which a value begins already is never doubled.
 
-Tokens are counted as in the middle of a text, where a template puts most values: tokenizers that write a space before
-every text (Llama 2's) would count one for a value alone.
+Tokens are counted as in the middle of a text, where templates put most values: tokenizers that write a space before
+every text (Llama 2's) would count a token for that space if the value stood alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _spaced(value: str) -> str:
 
 
 def _tokens(text: str, tokenization: Tokenization) -> int:
-    """Return how many tokens a text has; none if it has one that stands for whatever the tokenizer does not know."""
+    """Return the number of tokens in a text, or 0 if one of them is the unknown token."""
     ids = tokenization.ids_after(text)
     return 0 if tokenization.unknown in ids else len(ids)
 
@@ -40,14 +40,14 @@ def passes(predicate: Predicate, value: str, tokenization: Tokenization) -> bool
     """Return whether a value has the property.
 
     `single_token`: the value as written is one token. `single_token_after_space`: it is one token after a space.
-    `splits_in_two`: one token after a space, exactly two after a text without one. `leading_space`: it begins with a
-    space. `alphabetic`: letters only, but for one leading space.
+    `splits_in_two`: one token after a space, and exactly two after a text without one. `leading_space`: it begins with
+    a space. `alphabetic`: only letters, apart from one leading space.
     """
     return _PREDICATES[predicate](value, tokenization)
 
 
 def tokens_shown(predicate: Predicate, value: str, tokenization: Tokenization) -> str:
-    """The value in the forms the predicate looks at, with the tokens of each, to show why it does not pass."""
+    """Return the forms of a value that the predicate tests, with their tokens, to show why it does not pass."""
     forms = {
         "single_token_after_space": (_spaced(value),),
         "splits_in_two": (_spaced(value), _bare(value)),

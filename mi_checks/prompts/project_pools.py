@@ -1,7 +1,7 @@
-"""Pools that a project adds by the hook `pytest_mi_pools`: sorted, and each text once.
+"""The pools that a project adds by the hook `pytest_mi_pools`, sorted and without duplicates.
 
-Values are drawn by their place. A set has another order in every process, and a list may have been made from one, so
-that no order is taken as it comes.
+Values are drawn by index. The order of a set differs between processes, and a list may have been made from a set, so
+the pools are always sorted.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from mi_checks.spec.template import CLOSE, OPEN, SEP
 from mi_checks.spec.words import describe
 from mi_checks.spec.yaml_source import NO_TEXT
 
-MAX_VALUES = 1_000_000  # of a pool; a generator may have no end
+MAX_VALUES = 1_000_000  # in a pool; a generator may be infinite
 
 
 def user_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
-    """Return the pools in what the hook's implementations returned, each sorted and without duplicates.
+    """Return the pools that the hook's implementations returned, each sorted and without duplicates.
 
     Args:
-        given: what each implementation returned.
+        given: the return value of each implementation.
         where: the files of the implementations, for errors.
 
     Raises:
-        MiChecksError: something else was returned, or two pools have one name.
+        MiChecksError: a return value is not a dict of valid pools, or two pools have the same name.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    all_pools: dict[str, tuple[str, ...]] = {}
     for pools in given:
         if not isinstance(pools, Mapping):
             raise _wrong(where, f"must return a dict of pools, not {_kind(pools)}")
@@ -38,10 +38,10 @@ def user_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
                 raise _wrong(where, f"a pool's name must be text, not {name!r}")
             if name in pool_names():
                 raise _wrong(where, f"the pool {name!r} comes with mi-checks; choose another name")
-            if name in found:
+            if name in all_pools:
                 raise _wrong(where, f"the pool {name!r} is given twice; choose another name")
-            found[name] = _values(name, values, where)
-    return found
+            all_pools[name] = _values(name, values, where)
+    return all_pools
 
 
 def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
@@ -59,11 +59,11 @@ def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
         if any(mark in value for mark in (OPEN, SEP, CLOSE)):
             message = f"{value!r} in the pool {name!r} holds a character that mi-checks marks labels with"
             raise _wrong(where, f"{message} (U+E000 to U+E002)")
-        if found := NO_TEXT.search(value):
+        if character := NO_TEXT.search(value):
             raise _wrong(
-                where, f"{value!r} in the pool {name!r} holds U+{ord(found[0]):04X}, which cannot stand in text"
+                where, f"{value!r} in the pool {name!r} holds U+{ord(character[0]):04X}, which cannot stand in text"
             )
-    return tuple(sorted({str.__str__(value) for value in texts}))  # plain texts, whatever class they are of
+    return tuple(sorted({str.__str__(value) for value in texts}))  # plain str, even if the values belong to a subclass
 
 
 def _kind(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Prompt pairs from quotes: each quote is one, taken in an order that depends on the seed alone."""
+"""The prompt pairs of quotes: one pair for each quote, in an order that depends only on the seed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.visible import visible_tokens
 from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, marks_of
 
-_SHOWN = 3  # quotes that give no pair
+_MAX_SHOWN_QUOTES = 3  # rejected quotes that the error shows
 
 
 class QuotedPairs:
     """The pairs of quotes under one tokenizer."""
 
     def __init__(self, prompts: QuotedPrompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
-        """Take the quotes apart.
+        """Parse the quotes.
 
         Raises:
             MiChecksError: a quote cannot be read, or has no answer or foils.
@@ -37,7 +37,11 @@ class QuotedPairs:
         self._rejections: list[tuple[Rendered, Rejection]] = []
 
     def next_pair(self, asked: int) -> PromptPair:
-        """The pair of the next quote that gives one, of those asked for; the error says why there is no other."""
+        """Return the pair of the next quote that is not rejected.
+
+        Raises:
+            TooFewPrompts: no other quote gives a pair; the message says why.
+        """
         while self._left:
             rendered = self._left.pop(0)
             outcome = align(rendered, self._tokenization, score=self._score, by_labels=self._by_labels)
@@ -49,13 +53,13 @@ class QuotedPairs:
     def _too_few(self, asked: int) -> TooFewPrompts:
         has = f"{asked} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
         lines = [f"behaviour {self._behaviour!r}: {has}"]
-        for rendered, rejection in self._rejections[:_SHOWN]:
+        for rendered, rejection in self._rejections[:_MAX_SHOWN_QUOTES]:
             lines.append(f"  {rendered.clean.text[:60]!r}: {rejection.detail}")
             if rejection.prompts is not None:
                 clean, corrupt = (visible_tokens(prompt.pieces) for prompt in rejection.prompts)
                 lines += [f"    clean:   {clean}", f"    corrupt: {corrupt}"]
-        if len(self._rejections) > _SHOWN:
-            lines.append(f"  and {len(self._rejections) - _SHOWN} more")
+        if len(self._rejections) > _MAX_SHOWN_QUOTES:
+            lines.append(f"  and {len(self._rejections) - _MAX_SHOWN_QUOTES} more")
         change = "change these quotes, " if self._rejections else ""
         lines.append(f"  remedy: {change}ask for fewer pairs (`count`, or --mi-count), or quote more")
         return TooFewPrompts("\n".join(lines), len(self.pairs), asked)

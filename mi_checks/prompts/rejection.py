@@ -1,4 +1,4 @@
-"""Why one draw of the variables gives no usable prompt pair."""
+"""The reasons why a draw of the variables gives no usable prompt pair."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ Kind = Literal[
 
 
 class TooFewPrompts(MiChecksError):
-    """There are fewer prompt pairs than are asked for. On a model that the behaviour is not about, with a tokenizer of
-    its own, that is nobody's mistake.
+    """The exception for a behaviour with fewer prompt pairs than requested.
+
+    It is not a mistake in the behaviour if the model is not listed in the file and has a different tokenizer.
 
     Attributes:
-        found: how many there are.
-        asked: how many are asked for, where that is known.
+        found: the number of pairs that exist.
+        asked: the number of pairs requested, or None if unknown.
     """
 
     def __init__(self, message: str, found: int, asked: int | None = None) -> None:
@@ -30,12 +31,12 @@ class TooFewPrompts(MiChecksError):
 
 @dataclass(frozen=True)
 class Rejection:
-    """One unusable draw.
+    """An unusable draw of the variables.
 
     Attributes:
-        kind: what rejections are counted by.
-        detail: what is wrong with this very draw.
-        prompts: the clean and the corrupt prompt, where the draw came so far and showing them helps.
+        kind: the kind of reason, by which rejections are counted.
+        detail: the reason in this particular draw.
+        prompts: the clean and the corrupt prompt, if they exist and displaying them helps.
     """
 
     kind: Kind

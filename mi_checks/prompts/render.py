@@ -1,4 +1,4 @@
-"""One draw of the variables → clean text, corrupt text, answers and foils."""
+"""Rendering of one draw of the variables into clean text, corrupt text, answers and foils."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rendered:
 
 
 class _Row:
-    """A mapping row inside a template. No attributes of its own, so that a field may be called `items` or `keys`."""
+    """A row in a template. It has no attributes of its own, so that a field may be called `items` or `keys`."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.__fields = fields
@@ -39,13 +39,13 @@ class _Row:
 
 
 class Renderer:
-    """A behaviour's templates, compiled once."""
+    """The compiled templates of a behaviour."""
 
     def __init__(self, prompts: Prompts, behaviour: str) -> None:
         """Compile the templates.
 
         Raises:
-            MiChecksError: a template is not Jinja2.
+            MiChecksError: a template is not valid Jinja2.
         """
         self._behaviour = behaviour
         self._environment = environment()
@@ -58,7 +58,7 @@ class Renderer:
         """Render one pair; answers and foils see the clean values.
 
         Raises:
-            MiChecksError: rendering fails, a prompt or continuation comes out empty, or labels do not work out.
+            MiChecksError: rendering fails, a prompt or continuation is empty, or the labels are invalid.
         """
         try:
             corrupt = substituted(values, self._swaps)
@@ -69,8 +69,8 @@ class Renderer:
                 tuple(self._plain(foil, values, "foil") for foil in self._foils),
             )
         except MiChecksError as error:
-            drawn = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
-            raise MiChecksError(f"behaviour {self._behaviour!r}: {error}\n  drawn: {drawn}") from None
+            shown_values = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+            raise MiChecksError(f"behaviour {self._behaviour!r}: {error}\n  drawn: {shown_values}") from None
 
     def _compiled(self, key: str, source: str) -> Template:
         try:
@@ -89,7 +89,7 @@ class Renderer:
         context = {name: value if isinstance(value, str) else _Row(value) for name, value in values.items()}
         try:
             text = self._environment.rendered(template, context)
-        except Exception as error:  # a template can raise anything: 'a' < 1, a field that a row lacks
+        except Exception as error:  # a template can raise anything, as in 'a' < 1 or for a missing field
             raise MiChecksError(f"{what}: {error}") from None
         if not text:
             raise MiChecksError(f"{what}: nothing is rendered; a text of at least one token is needed")
@@ -103,10 +103,12 @@ class Renderer:
 
 
 def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[str, Value]:
-    """The values that the corrupt prompt is rendered with: all swaps at once, a whole variable before its fields.
+    """Return the values with which the corrupt prompt is rendered.
+
+    All replacements happen at once, those of whole variables before those of fields.
 
     Raises:
-        MiChecksError: a swap names an unknown variable or field, or puts a row in a text's place or the reverse.
+        MiChecksError: a replacement names an unknown variable or field, or replaces a text by a row or a row by a text.
     """
     result: dict[str, Value] = dict(values)
     for target, source in sorted(swaps.items(), key=lambda swap: "." in swap[0]):
@@ -116,9 +118,9 @@ def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[s
                 f"corrupt: {target!r} and {source!r} are a row and a text; neither stands for the other"
             )
         name, _, field = target.partition(".")
-        changed = result[name]
-        if field and isinstance(new, str) and not isinstance(changed, str):
-            result[name] = {**changed, field: new}
+        old = result[name]
+        if field and isinstance(new, str) and not isinstance(old, str):
+            result[name] = {**old, field: new}
         else:
             result[name] = new
     return result

@@ -1,4 +1,4 @@
-"""What to tell an author whose variables do not give enough prompt pairs."""
+"""The error message for an author whose variables do not give enough prompt pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mi_checks.prompts.batch import Prompt
 from mi_checks.prompts.rejection import Kind, Rejection, TooFewPrompts
 from mi_checks.prompts.visible import visible_tokens
 
-_SHOWN = 12  # tokens on either side of the first difference
+_CONTEXT_TOKENS = 12  # shown on either side of the first difference
 
 _REMEDIES: Mapping[Kind, str] = {
     "exhausted": "give the variable more values, or take a name out of its `differs_from`",
@@ -29,7 +29,7 @@ _REMEDIES: Mapping[Kind, str] = {
 
 
 def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> TooFewPrompts:
-    """The error for a pair that no draw gave; `rejections` are the draws' reasons, one at least."""
+    """Return the error for a pair that no draw gave, with the most common of the rejections (at least one)."""
     kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
     example = next(rejection for rejection in rejections if rejection.kind == kind)
     if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not found:
@@ -54,5 +54,5 @@ def _first_difference(clean: Prompt, corrupt: Prompt) -> int:
 
 
 def _around(pieces: Sequence[str], place: int) -> str:
-    start, end = max(0, place - _SHOWN), place + _SHOWN + 1
+    start, end = max(0, place - _CONTEXT_TOKENS), place + _CONTEXT_TOKENS + 1
     return ("… " if start else "") + visible_tokens(pieces[start:end]) + (" …" if end < len(pieces) else "")

@@ -1,4 +1,4 @@
-"""Which characters of a text each token holds, from the offsets that its tokenizer gives."""
+"""The characters of a text that each token covers, from the offsets that its tokenizer gives."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ Span = tuple[int, int]
 
 
 def spans(text: str, offsets: Sequence[Span], own_spaces: Sequence[bool] | None = None) -> tuple[Span, ...]:
-    """Return for each token the (start, end) of its characters in `text`.
+    """Return the (start, end) of each token's characters in `text`.
 
-    Offsets leave out what the tokenizer does not keep. White space before a token belongs to that token, as ` word`
-    does to its space. A combining mark, or a letter that normalization joins to the one before, belongs to the token
-    before. Everything else that the tokenizer drops belongs to no token. A space that the tokenizer wrote of its own
-    holds no character.
+    The tokenizer's offsets omit the characters that it drops. White space before a token belongs to that token, as the
+    space does in ` word`. A combining mark, or a letter that normalization joins to the one before, belongs to the
+    token before. All other characters that the tokenizer drops belong to no token. A space that the tokenizer inserted
+    covers no character.
 
     Args:
-        text: what was tokenized.
-        offsets: of each token, as the tokenizer gives them.
-        own_spaces: of each token, whether it is nothing but a space that the tokenizer may have written of its own;
-            None for a tokenizer that writes none.
+        text: the text that was tokenized.
+        offsets: the offsets of each token, as the tokenizer gives them.
+        own_spaces: whether each token is only a space that the tokenizer may have inserted; None for a tokenizer that
+            inserts no spaces.
     """
-    found: list[Span] = []
+    token_spans: list[Span] = []
     reached = 0
     for place, (start, end) in enumerate(offsets):
         if own_spaces is not None and own_spaces[place] and not _holds_space(text[start:end]):
-            end = reached + text[reached : reached + 1].isspace()  # where the author wrote one, it is that
-            found.append((reached, end))
+            end = reached + text[reached : reached + 1].isspace()  # covers the author's space, if there is one
+            token_spans.append((reached, end))
             reached = end
             continue
         if start > reached:
-            joined = _joined(text, found[-1] if found else (0, 0), reached, start)
-            _lengthen(found, joined)
+            joined = _joined(text, token_spans[-1] if token_spans else (0, 0), reached, start)
+            _lengthen(token_spans, joined)
             while start > joined and text[start - 1].isspace():
                 start -= 1
-        found.append((start, end))
+        token_spans.append((start, end))
         reached = max(reached, end)
-    if found:
-        _lengthen(found, _joined(text, found[-1], reached, len(text)))
-    return tuple(found)
+    if token_spans:
+        _lengthen(token_spans, _joined(text, token_spans[-1], reached, len(text)))
+    return tuple(token_spans)
 
 
-def _lengthen(found: list[Span], end: int) -> None:
-    """Let the last token, and those that are parts of the same characters, hold those up to `end` as well."""
-    if not found or end <= found[-1][1]:
+def _lengthen(token_spans: list[Span], end: int) -> None:
+    """Extend the last token, and others with the same characters, to cover the characters up to `end` as well."""
+    if not token_spans or end <= token_spans[-1][1]:
         return
-    last = found[-1]
-    for place in range(len(found) - 1, -1, -1):
-        if found[place] != last:
+    last = token_spans[-1]
+    for place in range(len(token_spans) - 1, -1, -1):
+        if token_spans[place] != last:
             break
-        found[place] = (last[0], end)
+        token_spans[place] = (last[0], end)
 
 
 def _holds_space(characters: str) -> bool:
@@ -58,7 +58,7 @@ def _holds_space(characters: str) -> bool:
 
 
 def _joined(text: str, before: Span, reached: int, end: int) -> int:
-    """Return where the characters end, of those from `reached` to `end`, that belong to the token before them."""
+    """Return the end of the characters between `reached` and `end` that belong to the token before them."""
     if before[0] == before[1]:
         return reached
     place = reached

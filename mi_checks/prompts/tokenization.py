@@ -1,4 +1,4 @@
-"""A tokenizer as prompts need it: ids with character spans, readable pieces, and the words that are single tokens."""
+"""The view of a tokenizer that prompts need: ids with character spans, readable pieces, and single-token words."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from mi_checks.prompts.spans import Span, spans
 
 _WORD = re.compile(r" [A-Za-z]{2,}")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
-_PROBES = ("a", "e", "0", "A", ".", "и", "的")  # texts of one character, one of which every vocabulary knows
-# What a text is put after, to see its tokens where other text comes before it: nothing that it grows together with.
+_PROBES = ("a", "e", "0", "A", ".", "и", "的")  # single characters; every vocabulary has at least one of them
+# Contexts put before a text, to see its tokens inside a longer text; the text must not merge with its context.
 _BEFORE_SPACE = ("a", ".", "0", "\n")
 _BEFORE_LETTERS = ("(", "\n", ".", '"', "0")
 _BEFORE_OTHERS = ("a", "\n", "(", ".", "0")
-_CHUNK = 8192  # texts tokenized at once
+_BATCH_TEXTS = 8192  # texts tokenized in one call
 
 
 @dataclass(frozen=True, eq=False)
 class Tokenization:
-    """A tokenizer, the token that begins every prompt, and how many tokens the model embeds.
+    """A tokenizer, with the token that begins every prompt and the number of tokens that the model embeds.
 
-    Some tokenizers (Llama 2's, T5's) write a space before every text. Here that is the space that a text begins with,
-    where it begins with one: ` word` and `word` at the start of a prompt are the same token, and none is doubled.
+    Some tokenizers (Llama 2's, T5's) insert a space before every text. If a text begins with a space already, no second
+    one is inserted: ` word` and `word` at the start of a prompt are the same token.
 
     Attributes:
-        tokenizer: truncation and padding are never applied, whatever it is set to: a prompt is measured whole.
-        bos: the beginning-of-sequence token's id, or None where the model was trained without one.
-        rows: how many tokens the model embeds, where the tokenizer has more; no prompt can use those. Otherwise None.
+        tokenizer: the tokenizer; its truncation and padding are never applied, so that whole prompts are measured.
+        bos: the id of the beginning-of-sequence token, or None if the model was trained without one.
+        rows: the number of tokens that the model embeds, if the tokenizer has more; prompts cannot use the others.
+            Otherwise None.
     """
 
     tokenizer: Tokenizer
@@ -45,22 +46,22 @@ class Tokenization:
         cut = self.tokenizer.truncation is not None or self.tokenizer.padding is not None
         trims = '"trim_offsets": true' in json.dumps(settings(self.tokenizer.post_processor))
         if cut or trims:
-            own = Tokenizer.from_str(self.tokenizer.to_str())  # the caller's may be in use with those settings
+            own = Tokenizer.from_str(self.tokenizer.to_str())  # a copy, because the caller may use those settings
             own.no_truncation()
             own.no_padding()
-            if trims:  # it takes spaces off the offsets, and of a token of spaces leaves nothing; BOS is added here
+            if trims:  # it trims spaces off the offsets; BOS is added by this class
                 own.post_processor = None
             object.__setattr__(self, "tokenizer", own)
 
     def encode(self, text: str) -> tuple[tuple[int, ...], tuple[Span, ...]]:
-        """Return the token ids of a text that begins a prompt and, for each, the (start, end) of its characters.
+        """Return the token ids of a text that begins a prompt, and the (start, end) of each token's characters.
 
-        No beginning-of-sequence token is among them. Tokens that are parts of one multi-byte character share its span.
-        White space that the tokenizer does not keep belongs to the token after it; what else it drops, to none. A
-        special token written out in the text, such as `<|endoftext|>`, is read as that token.
+        The beginning-of-sequence token is not included. Tokens that are parts of one multi-byte character share its
+        span. White space that the tokenizer drops belongs to the token after it; other dropped characters belong to
+        none. A special token written out in the text, such as `<|endoftext|>`, is read as that token.
 
         Raises:
-            MiChecksError: the text holds a lone surrogate, which no tokenizer can read.
+            MiChecksError: the text contains a lone surrogate, which no tokenizer can read.
         """
         encoding, shift = self._encode(text)
         offsets = [(start + shift, end + shift) for start, end in encoding.offsets] if shift else encoding.offsets
@@ -68,14 +69,15 @@ class Tokenization:
         return tuple(encoding.ids), spans(text, offsets, own_spaces)
 
     def ids(self, text: str) -> tuple[int, ...]:
-        """Return the token ids of a text that begins a prompt: as `encode`, without the spans."""
+        """Return the token ids of a text that begins a prompt, like `encode` without the spans."""
         return tuple(self._encode(text)[0].ids)
 
     def ids_after(self, text: str) -> tuple[int, ...]:
-        """Return the token ids of a text where other text comes before it, such as a space or an opening bracket.
+        """Return the token ids of a text that follows other text, such as a space or an opening bracket.
 
-        That is where a template puts most values. It differs from the start of a prompt only for tokenizers that write
-        or drop a space there. A text that grows together with whatever comes before it has the tokens of the start.
+        Templates put most values in such places. The result differs from that at the start of a prompt only for
+        tokenizers that insert or drop a space there. If a text merges with every context, its tokens at the start of a
+        prompt are returned.
         """
         if not self._begins_otherwise:
             return self.ids(text)
@@ -86,7 +88,7 @@ class Tokenization:
         return self.ids(text)
 
     def _encode(self, text: str) -> tuple[Encoding, int]:
-        """Return the encoding of a text, and how many characters of it the tokenizer writes of its own."""
+        """Return the encoding of a text, and the number of its characters that the tokenizer inserts itself."""
         own = int(self._doubles_space and text.startswith(" ") and len(text) > 1)
         return self._raw(text[own:]), own
 
@@ -98,44 +100,47 @@ class Tokenization:
 
     @cached_property
     def writes_space(self) -> bool:
-        """Whether the tokenizer writes a space before every text."""
+        """Return whether the tokenizer inserts a space before every text."""
         return any(ids and self.piece(ids[0]).startswith(" ") for ids in (self._raw(probe).ids for probe in _PROBES))
 
     @cached_property
     def _begins_otherwise(self) -> bool:
-        """Whether a word may have other tokens at the start of a text: a space is written or dropped there."""
+        """Return whether a word may have other tokens at the start of a text, where a space is inserted or dropped."""
         alike = (self._raw(probe).ids == self._raw(" " + probe).ids for probe in _PROBES)
         return self.writes_space or any(alike)
 
     @cached_property
     def _doubles_space(self) -> bool:
-        """Whether it does so even where the text begins with a space."""
+        """Return whether the tokenizer inserts a space even before a text that begins with one."""
         return self.writes_space and any(self._raw(probe).ids != self._raw(" " + probe).ids for probe in _PROBES)
 
     def piece(self, token_id: int) -> str:
-        """Return the text of a token, for showing; bytes that are no whole UTF-8 character appear as `<0xE6>`."""
+        """Return the text of a token, for display; bytes that are not a whole UTF-8 character appear as `<0xE6>`."""
         return self._pieces[token_id]
 
     def pieces(self, text: str) -> tuple[str, ...]:
-        """Return the pieces that a text is split into where other text comes before it."""
+        """Return the pieces into which a text is split if it follows other text."""
         return tuple(map(self.piece, self.ids_after(text)))
 
     @cached_property
     def unknown(self) -> int | None:
-        """The token that stands for every text that the vocabulary has none for, or None where there is no such."""
+        """Return the id of the unknown token, or None if the tokenizer has none."""
         model = self.tokenizer.model
         if hasattr(model, "unk_token"):
             return None if model.unk_token is None else self.tokenizer.token_to_id(model.unk_token)
-        found = re.search(rb'"unk_id":(\d+)', model.__getstate__())
-        return int(found[1]) if found else None
+        match = re.search(rb'"unk_id":(\d+)', model.__getstate__())
+        return int(match[1]) if match else None
 
     def lacks(self, tokens: Sequence[int]) -> tuple[int, ...]:
-        """Return those of the tokens that the model does not embed: they lie beyond its embedding's last row."""
+        """Return the tokens that the model does not embed, because they lie beyond the last row of its embedding."""
         return () if self.rows is None else tuple(token for token in tokens if token >= self.rows)
 
     @cached_property
     def ordinary(self) -> tuple[int, ...]:
-        """The ids, ascending, of the tokens that can be drawn at random: none that was added, has no row or no text."""
+        """Return the ids, ascending, of the tokens that can be drawn at random.
+
+        These are the tokens of the vocabulary that were not added to it and have a row in the embedding.
+        """
         known = self.tokenizer.get_vocab(with_added_tokens=False).values()
         return tuple(
             sorted(
@@ -144,14 +149,14 @@ class Tokenization:
         )
 
     def word_tokens(self) -> tuple[tuple[int, str], ...]:
-        """Return (id, text) of each token that a space and two or more ASCII letters are, in the middle of a text."""
+        """Return the (id, text) of each token that is a space and two or more ASCII letters in the middle of a text."""
         return self._word_tokens
 
     @cached_property
     def _word_tokens(self) -> tuple[tuple[int, str], ...]:
         pieces = [(token, self.piece(token)) for token in self.ordinary]
         words = [(token, piece) for token, piece in pieces if _WORD.fullmatch(piece)]
-        if not words:  # a vocabulary of words without their spaces, such as WordPiece's
+        if not words:  # a vocabulary of words without spaces, such as WordPiece's
             words = [(token, " " + piece) for token, piece in pieces if _LETTERS.fullmatch(piece)]
         return tuple(
             (token, text)
@@ -160,11 +165,11 @@ class Tokenization:
         )
 
     def _all_after(self, texts: Sequence[str]) -> Iterator[tuple[int, ...]]:
-        """Yield what `ids_after` gives for texts that begin with a space, many at once."""
+        """Yield the result of `ids_after` for texts that begin with a space, tokenized in batches."""
         context = _BEFORE_SPACE[0] if self._begins_otherwise else ""
         before = self.ids(context)
-        for start in range(0, len(texts), _CHUNK):
-            chunk = texts[start : start + _CHUNK]
+        for start in range(0, len(texts), _BATCH_TEXTS):
+            chunk = texts[start : start + _BATCH_TEXTS]
             whole = self.tokenizer.encode_batch([context + text for text in chunk], add_special_tokens=False)
             for text, encoding in zip(chunk, whole, strict=True):
                 if before == tuple(encoding.ids[: len(before)]):
@@ -178,7 +183,7 @@ class Tokenization:
 
 
 def _contexts(text: str) -> tuple[str, ...]:
-    """Return what a text is put after, to see its tokens there."""
+    """Return the contexts after which a text is put, to see its tokens there."""
     if text.startswith(" "):
         return _BEFORE_SPACE
     return _BEFORE_LETTERS if text[:1].isalpha() else _BEFORE_OTHERS

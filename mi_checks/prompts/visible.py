@@ -1,4 +1,4 @@
-"""Text made safe and unambiguous for a terminal: a token's spaces and newlines can be seen, nothing else can hide."""
+"""Text made safe and unambiguous for a terminal: spaces and newlines are visible, and no character is hidden."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MARKS = {" ": "·", "\n": "⏎", "\t": "\\t", "\r": "\\r"}
 
 
 def visible(text: str) -> str:
-    """`text` with `·` for a space, `⏎` for a newline, and an escape for every other character that does not show."""
-    if text.isascii() and text.isprintable():  # nearly always, and a report shows some hundred thousand tokens
+    """Return `text` with `·` for spaces, `⏎` for newlines, and an escape for every other invisible character."""
+    if text.isascii() and text.isprintable():  # the common case; a report shows some hundred thousand tokens
         return text.replace(" ", _MARKS[" "])
     return "".join(_MARKS.get(character) or _shown(character) for character in text)
 
 
 def visible_tokens(pieces: Sequence[str]) -> str:
-    """Token texts, a space between each two: none of them shows a space of its own, so the split is plain to see."""
+    """Return the texts of tokens, separated by spaces; the tokens' own spaces are visible, so nothing is ambiguous."""
     return " ".join(visible(piece) for piece in pieces)
 
 

@@ -1,1 +1,1 @@
-"""Roles of components: scores on probe prompts, the nodes they bind, and the file that holds the binding."""
+"""Roles of components: their scores on probe prompts, the nodes bound by score, and the lock file of the bindings."""

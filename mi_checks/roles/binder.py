@@ -1,4 +1,4 @@
-"""Behaviours and models → bindings; each score of a model is computed once, however many roles ask for it."""
+"""The binding of roles to the nodes of models, with each score of a model computed only once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mi_checks.spec.roles import RoleCheck
 
 
 class Binder:
-    """Binds roles, and reads what they are locked to."""
+    """An object that binds roles, and reads the nodes to which the lock file binds them."""
 
     def __init__(self, *, update: bool = False) -> None:
-        """Begin with nothing scored; with `update`, checks are about what roles are bound to now."""
+        """Start without any scores; with `update`, checks use the current bindings instead of the locked ones."""
         self.update = update
         self._scores: dict[tuple[str, str, object, str], Floats] = {}
         self._locks: dict[Path, Lock] = {}
@@ -30,10 +30,10 @@ class Binder:
     def bind(
         self, loaded: LoadedBehaviour, check: RoleCheck, subject: Subject, weights: Transformer | None = None
     ) -> Binding:
-        """What a role is bound to now; with other weights than the subject's own, what it is bound to in these.
+        """Return the current binding of a role; with other weights than the model's own, its binding in those.
 
         Raises:
-            MiChecksError: the model cannot be scored, or a score of the project's own is none.
+            MiChecksError: the model cannot be scored, or the project's own score raises or returns something invalid.
         """
         role = check.role
         bound = loaded.behaviour.bound_for(check, subject.name) or check.bound
@@ -45,7 +45,11 @@ class Binder:
         return Binding(check.name, role.component, role.score, scores, at_least, role.most)
 
     def locked(self, loaded: LoadedBehaviour, model: str) -> Mapping[str, Mapping[str, float]]:
-        """Role → nodes with scores, as the file beside the behaviour has them for a model that the behaviour names."""
+        """Return the locked nodes of each role, with their scores, for a model that the behaviour lists.
+
+        They come from the lock file beside the behaviour. The result is empty for a model that the behaviour does not
+        list.
+        """
         if model not in loaded.behaviour.models:
             return {}
         folder = loaded.path.parent
@@ -54,11 +58,11 @@ class Binder:
         return self._locks[folder].of(loaded.behaviour.name, model)
 
     def nodes(self, loaded: LoadedBehaviour, subject: Subject) -> Mapping[str, tuple[str, ...]]:
-        """Role → the nodes that checks of it are about: the locked ones, or else those it is bound to now."""
+        """Return the nodes that the checks of each role are about: the locked ones, or else the current binding."""
         return _Nodes(self, loaded, subject)
 
     def _scored(self, name: str, own: Callable[..., Any] | None, component: str, subject: Subject) -> Floats:
-        # Several weights may run under one name's claims: `nano-attn-2l=FOLDER`.
+        # One name's claims may be tested on several sets of weights: `nano-attn-2l=FOLDER`.
         key = (subject.name, subject.provenance.weights_sha256, own or name, component)
         if key not in self._scores:
             self._scores[key] = (
@@ -68,7 +72,7 @@ class Binder:
 
 
 class _Nodes(Mapping[str, tuple[str, ...]]):
-    """Bound when they are asked for: a check that names no role does not wait for scores."""
+    """A lazy mapping from roles to nodes: roles are bound only when a check needs them, because scoring takes time."""
 
     def __init__(self, binder: Binder, loaded: LoadedBehaviour, subject: Subject) -> None:
         self._binder = binder

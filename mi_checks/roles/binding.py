@@ -1,4 +1,4 @@
-"""A role and the scores of a model's nodes → the nodes that it is bound to."""
+"""The nodes of a model that are bound to a role by their scores."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from mi_checks.engine.base_run import Floats
 
 @dataclass(frozen=True, eq=False)
 class Binding:
-    """The nodes of a model that are what a role says.
+    """The nodes of a model that are bound to a role.
 
     Attributes:
-        role: its name.
+        role: the role's name.
         component: `head` or `neuron`.
         score: the name of the score.
-        scores: of every node, `layer index`.
-        at_least: what a bound node scores.
-        most: how many are bound; None for all that score enough.
+        scores: the score of every node, `layer index`.
+        at_least: the lowest score of a bound node.
+        most: the maximum number of bound nodes; None for all with a high enough score.
     """
 
     role: str
@@ -32,18 +32,21 @@ class Binding:
 
     @cached_property
     def nodes(self) -> dict[str, float]:
-        """The bound nodes with their scores, highest first."""
-        enough = {name: score for name, score in self.ranked.items() if score >= self.at_least}
-        return dict(list(enough.items())[: self.most])
+        """Return the bound nodes with their scores, highest first."""
+        candidates = {name: score for name, score in self.ranked.items() if score >= self.at_least}
+        return dict(list(candidates.items())[: self.most])
 
     @cached_property
     def ranked(self) -> dict[str, float]:
-        """All nodes with their scores, highest first; of equal ones the earlier layer, and the lower number, first."""
+        """Return all nodes with their scores, highest first.
+
+        Nodes with equal scores are sorted by layer and then by number.
+        """
         letter = self.component[0].upper()
         width = self.scores.shape[1]
         order = np.argsort(-self.scores.ravel(), kind="stable").tolist()
         return {f"L{place // width}{letter}{place % width}": float(self.scores.flat[place]) for place in order}
 
     def score_of(self, node: str) -> float | None:
-        """A node's score; None for a node that the model does not have."""
+        """Return a node's score, or None if the model does not have the node."""
         return self.ranked.get(node)

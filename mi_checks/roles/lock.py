@@ -3,8 +3,8 @@
     schema: 1
     roles: {behaviour: {model: {role: {L0H3: 0.83}}}}
 
-It is read when behaviours are collected, so nothing heavy is imported here. What is wrong with it is told with its
-place, and nothing is ever written over a file that cannot be read.
+The file is read when behaviours are collected, so this module imports nothing heavy. Mistakes in it are reported with
+their positions, and a file that cannot be read is never overwritten.
 """
 
 from __future__ import annotations
@@ -28,36 +28,38 @@ from mi_checks.spec.yaml_source import parse_yaml, read_text
 
 HEADER = "# Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.\n"
 DECIMALS = 2
-UNMOVED = 0.006  # half of the last decimal, and what another machine's rounding may add: not worth a change of the file
+# In score: half of the last decimal, plus the rounding differences between machines; not worth a change of the file.
+MAX_UNCHANGED = 0.006
 
-Key = tuple[str, str, str]  # behaviour, model, role
-Scores = Mapping[str, float]  # node → score
+Key = tuple[str, str, str]  # names of behaviour, model, role
+Scores = Mapping[str, float]  # the score of each node
 
 
 @dataclass(frozen=True)
 class Lock:
-    """What the file says; empty where there is none."""
+    """The contents of a lock file; empty if there is no file."""
 
     entries: Mapping[Key, Scores] = field(default_factory=dict)
 
     def of(self, behaviour: str, model: str) -> dict[str, Scores]:
-        """Role → its nodes with their scores."""
+        """Return the nodes of each role, with their scores."""
         return {key[2]: nodes for key, nodes in self.entries.items() if key[:2] == (behaviour, model)}
 
 
 def read_lock(
     folder: Path, root: Path | None = None, shape_of: Callable[[str], ModelShape | None] | None = None
 ) -> Lock:
-    """The lock file of a folder of behaviours.
+    """Return the lock file of a folder of behaviours.
 
     Args:
-        folder: where it lies.
-        root: what the path in messages is relative to.
-        shape_of: how large a model is, where that is known without loading it; nodes outside are mistakes.
+        folder: the folder.
+        root: the folder to which the path in messages is relative.
+        shape_of: a function that returns a model's shape if it is known without loading the model; nodes outside it are
+            mistakes.
 
     Raises:
-        SpecError: what is wrong with it, with its places.
-        MiChecksError: it cannot be read.
+        SpecError: the file has mistakes; all are listed with their positions.
+        MiChecksError: the file cannot be read.
     """
     path = folder / LOCK
     if not os.path.lexists(path):
@@ -92,14 +94,14 @@ def read_lock(
 
 
 def write_lock(folder: Path, measured: Mapping[Key, Scores], root: Path | None = None) -> bool:
-    """Put what was measured into the lock file of a folder; what was not stays. Whether the file changed.
+    """Write measured scores into the lock file of a folder, and return whether the file changed.
 
-    A score that differs from the one written by no more than rounding stays as well, so that to update again, on this
-    machine or another, changes nothing.
+    Roles that were not measured stay. A score that differs from the written one only by rounding stays as well, so that
+    another update, on this machine or another, changes nothing.
 
     Raises:
-        SpecError: the file that is there is wrong; it stays as it is.
-        MiChecksError: it cannot be written; the old one stays as it is.
+        SpecError: the existing file has mistakes; it stays unchanged.
+        MiChecksError: the file cannot be written; the old one stays unchanged.
     """
     path = folder / LOCK
     shown = shown_path(path, root)
@@ -118,13 +120,13 @@ def write_lock(folder: Path, measured: Mapping[Key, Scores], root: Path | None =
     return True
 
 
-def _unknown(model: str) -> ModelShape | None:  # noqa: ARG001  # what is asked of a reader that knows models
+def _unknown(model: str) -> ModelShape | None:  # noqa: ARG001  # the default if no shapes are known
     return None
 
 
 def _settled(nodes: Scores, before: Scores) -> Scores:
-    """The scores to be written."""
-    near = {node for node, score in nodes.items() if node in before and abs(before[node] - score) <= UNMOVED}
+    """Return the scores to be written: the new ones, rounded, or the old ones if they differ only by rounding."""
+    near = {node for node, score in nodes.items() if node in before and abs(before[node] - score) <= MAX_UNCHANGED}
     return {node: before[node] if node in near else round(score, DECIMALS) + 0.0 for node, score in nodes.items()}
 
 
@@ -135,10 +137,10 @@ def _text(entries: Mapping[Key, Scores]) -> str:
         ordered = {node: nodes[node] for node in sorted(nodes, key=_place)}
         roles.setdefault(behaviour, {}).setdefault(model, {})[role] = ordered
     data = {"schema": SCHEMA, "roles": roles}
-    # The innermost mappings on one line each.
+    # This style writes each innermost mapping on one line.
     return HEADER + yaml.safe_dump(data, default_flow_style=None, sort_keys=False, allow_unicode=True, width=10**6)
 
 
 def _place(node: str) -> tuple[int, int]:
-    parts = parse_node(node) or NodeName(0, "head", 0)  # what is read or bound is a node
+    parts = parse_node(node) or NodeName(0, "head", 0)  # the name is always that of a node
     return parts.layer, parts.index or 0

@@ -1,4 +1,4 @@
-"""What a lock file must be, and every mistake in one, with its place and the remedy."""
+"""Validation of a lock file: every mistake in it, with its position and the remedy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SCHEMA = 1
 REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"
 _LEVELS = ("behaviour", "model", "role", "node")
 
-MAX_SCORE = 1e300  # far beyond any; an integer of YAML may be more than a float can hold
+MAX_SCORE = 1e300  # far above any score; a YAML integer may exceed the range of floats
 
 ShapeOf = Callable[[str], ModelShape | None]
 
 
 def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
-    """The mistakes in a lock file; nodes outside a model where its size is known."""
+    """Yield the mistakes in a lock file, including nodes outside a model whose shape is known."""
     data = source.data
     schema = data.get("schema")
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
@@ -32,8 +32,8 @@ def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
         yield source.problem(("schema",), message)
         return
     if schema != SCHEMA or isinstance(schema, bool | float):
-        found = "there is none" if "schema" not in data else f"not {describe(schema)}"
-        yield source.problem(("schema",), f"'schema' must be {SCHEMA}, {found}; {REMEDY}")
+        actual = "there is none" if "schema" not in data else f"not {describe(schema)}"
+        yield source.problem(("schema",), f"'schema' must be {SCHEMA}, {actual}; {REMEDY}")
         return
     for key in data:
         if key not in ("schema", "roles"):
@@ -45,15 +45,15 @@ def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
 
 
 def _level(source: YamlSource, path: Keys, data: Any, shape_of: ShapeOf) -> Iterator[Problem]:
-    """A mapping of behaviours, of the models of one, the roles of one, the nodes of one, or a score."""
+    """Yield the mistakes in a mapping of behaviours, models, roles or nodes, or in a score."""
     depth = len(path) - 1
     if depth == len(_LEVELS):
         if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) <= MAX_SCORE:
             yield source.problem(path, f"a score must be a number, not {describe(data)}; {REMEDY}")
             return
-        wrong = _wrong_node(str(path[-1]), str(path[2]), shape_of)
-        if wrong:
-            yield source.problem(path, f"{wrong}; {REMEDY}", of_key=True)
+        mistake = _wrong_node(str(path[-1]), str(path[2]), shape_of)
+        if mistake:
+            yield source.problem(path, f"{mistake}; {REMEDY}", of_key=True)
         return
     inside = "roles" if depth == 0 else f"the {_LEVELS[depth - 1]} {path[-1]!r}"
     if not isinstance(data, dict):
@@ -72,5 +72,5 @@ def _wrong_node(name: str, model: str, shape_of: ShapeOf) -> str | None:
     shape = shape_of(model)
     if shape is None:
         return None
-    missing = outside(node, shape)
-    return f"{name!r} is outside {model}, which has {missing}" if missing else None
+    model_range = outside(node, shape)
+    return f"{name!r} is outside {model}, which has {model_range}" if model_range else None

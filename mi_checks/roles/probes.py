@@ -1,6 +1,6 @@
-"""The probe prompts of a model: what roles are scored on, and no check uses.
+"""The probe prompts of a model, on which roles are scored and which no check uses.
 
-They depend on the tokenizer and the context length alone, by a seed of their own, and on no behaviour.
+They depend only on the tokenizer and the context length, with a seed of their own, and not on any behaviour.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from mi_checks.spec.pools import pool
 
 Tokens = npt.NDArray[np.int64]
 
-SEED = 20220308  # that of no behaviour, and drawn from by no other generator
-COUNT = 32  # prompts of each kind
-PERIOD = 24  # random tokens before they are repeated
-ENOUGH_NAMES = 16
+SEED = 20220308  # used by no behaviour and by no other generator
+COUNT = 32  # number of prompts of each kind
+PERIOD = 24  # number of random tokens before they are repeated
+MIN_NAMES = 16
 # Wang et al. 2022: "When Mary and John went to the store, John gave a drink to" → Mary.
 FRAME = ("When", " and", " went to the store,", " gave a drink to")
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """Distinct random tokens, and all of them again.
+    """Sequences of distinct random tokens that are repeated once.
 
     Attributes:
-        tokens: `prompt pos`, beginning with the model's first token where it has one.
+        tokens: the token ids, `prompt pos`, including the beginning-of-sequence token if the model has one.
         start: the position of the first random token.
-        period: how many there are before they are repeated.
+        period: the number of random tokens before they are repeated.
     """
 
     tokens: Tokens
@@ -40,18 +40,18 @@ class Repeated:
 
     @property
     def second(self) -> Tokens:
-        """Where each token occurs again, `token`."""
+        """Return the positions at which the tokens occur again, `token`."""
         return self.start + self.period + np.arange(self.period)
 
 
 @dataclass(frozen=True)
 class Named:
-    """Prompts `x A y B z B w`, or with A and B in the other order at first, that are continued with A.
+    """Prompts `x A y B z B w` or `x B y A z B w`, whose continuation is A.
 
     Attributes:
-        tokens: `prompt pos`; the last is END.
+        tokens: the token ids, `prompt pos`; the last is END.
         once: the position of the name that occurs once, `prompt`.
-        names: its token, `prompt`.
+        names: the token of that name, `prompt`.
     """
 
     tokens: Tokens
@@ -60,7 +60,9 @@ class Named:
 
 
 def repeated(subject: Subject) -> Repeated:
-    """`COUNT` sequences of up to `PERIOD` distinct tokens, each twice: ordinary tokens of the vocabulary, uniformly.
+    """Return `COUNT` sequences of up to `PERIOD` distinct tokens, each repeated once.
+
+    The tokens are drawn uniformly from the ordinary tokens of the vocabulary.
 
     Raises:
         MiChecksError: the model's context or its vocabulary is too small for two tokens, repeated.
@@ -71,16 +73,16 @@ def repeated(subject: Subject) -> Repeated:
     if period < 2:
         raise MiChecksError(f"{subject.name}: its context or its vocabulary is too small for the prompts roles need")
     rng = np.random.default_rng(SEED)
-    drawn = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(COUNT)])
+    random_tokens = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(COUNT)])
     before = np.tile(np.array(first, dtype=np.int64), (COUNT, 1))
-    return Repeated(np.concatenate([before, drawn, drawn], 1), len(first), period)
+    return Repeated(np.concatenate([before, random_tokens, random_tokens], 1), len(first), period)
 
 
 def named(subject: Subject) -> Named:
-    """`COUNT` prompts of two names, the frame of Wang et al. 2022, half in each order (ABB and BAB).
+    """Return `COUNT` prompts of two names in the frame of Wang et al. 2022, half in each order (ABB and BAB).
 
-    The names are the pool's first names that are single tokens after a space, or where there are fewer than
-    `ENOUGH_NAMES` of them, tokens that are a space and a word.
+    The names are the pool's first names that are single tokens after a space, or, if there are fewer than `MIN_NAMES`
+    of them, tokens that are a space and a word.
 
     Raises:
         MiChecksError: the prompts do not fit the model's context, or there are not enough words.
@@ -91,20 +93,20 @@ def named(subject: Subject) -> Named:
     x = list(subject.tokenization.ids(begin))
     y, z, w = (list(subject.tokenization.ids_after(piece)) for piece in rest)
     first = _first(subject)
-    rows, once, chosen = [], [], []
+    rows, once, answers = [], [], []
     for prompt in range(COUNT):
         a, b = (int(token) for token in rng.choice(names, 2, replace=False))
         one, two = (a, b) if prompt % 2 == 0 else (b, a)
         rows.append([*first, *x, one, *y, two, *z, b, *w])
         place = len(first) + len(x)
         once.append(place if one == a else place + 1 + len(y))
-        chosen.append(a)
+        answers.append(a)
     if len(rows[0]) > subject.n_ctx:
         raise MiChecksError(
             f"{subject.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
             f"and the model reads {subject.n_ctx}"
         )
-    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, chosen)))
+    return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
 
 
 def _first(subject: Subject) -> tuple[int, ...]:
@@ -120,8 +122,8 @@ def _ordinary(subject: Subject) -> Tokens:
 def _names(subject: Subject) -> Tokens:
     encoded = (subject.tokenization.ids_after(f" {name}") for name in pool("first_names"))
     names = sorted({ids[0] for ids in encoded if len(ids) == 1 and not subject.tokenization.lacks(ids)})
-    if len(names) < ENOUGH_NAMES:
+    if len(names) < MIN_NAMES:
         names = [token for token, _ in subject.tokenization.word_tokens()]
-    if len(names) < ENOUGH_NAMES:
+    if len(names) < MIN_NAMES:
         raise MiChecksError(f"{subject.name}: its tokenizer has too few words for the score name_mover")
     return np.array(names, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Role scores that a project adds by the hook `pytest_mi_role_scores`: that what they return scores every node."""
+"""The role scores that a project adds by the hook `pytest_mi_role_scores`, and the validation of their results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from mi_checks.models.subject import Subject
 
 
 def user_score(name: str, function: Callable[..., Any], subject: Subject, component: str) -> Floats:
-    """A project's own score of every head or neuron, `layer index`.
+    """Return a project's own score of every head or neuron, `layer index`.
 
     Raises:
-        MiChecksError: it raised, or returned something else, or what is not a number.
+        MiChecksError: the function raised, returned something other than an array of that shape, or a score is not
+            finite; or the model has no neurons that can be named.
     """
     shape = subject.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
@@ -25,18 +26,18 @@ def user_score(name: str, function: Callable[..., Any], subject: Subject, compon
         why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
         raise MiChecksError(f"{subject.name} has {why} and so no neurons for the role score {name!r}")
     with calling(f"the role score {name!r} on {subject.name}", file_of(function)):
-        given = function(subject)
-    wanted = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
-    if hasattr(given, "detach"):  # torch's
-        given = given.detach().float().cpu()
+        result = function(subject)
+    expected = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
+    if hasattr(result, "detach"):  # a torch tensor
+        result = result.detach().float().cpu()
     try:
-        scores: Floats = np.asarray(given, dtype=np.float64)
+        scores: Floats = np.asarray(result, dtype=np.float64)
     except (TypeError, ValueError):
-        kind = type(given).__name__
-        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not a {kind}") from None
+        kind = type(result).__name__
+        raise MiChecksError(f"the role score {name!r} must return an array of {expected}, not a {kind}") from None
     if scores.shape != (shape.n_layers, width):
-        found = " × ".join(map(str, scores.shape)) or "a single number"
-        raise MiChecksError(f"the role score {name!r} must return an array of {wanted}, not {found}")
+        shape_text = " × ".join(map(str, scores.shape)) or "a single number"
+        raise MiChecksError(f"the role score {name!r} must return an array of {expected}, not {shape_text}")
     if not np.isfinite(scores).all():
         layer, index = np.argwhere(~np.isfinite(scores))[0]
         node = f"L{layer}{component[0].upper()}{index}"

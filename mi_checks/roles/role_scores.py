@@ -1,7 +1,7 @@
-"""How much each head is what a role says: one function for each score.
+"""The built-in role scores, one function each: how well each head fits a role.
 
-All are computed from a `Transformer`, also one whose weights were edited, so that a role can be followed into a mutant.
-Of a model that cannot be read as one, attention is taken from TransformerLens' own hooks.
+All are computed from a `Transformer`, which may have edited weights, so that a role can be followed into a mutant. For
+a model that cannot be read as a `Transformer`, attention comes from TransformerLens's own hooks.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.roles.probes import Repeated, Tokens, named, repeated
 
-TOP = 5  # a name is copied where it is among so many tokens
+TOP = 5  # number of likeliest tokens among which a name must be to count as copied
 
 
 def score(name: str, subject: Subject, model: Transformer | None) -> Floats:
-    """A score of every head, `layer head`.
+    """Return a score of every head, `layer head`.
 
     Args:
         name: one of `SCORES`.
-        subject: the model: its tokenizer, its context length, and its bridge where `model` is None.
-        model: what is scored: the subject's own function, or one with other weights.
+        subject: the model, with its tokenizer and its context length, and its bridge if `model` is None.
+        model: the function that is scored: the subject's own, or one with other weights.
 
     Raises:
-        MiChecksError: the model is too small for the probe prompts, a score of weights is asked of one that cannot be
-            read, or a score is not a number.
+        MiChecksError: the model is too small for the probe prompts, a score of weights is requested for a model whose
+            weights cannot be read, or a score is not a number.
     """
     with torch.no_grad():
-        found = SCORES[name](subject, model).double().cpu().numpy()
-    if not np.isfinite(found).all():
+        scores = SCORES[name](subject, model).double().cpu().numpy()
+    if not np.isfinite(scores).all():
         raise MiChecksError(f"{subject.name}: the role score {name} is not a number; are the weights whole?")
-    return found
+    return scores
 
 
 def previous_token(subject: Subject, model: Transformer | None) -> Tensor:
-    """Mean attention to the position before, over repeated random tokens, `layer head`.
+    """Return the mean attention to the previous position, over repeated random tokens, `layer head`.
 
-    The first two positions are left out: the second has nothing before it but the first, where heads rest.
+    The first two positions are excluded: the only position before the second is the first, on which heads rest.
     """
     probes = repeated(subject)
     places = np.arange(2, probes.tokens.shape[1])
@@ -53,26 +53,26 @@ def previous_token(subject: Subject, model: Transformer | None) -> Tensor:
 
 
 def duplicate_token(subject: Subject, model: Transformer | None) -> Tensor:
-    """Mean attention from a random token's second occurrence to its first, `layer head`."""
+    """Return the mean attention from a random token's second occurrence to its first, `layer head`."""
     probes = repeated(subject)
     return _attention(subject, model, probes, probes.second, probes.second - probes.period)
 
 
 def induction(subject: Subject, model: Transformer | None) -> Tensor:
-    """Mean attention from a random token's second occurrence to the token after its first, `layer head`.
+    """Return the mean attention from a random token's second occurrence to the token after its first, `layer head`.
 
-    The prefix-matching score of Olsson et al. 2022.
+    This is the prefix-matching score of Olsson et al. 2022.
     """
     probes = repeated(subject)
     return _attention(subject, model, probes, probes.second, probes.second - probes.period + 1)
 
 
 def copying(subject: Subject, model: Transformer | None) -> Tensor:
-    """Σ Re λ / Σ |λ| over the eigenvalues λ of W_E W_V W_O W_U, `layer head`, from −1 to 1 (Elhage et al. 2021).
+    """Return Σ Re λ / Σ |λ| over the eigenvalues λ of W_E W_V W_O W_U, `layer head` (Elhage et al. 2021).
 
-    1: whatever token is attended to becomes likelier itself. Norms are kept as far as they are linear: their gains,
-    and the centring of a layer norm. The product `d_vocab d_vocab` has no other eigenvalues but zeros than
-    W_O W_U W_E W_V, `d_head d_head`. Biases and MLPs are left out.
+    The score ranges from −1 to 1. At 1, attention to any token makes that token likelier. Norms are included as far as
+    they are linear: their gains, and the centring of a layer norm. The product, `d_vocab d_vocab`, has the same nonzero
+    eigenvalues as W_O W_U W_E W_V, `d_head d_head`. Biases and MLPs are excluded.
     """
     model = _readable("copying", subject, model)
     kind = "RMS" if model.final_rms else model.norm
@@ -87,24 +87,24 @@ def copying(subject: Subject, model: Transformer | None) -> Tensor:
         small = model.w_o(layer).double() @ around @ values.mT  # head d_head d_head
         eigenvalues = torch.linalg.eigvals(small)
         size = eigenvalues.abs().sum(-1)
-        rows.append(eigenvalues.real.sum(-1) / size.where(size > 0, torch.ones_like(size)))  # a head cut off copies 0
+        rows.append(eigenvalues.real.sum(-1) / size.where(size > 0, torch.ones_like(size)))  # an ablated head scores 0
     return torch.stack(rows)
 
 
 def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
-    """Attention from END to the name that occurs once, times the share of names that the head copies, `layer head`.
+    """Return attention from END to the name that occurs once, times the fraction of names copied, `layer head`.
 
     After Wang et al. 2022. Attention is the mean over the prompts of `probes.named`. Copying (their copy score): the
-    residual stream after the first layer, at that name, goes through the norm, W_V and W_O of the head, the final norm
-    and the unembedding; a name counts as copied where it is among the `TOP` likeliest tokens then. Heads of the first
-    layer are given what they read, the embedding.
+    residual stream after the first layer, at that name, passes through the norm, W_V and W_O of the head, the final
+    norm and the unembedding; a name counts as copied if it is then among the `TOP` likeliest tokens. Heads of the first
+    layer get the embedding, which is what they read.
     """
     model = _readable("name_mover", subject, model)
     probes = named(subject)
     run = _run(model, probes.tokens)
     device = model.weights["embed.weight"].device
     prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
-    wanted = torch.as_tensor(probes.names, device=device)
+    name_ids = torch.as_tensor(probes.names, device=device)
     rows = []
     for layer in range(model.n_layers):
         attention = run[layer].pattern[prompts, :, -1, once].float()  # prompt head
@@ -112,7 +112,7 @@ def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
         values = model.projected(layer, "v", model.normed(layer, at_name))  # prompt kv_head d_head
         written = torch.einsum("phd,hdm->phm", model.per_head(values), model.w_o(layer))
         logits = model.logits(model.final(written))  # prompt head d_vocab
-        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == wanted[:, None, None]).any(-1)
+        copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
         rows.append(attention.mean(0) * copied.float().mean(0))
     return torch.stack(rows)
 
@@ -129,33 +129,33 @@ SCORES: dict[str, Callable[[Subject, Transformer | None], Tensor]] = {
 def _attention(
     subject: Subject, model: Transformer | None, probes: Repeated, destinations: Tokens, sources: Tokens
 ) -> Tensor:
-    """Mean attention from places to places, one to one, `layer head`."""
+    """Return the mean attention from each destination to the source at the same index, `layer head`."""
     rows = [pattern[:, :, destinations, sources].float().mean((0, 2)) for pattern in _patterns(subject, model, probes)]
     return torch.stack(rows)
 
 
 def _patterns(subject: Subject, model: Transformer | None, probes: Repeated) -> list[Tensor]:
-    """Attention of each layer on the probes, `prompt head destination source`."""
+    """Return the attention of each layer on the probes, `prompt head destination source`."""
     if model is not None:
         run = _run(model, probes.tokens)
         return [run[layer].pattern for layer in range(model.n_layers)]
     reason = subject.guards.refusal("attention")
     if reason is not None:
         raise MiChecksError(f"{subject.name}: attention cannot be read on this model: {reason}")
-    wanted = [HOOKS["pattern"].format(layer) for layer in range(subject.shape.n_layers)]
+    hooks = [HOOKS["pattern"].format(layer) for layer in range(subject.shape.n_layers)]
     tokens = torch.as_tensor(probes.tokens, device=subject.bridge.cfg.device)
-    _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in wanted)
-    missing = [hook for hook in wanted if hook not in cache]
+    _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in hooks)
+    missing = [hook for hook in hooks if hook not in cache]
     if missing:
         raise MiChecksError(f"{subject.name}: TransformerLens has no hook {missing[0]} in this model")
-    return [cache[hook] for hook in wanted]
+    return [cache[hook] for hook in hooks]
 
 
 def _run(model: Transformer, tokens: Tokens) -> ForwardPass:
     device = model.weights["embed.weight"].device
-    there = torch.as_tensor(tokens, device=device)
-    positions = torch.arange(there.shape[1], device=device)[None]
-    return ForwardPass(model, there, positions, torch.full((len(there),), there.shape[1] - 1, device=device))
+    ids = torch.as_tensor(tokens, device=device)
+    positions = torch.arange(ids.shape[1], device=device)[None]
+    return ForwardPass(model, ids, positions, torch.full((len(ids),), ids.shape[1] - 1, device=device))
 
 
 def _readable(name: str, subject: Subject, model: Transformer | None) -> Transformer:

@@ -1,1 +1,1 @@
-"""YAML → frozen, validated `Behaviour`."""
+"""The stage that turns YAML into a frozen, validated `Behaviour`."""

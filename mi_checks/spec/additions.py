@@ -1,4 +1,4 @@
-"""What a project's own conftest.py adds to what behaviours may name."""
+"""The pools and scores that a project's own conftest.py adds to those that behaviours may name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Additions:
-    """Pools, scores of prompts and scores of nodes, each by name (see `mi_checks.plugin.hookspecs`)."""
+    """Pools, prompt scores and node scores, each by name (see `mi_checks.plugin.hookspecs`)."""
 
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

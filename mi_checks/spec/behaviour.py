@@ -1,4 +1,4 @@
-"""What a behaviour file may say. These models are the grammar: the JSON Schema is generated from them."""
+"""The grammar of a behaviour file, as pydantic models from which the JSON Schema is generated."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.variables import AdjustedVariable, AnyVariable, Identifier
 
-MAX_NAME = 100  # characters: files are called by it
-BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=MAX_NAME)]
-CaseName = Annotated[Identifier, StringConstraints(max_length=MAX_NAME)]
+MAX_NAME_CHARACTERS = 100  # names become parts of file names
+BehaviourName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=MAX_NAME_CHARACTERS)]
+CaseName = Annotated[Identifier, StringConstraints(max_length=MAX_NAME_CHARACTERS)]
 
 
 class Prompts(Scoring):
-    """How clean and corrupt prompts are made, and what continues them."""
+    """The template and variables of the clean and corrupt prompts, with the answers and foils that continue them."""
 
     count: int = Field(64, ge=2, le=100_000, description="prompt pairs")
     seed: int = Field(0, ge=0)
@@ -39,17 +39,17 @@ class Prompts(Scoring):
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The answers' templates, also where there is one."""
+        """Return the answers' templates as a tuple, even if there is only one."""
         return texts(self.answer)
 
     @property
     def pairs(self) -> int:
-        """How many pairs are asked for."""
+        """Return the number of prompt pairs that the file requests."""
         return self.count
 
 
 def prompts_kind(prompts: Any) -> str:
-    """The tag of prompts that are quoted or made from a template."""
+    """Return the union tag that tells quoted prompts from prompts made from a template."""
     quoted = isinstance(prompts, QuotedPrompts) or (isinstance(prompts, dict) and "quotes" in prompts)
     return TAG + ("quotes" if quoted else "template")
 
@@ -64,11 +64,11 @@ KINDS: tuple[type[Check], ...] = (
     LogitDiff, Accuracy, Patching, Ablation, Attention, Mediators, Path, Composes, Attribution, Circuit, Curve,
 )  # fmt: skip
 CHECKS = {check.kind: check for check in KINDS}
-BEHAVIOURAL = ("logit_diff", "accuracy")  # the checks that say whether the behaviour is there at all
+BEHAVIOURAL = ("logit_diff", "accuracy")  # the checks that test whether the model shows the behaviour
 
 
 class CheckEntry(Part):
-    """One entry of `checks:`, a mapping with a single key."""
+    """An entry of `checks:`, which is a mapping with a single key."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -92,13 +92,13 @@ class CheckEntry(Part):
 
     @property
     def check(self) -> Check:
-        """The check this entry holds."""
-        found: Check = getattr(self, next(iter(self.model_fields_set)))
-        return found
+        """Return the check that this entry holds."""
+        check: Check = getattr(self, next(iter(self.model_fields_set)))
+        return check
 
 
 class ModelEntry(Part):
-    """What is particular to one model: node sets bound to names, and other bounds, by check id."""
+    """The settings for one model: its node sets, its number of pairs, its checks, and its own bounds by check id."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Bound]
@@ -111,7 +111,7 @@ class ModelEntry(Part):
 
     @property
     def bounds(self) -> dict[str, Bound]:
-        """Check id → the bound that replaces the check's own on this model."""
+        """Return the bounds that replace the checks' own bounds on this model, by check id."""
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -122,7 +122,7 @@ AnyModelEntry = Annotated[
 
 
 class Case(Part):
-    """One row of the table of `cases`: what is otherwise than in the file itself."""
+    """A row of the table `cases`: whatever differs from the file itself."""
 
     summary: str | None = Field(None, min_length=1)
     variables: dict[Identifier, SkipValidation[AnyVariable | AdjustedVariable]] = Field(
@@ -133,7 +133,7 @@ class Case(Part):
 
 
 class Behaviour(Part):
-    """A claim about language models: what they prefer on prompts like these, and which nodes carry it."""
+    """A claim about language models: what they prefer on prompts of a kind, and which nodes mediate that preference."""
 
     name: BehaviourName
     extends: str | None = Field(
@@ -154,31 +154,34 @@ class Behaviour(Part):
 
     @property
     def role_checks(self) -> tuple[RoleCheck, ...]:
-        """One for each role."""
+        """Return one check for each role."""
         return tuple(RoleCheck(name=name, role=role) for name, role in self.roles.items())
 
     def checks_for(self, model: str) -> tuple[Check, ...]:
-        """The checks claimed for a model on which the behaviour is declared present, its roles aside."""
+        """Return the checks claimed for a model that is not declared absent, without the checks of roles."""
         return tuple(part for entry in self.checks for part in entry.check.parts if self.claims(part, model))
 
     def pairs_for(self, model: str) -> int | None:
-        """How many prompt pairs are asked for on a model, where its entry says so."""
+        """Return the number of prompt pairs that a model's entry requests, or None if it requests none."""
         entry = self.models.get(model)
         return entry.count if isinstance(entry, ModelEntry) else None
 
     def claims(self, check: Check, model: str) -> bool:
-        """Whether a check is claimed for a model: neither the check nor the model's entry leaves the other out."""
+        """Return whether a check is claimed for a model.
+
+        It is claimed unless the check's `models` leave out the model, or the model's `checks` leave out the check.
+        """
         entry = self.models.get(model)
         only = entry.checks if isinstance(entry, ModelEntry) else None
         return (check.models is None or model in check.models) and (only is None or check.id in only)
 
     def bound_for(self, check: Check, model: str) -> Bound | None:
-        """A check's bound on a model: the model's own where it gives one."""
+        """Return a check's bound on a model: the model's own bound if its entry gives one."""
         entry = self.models.get(model)
         own: dict[str, Bound] = entry.bounds if isinstance(entry, ModelEntry) else {}
         return own.get(check.id, check.bound)
 
     def sets_for(self, model: str) -> dict[str, NodeNames]:
-        """The node sets that a model binds."""
+        """Return the node sets that a model's entry defines, by name."""
         entry = self.models.get(model)
         return entry.nodes if isinstance(entry, ModelEntry) else {}

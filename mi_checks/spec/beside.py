@@ -1,4 +1,4 @@
-"""Files that a behaviour names: relative to the file that names them, and inside its folder."""
+"""Paths of the files that a behaviour names, relative to its own folder and inside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mi_checks.errors import did_you_mean
 
 
 def beside(owner: Path, name: str) -> Path | str:
-    """The file called `name` in the folder of `owner`, or why there cannot be one."""
+    """Return the path of the file `name` in the folder of `owner`, or a message that says why it is not allowed."""
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         return f"{name!r} is an absolute path; name the file relative to the folder of this one"
     if "\\" in name:
@@ -23,11 +23,11 @@ def beside(owner: Path, name: str) -> Path | str:
 
 
 def missing(path: Path, name: str) -> str:
-    """The message for a file that is not there, with what its folder has of the same kind."""
+    """Return the message for a file that does not exist, with the files of the same suffix in its folder."""
     if os.path.isdir(path):
         return f"{name!r} is a folder; name a file"
     if not os.path.isdir(path.parent):
         return f"no file {name!r} beside this one: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
-    there = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
-    known = f"; {path.suffix} files there: {', '.join(there)}" if there else f"; there is no {path.suffix} file there"
-    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, there)}"
+    others = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
+    known = f"; {path.suffix} files there: {', '.join(others)}" if others else f"; there is no {path.suffix} file there"
+    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, others)}"

@@ -1,4 +1,4 @@
-"""What a measured value is held to."""
+"""The bounds that a measured value must satisfy, and the scales on which quantities are measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mi_checks.spec.part import Part
 
 
 class Bound(Part):
-    """One or both sides of an interval that the measured value must lie in, whole confidence interval and all."""
+    """One or both ends of the range in which the whole confidence interval of the measured value must lie."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]})
 
@@ -33,21 +33,22 @@ class Bound(Part):
 
     @property
     def sides(self) -> dict[str, float | None]:
-        """Both, by their keys."""
+        """Return both sides, by their keys."""
         return {"at_least": self.at_least, "at_most": self.at_most}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What values a measured quantity can have at all, and which one it has where there is nothing to claim.
+    """The range of a measured quantity, and its value for nodes that have no effect.
 
     Attributes:
-        what: the quantity, in a message.
-        low: its lowest value.
-        high: its highest.
-        share: whether 1 is the whole, also where it may be more, or less than nothing.
-        null: its value for nodes that do nothing, which a bound on one side must exclude.
-        large: whether what is claimed of it are values above that one; otherwise below.
+        what: the quantity, as messages name it.
+        low: its lowest possible value; None if there is none.
+        high: its highest possible value; None if there is none.
+        share: whether the quantity is a fraction of a whole, which may still be above 1 or below 0.
+        null: its value for nodes that have no effect, which a one-sided bound must exclude; None if it has no such
+            value.
+        large: whether an effect raises the quantity above `null`; False if an effect lowers it.
     """
 
     what: str
@@ -58,15 +59,18 @@ class Scale:
     large: bool = True
 
     def refuses(self, bound: Bound) -> str | None:
-        """Return why a bound makes no sense for such a quantity; None where it can be claimed.
+        """Return why a bound makes no sense for this quantity, or None if it can be claimed.
 
-        It makes none beyond the quantity's values, nor where all of them meet it, nor where what does nothing meets it.
+        A bound makes no sense if it lies outside the quantity's range, if every value satisfies it, or if nodes that
+        have no effect satisfy it.
         """
         for value in (bound.at_least, bound.at_most):
             if value is not None and (self._below(value) or self._above(value)):
-                percent = f"; did you mean {value / 100:g}?" if self.high == 1 and _PERCENT <= value <= 100 else ""
+                percent = (
+                    f"; did you mean {value / 100:g}?" if self.high == 1 and _MIN_PERCENTAGE <= value <= 100 else ""
+                )
                 return f"{self.what} is {self._extent}, never {value:g}{percent}"
-            if value is not None and self.share and abs(value) >= _PERCENT:
+            if value is not None and self.share and abs(value) >= _MIN_PERCENTAGE:
                 return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
         low_is_free = bound.at_least is None or bound.at_least == self.low
         high_is_free = bound.at_most is None or bound.at_most == self.high
@@ -96,4 +100,4 @@ class Scale:
         return f"at least {self.low:g}" if self.high is None else f"between {self.low:g} and {self.high:g}"
 
 
-_PERCENT = 10  # a share this far from the whole was written as a percentage
+_MIN_PERCENTAGE = 10  # a fraction with a bound this large was probably written as a percentage

@@ -1,4 +1,4 @@
-"""The table of `cases`: one behaviour each, which is the file with what the case says laid over it."""
+"""The table `cases`: each case is one behaviour, made by laying the case's own keys over the file."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from mi_checks.spec.problems import Problem
 from mi_checks.spec.words import dotted, listed
 from mi_checks.spec.yaml_source import Keys, Position, YamlSource
 
-# What a case says, and the place in a behaviour that it says it of.
+# The keys of a case that are laid over the file, each with the place in the behaviour that it overrides.
 _PLACES: dict[str, Keys] = {"summary": ("summary",), "variables": ("prompts", "variables"), "models": ("models",)}
 
 
 def cases_of(source: YamlSource) -> tuple[str, ...]:
-    """The names in the table, in the file's order; none for a file that is one behaviour."""
+    """Return the names of the cases, in the file's order; a file without `cases` has none."""
     table = source.data.get("cases")
     return tuple(table) if isinstance(table, dict) else ()
 
 
 def case_source(source: YamlSource, case: str) -> YamlSource:
-    """A file as if it were written for one of its cases alone."""
+    """Return the file's data and positions as if the file had been written for one of its cases alone."""
     plain = {key: value for key, value in source.data.items() if key != "cases"}
     base = YamlSource(source.shown, plain, source.keys, source.values, source.files)
-    said: dict[str, Any] = source.data["cases"][case]
+    case_data: dict[str, Any] = source.data["cases"][case]
     data: dict[str, Any] = {}
     keys: dict[Keys, Position] = {}
     values: dict[Keys, Position] = {}
     for name, place in _PLACES.items():
-        if name in said:
+        if name in case_data:
             owner = data
             for key in place[:-1]:
                 owner = owner.setdefault(str(key), {})
-            owner[str(place[-1])] = said[name]
+            owner[str(place[-1])] = case_data[name]
             origin = ("cases", case, name)
-            # A mapping that both have stays where the file has it: what is missing in it is missing there.
+            # If the file and the case both have this mapping, a missing key is reported at the file's mapping.
             keys |= _moved(source.keys, origin, place)
             values |= _moved(source.values, origin, place)
     return overlaid(base, YamlSource(source.shown, data, keys, values, source.files))
@@ -56,7 +56,7 @@ def _moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dic
 
 
 def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Behaviour:
-    """A case's behaviour with its own name and bounds."""
+    """Return a case's behaviour with the case's own name and bounds."""
     checks = tuple(
         entry.model_copy(update={entry.check.kind: entry.check.held_to(bounds)})
         if any(part.id in bounds for part in entry.check.parts)
@@ -72,7 +72,7 @@ def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Be
 def bound_problems(
     source: YamlSource, behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]
 ) -> Iterator[Problem]:
-    """The bounds of a case that are for no check."""
+    """Yield the bounds of a case that name no check, a check without a bound, or a bound that makes no sense."""
     placed: list[Check] = [check for _, check in placed_checks(behaviour)]
     checks = {check.id: check for check in (*placed, *behaviour.role_checks)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)

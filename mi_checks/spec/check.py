@@ -1,4 +1,4 @@
-"""What every kind of check has, and how nodes stand in one."""
+"""The base classes of the checks, and the spelling of the nodes that a check names."""
 
 from __future__ import annotations
 
@@ -17,67 +17,77 @@ NodeNames = Annotated[
 
 
 class Check(Part):
-    """Base of the checks. `kind` is the key it stands under in the file."""
+    """The base class of the checks. `kind` is the key of the check in the file."""
 
     kind: ClassVar[str]
     models: tuple[str, ...] | None = Field(None, description="claim this only for these models; otherwise for all")
 
     @property
     def bounded(self) -> str | None:
-        """The key under which the bound stands; None where its sides stand in the check itself, or it has none."""
+        """Return the key that holds the bound.
+
+        It is None if the sides of the bound are keys of the check itself, or if the check has no bound.
+        """
         return None
 
     @property
     def bound(self) -> Bound | None:
-        """The bound on the measured value, or None for a claim about a set."""
+        """Return the bound on the measured value, or None if the check claims a set of nodes."""
         return None if self.bounded is None else getattr(self, self.bounded)
 
     @property
     def scale(self) -> Scale | None:
-        """What values can be measured, where that is worth holding the bound against."""
+        """Return the scale of the measured quantity, against which the bound is validated, or None to skip that."""
         return None
 
     def senseless(self, bound: Bound) -> str | None:
-        """Why no value could be held to a bound, or every value is within it; None where it can be claimed."""
+        """Return why a bound makes no sense for this check, or None if it can be claimed."""
         return None if self.scale is None else self.scale.refuses(bound)
 
     @property
     def id(self) -> str:
-        """The last part of the pytest node id."""
+        """Return the last part of the pytest node id."""
         return self.kind
 
     @property
     def parts(self) -> tuple[Check, ...]:
-        """The checks, each with an id and a verdict of its own, that one entry of a file comes to: itself as a rule."""
+        """Return the checks that this entry of the file stands for, each with its own id and verdict.
+
+        Most entries stand for one check: themselves.
+        """
         return (self,)
 
     def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """The same claim with the bounds that are given, by id, for its parts."""
+        """Return the same claim with other bounds for its parts, by id.
+
+        Raises:
+            NotImplementedError: this kind of check has no bound.
+        """
         if self.bounded is None:
             raise NotImplementedError(f"{self.kind} has no bound")
         return self.model_copy(update={self.bounded: bounds[self.id]})
 
 
 class SidedCheck(Check, Bound):
-    """A check that has the sides of its bound in itself, beside what else it says."""
+    """A check whose bound is written as keys of the check itself: `at_least` and `at_most`."""
 
     @property
     def bound(self) -> Bound:
-        """The sides alone."""
+        """Return the two sides as a bound."""
         return Bound(at_least=self.at_least, at_most=self.at_most)
 
     def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Other sides."""
+        """Return the same claim with other sides."""
         return self.model_copy(update=bounds[self.id].sides)
 
 
 def names(nodes: NodeNames) -> tuple[str, ...]:
-    """Node names or node-set names, always as a tuple."""
+    """Return node names or node-set names, always as a tuple."""
     return (nodes,) if isinstance(nodes, str) else nodes
 
 
 def joined(nodes: NodeNames) -> str:
-    """An expression as it stands in an id, which has no spaces."""
+    """Return an expression as ids spell it, without spaces."""
     return "+".join(names(nodes)).replace(" ", "_")
 
 
@@ -91,5 +101,5 @@ class NodeCheck(Check):
 
     @property
     def id(self) -> str:
-        """With the nodes, which tell checks of one kind apart."""
+        """Return the kind with the nodes, which distinguish checks of one kind."""
         return f"{self.kind}[{joined(self.nodes)}]"

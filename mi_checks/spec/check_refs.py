@@ -1,4 +1,4 @@
-"""The checks of a behaviour: their labels, their ids, and the models they are for."""
+"""Validation of a behaviour's checks: their labels, ids and bounds, and the models that they are for."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ _FROM_AND_TO = {"from_": "from", "to": "to"}
 
 
 def placed_checks(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
-    """Each check with the way through the file to its entry; an entry may come to several."""
+    """Yield each check with the path of its entry in the file; one entry may stand for several checks."""
     for index, entry in enumerate(behaviour.checks):
         for part in entry.check.parts:
             yield ("checks", index, entry.check.kind), part
 
 
 def present_models(behaviour: Behaviour) -> tuple[str, ...]:
-    """The models on which the behaviour is declared present."""
+    """Return the models that are not declared absent."""
     return tuple(model for model, entry in behaviour.models.items() if entry != "absent")
 
 
 def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
-    """What is wrong with the checks, their nodes aside; the parts of one entry have most mistakes in common."""
+    """Yield the mistakes in the checks, except those in their node names.
+
+    The parts of one entry share most of their mistakes, so each mistake is yielded once.
+    """
     yield from dict.fromkeys(_problems(source, behaviour))
 
 
@@ -75,7 +78,7 @@ def _known_labels(prompts: AnyPrompts) -> tuple[str, ...] | None:
     try:
         return (*template_labels(prompts.template), END)
     except TemplateSyntaxError:
-        return None  # told where the template is looked at
+        return None  # template_problems reports the syntax error
 
 
 def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...], where: str) -> Iterator[Problem]:
@@ -88,7 +91,7 @@ def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...
 
 
 def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
-    """Patching where clean and corrupt correspond at their labels alone."""
+    """Yield the claims that patch positions at which clean and corrupt prompts do not correspond (`align: labels`)."""
     if not isinstance(check, Patching | Mediators | Path):
         return
     why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
@@ -108,7 +111,7 @@ def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
 
 
 def _linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[Problem]:
-    """A score that is not linear in the logits is no sum of what the nodes write."""
+    """Yield the reasons why attribution cannot decompose this score: it must be linear in the logits."""
     why = "attribution takes a score apart that is linear in the logits"
     if prompts.score not in LINEAR_SCORES:
         message = f"{why}, and {prompts.score!r} is not; use {' or '.join(LINEAR_SCORES)}"

@@ -1,4 +1,4 @@
-"""Checks of a whole circuit: nodes, or edges, that carry the behaviour with everything else ablated."""
+"""Checks of a whole circuit: nodes or edges that sustain the behaviour while everything else is ablated."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ BoundOrTrue = Annotated[
     Annotated[Bound, Tag(TAG + "mapping")] | Annotated[Literal[True], BeforeValidator(_true), Tag(TAG + "plain")],
     PLAIN_OR_MAPPING,
 ]
-NEGLIGIBLE = 0.01  # of m(M) − m(∅): what `minimal: true` asks every node to matter more than
+NEGLIGIBLE = 0.01  # fraction of m(M) − m(∅) by which removing any node must change the score for `minimal: true`
 
 
 class _CircuitCheck(Check):
-    """A check of circuits. Its entry claims one or several aspects, each a check of its own with a bound of its own."""
+    """A check of circuits. An entry claims one or several aspects, and each is a check with its own id and bound."""
 
     aspects: ClassVar[Mapping[str, Scale]]
     with_: Literal["mean", "zero", "resample"] = Field("mean", alias="with", description="how the rest is ablated")
@@ -45,32 +45,32 @@ class _CircuitCheck(Check):
 
     @property
     def claimed(self) -> tuple[str, ...]:
-        """The aspects that the entry claims something of."""
+        """Return the names of the aspects that the entry claims."""
         return tuple(name for name in self.aspects if getattr(self, name) is not None)
 
     @property
     def aspect(self) -> str:
-        """Of a part: the one thing it claims."""
+        """Return the one aspect that a part claims."""
         return self.claimed[0]
 
     @property
     def parts(self) -> tuple[Self, ...]:
-        """One check for each aspect."""
+        """Return one check for each claimed aspect."""
         nothing = dict.fromkeys(self.aspects)
         return tuple(self.model_copy(update={**nothing, name: getattr(self, name)}) for name in self.claimed)
 
     @property
     def bounded(self) -> str:
-        """Of a part: its one aspect."""
+        """Return the key of the bound of a part: the name of its one aspect."""
         return self.aspect
 
     @property
     def scale(self) -> Scale:
-        """Of a part: that of its one aspect."""
+        """Return the scale of a part's one aspect."""
         return self.aspects[self.aspect]
 
     def held_to(self, bounds: Mapping[str, Bound]) -> Check:
-        """Other bounds for the aspects whose ids are given."""
+        """Return the same claim with other bounds for the aspects whose ids are in `bounds`."""
         return self.model_copy(update={part.aspect: bounds[part.id] for part in self.parts if part.id in bounds})
 
     def _id(self, what: str) -> str:
@@ -94,11 +94,12 @@ def _any_of(*keys: str) -> JsonDict:
 
 
 class Circuit(_CircuitCheck):
-    """A circuit C in the model M, all else ablated in the clean run; m is the mean score.
+    """A circuit C in the model M, with everything else ablated in the clean run; m is the mean score.
 
     `faithfulness`: (m(C) − m(∅))/(m(M) − m(∅)); `completeness`: the mean |f(C∖K) − f(M∖K)| over knock-outs K inside C;
-    `minimal`: by how much every node's removal changes f, alone or once another is out; `sufficient`: the share of
-    random circuits of its size that it is more faithful than; `necessary`: the share whose ablation takes less away.
+    `minimal`: by how much the removal of every node changes f, alone or after another node; `sufficient`: the fraction
+    of random circuits of the same size that are less faithful; `necessary`: the fraction of them whose ablation removes
+    less.
     """
 
     model_config = ConfigDict(
@@ -132,21 +133,21 @@ class Circuit(_CircuitCheck):
 
     @property
     def bound(self) -> Bound | None:
-        """Of a part: on its one aspect."""
+        """Return the bound on the one aspect of a part."""
         return Bound(at_least=NEGLIGIBLE) if self.aspect == "minimal" and self.minimal is True else super().bound
 
     @property
     def id(self) -> str:
-        """With the nodes or the edges, and the one aspect of a part."""
+        """Return the kind with the nodes or the edges, the claimed aspects, and the ablation unless it is `mean`."""
         edges = [str(parse_edge(edge) or edge) for edge in self.edges or ()]
         return self._id("+".join(edges).replace(" -> ", "->").replace(" ", "_") if edges else joined(self.nodes or ()))
 
 
 class Curve(_CircuitCheck):
-    """Faithfulness over circuits of every size, nodes added by what they recover alone (Mueller et al. 2025, MIB).
+    """Faithfulness over circuits of every size, with nodes added by what they recover alone (Mueller et al. 2025, MIB).
 
-    `cpr` = ∫ f and `cmd` = ∫ |1 − f| over the share of nodes in the circuit. The order is found on one half of the
-    prompts, the curve measured on the other.
+    `cpr` = ∫ f and `cmd` = ∫ |1 − f| over the fraction of nodes in the circuit. One half of the prompts determines the
+    order of the nodes, and the curve is measured on the other half.
     """
 
     model_config = ConfigDict(json_schema_extra=_any_of("cpr", "cmd"))
@@ -161,5 +162,5 @@ class Curve(_CircuitCheck):
 
     @property
     def id(self) -> str:
-        """With what is ablated and the one aspect of a part."""
+        """Return the kind with the swept components, the claimed aspects, and the ablation unless it is `mean`."""
         return self._id(self.among)

@@ -1,6 +1,7 @@
-"""Circuits that leave nothing out: with nothing ablated there is nothing to compare them with.
+"""A test for circuits that comprise the whole model, which leave nothing to ablate and so nothing to compare with.
 
-Names are those of single nodes. Where a behaviour has roles, whoever measures it asks once these are bound.
+All names here are names of single nodes. If a behaviour has roles, the code that measures it tests again once they are
+bound.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ _NO_NULL = "with nothing ablated there is nothing to compare it with"
 
 
 def whole_model(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | None:
-    """Why a circuit of these nodes is none, where they are all that could be ablated; else None."""
+    """Return why a circuit of these nodes is not testable if it has every node that could be ablated, or None."""
     heads, mlps = _universe(among, shape)
     left_out = {*heads, *mlps}.difference(nodes)
     return None if left_out else f"the circuit is {_all(among, shape)}: {_NO_NULL}"
 
 
 def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
-    """The same for a circuit of edges between single nodes, none of them backwards."""
+    """Return why a circuit of these edges is not testable if it has every edge between single nodes, or None."""
     heads, mlps = shape.n_heads, int(among == "heads_and_mlps" and shape.has_mlps)
     earlier = sum(layer * (heads + mlps) for layer in range(shape.n_layers))
     into_heads = 3 * heads * earlier  # by q, k and v

@@ -1,4 +1,7 @@
-"""The names at one place of a check: that each means something on every model it is for, and the right thing."""
+"""Validation of the names in one place of a check.
+
+Each name must be defined on every model that the check is for, and must denote nodes of the right kind.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from mi_checks.spec.yaml_source import YamlSource
 def claim_problems(
     source: YamlSource, place: Place, behaviour: Behaviour, bound: dict[str, dict[str, NodeNames]]
 ) -> Iterator[Problem]:
-    """What is wrong with the names that stand at one place of a check.
+    """Yield the mistakes in the names that stand in one place of a check.
 
     Args:
         source: the file.
-        place: where they stand, and what may stand there.
+        place: the place, and the kinds of nodes that may stand there.
         behaviour: the behaviour.
-        bound: each model the check is for, with its node sets.
+        bound: each model that the check is for, with its node sets.
     """
     claim = _Claim(place, behaviour, bound)
     seen: set[str] = set()
@@ -46,12 +49,12 @@ class _Claim:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The roles, and the node sets of all models."""
+        """Return the names of the roles, and of the node sets of all models."""
         sets = (name for model in self.behaviour.models for name in self.behaviour.sets_for(model))
         return tuple(dict.fromkeys((*self.behaviour.roles, *sets)))
 
     def reference(self, name: str) -> str | None:
-        """Why a name means nothing, on some model at least."""
+        """Return why a name is undefined on at least one model, or None if it is defined on all."""
         return next(filter(None, map(self._unknown, referenced(name))), None)
 
     def _unknown(self, name: str) -> str | None:
@@ -65,7 +68,7 @@ class _Claim:
         return f"the node set {name!r} is not bound for {listed(unbound)}; bind it in 'models.{unbound[0]}.nodes'"
 
     def component(self, name: str) -> Iterator[str]:
-        """The nodes behind a name that are not of a kind that may stand here, and the first that cannot be reached."""
+        """Yield a message for each node of a kind that may not stand here, and for the first that no input reaches."""
         kinds, entry = self.place.kinds, self.place.entry
         if kinds is None:
             return
@@ -81,7 +84,7 @@ class _Claim:
                 return
 
     def _behind(self, name: str) -> Iterator[tuple[str, str, str]]:
-        """The component of each node behind a name, the node in a message, and what the message says against it."""
+        """Yield each node behind a name: its component, its spelling in a message, and the objection to it."""
         group, role = parse_group(name), self.behaviour.roles.get(name)
         if parse_node(name) is None and (group is not None or role is not None):
             component = group.component if group is not None else role.component if role is not None else ""

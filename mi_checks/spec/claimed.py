@@ -1,4 +1,4 @@
-"""One check of a file, by its id, as it is claimed of a model."""
+"""The selection of one check of a file, by id, as claimed for a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.spec.yaml_source import Position
 
 
 def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Position]]:
-    """The checks that a file, or an entry for the model in it, does not keep from a model, with their places."""
+    """Return the checks that are claimed for a model, without the checks of roles, with their places in the file."""
     return [
         (check, loaded.place_of(path[:2]))
         for path, check in placed_checks(loaded.behaviour)
@@ -21,10 +21,10 @@ def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Po
 
 
 def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Position]:
-    """The check of that id which a file claims of a model, with its place.
+    """Return the check with the given id that a file claims for a model, with its place.
 
     Raises:
-        MiChecksError: it claims nothing of that model, no such check, or the check is a role's.
+        MiChecksError: the file claims nothing about that model, has no such check for it, or the check is a role's.
     """
     behaviour, shown = loaded.behaviour, loaded.source.shown
     if claims not in behaviour.models:
@@ -33,15 +33,15 @@ def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Po
             f"{listed(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
         )
     if behaviour.models[claims] == ABSENT:
-        found: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
+        checks: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
     else:
-        found = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}
-    if check not in found:
+        checks = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}
+    if check not in checks:
         if check in {each.id for each in behaviour.role_checks}:
             raise MiChecksError(
-                f"{check} says where a role is bound, not what a checkpoint does; bisect one of {listed(found)}"
+                f"{check} says where a role is bound, not what a checkpoint does; bisect one of {listed(checks)}"
             )
         raise MiChecksError(
-            f"{shown} has no check {check!r} of {claims}; it has {listed(found)}{did_you_mean(check, found)}"
+            f"{shown} has no check {check!r} of {claims}; it has {listed(checks)}{did_you_mean(check, checks)}"
         )
-    return found[check]
+    return checks[check]

@@ -1,6 +1,6 @@
-"""The plain scalars of YAML 1.2's core schema: what is a number, a boolean or nothing, and what is text.
+"""The plain scalars of YAML 1.2's core schema: numbers, booleans, null, and text.
 
-PyYAML reads YAML 1.1, where `010` is 8, `1:30` is 90, `yes` is true, and `1e-2` is text.
+PyYAML implements YAML 1.1, in which `010` is 8, `1:30` is 90, `yes` is true, and `1e-2` is text.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _INT = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(
     r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
-_MERGE = re.compile(r"<<\Z")  # not of the core schema: known so that it can be refused
+_MERGE = re.compile(r"<<\Z")  # not part of the core schema; recognised so that it can be refused
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+\Z")
 _NAMES = {"null": "nothing", "bool": "true or false", "int": "a number", "float": "a number"}
 
-_SHOWN = 40  # characters
+_MAX_SHOWN_CHARACTERS = 40
 _OR_TEXT = "; put quotes around it if it is text"
 
-# Tag, pattern of the scalars that have it, and the characters that they begin with; an integer is asked for first.
+# Tag, pattern of its scalars, and the characters that these begin with; integers are tried before floats.
 RESOLVERS: tuple[tuple[str, re.Pattern[str], list[str]], ...] = (
     (_TAG + "null", _NULL, ["~", "n", "N", ""]),
     (_TAG + "bool", _BOOL, list("tTfF")),
@@ -34,7 +34,7 @@ RESOLVERS: tuple[tuple[str, re.Pattern[str], list[str]], ...] = (
 
 
 def kind_of(tag: str) -> str:
-    """Return what a scalar's tag makes of it, as messages say it."""
+    """Return the kind of value that a scalar's tag denotes, as messages name it."""
     return _NAMES.get(tag.removeprefix(_TAG), f"something tagged {tag!r}")
 
 
@@ -52,12 +52,12 @@ def _bool(text: str) -> bool:
 def _int(text: str) -> int:
     if not _INT.match(text):
         raise _unreadable(text, "int")
-    if _LEADING_ZERO.match(text) and len(text) < _SHOWN:
+    if _LEADING_ZERO.match(text) and len(text) < _MAX_SHOWN_CHARACTERS:
         number = int(text)
         raise ValueError(f"{text!r} is {number} or an octal number, by the version of YAML; write {number}" + _OR_TEXT)
     try:
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    except ValueError:  # Python reads no decimal number of more than 4,300 digits
+    except ValueError:  # Python refuses decimal numbers of more than 4,300 digits
         raise _unreadable(text, "int") from None
 
 
@@ -68,10 +68,10 @@ def _float(text: str) -> float:
 
 
 def _unreadable(text: str, kind: str) -> ValueError:
-    return ValueError(f"{text[:_SHOWN]!r} cannot be read as {_NAMES[kind]}{_OR_TEXT}")
+    return ValueError(f"{text[:_MAX_SHOWN_CHARACTERS]!r} cannot be read as {_NAMES[kind]}{_OR_TEXT}")
 
 
-# Tag → what reads a scalar of it; ValueError says why it cannot be read.
+# Each tag with the function that reads its scalars, or raises ValueError with the reason why it cannot.
 SCALARS: Mapping[str, Callable[[str], Any]] = {
     _TAG + "null": _null,
     _TAG + "bool": _bool,

@@ -1,4 +1,4 @@
-"""What a well-shaped behaviour refers to must be there: variables, labels, nodes, checks, models, pools."""
+"""Validation of the references in a well-formed behaviour: variables, labels, nodes, checks, models, pools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mi_checks.spec.yaml_source import YamlSource
 
 
 def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions = NOTHING) -> list[Problem]:
-    """Every reference in the file that leads nowhere or contradicts another."""
+    """Return every reference in the file that is undefined or contradicts another."""
     return [
         *_prompt_problems(source, behaviour.prompts, added),
         *check_problems(source, behaviour),
@@ -40,6 +40,6 @@ def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) 
     if isinstance(prompts, QuotedPrompts):
         yield from quote_problems(source, prompts)
     else:
-        wrong = tuple(variable_problems(source, prompts, added.pools))
-        yield from wrong
-        yield from template_problems(source, prompts, sound=not wrong)
+        problems = tuple(variable_problems(source, prompts, added.pools))
+        yield from problems
+        yield from template_problems(source, prompts, sound=not problems)

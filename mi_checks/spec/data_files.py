@@ -1,4 +1,4 @@
-"""CSV and JSONL files → rows of text fields, and every mistake in them with its line."""
+"""Reading of CSV and JSONL files into rows of text fields, with every mistake reported at its line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mi_checks.spec.words import describe, listed
 from mi_checks.spec.yaml_source import NO_TEXT, read_text
 
 Fields = dict[str, str]
-Line = tuple[int, Fields | str]  # a line number with the row that begins there, or with what is wrong with it
+Line = tuple[int, Fields | str]  # a line number, with the row that begins there or a message about the mistake in it
 
-TOLD = 10  # mistakes told of one file: a wrong column is wrong in every row
+MAX_REPORTED_MISTAKES = 10  # in one file: a mistake in a column repeats in every row
 
 
 def read_rows(path: Path, shown: str) -> tuple[Fields, ...]:
-    """The rows of a data file, read once as long as it does not change.
+    """Return the rows of a data file, cached until the file changes.
 
     Raises:
-        SpecError: the mistakes in it, the first ten at least.
-        MiChecksError: it cannot be read.
+        SpecError: the file has mistakes; at least the first ten are listed.
+        MiChecksError: the file cannot be read.
     """
     state = path.stat()
     return _read(path, shown, state.st_mtime_ns, state.st_size)
@@ -35,20 +35,20 @@ def read_rows(path: Path, shown: str) -> tuple[Fields, ...]:
 @lru_cache(maxsize=32)
 def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[Fields, ...]:
     rows: list[Fields] = []
-    wrong: list[Problem] = []
+    mistakes: list[Problem] = []
     for line, row in FORMATS[path.suffix](read_text(path, shown)):
         message = row if isinstance(row, str) else _unfit(row)
         if message:
-            wrong.append(Problem(shown, line, 1, message))
+            mistakes.append(Problem(shown, line, 1, message))
         elif isinstance(row, dict):
             rows.append(row)
-    if len(wrong) > TOLD:
-        more = f"… and so on: {len(wrong) - TOLD} more mistakes in this file"
-        wrong[TOLD:] = [Problem(shown, wrong[TOLD].line, 1, more)]
-    if not rows and not wrong:
-        wrong.append(Problem(shown, 1, 1, "the file has no rows; give it one at least"))
-    if wrong:
-        raise SpecError(wrong)
+    if len(mistakes) > MAX_REPORTED_MISTAKES:
+        more = f"… and so on: {len(mistakes) - MAX_REPORTED_MISTAKES} more mistakes in this file"
+        mistakes[MAX_REPORTED_MISTAKES:] = [Problem(shown, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
+    if not rows and not mistakes:
+        mistakes.append(Problem(shown, 1, 1, "the file has no rows; give it one at least"))
+    if mistakes:
+        raise SpecError(mistakes)
     return tuple(rows)
 
 
@@ -56,13 +56,13 @@ def _unfit(row: Fields) -> str | None:
     for field, text in row.items():
         if any(mark in text for mark in (OPEN, SEP, CLOSE)):
             return f"{field!r} holds a character that mi-checks marks labels with (U+E000 to U+E002); write it without"
-        if found := NO_TEXT.search(text):
-            return f"{field!r} holds the character U+{ord(found[0]):04X}, which cannot stand in text"
+        if character := NO_TEXT.search(text):
+            return f"{field!r} holds the character U+{ord(character[0]):04X}, which cannot stand in text"
     return None
 
 
 def _csv(text: str) -> Iterator[Line]:
-    # Without strict, a quote that is never closed would swallow the rest of the file.
+    # Without `strict`, an unclosed quote would swallow the rest of the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     while True:
@@ -77,7 +77,7 @@ def _csv(text: str) -> Iterator[Line]:
         if not fields:
             continue  # a blank line
         if header is None:
-            header = [name.strip() for name in fields]  # in a value a space counts, in a column's name it is a slip
+            header = [name.strip() for name in fields]  # spaces matter in a value, but not in a column's name
             if message := _bad_header(header):
                 yield line, message
                 return
@@ -114,24 +114,24 @@ def _jsonl(text: str) -> Iterator[Line]:
 
 
 def _json_row(line: str) -> Fields | str:
-    twice: list[str] = []
+    repeated_keys: list[str] = []
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
-        twice.extend(key for place, key in enumerate(keys) if key in keys[:place])
+        repeated_keys.extend(key for place, key in enumerate(keys) if key in keys[:place])
         return dict(pairs)
 
     try:
         row = json.loads(line, object_pairs_hook=mapping)
     except json.JSONDecodeError as error:
         return f"not valid JSON: {error.msg} (column {error.colno})"
-    except (RecursionError, ValueError):  # nested without end, or a number of thousands of digits
+    except (RecursionError, ValueError):  # very deep nesting, or a number with thousands of digits
         return "not valid JSON: nested too deeply, or a number too large"
     if not isinstance(row, dict) or not row:
-        found = "an empty one" if isinstance(row, dict) else describe(row)
-        return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}, not {found}'
-    if twice:
-        return f"the field {twice[0]!r} is given twice"
+        kind = "an empty one" if isinstance(row, dict) else describe(row)
+        return f'a row must be an object with fields, such as {{"noun": "key", "verb": "is"}}, not {kind}'
+    if repeated_keys:
+        return f"the field {repeated_keys[0]!r} is given twice"
     for field, value in row.items():
         if not field.strip():
             return "a field has no name"

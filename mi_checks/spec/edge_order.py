@@ -1,7 +1,7 @@
-"""Who can read whom: the order of a model's nodes, and so which edges and paths there can be.
+"""The order of a model's nodes, which determines the possible edges and paths.
 
-All names here are those of single nodes, such as `L1H6`. Where a behaviour has roles, the nodes are known once these
-are bound, and whoever measures it asks then.
+All names here are names of single nodes, such as `L1H6`. The nodes of roles are known only once the roles are bound, so
+the code that measures a behaviour with roles tests them then.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import NamedTuple
 from mi_checks.spec.edges import LOGITS, Input
 from mi_checks.spec.node_names import NodeName, parse_node
 
-WRITERS = ("head", "neuron", "attn", "mlp")  # what adds to the residual stream
+WRITERS = ("head", "neuron", "attn", "mlp")  # the components that write to the residual stream
 
 
 class Stop(NamedTuple):
-    """The nodes of one stop of a path, and the input of heads by which they are reached."""
+    """The nodes of one stop on a path, and for heads the input through which the path enters them."""
 
     nodes: tuple[str, ...]
     via: Input | None = None
 
 
 class Misstep(NamedTuple):
-    """A step of a path that cannot be made: to which stop, counted from 0; between which nodes; and why not."""
+    """An impossible step of a path: the index of the stop it leads to (from 0), its two nodes, and the reason."""
 
     stop: int
     sender: str
@@ -33,10 +33,10 @@ class Misstep(NamedTuple):
 
 
 def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | None:
-    """Why what the sender writes never comes to the receiver, or None where it does.
+    """Return why the receiver cannot read what the sender writes, or None if it can.
 
-    A head's q, k or v reads what earlier layers wrote to the residual stream, an MLP what its own layer's heads wrote
-    as well, the logits read all.
+    A head's q, k or v reads what earlier layers wrote to the residual stream; an MLP also reads what the heads of its
+    own layer wrote; the logits read everything.
 
     Args:
         sender: a head, a neuron, an attention layer or an MLP.
@@ -47,7 +47,7 @@ def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | 
     if writes is None or reads is None or _before(writes, reads):
         return None
     if writes.component not in WRITERS or reads.component not in ("head", "mlp"):
-        return None  # no sender or receiver at all, which is another mistake
+        return None  # a component that cannot send or receive is reported elsewhere
     also = ", and its own layer's heads" if reads.component == "mlp" else ""
     what = f"{receiver}.{via}" if via else receiver
     return f"{sender!r} does not come before {what!r}, which reads what earlier layers write{also}"
@@ -59,7 +59,10 @@ def _before(sender: NodeName, receiver: NodeName) -> bool:
 
 
 def misstep(stops: Iterable[Stop]) -> Misstep | None:
-    """The first step of a path that cannot be made, or None: all nodes of a stop must read all of the one before."""
+    """Return the first impossible step of a path, or None if every step is possible.
+
+    Each node of a stop must be able to read each node of the stop before.
+    """
     for index, (before, after) in enumerate(pairwise(stops), start=1):
         if LOGITS in after.nodes:
             continue
@@ -71,7 +74,7 @@ def misstep(stops: Iterable[Stop]) -> Misstep | None:
 
 
 def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
-    """A node of each layer and component, the first: order asks for no more, and neurons are many."""
+    """Return the first node of each layer and component: the order of nodes depends on nothing else."""
     first: dict[tuple[int, str], str] = {}
     for node in nodes:
         parts = parse_node(node)
@@ -81,7 +84,7 @@ def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
 
 
 def wrong_input(component: str, via: Input | None) -> str | None:
-    """Why nothing of a component, or the logits, is reached by that input, or by none; None where it is."""
+    """Return why nodes of a component, or the logits, cannot be reached through this input, or None if they can."""
     if component == "head" and via is None:
         return "a head is reached by its q, k or v"
     if component in ("mlp", LOGITS) and via is not None:
@@ -90,11 +93,11 @@ def wrong_input(component: str, via: Input | None) -> str | None:
 
 
 def counted_twice(nodes: Iterable[str]) -> str | None:
-    """Why nodes cannot be added up: one is part of another, an attention or MLP layer; None where they can."""
-    named = tuple(nodes)
-    for node in named:
+    """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
+    names = tuple(nodes)
+    for node in names:
         parts = parse_node(node)
         whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
-        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in named:
+        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
             return f"{node!r} is part of 'L{parts.layer}.{whole}', and would count twice"
     return None

@@ -1,4 +1,4 @@
-"""How edges are written in a behaviour file: `previous_token -> induction.k`."""
+"""The syntax of edges in a behaviour file: `previous_token -> induction.k`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-LOGITS = "logits"  # where paths and edges may end beside nodes
-Input = Literal["q", "k", "v"]  # what of a head reads the residual stream
+LOGITS = "logits"  # the end of a path or an edge that does not end in a node
+Input = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
 
 _EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
 SPELLING = (
@@ -20,7 +20,7 @@ SPELLING = (
 
 @dataclass(frozen=True)
 class EdgeName:
-    """An edge taken apart: names of senders and receivers, and the input of receiving heads."""
+    """The parts of an edge: names of senders and receivers, and the input of the receiving heads."""
 
     sender: str
     receiver: str
@@ -31,12 +31,12 @@ class EdgeName:
 
 
 def parse_edge(text: str) -> EdgeName | None:
-    """The parts of an edge, or None for what is not one."""
-    found = _EDGE.fullmatch(" ".join(text.split()))
-    if found is None:
+    """Return the parts of an edge, or None if the text is not an edge."""
+    match = _EDGE.fullmatch(" ".join(text.split()))
+    if match is None:
         return None
-    via: Input | None = found["via"]  # type: ignore[assignment]  # the pattern admits no other
-    return EdgeName(found["sender"], found["receiver"], via)
+    via: Input | None = match["via"]  # type: ignore[assignment]  # the pattern admits no other
+    return EdgeName(match["sender"], match["receiver"], via)
 
 
 def _edge(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A behaviour file → the validated behaviours in it, which still know their lines."""
+"""Loading of a behaviour file into the validated behaviours in it, with the position of every key."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from mi_checks.spec.yaml_source import Keys, Position, YamlSource, parse_yaml, r
 
 @dataclass(frozen=True)
 class LoadedBehaviour:
-    """A valid behaviour and where it was read.
+    """A valid behaviour and the place that it was read from.
 
     Attributes:
+        behaviour: the behaviour.
         path: the file.
-        text: the file as written, and after it each file that it extends.
-        source: its data and positions; `source.shown` is the path as messages give it.
-        case: its name in the file's table of cases, or nothing where the file is one behaviour.
-        score: the project's own score that its prompts ask for, if they do.
-        role_scores: the project's own scores of nodes, by name, that its roles may ask for.
+        text: the file as written, followed by its parent files.
+        source: the file's data and positions; `source.shown` is the path as messages give it.
+        case: the behaviour's name in the file's table of cases; "" if the file is one behaviour.
+        score: the project's own score, if the prompts use one.
+        role_scores: the project's own scores of nodes, by name, which the roles may use.
     """
 
     behaviour: Behaviour
@@ -46,36 +47,39 @@ class LoadedBehaviour:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from every other behaviour that is loaded."""
+        """Return a key that distinguishes this behaviour from every other loaded behaviour."""
         return str(self.path), self.case
 
     @property
     def is_scored_by_project(self) -> bool:
-        """Whether what is measured depends on a function of the project's own, which no digest covers."""
+        """Return whether the measurements depend on a function of the project's own, which no digest covers."""
         return self.score is not None or any(role.score in self.role_scores for role in self.behaviour.roles.values())
 
     def place_of(self, path: Keys) -> Position:
-        """Where a key, or an item of a list, stands; what is not written down stands where its nearest parent does."""
+        """Return the position of a key, or of an item of a list.
+
+        The position of a key that the file does not have is that of its nearest parent.
+        """
         line, column, file = self.source.position(path, of_key=True)
         return Position(line, column, file or self.source.shown)
 
     def line_of(self, path: Keys) -> int:
-        """The line of that place."""
+        """Return the line of a key, or of an item of a list, counted from 1."""
         return self.place_of(path).line
 
     def check_line(self, index: int) -> int:
-        """The line of an entry of `checks`."""
+        """Return the line of an entry of `checks`, counted from 1."""
         return self.line_of(("checks", index))
 
 
 def load_behaviour(
     path: Path, root: Path | None = None, case: str | None = None, added: Additions = NOTHING
 ) -> LoadedBehaviour:
-    """Read and validate a file that is one behaviour, or one case of a file with a table of them.
+    """Read and validate a file that is one behaviour, or one case of a file with a table of cases.
 
     Raises:
-        SpecError: all that is wrong with the file, with paths relative to `root`.
-        MiChecksError: the file cannot be read, or has no such case, or has several and none is named.
+        SpecError: the file has mistakes; all are listed, with paths relative to `root`.
+        MiChecksError: the file cannot be read, does not have the case, or has several cases and none is named.
     """
     return chosen_case(load_behaviours(path, root, added), case)
 
@@ -83,19 +87,19 @@ def load_behaviour(
 def chosen_case(
     found: tuple[LoadedBehaviour, ...], case: str | None, spelled: Callable[[str], str] = "case={!r}".format
 ) -> LoadedBehaviour:
-    """Return the one behaviour of a file, or the case of it that is named.
+    """Return the one behaviour of a file, or the named case.
 
     Args:
         found: the behaviours of a file.
-        case: the name of a case; None for a file that has none.
-        spelled: a case's name → how it is named, for errors.
+        case: the name of a case; None for a file without cases.
+        spelled: a function that formats the name of a case for error messages.
 
     Raises:
-        MiChecksError: the file has no such case, or has several and none is named.
+        MiChecksError: the file does not have the case, or has several cases and none is named.
     """
-    chosen = next((loaded for loaded in found if loaded.case == (case or "")), None)
-    if chosen is not None:
-        return chosen
+    behaviour = next((loaded for loaded in found if loaded.case == (case or "")), None)
+    if behaviour is not None:
+        return behaviour
     shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
     if not cases:
         raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
@@ -105,12 +109,16 @@ def chosen_case(
 
 
 def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOTHING) -> tuple[LoadedBehaviour, ...]:
-    """Read and validate a file: its one behaviour, or one for each of its cases; errors are as for one.
+    """Read and validate a file, and return its one behaviour, or one for each of its cases.
 
     Args:
         path: the file.
-        root: what paths in messages are relative to.
-        added: what the project adds.
+        root: the folder to which paths in messages are relative.
+        added: the pools and scores that the project adds.
+
+    Raises:
+        SpecError: the file has mistakes; all are listed.
+        MiChecksError: the file cannot be read.
     """
     shown = shown_path(path, root)
     text = read_text(path, shown)
@@ -119,7 +127,7 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         behaviour = validate(source, added=added)
         return (LoadedBehaviour(behaviour, path, text, source, "", _score(behaviour, added), added.role_scores),)
     whole = _shaped(source)
-    found: list[LoadedBehaviour] = []
+    behaviours: list[LoadedBehaviour] = []
     problems: list[Problem] = []
     for case in cases_of(source):
         own = case_source(source, case)
@@ -128,16 +136,24 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         except SpecError as error:
             problems += error.problems
         else:
-            found.append(LoadedBehaviour(behaviour, path, text, own, case, _score(behaviour, added), added.role_scores))
+            behaviours.append(
+                LoadedBehaviour(behaviour, path, text, own, case, _score(behaviour, added), added.role_scores)
+            )
     if problems:
         raise SpecError(problems)
-    return tuple(found)
+    return tuple(behaviours)
 
 
 def validate(
     source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, added: Additions = NOTHING
 ) -> Behaviour:
-    """The behaviour in a parsed file. References are looked at once the shape is right: before, they mean nothing."""
+    """Return the behaviour in a parsed file.
+
+    References are validated only once the shape of the data is valid, because they have no meaning before.
+
+    Raises:
+        SpecError: the file has mistakes; all of the same stage are listed.
+    """
     behaviour = _shaped(source)
     prompts, problems = supplied(source, behaviour.prompts, added.pools)
     behaviour = behaviour.model_copy(update={"prompts": prompts})
@@ -154,7 +170,7 @@ def _score(behaviour: Behaviour, added: Additions) -> Callable[..., Any] | None:
 
 def _shaped(source: YamlSource) -> Behaviour:
     try:
-        # The file says `with` and `from`; `with_` and `from_` are for Python only.
+        # Files use the keys `with` and `from`; `with_` and `from_` are names in Python only.
         behaviour = Behaviour.model_validate(source.data, by_alias=True, by_name=False)
         problems = shape_problems(source, [])
     except ValidationError as error:
@@ -165,7 +181,7 @@ def _shaped(source: YamlSource) -> Behaviour:
 
 
 def shown_path(path: Path, root: Path | None) -> str:
-    """The path as messages give it: relative to `root` where it lies below it, with forward slashes."""
+    """Return the path as messages give it: relative to `root` if it is inside `root`, with forward slashes."""
     if root is not None and path.absolute().is_relative_to(root.absolute()):
         path = path.absolute().relative_to(root.absolute())
     return path.as_posix()

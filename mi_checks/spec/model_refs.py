@@ -1,4 +1,4 @@
-"""What a behaviour says about each model: bounds for checks that exist, and names that can be loaded."""
+"""Validation of the entries of `models`: their bounds must be for checks that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.spec.yaml_source import YamlSource
 
 
 def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
-    """What is wrong with the entries of `models`, their node sets aside."""
+    """Yield the mistakes in the entries of `models`, except those in their node sets."""
     checks: dict[str, Check] = {check.id: check for check in _all(behaviour)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     message: str | None

@@ -1,4 +1,4 @@
-"""How large a model is."""
+"""The numbers of layers, heads and neurons of a model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelShape:
-    """How large a model is.
+    """The numbers of layers, heads and neurons of a model.
 
     Attributes:
-        n_layers: layers.
-        n_heads: query heads of each layer.
-        d_mlp: neurons of each layer; None where a layer has no neurons that can be named.
-        shared_kv_heads: keys and values of each layer where several heads share one; None where each has its own.
-        no_neurons: why the layers' MLPs have no neurons that can be named; "" where they have, and where there are no
-            MLPs.
+        n_layers: the number of layers.
+        n_heads: the number of query heads in each layer.
+        d_mlp: the number of neurons in each layer; None if the layers have no neurons that can be named.
+        shared_kv_heads: the number of key and value heads in each layer if query heads share them; None if each query
+            head has its own.
+        no_neurons: why the MLPs have no neurons that can be named; "" if they have, and if there are no MLPs.
     """
 
     n_layers: int
@@ -26,10 +26,10 @@ class ModelShape:
 
     @property
     def n_kv_heads(self) -> int:
-        """How many keys and values a layer has."""
+        """Return the number of key and value heads in each layer."""
         return self.shared_kv_heads or self.n_heads
 
     @property
     def has_mlps(self) -> bool:
-        """Whether the layers have MLPs, with neurons or without."""
+        """Return whether the layers have MLPs, with or without neurons that can be named."""
         return self.d_mlp is not None or bool(self.no_neurons)

@@ -1,4 +1,4 @@
-"""Where a behaviour names nodes: in its checks, and in the node sets of its models."""
+"""The places of a behaviour in which its checks and its models' node sets name nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mi_checks.spec.yaml_source import Keys
 
 
 def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]]:
-    """Each name of an expression with its way through the file."""
+    """Yield each name of an expression with its path in the file."""
     if isinstance(expression, str):
         yield path, expression
     else:
@@ -29,12 +29,12 @@ def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]
 
 @dataclass(frozen=True)
 class Kinds:
-    """What nodes may stand somewhere.
+    """The kinds of nodes that may stand in a place.
 
     Attributes:
-        components: their components.
-        about: the rule, in a message.
-        remedies: what to do about other components that are likely to be written there.
+        components: the components of those nodes.
+        about: the rule, as a message states it.
+        remedies: the remedy for each other component that is likely to be written there.
     """
 
     components: tuple[str, ...]
@@ -44,11 +44,11 @@ class Kinds:
 
 @dataclass(frozen=True)
 class Entry:
-    """How the nodes at a place are reached.
+    """The way in which a path or an edge enters the nodes in a place.
 
     Attributes:
-        via: by which input.
-        spelling: how that is written there.
+        via: the input of the nodes.
+        spelling: how the file spells that input.
         last: whether a path or an edge ends there, so that `logits` may stand there.
     """
 
@@ -59,13 +59,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere in a check where nodes stand.
+    """A place in a check that names nodes.
 
     Attributes:
-        path: the way through the file.
+        path: the path in the file.
         expression: the names.
-        kinds: what nodes may stand there; None for all that can be replaced.
-        entry: where they are the receivers of a path or an edge, how they are reached.
+        kinds: the kinds of nodes that may stand there; None for all nodes that can be replaced.
+        entry: how the nodes are entered, if they are the receivers of a path or an edge.
     """
 
     path: Keys
@@ -75,7 +75,7 @@ class Place:
 
 
 def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
-    """Where a check names nodes."""
+    """Yield the places in which a check names nodes."""
     match check:
         case Attention():
             yield Place((*path, "nodes"), check.nodes, _heads(check))
@@ -99,7 +99,7 @@ def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
         case Circuit(nodes=None):
             for index, text in enumerate(check.edges or ()):
                 edge, place = parse_edge(text), (*path, "edges", index)
-                if edge is not None:  # the grammar refuses what is none
+                if edge is not None:  # the grammar refuses a text that is not an edge
                     yield Place(place, edge.sender, _members(check))
                     if edge.receiver != LOGITS:
                         entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
@@ -127,12 +127,12 @@ def _members(check: Circuit) -> Kinds:
 
 
 def not_a_node(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -> str:
-    """The message for a name that means nothing.
+    """Return the message for an undefined name.
 
     Args:
-        name: no node, role, node set or group.
-        sets: the roles and node sets; None where none may stand.
-        ends: whether `logits` may stand there, alone.
+        name: a name that is not a node, role, node set or group.
+        sets: the roles and node sets; None if none may stand there.
+        ends: whether `logits` may stand there alone.
     """
     if "@" in name:
         return f"{name!r}: a position is not part of a node's name here; write it as the check's 'at'"

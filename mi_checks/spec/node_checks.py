@@ -1,4 +1,4 @@
-"""Checks about named nodes: what patching or ablating them does, where heads look, which nodes of all mediate."""
+"""Checks about named nodes: patching, ablation, attention, and the set of mediators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
 
 
 class Patching(NodeCheck):
-    """Denoising (`recovers`) or noising (`removes`) the nodes together.
+    """Activation patching of the nodes together: denoising (`recovers`) or noising (`removes`).
 
     recovers = (patched − corrupt)/(clean − corrupt); removes = (clean − patched)/(clean − corrupt); ratios of means.
     """
@@ -31,24 +31,24 @@ class Patching(NodeCheck):
 
     @property
     def bounded(self) -> str:
-        """The direction claimed."""
+        """Return the claimed direction, which is the key of the bound."""
         return "recovers" if self.recovers else "removes"
 
     @property
     def scale(self) -> Scale:
-        """Return that of a fraction, which may be more than all and less than nothing."""
+        """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
         return Scale(f"what patching {self.bounded}", null=0)
 
     @property
     def id(self) -> str:
-        """With the position and the direction as well."""
+        """Return the kind with the nodes, the position, and the direction if it is noising."""
         at = f"@{self.at}" if self.at else ""
         noising = ",noising" if self.removes else ""
         return f"patching[{joined(self.nodes)}{at}{noising}]"
 
 
 class Ablation(NodeCheck):
-    """What ablating the nodes together takes from the clean logit difference, as a share of clean − corrupt."""
+    """Ablation of the nodes together in the clean run: the fraction of the effect size (clean − corrupt) removed."""
 
     kind = "ablation"
     at: str | None = None
@@ -57,28 +57,28 @@ class Ablation(NodeCheck):
 
     @property
     def bounded(self) -> str:
-        """The share that ablation takes away."""
+        """Return the key of the bound on the fraction removed."""
         return "removes"
 
     @property
     def bound(self) -> Bound:
-        """On that share."""
+        """Return the bound on the fraction removed."""
         return self.removes
 
     @property
     def scale(self) -> Scale:
-        """Return that of a fraction, which may be more than all and less than nothing."""
+        """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
         return Scale("what ablation removes", null=0)
 
     @property
     def id(self) -> str:
-        """With the position and the kind of ablation as well."""
+        """Return the kind with the nodes, the position and the kind of ablation."""
         at = f"@{self.at}" if self.at else ""
         return f"ablation[{joined(self.nodes)}{at},{self.with_}]"
 
 
 class Attention(NodeCheck, SidedCheck):
-    """Mean attention of the heads from one label (its last token) to another (summed over its tokens)."""
+    """Mean attention of the heads from the last token of one label to another label, summed over its tokens."""
 
     kind = "attention"
     from_: str = Field(alias="from")
@@ -86,17 +86,20 @@ class Attention(NodeCheck, SidedCheck):
 
     @property
     def scale(self) -> Scale:
-        """Return that of a probability."""
+        """Return the scale of a probability."""
         return Scale("attention", low=0, high=1)
 
     @property
     def id(self) -> str:
-        """With the two labels as well."""
+        """Return the kind with the heads and the two labels."""
         return f"attention[{joined(self.nodes)},{self.from_}->{self.to}]"
 
 
 class Mediators(Check):
-    """Which single nodes, among all of a component, recover more than `above` when denoised. Holm-corrected."""
+    """The mediators: the single nodes of a component, among all of them, that recover more than `above` when denoised.
+
+    The tests of all nodes are corrected together by Holm's method.
+    """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["exactly"]}, {"required": ["include"]}]})
 
@@ -116,12 +119,12 @@ class Mediators(Check):
 
     @property
     def nodes(self) -> NodeNames:
-        """The claimed set, whichever way it is claimed."""
+        """Return the claimed set, from `exactly` or `include`."""
         claimed = self.exactly if self.exactly is not None else self.include
         return () if claimed is None else claimed
 
     @property
     def id(self) -> str:
-        """With the component and the position swept."""
+        """Return the kind with the component and the position that are swept."""
         at = f"@{self.at}" if self.at else ""
         return f"mediators[{self.component}{at}]"

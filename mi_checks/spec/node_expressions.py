@@ -1,4 +1,4 @@
-"""Names of several nodes: roles and node sets, which a model binds, and groups such as `all heads except induction`."""
+"""Names of several nodes: roles and node sets, which a model defines, and groups (`all heads except induction`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mi_checks.spec.model_shape import ModelShape
 
 _GROUP = re.compile(
     r"(?:all|layer (?P<layer>0|[1-9][0-9]{0,8})) (?P<what>heads|mlps|neurons)"
-    r"(?: except (?P<but>(?:(?! except ).)+))?"  # what is excepted excepts nothing itself: nobody could tell from what
+    r"(?: except (?P<but>(?:(?! except ).)+))?"  # no nested `except`, which would be ambiguous
 )
 _COMPONENT = {"heads": "head", "mlps": "mlp", "neurons": "neuron"}
 _PLURAL = {component: what for what, component in _COMPONENT.items()}
@@ -20,7 +20,7 @@ GROUPS = "groups are written 'all heads', 'layer 0 heads', 'all heads except ind
 
 @dataclass(frozen=True)
 class Group:
-    """All nodes of a component, in one layer or in all, but those that are excepted."""
+    """All nodes of a component, in one layer or in all, minus the exceptions."""
 
     component: str
     layer: int | None
@@ -32,7 +32,7 @@ class Group:
         return f"{where} {_PLURAL[self.component]}{but}"
 
     def nodes(self, shape: ModelShape) -> Iterator[str]:
-        """Their names, before any exception."""
+        """Yield the names of the group's nodes in a model of this shape, including the exceptions."""
         width = {"head": shape.n_heads, "neuron": shape.d_mlp or 0, "mlp": int(shape.has_mlps)}[self.component]
         layers = range(shape.n_layers)
         for layer in layers if self.layer is None else (self.layer,):
@@ -41,31 +41,31 @@ class Group:
 
 
 def parse_group(name: str) -> Group | None:
-    """The group that a name stands for, or None for what is not one."""
-    found = _GROUP.fullmatch(" ".join(name.split()))
-    if found is None:
+    """Return the group that a name denotes, or None if it does not denote one."""
+    match = _GROUP.fullmatch(" ".join(name.split()))
+    if match is None:
         return None
-    layer = None if found["layer"] is None else int(found["layer"])
-    excepted = tuple(re.split(r" *, *| and ", found["but"])) if found["but"] else ()
+    layer = None if match["layer"] is None else int(match["layer"])
+    excepted = tuple(re.split(r" *, *| and ", match["but"])) if match["but"] else ()
     if not all(excepted):
         return None
-    return Group(_COMPONENT[found["what"]], layer, excepted)
+    return Group(_COMPONENT[match["what"]], layer, excepted)
 
 
 def near_groups(name: str) -> Iterator[str]:
-    """Groups that a name may have been meant to be: those of the layer that it gives, if it gives one."""
+    """Yield groups that an unknown name may have been meant to be, with the layer number in it if it has one."""
     for what in _COMPONENT:
         yield f"all {what}"
         yield from (f"layer {int(number)} {what}" for number in re.findall("[0-9]{1,9}", name)[:1])
 
 
 def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:
-    """The nodes of an expression in a model, each once for every time that it is named.
+    """Return the nodes of an expression in a model, repeated if the expression names them repeatedly.
 
     Args:
         expression: names of nodes, roles, node sets or groups.
-        bound: the nodes behind roles and node sets.
-        shape: how large the model is.
+        bound: the nodes of each role and node set.
+        shape: the model's shape.
     """
     nodes: list[str] = []
     for name in names(expression):
@@ -79,7 +79,7 @@ def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: Model
 
 
 def mentioned(name: str) -> Iterator[str]:
-    """A name, and where it is that of a group, those that it excepts."""
+    """Yield a name, followed by the names that it excepts if it is a group's."""
     yield name
     group = parse_group(name)
     for other in group.excepted if group is not None else ():
@@ -87,5 +87,5 @@ def mentioned(name: str) -> Iterator[str]:
 
 
 def referenced(name: str) -> tuple[str, ...]:
-    """The nodes, roles and node sets in a name: itself, or those that a group excepts."""
+    """Return the nodes, roles and node sets in a name: the name itself, or the exceptions of a group."""
     return tuple(part for part in mentioned(name) if parse_group(part) is None)

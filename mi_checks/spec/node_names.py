@@ -1,12 +1,12 @@
-"""How nodes are written in a behaviour file: L1H6, L1H6.k, L0N12, L1.attn, L1.mlp, L1.resid_pre, …"""
+"""The syntax of nodes in a behaviour file, such as L1H6, L1H6.k, L0N12, L1.attn, L1.mlp and L1.resid_pre."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# [0-9] and not \d, which takes the digits of every script; no leading zeros, so that a node has one name; not so many
-# digits that Python refuses to read them.
+# [0-9] instead of \d, which matches digits of every script; no leading zeros, so that each node has exactly one name;
+# fewer digits than Python refuses to parse.
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 _NODE = re.compile(
     rf"L(?P<layer>{_NUMBER})(?:"
@@ -18,7 +18,7 @@ SPELLING = (
     "nodes are written L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
     "L1.resid_pre, L1.resid_mid, L1.resid_post"
 )
-# What a component is called when there are several.
+# The plural of each component.
 PLURAL = {
     "head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns",
     "neuron": "neurons", "mlp": "MLP layers",
@@ -27,7 +27,7 @@ PLURAL = {
 
 @dataclass(frozen=True)
 class NodeName:
-    """A node name taken apart."""
+    """The parts of a node's name."""
 
     layer: int
     component: str  # "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
@@ -35,13 +35,13 @@ class NodeName:
 
 
 def parse_node(name: str) -> NodeName | None:
-    """The parts of a node name, or None for what is not one."""
-    found = _NODE.fullmatch(name)
-    if found is None:
+    """Return the parts of a node's name, or None if the text is not one."""
+    match = _NODE.fullmatch(name)
+    if match is None:
         return None
-    layer = int(found["layer"])
-    if found["stream"]:
-        return NodeName(layer, found["stream"], None)
-    if found["neuron"]:
-        return NodeName(layer, "neuron", int(found["neuron"]))
-    return NodeName(layer, found["part"] or "head", int(found["head"]))
+    layer = int(match["layer"])
+    if match["stream"]:
+        return NodeName(layer, match["stream"], None)
+    if match["neuron"]:
+        return NodeName(layer, "neuron", int(match["neuron"]))
+    return NodeName(layer, match["part"] or "head", int(match["head"]))

@@ -1,4 +1,4 @@
-"""The nodes a behaviour names, whatever the models' shapes."""
+"""Validation of the nodes that a behaviour names, without knowledge of the models' shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from mi_checks.spec.yaml_source import Keys, YamlSource
 
 
 def node_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
-    """What is wrong with node names and node sets, whatever the models' shapes; the parts of an entry share most."""
+    """Yield the mistakes in node names and node sets that do not depend on the models' shapes.
+
+    The parts of one entry share most of their mistakes, so each mistake is yielded once.
+    """
     yield from dict.fromkeys(_of_checks(source, behaviour))
     for model in present_models(behaviour):
         yield from _of_sets(source, behaviour, model)

@@ -1,7 +1,8 @@
-"""The nodes of a check on one model, together: some, each once, in an order that can be, and not the whole model.
+"""Validation of all nodes of a check together, on one model.
 
-Without the model's shape groups are left out, and roles always are: what stands behind these is known once they are
-bound, and whoever measures the check asks then.
+There must be nodes, each named once, in a possible order, and a circuit may not comprise the whole model. Groups are
+skipped if the model's shape is unknown, and roles always are, because their nodes are known only once they are bound;
+the code that measures the check tests them then.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from mi_checks.spec.yaml_source import Keys, YamlSource
 def problems_on_model(
     source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
 ) -> Iterator[Problem]:
-    """What is wrong with the nodes of a check together, on a model that it is for."""
-    sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS}  # told elsewhere
+    """Yield the mistakes in the nodes of a check, taken together, on a model that it is for."""
+    sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS}  # reported elsewhere
     on = _OnModel(model, sets, shape)
-    may_be_empty = isinstance(check, Mediators) and check.exactly is not None  # "no node mediates" is a claim
+    may_be_empty = isinstance(check, Mediators) and check.exactly is not None  # "no node mediates" is a valid claim
     empty = "an empty circuit claims nothing: name a node" if isinstance(check, Circuit) else "no node is named"
     for place in claimed_nodes(path, check):
         if not names(place.expression) and not may_be_empty:
@@ -63,21 +64,21 @@ class _OnModel:
     shape: ModelShape | None
 
     def knows(self, expression: NodeNames) -> bool:
-        """Whether every node behind an expression is known, or would be if the model's shape were."""
+        """Return whether every node of an expression is known, or would be if the model's shape were."""
         parts = [part for name in names(expression) for part in referenced(name)]
         nodes = [node for part in parts for node in names(self.sets.get(part, part))]
         return all(parse_node(node) is not None for node in nodes)
 
     def nodes(self, expression: NodeNames) -> tuple[str, ...]:
-        """The nodes behind it that are known, and `logits`."""
+        """Return the known nodes of an expression, and `logits`."""
         if self.shape is None:
-            found = [node for name in names(expression) for node in names(self.sets.get(name, name))]
+            nodes = [node for name in names(expression) for node in names(self.sets.get(name, name))]
         else:
-            found = [*expanded(expression, self.sets, self.shape)]
-        return tuple(node for node in found if node == LOGITS or parse_node(node) is not None)
+            nodes = [*expanded(expression, self.sets, self.shape)]
+        return tuple(node for node in nodes if node == LOGITS or parse_node(node) is not None)
 
     def named(self, place: Place, *, may_be_empty: bool) -> Iterator[str]:
-        """A check acts on the nodes of a place together, so they must be some, and each once."""
+        """Yield a message if the nodes of a place, on which the check acts together, are none or include one twice."""
         expression = names(place.expression)
         owners: dict[str, str] = {}
         for name in dict.fromkeys(expression):
@@ -93,7 +94,7 @@ class _OnModel:
             yield f"no node is named for {self.model}, where {listed(expression)} is empty"
 
     def prefix(self, written: NodeNames, *nodes: str) -> str:
-        """The model, in a message about nodes that are not all written in the check itself."""
+        """Return the model's name for a message about nodes that are not all written in the check itself, or ""."""
         return "" if set(nodes) <= set(names(written)) else f"for {self.model}, "
 
 
@@ -102,14 +103,14 @@ def _order(
 ) -> Iterator[Problem]:
     stops = [Stop(on.nodes(start)), *(Stop(on.nodes(hop.nodes), hop.via) for hop in hops)]
     known = [(stop, place) for stop, place in zip(stops, places, strict=True) if stop.nodes]
-    wrong = misstep(stop for stop, _ in known)
-    if wrong is not None:
+    step = misstep(stop for stop, _ in known)
+    if step is not None:
         written = (*names(start), *(name for hop in hops for name in names(hop.nodes)))
-        yield source.problem(known[wrong.stop][1], on.prefix(written, wrong.sender, wrong.receiver) + wrong.message)
+        yield source.problem(known[step.stop][1], on.prefix(written, step.sender, step.receiver) + step.message)
 
 
 def _read_something(source: YamlSource, path: Keys, on: _OnModel, check: Composes) -> Iterator[Problem]:
-    """Of composition each reader needs one writer, not all, in an earlier layer."""
+    """Yield a mistake for the first head of `to` that cannot read any head of `from`: each needs one earlier writer."""
     senders = on.nodes(check.from_)
     for receiver in on.nodes(check.to):
         messages = [out_of_order(sender, receiver, check.via) for sender in senders]
@@ -138,10 +139,10 @@ def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iter
             continue
         written.add(shown)
         senders, receivers = on.nodes(edge.sender), on.nodes(edge.receiver)
-        wrong = misstep((Stop(senders), Stop(receivers, edge.via)))
-        if wrong is not None:
-            prefix = on.prefix((edge.sender, edge.receiver), wrong.sender, wrong.receiver)
-            yield source.problem(place, f"{prefix}{wrong.message}, so there is no such edge")
+        step = misstep((Stop(senders), Stop(receivers, edge.via)))
+        if step is not None:
+            prefix = on.prefix((edge.sender, edge.receiver), step.sender, step.receiver)
+            yield source.problem(place, f"{prefix}{step.message}, so there is no such edge")
             continue
         for single in (EdgeName(sender, receiver, edge.via) for sender in senders for receiver in receivers):
             if single in first:

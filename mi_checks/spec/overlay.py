@@ -1,4 +1,4 @@
-"""One mapping laid over another: what `extends` and `cases` mean, told on plain data and its positions."""
+"""Merging of one mapping over another, which implements `extends` and `cases`, on plain data with positions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from mi_checks.spec.variables import SOURCES
 from mi_checks.spec.yaml_source import Keys, Position, YamlSource
 
-MERGED: frozenset[Keys] = frozenset({(), ("prompts",), ("prompts", "variables"), ("models",)})  # key by key
+MERGED: frozenset[Keys] = frozenset({(), ("prompts",), ("prompts", "variables"), ("models",)})  # merged key by key
 
 
 def overlaid(base: YamlSource, over: YamlSource) -> YamlSource:
-    """`base` with what `over` says instead, whose file the result is known by.
+    """Return the data of `base` overridden by those of `over`, with the path of `over` as the path that messages show.
 
-    The top, `prompts`, `prompts.variables` and `models` are merged key by key, and so is a variable that `over` gives
-    no source of values. Everything else is replaced whole.
+    The top level, `prompts`, `prompts.variables` and `models` are merged key by key, and so is a variable to which
+    `over` gives no source of values. Everything else is replaced as a whole.
     """
     replaced: set[Keys] = set()
     data = _merged((), base.data, over.data, replaced)
@@ -24,9 +24,9 @@ def overlaid(base: YamlSource, over: YamlSource) -> YamlSource:
     return YamlSource(
         over.shown,
         data,
-        _kept(base.keys, replaced, elsewhere) | dict(over.keys),
-        _kept(base.values, replaced, elsewhere) | dict(over.values),
-        {**over.files, **_others(base.files, over.files)},
+        _not_replaced(base.keys, replaced, elsewhere) | dict(over.keys),
+        _not_replaced(base.values, replaced, elsewhere) | dict(over.values),
+        {**over.files, **_unknown_files(base.files, over.files)},
     )
 
 
@@ -44,7 +44,7 @@ def _adjusts(path: Keys, over: dict[str, Any]) -> bool:
     return len(path) == 3 and path[:2] == ("prompts", "variables") and not any(source in over for source in SOURCES)
 
 
-def _kept(positions: Mapping[Keys, Position], replaced: set[Keys], elsewhere: str) -> dict[Keys, Position]:
+def _not_replaced(positions: Mapping[Keys, Position], replaced: set[Keys], elsewhere: str) -> dict[Keys, Position]:
     return {
         path: position._replace(file=position.file or elsewhere)
         for path, position in positions.items()
@@ -52,5 +52,5 @@ def _kept(positions: Mapping[Keys, Position], replaced: set[Keys], elsewhere: st
     }
 
 
-def _others(files: Mapping[str, Path], known: Mapping[str, Path]) -> dict[str, Path]:
+def _unknown_files(files: Mapping[str, Path], known: Mapping[str, Path]) -> dict[str, Path]:
     return {shown: path for shown, path in files.items() if shown not in known}

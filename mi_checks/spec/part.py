@@ -1,4 +1,4 @@
-"""What every piece of the grammar shares: strictness, lists as tuples, and unions that know which member was meant."""
+"""The base class of the grammar's parts: strict, with tuples for lists, and unions that name the intended member."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
-# Union tags stand in pydantic's error locations beside the file's own keys; no key begins with NUL.
+# Pydantic's error locations mix union tags with the file's own keys; no key begins with NUL.
 TAG = "\0"
 
 
 class Part(BaseModel):
-    """Base of every piece of a behaviour file: immutable, and a key it does not know is an error."""
+    """The base class of every part of a behaviour file: immutable, with an error for every unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
@@ -22,7 +22,10 @@ class Part(BaseModel):
 
 
 def frozen(data: Any) -> Any:
-    """The same data with tuples for lists: YAML has only lists, and strict validation refuses a list as a tuple."""
+    """Return the same data with tuples for lists.
+
+    YAML has only lists, and strict validation refuses a list where a tuple is expected.
+    """
     if isinstance(data, list | tuple):
         return tuple(frozen(item) for item in data)
     if isinstance(data, dict):
@@ -31,15 +34,15 @@ def frozen(data: Any) -> Any:
 
 
 def several(value: Any) -> str:
-    """The tag of one thing or a list of them."""
+    """Return the union tag that tells one thing from a list of things."""
     return TAG + ("several" if isinstance(value, list | tuple) else "one")
 
 
 def mapping(value: Any) -> str:
-    """The tag of a mapping (or an already validated part) or a plain value."""
+    """Return the union tag that tells a mapping (or a validated part) from a plain value."""
     return TAG + ("mapping" if isinstance(value, dict | Part) else "plain")
 
 
-# A callable discriminator makes pydantic report the mistakes of the member meant, not those of all members.
+# With a callable discriminator, pydantic reports the mistakes of the intended member instead of those of all members.
 ONE_OR_SEVERAL = Discriminator(several)
 PLAIN_OR_MAPPING = Discriminator(mapping)

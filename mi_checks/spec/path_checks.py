@@ -1,4 +1,4 @@
-"""Checks of how nodes are connected: path patching, composition, and what nodes write into the logits directly."""
+"""Checks of connections between nodes: path patching, composition, and direct logit attribution."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mi_checks.spec.part import Part
 
 
 class Hop(Part):
-    """A stop between the ends of a path: nodes, and for heads the input by which they are reached."""
+    """A stop between the ends of a path: its nodes, and for heads the input through which the path enters them."""
 
     nodes: NodeNames
     via: Input | None = Field(None, description="the input of heads; MLPs have one only")
 
 
 class Path(Check):
-    """Path patching (Wang et al. 2022): what `from` writes differently reaches `to` alone, by one input.
+    """Path patching (Wang et al. 2022): the difference in what `from` writes reaches only `to`, through one input.
 
-    With `through`, nodes between: what each hop's receivers write differently reaches the next hop alone. Shares are
-    as those of `patching`.
+    With `through`, the path has intermediate nodes: the resulting difference in what each hop's receivers write reaches
+    only the next hop. The fractions recovered and removed are defined as in `patching`.
     """
 
     model_config = ConfigDict(
@@ -52,32 +52,32 @@ class Path(Check):
 
     @property
     def hops(self) -> tuple[Hop, ...]:
-        """The stops, and the end of the path after them."""
+        """Return the stops of the path, followed by its end."""
         return (*self.through, Hop(nodes=self.to, via=self.via))
 
     @property
     def bounded(self) -> str:
-        """The direction claimed."""
+        """Return the claimed direction, which is the key of the bound."""
         return "recovers" if self.recovers else "removes"
 
     @property
     def scale(self) -> Scale:
-        """A share, which may be more than all and less than nothing."""
+        """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
         return Scale(f"what a path {self.bounded}", share=True, null=0)
 
     @property
     def id(self) -> str:
-        """With the whole way, the position and the direction."""
+        """Return the kind with the whole path, the position, and the direction if it is noising."""
         at = f"@{self.at}" if self.at else ""
         noising = ",noising" if self.removes else ""
         return f"path[{way(self.from_, self.hops)}{at}{noising}]"
 
 
 class Composes(Check):
-    """Composition of heads (Elhage et al. 2021): each of `to` reads by one input what one of `from` writes.
+    """Composition of heads (Elhage et al. 2021): each head of `to` reads, by one input, what a head of `from` writes.
 
-    `times_random`: the composition score of their weights as a multiple of that of random matrices; `writes`: the share
-    of the norm of the input, at a label of the clean prompts, that is written by `from`.
+    `times_random`: the composition score of their weights as a multiple of that of random matrices; `writes`: the
+    fraction of the norm of the input, at a label of the clean prompts, that `from` writes.
     """
 
     model_config = ConfigDict(
@@ -109,19 +109,19 @@ class Composes(Check):
 
     @property
     def bounded(self) -> str:
-        """The one thing claimed."""
+        """Return the key of the one bound."""
         return "times_random" if self.times_random else "writes"
 
     @property
     def scale(self) -> Scale:
-        """Ratios of norms."""
+        """Return the scale of a ratio of norms."""
         if self.times_random:
             return Scale("a composition score over that of random matrices", low=0)
         return Scale("the share of an input's norm", low=0, share=True)
 
     @property
     def id(self) -> str:
-        """With both ends, the input and the position."""
+        """Return the kind with both ends, the input and the position."""
         at = f"@{self.at}" if self.at else ""
         return f"composes[{way(self.from_, (Hop(nodes=self.to, via=self.via),))}{at}]"
 
@@ -129,13 +129,13 @@ class Composes(Check):
 class Attribution(NodeCheck, SidedCheck):
     """Direct logit attribution: what the nodes together write into the clean logit difference at END, in logits.
 
-    The scale of the final norm is taken as it is in the clean run.
+    The scale of the final norm is frozen at its value in the clean run.
     """
 
     kind = "attribution"
 
 
 def way(start: NodeNames, hops: tuple[Hop, ...]) -> str:
-    """A path as it stands in an id: `previous_token->induction.k->logits`."""
+    """Return a path as ids spell it: `previous_token->induction.k->logits`."""
     stops = [joined(hop.nodes) + (f".{hop.via}" if hop.via else "") for hop in hops]
     return "->".join([joined(start), *stops])

@@ -1,4 +1,4 @@
-"""Lists of values shipped with the package, one text file each, one value per line, `#` for comments."""
+"""The lists of values shipped with the package: one text file each, one value per line, `#` for comments."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _SUFFIX = ".txt"
 
 @cache
 def pool_names() -> tuple[str, ...]:
-    """The names of all pools, sorted."""
+    """Return the names of all pools, sorted."""
     entries = (files(__package__) / "pools").iterdir()
     return tuple(sorted(entry.name.removesuffix(_SUFFIX) for entry in entries if entry.name.endswith(_SUFFIX)))
 
 
 @cache
 def pool(name: str) -> tuple[str, ...]:
-    """A pool's values, in the file's order.
+    """Return a pool's values, in the file's order.
 
     Raises:
-        MiChecksError: there is no pool of that name.
+        MiChecksError: there is no pool with that name.
     """
     known = pool_names()
     if name not in known:

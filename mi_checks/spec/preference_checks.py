@@ -1,4 +1,4 @@
-"""Checks of the preference itself: whether the behaviour is there at all."""
+"""Checks of the model's preference for the answer: whether the model shows the behaviour."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from mi_checks.spec.check import Check, SidedCheck
 
 
 class _Preference(SidedCheck):
-    """What the two checks of the preference itself have in common: a rival."""
+    """The base class of the two checks of the preference itself, which is measured against a rival."""
 
     against: str
 
     @property
     def id(self) -> str:
-        """With the rival, unless it is the usual one."""
+        """Return the kind with the rival, unless the rival is the default, `foils`."""
         return self.kind if self.against == "foils" else f"{self.kind}[{self.against}]"
 
 
 class LogitDiff(_Preference):
     """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts.
 
-    Against `corrupt`, what the same difference is on the corrupt prompt is taken off, which leaves the tokens' own
-    frequencies out.
+    Against `corrupt`, the same difference on the corrupt prompt is subtracted, which cancels the tokens' own
+    frequencies.
     """
 
     kind = "logit_diff"
@@ -31,11 +31,11 @@ class LogitDiff(_Preference):
 
 
 class Accuracy(_Preference):
-    """Share of prompts on which the answer wins.
+    """Fraction of prompts on which the answer wins.
 
-    Against `foils` or the whole `vocabulary`: its logit on the clean prompt is above all of theirs. Against `corrupt`:
-    the logit difference is higher on the clean prompt than on the corrupt one, which leaves the tokens' own frequencies
-    out.
+    Against `foils` or the whole `vocabulary`, the answer wins if its logit on the clean prompt is above all of theirs.
+    Against `corrupt`, it wins if the logit difference is higher on the clean prompt than on the corrupt one, which
+    cancels the tokens' own frequencies.
     """
 
     kind = "accuracy"
@@ -43,7 +43,7 @@ class Accuracy(_Preference):
 
     @property
     def scale(self) -> Scale:
-        """Return that of a share of the prompts."""
+        """Return the scale of a fraction of the prompts."""
         return Scale("accuracy", low=0, high=1)
 
 

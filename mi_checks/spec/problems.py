@@ -1,4 +1,4 @@
-"""Mistakes in a behaviour file: each with its place, all of a file told at once."""
+"""The mistakes in a behaviour file, each with its position, and the exception that lists all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mi_checks.errors import MiChecksError
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake. `path` is the file as the user would name it; line and column count from 1."""
+    """A mistake in a file. `path` is the file as the user would name it; line and column count from 1."""
 
     path: str
     line: int
@@ -22,12 +22,12 @@ class Problem:
 
 
 class SpecError(MiChecksError):
-    """Every mistake found in a file, in the order in which they stand there."""
+    """The exception that lists every mistake in a file, in the file's order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Problem, ...]]]:
-        # The default rebuilds from the message; pytest-xdist and multiprocessing pickle exceptions.
+        # By default an exception is unpickled from its message; pytest-xdist and multiprocessing pickle exceptions.
         return type(self), (self.problems,)

@@ -1,4 +1,4 @@
-"""Quotes: that their marks can be read, agree with one another, and are continued by something."""
+"""Validation of quotes: their marks must be readable and consistent, and each quote needs an answer and foils."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUOTES: Keys = ("prompts", "quotes")
 
 
 def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Problem]:
-    """What is wrong with prompts that are quoted."""
+    """Yield the mistakes in quoted prompts."""
     quotes = prompts.whole
     if prompts.count is not None and prompts.count > len(quotes):
         message = f"'prompts.count' is {prompts.count}, and there are {len(quotes)} quotes, each of which is one pair"
@@ -52,7 +52,7 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Probl
 
 
 def quote_labels(prompts: QuotedPrompts) -> tuple[str, ...] | None:
-    """The labels that a check may name, or None where no quote can be read, which is told elsewhere."""
+    """Return the labels that a check may name, or None if no quote is readable, which `quote_problems` reports."""
     for quote in prompts.whole:
         try:
             return marks_of(quote.text).labels

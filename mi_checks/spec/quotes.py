@@ -1,4 +1,4 @@
-"""Prompts quoted from real text, in which `[[label: was|becomes]]` marks what the corrupt prompt has otherwise."""
+"""Prompts quoted from real text, in which `[[label: was|becomes]]` marks what differs in the corrupt prompt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
 from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, mark
 
-SPAN = "span"  # the label of a mark that gives none
+SPAN = "span"  # the label of a mark without one
 
 _MARK = re.compile(r"\\\[\[|\[\[((?:\\\||\\\]\]|[^\[\]]|\[(?!\[)|\](?!\](?!\])))*)(\]\]|\Z|(?=\[\[))", re.DOTALL)
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*): ")
@@ -23,7 +23,7 @@ QuoteText = Annotated[str, Field(min_length=1, description="text with [[was|beco
 
 
 class Quote(Part):
-    """A text that has an answer or foils of its own."""
+    """A text with an answer or foils of its own."""
 
     text: QuoteText
     answer: Texts | None = Field(None, description="instead of that of all quotes")
@@ -31,7 +31,7 @@ class Quote(Part):
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The answers, none where it has none of its own."""
+        """Return the answers, or an empty tuple if the quote has none of its own."""
         return () if self.answer is None else texts(self.answer)
 
 
@@ -42,7 +42,7 @@ AnyQuote = Annotated[
 
 
 class QuotedPrompts(Scoring):
-    """Prompts that are written out, one pair for each quote. No text in them is a template."""
+    """Prompts that are written out, one pair for each quote. Their texts are not templates."""
 
     count: int | None = Field(None, ge=2, description="prompt pairs, at most as many as quotes; otherwise all")
     seed: int = Field(0, ge=0, description="in which order they are taken")
@@ -52,12 +52,12 @@ class QuotedPrompts(Scoring):
 
     @property
     def pairs(self) -> int:
-        """How many pairs are asked for: one for each quote, unless the file says fewer."""
+        """Return the number of pairs: one for each quote, unless the file requests fewer."""
         return len(self.quotes) if self.count is None else self.count
 
     @property
     def whole(self) -> tuple[Quote, ...]:
-        """The quotes, each with its answer and foils."""
+        """Return the quotes, each with its answer and foils."""
         quotes = (quote if isinstance(quote, Quote) else Quote(text=quote) for quote in self.quotes)
         return tuple(
             Quote.model_construct(
@@ -75,12 +75,12 @@ class QuoteError(ValueError):
 
 @dataclass(frozen=True)
 class Marks:
-    """A quote taken apart.
+    """The two prompts of a quote, and its labels.
 
     Attributes:
-        clean: the text with the first alternatives, marked as the filter `at` marks.
-        corrupt: that with the second.
-        labels: those of its marks, in order.
+        clean: the text with the first alternatives, marked as by the filter `at`.
+        corrupt: the text with the second alternatives, marked in the same way.
+        labels: the labels of the marks, in order.
     """
 
     clean: str
@@ -89,22 +89,26 @@ class Marks:
 
 
 def marks_of(text: str) -> Marks:
-    """The two prompts in a quote; QuoteError says what is wrong with its marks."""
+    """Return the two prompts in a quote.
+
+    Raises:
+        QuoteError: its marks cannot be read.
+    """
     if any(reserved in text for reserved in (OPEN, SEP, CLOSE)):
         raise QuoteError("the characters U+E000 to U+E002 are reserved for marking labels")
     sides: tuple[list[str], list[str]] = ([], [])
     labels: list[str] = []
     end = 0
-    for found in _MARK.finditer(text):
-        between = text[end : found.start()]
-        end = found.end()
-        if found[0] == "\\[[":
+    for match in _MARK.finditer(text):
+        between = text[end : match.start()]
+        end = match.end()
+        if match[0] == "\\[[":
             for side in sides:
                 side.append(between + "[[")
             continue
-        if found[2] != "]]":
-            raise QuoteError(f"{_short(found[0])} is not closed; {_SPELLING}, and \\[[ is two brackets of the text")
-        label, alternatives = _read(found[0], found[1])
+        if match[2] != "]]":
+            raise QuoteError(f"{_short(match[0])} is not closed; {_SPELLING}, and \\[[ is two brackets of the text")
+        label, alternatives = _read(match[0], match[1])
         if label in labels:
             raise QuoteError(f"the label {label!r} is given twice; each names one place: [[label: was|becomes]]")
         labels.append(label)
@@ -117,12 +121,12 @@ def marks_of(text: str) -> Marks:
 
 
 def _read(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
-    found = _LABEL.match(inside)
-    label = found[1] if found else SPAN
-    alternatives = _BAR.split(inside[found.end() :] if found else inside)
+    label_match = _LABEL.match(inside)
+    label = label_match[1] if label_match else SPAN
+    alternatives = _BAR.split(inside[label_match.end() :] if label_match else inside)
     if len(alternatives) > 2:
         raise QuoteError(f"{_short(whole)} has {len(alternatives)} alternatives; {_SPELLING}; \\| is a bar of the text")
-    if len(alternatives) == 1 and not found:
+    if len(alternatives) == 1 and not label_match:
         raise QuoteError(f"{_short(whole)} has one alternative and no label; {_SPELLING}")
     if not all(alternatives):
         raise QuoteError(f"{_short(whole)} has an empty alternative; clean and corrupt must align token by token")

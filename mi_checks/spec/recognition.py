@@ -1,4 +1,4 @@
-"""Behaviour files told from other YAML by their text alone, so that a mistake in one does not hide it."""
+"""Recognition of behaviour files among other YAML by their text alone, so that a file with a mistake is not ignored."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 KEYS = frozenset(
     ["name", "extends", "summary", "source", "marks", "prompts", "roles", "checks", "models", "cases"]
-)  # those at the top of a behaviour file
-OF_BEHAVIOURS = frozenset(["prompts", "checks", "extends"])  # one of these says what the file is
-LEAST = 3  # of the keys above; with a misspelt or missing key a behaviour still has as many
-MAX_BYTES = 1_000_000  # read of a file
+)  # the top-level keys of a behaviour file
+_DISTINCTIVE_KEYS = frozenset(["prompts", "checks", "extends"])  # a behaviour file has at least one of these
+_MIN_KEYS = 3  # of KEYS; a behaviour with a misspelt or missing key still has this many
+MAX_BYTES = 1_000_000  # the part of a file that is read
 
 _TOP = re.compile(r"""^(["']?)([a-z]+)\1[ \t]*:(?=\s|$)""", re.MULTILINE)
 
 
 def looks_like_behaviour(path: Path) -> bool:
-    """Return whether a YAML file has enough of a behaviour's keys at its top, in block style."""
+    """Return whether a YAML file has enough of a behaviour's top-level keys, in block style."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES).decode("utf-8-sig", errors="replace")
     except OSError:
         return False
-    keys = {found[2] for found in _TOP.finditer(text)} & KEYS
-    return bool(keys & OF_BEHAVIOURS) and (len(keys) >= LEAST or keys >= {"name", "extends"})
+    keys = {match[2] for match in _TOP.finditer(text)} & KEYS
+    return bool(keys & _DISTINCTIVE_KEYS) and (len(keys) >= _MIN_KEYS or keys >= {"name", "extends"})

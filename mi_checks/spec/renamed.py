@@ -1,4 +1,4 @@
-"""A behaviour whose models are called otherwise than its file calls them."""
+"""Renaming of the models of a loaded behaviour."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mi_checks.spec.yaml_source import Keys, Position
 
 
 def with_models_called(loaded: LoadedBehaviour, names: Mapping[str, str]) -> LoadedBehaviour:
-    """Return a behaviour in which models have other names; what is said of them keeps its place in the file.
+    """Return a behaviour in which models have other names; everything keeps its position in the file.
 
     Args:
         loaded: a behaviour.
-        names: as its file calls a model → as it is to be called. No two may come to one.
+        names: the new name of each model, by its name in the file. No two models may get the same name.
     """
     if not names:
         return loaded

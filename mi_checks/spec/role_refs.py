@@ -1,4 +1,4 @@
-"""The roles of a behaviour: that they can be scored and are used, and which of them a model is asked for."""
+"""Validation of a behaviour's roles, and the selection of the roles that a model is tested on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mi_checks.spec.yaml_source import YamlSource
 
 
 def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[str]) -> Iterator[Problem]:
-    """What is wrong with roles, whatever the models; `scores` are those that the project adds."""
+    """Yield the mistakes in roles that do not depend on the models; `scores` are those that the project adds."""
     known = (*ROLE_SCORES, *scores)
     used = _named(check for _, check in placed_checks(behaviour))
     for name, role in behaviour.roles.items():
@@ -45,7 +45,10 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
 
 
 def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:
-    """The roles that a model is asked for: all; where its entry claims less, those that what it claims is about."""
+    """Return the roles that are tested on a model.
+
+    These are all roles, unless the model's entry selects some checks: then only those that its checks name or use.
+    """
     entry = behaviour.models.get(model)
     if not isinstance(entry, ModelEntry) or entry.checks is None:
         return behaviour.role_checks
@@ -54,14 +57,14 @@ def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:
 
 
 def is_portable(check: Check, behaviour: Behaviour) -> bool:
-    """Whether a check means something on a model that the file does not name.
+    """Return whether a check has a meaning on a model that the file does not list.
 
-    So do those of the preference, and those whose nodes are all roles or groups.
+    This is true of the checks of the preference itself, and of checks whose nodes are all roles or groups.
     """
     expressions = [place.expression for place in claimed_nodes((), check)]
-    found = [name for expression in expressions for name in names(expression)]
-    everywhere = bool(found) and all(
-        part in behaviour.roles for name in found for part in referenced(name) if parse_group(part) is None
+    mentions = [name for expression in expressions for name in names(expression)]
+    everywhere = bool(mentions) and all(
+        part in behaviour.roles for name in mentions for part in referenced(name) if parse_group(part) is None
     )
     return check.kind in BEHAVIOURAL or (everywhere and all(map(names, expressions)))
 

@@ -12,11 +12,11 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.part import Part
 
 ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")
-LOCK = "roles.lock.yaml"  # beside the behaviours: what roles are bound to
+LOCK = "roles.lock.yaml"  # beside the behaviours; records the nodes to which roles are bound
 
 
 class Role(Part):
-    """The nodes of a model that score high enough."""
+    """The nodes of a model whose score is high enough."""
 
     component: Literal["head", "neuron"] = "head"
     score: str = Field(description=f"{', '.join(ROLE_SCORES)}, or one that a conftest.py adds")
@@ -25,7 +25,10 @@ class Role(Part):
 
 
 class RoleCheck(Check):
-    """That a role is bound to the nodes that the lock file says. No entry of `checks`: every role has one."""
+    """The claim that a role is bound to the nodes in the lock file.
+
+    It is not an entry of `checks`: every role has one.
+    """
 
     kind = "role"
     name: str
@@ -33,27 +36,27 @@ class RoleCheck(Check):
 
     @property
     def id(self) -> str:
-        """With the role's name."""
+        """Return the kind with the role's name."""
         return f"role[{self.name}]"
 
     @property
     def bound(self) -> Bound:
-        """The score that a node needs; a model may have another."""
+        """Return the lowest score that a node needs; a model may override it."""
         return Bound(at_least=self.role.at_least)
 
     @property
     def scale(self) -> Scale | None:
-        """That of the scores that come with mi-checks."""
+        """Return the scale of a built-in score, or None for a project's own score."""
         if self.role.score not in ROLE_SCORES:
             return None
         return Scale(f"the score {self.role.score}", low=-1 if self.role.score == "copying" else 0, high=1)
 
     def senseless(self, bound: Bound) -> str | None:
-        """A node needs a score, and may have a higher one."""
+        """Return why a bound makes no sense: a role needs a lower bound on the score, and no upper one."""
         if bound.at_least is None or bound.at_most is not None:
             return "a role has 'at_least' only, the score that a node needs"
         return super().senseless(bound)
 
     def held_to(self, bounds: Mapping[str, Bound]) -> RoleCheck:
-        """Another score."""
+        """Return the same role with another lowest score."""
         return self.model_copy(update={"role": self.role.model_copy(update={"at_least": bounds[self.id].at_least})})

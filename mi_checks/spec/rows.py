@@ -1,4 +1,4 @@
-"""The fields of variables whose values are written as mappings."""
+"""The fields of variables whose values are mappings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from mi_checks.spec.words import listed
 
 
 def fields_of(variable: AnyVariable) -> tuple[str, ...]:
-    """The fields of a row variable (those of its first row), or nothing for one with plain values."""
+    """Return the fields of a row variable (those of its first row), or an empty tuple if its values are plain."""
     first = variable.values[0] if isinstance(variable, FromValues) else ""
     return tuple(first) if isinstance(first, dict) else ()
 
 
 def value_problem(name: str, field: str | None, variables: dict[str, AnyVariable]) -> str | None:
-    """Why `name` or `name.field` gives no text, or None when it does."""
+    """Return why `name` or `name.field` does not give a text, or None if it does."""
     if name not in variables:
         return f"unknown variable {name!r}; variables: {listed(variables) or 'none'}{did_you_mean(name, variables)}"
     fields = fields_of(variables[name])

@@ -12,18 +12,21 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema in draft 7, the newest that YAML editors read reliably."""
+    """Return the schema in draft 7, the newest draft that YAML editors support reliably."""
     schema = _extendable(_draft_7(Behaviour.model_json_schema(by_alias=True)))
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "A mi-checks behaviour"}
 
 
 def schema_text() -> str:
-    """The schema as it stands in the file."""
+    """Return the text of the schema file."""
     return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _extendable(schema: dict[str, Any]) -> dict[str, Any]:
-    """A file that extends another may leave out what the other says, in `prompts` as well, and a variable's source."""
+    """Return the schema with fewer required keys for a file that extends another.
+
+    Such a file may leave out whatever its parent file has, also inside `prompts`, and the source of a variable.
+    """
     parts = schema["definitions"]
     partial = {key: value for key, value in parts["Prompts"].items() if key != "required"}
     properties = dict(partial["properties"])
@@ -50,13 +53,16 @@ def _draft_7(node: Any) -> Any:
     if "patternProperties" in node:
         node.setdefault("additionalProperties", False)
     if "$ref" in node and len(node) > 1:
-        # In draft 7 whatever stands beside $ref is ignored.
+        # Draft 7 ignores the keys beside $ref.
         node["allOf"] = [{"$ref": node.pop("$ref")}]
     return node
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """None is how Python says that a key was left out; in a file, a key without a value is a mistake."""
+    """Return the node without the option null.
+
+    In Python, None means that a key was left out; in a file, a key without a value is a mistake.
+    """
     options = node.get("anyOf")
     if not isinstance(options, list) or {"type": "null"} not in options:
         return node

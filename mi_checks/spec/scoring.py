@@ -1,4 +1,4 @@
-"""How a prompt's continuations are scored, and how a clean prompt and its corrupt one correspond."""
+"""The scores of a prompt's continuations, and the alignment of clean and corrupt prompts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_TOKEN = "first_token"  # noqa: S105  # not a password
 FIRST_DIFFERENCE = "first_difference"
 LOG_PROBABILITY = "log_probability"
 SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE, LOG_PROBABILITY)
-LINEAR_SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE)  # in the logits, as long as several count as their mean
+LINEAR_SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE)  # linear in the logits if several answers or foils are averaged
 
 Reduction = Literal["mean", "max"]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -23,7 +23,7 @@ Texts = Annotated[
 
 
 class Scoring(Part):
-    """What prompts of every kind say of their scores."""
+    """The settings of scores and alignment that prompts of every kind share."""
 
     score: str = Field(
         FIRST_TOKEN,
@@ -42,7 +42,7 @@ class Scoring(Part):
 
 
 def score_name(score: str) -> str:
-    """Return what a score is called in messages: the logit difference, or a project's own score by its name."""
+    """Return the name of a score in messages: the logit difference, or the name of a project's own score."""
     return {
         FIRST_TOKEN: "logit difference",
         FIRST_DIFFERENCE: "logit difference",
@@ -51,10 +51,10 @@ def score_name(score: str) -> str:
 
 
 def score_unit(score: str) -> str:
-    """Return what a score is counted in; a project's own score is its own unit."""
+    """Return the unit of a score: logits, nats, or the name of a project's own score."""
     return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)
 
 
 def texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return one text or several as a tuple, each once: what is listed twice counts once."""
+    """Return one text or several as a tuple without duplicates."""
     return (text,) if isinstance(text, str) else tuple(dict.fromkeys(text))

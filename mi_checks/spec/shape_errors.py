@@ -1,4 +1,4 @@
-"""pydantic's errors in a researcher's words: what was found, what is valid, where it stands."""
+"""Translation of pydantic's errors into messages for researchers: the value, the valid values, and the position."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS, MAX_NAME
+from mi_checks.spec.behaviour import CHECKS, MAX_NAME_CHARACTERS
 from mi_checks.spec.part import TAG
 from mi_checks.spec.problems import Problem
 from mi_checks.spec.unknown_keys import is_override, suggestion, unknown_key, unknown_override
@@ -39,7 +39,7 @@ _EMPTY = ("string_too_short", "too_short")
 
 
 def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[Problem]:
-    """What is wrong with the keys and types of a file, given pydantic's errors about it."""
+    """Return the mistakes in the keys and types of a file, given pydantic's errors about it."""
     nothing = tuple(_nothing(source.data, ()))
     problems = [source.problem(path, _no_value(path)) for path in nothing]
     unknown = {_path(error) for error in errors if error["type"] == "extra_forbidden"}
@@ -47,11 +47,11 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
     for error in errors:
         path = _path(error)
         if _follows_from_nothing(path, nothing) or (error["type"] == "missing" and path in suggested):
-            continue  # the same mistake, told already
+            continue  # this mistake has been reported already
         if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
-            continue  # pydantic counts the valid items only; what is wrong with the others is told there
+            continue  # pydantic counts only valid items; the invalid ones have errors of their own
         if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_override(str(path[2])):
-            # Any other key is read as a check's id, so the mistake is that key and not what stands under it.
+            # Any other key is parsed as a check's id, so the mistake is the key itself and not its value.
             message = unknown_override(str(path[1]), str(path[2]), ())
             problems.append(source.problem(path[:3], message, of_key=True))
             continue
@@ -65,13 +65,13 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
 
 
 def _path(error: ErrorDetails) -> Keys:
-    """The error's way through the file: its location without the tags of unions."""
+    """Return the error's path in the file: its location without the tags of unions."""
     path = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith(TAG)))
     return path[:-1] if _is_about_key(error) else path
 
 
 def _is_about_key(error: ErrorDetails) -> bool:
-    # Only names have a pattern or a greatest length, and a value that is one has its own key last.
+    # Only names have a pattern or a maximum length; the location of a name that is a value ends in its own key.
     return error["loc"][-1:] == ("[key]",) and error["type"] in ("string_pattern_mismatch", "string_too_long")
 
 
@@ -110,32 +110,32 @@ def _keys(kind: str) -> set[str]:
 
 
 def _message(error: ErrorDetails, path: Keys) -> str:
-    kind, found, context = error["type"], error["input"], error.get("ctx", {})
-    if kind == "float_type" and isinstance(found, int) and not isinstance(found, bool):
-        kind = "int_parsing_size"  # beyond what a float can be
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
+        kind = "int_parsing_size"  # too large for a float
     where = repr(dotted(path))
     if kind == "missing":
         owner = f" in {dotted(path[:-1])!r}" if path[:-1] else ""
         return f"missing key {path[-1]!r}{owner}"
     if kind == "union_tag_not_found":
-        return _no_source(path, found)
+        return _no_source(path, value)
     if kind == "literal_error":
-        return _not_among(where, found, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models")
+        return _not_among(where, value, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models")
     if kind in _WRONG_TYPE:
-        return f"{where} must be {_WRONG_TYPE[kind]}, not {describe(found)}{_remedy(_WRONG_TYPE[kind], found)}"
+        return f"{where} must be {_WRONG_TYPE[kind]}, not {describe(value)}{_remedy(_WRONG_TYPE[kind], value)}"
     if kind in _LIMITS:
         limit = next(iter(context.values()))
-        return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(found)}"
+        return f"{where} must be {_LIMITS[kind]} {limit:g}, not {describe(value)}"
     if kind == "string_too_long":
-        return f"{where} must be at most {context['max_length']} characters long, not {len(found)}"
+        return f"{where} must be at most {context['max_length']} characters long, not {len(value)}"
     if kind in _EMPTY:
         least = context["min_length"]
         return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
     if kind == "string_pattern_mismatch":
-        return _bad_name(found, error)
+        return _bad_name(value, error)
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":
-        if len(found) > 1:
-            return f"{where} holds {len(found)} checks ({listed(found)}); begin each with '- '"
+        if len(value) > 1:
+            return f"{where} holds {len(value)} checks ({listed(value)}); begin each with '- '"
         return f"{where} holds no check; checks are: {listed(CHECKS)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
@@ -153,11 +153,11 @@ def _remedy(wanted: str, found: Any) -> str:
 
 
 def _number(text: str) -> str:
-    """Return how a number is to be written that YAML reads as text."""
+    """Return how to write a number that YAML reads as text."""
     if ":" in text and re.fullmatch("[-+]?[0-9:.]+", text):
         return "; a number has no ':'"
     try:
-        number = float(text)  # which reads 1_000 as well
+        number = float(text)  # float() accepts 1_000, too
     except ValueError:
         return ""
     plain = text.replace("_", "")
@@ -165,7 +165,7 @@ def _number(text: str) -> str:
 
 
 def _truth(text: str) -> str:
-    """Return how true or false is to be written."""
+    """Return how to write true or false."""
     meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(text.lower())
     return f"; write {meant}" if meant else ""
 
@@ -182,17 +182,19 @@ def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool)
 
 
 def _no_source(path: Keys, found: Any) -> str:
-    wanted = f"one of the keys {', '.join(SOURCES)}"
+    expected = f"one of the keys {', '.join(SOURCES)}"
     if not isinstance(found, dict):
-        return f"{dotted(path)!r} must be a mapping with {wanted}, not {describe(found)}"
+        return f"{dotted(path)!r} must be a mapping with {expected}, not {describe(found)}"
     hints = (did_you_mean(key, SOURCES) for key in found)
-    return f"{dotted(path)!r} needs {wanted}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
+    return f"{dotted(path)!r} needs {expected}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
 
 
-def _bad_name(found: Any, error: ErrorDetails) -> str:
+def _bad_name(name: Any, error: ErrorDetails) -> str:
     if error["type"] == "string_too_long":
-        return f"{found[:20] + '…'!r} is too long a name: it has {len(found)} characters, and may have {MAX_NAME}"
+        return (
+            f"{name[:20] + '…'!r} is too long a name: it has {len(name)} characters, and may have {MAX_NAME_CHARACTERS}"
+        )
     lower = "a-z" in error.get("ctx", {}).get("pattern", "") and "A-Z" not in error.get("ctx", {}).get("pattern", "")
     letters = "lower-case letters" if lower else "letters"
     start = "a letter" if lower else "a letter or '_'"
-    return f"{found!r} is not a valid name: {letters}, digits and '_', beginning with {start}"
+    return f"{name!r} is not a valid name: {letters}, digits and '_', beginning with {start}"

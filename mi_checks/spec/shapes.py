@@ -1,4 +1,4 @@
-"""A behaviour against the models it names: that they are known, and that its nodes lie inside them."""
+"""Validation of a behaviour against its models: they must be known, and its nodes must exist in them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from mi_checks.spec.yaml_source import Keys, YamlSource
 def check_models(
     loaded: LoadedBehaviour, known: Iterable[str], near: Callable[[str, Iterable[str]], str] = did_you_mean
 ) -> tuple[Problem, ...]:
-    """Return the models that cannot be loaded. A name with '/' or ':' is somebody else's, and known only there.
+    """Return a mistake for each model that cannot be loaded.
+
+    A name with '/' or ':' belongs to another source of models, and is not checked here.
 
     Args:
         loaded: a behaviour.
-        known: the models that there are.
-        near: what hints at the model that is meant by a name that is none.
+        known: the names of the known models.
+        near: a function that returns a hint at the model that an unknown name was meant to be.
     """
     known = tuple(known)
     return tuple(
@@ -42,7 +44,7 @@ def check_models(
 
 
 def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> tuple[Problem, ...]:
-    """The nodes and layers that lie outside the models whose shapes are given."""
+    """Return a mistake for each node and layer that does not exist in the models whose shapes are given."""
     problems: list[Problem] = []
     for model in present_models(loaded.behaviour):
         if model in shapes:
@@ -62,7 +64,7 @@ def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterato
     misplaced = [*_outside_model(source, placed, model, shape)]
     for path, check in claimed:
         yield from _sweep(source, path, check, model, shape)
-        if not misplaced:  # before, what they are together means nothing
+        if not misplaced:  # otherwise testing them together makes no sense
             yield from problems_on_model(source, path, check, behaviour, model, shape)
     yield from misplaced
 
@@ -74,7 +76,7 @@ def _outside_model(
         for part in mentioned(name):
             group = parse_group(part)
             node = parse_node(part) if group is None else NodeName(group.layer or 0, group.component, None)
-            has = outside(node, shape) if node is not None else None  # a role, or a set: its nodes stand elsewhere
+            has = outside(node, shape) if node is not None else None  # roles and sets are tested elsewhere
             if has:
                 what = f"node {part!r}" if group is None else repr(part)
                 yield source.problem(path, f"{what} is outside {model}, which has {has}")
@@ -82,7 +84,7 @@ def _outside_model(
 
 
 def outside(node: NodeName, shape: ModelShape) -> str | None:
-    """What the model has where the node is not in it."""
+    """Return the range that a model has, if a node lies outside it, or None if the model has the node."""
     if node.layer >= shape.n_layers:
         return _range("layer", shape.n_layers)
     if node.component in ("neuron", "mlp", "resid_mid") and not shape.has_mlps:

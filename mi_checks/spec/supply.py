@@ -1,4 +1,4 @@
-"""Variables whose values stand outside the behaviour file, given those values."""
+"""Loading of the values of variables that are not written in the behaviour file itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mi_checks.spec.yaml_source import Keys, YamlSource
 def supplied(
     source: YamlSource, prompts: AnyPrompts, pools: Mapping[str, tuple[str, ...]]
 ) -> tuple[AnyPrompts, list[Problem]]:
-    """The prompts with every data file read and the project's pools filled in, and what is wrong with the files."""
+    """Return the prompts with the values of data files and of the project's pools, and the mistakes in the files."""
     problems: list[Problem] = []
     if isinstance(prompts, QuotedPrompts):
         return prompts, problems
@@ -29,11 +29,11 @@ def supplied(
         if isinstance(variable, FromPool) and variable.pool in pools:
             variables[name] = _given(variable, pools[variable.pool], f"pool {variable.pool!r}")
         if isinstance(variable, FromFile):
-            found = _from_file(source, ("prompts", "variables", name, "file"), variable)
-            if isinstance(found, Supplied):
-                variables[name] = found
+            file_values = _from_file(source, ("prompts", "variables", name, "file"), variable)
+            if isinstance(file_values, Supplied):
+                variables[name] = file_values
             else:
-                problems += found
+                problems += file_values
     return prompts.model_copy(update={"variables": variables}), problems
 
 
@@ -45,7 +45,7 @@ def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> Supplied 
     if path.suffix not in FORMATS:
         message = f"{variable.file!r} is no data file; its name ends with {' or '.join(FORMATS)}"
         return (source.problem(place, message + did_you_mean(path.suffix, FORMATS)),)
-    if not os.path.isfile(path):  # and not Path's, which raises for a name that is too long
+    if not os.path.isfile(path):  # Path.is_file would raise for a name that is too long
         return (source.problem(place, missing(path, variable.file)),)
     shown = source.position(place).file or source.shown
     try:

@@ -1,4 +1,4 @@
-"""The template language of prompts: a small, sandboxed part of Jinja2, and the labels a template names."""
+"""The template language of prompts, a small sandboxed subset of Jinja2, and the labels that a template names."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from jinja2 import nodes
 
 from mi_checks.spec.text_environment import TextEnvironment
 
-# Private-use characters, so that no prompt contains them by accident; the prompts stage refuses values that do.
+# Private-use characters, which no prompt contains by accident; the prompts stage refuses values that contain them.
 OPEN = "\ue000"
 SEP = "\ue001"
 CLOSE = "\ue002"
 
-END = "END"  # the label of every prompt's last token; a template may not give it to another place
+END = "END"  # the label of every prompt's last token; templates may not use it
 
 
 def mark(text: object, label: str) -> str:
-    """The filter `at`: text wrapped so that the prompts stage finds where it came to stand."""
+    """Return the text with marks from which the prompts stage finds its position (the filter `at`)."""
     return f"{OPEN}{label}{SEP}{text}{CLOSE}"
 
 
 def environment() -> TextEnvironment:
-    """Return an environment that prompts are rendered in, with the filter `at`."""
+    """Return the environment in which prompts are rendered, with the filter `at`."""
     return TextEnvironment({"at": mark})
 
 
@@ -32,12 +32,19 @@ _PARSER = environment()
 
 @lru_cache(maxsize=256)
 def parsed(text: str) -> nodes.Template:
-    """Return the syntax tree of a template, not to be changed; jinja2's TemplateSyntaxError where there is none."""
+    """Return the syntax tree of a template, which must not be modified.
+
+    Raises:
+        TemplateSyntaxError: jinja2 cannot parse it, or it is too large.
+    """
     return _PARSER.parsed(text)
 
 
 def marked(tree: nodes.Template) -> Iterator[nodes.Filter]:
-    """Uses of `at` where nothing rewrites the mark: last in their `{{ … }}`, or with only '~', 'if' and `at` after."""
+    """Yield the uses of `at` whose mark nothing rewrites.
+
+    They are last in their `{{ … }}`, or followed only by '~', 'if' and other uses of `at`.
+    """
     for output in tree.find_all(nodes.Output):
         for node in output.nodes:
             yield from _outermost(node)
@@ -56,7 +63,7 @@ def _outermost(node: nodes.Node | None) -> Iterator[nodes.Filter]:
 
 
 def label_of(use: nodes.Filter) -> str | None:
-    """The label an `at` gives, or None where it is not exactly one literal identifier."""
+    """Return the label that an `at` gives, or None if its argument is not exactly one literal identifier."""
     if len(use.args) != 1 or use.kwargs or use.dyn_args is not None or use.dyn_kwargs is not None:
         return None
     argument = use.args[0]
@@ -66,6 +73,10 @@ def label_of(use: nodes.Filter) -> str | None:
 
 
 def template_labels(template: str) -> tuple[str, ...]:
-    """The labels of a well-formed template, in order; raises jinja2's TemplateSyntaxError for another."""
+    """Return the labels of a template, in order.
+
+    Raises:
+        TemplateSyntaxError: the template is not well-formed.
+    """
     labels = (label_of(use) for use in marked(parsed(template)))
     return tuple(label for label in labels if label is not None)

@@ -1,4 +1,4 @@
-"""The templates of a behaviour: that they are templates, and that what they name exists."""
+"""Validation of a behaviour's templates: they must be well-formed, and the names in them must exist."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _AT = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | a
 
 
 def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = True) -> Iterator[Problem]:
-    """Yield what is wrong with the template, the answer and the foils.
+    """Yield the mistakes in the template, the answer and the foils.
 
     Args:
         source: the file.
         prompts: its prompts.
-        sound: whether nothing is wrong with the variables, so that the templates can be tried.
+        sound: whether the variables have no mistakes, so that the templates can be rendered on trial.
     """
     texts: dict[Keys, str] = {("prompts", "template"): prompts.template}
     if isinstance(prompts.answer, str):
@@ -55,7 +55,7 @@ def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) 
         yield f"template syntax: {error.message}{line}"
         return
     construct = next(forbidden_nodes(tree), None)
-    if construct is not None:  # whatever else is wrong may follow from it
+    if construct is not None:  # other mistakes may follow from this one
         yield refusal(construct)
         return
     yield from _names(tree, variables)

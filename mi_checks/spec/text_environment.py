@@ -1,7 +1,7 @@
 """The Jinja2 environment of prompts: a few nodes and filters that work on text, within a budget of characters.
 
-Jinja2's sandbox keeps a template from reaching out of it, but not from making gigabytes of text. Here nothing loops,
-calls or computes, and whatever makes text pays for it, character by character, before it is made.
+Jinja2's sandbox isolates a template, but does not keep it from making gigabytes of text. Here templates cannot loop,
+call or compute, and whatever makes text spends from the budget, character by character, before the text is made.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS
 from jinja2.sandbox import SandboxedEnvironment
 
-MAX_CHARACTERS = 1_000_000  # read and written by all filters, and written, in one rendering: a prompt has far fewer
-MAX_NODES = 2_000  # of a template's syntax tree
-MAX_DEPTH = 50  # of it, well below where Python's own recursion ends
+MAX_CHARACTERS = 1_000_000  # read and written by all filters and output in one rendering; a prompt has far fewer
+MAX_NODES = 2_000  # in a template's syntax tree
+MAX_DEPTH = 50  # of the syntax tree, well below Python's recursion limit
 
-# What is left out could loop, call, define or include: a template says where text stands, it does not compute.
+# All other nodes could loop, call, define or include; a template only arranges text.
 ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter),
     *(nodes.Concat, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
@@ -36,25 +36,33 @@ class TextEnvironment(SandboxedEnvironment):
     """An environment without globals in which an undefined name is an error."""
 
     def __init__(self, more_filters: Mapping[str, Callable[..., str]]) -> None:
-        """Make one with the text filters and more, each of which returns text."""
+        """Make an environment with the text filters and further filters, each of which returns text."""
         super().__init__(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
         self.code_generator_class = _Generator
         self.globals.clear()
         filters = {**{name: FILTERS[name] for name in TEXT_FILTERS}, **more_filters}
         self.filters = {name: self._paid(filter_) for name, filter_ in filters.items()}
-        self.filters |= {"replace": self._replace, "join": self._join}  # which know beforehand how much they make
+        self.filters |= {"replace": self._replace, "join": self._join}  # these know in advance how much text they make
         self._left = MAX_CHARACTERS
 
     def compile(self, source: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compile a template; jinja2's TemplateSyntaxError also where it has what no template may have."""
-        self._left = MAX_CHARACTERS  # what is constant is worked out now
+        """Compile a template.
+
+        Raises:
+            TemplateSyntaxError: it is not well-formed, or has a node that no template may have.
+        """
+        self._left = MAX_CHARACTERS  # jinja2 evaluates constant expressions while compiling
         tree = self.parsed(source) if isinstance(source, str) else source
         for node in forbidden_nodes(tree):
             raise TemplateSyntaxError(refusal(node), node.lineno)
         return super().compile(tree, *args, **kwargs)
 
     def parsed(self, text: str) -> nodes.Template:
-        """Return the syntax tree of a template; jinja2's TemplateSyntaxError where it has none, or one too large."""
+        """Return the syntax tree of a template.
+
+        Raises:
+            TemplateSyntaxError: it is not well-formed, or its tree is too large.
+        """
         too_large = TemplateSyntaxError("nested too deeply, or a number too large", 1)
         if len(text) > MAX_CHARACTERS:
             raise TemplateSyntaxError(f"more than {MAX_CHARACTERS:,} characters", 1)
@@ -77,17 +85,17 @@ class TextEnvironment(SandboxedEnvironment):
         """Render a template of this environment.
 
         Raises:
-            TooMuchText: it takes more than `MAX_CHARACTERS`.
+            TooMuchText: it needs more than `MAX_CHARACTERS`.
             Exception: whatever a template raises, such as jinja2's UndefinedError.
         """
         self._left = MAX_CHARACTERS
         return template.render(values)
 
     def spend(self, characters: int) -> None:
-        """Take characters off the budget of this rendering.
+        """Subtract characters from the budget of this rendering.
 
         Raises:
-            TooMuchText: it has not as many left.
+            TooMuchText: the budget has fewer characters left.
         """
         self._left -= characters
         if self._left < 0:
@@ -97,7 +105,7 @@ class TextEnvironment(SandboxedEnvironment):
             )
 
     def concat(self, parts: Iterable[Any]) -> str:
-        """Join what a template, or `~`, puts together."""
+        """Join the parts that a template, or `~`, puts together."""
         return "".join(self._counted(parts))
 
     def _counted(self, parts: Iterable[Any]) -> Iterator[str]:
@@ -107,9 +115,12 @@ class TextEnvironment(SandboxedEnvironment):
             yield text
 
     def _paid(self, filter_: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a filter that makes no more than a few times as much of its text, and pays for both."""
+        """Return a filter that spends the characters of its text and of its result from the budget.
 
-        @wraps(filter_)  # with the attribute by which jinja2 knows what a filter wants before its text
+        The filter may return at most a few times as much text as it is given.
+        """
+
+        @wraps(filter_)  # keeps jinja2's attribute for the arguments that precede the text
         def paid(*args: Any, **kwargs: Any) -> Any:
             self.spend(sum(len(arg) for arg in args if isinstance(arg, str)))
             result = filter_(*args, **kwargs)
@@ -120,8 +131,8 @@ class TextEnvironment(SandboxedEnvironment):
 
     def _replace(self, text: object, old: object, new: object, count: int | None = None) -> str:
         whole, before, after = str(text), str(old), str(new)
-        found = whole.count(before)
-        times = found if count is None or count < 0 else min(count, found)
+        occurrences = whole.count(before)
+        times = occurrences if count is None or count < 0 else min(count, occurrences)
         self.spend(len(whole) + len(whole) + times * (len(after) - len(before)))
         return whole.replace(before, after, times)
 
@@ -132,7 +143,7 @@ class TextEnvironment(SandboxedEnvironment):
 
 
 class _Generator(CodeGenerator):
-    """Has `~` go through the environment, where jinja2 calls a function of its own."""
+    """A code generator that compiles `~` to the environment's `concat` instead of jinja2's own function."""
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802  # jinja2's name
         self.write("environment.concat((")

@@ -1,4 +1,4 @@
-"""A template rendered once with values such as it will have, to see how much text it makes."""
+"""A trial rendering of a template with typical values, to see how much text it makes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from mi_checks.spec.template import environment
 from mi_checks.spec.text_environment import TooMuchText
 from mi_checks.spec.variables import AnyVariable, FromValues, RandomTokens, Row, SameAs
 
-_WORD = " abcdefghijklmnopqrstuvwxyz"  # in place of a token or of a pool's word: whatever a filter looks for is in it
+_WORD = " abcdefghijklmnopqrstuvwxyz"  # stands for a token or a pool's word; has every letter that a filter may need
 
 
 def overflow(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
-    """Return why a template makes more text than it may, with the longest values or the first; None where it does not.
+    """Return why a template makes more text than it may, with its longest or first values, or None if it does not.
 
     Args:
-        text: a template that is well-formed and names variables that exist.
-        variables: those, of which values that are written down, or read from a file, are taken as they are.
+        text: a template that is well-formed and names only variables that exist.
+        variables: those variables. Values that are written down, or read from a file, are used as they are.
     """
     env = environment()
     template = env.from_string(text)
@@ -26,7 +26,7 @@ def overflow(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
             env.rendered(template, values)
         except TooMuchText as error:
             return str(error)
-        except Exception:  # noqa: S112  # what else may go wrong depends on the values, and is told when they are drawn
+        except Exception:  # noqa: S112  # other errors depend on the values, and are reported when these are drawn
             continue
     return None
 

@@ -1,4 +1,4 @@
-"""Keys the grammar does not know: which are valid at that place, and which was meant."""
+"""Messages for keys that are not in the grammar, with the valid keys and the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mi_checks.spec.yaml_source import Keys
 
 
 def unknown_key(path: Keys, data: Any) -> str:
-    """The message for a key that is not in the grammar."""
+    """Return the message for a key that is not in the grammar."""
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
         return f"unknown check {key!r}; checks are: {listed(CHECKS)}{did_you_mean(key, CHECKS)}"
@@ -29,29 +29,29 @@ def unknown_key(path: Keys, data: Any) -> str:
         return f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; a variable takes its values from one"
     valid = valid_keys(path, data)
     inside = f" in {dotted(owner)!r}" if owner else ""
-    also = ("quotes",) if owner == ("prompts",) else ()  # the key by which the other kind of prompts is told
+    also = ("quotes",) if owner == ("prompts",) else ()  # the key that marks the other kind of prompts
     return f"unknown key {key!r}{inside}; valid keys: {listed(valid)}{did_you_mean(key, [*valid, *also])}"
 
 
 def _is_quote(path: Keys) -> bool:
-    """Whether what stands there as a key is the beginning of a quote: `The [[noun: key|keys]]` without quotes."""
+    """Return whether the key is really the beginning of an unquoted text: `The [[noun: key|keys]]`."""
     return path[:2] == ("prompts", "quotes") and len(path) == 4 and "[[" in str(path[-1])
 
 
 def is_override(key: str) -> bool:
-    """Whether a key under a model looks like a check's id."""
+    """Return whether a key under a model looks like a check's id."""
     return key.split("[")[0] in (*CHECKS, RoleCheck.kind)
 
 
 def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:
-    """The message for a key under a model that is neither `nodes` nor a check's id."""
+    """Return the message for a key under a model that is neither `nodes`, `checks`, `count` nor a check's id."""
     valid = f"nodes, checks, count, {listed(ids)}" if ids else "nodes, checks, count, and the ids of checks"
     hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 
 
 def suggestion(path: Keys, data: Any) -> str | None:
-    """The key that an unknown one was probably meant to be."""
+    """Return the key that an unknown one was probably meant to be, or None."""
     if _is_quote(path):
         return "text"
     near = difflib.get_close_matches(str(path[-1]), valid_keys(path, data), n=1, cutoff=0.6)
@@ -59,13 +59,16 @@ def suggestion(path: Keys, data: Any) -> str | None:
 
 
 def valid_keys(path: Keys, data: Any) -> list[str]:
-    """The keys that could stand where `path` ends."""
+    """Return the keys that may stand where `path` ends, sorted."""
     part = _part(path[:-1], data)
     return sorted(field.alias or name for name, field in part.model_fields.items())
 
 
 def _part(owner: Keys, data: Any) -> type[Part]:
-    """The piece of grammar that describes the mapping at a place; only those that refuse unknown keys are asked for."""
+    """Return the part of the grammar that describes the mapping at a place.
+
+    It is called only for mappings that refuse unknown keys.
+    """
     match owner:
         case ():
             return Behaviour
@@ -86,7 +89,7 @@ def _part(owner: Keys, data: Any) -> type[Part]:
         case ("roles", _):
             return Role
         case _:
-            return Bound  # under a check's recovers or removes, or a model's override
+            return Bound  # a check's `recovers` or `removes`, or a model's override
 
 
 def _at(data: Any, path: Keys) -> Any:

@@ -1,4 +1,4 @@
-"""The variables of a behaviour and what stands in for what in the corrupt prompt."""
+"""Validation of a behaviour's variables, and of the replacements in `corrupt`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mi_checks.spec.yaml_source import Keys, YamlSource
 
 _VARIABLES: Keys = ("prompts", "variables")
 _CORRUPT: Keys = ("prompts", "corrupt")
-_WORDS = frozenset(
+_RESERVED_WORDS = frozenset(
     ["and", "else", "if", "in", "is", "not", "or", "true", "false", "none", "True", "False", "None", "self", "loop"]
 )
 
 
 def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]) -> Iterator[Problem]:
-    """What is wrong with the variables and with `corrupt`; `pools` are the project's own, by name."""
+    """Yield the mistakes in the variables and in `corrupt`; `pools` are the names of the project's own pools."""
     for name, variable in prompts.variables.items():
         path = (*_VARIABLES, name)
-        if name in _WORDS:
+        if name in _RESERVED_WORDS:
             yield source.problem(path, f"{name!r} is a word of the template language; choose another", of_key=True)
         yield from _differs(source, path, name, prompts)
         if isinstance(variable, FromPool):
@@ -58,7 +58,7 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
 
 
 def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[Problem]:
-    # Imported late: the prompts stage imports this one.
+    # Imported here because the prompts stage imports this module.
     from mi_checks.spec.pools import pool_names
 
     known = (*pool_names(), *own)
@@ -109,17 +109,17 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
         if wrong_value:
             yield source.problem(path, wrong_value)
         if not wrong_key and not wrong_value:
-            given, wanted = _fields(value, variables), _fields(key, variables)
-            if set(given) != set(wanted):
+            new_fields, old_fields = _fields(value, variables), _fields(key, variables)
+            if set(new_fields) != set(old_fields):
                 says = [
                     f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
-                    for n, f in ((key, wanted), (value, given))
+                    for n, f in ((key, old_fields), (value, new_fields))
                 ]
                 yield source.problem(path, f"{says[0]} and {says[1]}; one cannot stand for the other")
 
 
 def _reference(text: str, variables: dict[str, AnyVariable]) -> str | None:
-    """Why `x` or `x.field` is neither a variable nor a field of one. A row variable may be named whole."""
+    """Return why `x` or `x.field` is undefined, or None. A row variable may be named without a field."""
     name, dot, field = text.partition(".")
     if not dot and name in variables:
         return None
@@ -131,12 +131,12 @@ def _fields(text: str, variables: dict[str, AnyVariable]) -> tuple[str, ...]:
 
 
 def _used(template: str, variables: dict[str, AnyVariable]) -> tuple[str, ...] | None:
-    """The variables and fields in a template, or None for one that cannot be read, which is told elsewhere."""
+    """Return the variables and fields in a template, or None if it is not well-formed (reported elsewhere)."""
     try:
         tree = parsed(template)
     except TemplateSyntaxError:
         return None
-    found = [f"{a.node.name}.{a.attr}" for a in tree.find_all(nodes.Getattr) if isinstance(a.node, nodes.Name)]
-    owners = {name.partition(".")[0] for name in found}
-    found += [name.name for name in tree.find_all(nodes.Name) if name.name not in owners]
-    return tuple(name for name in sorted(set(found)) if name.partition(".")[0] in variables)
+    names = [f"{a.node.name}.{a.attr}" for a in tree.find_all(nodes.Getattr) if isinstance(a.node, nodes.Name)]
+    owners = {name.partition(".")[0] for name in names}
+    names += [name.name for name in tree.find_all(nodes.Name) if name.name not in owners]
+    return tuple(name for name in sorted(set(names)) if name.partition(".")[0] in variables)

@@ -1,4 +1,4 @@
-"""The kinds of variables: where the values that a prompt is filled with come from."""
+"""The kinds of variables, which differ in the source of the values that fill a prompt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Predicate = Literal["single_token", "single_token_after_space", "splits_in_two",
 
 
 class Variable(Part):
-    """What every kind of variable may say about itself."""
+    """The settings that every kind of variable has."""
 
     differs_from: Annotated[
         Annotated[Identifier, Tag(TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(TAG + "several")],
@@ -29,7 +29,7 @@ class Variable(Part):
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The names in `differs_from`, always as a tuple."""
+        """Return the names in `differs_from`, always as a tuple."""
         return (self.differs_from,) if isinstance(self.differs_from, str) else self.differs_from
 
 
@@ -42,20 +42,20 @@ class RandomTokens(Variable):
 
 
 class AdjustedVariable(Variable):
-    """What a case says of a variable that keeps its source: only what differs."""
+    """The settings that a case changes in a variable whose source stays the same."""
 
     length: int | None = Field(None, ge=1, le=512)
     distinct: bool | None = None
 
 
 class FromPool(Variable):
-    """A value drawn from a pool shipped with the package: `first_names`, `words`, `identifiers`, …"""
+    """A value drawn from a pool of the package (`first_names`, `words`, `identifiers`, …) or of the project."""
 
     pool: str
 
 
 class FromValues(Variable):
-    """A value drawn from the list written here; a mapping's fields are read as `{{ name.field }}`."""
+    """A value drawn from the list written here; the fields of a mapping are read as `{{ name.field }}`."""
 
     values: tuple[Row, ...] = Field(min_length=1)
 
@@ -67,23 +67,23 @@ class FromFile(Variable):
 
 
 class Supplied(FromValues):
-    """What loading puts in the place of a variable whose values stand outside the behaviour file. Not in the grammar.
+    """A variable whose values were loaded from outside the behaviour file. It is not in the grammar.
 
     Attributes:
-        origin: where they came from, as messages say it: `the file 'cases.csv'`.
+        origin: the source of the values, as messages name it: `the file 'cases.csv'`.
     """
 
     origin: str
 
 
 class SameAs(Part):
-    """The value of a variable declared before, so that one of its places can be corrupted and another left alone."""
+    """The value of a variable declared before, so that one place can be corrupted and another left unchanged."""
 
     same_as: Identifier
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Nothing: what the other variable differs from, this one does."""
+        """Return nothing: this variable differs from whatever the other variable differs from."""
         return ()
 
 
@@ -94,11 +94,11 @@ VARIABLES: dict[str, type[Part]] = {
     "file": FromFile,
     "same_as": SameAs,
 }
-SOURCES = tuple(VARIABLES)  # the keys that say where a variable's value comes from
+SOURCES = tuple(VARIABLES)  # the keys that name the source of a variable's values
 
 
 def variable_source(variable: Any) -> str | None:
-    """The tag of the kind of variable meant, told by the first key of `SOURCES` that is present."""
+    """Return the union tag of the kind of variable, from the first key of `SOURCES` that is present."""
     for source, kind in VARIABLES.items():
         if isinstance(variable, kind) or (isinstance(variable, dict) and source in variable):
             return TAG + source

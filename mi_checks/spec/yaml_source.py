@@ -1,6 +1,6 @@
-"""YAML text → plain data and the place of every key and value in it.
+"""YAML text → plain data with the position of every key and value.
 
-Plain scalars are what YAML 1.2's core schema takes them for (`core_scalars.py`), which PyYAML by itself does not know.
+Plain scalars are read by YAML 1.2's core schema (`core_scalars.py`), which PyYAML does not implement.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from mi_checks.errors import MiChecksError
 from mi_checks.spec.core_scalars import RESOLVERS, SCALARS, kind_of
 from mi_checks.spec.problems import Problem, SpecError
 
-Keys = tuple[str | int, ...]  # the way from the top of the file to a value: keys and list indices
+Keys = tuple[str | int, ...]  # the path from the top of the file to a value: keys and list indices
 
-MAX_NODES = 100_000  # an alias is copied wherever it is used, so a few lines of aliases could ask for billions
+MAX_NODES = 100_000  # values; aliases are copied wherever they are used, so a few lines of aliases could mean billions
 MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
 
 _CORE = "tag:yaml.org,2002:"
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML takes for one
-NO_TEXT = re.compile("[\0\ud800-\udfff]")  # only an escape such as "\ud800" brings these in
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # the line breaks of YAML
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # can only come from an escape such as "\ud800"
 
 
 class Position(NamedTuple):
-    """Line and column, from 1, and the file as messages give it where it is another than the source's own."""
+    """A line and a column, both from 1, and the file as messages give it if it is not the source's own."""
 
     line: int
     column: int
@@ -42,9 +42,9 @@ class YamlSource:
     Attributes:
         shown: the file's path as error messages give it.
         data: mappings, lists, texts, numbers, booleans and None.
-        keys: where the key of a mapping's entry stands.
-        values: where a value stands; for an alias, where the anchored value stands.
-        files: each file that the data were read from, by the path that messages give; the first is the source's own.
+        keys: the position of the key of each mapping entry.
+        values: the position of each value; for an alias, the position of the anchored value.
+        files: each file from which the data were read, by the path that messages give; the first is the source's own.
     """
 
     shown: str
@@ -54,7 +54,7 @@ class YamlSource:
     files: Mapping[str, Path] = field(default_factory=dict, repr=False)
 
     def position(self, path: Keys, *, of_key: bool = False) -> Position:
-        """Where the value (or its key) stands; for what is not in the file, its nearest parent."""
+        """Return the position of a value (or of its key), or of its nearest parent if it is not in the file."""
         for length in range(len(path), -1, -1):
             for positions in (self.keys, self.values) if of_key or length < len(path) else (self.values,):
                 if path[:length] in positions:
@@ -62,18 +62,23 @@ class YamlSource:
         return Position(1, 1)
 
     def problem(self, path: Keys, message: str, *, of_key: bool = False) -> Problem:
-        """A mistake at a value, or at its key."""
+        """Return a mistake at a value, or at its key."""
         line, column, file = self.position(path, of_key=of_key)
         return Problem(file or self.shown, line, column, message)
 
     def file_of(self, path: Keys) -> Path:
-        """The file that a value stands in."""
+        """Return the file that contains a value."""
         shown = self.position(path).file or self.shown
         return self.files.get(shown, Path(shown))
 
 
 def read_text(path: Path, shown: str) -> str:
-    """A file's text, with or without a byte-order mark."""
+    """Return a file's text without a byte-order mark.
+
+    Raises:
+        SpecError: the file is not UTF-8.
+        MiChecksError: the file cannot be read.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -87,7 +92,11 @@ def read_text(path: Path, shown: str) -> str:
 
 
 def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
-    """Data and positions of a YAML mapping, read from `path`; SpecError names every mistake."""
+    """Return the data and positions of a YAML mapping that was read from `path`.
+
+    Raises:
+        SpecError: the text is not a valid YAML mapping; every mistake is listed.
+    """
     root = _compose(text.removeprefix("\ufeff"), shown)
     if root is None:
         raise SpecError([Problem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")])
@@ -102,15 +111,15 @@ def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
 
 
 class _ShallowLoader(yaml.SafeLoader):
-    """Refuses deep nesting while composing, where PyYAML would run into the recursion limit."""
+    """A loader that refuses deep nesting while composing, before PyYAML reaches the recursion limit."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # instead of those of YAML 1.1  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, Any] = {}  # replaces those of YAML 1.1  # noqa: RUF012
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            # The scanner itself is far ahead, looking for the colon after a key.
+            # The scanner's own position is far ahead, because it looks for the colon after a key.
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -134,7 +143,7 @@ def _compose(text: str, shown: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
         raise SpecError([Problem(shown, *_position(mark)[:2], _syntax(error))]) from None
-    except (ValueError, OverflowError):  # PyYAML turns "\UFFFFFFFF" and %YAML 1.999… into numbers unguarded
+    except (ValueError, OverflowError):  # PyYAML converts "\UFFFFFFFF" and %YAML 1.999… unguarded
         message = "not valid YAML: a number or a character code is too large"
         raise SpecError([Problem(shown, *_position(loader.get_mark())[:2], message)]) from None
     finally:
@@ -151,7 +160,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Builder:
-    """Constructs data from composed nodes, as SafeConstructor does, noting positions and mistakes."""
+    """A constructor of data from composed nodes, like SafeConstructor, that records positions and mistakes."""
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
@@ -166,7 +175,7 @@ class _Builder:
     def build(self, node: yaml.Node, path: Keys) -> Any:
         self._count += 1
         if self._count > MAX_NODES or len(path) > MAX_DEPTH:
-            # Going on could take for ever, so this one is told alone.
+            # Continuing could take for ever, so no further mistakes are reported.
             size = f"more than {MAX_NODES} values" if self._count > MAX_NODES else f"nested more than {MAX_DEPTH} deep"
             self.wrong(node, f"the file is {size} once its aliases (*name) are replaced")
             raise SpecError(self.problems)
@@ -201,8 +210,8 @@ class _Builder:
         return data
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if found := NO_TEXT.search(node.value):
-            self.wrong(node, f"the character U+{ord(found[0]):04X} cannot stand in text")
+        if character := NO_TEXT.search(node.value):
+            self.wrong(node, f"the character U+{ord(character[0]):04X} cannot stand in text")
             return ""
         try:
             return SCALARS[node.tag](node.value)

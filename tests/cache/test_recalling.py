@@ -24,7 +24,7 @@ from mi_checks.stats import intervals
 from tests.engine.cases import native, prompts
 
 HEAD = Node(1, "head", 2)
-ASKED = 1 + 8 + 1 + 2 + 1 + 1 + 1 + 1 + 1 + 2 + 2 + 1 + 8 + 8  # as `everything` does, one by one
+ASKED = 1 + 8 + 1 + 2 + 1 + 1 + 1 + 1 + 1 + 2 + 2 + 1 + 1 + 1  # as `everything` does, one by one
 
 
 @pytest.fixture
