@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Effect
-from mi_checks.results.run import NOWHERE, CheckResult, Run
+from mi_checks.results.run import CheckResult, Run
 
 EFFECT = "effect"  # stands for a check where two models are held to different ones
 
@@ -60,20 +61,6 @@ def _key(of: CheckResult | Effect, *, across: bool) -> tuple[str, str]:
 
 
 def _as_result(effect: Effect) -> CheckResult:
-    return CheckResult(
-        behaviour=effect.behaviour,
-        model=effect.model,
-        check=EFFECT,
-        kind=f"{EFFECT} against {effect.against}",
-        node_id="",
-        claim="",
-        outcome=effect.outcome,
-        estimate=effect.estimate,
-        bound="",
-        at_least=None,
-        at_most=None,
-        message="",
-        place=NOWHERE,
-        per_prompt=effect.per_prompt,
-        prompts_sha256=effect.prompts_sha256,
-    )
+    identity = ItemId(effect.behaviour, effect.model, EFFECT, f"{EFFECT} against {effect.against}")
+    result = check_result(identity, effect.outcome, estimate=effect.estimate)
+    return replace(result, per_prompt=effect.per_prompt, prompts_sha256=effect.prompts_sha256)

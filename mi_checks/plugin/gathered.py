@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import platform
 import shlex
 import sys
 import time
@@ -12,13 +9,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from mi_checks import __version__
 from mi_checks.faults.omitted import Omitted
 from mi_checks.faults.traces import Traces
 from mi_checks.plugin.lint_tally import LintTally
 from mi_checks.plugin.mutant_tally import Tally
 from mi_checks.plugin.options import Options
 from mi_checks.results.as_data import as_data
+from mi_checks.results.build import RunSettings, library_versions, run_record
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.from_data import evidence_from_dict, guards_from_dict, result_from_dict
 from mi_checks.results.journal import SUFFIX, Journal
@@ -65,38 +62,26 @@ class Gathered:
     @cached_property
     def versions(self) -> dict[str, str]:
         """Of what measures."""
-        found = {"mi-checks": __version__, "python": platform.python_version()}
-        for name in ("torch", "transformer_lens", "pytest", "numpy"):
-            try:
-                found[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:  # as in a copy of its sources
-                found[name] = "unknown"
-        return found
+        return library_versions("pytest")
 
     def record(self) -> Run:
         """The run so far."""
-        started = datetime.datetime.fromtimestamp(self.began, datetime.UTC)
-        return Run(
-            command=shlex.join(["pytest", *sys.argv[1:]]),
-            started=started.isoformat(timespec="seconds"),
-            seconds=time.time() - self.began,
-            versions=self.versions,
-            settings={
-                "engine": self.options.engine,
-                "count": "as in each file" if self.options.count is None else str(self.options.count),
-                "seed": "as in each file" if self.options.seed is None else str(self.options.seed),
-                "device": self.options.device,
-                "dtype": self.options.dtype,
-                **({} if self.options.base is None else {"base": self.options.base}),
-            },
-            models=self.provenance,
-            guards=self.guards,
-            results=tuple(self.results),
-            evidence=tuple(sorted(self.evidence.values(), key=self._place_of_evidence())),
-            mutants=tuple(self.mutants.results),
+        asked = self.options
+        settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)
+        more = {} if asked.base is None else {"base": asked.base}
+        return run_record(
+            shlex.join(["pytest", *sys.argv[1:]]),
+            self.began,
+            self.versions,
+            settings.as_text("as in each file", **more),
+            self.provenance,
+            results=self.results,
+            evidence=sorted(self.evidence.values(), key=self._place_of_evidence()),
+            selected=len(self.selected) or None,
+            mutants=self.mutants.results,
             omitted=self.omitted.sentences,
             lints=self.lints.all,
-            selected=len(self.selected) or None,
+            guards=self.guards,
         )
 
     def _place_of_evidence(self) -> Callable[[Evidence], int]:

@@ -32,6 +32,7 @@ from mi_checks.plugin.lint_tally import message_of, outcome_of, reason_of
 from mi_checks.plugin.lock_files import Locks
 from mi_checks.plugin.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.rerun import rerun_command
 from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult, Place
 from mi_checks.spec.check import Check
@@ -81,6 +82,10 @@ class Asked:
     def location(self) -> str:
         """`file:line`."""
         return str(self.claimed_at)
+
+    def named(self, check: str) -> ItemId:
+        """Return the identity of the result of an item that compares or lints all checks together."""
+        return ItemId(*self.key, check, check, self.node_id, self.claimed_at)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -242,7 +247,7 @@ class Measuring:
 
     def _compared(self, item: Asked) -> CheckResult:
         loaded, model = item.loaded, item.model
-        name, claims = item.key
+        _, claims = item.key
         results = {} if self.baselines.asked.other else self._all_results(item)
         evidence = None
         if results and not any(result.outcome in ("error", "skipped") for result in results.values()):
@@ -252,13 +257,9 @@ class Measuring:
         message = found.message
         if found.outcome in ("fail", "error"):
             message += f"{self._unsaid(results)}{self._where(item)}"
-        return CheckResult(
-            behaviour=name, model=claims, check=BASELINE, kind=BASELINE, node_id=item.node_id,
-            claim="every effect is as recorded, within what its prompts can tell",
-            outcome=found.outcome, estimate=None, bound="", at_least=None, at_most=None,
-            message=message, place=item.claimed_at,
-            reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained,
-        )  # fmt: skip
+        claim = "every effect is as recorded, within what its prompts can tell"
+        result = check_result(item.named(BASELINE), found.outcome, claim=claim, message=message)
+        return replace(result, reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained)
 
     def _judged(self, item: Asked) -> CheckResult:
         results = self._all_results(item)
@@ -273,15 +274,12 @@ class Measuring:
         results = self._all_results(item)
         unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
         found = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
-        name, claims = item.key
-        message, outcome = message_of(found, unmeasured, name), outcome_of(found, unmeasured)
+        behaviour, _ = item.key
+        message, outcome = message_of(found, unmeasured, behaviour), outcome_of(found, unmeasured)
         if outcome == "fail":
             message += self._where(item)
-        return CheckResult(
-            behaviour=name, model=claims, check=lint_tally.ID, kind=lint_tally.ID, node_id=item.node_id,
-            claim=lint_tally.CLAIM, outcome=outcome, estimate=None, bound="", at_least=None, at_most=None,
-            message=message, place=item.claimed_at, reason=reason_of(found),
-        )  # fmt: skip
+        result = check_result(item.named(lint_tally.ID), outcome, claim=lint_tally.CLAIM, message=message)
+        return replace(result, reason=reason_of(found))
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
         key = (loaded.behaviour.name, resolve(model).claims)
@@ -320,11 +318,8 @@ class Measuring:
         location, claims, (name, kind) = item.location, _claims(item.model), check
 
         def unmeasured(message: str, outcome: Outcome = "error") -> CheckResult:
-            return CheckResult(
-                behaviour=item.loaded.behaviour.name, model=claims, check=name, kind=kind, node_id=item.node_id,
-                claim="", outcome=outcome, estimate=None, bound="", at_least=None, at_most=None, message=message,
-                place=item.claimed_at,
-            )  # fmt: skip
+            identity = ItemId(item.loaded.behaviour.name, claims, name, kind, item.node_id, item.claimed_at)
+            return check_result(identity, outcome, message=message)
 
         try:
             with placed(f"{location}: {name} on {item.model}"):

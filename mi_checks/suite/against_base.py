@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mi_checks.baselines.baseline_file import read_baseline
@@ -17,6 +17,7 @@ from mi_checks.compare.with_baseline import compare
 from mi_checks.errors import MiChecksError
 from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve
+from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Effect, Evidence, Mediator
 from mi_checks.results.run import NOWHERE, CheckResult, Place
 from mi_checks.spec.behaviour import BEHAVIOURAL
@@ -98,21 +99,19 @@ class BaseSuite:
             except MiChecksError as error:
                 message = str(error)
         deciding = None if found is None else found.deciding
-        return CheckResult(
-            behaviour=loaded.behaviour.name,
-            model=self._base.claims,
-            check=ID,
-            kind=ID,
-            node_id=node_id,
+        identity = ItemId(loaded.behaviour.name, self._base.claims, ID, ID, node_id, place)
+        result = check_result(
+            identity,
+            outcome,
             claim="" if found is None else claim(found, self._base.given),
-            verdict="" if found is None else found.verdict,
-            outcome=outcome,
             estimate=None if deciding is None else deciding.change,
-            bound="" if deciding is None else f"within ±{deciding.matters:.3g}",
-            at_least=None if deciding is None else -deciding.matters,
-            at_most=None if deciding is None else deciding.matters,
+            bound=None if deciding is None else deciding.bound,
             message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
-            place=place,
+        )
+        return replace(
+            result,
+            bound="" if deciding is None else f"within ±{deciding.matters:.3g}",
+            verdict="" if found is None else found.verdict,
             per_prompt=() if deciding is None else deciding.per_prompt,
             reason="" if outcome == "pass" else _brief(found, message),
             nodes_lost=() if found is None else tuple(found.mediators.lost),

@@ -26,6 +26,7 @@ from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.faults.unexpected import passes_through, tell_traceback
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
+from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult, Lint, Place
 from mi_checks.roles.binder import Binder
@@ -99,20 +100,19 @@ class Suite:
             _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
         refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
-        return CheckResult(
-            behaviour=loaded.behaviour.name,
-            model=self.subjects.subject(model).name,
-            check=check.id,
-            kind=check.kind,
-            node_id=node_id,
+        identity = ItemId(
+            loaded.behaviour.name, self.subjects.subject(model).name, check.id, check.kind, node_id, place
+        )
+        result = check_result(
+            identity,
+            verdict.outcome,
             claim=verdict.claim,
-            outcome=verdict.outcome,
             estimate=verdict.estimate,
-            bound=str(verdict.bound),
-            at_least=verdict.bound.at_least,
-            at_most=verdict.bound.at_most,
+            bound=verdict.bound,
             message=message,
-            place=place,
+        )
+        return replace(
+            result,
             per_prompt=verdict.per_prompt,
             seconds=time.perf_counter() - began,
             prompts_sha256="" if measured is None else measured.batch.sha256,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -17,8 +14,9 @@ from mi_checks.history.recalled import Asked, recalled
 from mi_checks.history.run_store import Entry, History
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
+from mi_checks.results.build import RunSettings, library_versions, run_record
 from mi_checks.results.rerun import node_names
-from mi_checks.results.run import CheckResult, Place, Run
+from mi_checks.results.run import CheckResult, Place
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.lock import read_lock
 from mi_checks.spec.claimed import claimed
@@ -121,7 +119,7 @@ class Bisecting:
 
     def _measure(self, suite: Suite, given: str) -> tuple[CheckResult, str]:
         """Measure and keep one; with the digest of the run that it becomes."""
-        began, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+        began = time.time()
         case = [self.loaded.case] if self.loaded.case else []
         node_id = "::".join([self.loaded.source.shown, *case, *node_names([given]), self.check_id])
         options = {"--mi-model": given, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
@@ -137,30 +135,18 @@ class Bisecting:
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
         omitted = Omitted()
         evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
-        count, seed = self.settings.count, self.settings.seed
-        run = Run(
-            command=self.command,
-            started=began.isoformat(timespec="seconds"),
-            seconds=time.perf_counter() - clock,
-            versions=_versions(),
-            settings={
-                "engine": self.settings.engine,
-                "count": "as in the file" if count is None else str(count),
-                "seed": "as in the file" if seed is None else str(seed),
-                "device": self.settings.device,
-                "dtype": self.settings.dtype,
-                CLAIMED: self.claims_sha256,
-            },
-            models=suite.provenance(),
+        asked = self.settings
+        settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)
+        run = run_record(
+            self.command,
+            began,
+            library_versions(),
+            settings.as_text("as in the file", **{CLAIMED: self.claims_sha256}),
+            suite.provenance(),
             results=(result,),
             evidence=() if evidence is None else (evidence,),
-            omitted=omitted.sentences,
             selected=1,
+            omitted=omitted.sentences,
         )
         self.history.add([Entry(run, run_text(run), "")])
         return result, run_digest(run)
-
-
-def _versions() -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in ("torch", "transformer_lens", "numpy")}
-    return {"mi-checks": __version__, "python": platform.python_version(), **found}

@@ -1,0 +1,156 @@
+"""The one place where results and runs are put together."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mi_checks import __version__
+from mi_checks.results.evidence import Evidence
+from mi_checks.results.run import NOWHERE, CheckResult, Lint, ModelGuards, MutantsResult, Place, Run
+from mi_checks.spec.bound import Bound
+from mi_checks.stats.estimate import Estimate, Outcome
+
+LIBRARIES = ("torch", "transformer_lens", "numpy")  # whose versions may change what is measured
+
+
+@dataclass(frozen=True)
+class ItemId:
+    """The identity of a pytest item: a check of a behaviour on a model, and where it is claimed."""
+
+    behaviour: str
+    model: str
+    check: str
+    kind: str
+    node_id: str = ""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the command line may change of what is measured."""
+
+    engine: str
+    device: str
+    dtype: str
+    count: int | None = None
+    seed: int | None = None
+
+    def as_text(self, unchanged: str, **more: str) -> dict[str, str]:
+        """Return the settings as a run records them.
+
+        Args:
+            unchanged: what is said of count and seed where they are those of the behaviour files.
+            more: further settings.
+        """
+        return {
+            "engine": self.engine,
+            "count": unchanged if self.count is None else str(self.count),
+            "seed": unchanged if self.seed is None else str(self.seed),
+            "device": self.device,
+            "dtype": self.dtype,
+            **more,
+        }
+
+
+def check_result(
+    item: ItemId,
+    outcome: Outcome,
+    *,
+    claim: str = "",
+    estimate: Estimate | None = None,
+    bound: Bound | None = None,
+    message: str = "",
+) -> CheckResult:
+    """Return the result of an item, whose further fields `dataclasses.replace` sets.
+
+    Args:
+        item: what it is of.
+        outcome: what it came to.
+        claim: what was claimed, in words.
+        estimate: what was measured; None if nothing was.
+        bound: what the estimate is held to; None if to nothing.
+        message: the message of an item that did not pass.
+    """
+    return CheckResult(
+        behaviour=item.behaviour,
+        model=item.model,
+        check=item.check,
+        kind=item.kind,
+        node_id=item.node_id,
+        claim=claim,
+        outcome=outcome,
+        estimate=estimate,
+        bound="" if bound is None else str(bound),
+        at_least=None if bound is None else bound.at_least,
+        at_most=None if bound is None else bound.at_most,
+        message=message,
+        place=item.place,
+    )
+
+
+def run_record(
+    command: str,
+    began: float,
+    versions: Mapping[str, str],
+    settings: Mapping[str, str],
+    models: Mapping[str, dict[str, str]],
+    *,
+    results: Sequence[CheckResult],
+    evidence: Sequence[Evidence],
+    selected: int | None,
+    mutants: Sequence[MutantsResult] = (),
+    omitted: Sequence[str] = (),
+    lints: Sequence[Lint] = (),
+    guards: Mapping[str, ModelGuards] | None = None,
+) -> Run:
+    """Return the record of a run that ends now.
+
+    Args:
+        command: the command line.
+        began: seconds since the epoch, as `time.time` gives them.
+        versions: of the libraries that measure.
+        settings: as `RunSettings.as_text` gives them.
+        models: the provenance of each model.
+        results: of the items, in the order in which they were collected.
+        evidence: what was measured of each behaviour and model.
+        selected: how many checks were to run; None if that is not known.
+        mutants: of the checks that were run on mutants.
+        omitted: sentences on what could not be added to the record.
+        lints: reasons to doubt behaviours.
+        guards: what was checked of each model when it was loaded.
+    """
+    return Run(
+        command=command,
+        started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
+        seconds=time.time() - began,
+        versions=dict(versions),
+        settings=dict(settings),
+        models=dict(models),
+        guards=dict(guards or {}),
+        results=tuple(results),
+        evidence=tuple(evidence),
+        mutants=tuple(mutants),
+        omitted=tuple(omitted),
+        lints=tuple(lints),
+        selected=selected,
+    )
+
+
+def library_versions(*more: str) -> dict[str, str]:
+    """Return the versions of mi-checks, of Python and of the libraries that measure.
+
+    Args:
+        more: further distributions.
+    """
+    versions = {"mi-checks": __version__, "python": platform.python_version()}
+    for name in (*LIBRARIES, *more):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # as in a copy of its sources
+            versions[name] = "unknown"
+    return versions
