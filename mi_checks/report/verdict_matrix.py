@@ -1,4 +1,4 @@
-"""The verdict matrix: behaviours down, those first that did not pass; models across."""
+"""The verdict matrix: a row for each behaviour, those that did not pass first, and a column for each model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSING = SEVERITY.index("pass")
 
 @dataclass(frozen=True)
 class Cell:
-    """What one behaviour came to on one model."""
+    """The verdict and the effect of one behaviour on one model."""
 
     model: str
     anchor: str
@@ -27,23 +27,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One behaviour; None where it was not run on a model."""
+    """One behaviour; a cell is None if it was not run on that model."""
 
     behaviour: str
     anchor: str
-    measure: str  # what the effects are, where they are not the logit difference on the clean prompts
+    measure: str  # what the effects measure, if not the logit difference on the clean prompts
     cells: tuple[tuple[str, Cell | None], ...]
     marks: tuple[str, ...] = ()
-    text: str = ""  # what a search finds it by, beside its name
+    text: str = ""  # what a search matches, beside the name
 
 
 def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...]:
-    """One row per behaviour, one cell per model."""
+    """Return one row per behaviour, with one cell per model."""
     return tuple(_row(group, models) for group in sorted(groups, key=_gravity))
 
 
 def _gravity(group: Group) -> int:
-    """The gravest outcome; all that pass are alike, and stay in order."""
+    """Return the rank of the worst outcome; behaviours that pass all have the same rank and keep their order."""
     return min((SEVERITY.index(pair.outcome) for pair in group.pairs if pair.outcome), default=PASSING)
 
 
@@ -71,7 +71,7 @@ def _measure(group: Group) -> str:
 
 
 def cell(pair: Pair) -> Cell:
-    """What one behaviour came to on one model."""
+    """Return the cell of one behaviour on one model."""
     measured = pair.evidence.effect.estimate if pair.evidence else None
     return Cell(
         model=pair.model,
