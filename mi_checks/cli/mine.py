@@ -32,7 +32,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `mine trigrams`."""
     parser = verbs.add_parser("mine", help="find rows for behaviours in text", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    usual = Criteria()
+    defaults = Criteria()
     trigrams = actions.add_parser(
         "trigrams",
         help="trigrams and skip trigrams",
@@ -47,7 +47,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--gap",
         metavar="N",
         type=_whole("0, or a number from 2 to 512", lambda n: n == 0 or 2 <= n <= 512),
-        default=usual.gap,
+        default=defaults.gap,
         help="skip trigrams: a stands 2 to N tokens before b (default: 0, a just before b)",
     )
     count = _whole("a number from 1", lambda n: n >= 1)
@@ -55,12 +55,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--least-count",
         metavar="N",
         type=count,
-        default=usual.least_count,
+        default=defaults.least_count,
         help="occurrences at least (default: %(default)s)",
     )
     share = _share("a probability from 0 to 1", closed=True)
-    add("--likely", metavar="P", type=share, default=usual.likely, help="P(c|a,b) at least (default: %(default)s)")
-    add("--unlikely", metavar="P", type=share, default=usual.unlikely, help="P(c|b) at most (default: %(default)s)")
+    add("--likely", metavar="P", type=share, default=defaults.likely, help="P(c|a,b) at least (default: %(default)s)")
+    add("--unlikely", metavar="P", type=share, default=defaults.unlikely, help="P(c|b) at most (default: %(default)s)")
     add("--pair", choices=("b", "a", "none"), default="b", help=PAIRS)
     add(
         "--crossed",
@@ -84,7 +84,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def find_trigrams(chosen: argparse.Namespace) -> None:
-    """`mine trigrams CORPUS…`."""
+    """Run `mine trigrams CORPUS…`."""
     output: Path | None = chosen.output
     if output is not None:
         _check_output(output)
@@ -124,14 +124,14 @@ def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shar
         )
     if shared is None:
         return [(one,) for one in sorted(found, key=lambda one: (-one.count, one.triple))]
-    twosomes = pairs(found, counted, criteria, written, shared)
-    if not twosomes:
+    trigram_pairs = pairs(found, counted, criteria, written, shared)
+    if not trigram_pairs:
         raise MiChecksError(
             f"{len(found)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
             f"continuation of one being likelier than --crossed {criteria.crossed:g} after the other: relax --likely, "
             "--crossed or --least-count, or take them singly with --pair none"
         )
-    return list(twosomes)
+    return list(trigram_pairs)
 
 
 def _summary(groups: list[data_rows.Group], encoded: Encoded, criteria: Criteria) -> list[str]:

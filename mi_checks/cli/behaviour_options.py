@@ -1,4 +1,4 @@
-"""What several verbs ask in the same words, and the behaviours that are asked for."""
+"""Options that several verbs share, and loading of the behaviours that they name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.suite.loading import load_files
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
-    """Add the behaviours, as `paths`."""
+    """Add the argument `paths`, the behaviour files and folders."""
     parser.add_argument(
         "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
         help="behaviour files, or folders of them (default: behaviours)",
@@ -20,7 +20,7 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
 
 
 def add_prompts(parser: argparse.ArgumentParser, file: str = "each file") -> None:
-    """Add `--count` and `--seed`; `file` is what they stand in place of."""
+    """Add `--count` and `--seed`; `file` names the file whose values they override."""
     parser.add_argument("--count", metavar="N", type=at_least(2), help=f"prompt pairs, instead of what {file} says")
     parser.add_argument(
         "--seed", metavar="N", type=at_least(0), help=f"seed of the prompts, instead of what {file} says"
@@ -28,11 +28,11 @@ def add_prompts(parser: argparse.ArgumentParser, file: str = "each file") -> Non
 
 
 def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
-    """Load the behaviours of files and folders, with what their conftest.py files add.
+    """Load the behaviours of files and folders, with the additions of their conftest.py files.
 
     Raises:
-        SpecError: every mistake in every file, or a conftest.py raised.
-        MiChecksError: a path does not exist or holds no behaviour, or what a conftest.py adds cannot be used.
+        SpecError: the files contain mistakes (the error lists all of them), or a conftest.py raised.
+        MiChecksError: a path does not exist or contains no behaviour, or an addition of a conftest.py cannot be used.
     """
     from mi_checks.studies.matrix.survey import (
         behaviour_files,  # only now: `mi-checks models list` shall not wait for scipy
@@ -42,12 +42,12 @@ def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
 
 
 def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
-    """Load the one behaviour of a file, or the case of it that is named.
+    """Load the only behaviour of a file, or its case with the given name.
 
     Raises:
-        SpecError: every mistake in the file, or a conftest.py raised.
-        MiChecksError: the file cannot be read, it has no such case or several and none is named, or what a conftest.py
-            adds cannot be used.
+        SpecError: the file contains mistakes, or a conftest.py raised.
+        MiChecksError: the file cannot be read; it has no such case, or several and no name was given; or an addition of
+            a conftest.py cannot be used.
     """
     return chosen_case(_loaded([file], [file]), case, "--case {}".format)
 
