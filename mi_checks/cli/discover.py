@@ -23,7 +23,7 @@ from mi_checks.models.download_folder import cache_folder
 from mi_checks.models.names import resolve
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.discovery.declared import refuse_absent
-from mi_checks.studies.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
+from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Settings
 from mi_checks.suite.threads import as_many_as_help, one_thread
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "org/name, NAME=these; the file need not name it")  # fmt: skip
     add("--case", metavar="NAME", help="one of the file's cases, where it has some")
     add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
-        f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
+        f"as many as the checks use, at most {MAX_PAIRS})")  # fmt: skip
     add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
     add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node "
         "or path must significantly recover or remove, a neuron half of it (default: %(default)s)")  # fmt: skip

@@ -160,14 +160,14 @@ def _measured(measure: Callable[[int], Measurements], runs: int, bar: Bar, title
 
 def _pools(seed: int, *, answers: bool) -> list[Pool]:
     """Return a pool for each trained model, with the behaviour's own answers or with random ones."""
-    claim_verdicts: list[Pool] = []
+    pools: list[Pool] = []
     for name, roles in calibration_models.TRAINED.items():
         subject = calibration_models.trained(name)
         batch = drawn(subject.tokenization, POOL, seed)
         if not answers:
             batch = with_random_answers(batch, subject.tokenization, np.random.default_rng((seed, 4)))
-        claim_verdicts.append(Pool(subject, batch, roles))
-    return claim_verdicts
+        pools.append(Pool(subject, batch, roles))
+    return pools
 
 
 def _at_null(claim: Claim) -> Check:

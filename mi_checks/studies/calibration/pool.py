@@ -45,7 +45,7 @@ class Pool:
         return self._measurements(np.repeat(np.arange(len(self.batch)), 2), None, self.batch)
 
     def ordered_by(self, rows: Rows) -> Measurements:
-        """The whole pool as the odd prompts, beside the even ones of these as often as it takes."""
+        """Return measurements on the even prompts of `rows`, repeated, as even ones, and on the pool as odd ones."""
         own = np.resize(rows[::2], len(self.batch))
         return self._measurements(np.stack([own, np.arange(len(self.batch))], axis=1).ravel(), None, self.batch)
 

@@ -36,8 +36,8 @@ class Rate:
         """Return the 95 % interval of Clopper & Pearson 1934, whose coverage is at least 95 % for every rate."""
         if not self.runs:
             return 0.0, 1.0
-        outcomes = stats.binomtest(self.hits, self.runs).proportion_ci(0.95, method="exact")
-        return float(outcomes.low), float(outcomes.high)
+        ends = stats.binomtest(self.hits, self.runs).proportion_ci(0.95, method="exact")
+        return float(ends.low), float(ends.high)
 
     @property
     def beside(self) -> Beside:
