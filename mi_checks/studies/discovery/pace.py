@@ -54,7 +54,7 @@ class Pace:
         unknown = engine.unknown(list(interventions))
         if not unknown:
             return 0.0
-        measured.base  # the base runs, which every intervention needs, are not part of its time
+        measured.base  # noqa: B018 — the base runs, which every intervention needs, are not part of its time
         block = max(1, timed // N_BLOCKS)  # similar interventions are measured together, so consecutive ones are needed
         begins = np.linspace(0, max(0, len(unknown) - block), min(N_BLOCKS, timed)).astype(int)
         places = sorted({place for begin in begins for place in range(begin, min(begin + block, len(unknown)))})

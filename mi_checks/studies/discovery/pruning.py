@@ -18,9 +18,8 @@ MAX_CONSECUTIVE_SIZE = 16
 SIZE_GROWTH = 1.2
 # nodes up to which one is removed at a time; from larger circuits, several of the least needed are
 MAX_SIZE_ONE_BY_ONE = 12
-MIN_RELATIVE_SPAN = (
-    1e-3  # of clean − corrupt: where ablating everything moves less, rounding is all there is to be faithful to
-)
+# fraction of clean − corrupt; if ablating everything changes the score by less, that is only rounding
+MIN_RELATIVE_SPAN = 1e-3
 NOTHING = "ablating every head takes nothing away for sure"
 
 
