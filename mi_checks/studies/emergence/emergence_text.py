@@ -1,4 +1,4 @@
-"""For a terminal: behaviours with their curves, in the order in which they appear; then roles, and which came first."""
+"""Emergence for a terminal: behaviours with curves, in order of appearance; then roles and the order of the two."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mi_checks.studies.emergence import emergence_words
 from mi_checks.studies.emergence.effect_curve import method
 from mi_checks.studies.emergence.findings import Emergence, Trained
 
-GAP = "  "
+COLUMN_SEPARATOR = "  "
 
 
 def lines(emergence: Emergence, width: int) -> list[str]:
-    """The whole answer. Intervals stand in the table where they fit."""
+    """Return the lines of the result; the table includes intervals if they fit."""
     found: list[str] = []
     for trained in emergence.trained:
         found += [
@@ -79,10 +79,10 @@ def _relations(trained: Trained) -> list[str]:
 
 
 def _table(rows: list[list[str]], *, right: bool) -> list[str]:
-    """Columns as wide as their widest cell, the numbers behind the third at the right where asked for."""
+    """Return columns as wide as their widest cell; `right` aligns the values after the third column to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
-        GAP.join(
+        COLUMN_SEPARATOR.join(
             text.rjust(widths[column]) if right and column > 2 else text.ljust(widths[column])
             for column, text in enumerate(row)
         ).rstrip()
@@ -91,6 +91,6 @@ def _table(rows: list[list[str]], *, right: bool) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    kept = text.replace("95 %", "95\0%")
-    found = textwrap.wrap(kept, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    unbroken = text.replace("95 %", "95\0%")
+    found = textwrap.wrap(unbroken, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
     return [line.replace("\0", " ") for line in found]

@@ -1,4 +1,4 @@
-"""Behaviours and series → their emergence: base runs and role scores at every checkpoint, no interventions."""
+"""The measurement of emergence: base runs and role scores at every checkpoint, without interventions."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def emergence(
     """Measure every behaviour at every checkpoint, each under the claims made for the series.
 
     Args:
-        behaviours: what to follow.
-        series: over which checkpoints.
-        named_only: leave out what says nothing of a series' model.
-        count: prompt pairs, instead of what each file says.
-        seed: of the prompts, likewise.
-        progress: shows how far it is.
+        behaviours: the behaviours to follow.
+        series: the series of checkpoints.
+        named_only: whether to leave out behaviours that claim nothing about a series' model.
+        count: the number of prompt pairs; None for each file's.
+        seed: the seed of the prompts; None for each file's.
+        progress: shows the progress.
 
     Raises:
         MiChecksError: there is nothing to follow.
@@ -57,7 +57,7 @@ def emergence(
         (loaded, name) for one, wanted in zip(series, taken, strict=True) for loaded in wanted for name in one.measured
     ]))  # fmt: skip
     measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, taken, strict=True)]
-    for _ in cells:  # so that what shows how far it is knows that it is over
+    for _ in cells:  # exhausts the iterator, so that the progress display ends
         pass
     found, tests = appearances([curve for curves, *_ in measured for curve in curves])
     remaining = iter(found)
