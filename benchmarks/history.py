@@ -1,8 +1,8 @@
-"""How long the history takes to answer over 10,000 runs: `python benchmarks/history.py [--json FILE] [--runs N]`.
+"""The time of history queries over 10,000 runs: `python benchmarks/history.py [--json FILE] [--runs N]`.
 
-Each run is of five behaviours with nine checks of 64 prompt pairs each, on one model of two layers with six heads, two
-of them measured with an interval in each sweep; times and values differ from run to run. They go in as runs of pytest
-do. Each question is asked on a connection opened for it, and printed into nothing, as `mi-checks history` does.
+Each run has five behaviours with nine checks of 64 prompt pairs each, on one model of two layers with six heads, two of
+them measured with an interval in each sweep; times and values differ from run to run. They are added like runs of
+pytest. Each query uses a new connection, and its output is discarded, otherwise as in `mi-checks history`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 
 BEHAVIOURS, CHECKS, PAIRS, LAYERS, HEADS = 5, 9, 64, 2, 6
-TOGETHER = 32  # as files are imported
+RUNS_PER_BATCH = 32  # runs per transaction, as in the import of files
 MODEL = "nano-attn-2l"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Seconds of one question, over repeats."""
+    """The seconds of one query, over repeats."""
 
     question: str
     median: float
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything the page shows."""
+    """All results on the page."""
 
     machine: str
     runs: int
@@ -61,7 +61,7 @@ def estimate(value: float, unit: str = "share of clean − corrupt") -> Estimate
 
 
 def synthetic(number: int, noise: random.Random) -> Run:
-    """The number-th run: a check passes in most, and L1H2 mediates in the first half of all."""
+    """Return the number-th run: a check passes in most runs, and L1H2 mediates in the first half of them."""
     results, evidence = [], []
     for behaviour in (f"behaviour_{place}" for place in range(BEHAVIOURS)):
         values = [noise.gauss(0.8, 0.1) for _ in range(CHECKS)]
@@ -103,8 +103,8 @@ def synthetic(number: int, noise: random.Random) -> Run:
 
 def batches(number: int) -> Iterator[list[Entry]]:
     noise = random.Random(0)
-    for begin in range(0, number, TOGETHER):
-        made = [synthetic(place, noise) for place in range(begin, min(begin + TOGETHER, number))]
+    for begin in range(0, number, RUNS_PER_BATCH):
+        made = [synthetic(place, noise) for place in range(begin, min(begin + RUNS_PER_BATCH, number))]
         yield [Entry(run, run_text(run), "reports/report.json") for run in made]
 
 
@@ -140,7 +140,7 @@ def timed(path: Path, question: Callable[[History], object], repeats: int) -> li
 
 
 def line(answer: Answer) -> str:
-    """A row of the Markdown table."""
+    """Return a row of the Markdown table."""
     return f"| {answer.question} | {answer.median:.2f} | {answer.largest:.2f} |"
 
 
@@ -161,7 +161,7 @@ def measured(number: int, repeats: int, folder: Path) -> Result:
 
 
 def main() -> None:
-    """Print the table, and what filling took."""
+    """Print the table, and the time to fill the database."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="also write the result there")
     parser.add_argument("--runs", type=int, default=10_000)

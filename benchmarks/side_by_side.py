@@ -1,7 +1,7 @@
-"""Several compiled programs as one model, side by side: each in a part of its own of the residual stream.
+"""A model of several compiled programs side by side, each in its own part of the residual stream.
 
-All of them read every prompt, each with heads and neurons of its own, and write to output tokens of their own; so what
-is a node of one program computes as busily on the prompts of the others, and is none of theirs.
+All programs read every prompt, each with its own heads and neurons, and write to their own output tokens. A node of one
+program therefore computes on the prompts of the others too, without being part of their behaviours.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class Program:
 
     @property
     def name(self) -> str:
-        """The program's name."""
+        """Return the program's name."""
         return str(self.known["name"])
 
     @property
     def width(self) -> int:
-        """The width of its residual stream."""
+        """Return the width of its residual stream."""
         return self.weights["embed"].shape[1]
 
     @cached_property
     def depth(self) -> int:
-        """The number of its layers."""
+        """Return the number of its layers."""
         return 1 + max(int(name.split(".")[0]) for name in self.weights if name[0].isdigit())
 
     def heads(self, layer: int) -> int:
@@ -71,13 +71,13 @@ class Program:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a program lies in a model.
+    """The position of a program in a model.
 
     Attributes:
         layer: the model's layer that is the program's first.
         heads: for each layer of the program, the model's head there that is the program's first.
-        neurons: likewise.
-        stream: the first dimension of the residual stream that is its own.
+        neurons: the same for neurons.
+        stream: the first dimension of its part of the residual stream.
     """
 
     layer: int
@@ -86,7 +86,7 @@ class Place:
     stream: int
 
     def node(self, name: str) -> str:
-        """Return what a node, an input or a path of the program is called in the model."""
+        """Return the model's name of a node, an input or a path of the program."""
         return re.sub(r"L(\d+)([HN])(\d+)|L(\d+)(?=\.mlp)", self._renamed, name)
 
     def _renamed(self, found: re.Match[str]) -> str:
@@ -98,7 +98,7 @@ class Place:
 
 
 def read_programs(folder: Path, names: Sequence[str] = ()) -> list[Program]:
-    """Read the programs of a folder, or those named, in alphabetical order."""
+    """Read all programs of a folder, or those with the given names, in alphabetical order."""
     paths = [path for path in sorted(folder.glob("*.json")) if not names or path.stem in names]
     return [
         Program(json.loads(path.read_text(encoding="utf-8")), dict(np.load(path.with_suffix(".npz")))) for path in paths
@@ -106,7 +106,7 @@ def read_programs(folder: Path, names: Sequence[str] = ()) -> list[Program]:
 
 
 def placed(programs: Sequence[Program]) -> dict[str, Place]:
-    """Give each program layers and heads: the deepest first, each where the widest of its layers stays narrowest."""
+    """Assign layers and heads to each program, the deepest first, where its widest layer stays narrowest."""
     depth = max(program.depth for program in programs)
     heads, neurons, stream = [0] * depth, [0] * depth, 0
     places = {}
@@ -153,7 +153,7 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The keys of TransformerBridgeConfig."""
+        """Return the keys of TransformerBridgeConfig."""
         return {
             "n_layers": self.n_layers, "n_heads": self.n_heads, "d_head": self.d_head, "d_model": self.d_model,
             "n_ctx": self.n_ctx, "d_vocab": len(self.words), "d_mlp": self.d_mlp, "act_fn": "relu",
@@ -197,7 +197,7 @@ class Model:
                 theirs = slice(head * own, (head + 1) * own)
                 first = (place.heads[layer] + head) * self.d_head
                 ours = slice(first, first + own)
-                # Scores are divided by the root of the width of a head, which is another here.
+                # Scores are divided by the square root of the head width, which differs here.
                 scale = {"q": math.sqrt(self.d_head / own), "k": 1.0, "v": 1.0}
                 for part in "qkv":
                     found[f"{attn}.{part}.weight"][ours, stream] = scale[part] * given[f"{layer}.{part}"][:, theirs].T
@@ -208,7 +208,7 @@ class Model:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """All heads that compute anything, and the MLP layers, in the order of the model."""
+        """Return all heads that compute anything, and the MLP layers, in the order of the model."""
         heads = {
             self.places[program.name].node(node)
             for program in self.programs
@@ -219,7 +219,7 @@ class Model:
 
     @property
     def described(self) -> str:
-        """What the model is, in a few words."""
+        """Return a short description of the model."""
         heads = sum("H" in node for node in self.nodes)
         neurons = sum(len(program.known["neurons"]) for program in self.programs)
         return (
@@ -272,7 +272,7 @@ class Model:
 
 
 def behaviour(program: Program, pairs: int) -> dict[str, Any]:
-    """Return a program's behaviour, as data of a file: its own outputs are the answers, and say nothing of nodes."""
+    """Return a program's behaviour as data of a file; its own outputs are the answers, and it has no node claims."""
     lengths = {len(row[side]) for row in program.known["rows"] for side in ("clean", "corrupt")}
     return {
         "name": program.name,

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1280, 900
 
 
 def draw(page: Path, picture: Path, executable: str) -> None:
-    """The page as it opens in a window of `WIDTH` × `HEIGHT` CSS pixels, by day."""
+    """Write a screenshot of the page in a window of `WIDTH` × `HEIGHT` CSS pixels, in light mode."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable)
         window = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
@@ -26,7 +26,7 @@ def draw(page: Path, picture: Path, executable: str) -> None:
 
 
 def main() -> int:
-    """Draw it, or say what is missing."""
+    """Write the screenshot, or print what is missing."""
     parser = argparse.ArgumentParser(prog="python -m reports.screenshot", description=__doc__)
     parser.add_argument("page", type=Path, nargs="?", default=ROOT / "reports" / "report.html")
     parser.add_argument("--output", type=Path, default=PICTURE)
