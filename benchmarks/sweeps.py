@@ -207,7 +207,7 @@ def edge_loop(
                 resid = corrupt[f"blocks.{receiver.layer}.hook_resid_pre"] + sent
                 seen = block.attn.k.original_component(block.ln1.original_component(resid))
 
-            def put(value: torch.Tensor, hook: object, seen: torch.Tensor = seen, head=receiver.index) -> torch.Tensor:
+            def put(value: torch.Tensor, hook: object, seen: torch.Tensor = seen, head=receiver.index) -> torch.Tensor:  # noqa: ANN001, ARG001
                 value[:, :, head] = seen.view(value.shape)[:, :, head]
                 return value
 
