@@ -68,10 +68,10 @@ def remarks(counted: Calibration) -> list[str]:
 
 
 def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
-    found: Coverage = next(
+    cell: Coverage = next(
         each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {way}", values, n)
     )
-    return _percent(found.covered)
+    return _percent(cell.covered)
 
 
 def _share(rate: Rate | None) -> float:

@@ -74,8 +74,8 @@ def main() -> None:
     print("| growing | seconds at each size | exponent |\n|---|---|---|")
     rows = []
     for what, sizes in SIZES.items():
-        taken = tuple(seconds(repeats=arguments.repeats, **{**BASE, what: size}) for size in sizes)
-        rows.append(Growth(what, sizes, taken))
+        durations = tuple(seconds(repeats=arguments.repeats, **{**BASE, what: size}) for size in sizes)
+        rows.append(Growth(what, sizes, durations))
         print(line(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")

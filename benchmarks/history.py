@@ -104,8 +104,8 @@ def synthetic(number: int, noise: random.Random) -> Run:
 def batches(number: int) -> Iterator[list[Entry]]:
     noise = random.Random(0)
     for begin in range(0, number, RUNS_PER_BATCH):
-        made = [synthetic(place, noise) for place in range(begin, min(begin + RUNS_PER_BATCH, number))]
-        yield [Entry(run, run_text(run), "reports/report.json") for run in made]
+        runs = [synthetic(place, noise) for place in range(begin, min(begin + RUNS_PER_BATCH, number))]
+        yield [Entry(run, run_text(run), "reports/report.json") for run in runs]
 
 
 def questions(path: Path) -> dict[str, Callable[[History], object]]:
@@ -130,13 +130,13 @@ def questions(path: Path) -> dict[str, Callable[[History], object]]:
 
 
 def timed(path: Path, question: Callable[[History], object], repeats: int) -> list[float]:
-    taken = []
+    durations = []
     for _ in range(repeats):
         began = time.perf_counter()
         with History.at(path) as history:
             question(history)
-        taken.append(time.perf_counter() - began)
-    return taken
+        durations.append(time.perf_counter() - began)
+    return durations
 
 
 def line(answer: Answer) -> str:
@@ -154,8 +154,8 @@ def measured(number: int, repeats: int, folder: Path) -> Result:
         filling += time.perf_counter() - began
     with History.at(path) as history:
         (results,) = history.connection.execute("SELECT count(*) FROM results").fetchone()
-    taken = {name: timed(path, question, repeats) for name, question in questions(path).items()}
-    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in taken.items())
+    timings = {name: timed(path, question, repeats) for name, question in questions(path).items()}
+    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in timings.items())
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     return Result(machine, number, results, path.stat().st_size / 1e6, filling, answers)
 
@@ -168,12 +168,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measured(arguments.runs, arguments.repeats, Path(folder))
+        result = measured(arguments.runs, arguments.repeats, Path(folder))
     print("| question | median, s | largest, s |\n|---|---|---|")
-    print("\n".join(map(line, found.answers)))
-    print(f"\n{found.runs:,} runs, {found.results:,} results, {found.megabytes:.0f} MB, {found.seconds_to_fill:.0f} s")
+    print("\n".join(map(line, result.answers)))
+    print(
+        f"\n{result.runs:,} runs, {result.results:,} results, {result.megabytes:.0f} MB, {result.seconds_to_fill:.0f} s"
+    )
     if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -206,10 +206,10 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
     """Run discovery and claims on one program.
 
     Args:
-        folder: where its behaviour file is.
-        name: the program's.
+        folder: the folder of its behaviour file.
+        name: the program's name.
         subject: the model.
-        truth: what is true of it.
+        truth: the truth about the program.
     """
     behaviour = load_behaviour(folder / f"{name}.yaml", Path.cwd()).behaviour
     began = time.perf_counter()

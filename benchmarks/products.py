@@ -75,10 +75,10 @@ def floor_seconds(products: Counter[Product], repeats: int = 5) -> float:
         a, b = torch.randn(batch, rows, inner), torch.randn(batch, inner, columns)
         out = torch.empty(batch, rows, columns)
         torch.bmm(a, b, out=out)
-        taken = []
+        durations = []
         for _ in range(repeats):
             began = time.perf_counter()
             torch.bmm(a, b, out=out)
-            taken.append(time.perf_counter() - began)
-        total += times * statistics.median(taken)
+            durations.append(time.perf_counter() - began)
+        total += times * statistics.median(durations)
     return total

@@ -61,14 +61,14 @@ def main() -> int:
     parser.add_argument("after", type=Path)
     options = parser.parse_args()
     before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (options.before, options.after))
-    found = list(differences(before, after))
-    fields = Counter(path.rpartition(".")[2] for path, _, _ in found)
+    changes = list(differences(before, after))
+    fields = Counter(path.rpartition(".")[2] for path, _, _ in changes)
     for field, count in fields.most_common():
-        path, one, other = next(each for each in found if each[0].rpartition(".")[2] == field)
+        path, one, other = next(each for each in changes if each[0].rpartition(".")[2] == field)
         print(f"{count:6} × {field}, such as {path}: {str(one)[:300]} → {str(other)[:300]}")
     results = len(before.get("results", ()))
-    print(f"{results} results and {len(before.get('evidence', ()))} pieces of evidence: {len(found)} fields differ")
-    return 1 if found else 0
+    print(f"{results} results and {len(before.get('evidence', ()))} pieces of evidence: {len(changes)} fields differ")
+    return 1 if changes else 0
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Model:
 
     def _weights(self) -> dict[str, np.ndarray]:
         wide, inner = self.n_heads * self.d_head, self.d_mlp
-        found = {
+        arrays = {
             "tok_embed.weight": np.zeros((len(self.words), self.d_model)),
             "pos.weight": np.zeros((self.n_ctx, self.d_model)),
             "head.weight": np.zeros((len(self.words), self.d_model)),
@@ -171,25 +171,25 @@ class Model:
         for layer in range(self.n_layers):
             attn, mlp = f"layers.{layer}.attn", f"layers.{layer}.mlp"
             for part in "qkv":
-                found[f"{attn}.{part}.weight"] = np.zeros((wide, self.d_model))
-                found[f"{attn}.{part}.bias"] = np.zeros(wide)
-            found |= {f"{attn}.o.weight": np.zeros((self.d_model, wide)), f"{attn}.o.bias": np.zeros(self.d_model)}
-            found |= {f"{mlp}.fc_in.weight": np.zeros((inner, self.d_model)), f"{mlp}.fc_in.bias": np.zeros(inner)}
-            found |= {
+                arrays[f"{attn}.{part}.weight"] = np.zeros((wide, self.d_model))
+                arrays[f"{attn}.{part}.bias"] = np.zeros(wide)
+            arrays |= {f"{attn}.o.weight": np.zeros((self.d_model, wide)), f"{attn}.o.bias": np.zeros(self.d_model)}
+            arrays |= {f"{mlp}.fc_in.weight": np.zeros((inner, self.d_model)), f"{mlp}.fc_in.bias": np.zeros(inner)}
+            arrays |= {
                 f"{mlp}.fc_out.weight": np.zeros((self.d_model, inner)), f"{mlp}.fc_out.bias": np.zeros(self.d_model)
             }  # fmt: skip
         for program in self.programs:
-            self._fill(found, program)
-        return found
+            self._fill(arrays, program)
+        return arrays
 
-    def _fill(self, found: dict[str, np.ndarray], program: Program) -> None:
+    def _fill(self, arrays: dict[str, np.ndarray], program: Program) -> None:
         place, given = self.places[program.name], program.weights
         stream = slice(place.stream, place.stream + program.width)
-        found["tok_embed.weight"][: len(given["embed"]), stream] = given["embed"]
-        found["pos.weight"][:, stream] = given["pos_embed"]
+        arrays["tok_embed.weight"][: len(given["embed"]), stream] = given["embed"]
+        arrays["pos.weight"][:, stream] = given["pos_embed"]
         rows = [self.words.index(program.word(value)) for value in program.known["values"]]
-        found["head.weight"][rows, stream] = given["unembed"].T
-        found["head.bias"][rows] = given["unembed_bias"]
+        arrays["head.weight"][rows, stream] = given["unembed"].T
+        arrays["head.bias"][rows] = given["unembed_bias"]
         for layer in range(program.depth):
             attn, mlp = f"layers.{layer + place.layer}.attn", f"layers.{layer + place.layer}.mlp"
             own = int(given["d_head"])
@@ -200,11 +200,11 @@ class Model:
                 # Scores are divided by the square root of the head width, which differs here.
                 scale = {"q": math.sqrt(self.d_head / own), "k": 1.0, "v": 1.0}
                 for part in "qkv":
-                    found[f"{attn}.{part}.weight"][ours, stream] = scale[part] * given[f"{layer}.{part}"][:, theirs].T
-                found[f"{attn}.o.weight"][stream, ours] = given[f"{layer}.o"][theirs].T
+                    arrays[f"{attn}.{part}.weight"][ours, stream] = scale[part] * given[f"{layer}.{part}"][:, theirs].T
+                arrays[f"{attn}.o.weight"][stream, ours] = given[f"{layer}.o"][theirs].T
             count, first = program.neurons(layer), place.neurons[layer]
-            found[f"{mlp}.fc_in.weight"][first : first + count, stream] = given[f"{layer}.in"][:, :count].T
-            found[f"{mlp}.fc_out.weight"][stream, first : first + count] = given[f"{layer}.out"][:count].T
+            arrays[f"{mlp}.fc_in.weight"][first : first + count, stream] = given[f"{layer}.in"][:, :count].T
+            arrays[f"{mlp}.fc_out.weight"][stream, first : first + count] = given[f"{layer}.out"][:count].T
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -228,11 +228,11 @@ class Model:
         )
 
     def truth(self, program: Program) -> dict[str, Any]:
-        """Return what is true of a program in this model: what carries, on what share of its prompts, and what it is.
+        """Return the truth about a program in this model: what carries, on what fraction of prompts, and what it is.
 
         Returns:
-            `nodes`, `neurons` and `paths`, each name → share of prompt pairs; `neurons_of`, all that the program has;
-            and `expressions`, node → what it computes.
+            `nodes`, `neurons` and `paths`, maps from a name to a fraction of prompt pairs; `neurons_of`, all neurons of
+            the program; and `expressions`, a map from a node to what it computes.
         """
         rename, known = self.places[program.name].node, program.known
         carrying = {
@@ -245,7 +245,7 @@ class Model:
         """Write the model, and a behaviour file with its prompts for each program.
 
         Args:
-            folder: where `model/`, `NAME.yaml`, `NAME.csv` and `truth.json` go; it is made if it is not there.
+            folder: the folder for `model/`, `NAME.yaml`, `NAME.csv` and `truth.json`; it is created if necessary.
             pairs: prompt pairs of each behaviour's checks.
         """
         model = folder / "model"

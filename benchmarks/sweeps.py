@@ -350,12 +350,12 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
 def median_seconds(run: Callable[[], object], repeats: int) -> float:
     """Return the median over some repeats, after one that does not count."""
     run()
-    taken = []
+    durations = []
     for _ in range(repeats):
         began = time.perf_counter()
         run()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations)
 
 
 def line(row: Row) -> str:

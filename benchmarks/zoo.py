@@ -93,13 +93,13 @@ def _cell(row: Row, quantities: tuple[str, ...]) -> str:
 
 def reasons(rows: list[Row]) -> list[str]:
     """Return what is refused and why, as a line for each model and reason."""
-    found = []
+    lines = []
     for row in rows:
         by_reason: dict[str, list[str]] = {}
         for quantity, reason in row.refused.items():
             by_reason.setdefault(reason, []).append(quantity)
-        found += [f"- {row.name}, {', '.join(quantities)}: {reason}" for reason, quantities in by_reason.items()]
-    return found
+        lines += [f"- {row.name}, {', '.join(quantities)}: {reason}" for reason, quantities in by_reason.items()]
+    return lines
 
 
 def main() -> None:

@@ -117,11 +117,11 @@ def fixed(test: Difference) -> str:
 
 def _needed(effect: Effect) -> int | None:
     """Return about how many prompts would settle every inconclusive preference check; None if no number would."""
-    found = [
+    numbers_of_prompts = [
         prompts_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
         for check in effect.preferences
     ]
-    return None if None in found else max((n for n in found if n is not None), default=None)
+    return None if None in numbers_of_prompts else max((n for n in numbers_of_prompts if n is not None), default=None)
 
 
 def _with_remedy(effect: Effect) -> str:

@@ -66,7 +66,7 @@ class Facts:
 
     def called(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the behaviours with these names; a file with a table of cases stands for each of them."""
-        return tuple(found for name in names for found in self._by_name if found.partition("[")[0] == name)
+        return tuple(behaviour for name in names for behaviour in self._by_name if behaviour.partition("[")[0] == name)
 
     def behaviour_link(self, behaviour: str) -> str:
         """Return a link to the behaviour's first check of a logit difference."""

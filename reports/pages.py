@@ -56,11 +56,11 @@ def drawn(name: str, run: Path) -> str:
         NotWritten: there is no such run, a check in it did not pass or was skipped, or the page is too large.
     """
     try:
-        found = read_run(run)
+        parsed_run = read_run(run)
     except MiChecksError as error:
         raise NotWritten(str(error)) from None
-    _require_all(found)
-    return _small(render(found, str(Path("reports") / Path(name).with_suffix(".json"))))
+    _require_all(parsed_run)
+    return _small(render(parsed_run, str(Path("reports") / Path(name).with_suffix(".json"))))
 
 
 def changed(name: str, new: str) -> list[str]:

@@ -170,8 +170,8 @@ def _remove(of: Element, gone: list[Element]) -> None:
 
 
 def _claims(section: Element) -> Iterator[tuple[str, str]]:
-    found = section.first("dl", "claims")
-    for check, claim in zip(found.all("dt"), found.all("dd"), strict=True):
+    claims = section.first("dl", "claims")
+    for check, claim in zip(claims.all("dt"), claims.all("dd"), strict=True):
         yield check.text, claim.lines[0]
 
 

@@ -35,11 +35,11 @@ def main() -> int:
     if not page.exists():
         print(f"screenshot: there is no {page}; run make behaviours, or name another page", file=sys.stderr)
         return 2
-    found = browser.executable()
-    if found is None:
+    executable = browser.executable()
+    if executable is None:
         print(f"screenshot: there is no Chromium: {browser.REMEDY}", file=sys.stderr)
         return 2
-    draw(page, picture, found)
+    draw(page, picture, executable)
     print(picture)
     return 0
 

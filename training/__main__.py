@@ -63,7 +63,8 @@ def _export(models: list[str]) -> int:
         print(f"no finished run in {RUNS}: `python -m training train MODEL` first", file=sys.stderr)
         return 1
     n_refused = 0
-    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)  # the same for all
+    # every model has the same context length and vocabulary
+    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)
     for model in models:
         try:
             print(export(model, bench, data=DATA, runs=RUNS, nano=NANO))

@@ -23,7 +23,7 @@ BOS = 0
 
 @dataclass(frozen=True)
 class Bigram:
-    """p(b | a) = (n(a, b) + prior · p(b)) / (n(a) + prior), with p(b) the add-one unigram."""
+    """A smoothed bigram model: p(b | a) = (n(a, b) + prior · p(b)) / (n(a) + prior), p(b) the add-one unigram."""
 
     counts: Counts
     prior: float

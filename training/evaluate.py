@@ -68,17 +68,17 @@ class Evaluation:
 
     def failures(self, shape: Shape) -> tuple[str, ...]:
         """Return why a model of this shape must not ship; empty if it may."""
-        found = []
+        reasons = []
         for kind, loss in (("code", self.code), ("prose", self.prose)):
             counted = min(loss.bigram, loss.own_bigram)
             if loss.model >= counted:
-                found.append(f"held-out {kind}: {loss.model:.3f} nats, no better than a bigram's {counted:.3f}")
+                reasons.append(f"held-out {kind}: {loss.model:.3f} nats, no better than a bigram's {counted:.3f}")
         copies = f"{self.repeats.second_copy:.3f} nats on a second copy, {self.repeats.first_copy:.3f} on the first"
         if shape.n_layers >= 2 and not self.repeats.shows_induction:
-            found.append(f"no induction: {copies}, but {shape.n_layers} layers must at least halve it")
+            reasons.append(f"no induction: {copies}, but {shape.n_layers} layers must at least halve it")
         if shape.n_layers == 1 and shape.attn_only and self.repeats.shows_induction:
-            found.append(f"induction where there must be none, in one layer of attention: {copies}")
-        return tuple(found)
+            reasons.append(f"induction where there must be none, in one layer of attention: {copies}")
+        return tuple(reasons)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
             f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`"
         )
     nano_model = evaluate.load(weights, shape)
-    found = bench.evaluate(nano_model)
-    if failures := found.failures(shape):
+    evaluation = bench.evaluate(nano_model)
+    if failures := evaluation.failures(shape):
         raise ExportRefusedError(f"{model}: not exported: " + "; ".join(failures))
     probes = [Probe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
     history = checkpoints(probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")})
@@ -61,21 +61,21 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
             "windows": len(bench.rows["code"]),
             "tokens": bench.rows["code"][:, 1:].size,
             "bigram_prior": bench.bigram.prior,
-            "code": asdict(found.code),
-            "prose": asdict(found.prose),
+            "code": asdict(evaluation.code),
+            "prose": asdict(evaluation.prose),
         },
         "repeats": {
-            **asdict(found.repeats),
+            **asdict(evaluation.repeats),
             "sequences": evaluate.REPEATS,
             "length": evaluate.REPEAT_LENGTH,
             "seed": evaluate.REPEAT_SEED,
         },
         "criteria": {
-            "beats_bigram": found.beats_bigram,
-            "shows_induction": found.repeats.shows_induction,
+            "beats_bigram": evaluation.beats_bigram,
+            "shows_induction": evaluation.repeats.shows_induction,
             "induction_ratio": evaluate.INDUCTION_RATIO,
         },
-        "phase_change": phase_change(probes) if found.repeats.shows_induction else None,
+        "phase_change": phase_change(probes) if evaluation.repeats.shows_induction else None,
         "checkpoints": [
             {"file": f"checkpoints/{path.name}", "step": step, **_flat(bench.evaluate(evaluate.load(path, shape)))}
             for step, path in history.items()

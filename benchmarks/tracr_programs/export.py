@@ -94,7 +94,7 @@ def weights(made: Compiled) -> dict[str, np.ndarray]:
     params, config = made.model.params, made.model.model_config
     tokens = [compiling.COMPILER_BOS, *LETTERS]
     encoding = made.model.input_encoder.encoding_map
-    found = {
+    arrays = {
         "embed": np.asarray(params["token_embed"]["embeddings"])[[encoding[token] for token in tokens]],
         "pos_embed": np.asarray(params["pos_embed"]["embeddings"]),
         "n_heads": np.array(config.num_heads),
@@ -103,12 +103,12 @@ def weights(made: Compiled) -> dict[str, np.ndarray]:
     for layer in range(config.num_layers):
         module = f"transformer/layer_{layer}"
         for part, name in zip("qkvo", ("query", "key", "value", "linear"), strict=True):
-            found[f"{layer}.{part}"] = np.asarray(params[f"{module}/attn/{name}"]["w"])
+            arrays[f"{layer}.{part}"] = np.asarray(params[f"{module}/attn/{name}"]["w"])
         for part, name in (("in", "linear_1"), ("out", "linear_2")):
-            found[f"{layer}.{part}"] = np.asarray(params[f"{module}/mlp/{name}"]["w"])
+            arrays[f"{layer}.{part}"] = np.asarray(params[f"{module}/mlp/{name}"]["w"])
         for name, values in params.items():
             assert not name.startswith(module) or "b" not in values or not np.asarray(values["b"]).any()
-    return found
+    return arrays
 
 
 def spoken(value: Any) -> str:
@@ -173,9 +173,9 @@ def rows(
         program.
     """
     noise = random.Random(program.name)
-    found, carried, cells, values, used = [], [], [], set(), set()
+    prompts, carried, cells, values, used = [], [], [], set(), set()
     expression = made.sink[nodes.EXPR]
-    while len(found) < count:
+    while len(prompts) < count:
         clean, corrupt = program.draw(noise)
         pair = Pair(expression, clean, corrupt)
         answer, foil = pair.values(expression, -1)
@@ -191,10 +191,10 @@ def rows(
             if label in made.neurons:
                 layer = made.neurons[label][1]
                 neurons |= {f"L{layer}N{unit}" for unit in differing(made, pair, label, position)}
-        found.append({"clean": clean, "corrupt": corrupt, "answer": spoken(answer), "foil": spoken(foil)})
+        prompts.append({"clean": clean, "corrupt": corrupt, "answer": spoken(answer), "foil": spoken(foil)})
         carried.append(one)
         cells.append(neurons)
-    return found, carried, cells, sorted(values)
+    return prompts, carried, cells, sorted(values)
 
 
 def nodes_of(made: Compiled, label: str) -> list[str]:
@@ -205,30 +205,30 @@ def nodes_of(made: Compiled, label: str) -> list[str]:
 
 def paths_of(made: Compiled, one: Carried) -> set[str]:
     """Return the paths of one hop that carry a difference, from an expression's last node to its readers."""
-    found = set()
+    paths = set()
     labels = {label for label, _ in one.places}
     for part, reader, at in one.links:
         senders, receivers = nodes_of(made, part), nodes_of(made, reader)
         if senders and receivers:
-            found.add(f"{senders[-1]} -> {receivers[0]}" + ("" if at == "mlp" else f".{at}"))
+            paths.add(f"{senders[-1]} -> {receivers[0]}" + ("" if at == "mlp" else f".{at}"))
     for label in labels:
         if len(nodes_of(made, label)) == 2:
-            found.add(" -> ".join(nodes_of(made, label)))
-    found.add(f"{nodes_of(made, made.sink[nodes.ID])[-1]} -> logits")
-    return found
+            paths.add(" -> ".join(nodes_of(made, label)))
+    paths.add(f"{nodes_of(made, made.sink[nodes.ID])[-1]} -> logits")
+    return paths
 
 
 def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Compile a program and draw `count` prompt pairs; return its weights and what is known about it."""
     made = compiled(program.build())
-    drawn, carried, cells, values = rows(program, made, count)
+    prompts, carried, cells, values = rows(program, made, count)
     arrays = weights(made)
     arrays["unembed"], arrays["unembed_bias"] = unembedding(made, values)
-    for row in drawn[:N_VERIFIED_PROMPTS]:
+    for row in prompts[:N_VERIFIED_PROMPTS]:
         out = made.model.apply([compiling.COMPILER_BOS, *row["clean"]]).decoded[-1]
         spelt = out if isinstance(out, str) else spoken(out)
         assert spelt == row["answer"], f"{program.name}: {row['clean']} gives {out}, not {row['answer']}"
-    share = 1 / len(drawn)
+    share = 1 / len(prompts)
     node_counts = Counter(
         node for one in carried for node in {node for label, _ in one.places for node in nodes_of(made, label)}
     )
@@ -252,7 +252,7 @@ def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[
             "neurons": {name: count * share for name, count in sorted(cell_counts.items())},
             "paths": {name: count * share for name, count in sorted(path_counts.items())},
         },
-        "rows": drawn,
+        "rows": prompts,
     }
 
 

@@ -45,8 +45,8 @@ def distinct(noise: random.Random, count: int, among: str = LETTERS) -> str:
 def changed(noise: random.Random, text: str, count: int, end: bool = True) -> str:
     """Replace `count` letters of a text by other ones; `end` says whether the last may be among them."""
     places = noise.sample(range(len(text) if end else len(text) - 1), count)
-    drawn = [noise.choice(LETTERS.replace(text[i], "")) if i in places else text[i] for i in range(len(text))]
-    return "".join(drawn)
+    replaced = [noise.choice(LETTERS.replace(text[i], "")) if i in places else text[i] for i in range(len(text))]
+    return "".join(replaced)
 
 
 def count_of(letter: str) -> rasp.SOp:

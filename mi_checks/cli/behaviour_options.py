@@ -34,9 +34,8 @@ def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
         SpecError: the files contain mistakes (the error lists all of them), or a conftest.py raised.
         MiChecksError: a path does not exist or contains no behaviour, or an addition of a conftest.py cannot be used.
     """
-    from mi_checks.studies.matrix.survey import (
-        behaviour_files,  # only now: `mi-checks models list` shall not wait for scipy
-    )
+    # Imported late, so that `mi-checks models list` does not wait for scipy.
+    from mi_checks.studies.matrix.survey import behaviour_files
 
     return _loaded(paths, behaviour_files(paths))
 
@@ -52,9 +51,10 @@ def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
     return chosen_case(_loaded([file], [file]), case, "--case {}".format)
 
 
-def _loaded(named: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
-    from mi_checks.suite.conftests import additions_of  # nor for pytest
+def _loaded(paths: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    # Imported late, so that `mi-checks models list` does not wait for pytest.
+    from mi_checks.suite.conftests import additions_of
 
     root = Path.cwd()
     folders = tuple(dict.fromkeys(file.parent for file in files))
-    return load_files(files, root, additions_of(named, folders, root))
+    return load_files(files, root, additions_of(paths, folders, root))

@@ -57,8 +57,10 @@ def _written(calibration: Calibration, form: str) -> str:
     if form == "json":
         return calibration_json.document(calibration)
     width = shutil.get_terminal_size((120, 24)).columns
-    found = tables(calibration)
-    return "\n".join(calibration_markdown.lines(found) if form == "md" else calibration_text.lines(found, width))
+    all_tables = tables(calibration)
+    return "\n".join(
+        calibration_markdown.lines(all_tables) if form == "md" else calibration_text.lines(all_tables, width)
+    )
 
 
 def bar(items: Sequence[Any], title: str) -> Iterable[Any]:

@@ -57,7 +57,7 @@ def show(options: argparse.Namespace) -> None:
         check_output(options.output)
         writable("--output", options.output)  # checked before the measurements, which take long
     series = chosen_series(options.model)
-    found = emergence(
+    result = emergence(
         behaviours_of(options.paths),
         series,
         named_only=not options.model,
@@ -66,11 +66,11 @@ def show(options: argparse.Namespace) -> None:
         progress=bar,
     )
     width = shutil.get_terminal_size((120, 24)).columns
-    print(written(found, options.format, width))
+    print(written(result, options.format, width))
     if options.output is not None:
-        write(found, options.output, width)
-    if found.failed:
+        write(result, options.output, width)
+    if result.failed:
         sys.stdout.flush()
-        first = found.failed[0]
-        more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
+        first = result.failed[0]
+        more = f", and {len(result.failed) - 1} more" if len(result.failed) > 1 else ""
         raise MiChecksError(f"{first.what} could not be measured at {first.checkpoint}{more}: {first.reason}")

@@ -88,17 +88,17 @@ def import_files(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history, create=True) as history:
-        found = import_runs(history, options.runs)
-    print(f"{options.history}: {found.new:,} new, {found.known:,} known")
-    if found.passed_over:
-        first = f"such as {found.passed_over[0]}"
-        number = f"{len(found.passed_over):,} JSON file{'s' if len(found.passed_over) > 1 else ''}"
+        imported = import_runs(history, options.runs)
+    print(f"{options.history}: {imported.new:,} new, {imported.known:,} known")
+    if imported.passed_over:
+        first = f"such as {imported.passed_over[0]}"
+        number = f"{len(imported.passed_over):,} JSON file{'s' if len(imported.passed_over) > 1 else ''}"
         print(f"passed over {number} in the folders that hold no run, {first}")
-    if found.wrong:
+    if imported.wrong:
         sys.stdout.flush()
-        others = len(found.wrong) - 1
+        others = len(imported.wrong) - 1
         more = f" (and {others:,} more file{'s' if others > 1 else ''})" if others else ""
-        raise MiChecksError(f"{found.wrong[0]}{more}")
+        raise MiChecksError(f"{imported.wrong[0]}{more}")
 
 
 def list_runs(options: argparse.Namespace) -> None:
@@ -113,12 +113,12 @@ def list_runs(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = runs(history, options.last)
+        summaries = runs(history, options.last)
         as_json = options.format == "json"
         print(
-            history_json.document(history_json.listing(found))
+            history_json.document(history_json.listing(summaries))
             if as_json
-            else "\n".join(history_text.listing(options.history, found))
+            else "\n".join(history_text.listing(options.history, summaries))
         )
 
 
@@ -144,11 +144,11 @@ def show(options: argparse.Namespace) -> None:
                 else "\n".join(history_text.outlines(short))
             )
             return
-        found = courses(history, options.behaviour, options.check, options.model, **how)
+        all_courses = courses(history, options.behaviour, options.check, options.model, **how)
         if as_json:
-            print(history_json.document(history_json.courses(found)))
+            print(history_json.document(history_json.courses(all_courses)))
         else:
-            print("\n\n".join("\n".join(history_text.course(each)) for each in found))
+            print("\n\n".join("\n".join(history_text.course(each)) for each in all_courses))
 
 
 def mediators(options: argparse.Namespace) -> None:
@@ -163,11 +163,11 @@ def mediators(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
+        results = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
         if options.format == "json":
-            print(history_json.document(history_json.mediations(found)))
+            print(history_json.document(history_json.mediations(results)))
         else:
-            print("\n\n".join("\n".join(history_text.mediation(each)) for each in found))
+            print("\n\n".join("\n".join(history_text.mediation(each)) for each in results))
 
 
 def export(options: argparse.Namespace) -> None:
@@ -181,9 +181,9 @@ def export(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = history.text(options.run_called)
+        text = history.text(options.run_called)
     try:
-        replace_text(options.file, found)
+        replace_text(options.file, text)
     except OSError as error:
         raise MiChecksError(f"cannot write the run to {options.file}: {error.strerror or error}") from None
     print(f"written to {options.file}")

@@ -116,18 +116,18 @@ def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shar
     met = mine(counted, criteria, written.masks)
     if not met:
         raise MiChecksError(nothing_found(counted, criteria, written))
-    found = [one for one in met if written.holds(one.triple)]
-    if not found:
+    valid = [one for one in met if written.holds(one.triple)]
+    if not valid:
         raise MiChecksError(
             f"{len(met)} trigrams {shape(criteria)} meet the criteria, but of none are the texts of a, b and c these "
             "tokens again when they are written one after the other: relax --likely, --unlikely or --least-count"
         )
     if shared is None:
-        return [(one,) for one in sorted(found, key=lambda one: (-one.count, one.triple))]
-    trigram_pairs = pairs(found, counted, criteria, written, shared)
+        return [(one,) for one in sorted(valid, key=lambda one: (-one.count, one.triple))]
+    trigram_pairs = pairs(valid, counted, criteria, written, shared)
     if not trigram_pairs:
         raise MiChecksError(
-            f"{len(found)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
+            f"{len(valid)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
             f"continuation of one being likelier than --crossed {criteria.crossed:g} after the other: relax --likely, "
             "--crossed or --least-count, or take them singly with --pair none"
         )
@@ -135,15 +135,15 @@ def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shar
 
 
 def _summary(groups: list[data_rows.Group], encoded: Encoded, criteria: Criteria) -> list[str]:
-    part, apart = encoded.counted, encoded.held_out
-    found = [row for group in groups for row in group]
+    part, held_out = encoded.counted, encoded.held_out
+    rows = [row for group in groups for row in group]
     lines = [
-        f"{len(found)} trigrams {shape(criteria)} in {part.size:,} tokens of {part.files:,} files; "
-        f"{apart.size:,} tokens of {apart.files:,} files held out"
+        f"{len(rows)} trigrams {shape(criteria)} in {part.size:,} tokens of {part.files:,} files; "
+        f"{held_out.size:,} tokens of {held_out.files:,} files held out"
     ]
-    there = [row for row in found if row.held_out is not None]
-    below = sum(row.held_out is not None and row.held_out.high < criteria.likely for row in found)
-    if apart.size:
+    there = [row for row in rows if row.held_out is not None]
+    below = sum(row.held_out is not None and row.held_out.high < criteria.likely for row in rows)
+    if held_out.size:
         short = f"of {below} the whole interval of P(c|a,b) is below {criteria.likely:g}"
         lines.append(f"held out: {len(there)} occur there; {short}")
     else:

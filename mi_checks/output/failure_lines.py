@@ -31,17 +31,17 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     lines = message.splitlines()
     if result is None or not result.reason:
         return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
-    found = lines[:1]
+    shown = lines[:1]
     if result.claim and result.kind not in ("baseline", "base", "lint"):
-        found.append(f"  claim     {result.claim}")
+        shown.append(f"  claim     {result.claim}")
     if result.estimate is not None and result.kind not in ("baseline", "base"):
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
-        found.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
+        shown.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
     reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
-    found += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
-    found.append(f"  claimed   {result.location}")
-    return "\n".join([*found, *([] if rerun is None else [f"  re-run    {rerun}"])])
+    shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
+    shown.append(f"  claimed   {result.location}")
+    return "\n".join([*shown, *([] if rerun is None else [f"  re-run    {rerun}"])])
 
 
 def group_lines(
@@ -55,12 +55,12 @@ def group_lines(
         report: the path of the report, for the pointer to the full messages.
         width: the width of the terminal, in characters.
     """
-    found = groups(results)
-    if not found:
+    all_groups = groups(results)
+    if not all_groups:
         return []
-    apart, shared = _shared(found)
-    lines = [line for group in apart[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
-    more = [_in_one_line(group) for group in apart[MAX_GROUPS:]]
+    separate, shared = _shared(all_groups)
+    lines = [line for group in separate[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
+    more = [_in_one_line(group) for group in separate[MAX_GROUPS:]]
     lines += [*shared, *_cut(more, MAX_GROUP_LINES)]
     lines += [""] if shared or more else []
     return [*lines, f"Full messages are in {report}; with -vv they are above as well."]
@@ -70,8 +70,8 @@ def cause_text(group: Group) -> str:
     """Return the most likely cause of the failures, as a clause."""
     cause = group.cause
     if group.kind == "mediators":
-        told = _claimed if cause.kind == "mediators" else _moved
-        return f"{told(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
+        describe = _claimed if cause.kind == "mediators" else _moved
+        return f"{describe(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
         return f"the prompts have no effect to recover: {cause.parts.of} is {_number(whole)} {whole.unit}"
@@ -105,19 +105,19 @@ def _verb(nodes: Sequence[str]) -> str:
     return "mediates" if len(nodes) == 1 else "mediate"
 
 
-def _shared(found: Sequence[Group]) -> tuple[list[Group], list[str]]:
+def _shared(all_groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
     """Return the groups shown separately, and a line for each reason for which several of a model are unmeasured."""
     reasons: dict[tuple[str, str], list[Group]] = {}
-    for group in found:
+    for group in all_groups:
         if group.kind == "not measured":
             reasons.setdefault((group.model, headline(group.cause)), []).append(group)
     several = {key: each for key, each in reasons.items() if len(each) > 1}
-    taken = [group for each in several.values() for group in each]
+    merged = [group for each in several.values() for group in each]
     lines = [
         f"{len(each)} behaviours on {model} could not be measured: {reason}"
         for (model, reason), each in several.items()
     ]
-    return [group for group in found if group not in taken], lines
+    return [group for group in all_groups if group not in merged], lines
 
 
 def _in_one_line(group: Group) -> str:
@@ -133,10 +133,14 @@ def _group(group: Group, evidence: Mapping[tuple[str, str], Evidence], width: in
     if group.others:
         names = ", ".join(each.check for each in group.others)
         lines += _labelled("may follow", names, width)
-    found = evidence.get((group.behaviour, group.model))
+    group_evidence = evidence.get((group.behaviour, group.model))
     if all(each.kind == "lint" for each in group.failed):  # a lint failure is not caused by a single prompt or head
         return lines
-    return lines if found is None else [*lines, *_mediators(found, width), *_worst_prompt(found, width)]
+    return (
+        lines
+        if group_evidence is None
+        else [*lines, *_mediators(group_evidence, width), *_worst_prompt(group_evidence, width)]
+    )
 
 
 def _mediators(evidence: Evidence, width: int) -> list[str]:

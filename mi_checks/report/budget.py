@@ -21,17 +21,17 @@ def in_full(groups: Sequence[Group], room: int, cost: Callable[[Pair], int]) -> 
         room: the budget, in bytes.
         cost: returns the bytes that the details of a pair take.
     """
-    taken: set[str] = set()
+    anchors: set[str] = set()
     for first, pair in _in_order(groups):
-        if pair.anchor in taken:
+        if pair.anchor in anchors:
             continue
         size = cost(pair)
         if size <= room:
             room -= size
-            taken.add(pair.anchor)
+            anchors.add(pair.anchor)
         elif not first:
             break
-    return frozenset(taken)
+    return frozenset(anchors)
 
 
 def _in_order(groups: Sequence[Group]) -> Iterator[tuple[bool, Pair]]:

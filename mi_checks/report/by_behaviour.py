@@ -83,7 +83,7 @@ def groups(run: Run) -> tuple[Group, ...]:
     results: dict[tuple[str, str], list[CheckResult]] = defaultdict(list)
     for result in run.results:
         results[result.behaviour, result.model].append(result)
-    evidence = {(found.behaviour, found.model): found for found in run.evidence}
+    evidence = {(each_evidence.behaviour, each_evidence.model): each_evidence for each_evidence in run.evidence}
     mutants: dict[tuple[str, str], dict[str, MutantsResult]] = defaultdict(dict)
     for each in run.mutants:
         mutants[each.behaviour, each.model][each.check] = each
@@ -91,7 +91,7 @@ def groups(run: Run) -> tuple[Group, ...]:
     for lint in run.lints:
         lints[lint.behaviour, lint.model].append(lint)
     columns = models(run)
-    named = [result.behaviour for result in run.results] + [found.behaviour for found in run.evidence]
+    names = [result.behaviour for result in run.results] + [each_evidence.behaviour for each_evidence in run.evidence]
     return tuple(
         Group(
             name,
@@ -110,5 +110,5 @@ def groups(run: Run) -> tuple[Group, ...]:
                 if (name, model) in results or (name, model) in evidence
             ),
         )
-        for row, name in enumerate(dict.fromkeys(named))
+        for row, name in enumerate(dict.fromkeys(names))
     )

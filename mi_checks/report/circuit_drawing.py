@@ -112,9 +112,9 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
         aside = (-1) ** row * gap * 0.15  # so that paths that skip a layer do not run through the middle of it
         for place, node in enumerate(nodes):
             places[node.node] = _Place(round(LEFT + gap * (place + 1) + aside), y, _radius(node.effect), row)
-    drawn = [edge for edge in circuit.edges if edge.sender in places and edge.receiver in {*places, LOGITS}]
+    edges = [edge for edge in circuit.edges if edge.sender in places and edge.receiver in {*places, LOGITS}]
     order = {node.node: number for number, node in enumerate(circuit.nodes)}
-    reached = _reached(order, drawn)
+    reached = _reached(order, edges)
     top = _Place(width // 2, 20, 0.0, len(rows))
     return CircuitView(
         anchor=anchor,
@@ -124,7 +124,7 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
         height=height,
         layers=tuple(layers),
         nodes=tuple(_node(node, places[node.node], order, reached) for node in circuit.nodes),
-        edges=tuple(_edge(edge, places, top, width, order, reached) for edge in drawn),
+        edges=tuple(_edge(edge, places, top, width, order, reached) for edge in edges),
         logits=(top.x, top.y),
         prompt=(top.x, height - 6),
         n=circuit.n,

@@ -129,7 +129,7 @@ class Drawing:
         text = self._templates.get_template(name).render(
             to=self._to, chart=intervals, curve_size=faithfulness, traced=MAX_TRACED_NODES, **values
         )
-        return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it
+        return Markup(text)  # noqa: S704 — the template has escaped everything in it
 
 
 def _doubted(groups: Sequence[Group]) -> tuple[Pair, ...]:

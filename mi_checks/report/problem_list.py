@@ -59,8 +59,8 @@ def problems(groups: Sequence[Group]) -> tuple[Problem, ...]:
 
     Within one behaviour on one model, the cause is first; the others are sorted by severity, then in the run's order.
     """
-    found = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
-    return tuple(problem for pair in sorted(found, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
+    by_pair = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
+    return tuple(problem for pair in sorted(by_pair, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
 
 
 def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
@@ -73,16 +73,16 @@ def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
 
 
 def _of(pair: Pair) -> list[Problem]:
-    found = []
+    problems = []
     for index, result in enumerate(pair.results):
         anchor = pair.check_anchor(index)
         if result.outcome not in ("pass", "skipped"):
             shown = verdict(result.outcome, pair.absent, drifted(result))
-            found.append(Problem(f"p-{anchor}", pair.anchor, anchor, shown, result))
+            problems.append(Problem(f"p-{anchor}", pair.anchor, anchor, shown, result))
         mutants = pair.mutants.get(result.check)
         if mutants is not None and mutants.survivors:
-            found.append(Problem(f"m-{anchor}", pair.anchor, anchor, SURVIVED, mutants))
-    return found
+            problems.append(Problem(f"m-{anchor}", pair.anchor, anchor, SURVIVED, mutants))
+    return problems
 
 
 def _gravity(problem: Problem) -> tuple[int, bool]:

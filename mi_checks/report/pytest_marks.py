@@ -18,7 +18,7 @@ def marks(evidence: Evidence | None) -> tuple[str, ...]:
     if match is None or len(match[0]) > MAX_MARKS_CHARS:
         return ()
     try:
-        named = parse_yaml(match[0], "").data["marks"]
+        entries = parse_yaml(match[0], "").data["marks"]
     except SpecError:
         return ()
-    return tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()
+    return tuple(each for each in entries if isinstance(each, str)) if isinstance(entries, list) else ()

@@ -49,8 +49,8 @@ def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
         MiChecksError: a file cannot be written there.
     """
     written = set()
-    drawn, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
-    for name, page in drawn:
+    all_pages, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
+    for name, page in all_pages:
         write_file(folder / name, page, "the report", "name another folder (--mi-report)")
         written.add(name)
     for path in folder.glob("*.html"):
@@ -66,8 +66,8 @@ def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:
     files = dict(zip((group.anchor for group in gathered), names(group.behaviour for group in gathered), strict=True))
 
     def to(anchor: str) -> str:
-        found = re.match(r"b\d+", anchor)
-        return f"{files[found[0]]}#{anchor}" if found and found[0] in files else f"#{anchor}"
+        match = re.match(r"b\d+", anchor)
+        return f"{files[match[0]]}#{anchor}" if match and match[0] in files else f"#{anchor}"
 
     inside = Drawing(environment(), kept, lambda anchor: f"{INDEX}#{anchor}" if anchor == "verdicts" else f"#{anchor}")
     outside = Drawing(environment(), kept, to)
@@ -86,7 +86,7 @@ def _behaviour(drawing: Drawing, group: Group, tests: Neighbours | None) -> str:
 
 def names(behaviours: Iterable[str]) -> list[str]:
     """Return a file name of letters, digits, `.`, `_` and `-` for each behaviour, unique even if case is ignored."""
-    taken, found = {INDEX}, []
+    taken, file_names = {INDEX}, []
     for behaviour in behaviours:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", behaviour)[:MAX_NAME_CHARS].strip("-.") or "behaviour"
         name, number = f"{plain}.html", 1
@@ -94,8 +94,8 @@ def names(behaviours: Iterable[str]) -> list[str]:
             number += 1
             name = f"{plain}-{number}.html"
         taken.add(name.lower())
-        found.append(name)
-    return found
+        file_names.append(name)
+    return file_names
 
 
 def _ours(path: Path) -> bool:

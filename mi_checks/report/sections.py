@@ -119,8 +119,8 @@ class ModelSection:
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:
         """Return the example prompts, which are laid out only where they are drawn."""
-        found = self.pair.evidence
-        return tuple(example_view(example, found) for example in found.examples) if found else ()
+        evidence = self.pair.evidence
+        return tuple(example_view(example, evidence) for example in evidence.examples) if evidence else ()
 
 
 @dataclass(frozen=True)
@@ -158,19 +158,19 @@ class BehaviourSection:
 
 def section(group: Group) -> BehaviourSection:
     """Build a behaviour's section."""
-    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
     return BehaviourSection(
         anchor=group.anchor,
         name=group.behaviour,
-        summary=found.summary if found else "",
-        source=found.source if found else "",
-        link=web_address(found.source) if found else None,
-        marks=marks(found),
-        yaml_path=found.yaml_path if found else "",
-        yaml=_lines(found),
-        claims=_claims((result for pair in group.pairs for result in pair.results), found),
+        summary=evidence.summary if evidence else "",
+        source=evidence.source if evidence else "",
+        link=web_address(evidence.source) if evidence else None,
+        marks=marks(evidence),
+        yaml_path=evidence.yaml_path if evidence else "",
+        yaml=_lines(evidence),
+        claims=_claims((result for pair in group.pairs for result in pair.results), evidence),
         absents=absents(group),
-        models=tuple(_model(pair, found) for pair in group.pairs),
+        models=tuple(_model(pair, evidence) for pair in group.pairs),
     )
 
 
@@ -184,9 +184,9 @@ def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str
     for result in results:
         if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
-            told = (result.claim, unit, _line(result.location, source))
-            by_check.setdefault(result.check, Counter())[told] += 1
-    return {check: Claim(check, *told.most_common(1)[0][0]) for check, told in by_check.items()}
+            claim = (result.claim, unit, _line(result.location, source))
+            by_check.setdefault(result.check, Counter())[claim] += 1
+    return {check: Claim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
 
 
 def _model(pair: Pair, source: Evidence | None) -> ModelSection:

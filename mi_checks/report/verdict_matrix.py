@@ -49,25 +49,25 @@ def _gravity(group: Group) -> int:
 
 def _row(group: Group, models: tuple[str, ...]) -> Row:
     cells = {pair.model: cell(pair) for pair in group.pairs}
-    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
-    named = marks(found)
+    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    pytest_marks = marks(evidence)
     checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
     return Row(
         behaviour=group.behaviour,
         anchor=group.anchor,
         measure=_measure(group),
         cells=tuple((model, cells.get(model)) for model in models),
-        marks=named,
-        text=" ".join((found.summary if found else "", *named, *checks)),
+        marks=pytest_marks,
+        text=" ".join((evidence.summary if evidence else "", *pytest_marks, *checks)),
     )
 
 
 def _measure(group: Group) -> str:
-    found = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
-    if found is None:
+    effect = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
+    if effect is None:
         return ""
-    unit = "" if found.estimate.unit == "logits" else found.estimate.unit
-    return ", ".join(filter(None, ("clean − corrupt" if found.against == "corrupt" else "", unit)))
+    unit = "" if effect.estimate.unit == "logits" else effect.estimate.unit
+    return ", ".join(filter(None, ("clean − corrupt" if effect.against == "corrupt" else "", unit)))
 
 
 def cell(pair: Pair) -> Cell:

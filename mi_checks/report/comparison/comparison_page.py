@@ -115,9 +115,9 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators
 def _headline(drifted: int, sets: int, total: int) -> str:
     if not drifted and not sets:
         return "Nothing drifted."
-    told = [f"{drifted:,} of {numbers.count(total, 'check')} drifted"] if drifted else []
-    told += [f"other heads mediate {numbers.count(sets, 'behaviour')}"] if sets else []
-    text = ", and ".join(told)
+    clauses = [f"{drifted:,} of {numbers.count(total, 'check')} drifted"] if drifted else []
+    clauses += [f"other heads mediate {numbers.count(sets, 'behaviour')}"] if sets else []
+    text = ", and ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -131,20 +131,20 @@ def _parts(changes: Sequence[Change], mediators: Sequence[MediatorChange], share
 
 
 def _row(change: Change, shared: dict[str, Axis]) -> Row:
-    named = change.pair.either
+    result = change.pair.either
     before, after = _estimates(change)
     models = dict.fromkeys(side.model for side in (change.pair.before, change.pair.after) if side is not None)
     difference = change.estimate
-    title = f"{named.behaviour} {named.check}: {change.state}"
-    told = None if difference is None else Told(numbers.signed(difference), numbers.interval(difference))
+    title = f"{result.behaviour} {result.check}: {change.state}"
+    difference_text = None if difference is None else Told(numbers.signed(difference), numbers.interval(difference))
     return Row(
-        behaviour=named.behaviour,
-        what=named.check,
+        behaviour=result.behaviour,
+        what=result.check,
         where=" → ".join(models),
         notes=change.notes,
         before=_told(before),
         after=_told(after),
-        difference=told,
+        difference=difference_text,
         p_value="" if change.p_value is None else numbers.p_value(change.p_value),
         unit=next((each.unit for each in (after, before) if each is not None), ""),
         css=CSS.get(change.state, "none"),

@@ -27,20 +27,20 @@ def lines(
 ) -> list[str]:
     """Return the lines of the comparison; `runs` are the two files' names with their runs."""
     (before, first), (after, second) = runs
-    found = [f"{before}  {first.started}", f"{after}  {second.started}"]
-    found += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
-    told = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
-    told += (
+    all_lines = [f"{before}  {first.started}", f"{after}  {second.started}"]
+    all_lines += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
+    summary = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
+    summary += (
         [f"mediators of {len(mediators):,} behaviour{'s' if len(mediators) > 1 else ''} changed"] if mediators else []
     )
-    found += ["", ", ".join(told)]
+    all_lines += ["", ", ".join(summary)]
     if mediators:
-        found += ["", "mediators changed", *(line for change in mediators for line in _set(change))]
+        all_lines += ["", "mediators changed", *(line for change in mediators for line in _set(change))]
     for state, group in groupby(changes, lambda change: change.state):
         if state != "unchanged":
-            found += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
+            all_lines += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
     how = f"Method: {method(changes)}.{f' Mediators: {METHOD}.' if mediators else ''}"
-    return [*found, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
+    return [*all_lines, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 
 def drawn(change: Change) -> str:
@@ -74,12 +74,12 @@ def _share(estimate: Estimate | None) -> str:
 
 
 def _told(change: Change) -> list[str]:
-    named = change.pair.either
+    result = change.pair.either
     models = [side.model for side in (change.pair.before, change.pair.after) if side is not None]
     where = f"  ({models[0]})" if len(set(models)) == 1 else ""
-    head = f"  {drawn(change)}  {named.behaviour} {named.check}{where}"
+    head = f"  {drawn(change)}  {result.behaviour} {result.check}{where}"
     if change.state.startswith("only"):
-        return [f"  {named.behaviour} {named.check}{where}: {named.outcome}"]
+        return [f"  {result.behaviour} {result.check}{where}: {result.outcome}"]
     values = f"{_value(change.pair.before)} → {_value(change.pair.after)}"
     if change.estimate is not None and change.p_value is not None:
         signed, interval = numbers.signed(change.estimate), numbers.interval(change.estimate)

@@ -81,17 +81,17 @@ def lines(of: Bisection, history: Path) -> list[str]:
     work += f", and {known} known from {history}" if known else f"; kept in {history}"
     sides = of.turns or (of.checkpoints[0], of.checkpoints[-1])
     side_texts = ", ".join(f"{VERBS[each.outcome]} at {each.model} ({_value(each)})" for each in sides)
-    found = [f"{of.behaviour} {of.check}: {side_texts}"]
+    all_lines = [f"{of.behaviour} {of.check}: {side_texts}"]
     if of.turns is None:
         where = "" if history == USUAL else f" --history {shlex.quote(str(history))}"
-        found[0] = f"{of.behaviour} {of.check}: does not turn: {side_texts}"
-        found.append(
+        all_lines[0] = f"{of.behaviour} {of.check}: does not turn: {side_texts}"
+        all_lines.append(
             "both ends agree, so there is nothing to halve; what is known of others: mi-checks history show "
             f"{of.behaviour} --check {shlex.quote(of.check)}{where}"
         )
     if any(each.outcome == "inconclusive" for each in sides):
-        found.append("inconclusive is not a pass; more prompt pairs (--count) would settle it")
-    return [*found, work]
+        all_lines.append("inconclusive is not a pass; more prompt pairs (--count) would settle it")
+    return [*all_lines, work]
 
 
 def plain(of: Bisection) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class Bisecting:
         one_thread()
         change = bisect(len(self.models), self._passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
-        asked = tuple(self.found[place] for place in sorted(self.found))
-        return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, asked, turns)
+        checkpoints = tuple(self.found[place] for place in sorted(self.found))
+        return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, checkpoints, turns)
 
     def _passes(self, place: int) -> bool:
         where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
@@ -99,12 +99,12 @@ class Bisecting:
         suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
         given = self.given[place]
         weights = weights_sha256(resolve(given)) or suite.subjects.subject(given).provenance.weights_sha256
-        asked = Asked(
+        query = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
         known = None
         if not self.loaded.is_scored_by_project:
-            known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
+            known = recalled(self.history, query, weights, lambda: self._prompts(suite, given))
         if known is None:
             result, run = self._measure(suite, given)
             checkpoint = Checkpoint(self.models[place], result.outcome, result.estimate, weights, run, known=False)
@@ -163,5 +163,5 @@ class Bisecting:
 
 
 def _versions() -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in ("torch", "transformer_lens", "numpy")}
-    return {"mi-checks": __version__, "python": platform.python_version(), **found}
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformer_lens", "numpy")}
+    return {"mi-checks": __version__, "python": platform.python_version(), **versions}

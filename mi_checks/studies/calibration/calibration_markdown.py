@@ -9,12 +9,12 @@ from mi_checks.studies.calibration.calibration_tables import LEGEND, Table
 
 def lines(tables: Sequence[Table], level: int = 2) -> list[str]:
     """Return the lines of the tables, each under a heading of this level."""
-    found = [LEGEND, ""]
+    all_lines = [LEGEND, ""]
     for table in tables:
-        found += [f"{'#' * level} {table.title}", "", table.about, ""]
-        found += [line(row) for row in (table.header, ["---"] * len(table.header), *table.rows)]
-        found.append("")
-    return found[:-1]
+        all_lines += [f"{'#' * level} {table.title}", "", table.about, ""]
+        all_lines += [line(row) for row in (table.header, ["---"] * len(table.header), *table.rows)]
+        all_lines.append("")
+    return all_lines[:-1]
 
 
 def line(row: Sequence[str]) -> str:

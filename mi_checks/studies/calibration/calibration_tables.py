@@ -43,8 +43,8 @@ class Table:
 
 def tables(calibration: Calibration) -> tuple[Table, ...]:
     """Return all tables that have a row."""
-    found = [_null(null, calibration) for null in ABOUT] + [_coverage(calibration), _rejections(calibration)]
-    return tuple(table for table in found if table.rows)
+    all_tables = [_null(null, calibration) for null in ABOUT] + [_coverage(calibration), _rejections(calibration)]
+    return tuple(table for table in all_tables if table.rows)
 
 
 def _null(null: str, calibration: Calibration) -> Table:

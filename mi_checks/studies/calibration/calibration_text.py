@@ -12,13 +12,13 @@ COLUMN_SEPARATOR = "  "
 
 def lines(tables: Sequence[Table], width: int) -> list[str]:
     """Return the lines of the tables; only text is wrapped to the width, tables are not."""
-    found: list[str] = []
+    all_lines: list[str] = []
     for table in tables:
         widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-        found += [table.title, *textwrap.wrap(table.about, width), ""]
+        all_lines += [table.title, *textwrap.wrap(table.about, width), ""]
         for row in (table.header, *table.rows):
-            found.append(
+            all_lines.append(
                 COLUMN_SEPARATOR.join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
             )
-        found.append("")
-    return [*found, *textwrap.wrap(LEGEND, width)]
+        all_lines.append("")
+    return [*all_lines, *textwrap.wrap(LEGEND, width)]

@@ -83,9 +83,9 @@ def coverage(cell: Cell, n: int, draws: int, seed: int) -> Coverage:
     """Return how often the interval of n prompts covers the true value, over a number of draws."""
     rng = np.random.default_rng((seed, n))
     ends = [cell.ends(rng, n) for _ in range(draws)]
-    made = [each for each in ends if each is not None]
-    above = [low > cell.truth for low, _ in made]
-    below = [high < cell.truth for _, high in made]
+    intervals = [each for each in ends if each is not None]
+    above = [low > cell.truth for low, _ in intervals]
+    below = [high < cell.truth for _, high in intervals]
     held = [not (one or other) for one, other in zip(above, below, strict=True)]
     return Coverage(
         cell.interval,
@@ -94,7 +94,7 @@ def coverage(cell: Cell, n: int, draws: int, seed: int) -> Coverage:
         rate_of(held, CONFIDENCE),
         rate_of(above, ONE_SIDED),
         rate_of(below, ONE_SIDED),
-        draws - len(made),
+        draws - len(intervals),
         cell.shipped,
     )
 

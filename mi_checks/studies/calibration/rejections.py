@@ -37,18 +37,18 @@ class Rejections:
 
 def rejections(draws: int, seed: int, sizes: Sequence[int] = SIZES, bar: Bar = unseen) -> tuple[Rejections, ...]:
     """Return the rates of the t-test with a mean difference of zero, and of a family of fractions at their bound."""
-    found: list[Rejections] = []
+    results: list[Rejections] = []
     for n in bar(sizes, "simulated tests"):
         for shape in VALUES:
             rng = np.random.default_rng((seed, n))
             wrong = [mean_p_value(shape.draw(rng, n) - shape.truth) < ALPHA for _ in range(draws)]
-            found.append(Rejections("paired t-test, two-sided", shape.name, n, rate_of(wrong, ALPHA)))
+            results.append(Rejections("paired t-test, two-sided", shape.name, n, rate_of(wrong, ALPHA)))
         for name, noise in NOISES.items():
             rng = np.random.default_rng((seed, n))
             wrong = [family_rejects(rng, n, noise) for _ in range(draws)]
             test = f"any of {FAMILY_SIZE} shares above, one-sided, Holm"
-            found.append(Rejections(test, name, n, rate_of(wrong, ONE_SIDED)))
-    return tuple(sorted(found, key=lambda each: each.test))
+            results.append(Rejections(test, name, n, rate_of(wrong, ONE_SIDED)))
+    return tuple(sorted(results, key=lambda each: each.test))
 
 
 def family_rejects(rng: Rng, n: int, noise: Noise) -> bool:

@@ -168,14 +168,14 @@ def _declared(discovery: Discovery) -> Iterator[str]:
     """Yield how the file's node sets for this model compare with the discovered nodes."""
     sets = discovery.behaviour.sets_for(discovery.model)
     nodes = {name: (bound,) if isinstance(bound, str) else bound for name, bound in sets.items()}
-    found = set(map(str, discovery.found.nodes))
+    discovered_nodes = set(map(str, discovery.found.nodes))
     for name, bound in nodes.items():
-        missing = [node for node in bound if node not in found]
-        told = f"found, but for {listed(missing)}" if missing else "found"
-        yield f"the file's {name} ({listed(bound)}): {told}"
-    named = {node for bound in nodes.values() for node in bound}
+        missing = [node for node in bound if node not in discovered_nodes]
+        agreement = f"found, but for {listed(missing)}" if missing else "found"
+        yield f"the file's {name} ({listed(bound)}): {agreement}"
+    declared_nodes = {node for bound in nodes.values() for node in bound}
     if nodes:
-        yield f"found, and not named in the file: {listed(sorted(found - named)) or 'none'}"
+        yield f"found, and not named in the file: {listed(sorted(discovered_nodes - declared_nodes)) or 'none'}"
 
 
 def _named(nodes: tuple[object, ...]) -> str:

@@ -43,7 +43,7 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
     by_labels = engine.batch.by_labels
     points = [0.0, 1.0] if by_labels else [0.0, *INTERPOLATION_POINTS, 1.0]
     embeddings: dict[Side, Tensor] = {"clean": _embedding(engine, "clean"), "corrupt": _embedding(engine, "corrupt")}
-    found: list[Floats] = []
+    estimates: list[Floats] = []
     for point in progress(points, len(points), "gradients"):
         side: Side = "clean" if point == 1 else "corrupt"
         start = embeddings[side] if by_labels else torch.lerp(embeddings["corrupt"], embeddings["clean"], point)
@@ -53,9 +53,9 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
             for component in components
             for layer, gradient in enumerate(gradients[component])
         ]
-        found.append(engine.finite(torch.cat(products), "under a gradient").mean(1))
-    between = np.mean(found[1:-1] or found, axis=0)
-    return np.stack([found[0], found[-1], between])
+        estimates.append(engine.finite(torch.cat(products), "under a gradient").mean(1))
+    between = np.mean(estimates[1:-1] or estimates, axis=0)
+    return np.stack([estimates[0], estimates[-1], between])
 
 
 def _product(engine: Engine, node: Node, side: Side, at: str | None, gradient: Tensor) -> Tensor:
@@ -97,14 +97,14 @@ def _gradients(
     """Return the score's gradient at each layer's activations, `row pos …`, if the first layer reads `start`."""
     bridge = engine.subject.bridge
     layers = range(engine.subject.shape.n_layers)
-    kept: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 — TransformerLens passes it by name
         return start.to(resid.dtype).clone().requires_grad_()  # the weights need no gradient
 
     def keep_as(name: str) -> Callable[..., Tensor]:
         def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            kept[name] = activation
+            activations[name] = activation
             return activation
 
         return keep
@@ -121,11 +121,11 @@ def _gradients(
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts[side].tokens, **engine.padding_arguments(side))
         score = engine.difference(logits[:, 0].float()).sum()
-    gradients = torch.autograd.grad(score, [kept[name] for name in names], allow_unused=True)
+    gradients = torch.autograd.grad(score, [activations[name] for name in names], allow_unused=True)
     by_name = dict(zip(names, gradients, strict=True))
     return {
         component: [
-            torch.zeros_like(kept[name]) if by_name[name] is None else by_name[name]
+            torch.zeros_like(activations[name]) if by_name[name] is None else by_name[name]
             for name in (HOOKS[component].format(layer) for layer in layers)
         ]
         for component in components

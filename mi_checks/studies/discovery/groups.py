@@ -176,33 +176,33 @@ def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: 
     more, _ = significant(_excess(patching, sets), gap, MIN_EXCESS * above, tested)
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
-    found = []
+    joints = []
     for nodes, row, surely in zip(sets, together, more, strict=True):
         own = [float(alone[node].mean()) for node in nodes]
         rest = float(row.mean()) - sum(max(0.0, value) for value in own)
         if surely and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
             estimates = tuple(ratio_interval(alone[node], gap) for node in nodes)
-            found.append(Joint(nodes, patching.by, estimates, ratio_interval(row, gap)))
-    return found
+            joints.append(Joint(nodes, patching.by, estimates, ratio_interval(row, gap)))
+    return joints
 
 
 def _larger(
     measured: Measurements, ways: Sequence[By], nodes: Sequence[Node], above: float, tested: int
 ) -> list[Joint]:
     """Return sets of at least three nodes, each reduced by dropping the nodes that add little."""
-    found: list[Joint] = []
+    all_joints: list[Joint] = []
     for by in ways:
         patching = Patching(measured, by)
-        taken = {node for joint in found for node in joint.nodes}
+        taken = {node for joint in all_joints for node in joint.nodes}
         left = [node for node in nodes if node not in taken]
         while len(left) > 2:
             smallest = _shrunk(patching, left)
             joints = _significant(patching, [smallest], above, tested, much=False) if len(smallest) > 2 else []
             if not joints:
                 break
-            found += joints
+            all_joints += joints
             left = [node for node in left if node not in smallest]
-    return found
+    return all_joints
 
 
 def _shrunk(patching: Patching, nodes: Sequence[Node]) -> Set:

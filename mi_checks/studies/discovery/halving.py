@@ -86,7 +86,7 @@ class _Divided:
 
 def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _Divided:
     """Find single neurons and their effects by one kind of patching."""
-    found: dict[Node, float] = {}
+    sizes: dict[Node, float] = {}
     waiting: list[tuple[float, Group]] = []  # a heap, the largest effect first
     parts, patched, cut = list(whole), 0, False
     while parts and patched < most:
@@ -95,12 +95,12 @@ def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _
         patched += len(parts)
         for group, size in zip(parts, np.abs(effect(parts)).tolist(), strict=True):
             if size >= near and len(group) == 1:
-                found[group[0]] = size
+                sizes[group[0]] = size
             elif size >= near:
                 heappush(waiting, (-size, group))
         some = [heappop(waiting)[1] for _ in range(min(MAX_DIVIDED_AT_ONCE, len(waiting)))]
         parts = [part for group in some for part in _parts(group)]
-    return _Divided(found, patched, unfinished=cut or bool(parts or waiting))
+    return _Divided(sizes, patched, unfinished=cut or bool(parts or waiting))
 
 
 def _parts(group: Group) -> list[Group]:

@@ -65,9 +65,9 @@ class Keeping(Recalling):
 
     def estimated(self, name: str, estimate: Callable[[Engine], Floats]) -> Floats:
         """Return an array that an earlier run cached under a name, or compute and cache it."""
-        found = self._array(name, lambda: estimate(self.engine))
+        array = self._array(name, lambda: estimate(self.engine))
         self._save_if_due()
-        return found
+        return array
 
     def _measured(self, interventions: list[Intervention], title: str) -> Iterator[Intervention]:
         """Yield interventions once they are measured."""
@@ -76,11 +76,11 @@ class Keeping(Recalling):
             began = self._clock()
             chunk = interventions[begin : begin + size]
             super().measure(Scores(tuple(chunk), title))
-            taken = self._clock() - began
+            duration = self._clock() - began
             yield from chunk
             self._save_if_due()
             begin += size
-            fitting = int(len(chunk) * CHUNK_S / taken) if taken > 0 else MAX_CHUNK
+            fitting = int(len(chunk) * CHUNK_S / duration) if duration > 0 else MAX_CHUNK
             size = max(1, min(fitting, MAX_CHUNK_GROWTH * size, MAX_CHUNK))
 
     def _save_if_due(self) -> None:

@@ -27,11 +27,11 @@ def unaccounted(measured: Measurements, layers: Effects, neurons: Effects) -> tu
         layers: the effects of whole MLP layers.
         neurons: the effects of neurons.
     """
-    found = {node.layer: [neuron for neuron in neurons.nodes if neuron.layer == node.layer] for node in layers.nodes}
-    whole = [node for node in layers.nodes if found[node.layer]]
-    without = [node for node in layers.nodes if not found[node.layer]]
-    apart = [node for node in whole if not _alike(measured, node, found[node.layer])]
-    return tuple(sorted([*without, *apart]))
+    by_layer = {node.layer: [neuron for neuron in neurons.nodes if neuron.layer == node.layer] for node in layers.nodes}
+    whole = [node for node in layers.nodes if by_layer[node.layer]]
+    without = [node for node in layers.nodes if not by_layer[node.layer]]
+    unlike = [node for node in whole if not _alike(measured, node, by_layer[node.layer])]
+    return tuple(sorted([*without, *unlike]))
 
 
 def _alike(measured: Measurements, layer: Node, neurons: Sequence[Node]) -> bool:

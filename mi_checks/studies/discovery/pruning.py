@@ -103,9 +103,9 @@ class _Search:
 
     def estimates(self, circuits: Sequence[Sequence[Node]]) -> list[Estimate]:
         """Return f of circuits of one size."""
-        found = self.circuits
-        scores = found.scores(circuits, f"circuits of {len(circuits[0])}")
-        return [ratio_interval(row - found.nothing, found.span, WHOLE_EFFECT, found.floor) for row in scores]
+        few = self.circuits
+        scores = few.scores(circuits, f"circuits of {len(circuits[0])}")
+        return [ratio_interval(row - few.nothing, few.span, WHOLE_EFFECT, few.floor) for row in scores]
 
     def passes(self, estimate: Estimate) -> bool:
         """Return whether a circuit is expected to be faithful on the pairs that it is judged on."""
@@ -195,9 +195,9 @@ def _several(
     while high - low > 1:
         middle = (low + high) // 2
         rest = [node for node in left if node not in can_go[:middle]]
-        (found,) = search.estimates([rest])
-        if search.passes(found):
-            low, estimate = middle, found
+        (f,) = search.estimates([rest])
+        if search.passes(f):
+            low, estimate = middle, f
         else:
             high = middle
     return list(can_go[:low]), estimate

@@ -78,8 +78,8 @@ def _screened(
     chosen = {*by_gradient, *by_halving}
     sample = drawn_from([i for i in range(len(nodes)) if i not in chosen], N_SAMPLED, seed=len(nodes))
     patched = sorted({*chosen, *sample})
-    found = effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
-    exact = {"recovers": found.recovers.sweep.shares, "removes": found.removes.sweep.shares}
+    patched_effects = effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
+    exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
     own = estimates[:, patched]
     is_sampled = np.isin(patched, sample)
     screening = Screening(
@@ -92,7 +92,7 @@ def _screened(
         missed=max((float(np.abs(values[is_sampled]).max()) for values in exact.values() if len(sample)), default=0.0),
         agreement=tuple(agreement(what, own[row], exact[what]) for row, what in enumerate(("recovers", "removes"))),
     )
-    return Effects(found.recovers, found.removes, screening)
+    return Effects(patched_effects.recovers, patched_effects.removes, screening)
 
 
 def _both_ways(nodes: Sequence[Node], at: str | None) -> list[Intervention]:

@@ -25,20 +25,20 @@ def overshoots(estimate: Estimate) -> bool:
 def role(node: Node, found: Found) -> str:
     """Return a description of a node: it mediates, is needed, suppresses, is redundant, or is part of a conjunction."""
     effects = found.effects_of(node)
-    said = []
+    clauses = []
     if effects is not None:
         sufficient, needed = node in effects.sufficient, node in effects.needed
         if sufficient:
-            said.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
+            clauses.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
         elif needed:
-            said.append("needed, but not sufficient alone")
+            clauses.append("needed, but not sufficient alone")
         if node in effects.suppressing:
-            said.append("suppresses the behaviour")
+            clauses.append("suppresses the behaviour")
         if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
-            said.append("does more than the whole, so something else cancels part of it")
+            clauses.append("does more than the whole, so something else cancels part of it")
     for kind, others in found.joints_of(node):
-        said.append(f"{kind} {listed(others)}")
-    return "; ".join(said) or "no effect of its own"
+        clauses.append(f"{kind} {listed(others)}")
+    return "; ".join(clauses) or "no effect of its own"
 
 
 SCORE_NAMES = ("previous_token", "duplicate_token", "induction")  # scores of attention patterns, from 0 to 1
@@ -52,9 +52,9 @@ def named(subject: Subject, nodes: Sequence[Node]) -> Mapping[Node, Mapping[str,
         scores = {name: score(name, subject, trusted(subject)) for name in SCORE_NAMES} if heads else {}
     except MiChecksError:
         return {}
-    found: dict[Node, Mapping[str, float]] = {}
+    roles_of: dict[Node, Mapping[str, float]] = {}
     for head in heads:
         own = {name: float(of_all[head.layer, head.index or 0]) for name, of_all in scores.items()}
         ranked = sorted(own.items(), key=lambda item: -item[1])
-        found[head] = {name: value for name, value in ranked if value >= MIN_SCORE}
-    return {head: roles for head, roles in found.items() if roles}
+        roles_of[head] = {name: value for name, value in ranked if value >= MIN_SCORE}
+    return {head: roles for head, roles in roles_of.items() if roles}

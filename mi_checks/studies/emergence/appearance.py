@@ -43,8 +43,8 @@ class Appearance:
 
 def appearances(curves: Sequence[Curve]) -> tuple[tuple[Appearance, ...], int]:
     """Return the verdict on every curve, and the number of tests over all of them."""
-    tests, made = p_values(curves)
-    return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), made
+    tests, n_tests = p_values(curves)
+    return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), n_tests
 
 
 def _appearance(curve: Curve, tests: PValues) -> Appearance:

@@ -93,19 +93,19 @@ def role_chart(role: RoleCurve, series: Series) -> Chart:
     ys = _vertical([0.0, 1.0, role.at_least, *(score for scores in tracks.values() for score in scores)])
     across = _horizontal(series)
     xs = across.xs(list(series.places))
-    found = []
+    lines = []
     for node, scores in tracks.items():
         heights = ys.xs(list(scores))
         dots = [
             Dot(x, y, node in at.nodes, f"{label}: {node} {number(score)}")
             for x, y, at, label, score in zip(xs, heights, role.at, series.labels, scores, strict=True)
         ]
-        found.append(Line(_path(xs, heights), "", tuple(dots), main=node in role.carriers))
+        lines.append(Line(_path(xs, heights), "", tuple(dots), main=node in role.carriers))
     return Chart(
         title=f"role {role.role} on {series.model}: {emergence_words.forms(role, series)}",
         description=f"Score {role.score} of {', '.join(tracks)}; a bound node scores at least {role.at_least:g}. At "
         f"the end it is carried by {', '.join(role.carriers)}. The values are in the table.",
-        lines=tuple(found),
+        lines=tuple(lines),
         shaded=_shaded([role.forms, role.goes], series, across),
         dashed=ys.x(role.at_least),
         zero=ys.x(0.0),
@@ -138,20 +138,20 @@ def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
 
 
 def _shaded(brackets: Sequence[Bracket | None], series: Series, across: Axis) -> tuple[tuple[float, float], ...]:
-    found = []
+    spans = []
     for bracket in brackets:
         if bracket is not None:
             start = LEFT if bracket.after is None else across.x(series.places[bracket.after])
-            found.append((start, round(across.x(series.places[bracket.by]) - start, 1)))
-    return tuple(found)
+            spans.append((start, round(across.x(series.places[bracket.by]) - start, 1)))
+    return tuple(spans)
 
 
 def _x_ticks(series: Series, xs: Sequence[float]) -> tuple[tuple[float, str], ...]:
     """Return the checkpoints with their labels; a label that would overlap the one before is left out."""
-    found: list[tuple[float, str]] = []
+    ticks: list[tuple[float, str]] = []
     edge = 0.0
     for x, label in zip(xs, series.labels, strict=True):
         reach = len(label) * CHARACTER_WIDTH / 2
-        found.append((x, label if x - reach > edge else ""))
-        edge = x + reach + 2 if found[-1][1] else edge
-    return tuple(found)
+        ticks.append((x, label if x - reach > edge else ""))
+        edge = x + reach + 2 if ticks[-1][1] else edge
+    return tuple(ticks)

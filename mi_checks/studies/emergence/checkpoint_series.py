@@ -65,7 +65,7 @@ def chosen_series(names: Sequence[str]) -> tuple[Series, ...]:
     for name in with_series(names or tuple(f"{model}{EACH}" for model in _with_checkpoints())):
         resolve(name).require()
         members.setdefault(_trained(name), []).append(name)
-    return tuple(_series(model, found) for model, found in members.items())
+    return tuple(_series(model, names_of_model) for model, names_of_model in members.items())
 
 
 def _series(model: str, names: list[str]) -> Series:

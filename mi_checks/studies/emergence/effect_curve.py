@@ -61,15 +61,15 @@ class PValues:
 def p_values(curves: Sequence[Curve]) -> tuple[tuple[PValues, ...], int]:
     """Return the tests of all curves, corrected together, and their number."""
     raw = [_raw(curve.values) for curve in curves]
-    made = [p for each in raw for p in each.values()]
-    corrected = iter(holm(np.array(made)).tolist())
-    found = []
+    all_p = [p for each in raw for p in each.values()]
+    corrected = iter(holm(np.array(all_p)).tolist())
+    results = []
     for curve, each in zip(curves, raw, strict=True):
         p = {key: next(corrected) for key in each}
         places = range(len(curve.effects))
         p["last", 0] = p["first", places[-1]]
-        found.append(PValues(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
-    return tuple(found), len(made)
+        results.append(PValues(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
+    return tuple(results), len(all_p)
 
 
 def _raw(values: Floats) -> dict[tuple[str, int], float]:

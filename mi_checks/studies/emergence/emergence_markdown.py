@@ -10,19 +10,19 @@ from mi_checks.studies.matrix.matrix_markdown import table
 
 def lines(emergence: Emergence) -> list[str]:
     """Return the lines of the page, with every effect and its interval."""
-    found: list[str] = []
+    all_lines: list[str] = []
     for trained in emergence.trained:
-        found += [f"{emergence_words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
+        all_lines += [f"{emergence_words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
         relations = [f"- {emergence_words.relation(each, trained.series)}" for each in trained.relations]
         reason_lines = [
             f"- {', '.join(what)}: {' '.join(why.split())}" for why, what in emergence_words.reasons(trained).items()
         ]
         left = [emergence_words.left_out(trained)] if trained.left_out else []
         for block in (relations, reason_lines, left):
-            found += [*block, ""] if block else []
-    found += [emergence_words.WHAT, ""]
-    found += [emergence_words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
-    return [*found, method(emergence.tests)]
+            all_lines += [*block, ""] if block else []
+    all_lines += [emergence_words.WHAT, ""]
+    all_lines += [emergence_words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
+    return [*all_lines, method(emergence.tests)]
 
 
 def _behaviours(trained: Trained) -> list[str]:

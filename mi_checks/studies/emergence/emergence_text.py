@@ -13,9 +13,9 @@ COLUMN_SEPARATOR = "  "
 
 def lines(emergence: Emergence, width: int) -> list[str]:
     """Return the lines of the result; the table includes intervals if they fit."""
-    found: list[str] = []
+    all_lines: list[str] = []
     for trained in emergence.trained:
-        found += [
+        all_lines += [
             emergence_words.headline(trained),
             "",
             *_behaviours(trained, width),
@@ -23,27 +23,27 @@ def lines(emergence: Emergence, width: int) -> list[str]:
             *_relations(trained),
         ]
         for why, what in emergence_words.reasons(trained).items():
-            found += [*_wrapped(", ".join(what), width), *_wrapped(why, width, "  "), ""]
-        found += [*_wrapped(emergence_words.left_out(trained), width), ""] if trained.left_out else []
-    found += _wrapped(emergence_words.WHAT, width)
-    found += _wrapped(emergence_words.ROLES, width) if any(trained.roles for trained in emergence.trained) else []
-    return [line.rstrip() for line in (*found, *_wrapped(method(emergence.tests), width))]
+            all_lines += [*_wrapped(", ".join(what), width), *_wrapped(why, width, "  "), ""]
+        all_lines += [*_wrapped(emergence_words.left_out(trained), width), ""] if trained.left_out else []
+    all_lines += _wrapped(emergence_words.WHAT, width)
+    all_lines += _wrapped(emergence_words.ROLES, width) if any(trained.roles for trained in emergence.trained) else []
+    return [line.rstrip() for line in (*all_lines, *_wrapped(method(emergence.tests), width))]
 
 
 def _behaviours(trained: Trained, width: int) -> list[str]:
     if not trained.appearances:
         return []
     whole = _table(_rows(trained, interval=True), right=False)
-    found = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
-    return [*found, *(line for told in emergence_words.without(trained) for line in _wrapped(told, width)), ""]
+    table = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
+    return [*table, *(line for note in emergence_words.without(trained) for line in _wrapped(note, width)), ""]
 
 
 def _rows(trained: Trained, *, interval: bool) -> list[list[str]]:
     labels = trained.series.labels
-    found = [["behaviour", "appears", "", *labels]]
+    rows = [["behaviour", "appears", "", *labels]]
     for each in trained.in_order:
         values = [emergence_words.value(each, place, interval=interval) for place in range(len(labels))]
-        found.append(
+        rows.append(
             [
                 emergence_words.label(each),
                 emergence_words.when(each, trained.series),
@@ -51,7 +51,7 @@ def _rows(trained: Trained, *, interval: bool) -> list[list[str]]:
                 *values,
             ]
         )
-    return found
+    return rows
 
 
 def _roles(trained: Trained) -> list[str]:
@@ -74,8 +74,8 @@ def _roles(trained: Trained) -> list[str]:
 
 
 def _relations(trained: Trained) -> list[str]:
-    found = [emergence_words.relation(each, trained.series) for each in trained.relations]
-    return [*found, ""] if found else []
+    relations = [emergence_words.relation(each, trained.series) for each in trained.relations]
+    return [*relations, ""] if relations else []
 
 
 def _table(rows: list[list[str]], *, right: bool) -> list[str]:
@@ -92,5 +92,5 @@ def _table(rows: list[list[str]], *, right: bool) -> list[str]:
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     unbroken = text.replace("95 %", "95\0%")
-    found = textwrap.wrap(unbroken, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    return [line.replace("\0", " ") for line in found]
+    folded = textwrap.wrap(unbroken, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in folded]

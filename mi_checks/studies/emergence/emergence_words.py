@@ -68,19 +68,19 @@ def relation(found: Relation, series: Series) -> str:
     """Return an order, such as `previous_token forms before induction_circuit (between 200 and 400; …)`."""
     behaviour = found.behaviour
     if found.order == "cannot tell":
-        said = f"whether {found.role.role} forms before {behaviour.curve.behaviour} cannot be told"
+        clause = f"whether {found.role.role} forms before {behaviour.curve.behaviour} cannot be told"
     else:
-        said = f"{found.role.role} forms {found.order} {behaviour.curve.behaviour}"
-    return f"{said} ({forms(found.role, series)}; {when(behaviour, series)})"
+        clause = f"{found.role.role} forms {found.order} {behaviour.curve.behaviour}"
+    return f"{clause} ({forms(found.role, series)}; {when(behaviour, series)})"
 
 
 def sparkline(values: Iterable[float]) -> str:
     """Return a block for each value: the lowest for zero and below, the full one for the largest value."""
-    found = list(values)
-    top = max(found)
+    all_values = list(values)
+    top = max(all_values)
     if top <= 0:
-        return BARS[0] * len(found)
-    return "".join(BARS[round(max(value, 0.0) / top * (len(BARS) - 1))] for value in found)
+        return BARS[0] * len(all_values)
+    return "".join(BARS[round(max(value, 0.0) / top * (len(BARS) - 1))] for value in all_values)
 
 
 def curve(appearance: Appearance) -> str:
@@ -110,19 +110,19 @@ def headline(trained: Trained) -> str:
 
 def without(trained: Trained) -> tuple[str, ...]:
     """Return why behaviours do not appear, or why the tests are inconclusive: a line for each reason."""
-    found: dict[str, list[str]] = {}
+    names_by_reason: dict[str, list[str]] = {}
     for each in trained.in_order:
         if each.reason:
-            found.setdefault(f"{each.kind}, {each.reason}", []).append(each.curve.behaviour)
-    return tuple(f"{', '.join(names)}: {why}" for why, names in found.items())
+            names_by_reason.setdefault(f"{each.kind}, {each.reason}", []).append(each.curve.behaviour)
+    return tuple(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
 def reasons(trained: Trained) -> dict[str, tuple[str, ...]]:
     """Map each reason why something was not measured to what it concerns, such as `induction at 200`."""
-    found: dict[str, tuple[str, ...]] = {}
+    by_reason: dict[str, tuple[str, ...]] = {}
     for each in trained.unmeasured:
-        found[each.reason] = (*found.get(each.reason, ()), f"{each.what} at {each.checkpoint}")
-    return found
+        by_reason[each.reason] = (*by_reason.get(each.reason, ()), f"{each.what} at {each.checkpoint}")
+    return by_reason
 
 
 def left_out(trained: Trained) -> str:

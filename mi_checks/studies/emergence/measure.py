@@ -45,8 +45,8 @@ def emergence(
     Raises:
         MiChecksError: there is nothing to follow.
     """
-    taken = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
-    if not any(taken):
+    chosen = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
+    if not any(chosen):
         models = " or ".join(dict.fromkeys(one.claims for one in series))
         raise MiChecksError(
             f"none of the behaviours says anything of {models}; name a series to follow them over, such as "
@@ -54,13 +54,13 @@ def emergence(
         )
     suite = begun(count, seed)
     cells = iter(progress([
-        (loaded, name) for one, wanted in zip(series, taken, strict=True) for loaded in wanted for name in one.measured
+        (loaded, name) for one, wanted in zip(series, chosen, strict=True) for loaded in wanted for name in one.measured
     ]))  # fmt: skip
-    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, taken, strict=True)]
+    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, chosen, strict=True)]
     for _ in cells:  # exhausts the iterator, so that the progress display ends
         pass
-    found, tests = appearances([curve for curves, *_ in measured for curve in curves])
-    remaining = iter(found)
+    verdicts, tests = appearances([curve for curves, *_ in measured for curve in curves])
+    remaining = iter(verdicts)
     return Emergence(
         tuple(
             Trained(
@@ -70,7 +70,7 @@ def emergence(
                 unmeasured,
                 tuple(b.behaviour.name for b in behaviours if b not in wanted),
             )
-            for one, wanted, (curves, roles, unmeasured) in zip(series, taken, measured, strict=True)
+            for one, wanted, (curves, roles, unmeasured) in zip(series, chosen, measured, strict=True)
         ),
         tests,
     )

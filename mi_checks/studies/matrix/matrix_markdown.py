@@ -10,13 +10,13 @@ from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
 
 def lines(matrix: Matrix) -> list[str]:
     """Return the lines without a heading, so that they fit anywhere in a page."""
-    found: list[str] = []
+    all_lines: list[str] = []
     for _, models in matrix.kinds:
         rows = [[label(matrix, name), *(cell(matrix, name, model) for model in models)] for name in matrix.behaviours]
-        found += [*table(["behaviour", *models], rows), ""]
-    found += [WHAT, "", "; ".join(LEGEND) + "."]
-    found += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
-    return [*found, *([""] if matrix.unmeasured else []), *_changes(matrix)]
+        all_lines += [*table(["behaviour", *models], rows), ""]
+    all_lines += [WHAT, "", "; ".join(LEGEND) + "."]
+    all_lines += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
+    return [*all_lines, *([""] if matrix.unmeasured else []), *_changes(matrix)]
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:

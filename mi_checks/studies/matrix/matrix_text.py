@@ -14,14 +14,14 @@ COLUMN_SEPARATOR = "  "
 
 def lines(matrix: Matrix, width: int) -> list[str]:
     """Return the lines of the result, none longer than the width unless a single column is."""
-    found = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
-    found += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_unbroken, LEGEND)), width)]
-    found += [
+    all_lines = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
+    all_lines += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_unbroken, LEGEND)), width)]
+    all_lines += [
         line
         for why, what in matrix.reasons.items()
         for line in (*_wrapped(", ".join(map(_unbroken, what)), width), f"  {why}")
     ]
-    return [line.rstrip() for line in (*found, "", *_changes(matrix, width))]
+    return [line.rstrip() for line in (*all_lines, "", *_changes(matrix, width))]
 
 
 def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
@@ -70,16 +70,20 @@ def _wide(matrix: Matrix, models: tuple[str, ...]) -> int:
 def _changes(matrix: Matrix, width: int) -> list[str]:
     if not matrix.differences:
         return ["No two neighbouring models were measured on the same prompts."]
-    found = ["Between neighbouring models, where the difference is significant:"]
+    changes = ["Between neighbouring models, where the difference is significant:"]
     for step, tests in matrix.changes.items():
-        found += ["", f"{step.before} → {step.after} ({step.change})"]
+        changes += ["", f"{step.before} → {step.after} ({step.change})"]
         turns = [test for test in tests if test.turn]
-        found += [f"  {test.turn}  {test.behaviour} {change(test)}" for test in turns]
+        changes += [f"  {test.turn}  {test.behaviour} {change(test)}" for test in turns]
         rest = [test for test in tests if not test.turn]
-        found += _listed("higher", [test for test in rest if test.estimate.value > 0], width)
-        found += _listed("lower", [test for test in rest if test.estimate.value < 0], width)
-        found += ["  nothing significant"] if not tests else []
-    return [*found, "", *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _unbroken("95 %")), width)]
+        changes += _listed("higher", [test for test in rest if test.estimate.value > 0], width)
+        changes += _listed("lower", [test for test in rest if test.estimate.value < 0], width)
+        changes += ["  nothing significant"] if not tests else []
+    return [
+        *changes,
+        "",
+        *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _unbroken("95 %")), width),
+    ]
 
 
 def _listed(word: str, tests: list[Difference], width: int) -> list[str]:

@@ -51,13 +51,13 @@ def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         MiChecksError: a path does not exist, or there is no behaviour file among them.
     """
-    found: dict[Path, Path] = {}  # by resolved path: each file once, under its first path
+    by_resolved_path: dict[Path, Path] = {}  # by resolved path: each file once, under its first path
     for path in paths:
         for file in _files(path):
-            found.setdefault(file.resolve(), file)
-    if not found:
+            by_resolved_path.setdefault(file.resolve(), file)
+    if not by_resolved_path:
         raise MiChecksError(f"{', '.join(map(str, paths))}: not a behaviour; name behaviour files or folders of them")
-    return tuple(found.values())
+    return tuple(by_resolved_path.values())
 
 
 def chosen(models: Sequence[str]) -> tuple[str, ...]:
@@ -128,14 +128,14 @@ def _files(path: Path) -> list[Path]:
         return [] if path.name == LOCK else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
-    found = sorted(
+    files = sorted(
         file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if file.is_file() and not _aside(file.name)
     )
-    if not found:
+    if not files:
         raise MiChecksError(
             f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"
         )
-    return found
+    return files
 
 
 def _aside(name: str) -> bool:

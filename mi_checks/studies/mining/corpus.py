@@ -39,22 +39,22 @@ def find(places: Sequence[Path], take: Sequence[str]) -> tuple[File, ...]:
     Raises:
         MiChecksError: a path does not exist, or no glob matches a file in any of the folders.
     """
-    found: dict[Path, File] = {}
+    files: dict[Path, File] = {}
     for place in places:
         if place.is_dir():
             inside = {path for glob in take for path in _globbed(place, glob) if path.is_file()}
             for path in sorted(inside):
-                found.setdefault(path.resolve(), File(path, path.relative_to(place).as_posix(), asked=False))
+                files.setdefault(path.resolve(), File(path, path.relative_to(place).as_posix(), asked=False))
         elif place.is_file():
-            found.setdefault(place.resolve(), File(place, place.name, asked=True))
+            files.setdefault(place.resolve(), File(place, place.name, asked=True))
         else:
             raise MiChecksError(f"there is no file or folder {str(place)!r}; name the text to mine in")
-    if not found:
+    if not files:
         raise MiChecksError(
             f"no file in {', '.join(map(repr, map(str, places)))} is taken by --take {' '.join(map(repr, take))}; "
             "write a glob such as '**/*.txt'"
         )
-    return tuple(found.values())
+    return tuple(files.values())
 
 
 def _globbed(folder: Path, glob: str) -> Iterator[Path]:

@@ -61,14 +61,14 @@ def mine(counter: Counter, criteria: Criteria, masks: Masks) -> list[Found]:
         criteria: the criteria.
         masks: the tokens that may be a, b and c.
     """
-    found: list[Found] = []
+    trigrams: list[Found] = []
     wanted = [b for b in np.flatnonzero(masks.b).tolist() if counter.occurrences(b) >= criteria.least_count]
     for b in tqdm(wanted, desc="counting", unit=" tokens", delay=3, leave=False):
         after, total = counter.after(b), counter.occurrences(b)
         allowed = masks.c & (after >= criteria.least_count) & (after <= criteria.unlikely * total)
         if allowed.any():
-            found += _mine_one(counter, criteria, b, masks.a, allowed, after)
-    return found
+            trigrams += _mine_one(counter, criteria, b, masks.a, allowed, after)
+    return trigrams
 
 
 def _mine_one(
@@ -87,8 +87,8 @@ def _mine_one(
         both += np.bincount(first[there], minlength=size)
         place, column = np.nonzero(there & allowed[following][:, None])
         before = first[place, column].astype(np.int64)
-        kept = firsts[before]
-        more, how_often = np.unique(before[kept] * size + following[place[kept]], return_counts=True)
+        allowed_first = firsts[before]
+        more, how_often = np.unique(before[allowed_first] * size + following[place[allowed_first]], return_counts=True)
         codes, inverse = np.unique(np.concatenate([codes, more]), return_inverse=True)
         counts = np.bincount(inverse, np.concatenate([counts, how_often]), minlength=len(codes)).astype(np.int64)
     a, c = codes // size, codes % size
@@ -101,12 +101,12 @@ def _mine_one(
 def look_up(counter: Counter, triples: Iterable[Triple]) -> dict[Triple, tuple[int, int]]:
     """Return for each triple how often it occurs, and how often its a and b do, followed by any token."""
     wanted = set(triples)
-    found: dict[Triple, tuple[int, int]] = {}
+    counts_of: dict[Triple, tuple[int, int]] = {}
     for b in sorted({b for _, b, _ in wanted}):
         triples_of_b = sorted(triple for triple in wanted if triple[1] == b)
         after = {a: np.zeros(counter.vocabulary, dtype=np.int64) for a, _, _ in triples_of_b}
         for first, c in counter.before(b):
             for a, counts in after.items():
                 counts += np.bincount(c[(first == a).any(axis=1)], minlength=counter.vocabulary)
-        found |= {(a, b, c): (int(after[a][c]), int(after[a].sum())) for a, _, c in triples_of_b}
-    return found
+        counts_of |= {(a, b, c): (int(after[a][c]), int(after[a].sum())) for a, _, c in triples_of_b}
+    return counts_of

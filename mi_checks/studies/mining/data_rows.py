@@ -24,13 +24,13 @@ def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Coun
     triples = {one.triple for group in listed for one in group}
     pairs = [group for group in listed if len(group) == 2]
     crossings = look_up(counted, (triple for one, other in pairs for triple in crossed((one, other))))
-    apart = look_up(held_out, triples)
+    held_out_counts = look_up(held_out, triples)
     rows: list[Group] = []
     for group in listed:
         over: tuple[Triple | None, ...] = crossed((group[0], group[1])) if len(group) == 2 else (None,)
         rows.append(
             tuple(
-                _row(one, apart[one.triple], None if cross is None else crossings[cross], written)
+                _row(one, held_out_counts[one.triple], None if cross is None else crossings[cross], written)
                 for one, cross in zip(group, over, strict=True)
             )
         )
@@ -38,7 +38,7 @@ def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Coun
 
 
 def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None, written: Written) -> Row:
-    from mi_checks.stats.statistics import proportion_interval  # only now: no other verb shall wait for scipy
+    from mi_checks.stats.statistics import proportion_interval  # imported late, so that no other verb waits for scipy
 
     a, b, c = (written.texts[token] for token in found.triple)
     count, both = apart
@@ -108,8 +108,14 @@ def table(groups: Sequence[Group], *, gap: bool, shared: Shared | None) -> list[
 
 def _cells(row: Row) -> list[str]:
     found, held_out = row.found, row.held_out
-    apart = ("–", "") if held_out is None else (
+    held_out_cells = ("–", "") if held_out is None else (
         f"{held_out.value:.2f} of {held_out.n}", f"{held_out.low:.2f} to {held_out.high:.2f}"
     )  # fmt: skip
-    cells = [*map(visible, row.texts), str(found.count), f"{found.given_both:.2f}", *apart, f"{found.given_last:.3f}"]
+    cells = [
+        *map(visible, row.texts),
+        str(found.count),
+        f"{found.given_both:.2f}",
+        *held_out_cells,
+        f"{found.given_last:.3f}",
+    ]
     return cells if row.given_other is None else [*cells, f"{row.given_other:.3f}"]

@@ -70,10 +70,10 @@ def encode(files: Sequence[File], tokenization: Tokenization, *, held_out: float
     def tokenize() -> None:
         texts = [text for _, _, text in waiting]
         try:
-            found = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            encodings = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         except (TypeError, UnicodeEncodeError) as error:
             raise MiChecksError(f"the tokenizer cannot read a file's text: {error}") from None
-        for (part, begins, _), encoding in zip(waiting, found, strict=True):
+        for (part, begins, _), encoding in zip(waiting, encodings, strict=True):
             part.add(encoding.ids, begins=begins)
         waiting.clear()
 
