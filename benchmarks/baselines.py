@@ -1,9 +1,9 @@
-"""What comparing with baselines adds to a run: `python benchmarks/baselines.py [FILE…]` runs pytest both ways, in turn.
+"""The cost of comparing with baselines: `python benchmarks/baselines.py [FILE…]` runs pytest with and without them.
 
-The behaviours are copied, recorded with `--mi-update`, and run with and without what was recorded, in one process. A
-time is the processor's for pytest's items: of each item the least in several runs, summed. What is added is taken from
-runs that recall all they measured: it is the same in one that measures, where it would drown in how much a long run
-differs from the next. Ends with exit code 1 if that is over 5 % of a run that measures.
+The behaviours are copied, recorded with `--mi-update`, and run with and without the recorded baselines, alternating in
+one process. A time is the CPU time of pytest's items: the minimum over several runs for each item, summed. The added
+time is taken from runs that read all measurements from the cache. It is the same in a run that measures, where the
+variation between long runs would hide it. The exit code is 1 if it exceeds 5 % of a run that measures.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engines import ROOT, SIX
 from sweeps import machine
 
-LIMIT = 0.05
+MAX_ADDED_FRACTION = 0.05
 MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l")
 FOLDER = "baselines"
 
 
 class Clock:
-    """A plugin of pytest: the processor's seconds for its items, setup and teardown included, and how they ended."""
+    """A pytest plugin that records the CPU seconds of each item, with setup and teardown, and the failures."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -64,7 +64,7 @@ def ran(project: Path, *options: str) -> Clock:
 
 
 def made(project: Path, behaviours: list[Path]) -> None:
-    """A project with copies of the behaviours, of the files that they name and of what roles are bound to."""
+    """Create a project with copies of the behaviours, their data and parent files, and their role lock files."""
     (project / "behaviours").mkdir()
     (project / "pytest.ini").write_text("[pytest]\naddopts = -p no:logging\n", encoding="utf-8")
     others = [path for file in behaviours for path in file.parent.iterdir() if path.suffix in (".csv", ".jsonl")]
@@ -75,7 +75,7 @@ def made(project: Path, behaviours: list[Path]) -> None:
 
 
 def both(project: Path, repeats: int) -> Iterator[tuple[Clock, Clock]]:
-    """Runs that recall, without and with the project's baselines, in turn."""
+    """Yield runs that use the cache, without and with the project's baselines, alternating."""
     kept, aside = project / "behaviours" / FOLDER, project / FOLDER
     for _ in range(repeats):
         kept.rename(aside)
@@ -85,12 +85,12 @@ def both(project: Path, repeats: int) -> Iterator[tuple[Clock, Clock]]:
 
 
 def least(clocks: Sequence[Clock]) -> float:
-    """Seconds of all items, of each the least."""
+    """Return the seconds of all items, with the minimum over the runs for each."""
     return sum(min(clock.seconds[item] for clock in clocks) for item in clocks[0].seconds)
 
 
 def main() -> None:
-    """Time runs that measure everything, and runs that recall it."""
+    """Time runs that measure everything, and runs that read everything from the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "behaviours", type=Path, nargs="*", default=[ROOT / "behaviours" / f"{name}.yaml" for name in SIX]
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write what is said there")
     arguments = parser.parse_args()
     result = None if arguments.json is None else arguments.json.absolute()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as a run of pytest has it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a run of pytest
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder).resolve()
         made(project, [path.absolute() for path in arguments.behaviours])
@@ -122,7 +122,7 @@ def main() -> None:
     print("\n".join(lines))
     if result:
         result.write_text(json.dumps({"machine": machine(), "lines": lines}, indent=1) + "\n", encoding="utf-8")
-    if added > LIMIT * measured:
+    if added > MAX_ADDED_FRACTION * measured:
         sys.exit(1)
 
 

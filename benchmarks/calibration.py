@@ -1,4 +1,4 @@
-"""What `mi-checks calibrate` counted, as a part of the page: tables, and in words what is not nominal."""
+"""The calibration section of the benchmarks page: tables of `mi-checks calibrate`, and remarks on deviations."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SKEWED, TAILS, ALIKE = "very skewed: lognormal", "heavy tails: t, 3 degrees", "n
 
 
 def section(path: Path) -> str:
-    """From the JSON of a calibration."""
+    """Return the section for the JSON of a calibration."""
     counted = calibration_json.read(path.read_text(encoding="utf-8"))
     return "\n".join([*remarks(counted), "", *calibration_markdown.lines(tables(counted), level=3)])
 
 
 def remarks(counted: Calibration) -> list[str]:
-    """Where something is not nominal, and what follows."""
+    """Return remarks on every deviation from the nominal rates, and on what follows from it."""
     all_of_null = [row for row in counted.rows if row.null in (FRESH, ANSWERS)]
     without = [row for row in all_of_null if row.bound or row.kind != "composes"]
     (writes,) = (row for row in all_of_null if row not in without)
@@ -68,10 +68,10 @@ def remarks(counted: Calibration) -> list[str]:
 
 
 def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
-    found: Coverage = next(
+    cell: Coverage = next(
         each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {way}", values, n)
     )
-    return _percent(found.covered)
+    return _percent(cell.covered)
 
 
 def _share(rate: Rate | None) -> float:

@@ -1,8 +1,9 @@
-"""Discovery on compiled programs, whose nodes all have a known function: `python benchmarks/compiled.py [--json FILE]`.
+"""Discovery on compiled programs, all of whose nodes have a known function: `python benchmarks/compiled.py`.
 
-RASP programs (`tracr_programs/programs.py`) are compiled to transformers by Tracr, which lives in an environment of its
-own, made here at the first run: it needs an older jax, and is no dependency of mi-checks. They are put side by side in
-one model (`side_by_side.py`), and discovery and checks are run on the behaviour of each (`judged.py`).
+RASP programs (`tracr_programs/programs.py`) are compiled to transformers by Tracr. Tracr has a separate environment,
+created here in the first run, because it needs an older jax; it is not a dependency of mi-checks. The programs are put
+side by side in one model (`side_by_side.py`), and discovery and checks are run on the behaviour of each (`judged.py`).
+`--json FILE` also writes the results.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PACKAGES = ("tracr-pypi==1.0.0", "jax==0.4.35", "jaxlib==0.4.35", "dm-haiku==0.0
 FIXTURE = HERE.parent / "tests" / "compiled" / "programs"
 FIXTURE_PROGRAMS = ("both", "either", "induction", "kinds")
 FIXTURE_ROWS = 144
-ROWS = 512  # prompt pairs of each program, three times as many as its checks use and more
+ROWS = 512  # prompt pairs of each program, more than three times as many as its checks use
 HEADER = (
     "| program | nodes to find | found | missed | false | paths to find | found | missed | false | AUROC | recovers | "
     "removes |\n"
@@ -38,7 +39,7 @@ HEADER = (
 
 
 def environment(folder: Path) -> Path:
-    """Return the Python of an environment with Tracr, which is made if it is not there."""
+    """Return the Python of an environment with Tracr, which is created if necessary."""
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists() or subprocess.run([python, "-c", "import tracr"], capture_output=True).returncode:
         print(f"making an environment for Tracr in {folder}", file=sys.stderr)
@@ -49,7 +50,7 @@ def environment(folder: Path) -> Path:
 
 
 def export(python: Path, folder: Path, rows: int, names: Sequence[str] = ()) -> None:
-    """Compile programs into a folder, those named or all, each with so many prompt pairs."""
+    """Compile all programs, or those with the given names, into a folder, each with a number of prompt pairs."""
     script = HERE / "tracr_programs" / "export.py"
     folder.mkdir(parents=True, exist_ok=True)
     if subprocess.run([python, script, folder, str(rows), *names], stdout=sys.stderr).returncode:
@@ -62,7 +63,7 @@ def line(judged: Judged) -> str:
 
 
 def last_line(rows: Sequence[Judged]) -> str:
-    """Return the row of the Markdown table that is about all programs: sums, and the lowest areas."""
+    """Return the row of the Markdown table for all programs: sums, and the minima of the areas."""
     nodes, paths = (reduce(add, (getattr(row, kind) for row in rows)) for kind in ("nodes", "paths"))
     return _row(f"all {len(rows)}", nodes, paths, [min(row.auroc[i] for row in rows) for i in range(3)])
 
@@ -93,7 +94,7 @@ def totals(rows: Sequence[Judged]) -> tuple[str, ...]:
 
 
 def misses(rows: Sequence[Judged]) -> tuple[str, ...]:
-    """Return sentences about what was missed, and what was named and carries nothing."""
+    """Return sentences about missed nodes and paths, and about named ones that carry nothing."""
     return (
         *(
             f"`{row.name}`: {each.node} is missed; it computes {each.computes}, carries {each.carries:.0%} of pairs, "
@@ -111,7 +112,7 @@ def misses(rows: Sequence[Judged]) -> tuple[str, ...]:
 
 
 def read_results(path: Path) -> tuple[str, list[Judged]]:
-    """Read what `--json` wrote: a sentence about the model, and the programs."""
+    """Read the file of `--json`: a sentence about the model, and the results for each program."""
     read = json.loads(path.read_text(encoding="utf-8"))
     rows = []
     for row in read["programs"]:

@@ -1,7 +1,7 @@
-"""Shipped behaviours under both engines: `python benchmarks/engines.py [FILE…]` prints both times and how they differ.
+"""The bundled behaviours under both engines: `python benchmarks/engines.py [FILE…]` prints times and differences.
 
-Ends with exit code 1 if a verdict differs, or an effect (or an end of its interval) by more than 1e-4. Single prompts
-may differ by more, as either engine does from float64: rounding grows where attention is sharp.
+The exit code is 1 if a verdict differs, or an effect (or an end of its interval) by more than 1e-4. Single prompts may
+differ by more, as both engines differ from float64: rounding errors grow where attention is sharp.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mi_checks.suite.subjects import Settings
 from mi_checks.suite.suite import Suite
 
 TOLERANCE = 1e-4
-# Every kind of check, on all models that ship; the others' turn takes TransformerLens most of an hour.
+# Every kind of check, on all bundled models; TransformerLens takes most of an hour for the other behaviours.
 SIX = (
     "induction",
     "split_token_induction",
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
-    """Every check of the behaviours, by node id, and the seconds that all took together, loading included."""
+    """Return the result of every check of the behaviours, by node id, and the total seconds with loading."""
     suite, results, began = Suite(Settings(engine=engine)), {}, time.perf_counter()
     for path in paths:
         loaded = load_behaviour(path, ROOT)
@@ -87,8 +87,8 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if arguments.json:
-        told = {"machine": machine(), "lines": lines}
-        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        content = {"machine": machine(), "lines": lines}
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if verdicts or largest > TOLERANCE:
         sys.exit(1)
 

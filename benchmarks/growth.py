@@ -1,8 +1,8 @@
-"""How the replay engine's cost grows: `python benchmarks/growth.py [--json FILE]`.
+"""The growth of the replay engine's cost with size: `python benchmarks/growth.py [--json FILE]`.
 
-A sweep over all heads' z on a native 2-layer GELU model (width 256, 8 heads, 64 tokens, 16 pairs), one of its sizes
-doubled at a time; the exponent is the slope of log seconds against log size, by least squares. A head keeps its width
-when there are more of them.
+The benchmark is a sweep over all heads' z on a native 2-layer GELU model (width 256, 8 heads, 64 tokens, 16 pairs),
+with one of its sizes doubled at a time; the exponent is the slope of log seconds against log size, by least squares. A
+head keeps its width when there are more of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ D_HEAD, D_VOCAB = 32, 2048
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds of a sweep at several sizes, all else equal."""
+    """The seconds of a sweep at several sizes, all else being equal."""
 
     what: str
     sizes: tuple[int, ...]
@@ -43,12 +43,12 @@ class Growth:
 
     @property
     def exponent(self) -> float:
-        """Seconds grow as size to this power."""
+        """Return the exponent of size with which the seconds grow."""
         return float(np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)[0])
 
 
 def seconds(*, repeats: int, **size: int) -> float:
-    """One sweep, the clean and corrupt runs included."""
+    """Return the seconds of one sweep, including the clean and the corrupted run."""
     heads, tokens = size["heads"], size["tokens"]
     subject = seeded_model(size["layers"], heads * D_HEAD, D_VOCAB, gelu=True, heads=heads, n_ctx=tokens)
     batch = pairs(size["prompt pairs"], D_VOCAB, tokens)
@@ -60,7 +60,7 @@ def seconds(*, repeats: int, **size: int) -> float:
 
 
 def line(growth: Growth) -> str:
-    """A row of the Markdown table."""
+    """Return a row of the Markdown table."""
     figures = ", ".join(f"{size}: {taken:.3f}" for size, taken in zip(growth.sizes, growth.seconds, strict=True))
     return f"| {growth.what} | {figures} | {growth.exponent:.2f} |"
 
@@ -74,8 +74,8 @@ def main() -> None:
     print("| growing | seconds at each size | exponent |\n|---|---|---|")
     rows = []
     for what, sizes in SIZES.items():
-        taken = tuple(seconds(repeats=arguments.repeats, **{**BASE, what: size}) for size in sizes)
-        rows.append(Growth(what, sizes, taken))
+        durations = tuple(seconds(repeats=arguments.repeats, **{**BASE, what: size}) for size in sizes)
+        rows.append(Growth(what, sizes, durations))
         print(line(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")

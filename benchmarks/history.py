@@ -1,8 +1,8 @@
-"""How long the history takes to answer over 10,000 runs: `python benchmarks/history.py [--json FILE] [--runs N]`.
+"""The time of history queries over 10,000 runs: `python benchmarks/history.py [--json FILE] [--runs N]`.
 
-Each run is of five behaviours with nine checks of 64 prompt pairs each, on one model of two layers with six heads, two
-of them measured with an interval in each sweep; times and values differ from run to run. They go in as runs of pytest
-do. Each question is asked on a connection opened for it, and printed into nothing, as `mi-checks history` does.
+Each run has five behaviours with nine checks of 64 prompt pairs each, on one model of two layers with six heads, two of
+them measured with an interval in each sweep; times and values differ from run to run. They are added like runs of
+pytest. Each query uses a new connection, and its output is discarded, otherwise as in `mi-checks history`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 
 BEHAVIOURS, CHECKS, PAIRS, LAYERS, HEADS = 5, 9, 64, 2, 6
-TOGETHER = 32  # as files are imported
+RUNS_PER_BATCH = 32  # runs per transaction, as in the import of files
 MODEL = "nano-attn-2l"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Seconds of one question, over repeats."""
+    """The seconds of one query, over repeats."""
 
     question: str
     median: float
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything the page shows."""
+    """All results on the page."""
 
     machine: str
     runs: int
@@ -61,7 +61,7 @@ def estimate(value: float, unit: str = "share of clean − corrupt") -> Estimate
 
 
 def synthetic(number: int, noise: random.Random) -> Run:
-    """The number-th run: a check passes in most, and L1H2 mediates in the first half of all."""
+    """Return the number-th run: a check passes in most runs, and L1H2 mediates in the first half of them."""
     results, evidence = [], []
     for behaviour in (f"behaviour_{place}" for place in range(BEHAVIOURS)):
         values = [noise.gauss(0.8, 0.1) for _ in range(CHECKS)]
@@ -103,9 +103,9 @@ def synthetic(number: int, noise: random.Random) -> Run:
 
 def batches(number: int) -> Iterator[list[Entry]]:
     noise = random.Random(0)
-    for begin in range(0, number, TOGETHER):
-        made = [synthetic(place, noise) for place in range(begin, min(begin + TOGETHER, number))]
-        yield [Entry(run, run_text(run), "reports/report.json") for run in made]
+    for begin in range(0, number, RUNS_PER_BATCH):
+        runs = [synthetic(place, noise) for place in range(begin, min(begin + RUNS_PER_BATCH, number))]
+        yield [Entry(run, run_text(run), "reports/report.json") for run in runs]
 
 
 def questions(path: Path) -> dict[str, Callable[[History], object]]:
@@ -130,17 +130,17 @@ def questions(path: Path) -> dict[str, Callable[[History], object]]:
 
 
 def timed(path: Path, question: Callable[[History], object], repeats: int) -> list[float]:
-    taken = []
+    durations = []
     for _ in range(repeats):
         began = time.perf_counter()
         with History.at(path) as history:
             question(history)
-        taken.append(time.perf_counter() - began)
-    return taken
+        durations.append(time.perf_counter() - began)
+    return durations
 
 
 def line(answer: Answer) -> str:
-    """A row of the Markdown table."""
+    """Return a row of the Markdown table."""
     return f"| {answer.question} | {answer.median:.2f} | {answer.largest:.2f} |"
 
 
@@ -154,26 +154,28 @@ def measured(number: int, repeats: int, folder: Path) -> Result:
         filling += time.perf_counter() - began
     with History.at(path) as history:
         (results,) = history.connection.execute("SELECT count(*) FROM results").fetchone()
-    taken = {name: timed(path, question, repeats) for name, question in questions(path).items()}
-    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in taken.items())
+    timings = {name: timed(path, question, repeats) for name, question in questions(path).items()}
+    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in timings.items())
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     return Result(machine, number, results, path.stat().st_size / 1e6, filling, answers)
 
 
 def main() -> None:
-    """Print the table, and what filling took."""
+    """Print the table, and the time to fill the database."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="also write the result there")
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=11)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measured(arguments.runs, arguments.repeats, Path(folder))
+        result = measured(arguments.runs, arguments.repeats, Path(folder))
     print("| question | median, s | largest, s |\n|---|---|---|")
-    print("\n".join(map(line, found.answers)))
-    print(f"\n{found.runs:,} runs, {found.results:,} results, {found.megabytes:.0f} MB, {found.seconds_to_fill:.0f} s")
+    print("\n".join(map(line, result.answers)))
+    print(
+        f"\n{result.runs:,} runs, {result.results:,} results, {result.megabytes:.0f} MB, {result.seconds_to_fill:.0f} s"
+    )
     if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What discovery and the checks say of compiled programs, beside what is true of them by the programs alone."""
+"""The judgements of discovery and checks on compiled programs, compared with the truth from the programs alone."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import Discovery, explore
 from mi_checks.studies.discovery.held_out import parsed
 
-ABOVE = 0.1  # the share that a claim about a node or a path asks for, as discovery does
-SURE = 4.0  # standard errors
+ABOVE = 0.1  # the fraction that a claim about a node or a path requires, as in discovery
+MIN_STANDARD_ERRORS = 4.0  # standard errors
 BOUNDS = tuple(
     {effect: bound} for effect in ("recovers", "removes") for bound in ({"at_least": ABOVE}, {"at_most": -ABOVE})
 )
-MODEL = "model"  # the name that behaviours have for the model
+MODEL = "model"  # the model's name in behaviours
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of one program in a model, decided by the program.
+    """The truth about one program in a model, decided by the program.
 
     Attributes:
-        nodes: head or MLP layer that carries the behaviour → the share of prompt pairs on which it does.
-        neurons: likewise.
-        paths: likewise, each as it stands in a file's `edges`.
-        expressions: every node of the program, carrying or not → what it computes.
+        nodes: maps a head or MLP layer that carries the behaviour to the fraction of prompt pairs on which it does.
+        neurons: the same for neurons.
+        paths: the same for paths, each as in a file's `edges`.
+        expressions: maps every node of the program, carrying or not, to what it computes.
         all_nodes: every node of the model that computes anything.
     """
 
@@ -60,7 +60,7 @@ class Missed:
     Attributes:
         node: the node.
         computes: the expressions of the program that it computes.
-        carries: the share of prompt pairs on which it carries the difference.
+        carries: the fraction of prompt pairs on which it carries the difference.
         recovers: what denoising it recovers.
         removes: what noising it removes.
     """
@@ -74,7 +74,7 @@ class Missed:
 
 @dataclass(frozen=True)
 class Counted:
-    """How many of the things that are true were named, and how many that are not."""
+    """The number of true items, of those that were named, and of named items that are not true."""
 
     true: int
     right: int
@@ -82,7 +82,7 @@ class Counted:
 
     @classmethod
     def of(cls, named: set[str], true: set[str]) -> Counted:
-        """Count a set of names beside what is true."""
+        """Count a set of names against the set of true ones."""
         return cls(len(true), len(named & true), len(named - true))
 
     def __add__(self, other: Counted) -> Counted:
@@ -91,7 +91,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Claims:
-    """How many claims were made, and how many passed."""
+    """The number of claims, and of those that passed."""
 
     made: int
     passed: int
@@ -102,26 +102,27 @@ class Claims:
 
 @dataclass(frozen=True)
 class Judged:
-    """What was said of one program.
+    """The judgements on one program.
 
     Attributes:
-        name: the program's.
+        name: the program's name.
         summary: what it computes.
-        accuracy: the share of prompts on which the model prefers the program's output to that of the other prompt.
+        accuracy: the fraction of prompts on which the model prefers the program's output to that of the other prompt.
         nodes: heads and MLP layers that discovery names.
         neurons: neurons that it names.
-        strong_neurons: true neurons with an effect alone that is clearly beyond 0.1, and those of them that it names.
-        paths: paths of one hop, those of neurons counted as their layers'.
-        auroc: how well a node's effects tell true nodes from others: the larger of both, recovers alone, removes alone.
+        strong_neurons: true neurons with a single effect that is clearly beyond 0.1, and those of them that it names.
+        paths: paths of one hop, where those of neurons count as their layers'.
+        auroc: how well a node's effects separate true nodes from others: the larger of both, recovers alone, removes
+            alone.
         missed: the true nodes that are not named.
         false: the names of nodes that are named and not true.
         missed_paths: the true paths that are not named.
         false_paths: the paths that are named and not true.
         drafted: the checks of the draft, on the behaviour's own prompts.
-        right_claims: true nodes, of which one of four claims passes: that it recovers, or removes, at least 0.1, or at
-            most −0.1.
+        right_claims: true nodes, for which at least one of four claims passes: that it recovers, or removes, at least
+            0.1, or at most −0.1.
         wrong_claims: the same claims about nodes and paths that are not true.
-        seconds: how long discovery took.
+        seconds: the duration of discovery.
     """
 
     name: str
@@ -143,7 +144,7 @@ class Judged:
 
 
 def read_truth(folder: Path) -> dict[str, Truth]:
-    """Read `truth.json`: program → what is true of it."""
+    """Read `truth.json`, a map from each program to the truth about it."""
     read = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     return {
         name: Truth(known["nodes"], known["neurons"], known["paths"], known["expressions"], read["nodes"])
@@ -152,12 +153,12 @@ def read_truth(folder: Path) -> dict[str, Truth]:
 
 
 def load_model(folder: Path) -> Subject:
-    """Load the model of a folder that `side_by_side.Model.write` made."""
+    """Load the model from a folder that `side_by_side.Model.write` wrote."""
     return load(f"{MODEL}={folder / 'model'}", device="cpu")
 
 
 def auroc(scores: Floats, true: Sequence[bool]) -> float:
-    """Return how often a true node's score is above one that is not true, ties counted half."""
+    """Return how often a true node's score is above that of one that is not true, with ties counted half."""
     inside = np.array(true)
     above, below = scores[inside][:, None], scores[~inside][None]
     return float(((above > below) + 0.5 * (above == below)).mean())
@@ -175,24 +176,24 @@ def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floa
 
 
 def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
-    """Return the true neurons of which either effect alone is beyond 0.1 by four standard errors."""
+    """Return the true neurons for which either single effect is beyond 0.1 by four standard errors."""
     names = list(truth.neurons)
     if not names:
         return set()
     each = np.stack(effects(measured, [parse_node(name) for name in names]))
-    beyond = np.abs(each.mean(2)) - ABOVE >= SURE * each.std(2, ddof=1) / each.shape[2] ** 0.5
+    beyond = np.abs(each.mean(2)) - ABOVE >= MIN_STANDARD_ERRORS * each.std(2, ddof=1) / each.shape[2] ** 0.5
     return {name for name, strong in zip(names, beyond.any(0), strict=True) if strong}
 
 
 def named_nodes(discovery: Discovery) -> set[str]:
-    """Return the heads and MLP layers that discovery names, a layer also by any of its neurons."""
+    """Return the heads and MLP layers that discovery names; a layer counts if any of its neurons is named."""
     found = discovery.found
     layers = found.mlps.nodes if found.mlps is not None else ()
     return {_layer_of(str(node)) for node in (*found.nodes, *layers)}
 
 
 def named_paths(discovery: Discovery) -> set[str]:
-    """Return the paths that discovery names, those of neurons as their layers'."""
+    """Return the paths that discovery names, where those of neurons count as their layers'."""
     paths = discovery.found.paths
     return {_layer_of(str(edge)) for edge in (*paths.found, *paths.against)}
 
@@ -205,10 +206,10 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
     """Run discovery and claims on one program.
 
     Args:
-        folder: where its behaviour file is.
-        name: the program's.
+        folder: the folder of its behaviour file.
+        name: the program's name.
         subject: the model.
-        truth: what is true of it.
+        truth: the truth about the program.
     """
     behaviour = load_behaviour(folder / f"{name}.yaml", Path.cwd()).behaviour
     began = time.perf_counter()
@@ -248,26 +249,26 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
 
 
 def measurements(behaviour: Behaviour, subject: Subject) -> Measurements:
-    """Return what checks read, on the behaviour's own prompts."""
+    """Return the measurements that checks read, on the behaviour's own prompts."""
     batch = build_prompts(behaviour.prompts, subject.tokenization, behaviour=behaviour.name, n_ctx=subject.n_ctx)
     return Measurements(behaviour, subject, batch, choose("auto", subject, batch))
 
 
 def drafted(discovery: Discovery, subject: Subject) -> Claims:
-    """Count the checks of a draft that pass on the prompts that the behaviour's checks use."""
+    """Count the checks of a draft that pass on the prompts of the behaviour's checks."""
     entry = ModelEntry.model_validate(dict(discovery.draft.entry), by_alias=True, by_name=False)
     measured = measurements(discovery.behaviour.model_copy(update={"models": {subject.name: entry}}), subject)
     return _claims(measured, [line.entry for line in discovery.draft.lines])
 
 
 def right_claims(measured: Measurements, truth: Truth) -> Claims:
-    """Count the true nodes of which any of the four claims passes."""
+    """Count the true nodes for which at least one of the four claims passes."""
     passed = [any(_passes(measured, claim) for claim in _about(measured, node)) for node in truth.nodes]
     return Claims(len(passed), sum(passed))
 
 
 def wrong_claims(measured: Measurements, truth: Truth) -> Claims:
-    """Count the claims about nodes and paths that are not true, and those that pass."""
+    """Count the claims about nodes and paths that are not true, and those of them that pass."""
     at = {"at": measured.everywhere} if measured.everywhere else {}
     claims = [claim for node in truth.all_nodes if node not in truth.nodes for claim in _about(measured, node)]
     for sender, receiver, via in _own_paths(truth):
@@ -283,7 +284,7 @@ def _about(measured: Measurements, node: str) -> list[dict[str, Any]]:
 
 
 def _own_paths(truth: Truth) -> Iterator[tuple[str, str, str]]:
-    """All paths of one hop among the program's own nodes, carrying or not."""
+    """Yield all paths of one hop among the program's own nodes, whether they carry or not."""
     nodes = [parse_node(name) for name in truth.expressions]
     for sender in nodes:
         yield str(sender), str(LOGITS), ""

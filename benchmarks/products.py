@@ -1,8 +1,9 @@
-"""The matrix products that a sweep over heads cannot do without, and what they take on this machine.
+"""The matrix products that a sweep over heads needs at least, and their time on this machine.
 
-Counted after these reductions: only layers after the patch; only positions from the first difference on, over kept keys
-and values; in the last layer only the answer's query; only the answer's and foil's columns of the unembedding; the last
-layer's heads as vectors added to the residual stream; the clean and the corrupt run included.
+They are counted after these reductions: only layers after the patch; only positions from the first difference on, with
+cached keys and values; in the last layer only the answer's query; only the answer's and foil's columns of the
+unembedding; the last layer's heads as vectors added to the residual stream. The clean and the corrupted run are
+included.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SUFFIX = LENGTH // 2  # positions from the first difference on
 
 @dataclass(frozen=True)
 class Shape:
-    """A model and a number of prompt pairs; `d_mlp` is 0 for attention alone."""
+    """A model and a number of prompt pairs; `d_mlp` is 0 for attention-only models."""
 
     n_layers: int
     d_model: int
@@ -30,11 +31,11 @@ class Shape:
     n_heads: int = 8
 
 
-Product = tuple[int, int, int, int]  # how many at once, rows, inner, columns
+Product = tuple[int, int, int, int]  # batch, rows, inner, columns
 
 
 def sweep_of_heads(shape: Shape) -> Counter[Product]:
-    """The products of denoising every head's z over all positions, with how often each is done."""
+    """Return the products of denoising every head's z over all positions, with the number of times of each."""
     d, heads, d_head, last = shape.d_model, shape.n_heads, shape.d_model // shape.n_heads, shape.n_layers - 1
     products: Counter[Product] = Counter()
 
@@ -54,7 +55,7 @@ def sweep_of_heads(shape: Shape) -> Counter[Product]:
         attention(rows, queries)
         mlp(rows * queries)
 
-    for positions in (LENGTH, SUFFIX):  # the clean run, then what the corrupt one does not share with it
+    for positions in (LENGTH, SUFFIX):  # the clean run, then the part of the corrupted run that it does not share
         for index in range(shape.n_layers):
             layer(index, shape.pairs, positions)
     variants = heads * shape.pairs
@@ -68,16 +69,16 @@ def sweep_of_heads(shape: Shape) -> Counter[Product]:
 
 
 def floor_seconds(products: Counter[Product], repeats: int = 5) -> float:
-    """What the products take, each shape timed alone on this machine (the median of some repeats)."""
+    """Return the seconds of the products, each shape timed alone on this machine (median over repeats)."""
     total = 0.0
     for (batch, rows, inner, columns), times in products.items():
         a, b = torch.randn(batch, rows, inner), torch.randn(batch, inner, columns)
         out = torch.empty(batch, rows, columns)
         torch.bmm(a, b, out=out)
-        taken = []
+        durations = []
         for _ in range(repeats):
             began = time.perf_counter()
             torch.bmm(a, b, out=out)
-            taken.append(time.perf_counter() - began)
-        total += times * statistics.median(taken)
+            durations.append(time.perf_counter() - began)
+        total += times * statistics.median(durations)
     return total

@@ -1,4 +1,4 @@
-"""Where the time of a row of `sweeps.py` goes: `python benchmarks/profile_sweep.py ROW`."""
+"""A profile of a row of `sweeps.py` by operation: `python benchmarks/profile_sweep.py ROW`."""
 
 from __future__ import annotations
 

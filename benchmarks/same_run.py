@@ -1,9 +1,9 @@
-"""Whether two runs of the same suite say the same, field by field: for changes of the code that change no number.
+"""A field-by-field comparison of two runs of the same suite, for code changes that must not change a number.
 
 `python benchmarks/same_run.py before.json after.json` prints each field in which they differ, with an example, and
-exits with 1 if there is one. Times, versions and the command are left aside, and so is the order of results, which
-depends on workers. Numbers are the same within a tolerance: matrix products of another number of threads round
-otherwise.
+exits with 1 if there is one. Times, versions and the command are ignored, and so is the order of results, which depends
+on workers. Numbers are compared within a tolerance, because matrix products round differently with another number of
+threads.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ASIDE = frozenset({"seconds", "started", "command", "versions", "schema_version"})
+IGNORED_FIELDS = frozenset({"seconds", "started", "command", "versions", "schema_version"})
 KEYS = {"results": ("node_id",), "evidence": ("behaviour", "model"), "mutants": ("node_id",), "lints": ("message",)}
-RELATIVE, ABSOLUTE = 1e-4, 1e-5
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-4, 1e-5
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the path, the value before and the value after, wherever two pieces of JSON differ."""
+    """Yield the path and both values wherever two pieces of JSON differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
-            if key in ASIDE:
+            if key in IGNORED_FIELDS:
                 continue
             if key not in before or key not in after:
                 yield f"{path}.{key}", before.get(key, "absent"), after.get(key, "absent")
@@ -40,35 +40,35 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
 
 
 def keyed(name: str, value: Any) -> Any:
-    """Return a list of records by what identifies each, whatever its order."""
+    """Return a list of records as a map from their identifying fields, which ignores their order."""
     if name not in KEYS or not isinstance(value, list):
         return value
     return {" ".join(str(each[part]) for part in KEYS[name]): each for each in value}
 
 
 def same(before: Any, after: Any) -> bool:
-    """Whether two leaves are equal; numbers within the tolerance."""
+    """Return whether two leaves are equal, with numbers compared within the tolerance."""
     numbers = (int, float)
     if isinstance(before, numbers) and isinstance(after, numbers) and not isinstance(before, bool):
-        return math.isclose(before, after, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return math.isclose(before, after, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
     return bool(before == after)
 
 
 def main() -> int:
-    """Compare the runs that the command line names."""
+    """Compare the runs on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
-    asked = parser.parse_args()
-    before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (asked.before, asked.after))
-    found = list(differences(before, after))
-    fields = Counter(path.rpartition(".")[2] for path, _, _ in found)
+    options = parser.parse_args()
+    before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (options.before, options.after))
+    changes = list(differences(before, after))
+    fields = Counter(path.rpartition(".")[2] for path, _, _ in changes)
     for field, count in fields.most_common():
-        path, one, other = next(each for each in found if each[0].rpartition(".")[2] == field)
+        path, one, other = next(each for each in changes if each[0].rpartition(".")[2] == field)
         print(f"{count:6} × {field}, such as {path}: {str(one)[:300]} → {str(other)[:300]}")
     results = len(before.get("results", ()))
-    print(f"{results} results and {len(before.get('evidence', ()))} pieces of evidence: {len(found)} fields differ")
-    return 1 if found else 0
+    print(f"{results} results and {len(before.get('evidence', ()))} pieces of evidence: {len(changes)} fields differ")
+    return 1 if changes else 0
 
 
 if __name__ == "__main__":

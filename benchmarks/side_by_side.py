@@ -1,7 +1,7 @@
-"""Several compiled programs as one model, side by side: each in a part of its own of the residual stream.
+"""A model of several compiled programs side by side, each in its own part of the residual stream.
 
-All of them read every prompt, each with heads and neurons of its own, and write to output tokens of their own; so what
-is a node of one program computes as busily on the prompts of the others, and is none of theirs.
+All programs read every prompt, each with its own heads and neurons, and write to their own output tokens. A node of one
+program therefore computes on the prompts of the others too, without being part of their behaviours.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class Program:
 
     @property
     def name(self) -> str:
-        """The program's name."""
+        """Return the program's name."""
         return str(self.known["name"])
 
     @property
     def width(self) -> int:
-        """The width of its residual stream."""
+        """Return the width of its residual stream."""
         return self.weights["embed"].shape[1]
 
     @cached_property
     def depth(self) -> int:
-        """The number of its layers."""
+        """Return the number of its layers."""
         return 1 + max(int(name.split(".")[0]) for name in self.weights if name[0].isdigit())
 
     def heads(self, layer: int) -> int:
@@ -71,13 +71,13 @@ class Program:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a program lies in a model.
+    """The position of a program in a model.
 
     Attributes:
         layer: the model's layer that is the program's first.
         heads: for each layer of the program, the model's head there that is the program's first.
-        neurons: likewise.
-        stream: the first dimension of the residual stream that is its own.
+        neurons: the same for neurons.
+        stream: the first dimension of its part of the residual stream.
     """
 
     layer: int
@@ -86,7 +86,7 @@ class Place:
     stream: int
 
     def node(self, name: str) -> str:
-        """Return what a node, an input or a path of the program is called in the model."""
+        """Return the model's name of a node, an input or a path of the program."""
         return re.sub(r"L(\d+)([HN])(\d+)|L(\d+)(?=\.mlp)", self._renamed, name)
 
     def _renamed(self, found: re.Match[str]) -> str:
@@ -98,7 +98,7 @@ class Place:
 
 
 def read_programs(folder: Path, names: Sequence[str] = ()) -> list[Program]:
-    """Read the programs of a folder, or those named, in alphabetical order."""
+    """Read all programs of a folder, or those with the given names, in alphabetical order."""
     paths = [path for path in sorted(folder.glob("*.json")) if not names or path.stem in names]
     return [
         Program(json.loads(path.read_text(encoding="utf-8")), dict(np.load(path.with_suffix(".npz")))) for path in paths
@@ -106,7 +106,7 @@ def read_programs(folder: Path, names: Sequence[str] = ()) -> list[Program]:
 
 
 def placed(programs: Sequence[Program]) -> dict[str, Place]:
-    """Give each program layers and heads: the deepest first, each where the widest of its layers stays narrowest."""
+    """Assign layers and heads to each program, the deepest first, where its widest layer stays narrowest."""
     depth = max(program.depth for program in programs)
     heads, neurons, stream = [0] * depth, [0] * depth, 0
     places = {}
@@ -153,7 +153,7 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The keys of TransformerBridgeConfig."""
+        """Return the keys of TransformerBridgeConfig."""
         return {
             "n_layers": self.n_layers, "n_heads": self.n_heads, "d_head": self.d_head, "d_model": self.d_model,
             "n_ctx": self.n_ctx, "d_vocab": len(self.words), "d_mlp": self.d_mlp, "act_fn": "relu",
@@ -162,7 +162,7 @@ class Model:
 
     def _weights(self) -> dict[str, np.ndarray]:
         wide, inner = self.n_heads * self.d_head, self.d_mlp
-        found = {
+        arrays = {
             "tok_embed.weight": np.zeros((len(self.words), self.d_model)),
             "pos.weight": np.zeros((self.n_ctx, self.d_model)),
             "head.weight": np.zeros((len(self.words), self.d_model)),
@@ -171,25 +171,25 @@ class Model:
         for layer in range(self.n_layers):
             attn, mlp = f"layers.{layer}.attn", f"layers.{layer}.mlp"
             for part in "qkv":
-                found[f"{attn}.{part}.weight"] = np.zeros((wide, self.d_model))
-                found[f"{attn}.{part}.bias"] = np.zeros(wide)
-            found |= {f"{attn}.o.weight": np.zeros((self.d_model, wide)), f"{attn}.o.bias": np.zeros(self.d_model)}
-            found |= {f"{mlp}.fc_in.weight": np.zeros((inner, self.d_model)), f"{mlp}.fc_in.bias": np.zeros(inner)}
-            found |= {
+                arrays[f"{attn}.{part}.weight"] = np.zeros((wide, self.d_model))
+                arrays[f"{attn}.{part}.bias"] = np.zeros(wide)
+            arrays |= {f"{attn}.o.weight": np.zeros((self.d_model, wide)), f"{attn}.o.bias": np.zeros(self.d_model)}
+            arrays |= {f"{mlp}.fc_in.weight": np.zeros((inner, self.d_model)), f"{mlp}.fc_in.bias": np.zeros(inner)}
+            arrays |= {
                 f"{mlp}.fc_out.weight": np.zeros((self.d_model, inner)), f"{mlp}.fc_out.bias": np.zeros(self.d_model)
             }  # fmt: skip
         for program in self.programs:
-            self._fill(found, program)
-        return found
+            self._fill(arrays, program)
+        return arrays
 
-    def _fill(self, found: dict[str, np.ndarray], program: Program) -> None:
+    def _fill(self, arrays: dict[str, np.ndarray], program: Program) -> None:
         place, given = self.places[program.name], program.weights
         stream = slice(place.stream, place.stream + program.width)
-        found["tok_embed.weight"][: len(given["embed"]), stream] = given["embed"]
-        found["pos.weight"][:, stream] = given["pos_embed"]
+        arrays["tok_embed.weight"][: len(given["embed"]), stream] = given["embed"]
+        arrays["pos.weight"][:, stream] = given["pos_embed"]
         rows = [self.words.index(program.word(value)) for value in program.known["values"]]
-        found["head.weight"][rows, stream] = given["unembed"].T
-        found["head.bias"][rows] = given["unembed_bias"]
+        arrays["head.weight"][rows, stream] = given["unembed"].T
+        arrays["head.bias"][rows] = given["unembed_bias"]
         for layer in range(program.depth):
             attn, mlp = f"layers.{layer + place.layer}.attn", f"layers.{layer + place.layer}.mlp"
             own = int(given["d_head"])
@@ -197,18 +197,18 @@ class Model:
                 theirs = slice(head * own, (head + 1) * own)
                 first = (place.heads[layer] + head) * self.d_head
                 ours = slice(first, first + own)
-                # Scores are divided by the root of the width of a head, which is another here.
+                # Scores are divided by the square root of the head width, which differs here.
                 scale = {"q": math.sqrt(self.d_head / own), "k": 1.0, "v": 1.0}
                 for part in "qkv":
-                    found[f"{attn}.{part}.weight"][ours, stream] = scale[part] * given[f"{layer}.{part}"][:, theirs].T
-                found[f"{attn}.o.weight"][stream, ours] = given[f"{layer}.o"][theirs].T
+                    arrays[f"{attn}.{part}.weight"][ours, stream] = scale[part] * given[f"{layer}.{part}"][:, theirs].T
+                arrays[f"{attn}.o.weight"][stream, ours] = given[f"{layer}.o"][theirs].T
             count, first = program.neurons(layer), place.neurons[layer]
-            found[f"{mlp}.fc_in.weight"][first : first + count, stream] = given[f"{layer}.in"][:, :count].T
-            found[f"{mlp}.fc_out.weight"][stream, first : first + count] = given[f"{layer}.out"][:count].T
+            arrays[f"{mlp}.fc_in.weight"][first : first + count, stream] = given[f"{layer}.in"][:, :count].T
+            arrays[f"{mlp}.fc_out.weight"][stream, first : first + count] = given[f"{layer}.out"][:count].T
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """All heads that compute anything, and the MLP layers, in the order of the model."""
+        """Return all heads that compute anything, and the MLP layers, in the order of the model."""
         heads = {
             self.places[program.name].node(node)
             for program in self.programs
@@ -219,7 +219,7 @@ class Model:
 
     @property
     def described(self) -> str:
-        """What the model is, in a few words."""
+        """Return a short description of the model."""
         heads = sum("H" in node for node in self.nodes)
         neurons = sum(len(program.known["neurons"]) for program in self.programs)
         return (
@@ -228,11 +228,11 @@ class Model:
         )
 
     def truth(self, program: Program) -> dict[str, Any]:
-        """Return what is true of a program in this model: what carries, on what share of its prompts, and what it is.
+        """Return the truth about a program in this model: what carries, on what fraction of prompts, and what it is.
 
         Returns:
-            `nodes`, `neurons` and `paths`, each name → share of prompt pairs; `neurons_of`, all that the program has;
-            and `expressions`, node → what it computes.
+            `nodes`, `neurons` and `paths`, maps from a name to a fraction of prompt pairs; `neurons_of`, all neurons of
+            the program; and `expressions`, a map from a node to what it computes.
         """
         rename, known = self.places[program.name].node, program.known
         carrying = {
@@ -245,7 +245,7 @@ class Model:
         """Write the model, and a behaviour file with its prompts for each program.
 
         Args:
-            folder: where `model/`, `NAME.yaml`, `NAME.csv` and `truth.json` go; it is made if it is not there.
+            folder: the folder for `model/`, `NAME.yaml`, `NAME.csv` and `truth.json`; it is created if necessary.
             pairs: prompt pairs of each behaviour's checks.
         """
         model = folder / "model"
@@ -272,7 +272,7 @@ class Model:
 
 
 def behaviour(program: Program, pairs: int) -> dict[str, Any]:
-    """Return a program's behaviour, as data of a file: its own outputs are the answers, and say nothing of nodes."""
+    """Return a program's behaviour as data of a file; its own outputs are the answers, and it has no node claims."""
     lengths = {len(row[side]) for row in program.known["rows"] for side in ("clean", "corrupt")}
     return {
         "name": program.name,

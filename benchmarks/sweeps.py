@@ -1,11 +1,11 @@
-"""The replay engine's sweeps beside TransformerLens' own, in one run: `python benchmarks/sweeps.py [--json FILE]`.
+"""The replay engine's sweeps and TransformerLens' own, in one run: `python benchmarks/sweeps.py [--json FILE]`.
 
 Models are TransformerLens' native ones with seeded random weights; prompts are random pairs of 64 tokens that differ at
-the middle position. Of a row with more than `--forwards` forwards TransformerLens is timed on a random sample of that
-many and its time taken in proportion, unless `--whole` is given; its clean cache is not timed, our clean and corrupt
-runs are. The floor is what the matrix products left after every exact reduction known when this engine was planned
-take (see `products`), each shape timed in the same run; a ratio of floor to time above 1 means that the engine has
-found reductions beyond these.
+the middle position. In a row with more than `--forwards` forward passes, TransformerLens is timed on a random sample of
+that many and its time is scaled, unless `--whole` is given. Its clean cache is not timed; our clean and corrupted runs
+are. The floor is the time of the matrix products that remain after every exact reduction known when this engine was
+planned (see `products`), each shape timed in the same run; a ratio of floor to time above 1 means that the engine has
+further reductions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MIDDLE = LENGTH // 2
 def seeded_model(
     n_layers: int, d_model: int, d_vocab: int, *, gelu: bool, heads: int = 8, n_ctx: int = LENGTH
 ) -> Subject:
-    """A native model with random weights."""
+    """Return a native model with random weights."""
     config = {
         "n_layers": n_layers, "d_model": d_model, "d_vocab": d_vocab, "n_ctx": n_ctx, "n_heads": heads,
         "d_head": d_model // heads, "d_mlp": 4 * d_model, "attn_only": not gelu, "act_fn": "gelu",
@@ -56,7 +56,7 @@ def seeded_model(
     }  # fmt: skip
     bridge: TransformerBridge = TransformerBridge.boot_native(config).eval()
     generator = torch.Generator().manual_seed(1)
-    for parameter in bridge.parameters():  # beyond initialisation, where everything is near linear
+    for parameter in bridge.parameters():  # larger than at initialisation, where everything is nearly linear
         parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator)
     bridge.requires_grad_(False)
     shape = ModelShape(n_layers, heads, 4 * d_model if gelu else None)
@@ -65,7 +65,7 @@ def seeded_model(
 
 
 def pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
-    """Random prompts, clean and corrupt different at the middle position."""
+    """Return random prompts, whose clean and corrupt versions differ at the middle position."""
     draw = random.Random(0)
 
     def pair() -> PromptPair:
@@ -99,20 +99,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Case:
-    """A sweep: what we measure, and the same by TransformerLens, one intervention at a time."""
+    """A sweep: our interventions, and the same by TransformerLens, one at a time."""
 
     name: str
     subject: Subject
     batch: PromptBatch
     interventions: list[Intervention]
-    theirs: Callable[[list[int]], np.ndarray]  # indices → logit differences, `intervention prompt`
+    theirs: Callable[[list[int]], np.ndarray]  # takes indices and returns logit differences, `intervention prompt`
     ratio: float
     floor: Callable[[], float] | None = None
     floor_share: float | None = None
 
 
 def metric(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Logit difference at the last position, `prompt`."""
+    """Return a function for the logit difference at the last position, `prompt`."""
 
     def measure(logits: torch.Tensor) -> torch.Tensor:
         end = logits[:, -1]
@@ -124,7 +124,7 @@ def metric(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]
 def transformer_lens(
     subject: Subject, batch: PromptBatch, sweeps: list[tuple[Callable, list[tuple[int, ...]]]]
 ) -> Callable[[list[int]], np.ndarray]:
-    """`transformer_lens.patching` on rows of index tuples, sweep after sweep."""
+    """Return a function that runs `transformer_lens.patching` on rows of index tuples, sweep after sweep."""
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
         _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
@@ -157,7 +157,7 @@ def transformer_lens(
 def hook_loop(
     subject: Subject, batch: PromptBatch, interventions: list[Intervention]
 ) -> Callable[[list[int]], np.ndarray]:
-    """Neurons, as a user of TransformerLens would loop over them."""
+    """Return a function that patches neurons in a loop, as a user of TransformerLens would."""
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
         _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
@@ -184,9 +184,10 @@ def hook_loop(
 def edge_loop(
     subject: Subject, batch: PromptBatch, interventions: list[Intervention]
 ) -> Callable[[list[int]], np.ndarray]:
-    """Paths by one hooked forward per edge, as TransformerLens does where it can: it refuses native models.
+    """Return a function that patches paths with one hooked forward pass per edge.
 
-    Given the queries, keys and values that every sender brings about, which are not timed.
+    TransformerLens does so where it can, but it refuses native models. The queries, keys and values of every sender are
+    given and not timed.
     """
     reference = ReferenceEngine(subject, batch)
     with torch.no_grad():
@@ -235,7 +236,7 @@ BLOCK_SWEEPS: dict[Kind, Callable] = {
 
 
 def cases() -> list[Callable[[], Case]]:
-    """The nine rows, each built when its turn comes."""
+    """Return functions that build the nine rows, so that each is built when needed."""
 
     def heads(name: str, shape: Shape, ratio: float, share: float) -> Callable[[], Case]:
         def build() -> Case:
@@ -347,18 +348,18 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
 
 
 def median_seconds(run: Callable[[], object], repeats: int) -> float:
-    """The median of some repeats, after one that does not count."""
+    """Return the median over some repeats, after one that does not count."""
     run()
-    taken = []
+    durations = []
     for _ in range(repeats):
         began = time.perf_counter()
         run()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations)
 
 
 def line(row: Row) -> str:
-    """A row of the Markdown table."""
+    """Return a row of the Markdown table."""
     floor = "" if row.floor is None else f"{row.floor:.3f}"
     share = "" if row.floor_share is None else f"{row.floor_share:.2f} (≥ {row.floor_wanted:g})"
     timed = (
@@ -373,7 +374,7 @@ def line(row: Row) -> str:
 
 
 def machine() -> str:
-    """What the figures were taken on."""
+    """Return a description of the machine."""
     return f"{os.cpu_count()} cores of {platform.machine()}, torch {torch.__version__}, no GPU used"
 
 

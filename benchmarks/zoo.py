@@ -1,7 +1,7 @@
-"""Every family of the tests' zoo beside plain `transformers` in float64: `python benchmarks/zoo.py --json PATH`.
+"""Every family of the tests' zoo compared with plain `transformers` in float64: `python benchmarks/zoo.py --json PATH`.
 
-Prints how far each quantity is off on the engines that measure the model, and what is refused and why. Ends with exit
-code 1 if something is off by more than 1e-4 of the largest effect, or raises anything but a refusal.
+It prints the error of each quantity on the engines that measure the model, and what is refused and why. The exit code
+is 1 if an error exceeds 1e-4 of the largest effect, or if anything but a refusal is raised.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tests.zoo.configurations import ZOO, write
 from tests.zoo.quantities import QUANTITIES
 from tests.zoo.specimen import Specimen
 
-TOLERANCE = 1e-4  # of the largest effect; see tests/zoo/test_zoo.py
-# Column → the quantities of which it shows the largest error.
+TOLERANCE = 1e-4  # relative to the largest effect; see tests/zoo/test_zoo.py
+# Each column shows the largest error of these quantities.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "logits": ("logits",),
     "attention": ("attention",),
@@ -42,11 +42,11 @@ class Row:
     """One model of the zoo.
 
     Attributes:
-        name: what the tests call it.
+        name: its name in the tests.
         family: the class of its configuration in `transformers`, without `Config`.
         tier: the engine that measures it: `replay`, `reference`, or `refused`.
-        errors: quantity → the largest difference from float64 on any engine, by the largest effect.
-        refused: quantity → the reason; `load` for the model itself.
+        errors: maps a quantity to the largest difference from float64 on any engine, relative to the largest effect.
+        refused: maps a quantity to the reason; `load` stands for the model itself.
     """
 
     name: str
@@ -72,7 +72,7 @@ def measured(name: str, folder: Path) -> Row:
         for outcome in specimen.outcomes(quantity).values():
             if outcome.refusal is not None:
                 refused[quantity] = readable(outcome.refusal)
-            else:  # the oracle has no such quantity: a number for it is wrong, however small
+            else:  # the oracle has no such quantity, so that any number for it is wrong
                 error = float("inf") if outcome.error is None else outcome.error
                 errors[quantity] = max(errors.get(quantity, 0.0), error)
     return Row(name, configuration.config, list(specimen.engines)[-1], errors, refused)
@@ -92,18 +92,18 @@ def _cell(row: Row, quantities: tuple[str, ...]) -> str:
 
 
 def reasons(rows: list[Row]) -> list[str]:
-    """Return what is refused and why, a line for each model and reason."""
-    found = []
+    """Return what is refused and why, as a line for each model and reason."""
+    lines = []
     for row in rows:
         by_reason: dict[str, list[str]] = {}
         for quantity, reason in row.refused.items():
             by_reason.setdefault(reason, []).append(quantity)
-        found += [f"- {row.name}, {', '.join(quantities)}: {reason}" for reason, quantities in by_reason.items()]
-    return found
+        lines += [f"- {row.name}, {', '.join(quantities)}: {reason}" for reason, quantities in by_reason.items()]
+    return lines
 
 
 def main() -> None:
-    """Compare all models, or those that are named."""
+    """Compare all models, or those with the given names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"models of the zoo: {', '.join(ZOO)}")
     parser.add_argument("--json", type=Path, help="also write the rows there")
@@ -117,8 +117,8 @@ def main() -> None:
             print(line(rows[-1]), flush=True)
     print("\n".join(reasons(rows)))
     if arguments.json:
-        told = [asdict(row) for row in rows]
-        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        records = [asdict(row) for row in rows]
+        arguments.json.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     wrong = [f"{row.name} {quantity}" for row in rows for quantity, e in row.errors.items() if e > TOLERANCE]
     if wrong:
         sys.exit(f"off by more than {TOLERANCE:.0e}: {', '.join(wrong)}")

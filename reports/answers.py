@@ -1,4 +1,4 @@
-"""A question and the facts → its section of the page: the answer as measured, the figures, the checks."""
+"""The answers on the findings page: a question and the facts become a section with the answer, figures and checks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mi_checks.studies.matrix.matrix_markdown import table
 from reports.facts import HEADER, Facts, about, told
 from reports.questions import BUGS, Compared, Done, Fixed, Pair
 
-LARGEST = 5  # shown of the differences that turn nothing; the rest stand at the end of the page
+MAX_DIFFERENCES = 5  # differences without a turn that a section shows; the end of the page has all
 
 
 @singledispatch
 def answer(question: object, facts: Facts) -> list[str]:
-    """The lines below the question."""
+    """Return the lines below the question."""
     raise TypeError(f"{question} over {facts}")
 
 
@@ -43,7 +43,9 @@ def _(question: Compared, facts: Facts) -> list[str]:
     for pair in question.pairs:
         shown = [test for test in facts.between(pair) if test.turn]
         if question.asks == "difference":
-            shown += sorted((t for t in facts.between(pair) if t.significant and not t.turn), key=_size)[:LARGEST]
+            shown += sorted((t for t in facts.between(pair) if t.significant and not t.turn), key=_size)[
+                :MAX_DIFFERENCES
+            ]
         rows = [facts.row(test, told(test)) for test in shown]
         lines += [*table(HEADER, rows), ""] if rows else []
     return lines
@@ -78,32 +80,32 @@ def _(question: Fixed, facts: Facts) -> list[str]:
 @answer.register
 def _(question: Done, facts: Facts) -> list[str]:
     lines: list[str] = []
-    asked = facts.called(question.behaviours)
+    behaviours = facts.called(question.behaviours)
     missing = [name for name in question.behaviours if not facts.called([name])]
     lines += [line for name in missing for line in (f"**Answer, `{name}`: not measured.**", "")]
-    for name in asked:
+    for name in behaviours:
         effects = _trained(facts, name)
         does = {
             ability: [e for e in effects if e.ability == ability] for ability in dict.fromkeys(map(_ability, effects))
         }
         said = "yes" if does.get("can") else "cannot tell yet" if does.get("cannot tell") else "no"
-        told_of = "; ".join(
+        by_ability = "; ".join(
             f"{ability}: {', '.join(map(_with_remedy, some))}" for ability, some in sorted(does.items())
         )
-        lines += [f"**Answer, {facts.behaviour_link(name)}: {said}.** {told_of}.", ""]
-    shown = [*asked, *facts.called(question.beside)]
+        lines += [f"**Answer, {facts.behaviour_link(name)}: {said}.** {by_ability}.", ""]
+    shown = [*behaviours, *facts.called(question.beside)]
     models = [model for model in facts.matrix.architectures if model in facts.models.values()]
     rows = [
         [model, *(facts.value_link(cell) if (cell := facts.matrix.cells.get((name, model))) else "·" for name in shown)]
         for model in models
     ]
     lines += [*table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
-    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in asked]
+    tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in behaviours]
     return [*lines, *table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
 
 
 def fixed(test: Difference) -> str:
-    """What became of a bug that the smaller model has."""
+    """Return what became of a bug that the smaller model has."""
     if test.turn == "can → cannot":
         return "fixed"
     if test.after.ability == "can":
@@ -114,12 +116,12 @@ def fixed(test: Difference) -> str:
 
 
 def _needed(effect: Effect) -> int | None:
-    """About how many prompts would settle every check of the preference that is open."""
-    found = [
+    """Return about how many prompts would settle every inconclusive preference check; None if no number would."""
+    numbers_of_prompts = [
         prompts_to_settle(check.estimate, Bound(at_least=check.at_least, at_most=check.at_most))
         for check in effect.preferences
     ]
-    return None if None in found else max((n for n in found if n is not None), default=None)
+    return None if None in numbers_of_prompts else max((n for n in numbers_of_prompts if n is not None), default=None)
 
 
 def _with_remedy(effect: Effect) -> str:
@@ -153,7 +155,7 @@ def _counts(pairs: Iterable[Pair], facts: Facts) -> list[str]:
 
 
 def _unmeasured(pairs: Sequence[Pair], facts: Facts) -> list[str]:
-    """A line for each pair of which a model is missing."""
+    """Return a line for each pair in which a model is missing."""
     lines = []
     for pair in pairs:
         missing = [f"{kind} with {numbers.count(n, 'layer')}" for kind, n in pair if (kind, n) not in facts.models]

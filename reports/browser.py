@@ -1,4 +1,4 @@
-"""The browser that draws pages, for their screenshots and for the tests of them."""
+"""The browser that renders pages, for their screenshots and for the tests of them."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ REMEDY = "apt-get install chromium"
 
 
 def executable() -> str | None:
-    """The path of the system's Chromium, if there is one."""
+    """Return the path of the system's Chromium, or None if there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)

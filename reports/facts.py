@@ -1,4 +1,4 @@
-"""What the answers are composed from: the effects, the tests between models, and links to where each was claimed."""
+"""The facts that answers are composed from: effects, tests between models, and links to the claims."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.studies.matrix.matrix_words import label, mark, value
 from reports.questions import Model, Pair
 
-UP = "../../"  # from reports/gallery/ to the files
+TO_ROOT = "../../"  # the path from reports/gallery/ to the files
 BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "read as"]
 HEADER = ["behaviour", "models", "before", "after", "difference", "p (Holm)", "read as", "re-run with `pytest`"]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything measured for the page.
+    """All measurements for the page.
 
     Attributes:
         matrix: the effects.
-        behaviours: the files they came from.
-        pairs: which models any of the questions compares; the tests are corrected over all of them together.
+        behaviours: the behaviours that they are from.
+        pairs: the models that any question compares; the tests are corrected over all of them together.
     """
 
     matrix: Matrix
@@ -37,13 +37,13 @@ class Facts:
 
     @cached_property
     def models(self) -> dict[Model, str]:
-        """The model of each kind and depth, at the end of its training."""
+        """Return the model of each kind and depth, at the end of its training."""
         trained = [effect for effect in self.matrix.effects if not effect.checkpoint]
         return {(effect.architecture.kind, effect.architecture.n_layers): effect.model for effect in reversed(trained)}
 
     @cached_property
     def steps(self) -> dict[Pair, Step]:
-        """Those pairs of which both models were measured."""
+        """Return the step of each pair both of whose models were measured."""
         return {pair: self._step(pair) for pair in dict.fromkeys(self.pairs) if set(pair) <= set(self.models)}
 
     def _step(self, pair: Pair) -> Step:
@@ -53,11 +53,11 @@ class Facts:
 
     @cached_property
     def tests(self) -> tuple[Difference, ...]:
-        """All of them, corrected together."""
+        """Return all tests, corrected together."""
         return differences(self.matrix.effects, self.steps.values())
 
     def between(self, pair: Pair) -> tuple[Difference, ...]:
-        """Those of one pair."""
+        """Return the tests of one pair."""
         return tuple(test for test in self.tests if pair in self.steps and test.step == self.steps[pair])
 
     @cached_property
@@ -65,24 +65,26 @@ class Facts:
         return {loaded.behaviour.name: loaded for loaded in self.behaviours}
 
     def called(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The behaviours of these names; of a file with a table of cases, each of them."""
-        return tuple(found for name in names for found in self._by_name if found.partition("[")[0] == name)
+        """Return the behaviours with these names; a file with a table of cases stands for each of them."""
+        return tuple(behaviour for name in names for behaviour in self._by_name if behaviour.partition("[")[0] == name)
 
     def behaviour_link(self, behaviour: str) -> str:
-        """To its first check of the preference."""
+        """Return a link to the behaviour's first check of a logit difference."""
         loaded = self._by_name[behaviour]
         checks = [entry.check for entry in loaded.behaviour.checks]
         index = next((i for i, check in enumerate(checks) if isinstance(check, LogitDiff)), 0)
         place = loaded.place_of(("checks", index))
-        return f"[{label(self.matrix, behaviour)}]({UP}{place.file}#L{place.line})"
+        return f"[{label(self.matrix, behaviour)}]({TO_ROOT}{place.file}#L{place.line})"
 
     def value_link(self, effect: Effect) -> str:
-        """Its value, with the mark of its verdict, as a link to what is claimed of the model."""
+        """Return the effect with the mark of its verdict, as a link to what is claimed of the model."""
         place = self._by_name[effect.behaviour].place_of(("models", effect.model))
-        return f"{mark(effect)} [{value(effect).replace('[', '(').replace(']', ')')}]({UP}{place.file}#L{place.line})"
+        return (
+            f"{mark(effect)} [{value(effect).replace('[', '(').replace(']', ')')}]({TO_ROOT}{place.file}#L{place.line})"
+        )
 
     def node_id(self, effect: Effect) -> str:
-        """Of the check that measures the effect."""
+        """Return the node id of the check that measures the effect."""
         loaded = self._by_name[effect.behaviour]
         checks = [preference.check for preference in effect.preferences]
         first = next((check for check in checks if check.partition("[")[0] == LogitDiff.kind), *checks[:1])
@@ -90,7 +92,7 @@ class Facts:
         return "::".join(filter(None, (loaded.source.shown, loaded.case, effect.model, check)))
 
     def row(self, test: Difference, reading: str) -> list[str]:
-        """A row under `HEADER`."""
+        """Return a row with the columns of `HEADER`."""
         return [
             self.behaviour_link(test.behaviour),
             f"{test.step.before} → {test.step.after}",
@@ -103,14 +105,14 @@ class Facts:
         ]
 
     def brief_row(self, test: Difference) -> list[str]:
-        """A row under `BRIEF`."""
+        """Return a row with the columns of `BRIEF`."""
         full = self.row(test, told(test))
         before, after = (f"{mark(effect)} {value(effect)}" for effect in (test.before, test.after))
         return [full[0], before, after, *full[4:7]]
 
 
 def about(prompts: int | None) -> str:
-    """`about 1,300 prompts would tell`: two digits, as the estimate is no better."""
+    """Return a number of prompts with two digits, such as `about 1,300 prompts would tell`."""
     if prompts is None:
         return "no number of prompts would tell, the difference is nil"
     magnitude = 10 ** max(len(str(prompts)) - 2, 0)
@@ -118,7 +120,7 @@ def about(prompts: int | None) -> str:
 
 
 def told(test: Difference) -> str:
-    """What a difference is read as."""
+    """Return the reading of a difference."""
     if not test.significant:
         return f"not told apart; {about(test.prompts)}"
     return test.turn or ("higher" if test.estimate.value > 0 else "lower")

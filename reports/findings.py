@@ -21,7 +21,7 @@ from reports.facts import BRIEF, Facts
 from reports.questions import KINDS, QUESTIONS
 
 ROOT = Path(__file__).parent.parent
-KEPT = ROOT / ".pytest_cache" / "d" / "mi_checks"  # what a run of pytest on the behaviours has measured already
+CACHE = ROOT / ".pytest_cache" / "d" / "mi_checks"  # the cache of a pytest run on the behaviours
 PAGE = ROOT / "reports" / "gallery" / "findings.md"
 TEXT = """\
 # Findings
@@ -51,13 +51,13 @@ Layers of the models that can; in brackets those of which it cannot be told, or 
 
 
 def page() -> str:
-    """Measure, and compose the page.
+    """Measure the behaviours and compose the page.
 
     Raises:
         MiChecksError: a behaviour is wrong or cannot be measured.
     """
     behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
-    matrix = survey(behaviours, progress=bar, only=bundled(), kept=KEPT)
+    matrix = survey(behaviours, progress=bar, only=bundled(), kept=CACHE)
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")
@@ -65,7 +65,7 @@ def page() -> str:
 
 
 def composed(facts: Facts) -> str:
-    """The page of these facts."""
+    """Return the page for these facts."""
     sections: list[str] = []
     for question in QUESTIONS:
         sections += [f"## {question.number}: {question.words}", "", *answer(question, facts)]
@@ -80,7 +80,7 @@ def composed(facts: Facts) -> str:
 
 
 def differing(old: str, new: str) -> list[str]:
-    """The lines that differ by more than another machine's arithmetic can make them."""
+    """Return the lines that differ by more than the rounding of another machine can explain."""
     a, b = old.splitlines(), new.splitlines()
     return [line for line, other in zip(a, b, strict=False) if not alike(line, other)] + a[len(b) :] + b[len(a) :]
 
@@ -90,7 +90,7 @@ PROMPTS = re.compile(r"(?<=about )[\d,]+(?= prompts)")
 
 
 def alike(line: str, other: str) -> bool:
-    """Equal, but for the last place of a decimal number, and a tenth of a number of prompts."""
+    """Return whether lines are equal up to the last place of decimals, and to a tenth of a number of prompts."""
     for pattern in (DECIMAL, PROMPTS):
         pairs = zip(pattern.findall(line), pattern.findall(other), strict=False)
         if not all(_close(*pair) for pair in pairs):
@@ -136,7 +136,7 @@ def _joined(lines: list[str]) -> str:
 
 
 def main() -> int:
-    """Write or compare."""
+    """Write the page, or compare it with the committed one."""
     parser = argparse.ArgumentParser(prog="python -m reports.findings", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is out of date")
     options = parser.parse_args()

@@ -18,27 +18,27 @@ from reports.parts import changes, parts
 ROOT = Path(__file__).parent.parent
 GALLERY = ROOT / "reports" / "gallery"
 SUITE = "suite.html"
-# What pytest is given for each page; all of it has to pass.
+# The arguments of pytest for each page; every check has to pass.
 PAGES = {
-    # Checks of one behaviour and model stay on one worker: what is drawn of them is then what one process draws.
+    # Checks of one behaviour and model stay on one worker, so that their evidence is that of a single process.
     SUITE: ("behaviours/", "-n", "2", "--dist", "loadgroup"),
     "induction.html": (
         *("behaviours/induction.yaml", "behaviours/induction_circuit.yaml"),
         *("--mi-model", "nano-attn-1l", "--mi-model", "nano-attn-2l", "--mi-model", "nano-gelu-2l"),
     ),
 }
-TOLD = 20  # changes told of a page
+MAX_PRINTED_CHANGES = 20  # changes printed for a page
 
 
 class NotWritten(Exception):
-    """What there is to say instead of a page."""
+    """The reason why a page is not written."""
 
 
 def measured(name: str) -> str:
-    """The page, from a run of its behaviours in a process of its own; it stays in `reports/`, and its run beside it.
+    """Run the behaviours of a page in a separate process and return the page; it and its run stay in `reports/`.
 
     Raises:
-        NotWritten: a check does not pass or was skipped, or the page is larger than it may be.
+        NotWritten: a check did not pass or was skipped, or the page is too large.
     """
     page = Path("reports") / name
     command = [sys.executable, "-m", "pytest", *PAGES[name], "--mi-report", str(page)]
@@ -50,21 +50,21 @@ def measured(name: str) -> str:
 
 
 def drawn(name: str, run: Path) -> str:
-    """The page of a run that was made already, such as `make behaviours` leaves it.
+    """Return the page of an existing run, such as that of `make behaviours`.
 
     Raises:
-        NotWritten: as above; or there is no such run.
+        NotWritten: there is no such run, a check in it did not pass or was skipped, or the page is too large.
     """
     try:
-        found = read_run(run)
+        parsed_run = read_run(run)
     except MiChecksError as error:
         raise NotWritten(str(error)) from None
-    _require_all(found)
-    return _small(render(found, str(Path("reports") / Path(name).with_suffix(".json"))))
+    _require_all(parsed_run)
+    return _small(render(parsed_run, str(Path("reports") / Path(name).with_suffix(".json"))))
 
 
 def changed(name: str, new: str) -> list[str]:
-    """What the committed page says otherwise."""
+    """Return the differences from the committed page."""
     committed = GALLERY / name
     if not committed.exists():
         return ["there is none"]
@@ -88,7 +88,7 @@ def _small(page: str) -> str:
 
 
 def main() -> int:
-    """Write or compare."""
+    """Write the pages, or compare them with the committed ones."""
     parser = argparse.ArgumentParser(prog="python -m reports.pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a page is out of date")
     parser.add_argument("--suite", type=Path, metavar="RUN", help=f"draw {SUITE} of this run of behaviours/")
@@ -106,9 +106,9 @@ def main() -> int:
             print(page)
         elif lines := changed(name, new):
             out_of_date = True
-            print(f"{page} is out of date (make gallery):", *lines[:TOLD], sep="\n  ")
-            if len(lines) > TOLD:
-                print(f"  and {len(lines) - TOLD:,} more changes")
+            print(f"{page} is out of date (make gallery):", *lines[:MAX_PRINTED_CHANGES], sep="\n  ")
+            if len(lines) > MAX_PRINTED_CHANGES:
+                print(f"  and {len(lines) - MAX_PRINTED_CHANGES:,} more changes")
     return int(out_of_date)
 
 

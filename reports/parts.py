@@ -1,6 +1,7 @@
-"""A report's page as parts that can be compared with another's, on which other models may be given in full.
+"""The parts of a report's page, for comparison with a page that shows other models in full.
 
-How many are is decided by bytes (`mi_checks/report/budget.py`), and the last digits of another machine may tip it.
+The size budget (`mi_checks/report/budget.py`) decides how many models are shown in full, and the rounding of another
+machine may change which.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import TypeVar
 from reports.findings import alike
 from reports.reading import Element, read
 
-LEAST = 0.5  # of the models given in full that are still; a last digit moves one or two
+MIN_FULL_FRACTION = 0.5  # minimum fraction of the models shown in full that must still be; rounding changes one or two
 CONTROLS = "Negative controls"
-OF_THE_BUDGET = {"legend", "note"}  # of what is drawn, and of what is left out
-FEW = 3  # lines told of one part
-APART = re.compile(r" \(most apart without [^)]*\)")  # what is measured in a claim
+OF_THE_BUDGET = {"legend", "note"}  # CSS classes that depend on what is drawn, and on what is left out
+MAX_LINES = 3  # lines printed for one part
+MEASURED_CLAIM_PART = re.compile(r" \(most apart without [^)]*\)")  # a measured value inside a claim
 KILLED = re.compile(r"\d+ of \d+ mutants? killed")
 Key = tuple[str, str]  # behaviour, model
 Part = TypeVar("Part")
@@ -27,12 +28,12 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class ModelPart:
-    """What a page says of a behaviour on a model.
+    """The part of a page about a behaviour on a model.
 
     Attributes:
-        claims: of each check the claim, the bound and n: what has to be equal to the letter.
-        brief: what else is said in either form: the verdict, and of each check the outcome, the value and its interval.
-        full: every line, where it is given in full; () where it is in brief.
+        claims: the claim, the bound and n of each check, which have to be identical.
+        brief: the verdict, and each check's outcome, value and interval, which both forms have.
+        full: every line if the model is shown in full; () if it is shown in brief.
     """
 
     claims: tuple[str, ...]
@@ -42,7 +43,7 @@ class ModelPart:
 
 @dataclass(frozen=True)
 class BehaviourPart:
-    """What a page says of a behaviour: what was written, which has to be equal to the letter, and its controls."""
+    """The part of a page about a behaviour: its written text, which has to be identical, and its controls."""
 
     written: tuple[str, ...]
     controls: tuple[str, ...]
@@ -50,16 +51,16 @@ class BehaviourPart:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a page says: of the run, in the table of verdicts, of each behaviour, and of each on each model."""
+    """The parts of a page: the run, the table of verdicts, each behaviour, and each behaviour on each model."""
 
     first: tuple[str, ...]
-    cells: Mapping[Key, tuple[str, ...]]  # of the table; with "" for a model, what names the row
+    cells: Mapping[Key, tuple[str, ...]]  # cells of the table; the key with "" as the model has the row's name
     behaviours: Mapping[str, BehaviourPart]
     models: Mapping[Key, ModelPart]
 
 
 def parts(html: str) -> Parts:
-    """The parts of a page; one that is no report has only the first."""
+    """Return the parts of a page; a page that is not a report has only the first."""
     page = read(html)
     behaviours: dict[str, BehaviourPart] = {}
     models: dict[Key, ModelPart] = {}
@@ -87,18 +88,18 @@ def parts(html: str) -> Parts:
 
 
 def changes(old: Parts, new: Parts) -> list[str]:
-    """What the new page says otherwise, by more than another machine's arithmetic and a page's budget can make it."""
-    told = list(_few(_changed(old.first, new.first)))
+    """Return the differences that neither the rounding of another machine nor the page's budget explains."""
+    differences = list(_at_most(_changed(old.first, new.first)))
     for name in dict.fromkeys((*old.behaviours, *new.behaviours)):
-        told += _between(name, old.behaviours.get(name), new.behaviours.get(name), _of_behaviour)
+        differences += _between(name, old.behaviours.get(name), new.behaviours.get(name), _of_behaviour)
     for key in dict.fromkeys((*old.cells, *new.cells)):
-        told += _between(f"verdicts: {_named(key)}", old.cells.get(key), new.cells.get(key), _changed)
+        differences += _between(f"verdicts: {_named(key)}", old.cells.get(key), new.cells.get(key), _changed)
     for key in dict.fromkeys((*old.models, *new.models)):
-        told += _between(_named(key), old.models.get(key), new.models.get(key), _of_model)
+        differences += _between(_named(key), old.models.get(key), new.models.get(key), _of_model)
     full, still = (sum(bool(part.full) for part in page.models.values()) for page in (old, new))
-    if still < LEAST * full:
-        told.append(f"given in full: {full} → {still} models, each of one behaviour")
-    return told
+    if still < MIN_FULL_FRACTION * full:
+        differences.append(f"given in full: {full} → {still} models, each of one behaviour")
+    return differences
 
 
 def _named(key: Key) -> str:
@@ -111,14 +112,14 @@ def _between(
     if old is None or new is None:
         yield f"{where} is {'new' if old is None else 'gone'}"
         return
-    yield from (f"{where}: {line}" for line in _few(changed(old, new)))
+    yield from (f"{where}: {line}" for line in _at_most(changed(old, new)))
 
 
-def _few(lines: Iterable[str]) -> Iterator[str]:
-    told = list(lines)
-    yield from told[:FEW]
-    if len(told) > FEW:
-        yield f"and {len(told) - FEW:,} more lines"
+def _at_most(lines: Iterable[str]) -> Iterator[str]:
+    all_lines = list(lines)
+    yield from all_lines[:MAX_LINES]
+    if len(all_lines) > MAX_LINES:
+        yield f"and {len(all_lines) - MAX_LINES:,} more lines"
 
 
 def _of_behaviour(old: BehaviourPart, new: BehaviourPart) -> Iterator[str]:
@@ -134,15 +135,15 @@ def _of_model(old: ModelPart, new: ModelPart) -> Iterator[str]:
 
 
 def _changed(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
-    """Lines with measured numbers."""
+    """Yield differences between lines with measured numbers."""
     pairs = ((before, after) for before, after in zip(old, new, strict=False) if not alike(before, after))
     yield from (f"{before} → {after}" for before, after in pairs)
     yield from _replaced(old[len(new) :], new[len(old) :])
 
 
 def _rewritten(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
-    """Lines that somebody wrote, in which every digit counts."""
-    before, after = ([APART.sub("", line) for line in lines] for lines in (old, new))
+    """Yield differences between lines of written text, in which every digit counts."""
+    before, after = ([MEASURED_CLAIM_PART.sub("", line) for line in lines] for lines in (old, new))
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if what != "equal":
             yield from _replaced(old[a:b], new[c:d])
@@ -153,7 +154,7 @@ def _replaced(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:
 
 
 def _cells(table: Element) -> Iterator[tuple[Key, tuple[str, ...]]]:
-    """The cells of the table of verdicts, which are taken out of it."""
+    """Yield the cells of the table of verdicts, and remove them from it."""
     for row in table.elements:
         head, *cells = row.elements
         name = head.first("a").text
@@ -169,8 +170,8 @@ def _remove(of: Element, gone: list[Element]) -> None:
 
 
 def _claims(section: Element) -> Iterator[tuple[str, str]]:
-    found = section.first("dl", "claims")
-    for check, claim in zip(found.all("dt"), found.all("dd"), strict=True):
+    claims = section.first("dl", "claims")
+    for check, claim in zip(claims.all("dt"), claims.all("dd"), strict=True):
         yield check.text, claim.lines[0]
 
 
@@ -195,7 +196,8 @@ def _of_brief(group: Element, of_behaviour: Mapping[str, str]) -> ModelPart:
         outcome, claim, measured, bound, n = row.elements
         check, *beside = claim.lines
         mutants = "".join(line for line in beside if KILLED.fullmatch(line))
-        own = [line for line in beside if line != mutants]  # else it is what the behaviour claims of most models
+        # otherwise the claim is the behaviour's claim on most models
+        own = [line for line in beside if line != mutants]
         claims.append(_claim(check, own[0] if own else of_behaviour.get(check, ""), bound, n))
         brief.append(_outcome(check, outcome, measured.text, mutants))
     return ModelPart(tuple(claims), tuple(brief))

@@ -1,6 +1,6 @@
-"""The questions that `reports/gallery/findings.md` answers, and which behaviours and models answer each.
+"""The questions that `reports/gallery/findings.md` answers, with the behaviours and models for each.
 
-Models are named by what they are, kind and layers; which those are is read off the behaviours' files.
+Models are given by kind and number of layers; their names are read from the behaviours' files.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ Pair = tuple[Model, Model]
 ATTENTION, GELU, SOLU = "attention-only", "gelu", "solu"
 KINDS = (ATTENTION, GELU, SOLU)
 INDUCTION_BUGS = ("induction_several_followers", "induction_beyond_the_end")
-SKIP_TRIGRAMS = ("skip_trigram_bug", "trigram_bug")  # at a distance, and side by side
-BUGS = (*INDUCTION_BUGS, *SKIP_TRIGRAMS)  # behaviours that are there where the model errs
+SKIP_TRIGRAMS = ("skip_trigram_bug", "trigram_bug")  # with a gap between the tokens, and with adjacent tokens
+BUGS = (*INDUCTION_BUGS, *SKIP_TRIGRAMS)  # behaviours that are present where the model errs
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Answered by every behaviour between the models of each pair.
+    """A question about every behaviour, between the models of each pair.
 
-    `asks` is what decides it: whether there is any difference, or any behaviour that only the second has.
+    `asks` is the criterion: whether there is any difference, or any behaviour that only the second model has.
     """
 
     number: str
@@ -33,10 +33,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Answered by behaviours that are bugs: is one gone from the second model of a pair that the first has?
+    """A question about bugs: whether the second model of a pair lacks one that the first has.
 
     Attributes:
-        aside: what of the question these measurements do not answer.
+        aside: the part of the question that these measurements do not answer.
     """
 
     number: str
@@ -48,10 +48,10 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Done:
-    """Answered by which models do it.
+    """A question about which models have a behaviour.
 
     Attributes:
-        beside: controls that are shown beside the behaviours, and answer nothing.
+        beside: controls that are shown beside the behaviours, and are not part of the answer.
     """
 
     number: str
@@ -62,12 +62,12 @@ class Done:
 
 
 def deeper(kinds: tuple[str, ...], *layers: int) -> tuple[Pair, ...]:
-    """To one layer more, from each depth given."""
+    """Return pairs of a model and one with a further layer, for each kind and depth."""
     return tuple(((kind, n), (kind, n + 1)) for kind in kinds for n in layers)
 
 
 def with_mlps(*layers: int) -> tuple[Pair, ...]:
-    """From attention alone to either kind of MLP, at each depth given."""
+    """Return pairs of an attention-only model and one with MLPs of either kind, at each depth."""
     return tuple(((ATTENTION, n), (kind, n)) for n in layers for kind in (GELU, SOLU))
 
 

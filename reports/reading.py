@@ -1,4 +1,4 @@
-"""A page of HTML as elements, and as lines of what it says: not how it is drawn, nor when and where it was run."""
+"""An HTML page as elements and lines of text, without its design and without the time and place of the run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-UNREAD = {"style", "script"}
-OF_THE_RUN = {"when", "setup", "command", "facts"}  # when it was, how long it took, how and on what: other every time
-PERCENTAGES = {"looks", "pattern"}  # where whole percents stand, which another machine's last digit may move
+IGNORED_TAGS = {"style", "script"}
+# classes with the time, duration, command and machine, which differ from run to run
+IGNORED_CLASSES = {"when", "setup", "command", "facts"}
+PERCENTAGES = {"looks", "pattern"}  # classes with whole percentages, which rounding on another machine may change
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 @dataclass
 class Element:
-    """A tag with what stands in it."""
+    """A tag with its contents."""
 
     tag: str
     classes: frozenset[str] = frozenset()
@@ -24,33 +25,33 @@ class Element:
 
     @property
     def elements(self) -> list[Element]:
-        """Those directly in it."""
+        """Return the elements directly inside."""
         return [child for child in self.children if isinstance(child, Element)]
 
     def all(self, tag: str, css: str = "") -> Iterator[Element]:
-        """Every one of that tag and class in it, however deep, in the order of the page."""
+        """Yield every element of this tag and class inside, at any depth, in the order of the page."""
         for child in self.elements:
             if child.tag == tag and (not css or css in child.classes):
                 yield child
             yield from child.all(tag, css)
 
     def first(self, tag: str, css: str = "") -> Element:
-        """The first of them, or one in which nothing stands."""
+        """Return the first element of this tag and class inside, or an empty one."""
         return next(self.all(tag, css), Element(tag))
 
     @property
     def lines(self) -> list[str]:
-        """Its texts that are another time's as well, each as one line."""
+        """Return the texts that do not depend on the run, each as one line."""
         return list(_lines(self))
 
     @property
     def text(self) -> str:
-        """Those as one line."""
+        """Return these texts as one line."""
         return " ".join(self.lines)
 
 
 def read(html: str) -> Element:
-    """The page."""
+    """Parse a page."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -85,12 +86,12 @@ class _Reader(HTMLParser):
 
 
 def _lines(element: Element, *, percents: bool = False) -> Iterator[str]:
-    if element.tag in UNREAD or element.classes & OF_THE_RUN:
+    if element.tag in IGNORED_TAGS or element.classes & IGNORED_CLASSES:
         return
     percents = percents or bool(element.classes & PERCENTAGES)
     for child in element.children:
         if isinstance(child, Element):
-            # A chart's numbers stand beside it, and in its title and description.
+            # A chart's numbers are also in the text beside it, and in its title and description.
             if element.tag != "svg" or child.tag in ("title", "desc"):
                 yield from _lines(child, percents=percents)
         elif child.strip():

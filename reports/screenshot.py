@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1280, 900
 
 
 def draw(page: Path, picture: Path, executable: str) -> None:
-    """The page as it opens in a window of `WIDTH` × `HEIGHT` CSS pixels, by day."""
+    """Write a screenshot of the page in a window of `WIDTH` × `HEIGHT` CSS pixels, in light mode."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable)
         window = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
@@ -26,7 +26,7 @@ def draw(page: Path, picture: Path, executable: str) -> None:
 
 
 def main() -> int:
-    """Draw it, or say what is missing."""
+    """Write the screenshot, or print what is missing."""
     parser = argparse.ArgumentParser(prog="python -m reports.screenshot", description=__doc__)
     parser.add_argument("page", type=Path, nargs="?", default=ROOT / "reports" / "report.html")
     parser.add_argument("--output", type=Path, default=PICTURE)
@@ -35,11 +35,11 @@ def main() -> int:
     if not page.exists():
         print(f"screenshot: there is no {page}; run make behaviours, or name another page", file=sys.stderr)
         return 2
-    found = browser.executable()
-    if found is None:
+    executable = browser.executable()
+    if executable is None:
         print(f"screenshot: there is no Chromium: {browser.REMEDY}", file=sys.stderr)
         return 2
-    draw(page, picture, found)
+    draw(page, picture, executable)
     print(picture)
     return 0
 

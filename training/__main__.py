@@ -1,4 +1,4 @@
-"""`python -m training prepare | text FOLDER | train MODEL … | export [MODEL …]`: from packages to shipped weights."""
+"""`python -m training prepare | text FOLDER | train MODEL … | export [MODEL …]`: from packages to bundled weights."""
 
 from __future__ import annotations
 
@@ -62,15 +62,16 @@ def _export(models: list[str]) -> int:
     if not models:
         print(f"no finished run in {RUNS}: `python -m training train MODEL` first", file=sys.stderr)
         return 1
-    refused = 0
-    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)  # the same for all
+    n_refused = 0
+    # every model has the same context length and vocabulary
+    bench = Bench.of(DATA, n_ctx=SHAPES[models[0]].n_ctx, d_vocab=SHAPES[models[0]].d_vocab)
     for model in models:
         try:
             print(export(model, bench, data=DATA, runs=RUNS, nano=NANO))
         except ExportRefusedError as refusal:
             print(refusal, file=sys.stderr)
-            refused += 1
-    return 1 if refused else 0
+            n_refused += 1
+    return 1 if n_refused else 0
 
 
 if __name__ == "__main__":

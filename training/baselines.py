@@ -1,7 +1,7 @@
-"""What counting achieves: unigram and bigram losses, the marks that a trained model has to beat.
+"""Unigram and bigram losses from counts, as baselines that a trained model has to beat.
 
-The counts come from all training text, code and prose weighted as the models meet them; the disclosed repeats are left
-out, as they would only make the baselines worse.
+The counts are of all training text, with code and prose weighted as in training. The deliberately repeated sequences
+are left out, since they would only make the baselines worse.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ Counts = npt.NDArray[np.float64]
 
 PRIORS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 BLOCK = 1024  # tokens
-TUNED_ON_EVERY = 50  # one block of training text in 50 picks the prior
+TUNING_BLOCK_EVERY = 50  # one in so many blocks of training text is used to choose the prior
 BOS = 0
 
 
 @dataclass(frozen=True)
 class Bigram:
-    """p(b | a) = (n(a, b) + prior · p(b)) / (n(a) + prior), with p(b) the add-one unigram."""
+    """A smoothed bigram model: p(b | a) = (n(a, b) + prior · p(b)) / (n(a) + prior), p(b) the add-one unigram."""
 
     counts: Counts
     prior: float
 
     @property
     def unigram(self) -> Counts:
-        """`V`, add-one smoothed."""
+        """Return the unigram probabilities, `V`, with add-one smoothing."""
         seen = self.counts.sum(axis=0) + 1.0
         share: Counts = seen / seen.sum()
         return share
 
     def probabilities(self) -> Counts:
-        """`V V`, rows summing to one."""
+        """Return the bigram probabilities, `V V`, with rows that sum to one."""
         rows = self.counts.sum(axis=1, keepdims=True)
         table: Counts = (self.counts + self.prior * self.unigram) / (rows + self.prior)
         return table
 
     def losses(self, rows: Tokens) -> tuple[float, float]:
-        """Nats per token of unigram and bigram on `rows pos`, each row's first token given."""
+        """Return unigram and bigram loss in nats per token on `rows pos`, given each row's first token."""
         unigram = -np.log(self.unigram)[rows[:, 1:]].mean()
         bigram = -np.log(self.probabilities())[rows[:, :-1], rows[:, 1:]].mean()
         return float(unigram), float(bigram)
 
 
 def fit(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_vocab: int) -> Bigram:
-    """Count all of `texts`, weighted so that their tokens stand in the ratio `shares`; the prior is picked on a slice.
+    """Count all of `texts`, weighted so that their tokens have the ratio `shares`; a slice of them chooses the prior.
 
-    A training row is token 0 and then a window of text, so token 0 is followed by an arbitrary token once in `window`
-    tokens; the counts say so too.
+    A training row is token 0 followed by a window of text, so token 0 is followed by an arbitrary token once in
+    `window` tokens; the counts include this.
     """
     scales = [share / len(text) * len(texts[0]) / shares[0] for text, share in zip(texts, shares, strict=True)]
 
@@ -63,7 +63,7 @@ def fit(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_voca
         total[BOS] += total.sum(axis=0) / window
         return total
 
-    every, tuning = weighted(None), weighted(slice(0, None, TUNED_ON_EVERY))
+    every, tuning = weighted(None), weighted(slice(0, None, TUNING_BLOCK_EVERY))
     fitted = np.maximum(every - tuning, 0.0)
 
     def loss(prior: float) -> float:
@@ -73,10 +73,10 @@ def fit(texts: Sequence[Tokens], shares: Sequence[float], *, window: int, d_voca
 
 
 def pair_counts(text: Tokens, d_vocab: int, blocks: slice | None = None) -> Counts:
-    """`V V` counts of neighbouring tokens, in all of the text or within the chosen blocks of it."""
+    """Return counts of neighbouring tokens, `V V`, in all of the text or within the chosen blocks of it."""
     starts = range(0, len(text) - 1, BLOCK)[blocks or slice(None)]
     pairs = np.zeros(d_vocab * d_vocab, dtype=np.int64)
-    for group in range(0, len(starts), 512):  # bounds the memory
+    for group in range(0, len(starts), 512):  # in groups, to limit the memory
         edges = [np.asarray(text[s : s + BLOCK + 1], dtype=np.int64) for s in starts[group : group + 512]]
         codes = np.concatenate([edge[:-1] * d_vocab + edge[1:] for edge in edges])
         pairs += np.bincount(codes, minlength=d_vocab * d_vocab)

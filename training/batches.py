@@ -1,4 +1,4 @@
-"""Training sequences: code, prose and a disclosed share of repeats. Step n's batch depends on (seed, n) alone."""
+"""Training sequences: code, prose and a disclosed fraction of repeats. Step n's batch depends only on (seed, n)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of the sequences of a batch; what is left over is prose."""
+    """The fractions of each kind of sequence in a batch; the rest is prose."""
 
     code: float = 0.50
     repeated_random: float = 0.10
@@ -31,7 +31,7 @@ class Corpus:
 
 
 def batch(corpus: Corpus, mix: Mix, *, seed: int, step: int, size: int, n_ctx: int, d_vocab: int) -> Ids:
-    """One batch of token ids, `size n_ctx`; every row starts with token 0."""
+    """Return one batch of token ids, `size n_ctx`; every row starts with token 0."""
     rng = np.random.default_rng((seed, step))
     rows = np.empty((size, n_ctx), dtype=np.int64)
     rows[:, 0] = 0
@@ -44,7 +44,7 @@ def batch(corpus: Corpus, mix: Mix, *, seed: int, step: int, size: int, n_ctx: i
                 segment = rng.integers(1, d_vocab, length)
             else:
                 segment = _window(corpus.code if rng.random() < 0.5 else corpus.prose, length, rng)
-            lead = int(rng.integers(0, max(1, body - 2 * length)))  # so that copies meet every position
+            lead = int(rng.integers(0, max(1, body - 2 * length)))  # so that copies occur at every position
             row[1 : 1 + lead] = _window(corpus.code, lead, rng)
             row[1 + lead :] = np.resize(segment, body - lead)
         elif kind < mix.repeated_random + mix.repeated_text + mix.code:
@@ -60,7 +60,7 @@ def _window(tokens: npt.NDArray[np.uint16], length: int, rng: np.random.Generato
 
 
 def random_repeats(*, seed: int, size: int, length: int, d_vocab: int) -> Ids:
-    """Token 0, then `length` random tokens twice over; `size 1+2·length`. The seed space is not the training one."""
+    """Return token 0, then `length` random tokens twice, `size 1+2·length`, with seeds unlike those of training."""
     rng = np.random.default_rng((seed, 2**31))
     segment = rng.integers(1, d_vocab, (size, length))
     return np.concatenate([np.zeros((size, 1), dtype=np.int64), segment, segment], axis=1)

@@ -1,4 +1,4 @@
-"""metrics.json → the model card shipped beside it. Every number comes from the metrics."""
+"""Model cards, in which every number comes from `metrics.json`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MLPS = {"gelu": "GELU", "solu_ln": "SoLU (softmax linear units, then a layer nor
 
 
 def render(metrics: Mapping[str, Any]) -> str:
-    """The card of one model, Markdown."""
+    """Return the card of one model, in Markdown."""
     environment = jinja2.Environment(  # noqa: S701 (Markdown, not HTML)
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )

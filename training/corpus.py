@@ -1,4 +1,4 @@
-"""Packages → documents: fetch what `corpus.toml` pins, unpack it, and read its Python source and English prose."""
+"""The documents of the corpus: packages pinned in `corpus.toml`, with their Python source and English prose."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = Path(__file__).with_name("corpus.toml")
-BLOCK = 32_768  # characters in one document of a package that is a single big file
-BIGGEST_FILE = 200_000  # characters; larger Python files are tables, not code
+BLOCK = 32_768  # characters in one document of a package that is a single large file
+MAX_FILE_CHARS = 200_000  # characters; larger Python files are tables, not code
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Document:
 
 
 def packages(manifest: Path = MANIFEST) -> tuple[Package, ...]:
-    """The packages that `corpus.toml` pins, in its order."""
+    """Return the packages that `corpus.toml` pins, in its order."""
     return tuple(
         Package(
             **{k: v for k, v in entry.items() if k not in ("take", "most_mb")},
@@ -59,7 +59,7 @@ def packages(manifest: Path = MANIFEST) -> tuple[Package, ...]:
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Download and unpack one package into `cache`, once; returns its folder.
+    """Download and unpack one package into `cache` unless it is there, and return its folder.
 
     Raises:
         subprocess.CalledProcessError: the registry does not have the pinned version.
@@ -138,7 +138,7 @@ def _blocks(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def documents(cache: Path, manifest: Path = MANIFEST) -> Iterator[Document]:
-    """Every document of the corpus in a fixed order, marked held-out or not by the hash of its name."""
+    """Yield every document of the corpus in a fixed order, held out or not by the hash of its name."""
     every = tomllib.loads(manifest.read_text())["held_out_every"]
     for package in packages(manifest):
         folder = fetch(package, cache)
@@ -150,7 +150,7 @@ def documents(cache: Path, manifest: Path = MANIFEST) -> Iterator[Document]:
         for file in files:
             for name, text in _blocks(file):
                 name = name.replace(str(folder), package.name)
-                if len(text) < 400 or (package.kind == "code" and len(text) > BIGGEST_FILE):
+                if len(text) < 400 or (package.kind == "code" and len(text) > MAX_FILE_CHARS):
                     continue
                 taken += len(text)
                 if taken > package.most_mb * 1e6:

@@ -1,4 +1,4 @@
-"""What a finished model does: held-out losses beside the baselines, losses on repeats, and whether it may ship."""
+"""The evaluation of a finished model: held-out losses beside the baselines, losses on repeats, and ship criteria."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from training.batches import Corpus, Ids, Mix, random_repeats
 from training.model import Nano, Shape
 from training.train import repeat_losses
 
-WINDOWS = 256
+N_WINDOWS = 256
 REPEATS = 64
 REPEAT_LENGTH = 50
-REPEAT_SEED = 1_000_003  # the probes in the training log use the step's number, far below
-INDUCTION_RATIO = 0.5  # second copy's loss over the first's, at most
+REPEAT_SEED = 1_000_003  # the probes in the training log use the number of the step, which is far smaller
+INDUCTION_RATIO = 0.5  # maximum ratio of the second copy's loss to the first's
 KINDS = ("code", "prose")
 
 
 @dataclass(frozen=True)
 class TextLoss:
-    """Nats per token on the same held-out windows."""
+    """Losses in nats per token on the same held-out windows."""
 
     model: float
     own_bigram: float  # fitted on this kind of text alone
@@ -37,10 +37,10 @@ class TextLoss:
 
 @dataclass(frozen=True)
 class RepeatLoss:
-    """Nats per token on fresh random tokens, repeated.
+    """Losses in nats per token on fresh random tokens, repeated.
 
-    `shuffled_copy` is the control: the second copy in another order, so a model which merely makes seen tokens likelier
-    does as well there as on `second_copy`, and one with induction heads does not.
+    `shuffled_copy` is the control: the second copy in another order, so that a model that only makes earlier tokens
+    likelier does as well on it as on `second_copy`, and a model with induction heads does not.
     """
 
     first_copy: float
@@ -49,13 +49,13 @@ class RepeatLoss:
 
     @property
     def shows_induction(self) -> bool:
-        """Whether the second copy costs at most `INDUCTION_RATIO` of the first."""
+        """Return whether the second copy's loss is at most `INDUCTION_RATIO` of the first's."""
         return self.second_copy <= INDUCTION_RATIO * self.first_copy
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is measured of one set of weights."""
+    """All measurements of one set of weights."""
 
     code: TextLoss
     prose: TextLoss
@@ -63,22 +63,22 @@ class Evaluation:
 
     @property
     def beats_bigram(self) -> bool:
-        """Whether it does better than both bigrams, on code and on prose."""
+        """Return whether the loss is below that of both bigrams, on code and on prose."""
         return all(loss.model < min(loss.bigram, loss.own_bigram) for loss in (self.code, self.prose))
 
     def failures(self, shape: Shape) -> tuple[str, ...]:
-        """Why a model of this shape must not ship; empty when it may."""
-        found = []
+        """Return why a model of this shape must not ship; empty if it may."""
+        reasons = []
         for kind, loss in (("code", self.code), ("prose", self.prose)):
             counted = min(loss.bigram, loss.own_bigram)
             if loss.model >= counted:
-                found.append(f"held-out {kind}: {loss.model:.3f} nats, no better than a bigram's {counted:.3f}")
+                reasons.append(f"held-out {kind}: {loss.model:.3f} nats, no better than a bigram's {counted:.3f}")
         copies = f"{self.repeats.second_copy:.3f} nats on a second copy, {self.repeats.first_copy:.3f} on the first"
         if shape.n_layers >= 2 and not self.repeats.shows_induction:
-            found.append(f"no induction: {copies}, but {shape.n_layers} layers must at least halve it")
+            reasons.append(f"no induction: {copies}, but {shape.n_layers} layers must at least halve it")
         if shape.n_layers == 1 and shape.attn_only and self.repeats.shows_induction:
-            found.append(f"induction where there must be none, in one layer of attention: {copies}")
-        return tuple(found)
+            reasons.append(f"induction where there must be none, in one layer of attention: {copies}")
+        return tuple(reasons)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Bench:
 
     @staticmethod
     def of(data: Path, *, n_ctx: int, d_vocab: int) -> Bench:
-        """Fit the baselines on what `prepare` wrote, and cut the held-out windows."""
+        """Fit the baselines on the arrays that `prepare` wrote, and cut the held-out windows."""
         train, held_out = Corpus(data), Corpus(data, "held_out")
         mix = Mix()
         prose = 1.0 - mix.code - mix.repeated_random - mix.repeated_text
@@ -114,8 +114,8 @@ class Bench:
         return Evaluation(losses["code"], losses["prose"], repeats(model))
 
 
-def windows(text: npt.NDArray[np.uint16], n_ctx: int, count: int = WINDOWS) -> Ids:
-    """`count n_ctx+1`: token 0, then `n_ctx` tokens, from evenly spaced places of the text."""
+def windows(text: npt.NDArray[np.uint16], n_ctx: int, count: int = N_WINDOWS) -> Ids:
+    """Return token 0 and then `n_ctx` tokens, `count n_ctx+1`, from evenly spaced places of the text."""
     starts = np.linspace(0, len(text) - n_ctx, count).astype(np.int64)
     rows = np.zeros((count, n_ctx + 1), dtype=np.int64)
     rows[:, 1:] = text[starts[:, None] + np.arange(n_ctx)]
@@ -123,21 +123,21 @@ def windows(text: npt.NDArray[np.uint16], n_ctx: int, count: int = WINDOWS) -> I
 
 
 def load(weights: Path, shape: Shape) -> Nano:
-    """The model as it ships: float16 on disk, float32 in memory."""
+    """Return the model as it ships: float16 on disk, float32 in memory."""
     model = Nano(shape)
     model.load_state_dict({name: tensor.float() for name, tensor in load_file(weights).items()})
     return model.eval()
 
 
 def text_loss(model: Nano, rows: Ids) -> float:
-    """Nats per token, each row's first token given."""
+    """Return the loss in nats per token, given each row's first token."""
     with torch.no_grad():
         parts = [_losses(model, torch.from_numpy(rows[start : start + 32])) for start in range(0, len(rows), 32)]
     return torch.cat(parts).mean().item()
 
 
 def repeats(model: Nano, *, seed: int = REPEAT_SEED, size: int = REPEATS, length: int = REPEAT_LENGTH) -> RepeatLoss:
-    """Losses on repeats that no training step and no probe has drawn."""
+    """Return losses on repeats that differ from those of all training steps and probes."""
     first, second = repeat_losses(model, seed=seed, size=size, length=length)
     rows = random_repeats(seed=seed, size=size, length=length, d_vocab=model.shape.d_vocab)
     rows[:, length + 1 :] = np.random.default_rng((seed, 2**31, 1)).permuted(rows[:, length + 1 :], axis=1)

@@ -1,4 +1,4 @@
-"""A finished run → `mi_checks/models/nano/<model>/`: weights, config, metrics and card, if it earned its place."""
+"""The export of a finished run to `mi_checks/models/nano/<model>/`, if its model meets the criteria."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.corpus import MANIFEST, documents, packages
 from training.model import SHAPES
 from training.train import Probe
 
-FALLS = (0.1, 0.5, 0.9)  # how much of the second copy's loss has fallen: the phase change's start, middle and end
+FALLS = (0.1, 0.5, 0.9)  # fractions of the fall in the second copy's loss: start, middle and end of the phase change
 
 
 class ExportRefusedError(Exception):
@@ -27,10 +27,10 @@ class ExportRefusedError(Exception):
 
 
 def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: Path) -> Path:
-    """Evaluate a finished run's float16 weights and, if they meet the criteria, ship them; returns the folder.
+    """Evaluate a finished run's float16 weights and, if they meet the criteria, ship them; return the folder.
 
     Raises:
-        ExportRefusedError: the run has no final weights, or the model fails what its shape requires.
+        ExportRefusedError: the run has no final weights, or the model fails a criterion of its shape.
     """
     run, shape = runs / model, SHAPES[model]
     weights = run / "final.safetensors"
@@ -39,8 +39,8 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
             f"{model}: not finished: {weights} does not exist; run `python -m training train {model}`"
         )
     nano_model = evaluate.load(weights, shape)
-    found = bench.evaluate(nano_model)
-    if failures := found.failures(shape):
+    evaluation = bench.evaluate(nano_model)
+    if failures := evaluation.failures(shape):
         raise ExportRefusedError(f"{model}: not exported: " + "; ".join(failures))
     probes = [Probe(**json.loads(line)) for line in (run / "log.jsonl").read_text().splitlines()]
     history = checkpoints(probes, {int(path.stem.split("-")[1]): path for path in run.glob("step-*.safetensors")})
@@ -61,21 +61,21 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
             "windows": len(bench.rows["code"]),
             "tokens": bench.rows["code"][:, 1:].size,
             "bigram_prior": bench.bigram.prior,
-            "code": asdict(found.code),
-            "prose": asdict(found.prose),
+            "code": asdict(evaluation.code),
+            "prose": asdict(evaluation.prose),
         },
         "repeats": {
-            **asdict(found.repeats),
+            **asdict(evaluation.repeats),
             "sequences": evaluate.REPEATS,
             "length": evaluate.REPEAT_LENGTH,
             "seed": evaluate.REPEAT_SEED,
         },
         "criteria": {
-            "beats_bigram": found.beats_bigram,
-            "shows_induction": found.repeats.shows_induction,
+            "beats_bigram": evaluation.beats_bigram,
+            "shows_induction": evaluation.repeats.shows_induction,
             "induction_ratio": evaluate.INDUCTION_RATIO,
         },
-        "phase_change": phase_change(probes) if found.repeats.shows_induction else None,
+        "phase_change": phase_change(probes) if evaluation.repeats.shows_induction else None,
         "checkpoints": [
             {"file": f"checkpoints/{path.name}", "step": step, **_flat(bench.evaluate(evaluate.load(path, shape)))}
             for step, path in history.items()
@@ -99,7 +99,7 @@ def export(model: str, bench: evaluate.Bench, *, data: Path, runs: Path, nano: P
 
 
 def phase_change(probes: Sequence[Probe]) -> dict[str, int]:
-    """The first probed steps at which 10, 50 and 90 % of the second copy's fall in loss were done."""
+    """Return the first probed steps at which 10, 50 and 90 % of the second copy's fall in loss were done."""
     top = max(probe.second_copy for probe in probes)
     bottom = min(probe.second_copy for probe in probes)
     return {
@@ -109,9 +109,10 @@ def phase_change(probes: Sequence[Probe]) -> dict[str, int]:
 
 
 def checkpoints(probes: Sequence[Probe], saved: Mapping[int, Path]) -> dict[int, Path]:
-    """Four saved steps: one early, then the last before, the nearest to the middle of, and the first after the change.
+    """Return four saved steps: an early one, and three around the start, middle and end of the phase change.
 
-    Where they coincide, the change being quicker than the saving, steps just after it make up the number.
+    They are one early step, the last before the change, the one nearest to its middle, and the first after it. If some
+    of them coincide, because the change is faster than the saving, the next steps after it complete the number.
     """
     if not saved:
         return {}
@@ -127,7 +128,7 @@ def checkpoints(probes: Sequence[Probe], saved: Mapping[int, Path]) -> dict[int,
 
 
 def corpus_facts(data: Path) -> dict[str, Any]:
-    """Packages with the characters read from each, and tokens per kind and split; counted once per manifest."""
+    """Return the packages with their characters, and the tokens per kind and split; cached per manifest."""
     digest = hashlib.sha256(MANIFEST.read_bytes()).hexdigest()
     cache = data / "characters.json"
     if not cache.exists() or json.loads(cache.read_text())["manifest"] != digest:
@@ -157,7 +158,7 @@ def corpus_facts(data: Path) -> dict[str, Any]:
 
 
 def tokenizer_facts(path: Path) -> dict[str, Any]:
-    """Size, special token, and how much of the vocabulary is words with their space."""
+    """Return the size, the special token, and how much of the vocabulary is words with a leading space."""
     tokenizer = Tokenizer.from_file(str(path))
     words = [token[1:] for token in tokenizer.get_vocab() if token.startswith("Ġ") and token[1:].isalpha()]
     split = sum(len(tokenizer.encode(word, add_special_tokens=False).ids) > 1 for word in words)
@@ -180,7 +181,7 @@ def _flat(found: evaluate.Evaluation) -> dict[str, float]:
 
 
 def _rounded(value: Any) -> Any:
-    """Losses to four decimals, as more would differ between machines."""
+    """Round losses to four decimals, since more would differ between machines."""
     if isinstance(value, float):
         return round(value, 4) if abs(value) >= 1e-3 else value
     if isinstance(value, Mapping):

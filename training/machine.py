@@ -1,4 +1,4 @@
-"""What a run was trained on, one line per different machine, so that a model card can say it."""
+"""A log of the machines that a run was trained on, one line for each, for the model card."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ LOG = "machines.jsonl"
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """What products are computed in: bfloat16, but on CPUs that only emulate it, ten times slower than float32."""
+    """Return the dtype of products: bfloat16, or float32 on a CPU that emulates bfloat16 ten times slower."""
     emulated = device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.float32 if emulated else torch.bfloat16
 
 
 def record(run: Path, threads: int | None) -> None:
-    """Note this machine in the run's folder, unless it was the last one noted."""
+    """Append this machine to the log in the run's folder, unless it is the last entry."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     machine = {
         "precision": str(precision(device)).removeprefix("torch."),
@@ -34,6 +34,6 @@ def record(run: Path, threads: int | None) -> None:
 
 
 def machines(run: Path) -> list[dict[str, str | int]]:
-    """The machines a run went through, first to last."""
+    """Return the machines of a run, first to last."""
     path = run / LOG
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,7 +1,7 @@
-"""The nano architecture in plain PyTorch, quick to train, with the parameter names of TransformerLens' native model.
+"""The nano architecture in plain PyTorch, fast to train, with the parameter names of TransformerLens' native model.
 
-`TransformerBridge.boot_native` builds the same function from the same names, so weights pass over by
-`load_state_dict`; `tests/training/test_nano_equals_bridge.py` holds the two equal.
+`TransformerBridge.boot_native` builds the same function from the same names, so that weights are transferred with
+`load_state_dict`; `tests/training/test_nano_equals_bridge.py` tests that the two are equal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention, softmax
 
 @dataclass(frozen=True)
 class Shape:
-    """What `TransformerBridgeConfig` needs to rebuild the model."""
+    """The parameters from which `TransformerBridgeConfig` rebuilds the model."""
 
     n_layers: int
     act_fn: str  # "gelu" or "solu_ln"; unused when attn_only
@@ -30,7 +30,7 @@ class Shape:
     eps: float = 1e-5
 
     def bridge_config(self) -> dict[str, object]:
-        """The keys and values of `config.json`, ready for `TransformerBridgeConfig`."""
+        """Return the keys and values of `config.json`, for `TransformerBridgeConfig`."""
         return {
             **asdict(self),
             "normalization_type": "LN",
@@ -94,7 +94,7 @@ class Block(nn.Module):
 
 
 class Nano(nn.Module):
-    """Tokens `batch pos` → logits `batch pos d_vocab`."""
+    """A nano model: tokens `batch pos` → logits `batch pos d_vocab`."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Nano(nn.Module):
 
 
 def initialise(model: Nano, seed: int) -> None:
-    """GPT-2's initialisation: N(0, 0.02), residual writers divided by √(2 · layers), biases zero."""
+    """Apply GPT-2's initialisation: N(0, 0.02), residual writers divided by √(2 · layers), biases zero."""
     generator = torch.Generator().manual_seed(seed)
     residual = 0.02 / math.sqrt(2 * model.shape.n_layers)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Documents → token arrays: train the tokenizer on a sample, encode everything, write one `.npy` per kind and split."""
+"""The preparation of token arrays: train the tokenizer on a sample, encode all documents, write the `.npy` files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from tqdm import tqdm
 from training.corpus import Document, documents
 from training.tokenizer import BOS, train_tokenizer
 
-SAMPLE = 6_000_000  # characters of each kind the tokenizer learns from
+SAMPLE_CHARS = 6_000_000  # characters of each kind that the tokenizer is trained on
 
 
 def prepare(data: Path, tokenizer_path: Path) -> None:
-    """Write `{code,prose}-{train,held_out}.npy` (uint16 token ids, documents divided by token 0) under `data`.
+    """Write `{code,prose}-{train,held_out}.npy` (uint16 token ids, documents separated by token 0) under `data`.
 
-    The committed tokenizer is used when there is one, so that a second preparation cannot renumber the tokens of
-    models already trained.
+    A committed tokenizer is reused, so that a second preparation cannot renumber the tokens of models already trained.
     """
     docs = list(documents(data / "packages"))
     if tokenizer_path.exists():
@@ -46,12 +45,12 @@ def _sample(docs: list[Document]) -> list[str]:
     for kind in ("code", "prose"):
         size = 0
         for doc in (d for d in docs if d.kind == kind and not d.held_out):
-            if hash_share(doc.name) and size < SAMPLE:
+            if hash_share(doc.name) and size < SAMPLE_CHARS:
                 sample.append(doc.text)
                 size += len(doc.text)
     return sample
 
 
 def hash_share(name: str) -> bool:
-    """A fixed third of the documents, so that every package is heard before the sample is full."""
+    """Return whether a document is in a fixed third, so that the sample has text from every package."""
     return sum(name.encode()) % 3 == 0

@@ -1,4 +1,4 @@
-"""Documents → text files, those that no model was trained on apart: what `mi-checks mine trigrams` is run on."""
+"""The documents as text files, split into training and held-out text, as input of `mi-checks mine trigrams`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_text(documents: Iterable[Document], folder: Path) -> str:
-    """Write `{train,held_out}/{code,prose}/PACKAGE/NAME.txt`, whole or not at all; returns how many of each.
+    """Write `{train,held_out}/{code,prose}/PACKAGE/NAME.txt` atomically; return a sentence with both counts.
 
     Raises:
-        OSError: the folder is there, or cannot be written.
+        OSError: the folder exists, or cannot be written.
     """
     partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed run
     partial.mkdir(parents=True)
     written = {"train": 0, "held_out": 0}
     for document in documents:

@@ -1,7 +1,7 @@
-"""The family's one tokenizer: byte-level BPE, GPT-2's split of text into words, 2,048 tokens.
+"""The tokenizer of the family: byte-level BPE with GPT-2's pre-tokenization and 2,048 tokens.
 
-The vocabulary is small on purpose. It makes training on two cores possible, and it leaves many words one token after a
-space and two tokens without, which split-token induction (seed problem 1.19) needs.
+The vocabulary is small on purpose. Training on two cores becomes possible, and many words are one token after a space
+and two tokens without, which split-token induction (seed problem 1.19) needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train one nano model: seeded, resumable after a kill, on a GPU where there is one."""
+"""The training of one nano model: seeded, resumable after a kill, and on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.batches import Corpus, Mix, batch, random_repeats
 from training.machine import precision
 from training.model import SHAPES, Nano, initialise
 
-CHECKPOINTED = ("nano-attn-2l", "nano-gelu-2l")  # the models whose history ships, for checkpoint comparisons
+CHECKPOINTED = ("nano-attn-2l", "nano-gelu-2l")  # models whose training history ships, for checkpoint comparisons
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the weights, written to the model card."""
+    """All settings that determine the weights, as written to the model card."""
 
     model: str
     seed: int = 0
@@ -33,18 +33,18 @@ class Recipe:
     adamw_lr: float = 0.003  # embeddings, unembedding, norms and biases
     weight_decay: float = 0.01
     warmup: int = 40
-    decay_share: float = 0.35  # the last part of training, over which the rates fall linearly to zero
+    decay_share: float = 0.35  # the fraction of training at its end over which the rates fall linearly to zero
     mix: Mix = field(default_factory=Mix)
 
     def rate(self, step: int) -> float:
-        """The learning rates' common factor at a step: warm-up, plateau, linear decay."""
+        """Return the common factor of the learning rates at a step: warm-up, plateau, linear decay."""
         remaining = (self.steps - step) / (self.decay_share * self.steps)
         return min(1.0, (step + 1) / self.warmup, remaining)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Loss in nats per token on fresh random repeats, at one step."""
+    """Losses in nats per token on fresh random repeats, at one step."""
 
     step: int
     train_loss: float
@@ -54,17 +54,17 @@ class Probe:
 
 
 def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, save_every: int = 100) -> Path:
-    """Train to the end of the recipe, from the last saved state if there is one; returns the run's folder.
+    """Train to the end of the recipe, from the last saved state if there is one; return the run's folder.
 
-    The folder holds `state.pt` (to resume), `log.jsonl` (one `Probe` a line), `final.safetensors` and, for the models
-    in `CHECKPOINTED`, `step-*.safetensors` every 50 steps.
+    The folder contains `state.pt` (for resuming), `log.jsonl` (one `Probe` per line), `final.safetensors` and, for the
+    models in `CHECKPOINTED`, `step-*.safetensors` every 50 steps.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = runs / recipe.model
     run.mkdir(parents=True, exist_ok=True)
     written = json.dumps(asdict(recipe), indent=1, sort_keys=True)
     if (run / "state.pt").exists() and (run / "recipe.json").read_text() != written:
-        # The card would otherwise name a recipe that did not make the weights.
+        # Otherwise the card would name a recipe that did not produce the weights.
         raise SystemExit(f"{run} was begun with another recipe; remove it, or train with the recipe in its recipe.json")
     (run / "recipe.json").write_text(written)
     shape = SHAPES[recipe.model]
@@ -120,9 +120,10 @@ def train(recipe: Recipe, data: Path, runs: Path, *, compiled: bool = False, sav
 
 
 def repeat_losses(model: Nano, *, seed: int, size: int, length: int = 50) -> tuple[float, float]:
-    """Mean loss in nats on the first and on the second copy of random repeats, the second copy's first token left out.
+    """Return the mean loss in nats on the first and on the second copy of random repeats.
 
-    (That token cannot be told from the first copy's continuation, so no model predicts it.)
+    The second copy's first token is left out, because it cannot be told from a continuation of the first copy, so that
+    no model predicts it.
     """
     device = model.head.weight.device
     rows = random_repeats(seed=seed, size=size, length=length, d_vocab=model.shape.d_vocab)
@@ -134,7 +135,7 @@ def repeat_losses(model: Nano, *, seed: int, size: int, length: int = 50) -> tup
 
 
 def save_weights(model: Nano, path: Path) -> None:
-    """Write the weights as float16 safetensors, whole or not at all."""
+    """Write the weights as float16 safetensors, atomically."""
     partial = path.with_suffix(".partial")
     save_file({k: v.detach().to("cpu", torch.float16).contiguous() for k, v in model.state_dict().items()}, partial)
     os.replace(partial, path)

@@ -1,9 +1,9 @@
-"""What of a RASP program carries a difference between two prompts to its output, decided by the program alone.
+"""The nodes of a RASP program that carry a difference between two prompts to its output, decided by the program alone.
 
-An expression's value at a place *carries* where it differs between the two prompts and something that carries reads the
-difference: an expression reads an input's difference where exchanging the input's values changes what it makes of them,
-the other inputs being as in either prompt, or what a map makes of inputs of which some are as in the one prompt and
-some as in the other. Nothing is run but the program's own functions.
+An expression's value at a position *carries* if it differs between the two prompts and something that carries reads the
+difference. An expression reads the difference of an input if exchanging the input's values changes the expression's
+value, while each other input is as in either prompt, or is what a map makes of inputs of which some are as in one
+prompt and some as in the other. Only the program's own functions are run.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from tracr.rasp import causal_eval, rasp
 
 Place = tuple[str, int]  # an expression's label and a position, counted from the last
-Inputs = Iterator[tuple[rasp.SOp, int, str]]  # of an expression: each, its position, what it is read as
+Inputs = Iterator[tuple[rasp.SOp, int, str]]  # the inputs of an expression, each with its position and how it is read
 
 
 @dataclass
 class Carried:
-    """What carries the difference of one pair of prompts.
+    """The carriers of the difference of one pair of prompts.
 
     Attributes:
         places: the expressions and positions that carry.
@@ -41,7 +41,7 @@ class Pair:
         self._values: dict[str, tuple[list[Any], list[Any]]] = {}
 
     def values(self, expression: rasp.SOp, position: int) -> tuple[Any, Any]:
-        """Return what an expression is at a position, counted from the last, of the clean and the corrupt prompt."""
+        """Return an expression's values at a position, counted from the last, in the clean and the corrupt prompt."""
         if expression.label not in self._values:
             clean, corrupt = (causal_eval.evaluate(expression, prompt) for prompt in self.prompts)
             self._values[expression.label] = [*map(_rounded, clean)], [*map(_rounded, corrupt)]
@@ -54,21 +54,21 @@ class Pair:
         return clean != corrupt
 
     def carried(self) -> Carried:
-        """Return what carries the difference to the program's output at the last position."""
-        found = Carried()
+        """Return the carriers of the difference in the program's output at the last position."""
+        carriers = Carried()
         waiting = [(self.program, -1)] if self.differs(self.program, -1) else []
         while waiting:
             expression, position = waiting.pop()
-            if (expression.label, position) in found.places:
+            if (expression.label, position) in carriers.places:
                 continue
-            found.places.add((expression.label, position))
+            carriers.places.add((expression.label, position))
             for part, where, at in self._read(expression, position):
-                found.links.add((part.label, expression.label, at))
+                carriers.links.add((part.label, expression.label, at))
                 waiting.append((part, where))
-        return found
+        return carriers
 
     def _read(self, expression: rasp.SOp, position: int) -> Inputs:
-        """Yield the inputs that carry, each with its position and what it is read as."""
+        """Yield the inputs that carry, each with its position and how it is read."""
         match expression:
             case rasp.Map():
                 yield from self._inputs((expression.inner,), position, _of_values(expression.f))
@@ -89,7 +89,7 @@ class Pair:
                 raise NotImplementedError(f"{expression.label}: {type(expression).__name__}")
 
     def _mixed(self, expression: rasp.SOp, position: int) -> tuple[Any, ...]:
-        """Return the values that an expression takes where parts of what it is made of are as in either prompt."""
+        """Return the values of an expression when each of its inputs is as in either prompt."""
         match expression:
             case rasp.Map():
                 inputs = (expression.inner,)
@@ -122,12 +122,12 @@ class Pair:
         return tuple(map(selects, self.values(selector.keys, where), self.values(selector.queries, position)))
 
     def _positions(self, position: int) -> range:
-        """Those that are not after a position, as far as both prompts reach."""
+        """Return the positions up to the given one that both prompts have."""
         return range(-min(map(len, self.prompts)), position + 1)
 
 
 def _matters(function: Callable[..., Any], values: Sequence[tuple[Any, ...]], place: int) -> bool:
-    """Return whether exchanging one input's values, with some values of the others, changes what a function gives."""
+    """Return whether exchanging one input's values, for some values of the others, changes a function's value."""
     before, after = values[:place], values[place + 1 :]
     return any(
         len({function(*first, own, *rest) for own in values[place]}) > 1
@@ -136,15 +136,15 @@ def _matters(function: Callable[..., Any], values: Sequence[tuple[Any, ...]], pl
 
 
 def _rounded(value: Any) -> Any:
-    """Give fractions that differ in rounding alone one value."""
+    """Round a number, so that fractions that differ only by rounding become equal."""
     return round(value, 9) + 0.0 if isinstance(value, float) else value
 
 
 def _of_values(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make of a map's function one that gives None where an input has no value, as RASP does."""
+    """Wrap a map's function to give None if an input has no value, as RASP does."""
     return lambda *inputs: None if None in inputs else function(*inputs)
 
 
 def _of_keys(predicate: Callable[..., Any]) -> Callable[..., bool]:
-    """Make of a selector's predicate one that selects nothing where a key or a query has no value."""
+    """Wrap a selector's predicate to select nothing if a key or a query has no value."""
     return lambda key, query: None not in (key, query) and bool(predicate(key, query))

@@ -1,7 +1,7 @@
-"""Compile the programs: `python export.py FOLDER ROWS [NAME …]`, with the Python of Tracr's environment.
+"""Compilation of the programs: `python export.py FOLDER ROWS [NAME …]`, with the Python of Tracr's environment.
 
-Of each program it writes `NAME.npz`, its weights, and `NAME.json`: what each head and neuron computes, prompts with the
-program's own outputs, and what carries the difference between them, decided by the program (`carrying.py`).
+For each program it writes `NAME.npz`, its weights, and `NAME.json`: what each head and neuron computes, prompts with
+the program's own outputs, and the carriers of their difference, decided by the program (`carrying.py`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tracr.compiler import (
 from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
-GAIN = 10.0  # of the logits that stand for a number; those of categories are what the program writes, 0 or 1
-APPLIED = 4  # prompts on which Tracr's own model is run as well
+LOGIT_GAIN = 10.0  # factor of the logits that stand for a number; those of categories are the program's outputs, 0 or 1
+N_VERIFIED_PROMPTS = 4  # prompts on which Tracr's own model is run too
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Compiled:
         graph: its expressions, with their craft blocks.
         sink: the output's entry in the graph.
         model: Tracr's transformer.
-        heads: expression → (layer, head).
-        neurons: expression → its MLP, the layer, and the place of each of its neurons there.
+        heads: maps an expression to its layer and head.
+        neurons: maps an expression to its MLP, the layer, and the index of each of its neurons there.
     """
 
     graph: Any
@@ -56,7 +56,7 @@ class Compiled:
 
 
 def compiled(program: rasp.SOp) -> Compiled:
-    """Compile a program as `tracr.compiler.compiling` does, and keep where each expression is placed."""
+    """Compile a program like `tracr.compiler.compiling`, and record where each expression is placed."""
     extracted = rasp_to_graph.extract_rasp_graph(program)
     graph, sources, sink = extracted.graph, extracted.sources, extracted.sink
     basis_inference.infer_bases(graph, sink, set(LETTERS), LONGEST)
@@ -90,11 +90,11 @@ def compiled(program: rasp.SOp) -> Compiled:
 
 
 def weights(made: Compiled) -> dict[str, np.ndarray]:
-    """Return a compiled program's weights: what they are of → an array, `in out`, heads side by side."""
+    """Return a compiled program's weights by name, as arrays `in out` with heads side by side."""
     params, config = made.model.params, made.model.model_config
     tokens = [compiling.COMPILER_BOS, *LETTERS]
     encoding = made.model.input_encoder.encoding_map
-    found = {
+    arrays = {
         "embed": np.asarray(params["token_embed"]["embeddings"])[[encoding[token] for token in tokens]],
         "pos_embed": np.asarray(params["pos_embed"]["embeddings"]),
         "n_heads": np.array(config.num_heads),
@@ -103,24 +103,24 @@ def weights(made: Compiled) -> dict[str, np.ndarray]:
     for layer in range(config.num_layers):
         module = f"transformer/layer_{layer}"
         for part, name in zip("qkvo", ("query", "key", "value", "linear"), strict=True):
-            found[f"{layer}.{part}"] = np.asarray(params[f"{module}/attn/{name}"]["w"])
+            arrays[f"{layer}.{part}"] = np.asarray(params[f"{module}/attn/{name}"]["w"])
         for part, name in (("in", "linear_1"), ("out", "linear_2")):
-            found[f"{layer}.{part}"] = np.asarray(params[f"{module}/mlp/{name}"]["w"])
+            arrays[f"{layer}.{part}"] = np.asarray(params[f"{module}/mlp/{name}"]["w"])
         for name, values in params.items():
             assert not name.startswith(module) or "b" not in values or not np.asarray(values["b"]).any()
-    return found
+    return arrays
 
 
 def spoken(value: Any) -> str:
-    """Return a value of a program as it stands in an output token."""
+    """Return a value of a program as it is written in an output token."""
     return str(Fraction(value).limit_denominator(1000)) if isinstance(value, float) else str(value)
 
 
 def unembedding(made: Compiled, values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights, `d_model value`, and biases by which a program's output becomes logits.
+    """Return the weights, `d_model value`, and biases that map a program's output to logits.
 
-    A category's logit is its own direction of the residual stream. A number x stands in one direction, and the logit of
-    a candidate v is GAIN · (v x − v²/2), which is largest for the nearest.
+    A category's logit is its own direction of the residual stream. A number x is one direction, and the logit of a
+    candidate v is GAIN · (v x − v²/2), which is largest for the nearest.
     """
     labels, sink = made.model.residual_labels, made.sink[nodes.EXPR]
     matrix, bias = np.zeros((len(labels), len(values))), np.zeros(len(values))
@@ -128,13 +128,13 @@ def unembedding(made: Compiled, values: list[Any]) -> tuple[np.ndarray, np.ndarr
         if rasp.is_categorical(sink):
             matrix[labels.index(f"{sink.label}:{value}"), column] = 1
         else:
-            matrix[labels.index(sink.label), column] = GAIN * value
-            bias[column] = -GAIN * value**2 / 2
+            matrix[labels.index(sink.label), column] = LOGIT_GAIN * value
+            bias[column] = -LOGIT_GAIN * value**2 / 2
     return matrix, bias
 
 
 def differing(made: Compiled, pair: Pair, label: str, position: int) -> list[int]:
-    """Return the neurons of an expression's MLP that differ at a position, of those that write anything."""
+    """Return the neurons of an expression's MLP that differ at a position, among those that write anything."""
     mlp, _, places = made.neurons[label]
     expression = made.graph.nodes[label][nodes.EXPR]
     basis = [str(direction) for direction in mlp.fst.input_space.basis]
@@ -169,19 +169,20 @@ def rows(
     """Draw prompts.
 
     Returns:
-        rows; what carries the difference of each; the neurons that carry it; and all values that the program puts out.
+        the rows; the carriers of the difference of each; the neurons that carry it; and all output values of the
+        program.
     """
     noise = random.Random(program.name)
-    found, carried, cells, values, used = [], [], [], set(), set()
+    prompts, carried, cells, values, used = [], [], [], set(), set()
     expression = made.sink[nodes.EXPR]
-    while len(found) < count:
+    while len(prompts) < count:
         clean, corrupt = program.draw(noise)
         pair = Pair(expression, clean, corrupt)
         answer, foil = pair.values(expression, -1)
         if answer == foil or answer is None or clean in used:
             continue
         used.add(clean)
-        if foil is None:  # the program puts out nothing, and any other letter is as good
+        if foil is None:  # the program has no output here, and any other letter will do
             foil = noise.choice([letter for letter in LETTERS if letter != answer])
         values |= {answer, foil}
         one = pair.carried()
@@ -190,44 +191,44 @@ def rows(
             if label in made.neurons:
                 layer = made.neurons[label][1]
                 neurons |= {f"L{layer}N{unit}" for unit in differing(made, pair, label, position)}
-        found.append({"clean": clean, "corrupt": corrupt, "answer": spoken(answer), "foil": spoken(foil)})
+        prompts.append({"clean": clean, "corrupt": corrupt, "answer": spoken(answer), "foil": spoken(foil)})
         carried.append(one)
         cells.append(neurons)
-    return found, carried, cells, sorted(values)
+    return prompts, carried, cells, sorted(values)
 
 
 def nodes_of(made: Compiled, label: str) -> list[str]:
-    """Return the head and the MLP layer that compute an expression, in the order in which they do."""
+    """Return the head and the MLP layer that compute an expression, in the order of computation."""
     heads = [f"L{layer}H{head}" for layer, head in [made.heads[label]]] if label in made.heads else []
     return heads + ([f"L{made.neurons[label][1]}.mlp"] if label in made.neurons else [])
 
 
 def paths_of(made: Compiled, one: Carried) -> set[str]:
-    """Return the paths of one hop that carry a difference: from what an expression ends in to what reads it."""
-    found = set()
+    """Return the paths of one hop that carry a difference, from an expression's last node to its readers."""
+    paths = set()
     labels = {label for label, _ in one.places}
     for part, reader, at in one.links:
         senders, receivers = nodes_of(made, part), nodes_of(made, reader)
         if senders and receivers:
-            found.add(f"{senders[-1]} -> {receivers[0]}" + ("" if at == "mlp" else f".{at}"))
+            paths.add(f"{senders[-1]} -> {receivers[0]}" + ("" if at == "mlp" else f".{at}"))
     for label in labels:
         if len(nodes_of(made, label)) == 2:
-            found.add(" -> ".join(nodes_of(made, label)))
-    found.add(f"{nodes_of(made, made.sink[nodes.ID])[-1]} -> logits")
-    return found
+            paths.add(" -> ".join(nodes_of(made, label)))
+    paths.add(f"{nodes_of(made, made.sink[nodes.ID])[-1]} -> logits")
+    return paths
 
 
 def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Compile a program, and draw so many prompt pairs → its weights, and what is known of it."""
+    """Compile a program and draw `count` prompt pairs; return its weights and what is known about it."""
     made = compiled(program.build())
-    drawn, carried, cells, values = rows(program, made, count)
+    prompts, carried, cells, values = rows(program, made, count)
     arrays = weights(made)
     arrays["unembed"], arrays["unembed_bias"] = unembedding(made, values)
-    for row in drawn[:APPLIED]:
+    for row in prompts[:N_VERIFIED_PROMPTS]:
         out = made.model.apply([compiling.COMPILER_BOS, *row["clean"]]).decoded[-1]
         spelt = out if isinstance(out, str) else spoken(out)
         assert spelt == row["answer"], f"{program.name}: {row['clean']} gives {out}, not {row['answer']}"
-    share = 1 / len(drawn)
+    share = 1 / len(prompts)
     node_counts = Counter(
         node for one in carried for node in {node for label, _ in one.places for node in nodes_of(made, label)}
     )
@@ -251,7 +252,7 @@ def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[
             "neurons": {name: count * share for name, count in sorted(cell_counts.items())},
             "paths": {name: count * share for name, count in sorted(path_counts.items())},
         },
-        "rows": drawn,
+        "rows": prompts,
     }
 
 
@@ -261,7 +262,7 @@ def _in_order(neuron: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Write every program, or those named."""
+    """Write all programs, or those with the given names."""
     folder, count, *names = sys.argv[1:]
     unknown = sorted(set(names) - {program.name for program in PROGRAMS})
     if unknown:

@@ -1,4 +1,4 @@
-"""The RASP programs that are compiled, and prompts on which each is asked. Imported in Tracr's environment only."""
+"""The RASP programs, and the prompts for each. This module is imported in Tracr's environment only."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tracr.compiler import lib
 from tracr.rasp import rasp
 
 LETTERS = "abcdef"  # the input vocabulary of every program, so that all of them compute on every prompt
-LONGEST = 7  # letters in a prompt, at most
+MAX_LETTERS = 7  # letters in a prompt; a maximum
 
 Row = tuple[str, str]  # the letters of a clean and of a corrupt prompt
 
 
 @dataclass(frozen=True)
 class Program:
-    """A RASP program and where its prompts come from.
+    """A RASP program and the distribution of its prompts.
 
     Attributes:
         name: the behaviour's name.
         summary: what the program computes at the last letter of a prompt, under causal attention.
-        build: makes the program anew.
-        draw: draws a clean and a corrupt prompt; pairs that the program maps to one output are drawn again.
+        build: builds the program.
+        draw: draws a clean and a corrupt prompt; pairs with the same output are drawn again.
     """
 
     name: str
@@ -32,21 +32,21 @@ class Program:
     draw: Callable[[random.Random], Row]
 
 
-def letters(noise: random.Random, count: int = LONGEST, among: str = LETTERS) -> str:
-    """Draw so many letters, each on its own."""
+def letters(noise: random.Random, count: int = MAX_LETTERS, among: str = LETTERS) -> str:
+    """Draw `count` letters independently."""
     return "".join(noise.choice(among) for _ in range(count))
 
 
 def distinct(noise: random.Random, count: int, among: str = LETTERS) -> str:
-    """Draw so many letters, none of them twice."""
+    """Draw `count` distinct letters."""
     return "".join(noise.sample(among, count))
 
 
 def changed(noise: random.Random, text: str, count: int, end: bool = True) -> str:
-    """Draw other letters for so many places of a text; `end` says whether the last may be one of them."""
+    """Replace `count` letters of a text by other ones; `end` says whether the last may be among them."""
     places = noise.sample(range(len(text) if end else len(text) - 1), count)
-    drawn = [noise.choice(LETTERS.replace(text[i], "")) if i in places else text[i] for i in range(len(text))]
-    return "".join(drawn)
+    replaced = [noise.choice(LETTERS.replace(text[i], "")) if i in places else text[i] for i in range(len(text))]
+    return "".join(replaced)
 
 
 def count_of(letter: str) -> rasp.SOp:
@@ -56,12 +56,12 @@ def count_of(letter: str) -> rasp.SOp:
 
 
 def seen(letter: str) -> rasp.SOp:
-    """Return whether a letter has occurred so far, from how often."""
+    """Return whether a letter has occurred so far, computed from its count."""
     return rasp.Map(lambda count: count > 0, count_of(letter)).named(f"seen_{letter}")
 
 
 def fraction_seen(letter: str) -> rasp.SOp:
-    """Return whether a letter has occurred so far, from the fraction of letters that are this one."""
+    """Return whether a letter has occurred so far, computed from its fraction among the letters."""
     fraction = lib.make_frac_prevs(rasp.numerical(rasp.tokens == letter).named(f"is_{letter}"))
     return rasp.Map(lambda value: value > 0, fraction.named(f"fraction_{letter}")).named(f"seen_{letter}")
 
@@ -163,7 +163,7 @@ def same_end(noise: random.Random) -> Row:
 def few_letters(noise: random.Random) -> Row:
     """Draw from three letters, which repeat, and change some but the last."""
     clean = letters(noise, among="abc")
-    return clean, letters(noise, LONGEST - 1, among="abc") + clean[-1]
+    return clean, letters(noise, MAX_LETTERS - 1, among="abc") + clean[-1]
 
 
 def up_to_a_letter(noise: random.Random) -> Row:
@@ -179,31 +179,31 @@ def first_letter(noise: random.Random) -> Row:
 
 
 def record(noise: random.Random) -> Row:
-    """Draw letters of which the last alone is the largest, and put one that is larger still into another place."""
+    """Draw letters of which only the last is the largest, and insert a larger one elsewhere."""
     last = noise.choice("cde")
-    clean = letters(noise, LONGEST - 1, among=LETTERS[: LETTERS.index(last)]) + last
-    place, larger = noise.randrange(LONGEST - 1), noise.choice(LETTERS[LETTERS.index(last) + 1 :])
+    clean = letters(noise, MAX_LETTERS - 1, among=LETTERS[: LETTERS.index(last)]) + last
+    place, larger = noise.randrange(MAX_LETTERS - 1), noise.choice(LETTERS[LETTERS.index(last) + 1 :])
     return clean, clean[:place] + larger + clean[place + 1 :]
 
 
 def ends_in_a_pattern(noise: random.Random) -> Row:
-    """Draw letters that end in the pattern, and take the half or the whole of it away, or the reverse."""
-    clean, other = letters(noise, LONGEST - 2) + "ab", letters(noise, 2)
+    """Draw letters that end in the pattern, and remove half or all of it, or the reverse."""
+    clean, other = letters(noise, MAX_LETTERS - 2) + "ab", letters(noise, 2)
     corrupt = clean[:-2] + other
     return (clean, corrupt) if noise.random() < 0.5 else (corrupt, clean)
 
 
 def after_the_same(noise: random.Random) -> Row:
-    """Draw distinct letters and the first of two of them again; in the corrupt prompt these two have changed places."""
-    clean = distinct(noise, LONGEST - 1)
-    first, second = noise.sample(range(LONGEST - 2), 2)
+    """Draw distinct letters and the first of two of them again; the corrupt prompt swaps these two."""
+    clean = distinct(noise, MAX_LETTERS - 1)
+    first, second = noise.sample(range(MAX_LETTERS - 2), 2)
     corrupt = list(clean)
     corrupt[first], corrupt[second] = corrupt[second], corrupt[first]
     return clean + clean[first], "".join(corrupt) + clean[first]
 
 
 def brackets(noise: random.Random) -> Row:
-    """Draw a balanced text of brackets and other letters, and a text in which one bracket is turned or gone."""
+    """Draw a balanced text of brackets and other letters, and a text with one bracket flipped or removed."""
     while True:
         clean = letters(noise, among="aabbc")
         depths = [clean[: end + 1].count("a") - clean[: end + 1].count("b") for end in range(len(clean))]
@@ -218,7 +218,7 @@ def with_and_without(present: str, absent: str, noise: random.Random) -> Row:
     """Draw letters without some, and put each of these into one place of the clean prompt."""
     corrupt = letters(noise, among="".join(letter for letter in LETTERS if letter not in present + absent))
     clean = list(corrupt)
-    for place, letter in zip(noise.sample(range(LONGEST), len(present)), present, strict=True):
+    for place, letter in zip(noise.sample(range(MAX_LETTERS), len(present)), present, strict=True):
         clean[place] = letter
     return "".join(clean), corrupt
 
@@ -243,7 +243,7 @@ def more_of_both(noise: random.Random) -> Row:
 
 def of_another_length(noise: random.Random) -> Row:
     """Draw two texts of different lengths that end alike."""
-    short, long = sorted(noise.sample(range(3, LONGEST + 1), 2))
+    short, long = sorted(noise.sample(range(3, MAX_LETTERS + 1), 2))
     text = letters(noise, long)
     return (text, text[-short:]) if noise.random() < 0.5 else (text[-short:], text)
 

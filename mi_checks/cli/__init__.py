@@ -1,1 +1,1 @@
-"""The verbs of the command line, a file for each: `register` adds its parser and sets `run` to what it does."""
+"""The verbs of the command line, one file each: `register` adds the parser of a verb and sets its `run` function."""

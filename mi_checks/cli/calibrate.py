@@ -1,4 +1,4 @@
-"""`mi-checks calibrate`: how often claims pass where nothing is so, and how often intervals hold the truth."""
+"""`mi-checks calibrate`: the false-positive rate of every kind of check, and the coverage of every interval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mi_checks.suite.threads import one_thread
 if TYPE_CHECKING:
     from mi_checks.studies.calibration.calibration import Calibration
 
-PATIENCE = 3.0  # seconds before a bar is shown
+PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown
 FORMATS = ("text", "md", "json")
 
 
@@ -43,7 +43,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> None:
-    """`calibrate`."""
+    """Run `calibrate`."""
     one_thread()
     from mi_checks.studies.calibration.calibration import calibrate
 
@@ -57,12 +57,14 @@ def _written(calibration: Calibration, form: str) -> str:
     if form == "json":
         return calibration_json.document(calibration)
     width = shutil.get_terminal_size((120, 24)).columns
-    found = tables(calibration)
-    return "\n".join(calibration_markdown.lines(found) if form == "md" else calibration_text.lines(found, width))
+    all_tables = tables(calibration)
+    return "\n".join(
+        calibration_markdown.lines(all_tables) if form == "md" else calibration_text.lines(all_tables, width)
+    )
 
 
 def bar(items: Sequence[Any], title: str) -> Iterable[Any]:
-    """How far it is, on standard error where that is a terminal."""
+    """Show a progress bar on standard error if that is a terminal; see `mi_checks.output.progress.Bar`."""
     from tqdm import tqdm
 
-    return tqdm(items, desc=title, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
+    return tqdm(items, desc=title, delay=PROGRESS_DELAY_S, leave=False, disable=not sys.stderr.isatty())

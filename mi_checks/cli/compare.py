@@ -1,4 +1,4 @@
-"""`mi-checks compare`: what changed from one run to another."""
+"""`mi-checks compare`: the changes from one run to another."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> int:
-    """`compare`: 1 where anything drifted, otherwise 0.
+    """Run `compare`; return 1 if anything drifted, otherwise 0.
 
     Raises:
-        MiChecksError: a file holds no run, or the page cannot be written; or, once the rest is printed, nothing in the
-            runs could be compared.
+        MiChecksError: a file is not a run, or the page cannot be written; or, after everything else is printed, no
+            check of the runs could be compared.
     """
-    # Only now: `mi-checks models list` shall not wait for scipy.
+    # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.compare.run_mediators import mediator_changes
     from mi_checks.compare.runs import compare, counts
     from mi_checks.report.comparison import comparison_json, comparison_page, comparison_text
@@ -54,11 +54,11 @@ def show(options: argparse.Namespace) -> int:
         print("\n".join(comparison_text.lines(runs, changes, mediators, width)))
     if options.output is not None:
         comparison_page.write(runs, changes, mediators, options.output)
-    found = counts(changes)
-    if not mediators and not found.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
+    state_counts = counts(changes)
+    if not mediators and not state_counts.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
         sys.stdout.flush()
         raise MiChecksError(
             "no check of one run can be compared with one of the other: run the same behaviours in both, with the same "
             "--mi-count and --mi-seed, on models of one tokenizer"
         )
-    return 1 if mediators or "drifted" in found else 0
+    return 1 if mediators or "drifted" in state_counts else 0

@@ -1,4 +1,4 @@
-"""`mi-checks discover`: the heads, neurons, paths and circuit behind a behaviour, as a draft of checks."""
+"""`mi-checks discover`: a draft of checks about the heads, neurons, paths and circuit behind a behaviour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.asked import behaviour_of
+from mi_checks.cli.behaviour_options import behaviour_of
 from mi_checks.cli.waiting import Waiting
 from mi_checks.cli.whole_number import at_least
 from mi_checks.errors import MiChecksError
@@ -23,15 +23,16 @@ from mi_checks.models.download_folder import cache_folder
 from mi_checks.models.names import resolve
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.discovery.declared import refuse_absent
-from mi_checks.studies.discovery.settings import MOST_PAIRS, SEED_OFFSET, Settings
+from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Settings
 from mi_checks.suite.threads import as_many_as_help, one_thread
 
 if TYPE_CHECKING:
     from mi_checks.models.subject import Subject
 
-MEASUREMENTS = "measurements"  # the folder in the cache where they are kept
-PROBES, PROBE_LENGTH = 16, 16  # prompts and their tokens, to time what several threads gain
-STOPPED, TERMINATED = 130, 143  # exit codes, as shells have them after SIGINT and SIGTERM
+MEASUREMENTS_FOLDER = "measurements"  # their folder inside the cache
+# prompts, and tokens in each, of the forward pass that measures the speedup from threads
+N_TIMING_PROMPTS, TIMING_PROMPT_TOKENS = 16, 16
+SIGINT_EXIT_CODE, SIGTERM_EXIT_CODE = 130, 143  # exit codes that shells report after SIGINT and SIGTERM
 DESCRIPTION = f"""\
 Find what carries a behaviour on a model: patch heads and neurons in both directions and the paths between them, look
 for redundant copies and conjunctions, and prune a faithful circuit. What is found is verified on prompts on which
@@ -53,7 +54,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "org/name, NAME=these; the file need not name it")  # fmt: skip
     add("--case", metavar="NAME", help="one of the file's cases, where it has some")
     add("--count", metavar="N", type=at_least(2), help="prompt pairs to find on, and as many to verify on (default: "
-        f"as many as the checks use, at most {MOST_PAIRS})")  # fmt: skip
+        f"as many as the checks use, at most {MAX_PAIRS})")  # fmt: skip
     add("--seed", metavar="N", type=at_least(0), help=f"their seed (default: the behaviour's + {SEED_OFFSET})")
     add("--above", metavar="SHARE", type=_share, default=usual.above, help="fraction of clean − corrupt that a node "
         "or path must significantly recover or remove, a neuron half of it (default: %(default)s)")  # fmt: skip
@@ -71,7 +72,7 @@ def draft(options: argparse.Namespace) -> int:
     """Run `discover FILE --model NAME` and return its exit code.
 
     Raises:
-        MiChecksError: a mistake in what was given, or there is nothing to discover.
+        MiChecksError: an argument is wrong, or there is nothing to discover.
     """
     output: Path | None = options.output
     if output is not None:
@@ -80,7 +81,7 @@ def draft(options: argparse.Namespace) -> int:
     with placed(f"{options.file}: reading it"):
         loaded = behaviour_of(options.file, options.case)
     refuse_absent(loaded, options.model)
-    folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS
+    folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS_FOLDER
     with Waiting(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
         try:
             with placed(f"{options.file}: discovering what carries it on {options.model}", FEWER_PROMPTS):
@@ -92,7 +93,7 @@ def draft(options: argparse.Namespace) -> int:
             message = ""
     if message:
         print(f"mi-checks: {message}", file=sys.stderr)
-        return TERMINATED if terminated else STOPPED
+        return SIGTERM_EXIT_CODE if terminated else SIGINT_EXIT_CODE
     if output is None:
         print(text, end="")
     else:
@@ -115,24 +116,26 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
         subject = guarded(load(options.model), store)
         as_many_as_help(partial(_forward, subject))
     settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
-    found = explore(loaded.behaviour, subject, settings, progress=waiting.progress, score=loaded.score, store=store)
+    discovery = explore(loaded.behaviour, subject, settings, progress=waiting.progress, score=loaded.score, store=store)
     if store is not None:
         store.prune()
     with waiting.step("writing the draft"):
-        return written(found)
+        return written(discovery)
 
 
 def _forward(subject: Subject) -> None:
-    """Run a model on as many tokens as a short behaviour has."""
+    """Run a model on about as many tokens as a short behaviour has."""
     import torch
 
     device = next(subject.bridge.parameters()).device
     with torch.no_grad():
-        subject.bridge(torch.zeros((PROBES, min(PROBE_LENGTH, subject.n_ctx)), dtype=torch.long, device=device))
+        subject.bridge(
+            torch.zeros((N_TIMING_PROMPTS, min(TIMING_PROMPT_TOKENS, subject.n_ctx)), dtype=torch.long, device=device)
+        )
 
 
 def _stopped(doing: str, kept: int, folder: Path | None) -> str:
-    """Say how far a run was that was stopped, and what is kept of it."""
+    """Return a message about how far an interrupted run came and how many of its measurements are cached."""
     where = f" while {doing}" if doing else ""
     if folder is None:
         why = "--no-cache" if kept == 0 else ""
@@ -144,7 +147,7 @@ def _stopped(doing: str, kept: int, folder: Path | None) -> str:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[list[int]]:
-    """Let SIGTERM end a run as Ctrl-C does; yields a list that has an entry once that has happened."""
+    """Handle SIGTERM like Ctrl-C; yield a list that receives an entry when that happens."""
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
@@ -152,7 +155,7 @@ def _terminated_as_interrupted() -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread hears signals
+        yield received  # only the main thread receives signals
         return
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
@@ -162,10 +165,10 @@ def _terminated_as_interrupted() -> Iterator[list[int]]:
 
 
 def check_output(output: Path, *, force: bool) -> None:
-    """Nothing, where a file can be written.
+    """Raise if the output file cannot be written.
 
     Raises:
-        MiChecksError: it cannot, or there is one already.
+        MiChecksError: it cannot be written, or it exists and `force` is false.
     """
     if output.is_dir() or not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
         raise MiChecksError(f"--output {str(output)!r}: name a file in a folder that is there and can be written")

@@ -1,4 +1,4 @@
-"""`mi-checks emergence`: where each behaviour and each role appears over the checkpoints of a training."""
+"""`mi-checks emergence`: the checkpoints of a training run between which each behaviour and each role appears."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from mi_checks.cli.asked import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.behaviour_options import add_paths, add_prompts, behaviours_of
 from mi_checks.cli.matrix import bar
 from mi_checks.errors import MiChecksError
 
@@ -41,12 +41,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> None:
-    """`emergence`.
+    """Run `emergence`.
 
     Raises:
-        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, something could not be.
+        MiChecksError: nothing was measured because of a mistake; or, after everything else is printed, a measurement
+            failed.
     """
-    # Only now: `mi-checks models list` shall not wait for scipy.
+    # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.report.report_place import writable
     from mi_checks.studies.emergence.checkpoint_series import chosen_series
     from mi_checks.studies.emergence.formats import check_output, write, written
@@ -54,9 +55,9 @@ def show(options: argparse.Namespace) -> None:
 
     if options.output is not None:
         check_output(options.output)
-        writable("--output", options.output)  # found out now, and not when all is measured
+        writable("--output", options.output)  # checked before the measurements, which take long
     series = chosen_series(options.model)
-    found = emergence(
+    result = emergence(
         behaviours_of(options.paths),
         series,
         named_only=not options.model,
@@ -65,11 +66,11 @@ def show(options: argparse.Namespace) -> None:
         progress=bar,
     )
     width = shutil.get_terminal_size((120, 24)).columns
-    print(written(found, options.format, width))
+    print(written(result, options.format, width))
     if options.output is not None:
-        write(found, options.output, width)
-    if found.failed:
+        write(result, options.output, width)
+    if result.failed:
         sys.stdout.flush()
-        first = found.failed[0]
-        more = f", and {len(found.failed) - 1} more" if len(found.failed) > 1 else ""
+        first = result.failed[0]
+        more = f", and {len(result.failed) - 1} more" if len(result.failed) > 1 else ""
         raise MiChecksError(f"{first.what} could not be measured at {first.checkpoint}{more}: {first.reason}")

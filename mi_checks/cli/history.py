@@ -1,4 +1,4 @@
-"""`mi-checks history`: runs in a database, and how a check or a head fared over them."""
+"""`mi-checks history`: a database of runs, with the course of a check or a head over them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     everywhere.add_argument(
         "--history", metavar="PATH", type=Path, default=USUAL, help="the database (default: %(default)s)"
     )
-    asked = argparse.ArgumentParser(add_help=False, parents=[everywhere])
-    asked.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
+    query_options = argparse.ArgumentParser(add_help=False, parents=[everywhere])
+    query_options.add_argument("--format", choices=FORMATS, default="text", help="text or json (default: text)")
 
     ordered = argparse.ArgumentParser(add_help=False)
     ordered.add_argument(
@@ -43,12 +43,14 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     importing.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="a run as JSON, or a folder of them")
     importing.set_defaults(run=import_files)
 
-    listing = actions.add_parser("list", parents=[asked], help="every run, in the order they began")
+    listing = actions.add_parser("list", parents=[query_options], help="every run, in the order they began")
     listing.add_argument("--last", metavar="N", type=at_least(1), help="the last N only")
     listing.set_defaults(run=list_runs)
 
     showing = actions.add_parser(
-        "show", parents=[asked, ordered], help="a behaviour's checks over time; with --check one of them, run by run"
+        "show",
+        parents=[query_options, ordered],
+        help="a behaviour's checks over time; with --check one of them, run by run",
     )
     showing.add_argument("behaviour", metavar="BEHAVIOUR", help="its name, such as induction")
     showing.add_argument("--check", metavar="ID", help="such as 'patching[induction]'")
@@ -57,7 +59,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     showing.set_defaults(run=show)
 
     mediating = actions.add_parser(
-        "mediators", parents=[asked, ordered], help="since when, and until when, a head mediates a behaviour",
+        "mediators", parents=[query_options, ordered], help="since when, and until when, a head mediates a behaviour",
         description="A head mediates where the whole interval of the share of clean − corrupt that it recovers alone "
         "lies above 0.1. A run has intervals for its strongest heads; of any other its share alone is known.",
     )  # fmt: skip
@@ -72,37 +74,38 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     exporting.add_argument("file", metavar="FILE", type=Path, help="where to write it")
     exporting.set_defaults(run=export)
 
-    history_bisect.register(actions, asked)
+    history_bisect.register(actions, query_options)
 
 
 def import_files(options: argparse.Namespace) -> None:
-    """`history import`.
+    """Run `history import`.
 
     Raises:
-        MiChecksError: a file holds no run, told once all others are added; or the history cannot be written.
+        MiChecksError: a file is not a run, which is reported after all others are added; or the history cannot be
+            written.
     """
     from mi_checks.history.importing import import_runs
     from mi_checks.history.run_store import History
 
     with History.at(options.history, create=True) as history:
-        found = import_runs(history, options.runs)
-    print(f"{options.history}: {found.new:,} new, {found.known:,} known")
-    if found.passed_over:
-        first = f"such as {found.passed_over[0]}"
-        number = f"{len(found.passed_over):,} JSON file{'s' if len(found.passed_over) > 1 else ''}"
+        imported = import_runs(history, options.runs)
+    print(f"{options.history}: {imported.new:,} new, {imported.known:,} known")
+    if imported.passed_over:
+        first = f"such as {imported.passed_over[0]}"
+        number = f"{len(imported.passed_over):,} JSON file{'s' if len(imported.passed_over) > 1 else ''}"
         print(f"passed over {number} in the folders that hold no run, {first}")
-    if found.wrong:
+    if imported.wrong:
         sys.stdout.flush()
-        others = len(found.wrong) - 1
+        others = len(imported.wrong) - 1
         more = f" (and {others:,} more file{'s' if others > 1 else ''})" if others else ""
-        raise MiChecksError(f"{found.wrong[0]}{more}")
+        raise MiChecksError(f"{imported.wrong[0]}{more}")
 
 
 def list_runs(options: argparse.Namespace) -> None:
-    """`history list`.
+    """Run `history list`.
 
     Raises:
-        MiChecksError: there is no history there, or it cannot be read.
+        MiChecksError: there is no history file, or it cannot be read.
     """
     from mi_checks.history import history_json, history_text
     from mi_checks.history.database import readable
@@ -110,17 +113,17 @@ def list_runs(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = runs(history, options.last)
+        summaries = runs(history, options.last)
         as_json = options.format == "json"
         print(
-            history_json.document(history_json.listing(found))
+            history_json.document(history_json.listing(summaries))
             if as_json
-            else "\n".join(history_text.listing(options.history, found))
+            else "\n".join(history_text.listing(options.history, summaries))
         )
 
 
 def show(options: argparse.Namespace) -> None:
-    """`history show`.
+    """Run `history show`.
 
     Raises:
         MiChecksError: the history has no such behaviour, check or model, or cannot be read.
@@ -141,18 +144,18 @@ def show(options: argparse.Namespace) -> None:
                 else "\n".join(history_text.outlines(short))
             )
             return
-        found = courses(history, options.behaviour, options.check, options.model, **how)
+        all_courses = courses(history, options.behaviour, options.check, options.model, **how)
         if as_json:
-            print(history_json.document(history_json.courses(found)))
+            print(history_json.document(history_json.courses(all_courses)))
         else:
-            print("\n\n".join("\n".join(history_text.course(each)) for each in found))
+            print("\n\n".join("\n".join(history_text.course(each)) for each in all_courses))
 
 
 def mediators(options: argparse.Namespace) -> None:
-    """`history mediators`.
+    """Run `history mediators`.
 
     Raises:
-        MiChecksError: no run in the history has swept that head, or it cannot be read.
+        MiChecksError: no run in the history has a sweep with that head, or the history cannot be read.
     """
     from mi_checks.history import history_json, history_text
     from mi_checks.history.database import readable
@@ -160,27 +163,27 @@ def mediators(options: argparse.Namespace) -> None:
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
+        results = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
         if options.format == "json":
-            print(history_json.document(history_json.mediations(found)))
+            print(history_json.document(history_json.mediations(results)))
         else:
-            print("\n\n".join("\n".join(history_text.mediation(each)) for each in found))
+            print("\n\n".join("\n".join(history_text.mediation(each)) for each in results))
 
 
 def export(options: argparse.Namespace) -> None:
-    """`history export`.
+    """Run `history export`.
 
     Raises:
-        MiChecksError: no run is called so, or the file cannot be written.
+        MiChecksError: no run has that digest, or the file cannot be written.
     """
     from mi_checks.files import replace_text
     from mi_checks.history.database import readable
     from mi_checks.history.run_store import History
 
     with History.at(options.history) as history, readable(options.history):
-        found = history.text(options.run_called)
+        text = history.text(options.run_called)
     try:
-        replace_text(options.file, found)
+        replace_text(options.file, text)
     except OSError as error:
         raise MiChecksError(f"cannot write the run to {options.file}: {error.strerror or error}") from None
     print(f"written to {options.file}")

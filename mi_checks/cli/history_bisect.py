@@ -1,4 +1,4 @@
-"""`mi-checks history bisect`: between which two checkpoints a check turns."""
+"""`mi-checks history bisect`: the two neighbouring checkpoints between which a check turns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from mi_checks.cli.asked import add_prompts, behaviour_of
+from mi_checks.cli.behaviour_options import add_prompts, behaviour_of
 from mi_checks.errors import MiChecksError
 
 DESCRIPTION = """\
@@ -19,7 +19,7 @@ code 1 where both ends agree."""
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked: argparse.ArgumentParser) -> None:
-    """Add `bisect`; `asked` has the options of every question."""
+    """Add `bisect`; `asked` has the options that all queries share."""
     parser = actions.add_parser(
         "bisect", parents=[asked], help="between which two checkpoints a check turns", description=DESCRIPTION
     )
@@ -36,10 +36,10 @@ def register(actions: argparse._SubParsersAction[argparse.ArgumentParser], asked
 
 
 def bisect(options: argparse.Namespace) -> int:
-    """`history bisect FILE --check ID --over NAME`: 1 where both ends agree, otherwise 0.
+    """Run `history bisect FILE --check ID --over NAME`; return 1 if both ends agree, otherwise 0.
 
     Raises:
-        MiChecksError: a mistake in what was given, or a checkpoint cannot be measured.
+        MiChecksError: an argument is wrong, or a checkpoint cannot be measured.
     """
     from mi_checks.history import history_json
     from mi_checks.history.run_store import History
@@ -66,14 +66,14 @@ def bisect(options: argparse.Namespace) -> int:
             print(bisect_output.line(checkpoint, models), flush=True)
 
     with History.at(options.history, create=True) as history:
-        found = Bisecting(
+        bisection = Bisecting(
             loaded, options.check, models, claims, history, command=shlex.join(["mi-checks", *sys.argv[1:]]),
             count=options.count, seed=options.seed, tell=tell,
         ).run()  # fmt: skip
     as_json = options.format == "json"
     print(
-        history_json.document(bisect_output.plain(found))
+        history_json.document(bisect_output.plain(bisection))
         if as_json
-        else "\n".join(bisect_output.lines(found, options.history))
+        else "\n".join(bisect_output.lines(bisection, options.history))
     )
-    return 1 if found.turns is None else 0
+    return 1 if bisection.turns is None else 0

@@ -1,4 +1,4 @@
-"""`mi-checks`: the verbs that are not a pytest run."""
+"""The entry point of `mi-checks`, for everything that is not a pytest run."""
 
 from __future__ import annotations
 
@@ -28,30 +28,32 @@ from mi_checks.faults.unexpected import (
 )
 
 VERBS = (discover, matrix, emergence, report, compare, history, mine, calibrate, models)  # in the order of the help
-MISTAKE, BROKEN, INTERRUPTED, NOBODY_READS = 2, 3, 130, 141  # exit codes, the last two as a shell has them
+# exit codes; the last two are those that a shell reports
+USER_ERROR, UNEXPECTED_ERROR, SIGINT_EXIT, SIGPIPE_EXIT = 2, 3, 130, 141
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code.
 
-    A mistake in what was given, and whatever the system refuses (to read or write a file, to give memory), is one line
-    on standard error and exit code 2. An exception that nobody foresaw is one line and exit code 3.
+    A mistake in the arguments, and anything that the system refuses (reading or writing a file, allocating memory), is
+    one line on standard error and exit code 2. An unexpected exception is one line and exit code 3.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started this
+        if stream is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):  # a token may hold what cannot be written, such as a lone surrogate
+        # a token may contain characters that cannot be encoded, such as a lone surrogate
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         parser = _parser()
         chosen = parser.parse_args(arguments)
-    except SystemExit:  # the help or the version is printed, or what is wrong with the arguments
-        refused = _refused(sys.stdout)
-        if refused is None:
+    except SystemExit:  # the help, the version or an error in the arguments has been printed
+        write_error = _write_error(sys.stdout)
+        if write_error is None:
             raise
-        return _unwritten(refused)
+        return _report_write_error(write_error)
     with shown_at_once(sys.stderr) if chosen.debug else nullcontext():
         return _run(chosen)
 
@@ -61,28 +63,30 @@ def _run(chosen: argparse.Namespace) -> int:
         code: int | None = chosen.run(chosen)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return SIGINT_EXIT
     except Unexpected as error:
-        return _told(str(error), MISTAKE if error.__cause__ and out_of_memory(error.__cause__) else BROKEN)
+        return _report_error(
+            str(error), USER_ERROR if error.__cause__ and out_of_memory(error.__cause__) else UNEXPECTED_ERROR
+        )
     except MiChecksError as error:
         tell_cause(error)
-        return _told(str(error), MISTAKE)
+        return _report_error(str(error), USER_ERROR)
     except OSError as error:
-        # Of a file that is opened the error has the name; what is printed has none.
-        refused = error if error.errno in UNWRITABLE and error.filename is None else _refused(sys.stdout)
-        if refused is not None:
-            return _unwritten(refused)
+        # An error from opening a file has the file's name; an error from printing has none.
+        write_error = error if error.errno in UNWRITABLE and error.filename is None else _write_error(sys.stdout)
+        if write_error is not None:
+            return _report_write_error(write_error)
         tell_traceback(in_a_line(error), error)
         by_name = error.strerror is not None and isinstance(error.filename, str)
-        return _told(f"{error.filename}: {error.strerror}" if by_name else in_a_line(error), MISTAKE)
+        return _report_error(f"{error.filename}: {error.strerror}" if by_name else in_a_line(error), USER_ERROR)
     except sqlite3.Error as error:
         tell_traceback(in_a_line(error), error)
-        return _told(f"the history cannot be read or written: {error}", MISTAKE)
+        return _report_error(f"the history cannot be read or written: {error}", USER_ERROR)
     except BaseException as error:
         if passes_through(error):
             raise
         line = str(unexpected(error, chosen.verb, FEWER_PROMPTS))
-        return _told(line, MISTAKE if out_of_memory(error) else BROKEN)
+        return _report_error(line, USER_ERROR if out_of_memory(error) else UNEXPECTED_ERROR)
     return code or 0
 
 
@@ -97,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in VERBS:
         verb.register(verbs)
     for name, each in _last_parsers(parser, ()):
-        # The name that pytest has for it is taken as well, since messages say it.
+        # Also accept the name of pytest's option, since messages mention it.
         each.add_argument(
             "--debug", "--mi-debug", action="store_true", help="show the traceback of an unexpected error"
         )
@@ -108,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 def _last_parsers(
     parser: argparse.ArgumentParser, words: tuple[str, ...]
 ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Yield the parsers that have no further verbs below them, each with the words that lead to it."""
+    """Yield the parsers without further verbs below them, each with the words that lead to it."""
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not below:
         yield " ".join(words), parser
@@ -117,8 +121,8 @@ def _last_parsers(
             yield from _last_parsers(each, (*words, word))
 
 
-def _told(line: str, code: int) -> int:
-    """Write a line on standard error, where that is possible; return the exit code."""
+def _report_error(line: str, code: int) -> int:
+    """Write a line to standard error if possible; return the exit code."""
     try:
         print(f"mi-checks: {line}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -126,8 +130,8 @@ def _told(line: str, code: int) -> int:
     return code
 
 
-def _refused(stream: TextIO) -> OSError | None:
-    """Why what was printed could not be written, or None where it was."""
+def _write_error(stream: TextIO) -> OSError | None:
+    """Return the error if printed output could not be written, or None."""
     try:
         stream.flush()
     except OSError as error:
@@ -135,16 +139,16 @@ def _refused(stream: TextIO) -> OSError | None:
     return None
 
 
-def _unwritten(error: OSError) -> int:
-    """Say that the output cannot be written, unless whoever reads it, such as `| head`, has read enough."""
+def _report_write_error(error: OSError) -> int:
+    """Report that the output cannot be written, unless its reader, such as `| head`, has closed the pipe."""
     _discard(sys.stdout)
     if error.errno == errno.EPIPE:
-        return NOBODY_READS
-    return _told(f"cannot write the output: {error.strerror or error}", MISTAKE)
+        return SIGPIPE_EXIT
+    return _report_error(f"cannot write the output: {error.strerror or error}", USER_ERROR)
 
 
 def _discard(stream: TextIO) -> None:
-    """Let nothing more be written there: Python tries once more when it ends, and would report that as well."""
+    """Send further output to the null device; otherwise Python reports the same error once more when it exits."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -1,4 +1,4 @@
-"""`mi-checks matrix`: behaviours × models with effect and interval, and which models differ."""
+"""`mi-checks matrix`: the effect of each behaviour on each model, with intervals and tests between models."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.asked import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.behaviour_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 
 if TYPE_CHECKING:
     from mi_checks.compare.effect_matrix import Matrix
     from mi_checks.studies.matrix.survey import Cell
 
-PATIENCE = 3.0  # seconds before a bar is shown
+PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown
 FORMATS = ("text", "md", "json")
 
 
@@ -40,12 +40,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> None:
-    """`matrix`.
+    """Run `matrix`.
 
     Raises:
-        MiChecksError: nothing was measured because of a mistake; or, once the rest is printed, a cell could not be.
+        MiChecksError: nothing was measured because of a mistake; or, after everything else is printed, a cell failed.
     """
-    # Only now: `mi-checks models list` shall not wait for scipy.
+    # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.studies.matrix.survey import chosen, survey
 
     models = chosen(options.model)
@@ -70,10 +70,10 @@ def _written(matrix: Matrix, form: str) -> str:
 
 
 def bar(cells: Sequence[Cell]) -> Iterable[Cell]:
-    """How far it is, on standard error where that is a terminal."""
+    """Show a progress bar on standard error if that is a terminal."""
     from tqdm import tqdm
 
-    shown = tqdm(cells, delay=PATIENCE, leave=False, disable=not sys.stderr.isatty())
+    shown = tqdm(cells, delay=PROGRESS_DELAY_S, leave=False, disable=not sys.stderr.isatty())
     for loaded, model in shown:
         shown.set_description(f"{loaded.behaviour.name} {model}", refresh=False)
         yield loaded, model

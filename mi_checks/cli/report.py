@@ -1,4 +1,4 @@
-"""`mi-checks report`: the report of a run once more, from its JSON; of several runs, what they have side by side."""
+"""`mi-checks report`: the report of a run, redrawn from its JSON, or of several runs side by side."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def show(options: argparse.Namespace) -> None:
-    """`report`: writes the page or pages, and says where the first one is.
+    """Run `report`: write the page or pages, and print where the first one is.
 
     Raises:
-        MiChecksError: a file holds no run, or nothing can be written there; the latter is found first.
+        MiChecksError: a file is not a run, or the page cannot be written; the destination is checked first.
     """
     from mi_checks.compare.run_mediators import mediator_changes
     from mi_checks.compare.runs import compare

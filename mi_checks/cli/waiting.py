@@ -1,4 +1,4 @@
-"""What a long command is doing, and about how long that still takes, on standard error."""
+"""A progress display for long commands, on standard error: the current step and an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-DELAY_S = 3.0  # seconds from the beginning before anything is shown
-BEAT_S = 0.5  # seconds between looks at how far it is
-LINES_EVERY_S = 10.0  # seconds between lines where standard error is no terminal
+DELAY_S = 3.0  # seconds from the start before anything is shown
+BEAT_S = 0.5  # seconds between updates
+LINES_EVERY_S = 10.0  # seconds between lines if standard error is not a terminal
 ERASE = "\r\x1b[K"
 
 
 class Waiting:
-    """Shows steps of a command while they run: on a terminal one line that changes, elsewhere a line now and then.
+    """A display of a command's steps: one changing line on a terminal, otherwise a line now and then.
 
-    A context manager: between entering and leaving, a thread of its own looks at how far it is.
+    It is a context manager: between entering and leaving it, a separate thread updates the display.
     """
 
     def __init__(self, stream: TextIO, began: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin to count the delay, from now or from an earlier time of the clock."""
+        """Start to count the delay, from now or from an earlier time of the clock."""
         self._stream = stream
         self._clock = clock
         self._began = clock() if began is None else began
         self._terminal = stream.isatty()
-        self._step = ("", self._began, 0, 0)  # title, since when, done, of how many
+        self._step = ("", self._began, 0, 0)  # title, start time, completed steps, total steps
         self._last = -LINES_EVERY_S
         self._shown = False
         self._ended = threading.Event()
@@ -46,19 +46,19 @@ class Waiting:
 
     @property
     def doing(self) -> str:
-        """What is being done, and how far it is: `heads, denoised: 120 of 270`; empty before the first step."""
+        """Return the current step and its progress, such as `heads, denoised: 120 of 270`, or "" before the first."""
         title, _, done, total = self._step
         return f"{title}: {done} of {total}" if total else title
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Show a title for as long as something runs of which it is not known how far it is."""
+        """Show a title while a step of unknown length runs."""
         self._step = (title, self._clock(), 0, 0)
         yield
         self._step = ("", self._clock(), 0, 0)
 
     def progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
-        """Yield items and show how many there were; see `mi_checks.engine.engine.Progress`."""
+        """Yield items and show how many are done; see `mi_checks.engine.engine.Progress`."""
         since = self._clock()
         self._step = (title, since, 0, total)
         for done, item in enumerate(items, 1):
@@ -67,7 +67,7 @@ class Waiting:
         self._step = ("", self._clock(), 0, 0)
 
     def beat(self) -> None:
-        """Show what is being done, if it is time to."""
+        """Show the current step if an update is due."""
         now = self._clock()
         _, since, done, total = self._step
         if now - self._began < DELAY_S:
@@ -93,13 +93,13 @@ class Waiting:
 
 
 def _left(passed: float, done: int, total: int) -> str:
-    """Write `about 35 s left`, or how long it has taken where that cannot be known."""
+    """Return text such as `about 35 s left`, or the time taken so far if the rest cannot be estimated."""
     if not done or not total:
         return f"{_time(passed)} so far"
     return f"about {_time(passed / done * (total - done))} left"
 
 
 def _time(seconds: float) -> str:
-    """Write seconds as `35 s`, `2 min 5 s`."""
+    """Format seconds as `35 s` or `2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

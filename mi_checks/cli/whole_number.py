@@ -1,4 +1,4 @@
-"""A whole number on the command line."""
+"""An argparse type for whole numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """The type of an argument that is a whole number, and not less than so much."""
+    """Return the argparse type of a whole number with a lower bound."""
 
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:

@@ -1,1 +1,1 @@
-"""What several faces print alike: numbers, tables, sparklines, progress. No torch."""
+"""Formatting shared by all output: numbers, tables, sparklines and progress. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""Failures in words for a terminal: each item briefly, and all of one behaviour on one model under their cause."""
+"""Failure messages for a terminal: each item in brief, and all failures of a behaviour on a model by cause."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from mi_checks.stats.estimate import Estimate
 
 MAX_MESSAGE_LINES = 12
 MAX_REASON_LINES = 7
-MAX_GROUPS = 5  # told in full; of more, each has one line
-MAX_GROUP_LINES = 20  # such lines
+MAX_GROUPS = 5  # groups shown in full; each further one gets one line
+MAX_GROUP_LINES = 20  # groups beyond these that get a line
 MAX_MEDIATORS = 5
-LABEL_WIDTH = 12  # characters before the text of a line
+LABEL_WIDTH = 12  # characters in front of the text of a line
 
 
 def brief(message: str, result: CheckResult | None, rerun: str | None = None) -> str:
     """Return the message of one item for the terminal; the report has it in full.
 
     Args:
-        message: in full.
-        result: what the message is about; None for mutants, whose message is cut.
-        rerun: the command that runs just this item again; None leaves it out.
+        message: the full message.
+        result: the result that the message describes; None for mutants, whose message is truncated.
+        rerun: the command that runs only this item again; None leaves it out.
     """
     lines = message.splitlines()
     if result is None or not result.reason:
         return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
-    found = lines[:1]
+    shown = lines[:1]
     if result.claim and result.kind not in ("baseline", "base", "lint"):
-        found.append(f"  claim     {result.claim}")
+        shown.append(f"  claim     {result.claim}")
     if result.estimate is not None and result.kind not in ("baseline", "base"):
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
-        found.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
+        shown.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
     reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
-    found += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
-    found.append(f"  claimed   {result.place}")
-    return "\n".join([*found, *([] if rerun is None else [f"  re-run    {rerun}"])])
+    shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
+    shown.append(f"  claimed   {result.place}")
+    return "\n".join([*shown, *([] if rerun is None else [f"  re-run    {rerun}"])])
 
 
 def group_lines(
     results: Iterable[CheckResult], evidence: Mapping[tuple[str, str], Evidence], report: str, width: int
 ) -> list[str]:
-    """Return what failed, by behaviour and model, each group under its cause; empty where nothing did.
+    """Return the failures by behaviour and model, each group under its cause; empty if nothing failed.
 
     Args:
-        results: all of the run.
-        evidence: by behaviour and model.
-        report: where the report is, for those who want to know more.
-        width: of the terminal, in characters.
+        results: all results of the run.
+        evidence: the evidence by behaviour and model.
+        report: the path of the report, for the pointer to the full messages.
+        width: the width of the terminal, in characters.
     """
-    found = groups(results)
-    if not found:
+    all_groups = groups(results)
+    if not all_groups:
         return []
-    apart, shared = _shared(found)
-    lines = [line for group in apart[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
-    more = [_in_one_line(group) for group in apart[MAX_GROUPS:]]
+    separate, shared = _shared(all_groups)
+    lines = [line for group in separate[:MAX_GROUPS] for line in (*_group(group, evidence, width), "")]
+    more = [_in_one_line(group) for group in separate[MAX_GROUPS:]]
     lines += [*shared, *_cut(more, MAX_GROUP_LINES)]
     lines += [""] if shared or more else []
     return [*lines, f"Full messages are in {report}; with -vv they are above as well."]
 
 
 def cause_text(group: Group) -> str:
-    """Return what most likely caused the failures, as a clause."""
+    """Return the most likely cause of the failures, as a clause."""
     cause = group.cause
     if group.kind == "mediators":
-        told = _claimed if cause.kind == "mediators" else _moved
-        return f"{told(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
+        describe = _claimed if cause.kind == "mediators" else _moved
+        return f"{describe(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
         return f"the prompts have no effect to recover: {cause.parts.of} is {_number(whole)} {whole.unit}"
@@ -87,7 +87,7 @@ def headline(result: CheckResult) -> str:
 
 
 def _claimed(lost: Sequence[str], gained: Sequence[str]) -> str:
-    """Against a claim, which says nothing of what was before."""
+    """Return the difference from a claim, which says nothing about an earlier run."""
     false = f"{', '.join(lost)} {'does' if len(lost) == 1 else 'do'} not mediate as claimed" if lost else ""
     more = (
         f"{', '.join(gained)} {_verb(gained)} and {'is' if len(gained) == 1 else 'are'} not claimed" if gained else ""
@@ -105,19 +105,19 @@ def _verb(nodes: Sequence[str]) -> str:
     return "mediates" if len(nodes) == 1 else "mediate"
 
 
-def _shared(found: Sequence[Group]) -> tuple[list[Group], list[str]]:
-    """Groups of their own, and lines for those of one model that all could not be measured for the same reason."""
+def _shared(all_groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
+    """Return the groups shown separately, and a line for each reason for which several of a model are unmeasured."""
     reasons: dict[tuple[str, str], list[Group]] = {}
-    for group in found:
+    for group in all_groups:
         if group.kind == "not measured":
             reasons.setdefault((group.model, headline(group.cause)), []).append(group)
     several = {key: each for key, each in reasons.items() if len(each) > 1}
-    taken = [group for each in several.values() for group in each]
+    merged = [group for each in several.values() for group in each]
     lines = [
         f"{len(each)} behaviours on {model} could not be measured: {reason}"
         for (model, reason), each in several.items()
     ]
-    return [group for group in found if group not in taken], lines
+    return [group for group in all_groups if group not in merged], lines
 
 
 def _in_one_line(group: Group) -> str:
@@ -133,14 +133,18 @@ def _group(group: Group, evidence: Mapping[tuple[str, str], Evidence], width: in
     if group.others:
         names = ", ".join(each.check for each in group.others)
         lines += _labelled("may follow", names, width)
-    found = evidence.get((group.behaviour, group.model))
-    if all(each.kind == "lint" for each in group.failed):  # no single prompt and no head is the reason
+    group_evidence = evidence.get((group.behaviour, group.model))
+    if all(each.kind == "lint" for each in group.failed):  # a lint failure is not caused by a single prompt or head
         return lines
-    return lines if found is None else [*lines, *_mediators(found, width), *_worst_prompt(found, width)]
+    return (
+        lines
+        if group_evidence is None
+        else [*lines, *_mediators(group_evidence, width), *_worst_prompt(group_evidence, width)]
+    )
 
 
 def _mediators(evidence: Evidence, width: int) -> list[str]:
-    """The heads that mediate, of the first sweep; none where there was no sweep."""
+    """Return the lines about the mediating heads of the first sweep; empty if there was no sweep."""
     at = next((each.at for each in evidence.mediators), "")
     strongest = [each for each in evidence.mediators if each.at == at and each.estimate.low > MEDIATES]
     if not strongest:
@@ -172,14 +176,14 @@ def _text(example: Example, side: str) -> str:
 
 
 def _labelled(label: str, text: str, width: int | None = None) -> list[str]:
-    """A label and its text, wrapped under itself where a width is given: what stands in a prompt is left whole."""
+    """Return a label and its text, wrapped if a width is given; prompts are not wrapped."""
     room = len(text) + 1 if width is None else max(40, width - LABEL_WIDTH - 4)
     first, *others = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
     return [f"  {label:<{LABEL_WIDTH}}  {first}", *(f"  {'':<{LABEL_WIDTH}}  {line}" for line in others)]
 
 
 def _cut(lines: Sequence[str], most: int) -> list[str]:
-    """The first lines and the last two, which say where and how to run it again; what is left out is counted."""
+    """Return the first lines and the last two, which have the location and the re-run command, and count the rest."""
     if len(lines) <= most:
         return list(lines)
     left = len(lines) - (most - 1)

@@ -1,10 +1,10 @@
-"""What the guards of a model came to, in sentences."""
+"""The outcome of a model's guards, in sentences."""
 
 from __future__ import annotations
 
 from mi_checks.results.run import GuardResult, ModelGuards
 
-WHAT = {  # by what a guard refuses
+WHAT = {  # keyed by what a guard refuses
     "head": "heads cannot be patched", "q": "queries cannot be patched", "k": "keys cannot be patched",
     "v": "values cannot be patched", "pattern": "attention patterns cannot be patched",
     "neuron": "neurons cannot be patched", "attn": "attention layers cannot be patched",
@@ -19,14 +19,14 @@ WHAT = {  # by what a guard refuses
 
 
 def summary_line(guards: ModelGuards) -> str:
-    """Return on what a model was checked, and how large the largest error of a comparison that holds was."""
+    """Return on what a model was checked, and the largest error among the comparisons that hold."""
     holding = [one for one in guards.results if _holds(one)]
     largest = max((one.error or 0.0 for one in holding), default=0.0)
     return f"{len(holding)} of {len(guards.results)} comparisons hold, largest error {largest:.1e} (on {guards.about})"
 
 
 def refusal_lines(guards: ModelGuards) -> list[str]:
-    """Return what is refused on a model, a sentence for each reason."""
+    """Return what is refused on a model, as one sentence for each reason."""
     by_reason: dict[str, list[str]] = {}
     for one in guards.results:
         if not _holds(one):

@@ -1,4 +1,4 @@
-"""Text of others in Markdown: names, nodes and messages come from YAML files and tokenizers, and may hold anything."""
+"""Untrusted text in Markdown: names, nodes and messages from YAML files and tokenizers may contain anything."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ LONGEST = 200  # characters
 
 
 def code(text: str) -> str:
-    """A code span: it ends where it should whatever the text holds, and nothing in it is Markdown, HTML or a link.
+    """Return a code span that is closed correctly and in which nothing is Markdown, HTML or a link.
 
-    Line breaks become spaces, as they would when it is shown; what does not show is escaped; long text is cut.
+    Line breaks become spaces, as they would in the rendered page; invisible characters are escaped; long text is
+    truncated.
     """
     shown = " ".join(readable(text).split())
     if len(shown) > LONGEST:
@@ -20,5 +21,5 @@ def code(text: str) -> str:
     if not shown:
         return "—"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    apart = " " if shown.startswith("`") or shown.endswith("`") else ""  # one space at each end is not shown
+    apart = " " if shown.startswith("`") or shown.endswith("`") else ""  # Markdown drops one space at each end
     return f"{fence}{apart}{shown}{apart}{fence}"

@@ -1,4 +1,4 @@
-"""Numbers in words: a true minus sign, and no more decimals than the interval supports."""
+"""Number formatting: a true minus sign, and no more decimals than the interval supports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mi_checks.stats.estimate import Estimate
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """Fixed decimals, a true minus sign, no negative zero."""
+    """Format a number with fixed decimals, a true minus sign, and no negative zero."""
     text = f"{value:.{decimals}f}"
     if text.startswith("-"):
         text = "−" + text[1:] if text.strip("-0.") else text[1:]
@@ -14,7 +14,7 @@ def number(value: float, decimals: int = 2) -> str:
 
 
 def decimals(estimate: Estimate) -> int:
-    """None for whole numbers, three where two would not tell the interval's ends apart."""
+    """Return the number of decimals: 0 for whole numbers of nodes, otherwise 1 to 3 by the width of the interval."""
     ends = (estimate.value, estimate.low, estimate.high)
     if estimate.unit == "nodes" and all(end == round(end) for end in ends):
         return 0
@@ -23,23 +23,23 @@ def decimals(estimate: Estimate) -> int:
 
 
 def value(estimate: Estimate) -> str:
-    """`2.31`"""
+    """Format an estimate without its interval, such as `2.31`."""
     return number(estimate.value, decimals(estimate))
 
 
 def exact(estimate: Estimate) -> str:
-    """Return `0.512 [0.480, 0.551]`: three decimals, as messages and drafts have them."""
+    """Format an estimate with three decimals, as in messages and drafts: `0.512 [0.480, 0.551]`."""
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def interval(estimate: Estimate) -> str:
-    """`[2.05, 2.58]`"""
+    """Format the interval of an estimate, such as `[2.05, 2.58]`."""
     places = decimals(estimate)
     return f"[{number(estimate.low, places)}, {number(estimate.high, places)}]"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 4 s`, `1 h 2 min`"""
+    """Format a duration, such as `0.4 s`, `12 s`, `3 min 4 s` or `1 h 2 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -52,16 +52,16 @@ def duration(seconds: float) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """`1 check`, `3 checks`"""
+    """Format a count with its noun, such as `1 check` or `3 checks`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def signed(estimate: Estimate) -> str:
-    """`+2.31`: a difference."""
+    """Format a difference with its sign, such as `+2.31`."""
     text = value(estimate)
     return text if text.startswith("−") else f"+{text}"
 
 
 def p_value(p: float) -> str:
-    """`p = 0.012`, `p < 0.001`"""
+    """Format a p value, such as `p = 0.012` or `p < 0.001`."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"

@@ -1,4 +1,4 @@
-"""Text for showing: whatever a string holds, the page shows it and nothing happens."""
+"""Untrusted text made safe to display: invisible and direction-changing characters are shown as escapes."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from urllib.parse import urlsplit
 
 from mi_checks.prompts.visible import visible
 
-CHIP = 40  # characters of a token that are shown; the rest is counted
-TITLE = 200
+MAX_CHIP_CHARS = 40  # displayed characters of a token; the length of a longer one is given in its title
+MAX_TITLE_CHARS = 200
 
 
 class Shown(str):
-    """Text that has been made visible already, so that `readable` leaves it alone."""
+    """Text that was made visible already, so that `readable` returns it unchanged."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """A token as drawn: every character visible, long ones cut with the length told in the title."""
+    """A token as it is displayed: every character visible, and a long one truncated, with its length in the title."""
 
     text: Shown
     title: Shown
 
 
 def readable(text: str) -> str:
-    """Spaces, tabs and newlines stay as they are; control and direction characters and lone surrogates are escaped."""
+    """Escape control and direction characters and lone surrogates; keep spaces, tabs and newlines."""
     if isinstance(text, Shown) or (text.isascii() and text.isprintable()):
         return text
     return re.sub(r"[^ \n\t]+", lambda run: visible(run[0]), text.replace("\r\n", "\n"))
 
 
-@lru_cache(maxsize=4096)  # the same tokens stand in hundreds of prompts
+@lru_cache(maxsize=4096)  # the same tokens occur in hundreds of prompts
 def chip(text: str) -> Chip:
-    """A token for showing."""
-    if len(text) <= CHIP:
+    """Return a token as it is displayed."""
+    if len(text) <= MAX_CHIP_CHARS:
         return Chip(Shown(visible(text)), Shown(""))
-    title = f"{visible(text[:TITLE])}{'…' if len(text) > TITLE else ''} ({len(text):,} characters)"
-    return Chip(Shown(visible(text[:CHIP]) + "…"), Shown(title))
+    title = f"{visible(text[:MAX_TITLE_CHARS])}{'…' if len(text) > MAX_TITLE_CHARS else ''} ({len(text):,} characters)"
+    return Chip(Shown(visible(text[:MAX_CHIP_CHARS]) + "…"), Shown(title))
 
 
 def web_address(source: str) -> str | None:
-    """The source, if it is an http(s) address and may stand in a link."""
+    """Return the source if it is an http(s) address that is safe in a link, otherwise None."""
     try:
         parts = urlsplit(source)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Values over time → one line of blocks."""
+"""A one-line chart of values over time, made of block characters."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 40  # characters at most
+MAX_WIDTH = 40  # characters; an upper bound
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """`▁▃█`, from the least value to the largest; what was not measured is a blank.
+    """Return a line such as `▁▃█`, scaled from the smallest to the largest value; an unmeasured one is a blank.
 
-    Of more values than there are characters, each character is the mean of some that follow each other.
+    If there are more values than characters, each character is the mean of several consecutive values.
     """
-    width = min(WIDTH, len(values))
+    width = min(MAX_WIDTH, len(values))
     edges = [place * len(values) // width for place in range(width + 1)] if width else [0]
     means = [_mean(values[begin:end]) for begin, end in pairwise(edges)]
     there = [mean for mean in means if mean is not None]

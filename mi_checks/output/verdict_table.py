@@ -1,4 +1,4 @@
-"""The terminal's last table: behaviours × models."""
+"""The table at the end of the terminal output: behaviours × models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WORST_FIRST = ("error", "fail", "inconclusive", "pass", "skipped")
 
 
 def matrix_lines(results: Sequence[CheckResult]) -> list[str]:
-    """One row per behaviour, one column per model: the worst outcome, and how many checks passed."""
+    """Return one row per behaviour and one column per model: the worst outcome, and how many checks passed."""
     behaviours = list(dict.fromkeys(result.behaviour for result in results))
     models = sorted({result.model for result in results})
     cells = {

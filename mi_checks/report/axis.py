@@ -1,4 +1,4 @@
-"""A horizontal axis: its domain, its round ticks, and where a value falls on it."""
+"""A horizontal axis: its domain, its rounded ticks, and the pixel of each value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mi_checks.output.numbers import number
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps `low … high` onto the pixels `left … right`."""
+    """A linear map from the domain `low … high` to the pixels `left … right`."""
 
     low: float
     high: float
@@ -18,16 +18,16 @@ class Axis:
     right: float
 
     def x(self, value: float) -> float:
-        """The pixel of a value, held within the axis."""
+        """Return the pixel of a value; values outside the domain are clamped to its ends."""
         return self.xs([value])[0]
 
     def xs(self, values: list[float]) -> list[float]:
-        """The pixels of many."""
+        """Return the pixels of several values; values outside the domain are clamped to its ends."""
         low, high, scale = self.low, self.high, (self.right - self.left) / (self.high - self.low)
         return [round(self.left + (min(max(value, low), high) - low) * scale, 1) for value in values]
 
     def ticks(self, about: int = 4) -> tuple[tuple[float, str], ...]:
-        """Round values with their labels."""
+        """Return about `about` rounded tick values, each as its pixel and its label."""
         step = _round_step((self.high - self.low) / about)
         places = max(0, -math.floor(math.log10(step)))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -35,7 +35,7 @@ class Axis:
 
 
 def fit(must_show: list[float], may_show: list[float], left: float, right: float) -> Axis:
-    """An axis that shows all of `must_show`, and of `may_show` what does not squeeze the rest."""
+    """Return an axis that shows all of `must_show`, and as much of `may_show` as does not compress the rest."""
     low, high = min(must_show), max(must_show)
     width = (high - low) or max(abs(high), 1.0)
     if may_show:

@@ -1,4 +1,4 @@
-"""Which models' details a single page has room for: charts, heat maps and example prompts."""
+"""The size budget of a single page: for which models it has room for charts, heat maps and example prompts."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mi_checks.report.by_behaviour import Group, Pair
 
-LIMIT = 2_000_000  # bytes of a page that can still be mailed, and opens at once
+LIMIT = 2_000_000  # bytes; a larger page is hard to mail and slow to open
 
 
 def in_full(groups: Sequence[Group], room: int, cost: Callable[[Pair], int]) -> frozenset[str]:
-    """Anchors of the pairs whose details are given.
+    """Return the anchors of the pairs whose details are shown.
 
-    In this order, as long as there is room: whatever did not pass; of each behaviour the model that shows most; the
-    rest. What does not fit is left out, and within the rest nothing comes after it.
+    Pairs are taken in this order while there is room: first those that did not pass, then the most informative model of
+    each behaviour, then the rest. A pair of the first two kinds that does not fit is skipped; in the rest, the first
+    pair that does not fit ends the selection.
 
     Args:
         groups: the behaviours.
-        room: bytes.
-        cost: bytes that the details of a pair take.
+        room: the budget, in bytes.
+        cost: returns the bytes that the details of a pair take.
     """
-    taken: set[str] = set()
+    anchors: set[str] = set()
     for first, pair in _in_order(groups):
-        if pair.anchor in taken:
+        if pair.anchor in anchors:
             continue
         size = cost(pair)
         if size <= room:
             room -= size
-            taken.add(pair.anchor)
+            anchors.add(pair.anchor)
         elif not first:
             break
-    return frozenset(taken)
+    return frozenset(anchors)
 
 
 def _in_order(groups: Sequence[Group]) -> Iterator[tuple[bool, Pair]]:
-    """Each pair with whether it has a reason to be among the first."""
+    """Yield each pair, with whether it has priority; a pair can occur more than once."""
     pairs = [pair for group in groups for pair in group.pairs]
     yield from ((True, pair) for pair in pairs if pair.outcome not in ("pass", "skipped", None))
     yield from ((True, max(group.pairs, key=_shown)) for group in groups)
@@ -42,7 +43,7 @@ def _in_order(groups: Sequence[Group]) -> Iterator[tuple[bool, Pair]]:
 
 
 def _shown(pair: Pair) -> tuple[bool, int, int, float]:
-    """How much a pair has to show: claims first, then layers, then the size of the effect."""
+    """Return a sort key for how much a pair has to show: claims first, then layers, then the effect size."""
     if pair.evidence is None:
         return not pair.absent, len(pair.results), 0, 0.0
     effect = pair.evidence.effect

@@ -1,4 +1,4 @@
-"""The run, gathered by behaviour and model: what every part of the page is built from."""
+"""The results of a run grouped by behaviour and model, from which every part of the page is built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.stats.estimate import Outcome
 
 @dataclass(frozen=True)
 class Pair:
-    """One behaviour on one model. Anchors are numbered, so no name can break or forge one."""
+    """One behaviour on one model. Anchors are numbered, so that no name can break or forge one."""
 
     behaviour: str
     model: str
@@ -26,35 +26,35 @@ class Pair:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The gravest outcome among the checks."""
+        """Return the worst outcome among the checks, or None without checks."""
         return worst(result.outcome for result in self.results)
 
     @property
     def absent(self) -> bool:
-        """Whether the behaviour was declared not to be in this model."""
+        """Return whether the behaviour was declared absent from this model."""
         if self.evidence is not None:
             return self.evidence.declared == "absent"
         return any(result.check == "absent" for result in self.results)
 
     @property
     def verdict(self) -> Verdict:
-        """The outcome for showing."""
+        """Return the outcome as it is displayed."""
         failed = [result for result in self.results if result.outcome == "fail"]
         return verdict(self.outcome, self.absent, bool(failed) and all(map(drifted, failed)))
 
     @property
     def passed(self) -> int:
-        """How many of the checks passed."""
+        """Return the number of checks that passed."""
         return sum(result.outcome == "pass" for result in self.results)
 
     def check_anchor(self, index: int) -> str:
-        """The anchor of one check's row."""
+        """Return the anchor of one check's row."""
         return f"{self.anchor}c{index}"
 
 
 @dataclass(frozen=True)
 class Group:
-    """One behaviour on every model it was run on."""
+    """One behaviour on every model on which it was run."""
 
     behaviour: str
     anchor: str
@@ -62,28 +62,28 @@ class Group:
 
 
 def drifted(result: CheckResult) -> bool:
-    """Whether a result is that something is not as its baseline."""
+    """Return whether a result reports a deviation from its baseline."""
     return result.kind == BASELINE and result.outcome == "fail"
 
 
 def models(run: Run) -> tuple[str, ...]:
-    """Models in order of appearance, but those that few behaviours are about come last.
+    """Return the models in order of appearance, with the models that fewer than half as many behaviours use at the end.
 
-    Not in the order of their provenance, which under `pytest -n` is that of the worker which came first.
+    The order of `run.models` is not used: under `pytest -n` it depends on which worker finished first.
     """
-    about: dict[str, set[str]] = {}
+    behaviours: dict[str, set[str]] = {}
     for model, behaviour in ((each.model, each.behaviour) for part in (run.results, run.evidence) for each in part):
-        about.setdefault(model, set()).add(behaviour)
-    most = max(map(len, about.values()), default=0)
-    return tuple(sorted(about, key=lambda model: 2 * len(about[model]) < most))
+        behaviours.setdefault(model, set()).add(behaviour)
+    max_behaviours = max(map(len, behaviours.values()), default=0)
+    return tuple(sorted(behaviours, key=lambda model: 2 * len(behaviours[model]) < max_behaviours))
 
 
 def groups(run: Run) -> tuple[Group, ...]:
-    """Behaviours in order of appearance."""
+    """Return the behaviours in order of appearance."""
     results: dict[tuple[str, str], list[CheckResult]] = defaultdict(list)
     for result in run.results:
         results[result.behaviour, result.model].append(result)
-    evidence = {(found.behaviour, found.model): found for found in run.evidence}
+    evidence = {(each_evidence.behaviour, each_evidence.model): each_evidence for each_evidence in run.evidence}
     mutants: dict[tuple[str, str], dict[str, MutantsResult]] = defaultdict(dict)
     for each in run.mutants:
         mutants[each.behaviour, each.model][each.check] = each
@@ -91,7 +91,7 @@ def groups(run: Run) -> tuple[Group, ...]:
     for lint in run.lints:
         lints[lint.behaviour, lint.model].append(lint)
     columns = models(run)
-    named = [result.behaviour for result in run.results] + [found.behaviour for found in run.evidence]
+    names = [result.behaviour for result in run.results] + [each_evidence.behaviour for each_evidence in run.evidence]
     return tuple(
         Group(
             name,
@@ -110,5 +110,5 @@ def groups(run: Run) -> tuple[Group, ...]:
                 if (name, model) in results or (name, model) in evidence
             ),
         )
-        for row, name in enumerate(dict.fromkeys(named))
+        for row, name in enumerate(dict.fromkeys(names))
     )

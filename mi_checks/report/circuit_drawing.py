@@ -1,4 +1,4 @@
-"""The circuit behind a behaviour, laid out for drawing: layers upward, paths between; every value stands in a table."""
+"""A layout of the circuit behind a behaviour: layers upward, paths in between. A table repeats every value."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from mi_checks.output import numbers
 from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode
 from mi_checks.stats.estimate import Estimate
 
-WIDTH, LEFT, RIGHT = 340, 46, 34  # pixels; left of the nodes stand the names of the layers
-SPACE = 56  # at least, from node to node in a layer, where names are as short as `L0H3`
-LETTER, SHORT, LONG = 6, 4, 12  # how much wider a letter makes it; letters of such a name, and of what has no end
+WIDTH, LEFT, RIGHT = 340, 46, 34  # pixels; the layer labels are to the left of the nodes
+MIN_NODE_SPACING = 56  # pixels between two nodes of a layer whose names are as short as `L0H3`; a minimum
+# extra pixels per letter; letters in a short name; longest name that adds width
+LETTER_WIDTH, SHORT_NAME_LETTERS, MAX_NAME_LETTERS = 6, 4, 12
 STEP, TOP, BOTTOM = 54, 58, 46
-SMALLEST, GROWTH = 6.0, 9.0  # radius of a node that recovers nothing, and what one that recovers all has more
-THINNEST, THICKENING = 1.5, 4.5  # likewise of paths
-TRACED = 24  # nodes for which the style sheet traces paths
-OFFSETS = {"q": -8, "k": 0, "v": 8}  # pixels: inputs of one head are reached side by side
+# pixels: radius of a node that recovers nothing, and what is added for a full recovery
+MIN_RADIUS, RADIUS_RANGE = 6.0, 9.0
+# pixels: width of a path that recovers nothing, and what is added for a full recovery
+MIN_PATH_WIDTH, PATH_WIDTH_RANGE = 1.5, 4.5
+MAX_TRACED_NODES = 24  # the style sheet has rules to trace paths for this many nodes
+OFFSETS = {"q": -8, "k": 0, "v": 8}  # pixels: the inputs of one head are drawn side by side
 LOGITS = "logits"
 STATES = {  # (claimed, found) → class, words
     (True, True): ("k", "claimed and found"),
@@ -29,10 +32,10 @@ STATES = {  # (claimed, found) → class, words
 
 @dataclass(frozen=True)
 class NodeView:
-    """A node: where it stands, how large, and in words what it recovers.
+    """A node: its position, its radius in pixels, and a text with the fraction it recovers.
 
-    `state` is a class of the style sheet, `shape` "c" (head), "r" (layer) or "d" (neuron), `traces` the numbers of the
-    nodes through which a path leads here.
+    `state` is a class of the style sheet, `shape` is "c" (head), "r" (layer) or "d" (neuron), and `traces` has the
+    numbers of the nodes that share a path with this one.
     """
 
     number: int
@@ -51,13 +54,13 @@ class NodeView:
 
 @dataclass(frozen=True)
 class EdgeView:
-    """A path of one hop: a curve, where the letter of its input stands, and in words what it recovers."""
+    """A path of one hop: its curve, the position of its input's letter, and a text with the fraction it recovers."""
 
     sender: str
     receiver: str
     via: str
     curve: str
-    letter: tuple[int, int]  # its middle
+    letter: tuple[int, int]  # x and y of its middle, in pixels
     width: float
     state: str
     words: str
@@ -67,14 +70,14 @@ class EdgeView:
 
 @dataclass(frozen=True)
 class CircuitView:
-    """Coordinates and words of one drawing."""
+    """The coordinates and texts of one drawing."""
 
     anchor: str
     title: str
     description: str
     width: int
     height: int
-    layers: tuple[tuple[int, str], ...]  # y of the middle, label
+    layers: tuple[tuple[int, str], ...]  # y of the middle in pixels, label
     nodes: tuple[NodeView, ...]
     edges: tuple[EdgeView, ...]
     logits: tuple[int, int]
@@ -83,7 +86,7 @@ class CircuitView:
     omitted: int
 
 
-Row = tuple[int, bool]  # layer, and whether it is that of its MLP
+Row = tuple[int, bool]  # layer, and whether this is the row of its MLP
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class _Place:
 
 
 def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
-    """Lay out a circuit; `anchor` begins the anchors of its nodes' cards."""
+    """Lay out a circuit; the anchors of its nodes' cards start with `anchor`."""
     rows: dict[Row, list[CircuitNode]] = {}
     for node in circuit.nodes:
         rows.setdefault((node.layer, node.kind in ("mlp", "neuron")), []).append(node)
@@ -106,12 +109,12 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
         y = height - BOTTOM - STEP * row
         layers.append((y, f"L{key[0]}{' MLP' if key[1] else ''}"))
         gap = (width - LEFT - RIGHT) / (len(nodes) + 1)
-        aside = (-1) ** row * gap * 0.15  # so that paths past a layer do not lead through its middle
+        aside = (-1) ** row * gap * 0.15  # so that paths that skip a layer do not run through the middle of it
         for place, node in enumerate(nodes):
             places[node.node] = _Place(round(LEFT + gap * (place + 1) + aside), y, _radius(node.effect), row)
-    drawn = [edge for edge in circuit.edges if edge.sender in places and edge.receiver in {*places, LOGITS}]
+    edges = [edge for edge in circuit.edges if edge.sender in places and edge.receiver in {*places, LOGITS}]
     order = {node.node: number for number, node in enumerate(circuit.nodes)}
-    reached = _reached(order, drawn)
+    reached = _reached(order, edges)
     top = _Place(width // 2, 20, 0.0, len(rows))
     return CircuitView(
         anchor=anchor,
@@ -121,7 +124,7 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
         height=height,
         layers=tuple(layers),
         nodes=tuple(_node(node, places[node.node], order, reached) for node in circuit.nodes),
-        edges=tuple(_edge(edge, places, top, width, order, reached) for edge in drawn),
+        edges=tuple(_edge(edge, places, top, width, order, reached) for edge in edges),
         logits=(top.x, top.y),
         prompt=(top.x, height - 6),
         n=circuit.n,
@@ -130,12 +133,12 @@ def circuit_view(circuit: Circuit, title: str, anchor: str) -> CircuitView:
 
 
 def state(claimed: bool, found: bool) -> tuple[str, str]:
-    """The style of a node or a path, and what it means in words."""
+    """Return the style of a node or a path, and its meaning in words."""
     return STATES[claimed, found]
 
 
-def told(estimate: Estimate | None) -> str:
-    """`0.56 [0.46, 0.65]`"""
+def estimate_text(estimate: Estimate | None) -> str:
+    """Return an estimate with its interval, such as `0.56 [0.46, 0.65]`."""
     return "not measured" if estimate is None else f"{numbers.value(estimate)} {numbers.interval(estimate)}"
 
 
@@ -144,8 +147,9 @@ def _node(node: CircuitNode, place: _Place, order: Mapping[str, int], reached: M
     shape = {"head": "c", "neuron": "d"}.get(node.kind, "r")
     through = tuple(order[other] for other in order if node.node in reached[other] or other in reached[node.node])
     number = order[node.node]
+    effect = estimate_text(node.effect)
     return NodeView(
-        number, node.node, node.role, place.x, place.y, place.r, css, shape, words, told(node.effect), node.at, through
+        number, node.node, node.role, place.x, place.y, place.r, css, shape, words, effect, node.at, through
     )
 
 
@@ -176,16 +180,16 @@ def _edge(
         via=edge.via,
         curve=curve,
         letter=_on((x1, y1), a, b, (x2, y2), 0.7),
-        width=round(THINNEST + THICKENING * _share(edge.effect), 1),
+        width=round(MIN_PATH_WIDTH + PATH_WIDTH_RANGE * _fraction(edge.effect), 1),
         state=css,
         words=words,
-        effect=told(edge.effect),
+        effect=estimate_text(edge.effect),
         traces=tuple(order[name] for name in order if edge.sender in reached[name] or name in above),
     )
 
 
 def _reached(names: Iterable[str], edges: Iterable[CircuitEdge]) -> dict[str, set[str]]:
-    """From every node, the nodes to which a path leads, itself among them."""
+    """Map every node to the nodes that a path from it reaches, itself included."""
     onward: dict[str, set[str]] = {name: set() for name in names}
     for edge in edges:
         onward[edge.sender] |= {edge.receiver} & set(onward)
@@ -201,16 +205,17 @@ def _reached(names: Iterable[str], edges: Iterable[CircuitEdge]) -> dict[str, se
 
 
 def _span(nodes: Sequence[CircuitNode]) -> int:
-    """Pixels that a row takes: every name stands beside its node, and before the next."""
-    letters = min(max(SHORT, *(len(node.node) for node in nodes)), LONG)
-    return (SPACE + LETTER * (letters - SHORT)) * (1 + len(nodes))
+    """Return the width of a row in pixels: every name is beside its node and in front of the next."""
+    letters = min(max(SHORT_NAME_LETTERS, *(len(node.node) for node in nodes)), MAX_NAME_LETTERS)
+    return (MIN_NODE_SPACING + LETTER_WIDTH * (letters - SHORT_NAME_LETTERS)) * (1 + len(nodes))
 
 
 def _radius(effect: Estimate | None) -> float:
-    return round(SMALLEST + GROWTH * math.sqrt(_share(effect)), 1)  # the area grows as the share does
+    # the area is proportional to the fraction
+    return round(MIN_RADIUS + RADIUS_RANGE * math.sqrt(_fraction(effect)), 1)
 
 
-def _share(effect: Estimate | None) -> float:
+def _fraction(effect: Estimate | None) -> float:
     return 0.0 if effect is None or not math.isfinite(effect.value) else min(max(effect.value, 0.0), 1.0)
 
 
@@ -221,7 +226,7 @@ def _within(x: float, width: int) -> float:
 def _on(
     start: tuple[float, float], a: tuple[float, float], b: tuple[float, float], end: tuple[float, float], t: float
 ) -> tuple[int, int]:
-    """A point of a cubic Bézier curve."""
+    """Return the point of a cubic Bézier curve at `t`, rounded to whole pixels."""
     weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
     points = (start, a, b, end)
     x, y = (round(sum(w * p[axis] for w, p in zip(weights, points, strict=True))) for axis in (0, 1))

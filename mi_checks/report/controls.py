@@ -1,4 +1,4 @@
-"""Negative controls of a behaviour: models that are declared not to have it, and its corrupt prompts."""
+"""The negative controls of a behaviour: models in which it is declared absent, and its corrupt prompts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.results.evidence import Evidence
 
 @dataclass(frozen=True)
 class Absent:
-    """A model that is declared not to have the behaviour, with how much of it it shows."""
+    """A model in which the behaviour is declared absent, with the effect measured on it."""
 
     anchor: str
     model: str
@@ -22,14 +22,14 @@ class Absent:
 
 
 def absents(group: Group) -> tuple[Absent, ...]:
-    """Every such model that was run."""
+    """Return every model of the run in which the behaviour is declared absent."""
     return tuple(
         Absent(pair.anchor, pair.model, pair.verdict, _effect(pair.evidence)) for pair in group.pairs if pair.absent
     )
 
 
 def on_corrupt(evidence: Evidence) -> str:
-    """What the score is on corrupt prompts, as far as the run holds it; says of which prompts."""
+    """Return the score on the corrupt prompts as text, as far as the run has it, and on which prompts."""
     if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
         rest = evidence.logit_diff.value - evidence.effect.estimate.value
         return f"{numbers.number(rest)} (mean of all)"

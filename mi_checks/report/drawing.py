@@ -1,4 +1,4 @@
-"""Parts of a report, drawn by templates: the first page, a behaviour in full or in brief, and the page around them."""
+"""The parts of a report as templates render them: the first page, a behaviour in full or in brief, and the frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from mi_checks.report import faithfulness, intervals, scale
 from mi_checks.report.by_behaviour import Group, Pair
-from mi_checks.report.circuit_drawing import TRACED
+from mi_checks.report.circuit_drawing import MAX_TRACED_NODES
 from mi_checks.report.header import Header
 from mi_checks.report.neighbour_tests import Neighbours, neighbours
 from mi_checks.report.outcomes import Verdict
@@ -23,21 +23,28 @@ from mi_checks.report.problem_list import problems
 from mi_checks.report.sections import BehaviourSection, ModelSection
 from mi_checks.report.verdict_matrix import Row, matrix
 
-LEGEND = 700  # bytes, at most
+MAX_LEGEND_BYTES = 700  # bytes, an upper bound on the size of a heat map's legend
 
-Address = Callable[[str], str]  # from an anchor to what a link to it says
+Address = Callable[[str], str]  # maps an anchor to the `href` of a link to it
 
 
 def here(anchor: str) -> str:
-    """An anchor of the same page."""
+    """Return a link to an anchor on the same page."""
     return f"#{anchor}"
 
 
 class Drawing:
-    """Draws one report; what was drawn once is kept."""
+    """A renderer for one report, which caches each rendered part."""
 
     def __init__(self, templates: Environment, kept: str, to: Address = here, examples: int = 99) -> None:
-        """`kept` is where the run is kept as JSON; `to` is where behaviours are; `examples` are shown of a model."""
+        """Store the settings.
+
+        Args:
+            templates: the Jinja environment.
+            kept: the path of the run's JSON file.
+            to: returns the link to a behaviour.
+            examples: how many example prompts to show per model.
+        """
         self._templates = templates
         self._kept = kept
         self._to = to
@@ -45,7 +52,7 @@ class Drawing:
         self._drawn: dict[tuple[str, str], Markup] = {}
 
     def page(self, title: str, banner: str, body: str, kind: str = "report") -> str:
-        """A document; `kind` is written into its head."""
+        """Return a complete document; `kind` is written into its head."""
         return self._template(
             "page.html.j2",
             title=title,
@@ -59,15 +66,15 @@ class Drawing:
         )
 
     def banner(self, header: Header) -> Markup:
-        """What the run came to, and how to run it again."""
+        """Return the banner: the totals of the run and how to reproduce it."""
         return self._template("header.html.j2", header=header)
 
     def home(self, index: str) -> Markup:
-        """The head of a behaviour's own page."""
+        """Return the head of a behaviour's own page."""
         return self._template("home.html.j2", index=index)
 
     def first(self, groups: tuple[Group, ...], models: tuple[str, ...]) -> Markup:
-        """Filter, problems, matrix and comparisons."""
+        """Return the filter, the problems, the matrix and the comparisons."""
         rows = matrix(groups, models)
         return self._template(
             "first.html.j2",
@@ -81,7 +88,7 @@ class Drawing:
         )
 
     def alone(self, group: Group, tests: Neighbours | None) -> Markup:
-        """What a behaviour's own page says of it that stands on the first page otherwise."""
+        """Return the parts about one behaviour that a single-page report shows at the top, for its own page."""
         compared = tests.of(group.behaviour) if tests else ()
         return self._template(
             "alone.html.j2",
@@ -92,7 +99,7 @@ class Drawing:
         )
 
     def behaviour(self, behaviour: BehaviourSection, full: frozenset[str], alone: str = "") -> Markup:
-        """A behaviour, with the details of those of its models whose anchors are in `full`."""
+        """Return a behaviour, with details for those of its models whose anchors are in `full`."""
         models: Sequence[ModelSection] = behaviour.models
         return self._template(
             "behaviour.html.j2",
@@ -105,9 +112,9 @@ class Drawing:
         )
 
     def cost(self, behaviour: BehaviourSection, model: ModelSection) -> int:
-        """Bytes that a model's details take, and the legend that goes with them."""
+        """Return how many bytes a model's details take, including the heat map legend."""
         full, brief = (self._model(name, behaviour, model) for name in ("full.html.j2", "brief.html.j2"))
-        legend = LEGEND if model.heatmaps else 0
+        legend = MAX_LEGEND_BYTES if model.heatmaps else 0
         return len(full.encode()) - len(brief.encode()) + legend
 
     def _model(self, template: str, behaviour: BehaviourSection, model: ModelSection) -> Markup:
@@ -120,22 +127,22 @@ class Drawing:
 
     def _template(self, name: str, **values: Any) -> Markup:
         text = self._templates.get_template(name).render(
-            to=self._to, chart=intervals, curve_size=faithfulness, traced=TRACED, **values
+            to=self._to, chart=intervals, curve_size=faithfulness, traced=MAX_TRACED_NODES, **values
         )
-        return Markup(text)  # noqa: S704 — the template has escaped whatever stands in it
+        return Markup(text)  # noqa: S704 — the template has escaped everything in it
 
 
 def _doubted(groups: Sequence[Group]) -> tuple[Pair, ...]:
-    """Behaviours on models that give reason to doubt what they measure."""
+    """Return the behaviours on models for which a lint doubts the measurement."""
     return tuple(pair for group in groups for pair in group.pairs if pair.lints)
 
 
-NOT_PASSED = ("fail", "drift", "error", "inconclusive")  # css of what the choice "not passed" shows
+NOT_PASSED = ("fail", "drift", "error", "inconclusive")  # CSS classes that the filter choice "not passed" shows
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Values and words of each control's options."""
+    """The options of each filter control: values and labels."""
 
     verdicts: tuple[tuple[str, str], ...]
     models: tuple[str, ...]
@@ -143,7 +150,7 @@ class Choices:
 
 
 def choices(rows: Sequence[Row], models: Sequence[str]) -> Choices:
-    """The verdicts, models and marks that occur in the matrix."""
+    """Return the verdicts, models and marks that occur in the matrix."""
     shown: dict[str, Verdict] = {}
     for row in rows:
         for _, cell in row.cells:
@@ -158,7 +165,7 @@ def choices(rows: Sequence[Row], models: Sequence[str]) -> Choices:
 
 @dataclass(frozen=True)
 class Script:
-    """The text, as it stands between the tags, and its source expression for `script-src`."""
+    """The report's script, as it is written between the tags, and its source expression for `script-src`."""
 
     text: Markup
     source: str
@@ -166,7 +173,11 @@ class Script:
 
 @cache
 def script() -> Script:
-    """All `.js` files beside the templates, in the order of their names."""
+    """Return all `.js` files beside the templates, joined in the order of their names.
+
+    Raises:
+        ValueError: the script contains text that would end its tag or change its hash.
+    """
     folder = resources.files("mi_checks.report") / "templates"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)

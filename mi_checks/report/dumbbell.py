@@ -1,4 +1,4 @@
-"""An estimate before and after, with both intervals, on an axis that all of one unit share."""
+"""The chart of an estimate before and after, with both intervals, on an axis shared by all charts of one unit."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Whisker:
 
 @dataclass(frozen=True)
 class Dumbbell:
-    """Coordinates and words of one chart."""
+    """The coordinates and texts of one chart."""
 
     title: str
     description: str
     before: Whisker
     after: Whisker
-    zero: float | None  # where nothing is, if that is on the axis
+    zero: float | None  # x of zero in pixels, if zero is on the axis
     ticks: tuple[tuple[float, str], ...]
 
 
 def axes(pairs: Iterable[tuple[Estimate | None, Estimate | None]]) -> dict[str, Axis]:
-    """Unit → an axis on which every pair of that unit can be drawn, from zero."""
+    """Return, for each unit, an axis that includes zero and fits every pair of that unit."""
     ends: dict[str, list[float]] = {}
     for pair in pairs:
         if drawable(*pair):
@@ -49,18 +49,18 @@ def axes(pairs: Iterable[tuple[Estimate | None, Estimate | None]]) -> dict[str, 
 
 
 def drawable(before: Estimate | None, after: Estimate | None) -> bool:
-    """Whether both are there, finite, and of one unit."""
+    """Return whether both estimates exist, are finite and have the same unit."""
     if before is None or after is None or before.unit != after.unit:
         return False
     return all(math.isfinite(end) for each in (before, after) for end in (each.low, each.value, each.high))
 
 
 def dumbbell(title: str, before: Estimate, after: Estimate, axis: Axis) -> Dumbbell:
-    """The chart of one change; `axis` is that of its unit."""
-    told = [f"{numbers.value(each)} {numbers.interval(each)}" for each in (before, after)]
+    """Return the chart of one change; `axis` is the axis of its unit."""
+    texts = [f"{numbers.value(each)} {numbers.interval(each)}" for each in (before, after)]
     return Dumbbell(
         title=title,
-        description=f"before {told[0]}, after {told[1]} {after.unit}, with 95 % intervals",
+        description=f"before {texts[0]}, after {texts[1]} {after.unit}, with 95 % intervals",
         before=_whisker(before, axis),
         after=_whisker(after, axis),
         zero=axis.x(0) if axis.low <= 0 <= axis.high else None,

@@ -1,4 +1,4 @@
-"""Faithfulness over the size of a circuit, as a line with its interval; every value also stands in a table."""
+"""A chart of faithfulness over circuit size: a line with its interval band. A table repeats every value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mi_checks.output import numbers
 from mi_checks.report.axis import Axis, fit
-from mi_checks.report.circuit_drawing import told
+from mi_checks.report.circuit_drawing import estimate_text
 from mi_checks.results.evidence import Curve
 from mi_checks.stats.estimate import Estimate
 
@@ -16,23 +16,23 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 330, 10, 150
 
 @dataclass(frozen=True)
 class FaithfulnessView:
-    """Coordinates and words of one curve."""
+    """The coordinates and texts of one curve."""
 
     title: str
-    name: str  # no other drawing has it
+    name: str  # unique among the drawings of a page
     description: str
     caption: str
     line: str
     band: str
-    dots: tuple[tuple[float, float, str], ...]  # x, y, in words
+    dots: tuple[tuple[float, float, str], ...]  # x and y in pixels, text
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    one: float  # where a circuit is as good as the model
+    one: float  # y in pixels of faithfulness 1, where a circuit does as well as the model
     rows: tuple[tuple[int, str], ...]
 
 
 def faithfulness_view(curve: Curve, of: str = "") -> FaithfulnessView:
-    """Lay out a curve; `of` is whose it is, in the drawing's name."""
+    """Lay out a curve; `of` names the behaviour and the model in the drawing's name."""
     among = curve.among.replace("_", " ")
     across = Axis(0, max(curve.nodes, 1), LEFT, RIGHT)
     ends = [end for point in curve.points for end in (point.faithfulness.low, point.faithfulness.high)]
@@ -48,18 +48,18 @@ def faithfulness_view(curve: Curve, of: str = "") -> FaithfulnessView:
         f"{_of(values[-1])} with {curve.points[-1].size}; the same values stand in the table below."
         if values
         else "No point was measured.",
-        caption=f"CPR {told(curve.cpr)}, CMD {told(curve.cmd)}; {curve.ablation} ablation of all else; on "
-        f"{numbers.count(curve.cpr.n, 'prompt')}",
+        caption=f"CPR {estimate_text(curve.cpr)}, CMD {estimate_text(curve.cmd)}; {curve.ablation} ablation of "
+        f"all else; on {numbers.count(curve.cpr.n, 'prompt')}",
         line=_path(list(zip(xs, middle, strict=True))),
         band=_path(around) + ("z" if around else ""),
         dots=tuple(
-            (x, y, f"{point.size} of {curve.nodes} nodes: {told(point.faithfulness)}")
+            (x, y, f"{point.size} of {curve.nodes} nodes: {estimate_text(point.faithfulness)}")
             for x, y, point in zip(xs, middle, curve.points, strict=True)
         ),
         x_ticks=tuple(tick for tick in across.ticks(6) if "." not in tick[1]),
         y_ticks=upward.ticks(4),
         one=upward.x(1.0),
-        rows=tuple((point.size, told(point.faithfulness)) for point in curve.points),
+        rows=tuple((point.size, estimate_text(point.faithfulness)) for point in curve.points),
     )
 
 

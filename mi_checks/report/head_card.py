@@ -1,4 +1,4 @@
-"""What each node of a circuit does, in words, and where its heads look: on the tokens of the first example."""
+"""Cards that describe each node of a circuit, with the attention of its heads on the tokens of the first example."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, chip
-from mi_checks.report.circuit_drawing import state, told
+from mi_checks.report.circuit_drawing import estimate_text, state
 from mi_checks.report.neuron_card import NeuronView, neuron_view
 from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard
 from mi_checks.stats.estimate import Estimate
 
-SOURCES = 3  # tokens named of those that a head takes what it writes from: the strongest
-PATHS = 4  # named into a node, and as many out of it
-LEAST = 0.005  # logits that two decimals show
+MAX_SOURCES = 3  # source tokens listed per head, the strongest contributions first
+MAX_PATHS = 4  # listed paths into a node, and as many out of it
+MIN_SHOWN_LOGITS = 0.005  # logits; smaller values round to 0.00 in two decimals
 
 
 @dataclass(frozen=True)
 class LookView:
-    """A token that is looked at: the percentage, and its step of opacity, 0 to 10."""
+    """An attended token with its attention in percent and its opacity step, 0 to 10."""
 
     token: Chip
     percent: int
@@ -27,7 +27,7 @@ class LookView:
 
 @dataclass(frozen=True)
 class PatternRow:
-    """Where one token looks: percentages with their steps, up to the token itself."""
+    """The attention of one destination token: percentages with their opacity steps, up to the token itself."""
 
     token: Chip
     cells: tuple[tuple[int, int], ...]
@@ -35,15 +35,15 @@ class PatternRow:
 
 @dataclass(frozen=True)
 class AttentionView:
-    """Where a head looks in one prompt.
+    """The attention of a head in one prompt.
 
     Attributes:
-        last: the tokens, with what the last one gives each.
-        sources: the tokens of the columns; none where only the last row is known.
-        rows: all destinations, likewise.
-        written: what it writes directly by the token it takes it from, of the columns; none where `rows` has none.
-        strongest: the same of the strongest tokens.
-        total: of all tokens; "" where it is not known.
+        last: the tokens, each with the attention that the last token pays to it.
+        sources: the tokens of the columns; empty where only the last row is known.
+        rows: all destination tokens; empty where only the last row is known.
+        written: for each column, what the head writes directly from that source token; empty where `rows` is.
+        strongest: the source tokens with the largest direct contributions, with these contributions.
+        total: the sum of the contributions of all source tokens; "" where it is not known.
     """
 
     last: tuple[LookView, ...]
@@ -56,24 +56,24 @@ class AttentionView:
 
 @dataclass(frozen=True)
 class CardView:
-    """One node's card."""
+    """The card of one node."""
 
     number: int
     name: str
     role: str
     words: str
-    facts: tuple[tuple[str, str], ...]  # what, how much
+    facts: tuple[tuple[str, str], ...]  # label, value
     attention: AttentionView | None
     neuron: NeuronView | None
 
 
 def card_views(circuit: Circuit, examples: tuple[Example, ...], *, whole: bool = True) -> tuple[CardView, ...]:
-    """A card for every node.
+    """Return a card for every node.
 
     Args:
         circuit: the circuit.
-        examples: of its behaviour; heads were looked at in the first one's clean prompt.
-        whole: whether to show the attention of all tokens, not the last one's alone.
+        examples: the examples of its behaviour; attention is shown on the clean prompt of the first one.
+        whole: whether to show the attention of all tokens instead of only the last token's.
     """
     heads = {card.head: card for card in circuit.cards}
     neurons = {card.neuron: card for card in circuit.neurons}
@@ -90,16 +90,16 @@ def card_views(circuit: Circuit, examples: tuple[Example, ...], *, whole: bool =
 
 def _facts(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
     where = f"recovers alone at {node.at}" if node.at else "recovers alone"
-    facts = [(where, told(node.effect))]
+    facts = [(where, estimate_text(node.effect))]
     if card is not None and card.direct is not None:
-        facts.append(("writes directly", f"{told(card.direct)} {card.direct.unit}"))
+        facts.append(("writes directly", f"{estimate_text(card.direct)} {card.direct.unit}"))
     if card is not None and card.removes is not None:
-        facts.append((f"ablation ({card.ablation}) removes", told(card.removes)))
+        facts.append((f"ablation ({card.ablation}) removes", estimate_text(card.removes)))
     return facts
 
 
 def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
-    """Whom it reads and who reads it along the drawn paths, the strongest first, with the share of each path."""
+    """Return the paths into and out of a node in the drawing, strongest first, with the fraction recovered by each."""
     into = [(e.effect, e.sender + (f" by {e.via}" if e.via else "")) for e in edges if e.receiver == node]
     onward = [(e.effect, e.receiver + (f".{e.via}" if e.via else "")) for e in edges if e.sender == node]
     return [(what, _strongest(ways)) for what, ways in (("reads", into), ("is read by", onward)) if ways]
@@ -107,13 +107,13 @@ def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
 
 def _strongest(ways: list[tuple[Estimate | None, str]]) -> str:
     shown = sorted(ways, key=lambda way: 1.0 if way[0] is None else -way[0].value)
-    told_of = [f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in shown]
-    more = [f"{len(told_of) - PATHS} more"] if len(told_of) > PATHS else []
-    return ", ".join((*told_of[:PATHS], *more))
+    path_texts = [f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in shown]
+    more = [f"{len(path_texts) - MAX_PATHS} more"] if len(path_texts) > MAX_PATHS else []
+    return ", ".join((*path_texts[:MAX_PATHS], *more))
 
 
 def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> AttentionView | None:
-    """Where a head looks; None where the pattern is not one of the example's tokens."""
+    """Return the attention of a head, or None where the pattern's length is not that of the example's tokens."""
     tokens = tuple(chip(token.text) for token in example.clean)
     if not card.attention or len(card.attention[-1]) != len(tokens):
         return None
@@ -121,7 +121,9 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
     last = zip(tokens, card.attention[-1], strict=True)
     known = len(card.sources) == len(tokens)
     by_token = sorted(zip(tokens, card.sources, strict=True), key=lambda each: -abs(each[1])) if known else []
-    strongest = tuple((token, number(value)) for token, value in by_token[:SOURCES] if abs(value) >= LEAST)
+    strongest = tuple(
+        (token, number(value)) for token, value in by_token[:MAX_SOURCES] if abs(value) >= MIN_SHOWN_LOGITS
+    )
     return AttentionView(
         last=tuple(LookView(token, percent, step(percent)) for token, percent in last),
         sources=tokens if complete else (),
@@ -131,7 +133,7 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
         )
         if complete
         else (),
-        written=tuple("" if abs(value) < LEAST else number(value) for value in card.sources)
+        written=tuple("" if abs(value) < MIN_SHOWN_LOGITS else number(value) for value in card.sources)
         if complete and strongest
         else (),
         strongest=strongest,
@@ -140,5 +142,5 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
 
 
 def step(percent: int) -> int:
-    """Of ten steps of opacity; whatever is more than nothing is seen."""
+    """Return the opacity step of a percentage, 0 to 10, rounded up so that every nonzero value is visible."""
     return min(max(-(-percent // 10), 0), 10)

@@ -1,4 +1,4 @@
-"""The head of the page: what it came to, and what it takes to run it again."""
+"""The head of the page: the totals of a run, and the command and settings needed to reproduce it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from mi_checks.report.by_behaviour import drifted
 from mi_checks.report.outcomes import DRIFTED, OUTCOMES, Verdict
 from mi_checks.results.run import Run
 
-SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")  # what most often differs
+# the entries that most often differ between runs
+SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Totals and provenance."""
+    """The totals and the provenance of a run."""
 
     headline: str
     totals: tuple[tuple[int, Verdict], ...]
@@ -26,10 +27,10 @@ class Header:
     duration: str
     command: str
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    missing: str  # what the run was cut short of; empty where it was not
-    setup: tuple[tuple[str, str], ...]  # versions and settings, on one line
-    omitted: tuple[str, ...]  # sentences on what could not be added to the run's record
-    against: tuple[tuple[int, str], ...]  # how many behaviours are what, where a model was judged against its base
+    missing: str  # how many checks an interrupted run completed; empty for a complete run
+    setup: tuple[tuple[str, str], ...]  # versions and settings, shown on one line
+    omitted: tuple[str, ...]  # sentences about what could not be added to the run's record
+    against: tuple[tuple[int, str], ...]  # counts of verdicts, where a model was compared with its reference model
 
 
 def header(run: Run) -> Header:
@@ -56,7 +57,7 @@ def header(run: Run) -> Header:
 
 
 def _guards(run: Run, model: str) -> dict[str, str]:
-    """What was checked of a model when it was loaded, and what is refused on it."""
+    """Return which guards ran when a model was loaded, and what is refused on it."""
     guards = run.guards.get(model)
     if guards is None:
         return {}
@@ -65,20 +66,20 @@ def _guards(run: Run, model: str) -> dict[str, str]:
 
 
 def moment(started: str) -> str:
-    """`2026-01-31 12:00 UTC`; what is not written as runs write it stays as it is."""
+    """Format a start time as `2026-01-31 12:00 UTC`; text in another format is returned unchanged."""
     return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$", r"\1 \2 UTC", started)
 
 
 def _missing(run: Run) -> str:
     if run.cut_short is None:
         return ""
-    ran, asked = run.cut_short
-    return f"Cut short: {ran:,} of {asked:,} checks ran; the rest is not in this report."
+    ran, planned = run.cut_short
+    return f"Cut short: {ran:,} of {planned:,} checks ran; the rest is not in this report."
 
 
 def _against(run: Run) -> tuple[tuple[int, str], ...]:
-    told = Counter(result.verdict or result.outcome for result in run.results if result.kind == BASE)
-    return tuple((n, what) for what, n in told.most_common())
+    verdict_counts = Counter(result.verdict or result.outcome for result in run.results if result.kind == BASE)
+    return tuple((n, what) for what, n in verdict_counts.most_common())
 
 
 def _headline(total: int, counts: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""A heat map of recovered shares: a table whose cells are coloured, so that the drawing is its own text."""
+"""A heat map of fractions recovered: a table with coloured cells, which are readable without the colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.results.evidence import Heatmap
 
 @dataclass(frozen=True)
 class HeatCell:
-    """One node: its colour's class, "nm" where it was not measured, and its value in words."""
+    """The cell of one node: the class of its colour, "nm" if it was not measured, and its value as text."""
 
     css: str
     text: str
@@ -20,7 +20,7 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class HeatRow:
-    """One layer."""
+    """The cells of one layer."""
 
     label: str
     cells: tuple[HeatCell, ...]
@@ -28,7 +28,7 @@ class HeatRow:
 
 @dataclass(frozen=True)
 class HeatmapView:
-    """What one heat map shows."""
+    """The contents of one heat map."""
 
     title: str
     columns: tuple[str, ...]

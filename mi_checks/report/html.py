@@ -1,4 +1,4 @@
-"""`Run` → HTML: the page is put together here, and written so that a reader never sees half of it."""
+"""The HTML page of a `Run`: rendering, and writing it atomically so that no reader sees a partial page."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from mi_checks.report.sections import section
 from mi_checks.report.tolerant import drawn_without_what_breaks
 from mi_checks.results.run import Run
 
-SPARE = 5_000  # bytes of the budget for what says that something was left out
-EXAMPLES = 100  # prompt pairs on one page; of more, each model shows its first
+RESERVED_BYTES = 5_000  # bytes of the page budget reserved for the notes about omitted details
+MAX_PAGE_EXAMPLES = 100  # prompt pairs on one page; above this, each model shows only its first
 
 
 def render(run: Run, kept: str = "RUN", limit: int | None = LIMIT) -> str:
-    """The report of a run: one HTML document without references to anything outside it.
+    """Return the report of a run as one HTML document without references to anything outside it.
 
     Args:
-        run: what is shown.
-        kept: where the run is kept as JSON, for the command that shows what is left out here.
-        limit: bytes, beyond which details are left out; None: nothing is.
+        run: the run to show.
+        kept: the path of the run's JSON file, for the command that shows what is left out here.
+        limit: the page budget in bytes, beyond which details are left out; None shows everything.
     """
     gathered, columns = groups(run), models(run)
-    many = limit is not None and sum(len(evidence.examples) for evidence in run.evidence) > EXAMPLES
-    drawing = Drawing(environment(), kept, examples=1 if many else EXAMPLES)
+    many = limit is not None and sum(len(evidence.examples) for evidence in run.evidence) > MAX_PAGE_EXAMPLES
+    drawing = Drawing(environment(), kept, examples=1 if many else MAX_PAGE_EXAMPLES)
     sections = {group.anchor: section(group) for group in gathered}
     shown = header(run)
     banner, first = drawing.banner(shown), drawing.first(gathered, columns)
@@ -41,17 +41,17 @@ def render(run: Run, kept: str = "RUN", limit: int | None = LIMIT) -> str:
     else:
         of = {model.anchor: (each, model) for each in sections.values() for model in each.models}
         brief = sum(size(drawing.behaviour(each, frozenset())) for each in sections.values())
-        room = limit - SPARE - brief - size(drawing.page(shown.headline, banner, first))
+        room = limit - RESERVED_BYTES - brief - size(drawing.page(shown.headline, banner, first))
         full = in_full(gathered, room, lambda pair: drawing.cost(*of[pair.anchor]))
     body = Markup("").join(drawing.behaviour(each, full) for each in sections.values())
     return drawing.page(shown.headline, banner, first + body)
 
 
 def write(run: Run, path: Path, kept: str = "RUN") -> tuple[str, ...]:
-    """Write the report; an older one stays whole until the new one is.
+    """Write the report; an older one stays intact until the new one is complete.
 
     Returns:
-        Sentences on what could not be drawn, and so is left out.
+        Sentences about parts that could not be drawn and are therefore left out.
 
     Raises:
         MiChecksError: the file cannot be written there.
@@ -62,13 +62,16 @@ def write(run: Run, path: Path, kept: str = "RUN") -> tuple[str, ...]:
 
 
 def size(text: str) -> int:
-    """Bytes of it in a file."""
+    """Return the size of a text in a file, in bytes."""
     return len(text.encode())
 
 
 @cache
 def environment(*packages: str) -> Environment:
-    """Templates of these packages, then of the report, in pages where everything is escaped and made visible."""
+    """Return an environment for the templates of these packages and the report's own, with all text escaped.
+
+    Invisible characters are made visible before the escaping.
+    """
     return Environment(
         loader=ChoiceLoader([PackageLoader(package, "templates") for package in (*packages, "mi_checks.report")]),
         autoescape=True,
@@ -80,5 +83,5 @@ def environment(*packages: str) -> Environment:
 
 
 def _shown(value: object) -> object:
-    """Every string passes here on its way into the page, before it is escaped."""
+    """Make invisible characters of a string visible; every string of a page passes through here before escaping."""
     return readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,4 +1,4 @@
-"""The interval against its bound, above the distribution over prompts: the picture behind a verdict."""
+"""The chart behind a verdict: the interval and its bound, above the distribution over prompts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mi_checks.report.axis import Axis, fit
 from mi_checks.results.run import CheckResult
 
 WIDTH = 300
-LEFT, RIGHT = 16, 284  # room for the edge labels and for values that lie beyond
+LEFT, RIGHT = 16, 284  # pixels; leaves room for the edge labels and for values beyond the axis
 WHISKER_Y, STRIP_TOP, STRIP_HEIGHT = 22, 30, 18
 BIN = 4  # pixels
 BINS = (RIGHT - LEFT) // BIN
@@ -19,7 +19,7 @@ BINS = (RIGHT - LEFT) // BIN
 
 @dataclass(frozen=True)
 class BoundLine:
-    """A bound on the axis; `anchor` says on which side of it the label is written."""
+    """A bound on the axis; `anchor` is the side on which its label is written."""
 
     x: float
     label: str
@@ -28,26 +28,26 @@ class BoundLine:
 
 @dataclass(frozen=True)
 class IntervalChart:
-    """Coordinates and words of one chart."""
+    """The coordinates and texts of one chart."""
 
     title: str
     description: str
     css: str
     height: float
     axis_y: float
-    permitted: tuple[float, float] | None  # x, width
+    permitted: tuple[float, float] | None  # x and width, in pixels
     bounds: tuple[BoundLine, ...]
     ticks: tuple[tuple[float, str], ...]
     low: float
     dot: float
     high: float
-    strip: str  # one closed path, as high as prompts are many
+    strip: str  # one closed path; its height is the number of prompts
     below: int
     above: int
 
 
 def interval_chart(result: CheckResult) -> IntervalChart | None:
-    """The chart of a check, or None where no interval was measured."""
+    """Return the chart of a check, or None where no finite interval was measured."""
     estimate = result.estimate
     if estimate is None or not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
         return None
@@ -76,15 +76,15 @@ def interval_chart(result: CheckResult) -> IntervalChart | None:
 
 
 def _described(prompts: list[float], beyond: int) -> str:
-    """What the picture adds to the row it stands in, where value, interval and bound are written."""
+    """Return what the chart adds to its row, which already has the value, the interval and the bound."""
     if not prompts:
         return "95 % interval against the bound."
     ordered = sorted(prompts)
     marks = (numbers.number(ordered[round(share * (len(ordered) - 1))]) for share in (0, 0.25, 0.5, 0.75, 1))
-    told = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(
+    text = f"Over {numbers.count(len(prompts), 'prompt')}: least {{}}, quartiles {{}}, {{}} and {{}}, most {{}}".format(
         *marks
     )
-    return f"{told}; {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else f"{told}."
+    return f"{text}; {numbers.count(beyond, 'prompt')} beyond the axis." if beyond else f"{text}."
 
 
 def _permitted(result: CheckResult, axis: Axis) -> tuple[float, float] | None:
@@ -108,15 +108,16 @@ def _bound_lines(result: CheckResult, axis: Axis) -> tuple[BoundLine, ...]:
 
 
 def _strip(prompts: list[float], axis: Axis) -> str:
-    """A histogram's outline: relative steps, one for each run of bins of one height."""
+    """Return the outline of a histogram as relative path steps, one for each run of bins of the same height."""
     counts, scale = [0] * BINS, BINS / (axis.high - axis.low)
     for value in prompts:
         if axis.low <= value <= axis.high:
             counts[min(int((value - axis.low) * scale), BINS - 1)] += 1
-    most = max(counts)
-    if not most:
+    max_count = max(counts)
+    if not max_count:
         return ""
-    heights = [math.ceil(STRIP_HEIGHT * count / most) for count in counts]  # whoever is there at all is seen
+    # rounded up, so that a single prompt is visible
+    heights = [math.ceil(STRIP_HEIGHT * count / max_count) for count in counts]
     steps, height = [], 0
     for run in (list(group) for _, group in groupby(heights)):
         steps.append(f"v{height - run[0]}" * (run[0] != height) + f"h{BIN * len(run)}")

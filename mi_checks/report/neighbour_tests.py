@@ -1,4 +1,4 @@
-"""Where neighbouring models differ: the paired tests of what was run."""
+"""The paired tests between neighbouring models, as the report shows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.report.by_behaviour import Group
 
 @dataclass(frozen=True)
 class Comparison:
-    """One behaviour between two models."""
+    """The comparison of one behaviour between two models."""
 
     behaviour: str
     anchor: str
@@ -28,38 +28,38 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """All comparisons made; `turns` are those that turn «cannot» into «can» or back."""
+    """All comparisons of a run; `turns` are those in which the verdict changes between "cannot" and "can"."""
 
     tests: tuple[Difference, ...]
     anchors: dict[str, str]
 
     @cached_property
     def turns(self) -> tuple[Comparison, ...]:
-        """In the order of the models."""
+        """Return the comparisons that turn, in the order of the models."""
         return tuple(_comparison(test, self.anchors) for test in self.tests if test.turn)
 
     @cached_property
     def all(self) -> tuple[Comparison, ...]:
-        """Likewise; each costs a bootstrap when asked for."""
+        """Return all comparisons, in the order of the models; each one costs a bootstrap."""
         return tuple(_comparison(test, self.anchors) for test in self.tests)
 
     def of(self, behaviour: str) -> tuple[Comparison, ...]:
-        """Those of one behaviour."""
+        """Return the comparisons of one behaviour."""
         return tuple(_comparison(test, self.anchors) for test in self.tests if test.behaviour == behaviour)
 
     @property
     def significant(self) -> int:
-        """How many are more than chance would do."""
+        """Return the number of significant differences."""
         return sum(test.significant for test in self.tests)
 
     @property
     def method(self) -> str:
-        """In words."""
+        """Return a description of the test."""
         return method(self.tests)
 
 
 def neighbours(groups: Sequence[Group]) -> Neighbours | None:
-    """Test them; None where no two neighbours were run on the same prompts."""
+    """Test neighbouring models; return None if no two neighbours were run on the same prompts."""
     anchors = {group.behaviour: group.anchor for group in groups}
     tests = neighbour_differences([pair.evidence.effect for group in groups for pair in group.pairs if pair.evidence])
     if not tests:

@@ -1,4 +1,4 @@
-"""A neuron's card: the tokens at which it is most active, and those that its output weights promote."""
+"""The card of a neuron: the tokens at which it is most active, and the tokens that its output weights promote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mi_checks.results.evidence import NeuronCard, Promotion
 
 @dataclass(frozen=True)
 class ActiveView:
-    """One token at which it is active, with those before it."""
+    """A token at which the neuron is active, with the tokens before it."""
 
     before: tuple[Chip, ...]
     token: Chip
@@ -21,7 +21,7 @@ class ActiveView:
 
 @dataclass(frozen=True)
 class NeuronView:
-    """What a neuron's card shows; `promotes` and `suppresses` are tokens with logits."""
+    """The contents of a neuron's card; `promotes` and `suppresses` are tokens with logits."""
 
     active: tuple[ActiveView, ...]
     promotes: tuple[tuple[Chip, str], ...]
@@ -29,7 +29,7 @@ class NeuronView:
 
 
 def neuron_view(card: NeuronCard) -> NeuronView:
-    """Words and numbers of one card."""
+    """Format the texts and numbers of one card."""
     return NeuronView(
         active=tuple(
             ActiveView(tuple(map(chip, each.before)), chip(each.token), each.label, number(each.value))

@@ -1,4 +1,4 @@
-"""How an outcome is shown: always a symbol and a word, the colour only repeats them."""
+"""The display of outcomes: always a symbol and a word, which the colour only repeats."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NOT_RUN = Verdict("–", "no checks", "none")
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome | None:
-    """The gravest of several outcomes; None where there are none."""
+    """Return the worst of several outcomes, or None where there are none."""
     return min(outcomes, key=SEVERITY.index, default=None)
 
 
 def verdict(outcome: Outcome | None, absent: bool = False, drifted: bool = False) -> Verdict:
-    """An outcome for showing; a model without the behaviour, as declared, is not shown like one that has it.
+    """Return an outcome as it is displayed; a model that lacks a behaviour, as declared, is marked as such.
 
-    `drifted`: what failed is only that it is not as its baseline.
+    `drifted` says that the only failure is a deviation from the baseline.
     """
     if outcome is None:
         return NOT_RUN

@@ -1,6 +1,6 @@
-"""What did not pass, and the mutants that did, gravest first: the part of the page that is read first.
+"""The list of checks that did not pass and mutants that survived, the worst first: the first part of the page.
 
-Failures of one behaviour on one model stand together, under what most likely caused them.
+Failures of one behaviour on one model are listed together, under their most likely cause.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from mi_checks.results.causes import Group as Causes
 from mi_checks.results.causes import groups as by_cause
 from mi_checks.results.run import CheckResult, MutantsResult
 
-FOLD = 14  # lines; a longer message (a traceback) is folded away under its first and last line
+MAX_EXPANDED_LINES = 14  # lines; a longer message (a traceback) is collapsed to its first and last line
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One check that did not pass, or one of whose mutants did.
+    """A check that did not pass, or a check with surviving mutants.
 
     Attributes:
-        anchor: of this part of the page.
-        pair_anchor: of the behaviour on the model.
-        check_anchor: of the check's row.
-        verdict: for showing.
-        result: of the check, or of its mutants.
-        cause: of the first of several failures of a behaviour on a model, what most likely caused all of them.
+        anchor: the anchor of this part of the page.
+        pair_anchor: the anchor of the behaviour on the model.
+        check_anchor: the anchor of the check's row.
+        verdict: the outcome as it is displayed.
+        result: the result of the check, or of its mutants.
+        cause: the most likely cause of all failures of a behaviour on a model, set on the first of several.
     """
 
     anchor: str
@@ -40,27 +40,27 @@ class Problem:
 
     @property
     def claim(self) -> str:
-        """In words."""
+        """Return the claim in words, or "" for mutants."""
         return self.result.claim if isinstance(self.result, CheckResult) else ""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The message's lines."""
+        """Return the lines of the message."""
         return tuple(self.result.message.strip("\n").splitlines())
 
     @property
     def folded(self) -> bool:
-        """Whether the message is too long to stand open."""
-        return len(self.lines) > FOLD
+        """Return whether the message is too long to be shown expanded."""
+        return len(self.lines) > MAX_EXPANDED_LINES
 
 
 def problems(groups: Sequence[Group]) -> tuple[Problem, ...]:
-    """Failures, drifts, errors, then the inconclusive, by the gravest of each behaviour on a model.
+    """Return failures, drifts, errors and inconclusive checks, ordered by the worst of each behaviour on a model.
 
-    Within one of these, the cause comes first, then the others by gravity, in the run's order.
+    Within one behaviour on one model, the cause is first; the others are sorted by severity, then in the run's order.
     """
-    found = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
-    return tuple(problem for pair in sorted(found, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
+    by_pair = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
+    return tuple(problem for pair in sorted(by_pair, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
 
 
 def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
@@ -73,16 +73,16 @@ def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
 
 
 def _of(pair: Pair) -> list[Problem]:
-    found = []
+    problems = []
     for index, result in enumerate(pair.results):
         anchor = pair.check_anchor(index)
         if result.outcome not in ("pass", "skipped"):
             shown = verdict(result.outcome, pair.absent, drifted(result))
-            found.append(Problem(f"p-{anchor}", pair.anchor, anchor, shown, result))
+            problems.append(Problem(f"p-{anchor}", pair.anchor, anchor, shown, result))
         mutants = pair.mutants.get(result.check)
         if mutants is not None and mutants.survivors:
-            found.append(Problem(f"m-{anchor}", pair.anchor, anchor, SURVIVED, mutants))
-    return found
+            problems.append(Problem(f"m-{anchor}", pair.anchor, anchor, SURVIVED, mutants))
+    return problems
 
 
 def _gravity(problem: Problem) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""The pytest marks of a behaviour, read from its file's text: the run does not hold them apart from it."""
+"""The pytest marks of a behaviour, read from its YAML text, because the run does not record them separately."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from mi_checks.spec.problems import SpecError
 from mi_checks.spec.yaml_source import parse_yaml
 
 _KEY = re.compile(r"^marks[ \t]*:.*(?:\n(?:[ \t#\-].*)?)*", re.MULTILINE)
-LONGEST = 2000  # characters; whatever is longer is no list of marks
+MAX_MARKS_CHARS = 2000  # characters; longer text is not a list of marks
 
 
 def marks(evidence: Evidence | None) -> tuple[str, ...]:
-    """Those that the file itself gives; none where it gives none or the text cannot be read."""
-    found = _KEY.search(evidence.yaml) if evidence else None
-    if found is None or len(found[0]) > LONGEST:
+    """Return the marks in the behaviour's own file; empty if it has none or its text cannot be parsed."""
+    match = _KEY.search(evidence.yaml) if evidence else None
+    if match is None or len(match[0]) > MAX_MARKS_CHARS:
         return ()
     try:
-        named = parse_yaml(found[0], "").data["marks"]
+        entries = parse_yaml(match[0], "").data["marks"]
     except SpecError:
         return ()
-    return tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()
+    return tuple(each for each in entries if isinstance(each, str)) if isinstance(entries, list) else ()

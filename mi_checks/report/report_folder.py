@@ -1,4 +1,4 @@
-"""`Run` → a folder: a first page, and every behaviour in full on a page of its own."""
+"""The report of a `Run` as a folder: a first page, and a page with full details for every behaviour."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from mi_checks.report.tolerant import drawn_without_what_breaks
 from mi_checks.results.run import Run
 
 INDEX = "index.html"
-KIND = "behaviour"  # what the head of such a page says it is
-LONGEST = 80  # characters of a name that become a file's
+KIND = "behaviour"  # the kind of page that its head declares
+MAX_NAME_CHARS = 80  # characters of a behaviour's name that are used in the file name
 
 
 def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
-    """Write the report of a run, as one page or as a folder of them.
+    """Write the report of a run, as one page or as a folder of pages.
 
     Returns:
-        Sentences on what could not be drawn, and so is left out.
+        Sentences about parts that could not be drawn and are therefore left out.
 
     Raises:
         MiChecksError: a file cannot be written there.
@@ -38,36 +38,36 @@ def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
 
 
 def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
-    """Write all pages, the first page last: each is whole at any time, and links lead nowhere that is not there.
+    """Write all pages, the first page last, so that each is complete at any time and no link is dead.
 
-    A page of a behaviour that the run no longer has is deleted, if an earlier report has written it.
+    The page of a behaviour that the run no longer has is deleted if an earlier report wrote it.
 
     Returns:
-        Sentences on what could not be drawn, and so is left out.
+        Sentences about parts that could not be drawn and are therefore left out.
 
     Raises:
         MiChecksError: a file cannot be written there.
     """
     written = set()
-    drawn, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
-    for name, page in drawn:
+    all_pages, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
+    for name, page in all_pages:
         write_file(folder / name, page, "the report", "name another folder (--mi-report)")
         written.add(name)
     for path in folder.glob("*.html"):
         if path.name not in written and _ours(path):
-            with suppress(OSError):  # it is old, and no harm
+            with suppress(OSError):  # a stale page does no harm
                 path.unlink()
     return omitted
 
 
 def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:
-    """File names with their pages; `index.html` comes last."""
+    """Yield file names with their pages; `index.html` comes last."""
     gathered, columns = groups(run), models(run)
     files = dict(zip((group.anchor for group in gathered), names(group.behaviour for group in gathered), strict=True))
 
     def to(anchor: str) -> str:
-        found = re.match(r"b\d+", anchor)
-        return f"{files[found[0]]}#{anchor}" if found and found[0] in files else f"#{anchor}"
+        match = re.match(r"b\d+", anchor)
+        return f"{files[match[0]]}#{anchor}" if match and match[0] in files else f"#{anchor}"
 
     inside = Drawing(environment(), kept, lambda anchor: f"{INDEX}#{anchor}" if anchor == "verdicts" else f"#{anchor}")
     outside = Drawing(environment(), kept, to)
@@ -85,17 +85,17 @@ def _behaviour(drawing: Drawing, group: Group, tests: Neighbours | None) -> str:
 
 
 def names(behaviours: Iterable[str]) -> list[str]:
-    """A file name for each, of letters, digits, `.`, `_` and `-`; no two alike, also where case does not count."""
-    taken, found = {INDEX}, []
+    """Return a file name of letters, digits, `.`, `_` and `-` for each behaviour, unique even if case is ignored."""
+    taken, file_names = {INDEX}, []
     for behaviour in behaviours:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", behaviour)[:LONGEST].strip("-.") or "behaviour"
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", behaviour)[:MAX_NAME_CHARS].strip("-.") or "behaviour"
         name, number = f"{plain}.html", 1
         while name.lower() in taken:
             number += 1
             name = f"{plain}-{number}.html"
         taken.add(name.lower())
-        found.append(name)
-    return found
+        file_names.append(name)
+    return file_names
 
 
 def _ours(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Where a report goes: one file, or a folder with a page per behaviour. Light to import."""
+"""The destination of a report: one file, or a folder with a page per behaviour. This module is light to import."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from mi_checks.errors import MiChecksError
 
 @dataclass(frozen=True)
 class Place:
-    """`page` is what a reader opens first; `folder` says that other pages lie beside it."""
+    """A destination: `page` is opened first, and `folder` says whether other pages lie beside it."""
 
     page: Path
     folder: bool
 
     @property
     def run(self) -> Path:
-        """Where the run is kept unless it is told otherwise."""
+        """Return the default path of the run's JSON file."""
         return self.page.with_name("run.json") if self.folder else self.page.with_suffix(".json")
 
 
 def place(named: str, root: Path) -> Place:
-    """A name that ends in `/`, or of a folder that is there, means a folder."""
+    """Return the destination for a name; one that ends in `/` or names an existing folder means a folder."""
     path = root / named
     if named.endswith(("/", os.sep)) or path.is_dir():
         return Place(path / "index.html", True)
@@ -31,10 +31,14 @@ def place(named: str, root: Path) -> Place:
 
 
 def writable(option: str, path: Path) -> Path:
-    """The path, if a file can be written there; its folder is made.
+    """Return the path if a file can be written there; its parent folder is created.
+
+    Args:
+        option: the command-line option that gave the path, for the message.
+        path: the file to write.
 
     Raises:
-        MiChecksError: none can; `option` is what was to say where.
+        MiChecksError: no file can be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""The heat maps' colours: a diverging scale centred on 0, even to the eye (OKLab), light and dark."""
+"""The colours of heat maps: a diverging scale centred on 0, perceptually uniform (OKLab), for light and dark mode."""
 
 from __future__ import annotations
 
 LEVELS = 20  # steps on each side of 0
-LIMIT = 1.0  # a share of 1 is the whole effect; what lies beyond is drawn like the limit
+MAX_FRACTION = 1.0  # a fraction of 1 is the whole effect; larger values are drawn like it
 LIGHT = ("#174a94", "#f1eee8", "#a83c06")  # −1, 0, +1
 DARK = ("#86b8ff", "#25282d", "#ff9c5f")
 
@@ -11,12 +11,12 @@ Triple = tuple[float, float, float]
 
 
 def level(value: float) -> int:
-    """The step of a value, −LEVELS … LEVELS."""
-    return round(min(max(value / LIMIT, -1.0), 1.0) * LEVELS)
+    """Return the step of a value, −LEVELS … LEVELS."""
+    return round(min(max(value / MAX_FRACTION, -1.0), 1.0) * LEVELS)
 
 
 def css_class(step: int) -> str:
-    """`n20` … `z0` … `p20`"""
+    """Return the class name of a step: `n20` … `z0` … `p20`."""
     return f"{'n' if step < 0 else 'p' if step else 'z'}{abs(step)}"
 
 
@@ -24,13 +24,13 @@ CLASSES = tuple(css_class(step) for step in range(-LEVELS, LEVELS + 1))
 
 
 def rules(anchors: tuple[str, str, str]) -> tuple[tuple[str, str, str], ...]:
-    """For each step its class, its colour, and the ink of a value written on it."""
+    """Return for each step its class, its colour, and the text colour of a value written on it."""
     fills = [colour(step, anchors) for step in range(-LEVELS, LEVELS + 1)]
     return tuple((name, fill, ink(fill)) for name, fill in zip(CLASSES, fills, strict=True))
 
 
 def colour(step: int, anchors: tuple[str, str, str]) -> str:
-    """The colour of a step."""
+    """Return the colour of a step as `#rrggbb`."""
     end = _oklab(anchors[2] if step > 0 else anchors[0])
     middle, share = _oklab(anchors[1]), abs(step) / LEVELS
     return _hex(
@@ -43,12 +43,12 @@ def colour(step: int, anchors: tuple[str, str, str]) -> str:
 
 
 def ink(fill: str) -> str:
-    """Black or white, whichever reads better."""
+    """Return black or white, whichever has the higher contrast."""
     return "#000" if contrast(fill, "#000000") >= contrast(fill, "#ffffff") else "#fff"
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG contrast ratio."""
+    """Return the WCAG contrast ratio of two colours."""
     bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (bright + 0.05) / (dim + 0.05)
 

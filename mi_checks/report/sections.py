@@ -1,4 +1,4 @@
-"""A behaviour's part of the page: the claims as written and in words, then what was measured on each model."""
+"""The section of a behaviour: its claims as YAML and in words, then the measurements on each model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mi_checks.results.run import BASELINE, CheckResult, MutantsResult, Place
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check. `line` is where its claim stands in the YAML shown above, 0 when that is not known."""
+    """One check. `line` is the line of its claim in the YAML shown above, or 0 if that is unknown."""
 
     anchor: str
     result: CheckResult
@@ -39,7 +39,7 @@ class CheckRow:
 
     @property
     def parts(self) -> str:
-        """Of a fraction its numerator and denominator: `0.57 of 12.94 logits`; otherwise nothing."""
+        """Return a fraction's numerator and denominator, such as `0.57 of 12.94 logits`; "" for other estimates."""
         parts = self.result.parts
         if parts is None or parts.numerator is None:
             return ""
@@ -48,23 +48,23 @@ class CheckRow:
 
     @property
     def seen(self) -> str:
-        """The node that the numbers are of, and how the claim was tested; nothing where there is nothing to say."""
+        """Return the deciding node and how the claim was tested, or "" if neither is known."""
         deciding = f"deciding: {self.result.deciding}" if self.result.deciding else ""
         return "; ".join(filter(None, (deciding, self.result.detail)))
 
     @cached_property
     def chart(self) -> IntervalChart | None:
-        """Worked out only where it is drawn."""
+        """Return the interval chart, which is laid out only where it is drawn."""
         return interval_chart(self.result)
 
     @property
     def measures(self) -> bool:
-        """Whether it is about a number; what compares with a baseline, a base or a lock is not."""
+        """Return whether the check measures a number, which a comparison (baseline, reference model, lock) does not."""
         return self.result.kind not in NO_CHECKS
 
     @property
     def killed(self) -> str:
-        """`5 of 5 mutants killed`, or nothing where none was made."""
+        """Return text such as `5 of 5 killed`, or "" if there were no mutants."""
         if self.mutants is None or not self.mutants.mutants:
             return ""
         total = len(self.mutants.mutants)
@@ -73,7 +73,7 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class ModelSection:
-    """What was measured on one model."""
+    """The measurements on one model."""
 
     pair: Pair
     effect: str
@@ -83,48 +83,48 @@ class ModelSection:
 
     @property
     def anchor(self) -> str:
-        """Of the section, or of the group of rows that stands for it."""
+        """Return the anchor of the section, or of the group of rows that replaces it."""
         return self.pair.anchor
 
     @property
     def omitted(self) -> tuple[str, ...]:
-        """Sentences on what could not be measured for the report."""
+        """Return sentences about what could not be measured for the report."""
         return self.pair.evidence.omitted if self.pair.evidence else ()
 
     @cached_property
     def heatmaps(self) -> tuple[HeatmapView, ...]:
-        """Laid out only where they are drawn."""
+        """Return the heat maps, which are laid out only where they are drawn."""
         return tuple(heatmap_view(heatmap) for heatmap in self.pair.evidence.heatmaps) if self.pair.evidence else ()
 
     @cached_property
     def circuit(self) -> CircuitView | None:
-        """Likewise."""
+        """Return the drawing of the circuit, which is laid out only where it is drawn."""
         circuit = self.pair.evidence.circuit if self.pair.evidence else None
         title = f"Circuit of {self.pair.behaviour} on {self.pair.model}"
         return circuit_view(circuit, title, f"{self.anchor}g") if circuit else None
 
     def cards(self, *, whole: bool) -> tuple[CardView, ...]:
-        """Of the circuit's nodes, with the attention of all tokens or of the last alone."""
+        """Return the cards of the circuit's nodes, with the attention of all tokens or of only the last one."""
         evidence = self.pair.evidence
         return card_views(evidence.circuit, evidence.examples, whole=whole) if evidence and evidence.circuit else ()
 
     @cached_property
     def curves(self) -> tuple[FaithfulnessView, ...]:
-        """Likewise."""
+        """Return the faithfulness curves, which are laid out only where they are drawn."""
         pair = self.pair
         of = f" of {pair.behaviour} on {pair.model}"
         return tuple(faithfulness_view(curve, of) for curve in pair.evidence.curves) if pair.evidence else ()
 
     @cached_property
     def examples(self) -> tuple[ExampleView, ...]:
-        """Likewise."""
-        found = self.pair.evidence
-        return tuple(example_view(example, found) for example in found.examples) if found else ()
+        """Return the example prompts, which are laid out only where they are drawn."""
+        evidence = self.pair.evidence
+        return tuple(example_view(example, evidence) for example in evidence.examples) if evidence else ()
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a check claims, as of most models; rows that claim something else say it."""
+    """The claim of a check on most models; rows with a different claim state it themselves."""
 
     check: str
     text: str
@@ -150,26 +150,26 @@ class BehaviourSection:
 
     @cached_property
     def linked(self) -> frozenset[int]:
-        """Lines of the YAML that something on the page points at."""
+        """Return the lines of the YAML that something on the page links to."""
         rows = (check.line for model in self.models for check in model.checks)
         return frozenset((*rows, *(claim.line for claim in self.claims.values())))
 
 
 def section(group: Group) -> BehaviourSection:
     """Build a behaviour's section."""
-    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
     return BehaviourSection(
         anchor=group.anchor,
         name=group.behaviour,
-        summary=found.summary if found else "",
-        source=found.source if found else "",
-        link=web_address(found.source) if found else None,
-        marks=marks(found),
-        yaml_path=found.yaml_path if found else "",
-        yaml=_lines(found),
-        claims=_claims((result for pair in group.pairs for result in pair.results), found),
+        summary=evidence.summary if evidence else "",
+        source=evidence.source if evidence else "",
+        link=web_address(evidence.source) if evidence else None,
+        marks=marks(evidence),
+        yaml_path=evidence.yaml_path if evidence else "",
+        yaml=_lines(evidence),
+        claims=_claims((result for pair in group.pairs for result in pair.results), evidence),
         absents=absents(group),
-        models=tuple(_model(pair, found) for pair in group.pairs),
+        models=tuple(_model(pair, evidence) for pair in group.pairs),
     )
 
 
@@ -183,9 +183,9 @@ def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str
     for result in results:
         if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
-            told = (result.claim, unit, _line(result.place, source))
-            by_check.setdefault(result.check, Counter())[told] += 1
-    return {check: Claim(check, *told.most_common(1)[0][0]) for check, told in by_check.items()}
+            claim = (result.claim, unit, _line(result.place, source))
+            by_check.setdefault(result.check, Counter())[claim] += 1
+    return {check: Claim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
 
 
 def _model(pair: Pair, source: Evidence | None) -> ModelSection:
@@ -216,7 +216,7 @@ def _check(pair: Pair, index: int, source: Evidence | None) -> CheckRow:
 
 
 def _line(place: Place, source: Evidence | None) -> int:
-    """Return the line of a place, when it is a line of the shown file; otherwise 0."""
+    """Return the line number of a place if that line is in the displayed file, otherwise 0."""
     if source is None or PurePath(place.file).name != PurePath(source.yaml_path).name:
         return 0
     return place.line if 0 < place.line <= len(_lines(source)) else 0

@@ -1,4 +1,4 @@
-"""A prompt pair as the model saw it: token under token, what differs marked, and what the model made of it."""
+"""A prompt pair as the model reads it: aligned tokens, marked where they differ, and the model's predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLES: dict[Rank, str] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One position. `label` is written once over a run of positions that share it; `spanned` draws the line on."""
+    """One position. `label` is set once per run of positions that share it; `spanned` continues its line."""
 
     label: str
     spanned: bool
@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Guess:
-    """One of the most probable next tokens; `part` is "answer", "foil" or nothing."""
+    """One of the most probable next tokens; `part` is "answer", "foil" or ""."""
 
     token: Chip
     probability: str
@@ -41,7 +41,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Side:
-    """What the model made of one of the two prompts; `text` is the whole prompt, for those who listen."""
+    """The model's predictions for one of the two prompts; `text` is the whole prompt, for screen readers."""
 
     name: str
     text: Shown
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass(frozen=True)
 class ExampleView:
-    """One prompt pair for showing; `title` says which it is, `score` what its values are called."""
+    """One prompt pair as it is displayed; `title` identifies it, and `score` names its values."""
 
     title: str
     score: str
@@ -77,7 +77,10 @@ def example_view(example: Example, evidence: Evidence) -> ExampleView:
 
 
 def _title(example: Example, evidence: Evidence) -> str:
-    """Which pair it is: examples are chosen by effect size, but in runs of older versions, which kept the first."""
+    """Return the title of an example.
+
+    Examples are chosen by effect size, except in runs of older versions, which kept the first pairs.
+    """
     place = f"pair {example.prompt + 1} of {evidence.n}"
     if not example.rank:
         return f"Prompt {place}"
@@ -107,13 +110,13 @@ def _columns(example: Example) -> tuple[Column, ...]:
 def _beside(
     clean: tuple[TokenView, ...], corrupt: tuple[TokenView, ...]
 ) -> Iterator[tuple[TokenView | None, TokenView | None]]:
-    """Tokens that are the same in both prompts beside each other, and between them those that differ, with gaps."""
+    """Align the tokens that both prompts share, and put the differing ones between them, with gaps."""
     for left, right in zip_longest(_stretches(clean), _stretches(corrupt), fillvalue=()):
         yield from zip_longest(left, right)
 
 
 def _stretches(tokens: tuple[TokenView, ...]) -> list[list[TokenView]]:
-    """Before each token that is the same in both prompts, those that differ; then it; and so on."""
+    """Split tokens into stretches: the differing ones before each shared token, then that token, and so on."""
     stretches: list[list[TokenView]] = [[]]
     for token in tokens:
         if token.differs:

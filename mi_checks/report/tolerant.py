@@ -1,4 +1,4 @@
-"""A report without what cannot be drawn: a part of the evidence that breaks the page is left out of it."""
+"""A report without the parts that cannot be drawn: evidence that breaks the page is left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import Run
 
 T = TypeVar("T")
-# Of an evidence, what is drawn: the name of the part, its fields, and what stands there when it is left out.
+# The drawable parts of an evidence record: the name, the fields, and their values when the part is left out.
 PARTS = (
     ("the circuit", {"circuit": None}),
     ("the curve of faithfulness", {"curves": ()}),
@@ -23,10 +23,10 @@ PARTS = (
 
 
 def drawn_without_what_breaks(run: Run, draw: Callable[[Run], T]) -> tuple[T, tuple[str, ...]]:
-    """Return what `draw` makes of a run, and sentences on what had to be left out for it to succeed.
+    """Return what `draw` makes of a run, and sentences about what had to be left out for it to succeed.
 
     Raises:
-        MiChecksError: `draw` did; that is no matter of drawing.
+        MiChecksError: `draw` raised it, so the fault is not in the drawing.
         Exception: not even the results alone can be drawn.
     """
     try:
@@ -36,17 +36,17 @@ def drawn_without_what_breaks(run: Run, draw: Callable[[Run], T]) -> tuple[T, tu
     except Exception as error:
         if passes_through(error):
             raise
-    told: list[str] = []
-    kept = []
+    notes: list[str] = []
+    intact = []
     for evidence in run.evidence:
         drawable, sentences = _drawable(run, evidence, draw)
-        told += (f"{evidence.behaviour} on {evidence.model}: {sentence}" for sentence in sentences)
-        kept += [] if drawable is None else [drawable]
-    return draw(replace(run, evidence=tuple(kept), omitted=(*run.omitted, *told))), tuple(told)
+        notes += (f"{evidence.behaviour} on {evidence.model}: {sentence}" for sentence in sentences)
+        intact += [] if drawable is None else [drawable]
+    return draw(replace(run, evidence=tuple(intact), omitted=(*run.omitted, *notes))), tuple(notes)
 
 
 def _drawable(run: Run, evidence: Evidence, draw: Callable[[Run], T]) -> tuple[Evidence | None, tuple[str, ...]]:
-    """The evidence without those of its parts that cannot be drawn, or None where the rest cannot be drawn either."""
+    """Return the evidence without the parts that cannot be drawn, or None if the rest cannot be drawn either."""
     omitted = Omitted()
     results = tuple(
         each for each in run.results if (each.behaviour, each.model) == (evidence.behaviour, evidence.model)

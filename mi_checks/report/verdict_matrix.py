@@ -1,4 +1,4 @@
-"""The verdict matrix: behaviours down, those first that did not pass; models across."""
+"""The verdict matrix: a row for each behaviour, those that did not pass first, and a column for each model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSING = SEVERITY.index("pass")
 
 @dataclass(frozen=True)
 class Cell:
-    """What one behaviour came to on one model."""
+    """The verdict and the effect of one behaviour on one model."""
 
     model: str
     anchor: str
@@ -27,51 +27,51 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One behaviour; None where it was not run on a model."""
+    """One behaviour; a cell is None if it was not run on that model."""
 
     behaviour: str
     anchor: str
-    measure: str  # what the effects are, where they are not the logit difference on the clean prompts
+    measure: str  # what the effects measure, if not the logit difference on the clean prompts
     cells: tuple[tuple[str, Cell | None], ...]
     marks: tuple[str, ...] = ()
-    text: str = ""  # what a search finds it by, beside its name
+    text: str = ""  # what a search matches, beside the name
 
 
 def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...]:
-    """One row per behaviour, one cell per model."""
+    """Return one row per behaviour, with one cell per model."""
     return tuple(_row(group, models) for group in sorted(groups, key=_gravity))
 
 
 def _gravity(group: Group) -> int:
-    """The gravest outcome; all that pass are alike, and stay in order."""
+    """Return the rank of the worst outcome; behaviours that pass all have the same rank and keep their order."""
     return min((SEVERITY.index(pair.outcome) for pair in group.pairs if pair.outcome), default=PASSING)
 
 
 def _row(group: Group, models: tuple[str, ...]) -> Row:
     cells = {pair.model: cell(pair) for pair in group.pairs}
-    found = next((pair.evidence for pair in group.pairs if pair.evidence), None)
-    named = marks(found)
+    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    pytest_marks = marks(evidence)
     checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
     return Row(
         behaviour=group.behaviour,
         anchor=group.anchor,
         measure=_measure(group),
         cells=tuple((model, cells.get(model)) for model in models),
-        marks=named,
-        text=" ".join((found.summary if found else "", *named, *checks)),
+        marks=pytest_marks,
+        text=" ".join((evidence.summary if evidence else "", *pytest_marks, *checks)),
     )
 
 
 def _measure(group: Group) -> str:
-    found = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
-    if found is None:
+    effect = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
+    if effect is None:
         return ""
-    unit = "" if found.estimate.unit == "logits" else found.estimate.unit
-    return ", ".join(filter(None, ("clean − corrupt" if found.against == "corrupt" else "", unit)))
+    unit = "" if effect.estimate.unit == "logits" else effect.estimate.unit
+    return ", ".join(filter(None, ("clean − corrupt" if effect.against == "corrupt" else "", unit)))
 
 
 def cell(pair: Pair) -> Cell:
-    """What one behaviour came to on one model."""
+    """Return the cell of one behaviour on one model."""
     measured = pair.evidence.effect.estimate if pair.evidence else None
     return Cell(
         model=pair.model,

@@ -1,1 +1,1 @@
-"""What uses a suite to answer a question: discovery, calibration, emergence, mining, matrix, bisection."""
+"""Studies that use a suite to answer a question: discovery, calibration, emergence, mining, matrix, bisection."""

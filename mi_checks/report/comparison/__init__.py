@@ -1,1 +1,1 @@
-"""Two runs or more, compared: as a page, for a terminal, as JSON."""
+"""The comparison of two or more runs: as an HTML page, for a terminal, and as JSON."""

@@ -1,4 +1,4 @@
-"""For programs: every comparison, as JSON."""
+"""The comparison of two runs as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.results.run import CheckResult, Run
 
 
 def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:
-    """One JSON object, unchanged checks included; the values of single prompts are left out."""
+    """Return one JSON object with every check, unchanged ones included, but without the values of single prompts."""
     (_, first), (_, second) = runs
     return json.dumps(
         {
@@ -32,11 +32,11 @@ def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediato
 
 
 def _change(change: Change) -> dict[str, Any]:
-    named = change.pair.either
+    either = change.pair.either
     return {
-        "behaviour": named.behaviour,
-        "check": named.check,
-        "kind": named.kind,
+        "behaviour": either.behaviour,
+        "check": either.check,
+        "kind": either.kind,
         "state": change.state,
         "before": _side(change.pair.before),
         "after": _side(change.pair.after),

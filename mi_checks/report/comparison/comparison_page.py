@@ -1,4 +1,4 @@
-"""What changed from one run to another, as one offline HTML page: every change a dumbbell, and in its table's row."""
+"""The comparison of two runs as one offline HTML page, with each change as a table row and as a dumbbell chart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CSS: dict[State, str] = {"drifted": "fail", "improved": "pass", "prompts moved":
 
 @dataclass(frozen=True)
 class Told:
-    """A number in words."""
+    """A number and its interval as text."""
 
     value: str
     interval: str
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """A table; one that is folded has no charts."""
+    """A table of changes; a folded one has no charts."""
 
     title: str
     rows: tuple[Row, ...]
@@ -69,7 +69,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows."""
+    """The contents of the page."""
 
     headline: str
     totals: tuple[tuple[int, str, str], ...]
@@ -82,7 +82,7 @@ class Page:
 def write(
     runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange], path: Path
 ) -> None:
-    """Write the page; an older one stays whole until the new one is.
+    """Write the page; an older one stays intact until the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.
@@ -91,17 +91,17 @@ def write(
 
 
 def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:
-    """One HTML document, without scripts and without references to anything outside it."""
+    """Return one HTML document, without scripts and without references to anything outside it."""
     (before, first), (after, second) = runs
     shares = [pair for change in mediators for pair in _moved(change).values()]
     shared = axes([*(_estimates(change) for change in changes if change.state in DRAWN), *shares])
-    found = counts(changes)
+    state_counts = counts(changes)
     how = method(changes) + (f". Mediators: {METHOD}" if mediators else "")
     sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = Page(
-        headline=_headline(found.get("drifted", 0), len(mediators), len(changes)),
+        headline=_headline(state_counts.get("drifted", 0), len(mediators), len(changes)),
         totals=(
-            *((n, state, CSS.get(state, "none")) for state, n in found.items()),
+            *((n, state, CSS.get(state, "none")) for state, n in state_counts.items()),
             *([(len(mediators), sets, "fail")] if mediators else []),
         ),
         runs=(("Before", before, first), ("After", after, second)),
@@ -115,9 +115,9 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators
 def _headline(drifted: int, sets: int, total: int) -> str:
     if not drifted and not sets:
         return "Nothing drifted."
-    told = [f"{drifted:,} of {numbers.count(total, 'check')} drifted"] if drifted else []
-    told += [f"other heads mediate {numbers.count(sets, 'behaviour')}"] if sets else []
-    text = ", and ".join(told)
+    clauses = [f"{drifted:,} of {numbers.count(total, 'check')} drifted"] if drifted else []
+    clauses += [f"other heads mediate {numbers.count(sets, 'behaviour')}"] if sets else []
+    text = ", and ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -131,20 +131,20 @@ def _parts(changes: Sequence[Change], mediators: Sequence[MediatorChange], share
 
 
 def _row(change: Change, shared: dict[str, Axis]) -> Row:
-    named = change.pair.either
+    result = change.pair.either
     before, after = _estimates(change)
     models = dict.fromkeys(side.model for side in (change.pair.before, change.pair.after) if side is not None)
     difference = change.estimate
-    title = f"{named.behaviour} {named.check}: {change.state}"
-    told = None if difference is None else Told(numbers.signed(difference), numbers.interval(difference))
+    title = f"{result.behaviour} {result.check}: {change.state}"
+    difference_text = None if difference is None else Told(numbers.signed(difference), numbers.interval(difference))
     return Row(
-        behaviour=named.behaviour,
-        what=named.check,
+        behaviour=result.behaviour,
+        what=result.check,
         where=" → ".join(models),
         notes=change.notes,
         before=_told(before),
         after=_told(after),
-        difference=told,
+        difference=difference_text,
         p_value="" if change.p_value is None else numbers.p_value(change.p_value),
         unit=next((each.unit for each in (after, before) if each is not None), ""),
         css=CSS.get(change.state, "none"),

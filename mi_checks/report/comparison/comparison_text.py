@@ -1,4 +1,4 @@
-"""For a terminal: what the runs have otherwise, how many of each state, and every change with its size drawn."""
+"""The comparison of two runs for a terminal: differing settings, counts by state, and each change with a bar."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mi_checks.output import numbers
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate
 
-HALF = 8  # characters of the drawing to each side of no change
-WHOLE = 1.0  # the relative size at which it is full
+HALF_BAR_WIDTH = 8  # characters of the bar on each side of the zero line
+FULL_BAR_SIZE = 1.0  # the relative size at which the bar is full
 TITLES = {
     "prompts moved": "moved prompt by prompt with the same mean",
     "only before": "only in the first run",
@@ -25,33 +25,36 @@ TITLES = {
 def lines(
     runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange], width: int
 ) -> list[str]:
-    """The whole answer; runs are the two files' names with what they hold."""
+    """Return the lines of the comparison; `runs` are the two files' names with their runs."""
     (before, first), (after, second) = runs
-    found = [f"{before}  {first.started}", f"{after}  {second.started}"]
-    found += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
-    told = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
-    told += (
+    all_lines = [f"{before}  {first.started}", f"{after}  {second.started}"]
+    all_lines += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
+    summary = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
+    summary += (
         [f"mediators of {len(mediators):,} behaviour{'s' if len(mediators) > 1 else ''} changed"] if mediators else []
     )
-    found += ["", ", ".join(told)]
+    all_lines += ["", ", ".join(summary)]
     if mediators:
-        found += ["", "mediators changed", *(line for change in mediators for line in _set(change))]
+        all_lines += ["", "mediators changed", *(line for change in mediators for line in _set(change))]
     for state, group in groupby(changes, lambda change: change.state):
         if state != "unchanged":
-            found += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
+            all_lines += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
     how = f"Method: {method(changes)}.{f' Mediators: {METHOD}.' if mediators else ''}"
-    return [*found, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
+    return [*all_lines, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 
 def drawn(change: Change) -> str:
-    """`    ███▏        `: how much less (left of the middle) or more, a full side being all of the larger value."""
+    """Return a bar such as `    ███▏        `: a decrease to the left of the middle, an increase to the right.
+
+    A full side means a change as large as the larger of the two values.
+    """
     if change.estimate is None:
-        return " " * (2 * HALF + 1)
-    filled = min(HALF, round(HALF * change.size / WHOLE))
+        return " " * (2 * HALF_BAR_WIDTH + 1)
+    filled = min(HALF_BAR_WIDTH, round(HALF_BAR_WIDTH * change.size / FULL_BAR_SIZE))
     filled = max(filled, 1) if change.estimate.value else 0
     blocks = "█" * filled
     less, more = (blocks, "") if change.estimate.value < 0 else ("", blocks)
-    return f"{less:>{HALF}}│{more:<{HALF}}"
+    return f"{less:>{HALF_BAR_WIDTH}}│{more:<{HALF_BAR_WIDTH}}"
 
 
 def _set(change: MediatorChange) -> list[str]:
@@ -71,17 +74,17 @@ def _share(estimate: Estimate | None) -> str:
 
 
 def _told(change: Change) -> list[str]:
-    named = change.pair.either
+    result = change.pair.either
     models = [side.model for side in (change.pair.before, change.pair.after) if side is not None]
     where = f"  ({models[0]})" if len(set(models)) == 1 else ""
-    head = f"  {drawn(change)}  {named.behaviour} {named.check}{where}"
+    head = f"  {drawn(change)}  {result.behaviour} {result.check}{where}"
     if change.state.startswith("only"):
-        return [f"  {named.behaviour} {named.check}{where}: {named.outcome}"]
+        return [f"  {result.behaviour} {result.check}{where}: {result.outcome}"]
     values = f"{_value(change.pair.before)} → {_value(change.pair.after)}"
     if change.estimate is not None and change.p_value is not None:
         signed, interval = numbers.signed(change.estimate), numbers.interval(change.estimate)
         values += f", {signed} {interval}, {numbers.p_value(change.p_value)}"
-    indent = " " * (2 * HALF + 5)
+    indent = " " * (2 * HALF_BAR_WIDTH + 5)
     return [head, *(f"{indent}{line}" for line in (values, *change.notes))]
 
 

@@ -1,4 +1,4 @@
-"""Several runs side by side, as one offline HTML page: a column for each, and how each effect moves over them."""
+"""Several runs side by side as one offline HTML page: a column for each run, and a curve for each effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mi_checks.report.verdict_matrix import Cell, cell
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import Run
 
-Key = tuple[str, str]  # behaviour and, where runs have several models, the model
+Key = tuple[str, str]  # behaviour, and the model where the runs have several
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Row:
 
 
 def write(runs: Sequence[tuple[str, Run]], path: Path) -> None:
-    """Write the page; an older one stays whole until the new one is.
+    """Write the page; an older one stays intact until the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.
@@ -52,33 +52,33 @@ def write(runs: Sequence[tuple[str, Run]], path: Path) -> None:
 
 
 def render(runs: Sequence[tuple[str, Run]]) -> str:
-    """One HTML document, without scripts and without references to anything outside it."""
-    alone = all(len(models(run)) <= 1 for _, run in runs)
-    found = [_by_key(run, alone) for _, run in runs]
-    keys = dict.fromkeys(key for each in found for key in each)
+    """Return one HTML document, without scripts and without references to anything outside it."""
+    single_model = all(len(models(run)) <= 1 for _, run in runs)
+    pairs_by_run = [_by_key(run, single_model) for _, run in runs]
+    keys = dict.fromkeys(key for each in pairs_by_run for key in each)
     return (
         environment()
         .get_template("series.html.j2")
         .render(
-            columns=tuple(_column(path, run, alone) for path, run in runs),
-            rows=tuple(_row(key, [each.get(key) for each in found]) for key in keys),
+            columns=tuple(_column(path, run, single_model) for path, run in runs),
+            rows=tuple(_row(key, [each.get(key) for each in pairs_by_run]) for key in keys),
             chart=trend,
         )
     )
 
 
-def _by_key(run: Run, alone: bool) -> dict[Key, Pair]:
+def _by_key(run: Run, single_model: bool) -> dict[Key, Pair]:
     pairs = (pair for group in groups(run) for pair in group.pairs)
-    return {(pair.behaviour, "" if alone else pair.model): pair for pair in pairs}
+    return {(pair.behaviour, "" if single_model else pair.model): pair for pair in pairs}
 
 
-def _column(path: str, run: Run, alone: bool) -> Column:
+def _column(path: str, run: Run, single_model: bool) -> Column:
     passed = sum(result.outcome == "pass" for result in run.results)
     cut = "" if run.cut_short is None else ", cut short: {} of {}".format(*run.cut_short)
-    named = models(run)
+    model_names = models(run)
     return Column(
         path=path,
-        title=named[0] if alone and named else Path(path).stem,
+        title=model_names[0] if single_model and model_names else Path(path).stem,
         started=moment(run.started),
         headline=f"{passed:,} of {numbers.count(len(run.results), 'check')} passed{cut}",
         command=run.command,

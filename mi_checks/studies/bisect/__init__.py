@@ -1,1 +1,1 @@
-"""Between which two checkpoints a check turns."""
+"""A search for the two neighbouring checkpoints between which a check turns."""

@@ -1,4 +1,4 @@
-"""A bisection in words and as JSON."""
+"""The result of a bisection as text and as JSON."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ VERBS = {"pass": "passes", "fail": "fails", "inconclusive": "is inconclusive"}
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a check came to on one checkpoint.
+    """The result of a check on one checkpoint.
 
     Attributes:
-        model: as the list has it.
+        model: the checkpoint's name, as in the list.
         outcome: `pass`, `fail` or `inconclusive`.
-        estimate: None where nothing could be measured, as without a gap between clean and corrupt.
-        weights_sha256: of the weights.
+        estimate: the estimate; None if nothing could be measured, for example because clean − corrupt is not above
+            zero.
+        weights_sha256: the digest of the weights.
         run: the digest of the run in the history.
-        known: the history held it already.
+        known: whether the history had the result already.
     """
 
     model: str
@@ -38,21 +39,21 @@ class Checkpoint:
 
     @property
     def passes(self) -> bool:
-        """Whether the check holds there; inconclusive is not a pass."""
+        """Return whether the check passes here; inconclusive is not a pass."""
         return self.outcome == "pass"
 
 
 @dataclass(frozen=True)
 class Bisection:
-    """What was found.
+    """The result of a bisection.
 
     Attributes:
-        behaviour: its name.
+        behaviour: the behaviour's name.
         check: the id of one of its checks.
-        claims: the name whose claims the checkpoints were held to.
+        claims: the name of the model whose claims the checkpoints are held to.
         models: the whole list, in order.
-        checkpoints: those that were asked, in the order of the list.
-        turns: the two neighbours between which the outcome turns; None where both ends agree.
+        checkpoints: the checkpoints that were evaluated, in the order of the list.
+        turns: the two neighbours between which the outcome turns; None if both ends agree.
     """
 
     behaviour: str
@@ -64,7 +65,7 @@ class Bisection:
 
 
 def line(checkpoint: Checkpoint, models: Sequence[str]) -> str:
-    """One checkpoint, as soon as it is known."""
+    """Return the line about one checkpoint, printed as soon as its result is known."""
     width = max(map(len, models))
     known = f"  (known: {checkpoint.run[:8]})" if checkpoint.known else ""
     return (
@@ -73,28 +74,28 @@ def line(checkpoint: Checkpoint, models: Sequence[str]) -> str:
 
 
 def lines(of: Bisection, history: Path) -> list[str]:
-    """What was found, and how much had to be measured for it."""
+    """Return the lines with the result, and with how many checkpoints had to be measured."""
     measured = sum(not each.known for each in of.checkpoints)
     known = sum(each.known for each in of.checkpoints)
     work = f"measured {measured} of {numbers.count(len(of.models), 'checkpoint')}"
     work += f", and {known} known from {history}" if known else f"; kept in {history}"
     sides = of.turns or (of.checkpoints[0], of.checkpoints[-1])
-    told = ", ".join(f"{VERBS[each.outcome]} at {each.model} ({_value(each)})" for each in sides)
-    found = [f"{of.behaviour} {of.check}: {told}"]
+    side_texts = ", ".join(f"{VERBS[each.outcome]} at {each.model} ({_value(each)})" for each in sides)
+    all_lines = [f"{of.behaviour} {of.check}: {side_texts}"]
     if of.turns is None:
         where = "" if history == USUAL else f" --history {shlex.quote(str(history))}"
-        found[0] = f"{of.behaviour} {of.check}: does not turn: {told}"
-        found.append(
+        all_lines[0] = f"{of.behaviour} {of.check}: does not turn: {side_texts}"
+        all_lines.append(
             "both ends agree, so there is nothing to halve; what is known of others: mi-checks history show "
             f"{of.behaviour} --check {shlex.quote(of.check)}{where}"
         )
     if any(each.outcome == "inconclusive" for each in sides):
-        found.append("inconclusive is not a pass; more prompt pairs (--count) would settle it")
-    return [*found, work]
+        all_lines.append("inconclusive is not a pass; more prompt pairs (--count) would settle it")
+    return [*all_lines, work]
 
 
 def plain(of: Bisection) -> dict[str, Any]:
-    """All of it, for JSON."""
+    """Return the whole result as data for JSON."""
     return {
         **{name: getattr(of, name) for name in ("behaviour", "check", "claims")},
         "over": list(of.models),

@@ -1,4 +1,4 @@
-"""An ordered list, two ends that differ → the two neighbours between which it changes, asking as few as it can."""
+"""A binary search in an ordered list for two neighbours between which an answer changes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """Where an answer turns.
+    """The place where an answer turns.
 
     Attributes:
-        before: the last place with the first end's answer.
-        after: the next place, which has the last end's.
+        before: the last index with the answer of the first end.
+        after: the next index, which has the answer of the last end.
     """
 
     before: int
@@ -20,14 +20,14 @@ class Change:
 
 
 def bisect(number: int, passes: Callable[[int], bool]) -> Change | None:
-    """Ask both ends, then always the middle between two that differ: 2 + ⌈log₂(number − 1)⌉ questions at most.
+    """Evaluate both ends, then always the middle between two that differ: at most 2 + ⌈log₂(number − 1)⌉ times.
 
     Args:
-        number: how many places there are, at least two.
-        passes: the answer at a place; each is asked once.
+        number: the length of the list, at least two.
+        passes: returns the answer at an index; it is called at most once for each.
 
     Returns:
-        One change; where there are several, one of them. None where both ends agree.
+        One change, or one of several if there are more. None if both ends agree.
     """
     first, last = 0, number - 1
     begins = passes(first)

@@ -1,4 +1,4 @@
-"""A check and ordered checkpoints → where its outcome turns, measuring only what the history does not hold."""
+"""The bisection of a check over checkpoints, which measures only what the history does not have yet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DTYPE = "float32"
 
 
 class Bisecting:
-    """One bisection: the models, what they are held to, and where results are kept."""
+    """One bisection: the models, the claims that they are held to, and the history that stores the results."""
 
     def __init__(
         self,
@@ -46,21 +46,21 @@ class Bisecting:
         seed: int | None = None,
         tell: Callable[[Checkpoint], None] = lambda _: None,
     ) -> None:
-        """Get ready; nothing is loaded yet.
+        """Prepare the bisection; no model is loaded yet.
 
         Args:
             loaded: the behaviour.
             check: the id of one of its checks.
-            models: the checkpoints in order, two or more, as `mi_checks.models.names.resolve` takes them.
-            claims: the name whose claims they are held to.
-            history: asked first, and given every measurement as it is made.
-            command: what the user asked for, for the record.
-            count: prompt pairs, instead of what the file says.
-            seed: of the prompts, likewise.
-            tell: called with each checkpoint as soon as it is known.
+            models: two or more checkpoints in order, by names that `mi_checks.models.names.resolve` accepts.
+            claims: the name of the model whose claims they are held to.
+            history: read first; every new measurement is added to it immediately.
+            command: the user's command, for the record.
+            count: the number of prompt pairs; None for the file's.
+            seed: the seed of the prompts; None for the file's.
+            tell: called with each checkpoint as soon as its result is known.
 
         Raises:
-            MiChecksError: a model is not there, or there is no such check.
+            MiChecksError: a model or the check does not exist.
         """
         self.check, self.place = claimed(loaded, claims, check)
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
@@ -72,20 +72,21 @@ class Bisecting:
         locked = read_lock(loaded.path.parent).of(loaded.behaviour.name, claims)
         self.claims_sha256 = claims_digest(loaded.text, {role: list(nodes) for role, nodes in locked.items()})
         self.found: dict[int, Checkpoint] = {}
-        self.prompts_sha256 = ""  # once a checkpoint has been loaded; the others of a series read the same
+        # set once a checkpoint is loaded; the other checkpoints of a series have the same prompts
+        self.prompts_sha256 = ""
 
     def run(self) -> Bisection:
-        """Ask both ends, then always the middle.
+        """Evaluate both ends, then always the middle.
 
         Raises:
-            MiChecksError: a checkpoint cannot be measured, or the history cannot be written; what was measured before
-                is in it.
+            MiChecksError: a checkpoint cannot be measured, or the history cannot be written; earlier measurements are
+                in the history.
         """
         one_thread()
         change = bisect(len(self.models), self._passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
-        asked = tuple(self.found[place] for place in sorted(self.found))
-        return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, asked, turns)
+        checkpoints = tuple(self.found[place] for place in sorted(self.found))
+        return Bisection(self.loaded.behaviour.name, self.check_id, self.claims, self.models, checkpoints, turns)
 
     def _passes(self, place: int) -> bool:
         where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
@@ -93,15 +94,15 @@ class Bisecting:
             return self._ask(place).passes
 
     def _ask(self, place: int) -> Checkpoint:
-        suite = Suite(self.settings)  # one for each: what two checkpoints have in common is only their name
+        suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
         given = self.given[place]
         weights = weights_sha256(resolve(given)) or suite.subjects.subject(given).provenance.weights_sha256
-        asked = Asked(
+        query = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip
         known = None
         if not self.loaded.is_scored_by_project:
-            known = recalled(self.history, asked, weights, lambda: self._prompts(suite, given))
+            known = recalled(self.history, query, weights, lambda: self._prompts(suite, given))
         if known is None:
             result, run = self._measure(suite, given)
             checkpoint = Checkpoint(self.models[place], result.outcome, result.estimate, weights, run, known=False)
@@ -118,7 +119,7 @@ class Bisecting:
         return self.prompts_sha256
 
     def _measure(self, suite: Suite, given: str) -> tuple[CheckResult, str]:
-        """Measure and keep one; with the digest of the run that it becomes."""
+        """Measure one checkpoint and add the run to the history; return the result and the run's digest."""
         began = time.time()
         case = [self.loaded.case] if self.loaded.case else []
         node_id = "::".join([self.loaded.source.shown, *case, *node_names([given]), self.check_id])

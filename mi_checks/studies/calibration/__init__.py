@@ -1,1 +1,1 @@
-"""How often claims pass where nothing is to be found, and how often intervals hold the truth: by simulation."""
+"""Calibration by simulation: the false-positive rate of each kind of check, and the coverage of the intervals."""

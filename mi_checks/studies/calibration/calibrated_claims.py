@@ -1,4 +1,4 @@
-"""The claims that are calibrated: every kind of check, as the shipped behaviours claim it of the induction circuit."""
+"""The claims that are calibrated: every kind of check, as the bundled behaviours claim it of the induction circuit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mi_checks.spec.path_checks import Composes, Path
 from mi_checks.spec.roles import RoleCheck
 
 PREVIOUS, INDUCTION = "previous_token", "induction"  # the node sets that claims name
-DRAWN = "drawn"  # the label of a position, or the nodes of a circuit, drawn at random
+DRAWN = "drawn"  # the label of a randomly drawn position, or the name of a randomly drawn circuit
 CIRCUIT = [PREVIOUS, INDUCTION]
 EDGES = [f"{PREVIOUS} -> {INDUCTION}.k", f"{INDUCTION} -> logits"]
 
@@ -25,11 +25,11 @@ KINDS = (*CHECKS, RoleCheck.kind)
 
 @dataclass(frozen=True)
 class Claim:
-    """A check and what it is held to.
+    """A check and the bounds that it is held to.
 
     Attributes:
-        check: with the bound that shipped behaviours typically have.
-        null: the bound at the value that the effect has where there is none; None where no one value is that.
+        check: the check, with a bound that is typical of the bundled behaviours.
+        null: the bound at the value of the quantity when there is no effect; None if there is no single such value.
     """
 
     check: Check
@@ -37,19 +37,19 @@ class Claim:
 
     @property
     def title(self) -> str:
-        """The check's id; of `mediators` with the word that tells two claims apart."""
+        """Return the check's id; for `mediators` with the word that distinguishes its two claims."""
         if isinstance(self.check, Mediators):
             return f"{self.check.id} {'include' if self.check.exactly is None else 'exactly'}"
         return self.check.id
 
     @property
     def needs_gap(self) -> bool:
-        """Whether it is a share of a difference, and fails where that is not above zero."""
+        """Return whether the check is a fraction of an effect size, and so fails unless that is above zero."""
         return isinstance(self.check, Patching | Ablation | Mediators | Path | Circuit | Curve)
 
     @property
     def shipped(self) -> Bound:
-        """What shipped behaviours hold it to."""
+        """Return the bound that bundled behaviours typically have."""
         if isinstance(self.check, Mediators):
             return Bound(at_least=self.check.above)
         if self.check.bound is None:
@@ -57,22 +57,22 @@ class Claim:
         return self.check.bound
 
     def held_to(self, bound: Bound) -> Check:
-        """The check with another bound; of `mediators` the threshold of every node is the bound."""
+        """Return the check with another bound; for `mediators`, the bound is the threshold of every node."""
         if isinstance(self.check, Mediators):
             return self.check.model_copy(update={"above": bound.at_least})
         return self.check.held_to({self.check.id: bound})
 
 
 def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, ...]:
-    """Claims and their null values where answer and foil are alike to the model: all of a kind, or of all kinds.
+    """Return claims and their null values for a model that treats answer and foil alike, of some or all kinds.
 
     Args:
-        positions: from how many positions one is drawn, so that attention to it is 1/positions on average.
-        kinds: of `KINDS`; none for all.
+        positions: the number of positions one of which is drawn, so that attention to it is 1/positions on average.
+        kinds: the kinds, out of `KINDS`; empty for all.
     """
     zero, half = {"at_least": 0.0}, {"at_least": 0.5}
     uniform = {"at_least": 1 / positions}
-    lost = {"at_most": 1.0}  # what a circuit that keeps nothing of the score comes to
+    lost = {"at_most": 1.0}  # the value of a circuit that keeps nothing of the score
     return _chosen(
         kinds,
         [
@@ -105,7 +105,7 @@ def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, 
 
 
 def of_weights(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
-    """Claims about what heads are to each other, whatever is answered: not so of untrained heads alone."""
+    """Return claims about heads' weights, which ignore the answers, so that only untrained heads make them false."""
     heads = {"from": PREVIOUS, "to": INDUCTION, "via": "k"}
     return _chosen(
         kinds,
@@ -117,7 +117,7 @@ def of_weights(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
 
 
 def with_effect(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
-    """Claims of a circuit that is there; what they are held to is measured, and stands for nothing here."""
+    """Return claims about a circuit that exists; their bounds are placeholders for measured values."""
     some = {"at_least": 0.5}
     return _chosen(
         kinds,
@@ -130,13 +130,13 @@ def with_effect(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
 
 
 def random_circuits(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
-    """What is claimed of circuits that are drawn at random among those of their size: ahead of 97.5 % of them."""
+    """Return the claims about randomly drawn circuits: to be ahead of 97.5 % of the circuits of their size."""
     among = [{"nodes": DRAWN, aspect: {"at_least": 0.9}} for aspect in ("sufficient", "necessary")]
     return _chosen(kinds, [_claim("circuit", check, {"at_least": 0.975}) for check in among])
 
 
 def _elsewhere(check: Check) -> bool:
-    """Drawn labels have no effect to claim; and a place among circuits, or random matrices, is no mean over prompts."""
+    """Return whether `with_effect` omits a check: it has a random label, or its estimate is not a mean over prompts."""
     match check:
         case Attention():
             return check.to == DRAWN

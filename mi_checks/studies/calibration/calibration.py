@@ -1,4 +1,4 @@
-"""All of it: every kind of check in the runs that prove nothing, and every interval on effects that are known."""
+"""The whole calibration: every kind of check under the nulls, and every interval on simulated effects."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mi_checks.studies.calibration.nulls import (
 from mi_checks.studies.calibration.rejections import Rejections, rejections
 from mi_checks.studies.calibration.verdict_rows import Row
 
-LEAST_DRAWS = 1000  # simulated effects cost little
+MIN_DRAWS = 1000  # a lower bound; simulated effects are cheap
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was counted.
+    """The counts of a calibration.
 
     Attributes:
-        runs: of every null.
-        draws: of simulated effects.
-        seed: of all that was drawn.
+        runs: the number of runs of each null.
+        draws: the number of draws of each simulated effect.
+        seed: the seed of all random draws.
         rows: how often claims passed, by null and claim.
-        coverage: how often intervals held the truth; empty where only some kinds of checks were asked for.
-        rejections: how often tests rejected it, likewise.
+        coverage: how often intervals covered the true value; empty if only some kinds of checks were selected.
+        rejections: how often tests rejected a true null hypothesis; empty if only some kinds of checks were selected.
     """
 
     runs: int
@@ -42,17 +42,17 @@ class Calibration:
 
 
 def calibrate(runs: int = 200, seed: int = 0, kinds: Collection[str] = (), bar: Bar = unseen) -> Calibration:
-    """Run it.
+    """Run the calibration.
 
     Args:
-        runs: of every null; half of them on either trained model.
-        seed: of all that is drawn.
-        kinds: of checks, of `calibrated_claims.KINDS`; none for all, and the simulated effects.
-        bar: shows how far it is.
+        runs: the number of runs of each null; trained models take turns.
+        seed: the seed of all random draws.
+        kinds: the kinds of checks, out of `calibrated_claims.KINDS`; empty for all, with the simulated effects.
+        bar: shows the progress.
     """
     nulls = (fresh_models, roles_by_chance, random_answers, at_the_bound, random_circuits)
     rows = tuple(row for null in nulls for row in null(runs, seed, kinds, bar))
     if kinds:
         return Calibration(runs, 0, seed, rows)
-    draws = max(LEAST_DRAWS, runs)
+    draws = max(MIN_DRAWS, runs)
     return Calibration(runs, draws, seed, rows, intervals(draws, seed, bar=bar), rejections(draws, seed, bar=bar))

@@ -1,4 +1,4 @@
-"""For programs, and to be read again: everything that was counted, as JSON."""
+"""The counts of a calibration as JSON, for programs and for reading them back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "bel
 
 
 def document(calibration: Calibration) -> str:
-    """One JSON object; of each rate the hits, the runs and the nominal probability."""
+    """Return one JSON object; each rate has its hits, its runs and its nominal probability."""
     return json.dumps(asdict(calibration), indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def read(text: str) -> Calibration:
-    """The inverse."""
+    """Parse the JSON of `document`."""
     data = json.loads(text)
     return Calibration(
         data["runs"],

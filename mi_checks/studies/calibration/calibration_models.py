@@ -1,4 +1,4 @@
-"""The models of the runs: small ones with fresh random weights, and trained ones with a known circuit."""
+"""The models of the calibration: small ones with fresh random weights, and trained ones with a known circuit."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ TRAINED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "nano-attn-2l": {"previous_token": ("L0H3",), "induction": ("L1H1", "L1H2")},
     "nano-gelu-2l": {"previous_token": ("L0H1",), "induction": ("L1H4",)},
 }
-LAYERS, HEADS, WIDTH, HEAD_WIDTH, CONTEXT = 2, 4, 64, 16, 128  # of a fresh model: nano-shaped, and small
+LAYERS, HEADS, WIDTH, HEAD_WIDTH, CONTEXT = 2, 4, 64, 16, 128  # the shape of a fresh model, as small as the nano models
 
 
 def tokenization() -> Tokenization:
-    """That of the bundled models."""
+    """Return the tokenization of the bundled models."""
     return trained("nano-attn-2l").tokenization
 
 
 def trained(name: str) -> Subject:
-    """A bundled model."""
+    """Return a bundled model."""
     return load(name, device="cpu")
 
 
 def fresh(seed: int, tokens: Tokenization, *, mlps: bool) -> Subject:
-    """An untrained model, as TransformerLens initialises one; the same for the same seed."""
+    """Return an untrained model with TransformerLens's initialisation; the same seed gives the same weights."""
     d_mlp = 4 * WIDTH
     config = {
         "n_layers": LAYERS,

@@ -1,4 +1,4 @@
-"""The prompts of the runs: those of `behaviours/induction.yaml` with fewer tokens between, and what is drawn there."""
+"""The prompts of the calibration: those of `behaviours/induction.yaml` with fewer filler tokens."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ PROMPTS = Prompts.model_validate(
         "foils": ["{{ C }}"],
     }
 )
-POSITIONS = 13  # tokens of a prompt, the first one included
+POSITIONS = 13  # the tokens of a prompt, including the first
 
 
 def drawn(tokenization: Tokenization, count: int, seed: int) -> PromptBatch:
-    """So many prompt pairs, all `POSITIONS` long."""
+    """Return a number of prompt pairs, all of them `POSITIONS` tokens long."""
     return build_prompts(PROMPTS, tokenization, behaviour="calibration", count=count, seed=seed)
 
 
 def with_random_answers(batch: PromptBatch, tokenization: Tokenization, rng: np.random.Generator) -> PromptBatch:
-    """Answer and foil of every prompt are two tokens of the whole vocabulary, whatever the prompt is."""
+    """Replace answer and foil of every prompt by two random tokens of the whole vocabulary."""
     vocabulary = tokenization.tokenizer.get_vocab_size()
     pairs = []
     for pair in batch.pairs:
@@ -63,7 +63,7 @@ def with_random_answers(batch: PromptBatch, tokenization: Tokenization, rng: np.
 
 
 def with_drawn_positions(batch: PromptBatch, rng: np.random.Generator) -> PromptBatch:
-    """One position of every prompt, END among them, is labelled `drawn`: attention from END to it is 1/n on average."""
+    """Label a random position of every prompt `drawn`, END included: attention from END to it is 1/n on average."""
     pairs = []
     for pair in batch.pairs:
         place = int(rng.integers(pair.clean.labels[END][-1] + 1))

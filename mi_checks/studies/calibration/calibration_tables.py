@@ -1,4 +1,4 @@
-"""What was counted, as tables: one for each null, one of intervals, one of tests."""
+"""The counts of a calibration as tables: one for each null, one of intervals and one of tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ABOUT: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A headline, what it is about, and rows as wide as the header."""
+    """A title, a description, and rows as wide as the header."""
 
     title: str
     about: str
@@ -42,9 +42,9 @@ class Table:
 
 
 def tables(calibration: Calibration) -> tuple[Table, ...]:
-    """All that have a row."""
-    found = [_null(null, calibration) for null in ABOUT] + [_coverage(calibration), _rejections(calibration)]
-    return tuple(table for table in found if table.rows)
+    """Return all tables that have a row."""
+    all_tables = [_null(null, calibration) for null in ABOUT] + [_coverage(calibration), _rejections(calibration)]
+    return tuple(table for table in all_tables if table.rows)
 
 
 def _null(null: str, calibration: Calibration) -> Table:

@@ -1,4 +1,4 @@
-"""The tables for a terminal."""
+"""The tables of a calibration for a terminal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 from mi_checks.studies.calibration.calibration_tables import LEGEND, Table
 
-GAP = "  "
+COLUMN_SEPARATOR = "  "
 
 
 def lines(tables: Sequence[Table], width: int) -> list[str]:
-    """Tables as wide as they are, and words no wider than the terminal."""
-    found: list[str] = []
+    """Return the lines of the tables; only text is wrapped to the width, tables are not."""
+    all_lines: list[str] = []
     for table in tables:
         widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-        found += [table.title, *textwrap.wrap(table.about, width), ""]
+        all_lines += [table.title, *textwrap.wrap(table.about, width), ""]
         for row in (table.header, *table.rows):
-            found.append(GAP.join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip())
-        found.append("")
-    return [*found, *textwrap.wrap(LEGEND, width)]
+            all_lines.append(
+                COLUMN_SEPARATOR.join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
+            )
+        all_lines.append("")
+    return [*all_lines, *textwrap.wrap(LEGEND, width)]

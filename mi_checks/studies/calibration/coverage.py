@@ -1,4 +1,4 @@
-"""How often the intervals of `mi_checks.stats` hold a known truth, on simulated effects."""
+"""The coverage of the intervals in `mi_checks.stats`, measured on simulated effects."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Ends = tuple[float, float]
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often an interval held the truth.
+    """How often an interval covered the true value.
 
     Attributes:
-        interval: what it is of, and how it was made.
-        values: what it was made from.
-        n: prompts.
-        covered: how often it held the truth.
-        above: how often all of it was above the truth, where `at_least` the truth passes.
-        below: how often all of it was below, where `at_most` the truth passes.
-        refused: draws of which no interval was made, as the whole was not surely above zero.
-        shipped: whether checks use it; others stand there to compare.
+        interval: the quantity and the method.
+        values: the distribution of the values.
+        n: the number of prompts.
+        covered: how often the interval covered the true value.
+        above: how often the whole interval was above the true value, so that `at_least` that value passes.
+        below: how often the whole interval was below it, so that `at_most` that value passes.
+        refused: the draws without an interval, because the denominator was not significantly above zero.
+        shipped: whether checks use the interval; the others are for comparison.
     """
 
     interval: str
@@ -49,14 +49,15 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Cell:
-    """An interval and values that it is made from.
+    """An interval and the distribution of values that it is computed from.
 
     Attributes:
-        interval: its name.
-        values: their name.
-        truth: what the interval should hold.
-        ends: generator, prompts → both ends, or None where there is nothing to share.
-        shipped: whether checks use it.
+        interval: the interval's name.
+        values: the distribution's name.
+        truth: the value that the interval should cover.
+        ends: takes a generator and a number of prompts and returns both ends, or None if the denominator is not above
+            zero.
+        shipped: whether checks use the interval.
     """
 
     interval: str
@@ -67,18 +68,18 @@ class Cell:
 
 
 def intervals(draws: int, seed: int, sizes: Sequence[int] = SIZES, bar: Bar = unseen) -> tuple[Coverage, ...]:
-    """Every interval on every shape of values, and for the mean the alternatives on the same values."""
+    """Return the coverage of every interval on every distribution, and of the alternatives for the mean."""
     cells = [(cell, n) for cell in (*means(), *ratios(), *areas(), *proportions()) for n in sizes]
     return tuple(coverage(cell, n, draws, seed) for cell, n in bar(cells, "simulated intervals"))
 
 
 def coverage(cell: Cell, n: int, draws: int, seed: int) -> Coverage:
-    """Make the interval from n prompts, so many times."""
+    """Return how often the interval of n prompts covers the true value, over a number of draws."""
     rng = np.random.default_rng((seed, n))
     ends = [cell.ends(rng, n) for _ in range(draws)]
-    made = [each for each in ends if each is not None]
-    above = [low > cell.truth for low, _ in made]
-    below = [high < cell.truth for _, high in made]
+    intervals = [each for each in ends if each is not None]
+    above = [low > cell.truth for low, _ in intervals]
+    below = [high < cell.truth for _, high in intervals]
     held = [not (one or other) for one, other in zip(above, below, strict=True)]
     return Coverage(
         cell.interval,
@@ -87,13 +88,13 @@ def coverage(cell: Cell, n: int, draws: int, seed: int) -> Coverage:
         rate_of(held, CONFIDENCE),
         rate_of(above, ONE_SIDED),
         rate_of(below, ONE_SIDED),
-        draws - len(made),
+        draws - len(intervals),
         cell.shipped,
     )
 
 
 def means(shapes: Iterable[Values] = VALUES) -> list[Cell]:
-    """The mean over prompts, by the bootstrap that checks use and by others."""
+    """Return the cells of the mean over prompts, with the bootstrap that checks use and with alternatives."""
     ways: dict[str, Callable[[Floats], Ends]] = {
         "mean: bootstrap": _bootstrap,
         "mean: Student's t": alternatives.student,
@@ -108,17 +109,17 @@ def means(shapes: Iterable[Values] = VALUES) -> list[Cell]:
 
 
 def ratios() -> list[Cell]:
-    """A share: a ratio of means."""
-    return [Cell("share: bootstrap", shape.name, shape.truth, partial(_of_share, shape)) for shape in RATIOS]
+    """Return the cells of a fraction, which is a ratio of means."""
+    return [Cell("share: bootstrap", shape.name, shape.truth, partial(_of_fraction, shape)) for shape in RATIOS]
 
 
 def areas() -> list[Cell]:
-    """The mean of the absolute values of shares, as completeness is."""
-    return [Cell("mean |share|: bootstrap", shape.name, shape.truth, partial(_of_shares, shape)) for shape in AREAS]
+    """Return the cells of the mean of the absolute values of fractions, which completeness is."""
+    return [Cell("mean |share|: bootstrap", shape.name, shape.truth, partial(_of_fractions, shape)) for shape in AREAS]
 
 
 def proportions() -> list[Cell]:
-    """The share of prompts on which the answer wins."""
+    """Return the cells of the proportion of prompts on which the answer wins."""
     return [Cell("proportion: Wilson", f"{p:g} of prompts", p, partial(_of_wins, p)) for p in PROPORTIONS]
 
 
@@ -134,7 +135,7 @@ def _of_values(make: Callable[[Floats], Ends], shape: Values, rng: Rng, n: int) 
     return make(shape.draw(rng, n))
 
 
-def _of_share(shape: Shares, rng: Rng, n: int) -> Ends | None:
+def _of_fraction(shape: Shares, rng: Rng, n: int) -> Ends | None:
     parts, whole = shape.draw(rng, n)
     try:
         return _ends(ratio_interval(parts[0], whole))
@@ -142,7 +143,7 @@ def _of_share(shape: Shares, rng: Rng, n: int) -> Ends | None:
         return None
 
 
-def _of_shares(shape: Shares, rng: Rng, n: int) -> Ends | None:
+def _of_fractions(shape: Shares, rng: Rng, n: int) -> Ends | None:
     parts, whole = shape.draw(rng, n)
     try:
         return _ends(ratio_area_interval(parts, whole, lambda shares: np.abs(shares).mean(0), "the whole", "bootstrap"))

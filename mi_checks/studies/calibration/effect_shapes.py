@@ -1,4 +1,4 @@
-"""Distributions of per-prompt effects whose truth is known, as prompts give them and worse."""
+"""Distributions of per-prompt effects with a known true value, both realistic and adverse ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Values:
-    """Effects of prompts. `draw`: generator, prompts → `prompt`; `truth`: their mean."""
+    """A distribution of per-prompt effects.
+
+    Attributes:
+        name: the distribution's name.
+        truth: its mean.
+        draw: takes a generator and a number of prompts and returns effects, `prompt`.
+    """
 
     name: str
     truth: float
@@ -24,10 +30,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Shares:
-    """Parts of a whole. `draw`: generator, prompts → parts `part prompt`, whole `prompt`.
+    """A joint distribution of a whole and one or more parts of it.
 
     Attributes:
-        truth: the ratio of means; of several parts the mean of their ratios' absolute values.
+        name: the distribution's name.
+        truth: the ratio of means; for several parts, the mean of the absolute values of their ratios.
+        draw: takes a generator and a number of prompts and returns the parts, `part prompt`, and the whole, `prompt`.
     """
 
     name: str
@@ -36,7 +44,7 @@ class Shares:
 
 
 def _nearly_all_alike(rng: Rng, n: int) -> Floats:
-    """As a head that always looks to one place, but for a prompt in thirty."""
+    """Draw values like the attention of a head that attends to one position on all but one prompt in thirty."""
     return np.where(rng.random(n) < 1 / 30, rng.random(n), 1.0)
 
 

@@ -1,9 +1,9 @@
-"""Runs in which a claim is not so, or no more than barely so, and how often it passed all the same.
+"""Runs in which a claim is false, or only just true, with the rate at which it passes.
 
-Four nulls. *Fresh models*: nano-shaped models that were never trained, another in every run, on new prompts; no effect
-has a direction. *Random answers*: trained models, whose answer and foil are two random tokens in random order; so no
-effect has a direction, whatever the model does. *At the bound*: trained models with the true answers, every claim held
-to exactly what is true of it. *Random circuits*: the same, of circuits drawn at random among those of their size.
+There are four nulls. *Fresh models*: nano-shaped untrained models, a new one in every run, on new prompts; no effect
+has a direction. *Random answers*: trained models, with two random tokens in random order as answer and foil; no effect
+has a direction, whatever the model does. *At the bound*: trained models with the true answers, and every claim held to
+exactly its true value. *Random circuits*: the same models, with circuits drawn at random from those of their size.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from mi_checks.studies.calibration.calibration_prompts import (
 from mi_checks.studies.calibration.pool import Pool, behaviour_of
 from mi_checks.studies.calibration.verdict_rows import Row, fails, passes, with_gap
 
-PROMPTS = 64  # of a run, as a behaviour has them that does not say how many
-POOL = 128  # prompts that runs draw from
-CIRCUIT_SIZE = 3  # heads of a random circuit: of twelve, more circuits than are measured
+PROMPTS = 64  # prompts of a run; the default of a behaviour without a `count`
+POOL = 128  # prompts in the pool that runs draw from
+CIRCUIT_SIZE = 3  # heads of a random circuit; twelve heads have more circuits of this size than are measured
 
 FRESH, ANSWERS, BOUND, CIRCUITS = "fresh models", "random answers", "at the bound", "random circuits"
 NULLS = (FRESH, ANSWERS, BOUND, CIRCUITS)
 
 
 def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
-    """Another untrained model, other heads of it, and other prompts in every run; every second one has MLPs."""
+    """Measure a new untrained model, random heads of it and new prompts in every run; every second one has MLPs."""
     tokens = calibration_models.tokenization()
 
     def measured(run: int) -> Measurements:
@@ -60,12 +60,12 @@ def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
 
 
 def fresh_seed(seed: int, run: int) -> int:
-    """The seed of a run's fresh model."""
+    """Return the seed of a run's fresh model."""
     return int(np.random.default_rng((seed, run, 5)).integers(2**31))
 
 
 def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
-    """Trained models; answer and foil of every prompt are random tokens, and change places by the toss of a coin."""
+    """Measure trained models with random tokens as answer and foil, swapped with probability 1/2."""
     chosen = calibrated_claims.without_effect(POSITIONS, kinds)
     pools = _pools(seed, answers=False) if chosen else []
 
@@ -77,7 +77,7 @@ def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar =
 
 
 def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
-    """Trained models; every claim is held to what is true on the whole pool that its prompts are drawn from."""
+    """Measure trained models, with every claim held to its true value on the pool that its prompts come from."""
     chosen = calibrated_claims.with_effect(kinds)
     pools = _pools(seed, answers=True) if chosen else []
     held = [[_at_its_truth(claim, pool.population()) for claim in chosen] for pool in pools]
@@ -87,17 +87,26 @@ def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
         pool, rng = pools[which], np.random.default_rng((seed, run, 2))
         rows = pool.drawn(rng, PROMPTS)
         measured = pool.run(rows, rng)
-        for found, claim, check in zip(verdicts, chosen, held[which], strict=True):
-            own = isinstance(check, Curve)  # an interval of a curve is about the order that was found with it
-            found.append(run_check(_at_its_truth(claim, pool.ordered_by(rows)) if own else check, measured))
+        for claim_verdicts, claim, check in zip(verdicts, chosen, held[which], strict=True):
+            # the interval of a curve holds for the order of nodes that was found with it
+            own = isinstance(check, Curve)
+            claim_verdicts.append(run_check(_at_its_truth(claim, pool.ordered_by(rows)) if own else check, measured))
     return tuple(
-        Row(BOUND, claim.check.kind, claim.title, _true(found), passes(found), None, fails(found))
-        for claim, found in zip(chosen, verdicts, strict=True)
+        Row(
+            BOUND,
+            claim.check.kind,
+            claim.title,
+            _true(claim_verdicts),
+            passes(claim_verdicts),
+            None,
+            fails(claim_verdicts),
+        )
+        for claim, claim_verdicts in zip(chosen, verdicts, strict=True)
     )
 
 
 def random_circuits(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
-    """A trained model; the circuit is drawn at random, so that its place among those of its size is, too."""
+    """Measure a trained model with a random circuit, whose rank among the circuits of its size is random too."""
     chosen = calibrated_claims.random_circuits(kinds)
     pools = _pools(seed, answers=True)[:1] if chosen else []
     at_null: list[list[Verdict]] = [[] for _ in chosen]
@@ -150,15 +159,15 @@ def _measured(measure: Callable[[int], Measurements], runs: int, bar: Bar, title
 
 
 def _pools(seed: int, *, answers: bool) -> list[Pool]:
-    """One of each trained model, with the behaviour's own answers or with random ones."""
-    found: list[Pool] = []
+    """Return a pool for each trained model, with the behaviour's own answers or with random ones."""
+    pools: list[Pool] = []
     for name, roles in calibration_models.TRAINED.items():
         subject = calibration_models.trained(name)
         batch = drawn(subject.tokenization, POOL, seed)
         if not answers:
             batch = with_random_answers(batch, subject.tokenization, np.random.default_rng((seed, 4)))
-        found.append(Pool(subject, batch, roles))
-    return found
+        pools.append(Pool(subject, batch, roles))
+    return pools
 
 
 def _at_null(claim: Claim) -> Check:
@@ -168,7 +177,7 @@ def _at_null(claim: Claim) -> Check:
 
 
 def _true(verdicts: Sequence[Verdict]) -> str:
-    """What the claim was held to on each model, or from the least to the most."""
+    """Return the bound that the claim was held to on each model, or the range of the bounds."""
     sides = [side for each in verdicts for side in (each.bound.at_least, each.bound.at_most) if side is not None]
     values = [f"{value:.4g}" for value in sorted(set(sides))]
     word = "at least" if verdicts and verdicts[0].bound.at_most is None else "at most"
@@ -176,9 +185,13 @@ def _true(verdicts: Sequence[Verdict]) -> str:
 
 
 def _at_its_truth(claim: Claim, population: Measurements) -> Check:
-    """Held to what its own estimate is on the whole pool.
+    """Return the check, held to its own estimate on the whole pool.
 
-    What decides a claim about several nodes depends on the bound, so the bound follows the estimate until it stays.
+    The node that decides a claim about several nodes depends on the bound, so the bound follows the estimate until it
+    is stable.
+
+    Raises:
+        RuntimeError: the bound does not become stable, or nothing can be measured.
     """
     bound = Bound(at_least=0.0)
     for _ in range(10):
@@ -199,7 +212,7 @@ SHIPPED = tuple(
 
 
 def roles_by_chance(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
-    """The fresh models again, each role bound anew: it passes where any head of the model is that role."""
+    """Bind roles in fresh models: a role check passes if any head of the model has the role by chance."""
     if kinds and RoleCheck.kind not in kinds:
         return ()
     tokens = calibration_models.tokenization()

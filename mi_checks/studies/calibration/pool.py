@@ -1,6 +1,6 @@
-"""A pool of prompts measured once, from which every run draws anew: its means are the truth of what a run estimates.
+"""A pool of prompts measured once, from which every run draws; its means are the true values that runs estimate.
 
-A run's prompts are drawn with replacement, so they are independent draws from a population whose every mean is known
+A run's prompts are drawn with replacement, so they are independent draws from a population whose means are known
 exactly, and the only thing left to chance is what an interval is about.
 """
 
@@ -30,10 +30,10 @@ Rows = npt.NDArray[np.int64]
 
 
 class Pool:
-    """Prompts of one model, and all that was measured on them; ablations take the pool's means."""
+    """The prompts of one model with all measurements on them; ablations use the means of the pool."""
 
     def __init__(self, subject: Subject, batch: PromptBatch, roles: Mapping[str, tuple[str, ...]]) -> None:
-        """Begin with nothing measured; `roles` are the nodes that claims name."""
+        """Create a pool without measurements; `roles` are the nodes that claims name."""
         self.subject = subject
         self.batch = batch
         self.roles = dict(roles)
@@ -42,16 +42,16 @@ class Pool:
         self._kept: dict[str, Floats] = {}
 
     def population(self) -> Measurements:
-        """Every prompt, twice side by side, so that the even ones and the odd ones are the whole pool each."""
+        """Return measurements on every prompt twice in a row, so that the even and the odd ones are each the pool."""
         return self._measurements(np.repeat(np.arange(len(self.batch)), 2), None, self.batch)
 
     def ordered_by(self, rows: Rows) -> Measurements:
-        """The whole pool as the odd prompts, beside the even ones of these as often as it takes."""
+        """Return measurements on the even prompts of `rows`, repeated, as even ones, and on the pool as odd ones."""
         own = np.resize(rows[::2], len(self.batch))
         return self._measurements(np.stack([own, np.arange(len(self.batch))], axis=1).ravel(), None, self.batch)
 
     def drawn(self, rng: np.random.Generator, count: int) -> Rows:
-        """So many prompts, with replacement."""
+        """Draw prompts with replacement and return their rows."""
         return rng.integers(len(self.batch), size=count)
 
     def run(
@@ -62,13 +62,14 @@ class Pool:
         swap: bool = False,
         roles: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Measurements:
-        """Some of the prompts, each with a position labelled at random.
+        """Return measurements on some of the prompts, each with a randomly labelled position.
 
         Args:
-            rows: which.
-            rng: what is drawn by.
-            swap: answer and foil of each change places or not, by the toss of a coin: then no effect has a direction.
-            roles: nodes for names, beside the pool's own.
+            rows: the rows of the prompts.
+            rng: the random generator.
+            swap: whether to swap answer and foil of each prompt with probability 1/2, so that no effect has a
+                direction.
+            roles: further names of nodes, beside the pool's own.
         """
         signs = np.where(rng.random(len(rows)) < 0.5, -1.0, 1.0) if swap else None
         batch = replace(self.batch, pairs=tuple(self.batch.pairs[row] for row in rows))
@@ -96,7 +97,7 @@ class Pool:
 
 
 class _Drawn:
-    """What an engine says of prompts of a pool, from what was measured on the pool."""
+    """An engine for prompts drawn from a pool, which answers from the pool's measurements."""
 
     def __init__(self, pool: Pool, rows: Rows, signs: Floats | None, batch: PromptBatch) -> None:
         self._pool = pool
@@ -108,10 +109,10 @@ class _Drawn:
         self.base = BaseRun(clean=self._side(base.clean), corrupt=self._side(base.corrupt))
 
     def measure(self, quantity: Quantity) -> Floats:
-        """Take a quantity's values on these prompts from those on the pool.
+        """Return a quantity on these prompts, taken from the pool's measurements.
 
         Raises:
-            NotImplementedError: a quantity depends on what the prompts of a run are otherwise than the pool's.
+            NotImplementedError: the quantity is one that calibration never measures.
         """
         match quantity:
             case Attended():
@@ -126,11 +127,11 @@ class _Drawn:
                 return self._pool.measure(quantity)
             case Ranks():
                 raise NotImplementedError("a calibration looks for no lints")
-        found = self._pool.measure(quantity)[:, self._rows]
-        return self._signs * found if quantity.signed else found
+        values = self._pool.measure(quantity)[:, self._rows]
+        return self._signs * values if quantity.signed else values
 
     def _side(self, side: SideRun) -> SideRun:
-        """With one foil the answer beats it where the score is above zero, and the foil, once in its place, below."""
+        """Return a side's scores; with one foil, the answer wins where the score is above zero beyond rounding."""
         scores = self._signs * side.logit_diff[self._rows]
         return SideRun(
             logit_diff=scores,
@@ -143,7 +144,7 @@ class _Drawn:
 
 
 def behaviour_of(model: str) -> Behaviour:
-    """A behaviour of these prompts on a model, without node sets: the runs bind names themselves."""
+    """Return a behaviour with the calibration prompts on a model, without node sets: runs bind names themselves."""
     return Behaviour.model_validate(
         {
             "name": "calibration",

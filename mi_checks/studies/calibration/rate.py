@@ -1,4 +1,4 @@
-"""A rate among so many independent runs, and whether it is the nominal one but for chance."""
+"""A rate over independent runs, and whether it agrees with the nominal rate up to chance."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Literal
 from scipy import stats
 
 Beside = Literal["within", "above", "below"]
-CHANCE = 0.001  # of calling a rate above, or below, that is nominal: some hundred rates stand in one report
+CHANCE = 0.001  # the probability that a nominal rate is called too high, or too low; a report has about a hundred rates
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How often something happened.
+    """How often an event happened.
 
     Attributes:
-        hits: how often.
-        runs: of how many runs.
+        hits: the number of times.
+        runs: the number of runs.
         nominal: the probability that it should have, from 0 to 1.
     """
 
@@ -28,26 +28,26 @@ class Rate:
 
     @property
     def share(self) -> float:
-        """Hits per run; 0 where there was no run."""
+        """Return hits per run; 0 without runs."""
         return self.hits / self.runs if self.runs else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of Clopper & Pearson 1934, which covers at least so often whatever the rate."""
+        """Return the 95 % interval of Clopper & Pearson 1934, whose coverage is at least 95 % for every rate."""
         if not self.runs:
             return 0.0, 1.0
-        found = stats.binomtest(self.hits, self.runs).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        ends = stats.binomtest(self.hits, self.runs).proportion_ci(0.95, method="exact")
+        return float(ends.low), float(ends.high)
 
     @property
     def beside(self) -> Beside:
-        """Beside the nominal rate, by exact binomial tests: `within` binomial error of it, above or below."""
+        """Compare with the nominal rate by exact binomial tests: `within` binomial error, above or below."""
         if stats.binom.sf(self.hits - 1, self.runs, self.nominal) < CHANCE:
             return "above"
         return "below" if stats.binom.cdf(self.hits, self.runs, self.nominal) < CHANCE else "within"
 
 
 def rate_of(happened: Iterable[bool], nominal: float) -> Rate:
-    """One entry for each run."""
-    found = list(happened)
-    return Rate(sum(found), len(found), nominal)
+    """Return the rate of an event, given one entry per run."""
+    outcomes = list(happened)
+    return Rate(sum(outcomes), len(outcomes), nominal)

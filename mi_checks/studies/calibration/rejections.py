@@ -1,4 +1,4 @@
-"""How often the tests of `mi_checks.stats` reject what is so, on simulated effects."""
+"""The rate at which the tests in `mi_checks.stats` reject a true null hypothesis, on simulated effects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mi_checks.studies.calibration.effect_shapes import VALUES, Rng
 from mi_checks.studies.calibration.rate import Rate, rate_of
 from mi_checks.studies.calibration.verdict_rows import ONE_SIDED
 
-FAMILY = 12  # nodes of a family of tests
+FAMILY_SIZE = 12  # nodes in a family of tests
 Noise = Callable[[Rng, tuple[int, int]], Floats]
 NOISES: Mapping[str, Noise] = {
     "normal": lambda rng, size: rng.normal(0, 1, size),
@@ -28,7 +28,7 @@ NOISES: Mapping[str, Noise] = {
 
 @dataclass(frozen=True)
 class Rejections:
-    """How often a test rejected what is so, of n prompts."""
+    """How often a test on n prompts rejected a true null hypothesis."""
 
     test: str
     values: str
@@ -37,23 +37,23 @@ class Rejections:
 
 
 def rejections(draws: int, seed: int, sizes: Sequence[int] = SIZES, bar: Bar = unseen) -> tuple[Rejections, ...]:
-    """The t-test of differences whose mean is zero, and a family of shares that all are what they are tested for."""
-    found: list[Rejections] = []
+    """Return the rates of the t-test with a mean difference of zero, and of a family of fractions at their bound."""
+    results: list[Rejections] = []
     for n in bar(sizes, "simulated tests"):
         for shape in VALUES:
             rng = np.random.default_rng((seed, n))
             wrong = [mean_p_value(shape.draw(rng, n) - shape.truth) < ALPHA for _ in range(draws)]
-            found.append(Rejections("paired t-test, two-sided", shape.name, n, rate_of(wrong, ALPHA)))
+            results.append(Rejections("paired t-test, two-sided", shape.name, n, rate_of(wrong, ALPHA)))
         for name, noise in NOISES.items():
             rng = np.random.default_rng((seed, n))
             wrong = [family_rejects(rng, n, noise) for _ in range(draws)]
-            test = f"any of {FAMILY} shares above, one-sided, Holm"
-            found.append(Rejections(test, name, n, rate_of(wrong, ONE_SIDED)))
-    return tuple(sorted(found, key=lambda each: each.test))
+            test = f"any of {FAMILY_SIZE} shares above, one-sided, Holm"
+            results.append(Rejections(test, name, n, rate_of(wrong, ONE_SIDED)))
+    return tuple(sorted(results, key=lambda each: each.test))
 
 
 def family_rejects(rng: Rng, n: int, noise: Noise) -> bool:
-    """Whether any of a family of shares that are exactly at the bound is found above it."""
+    """Return whether any of a family of fractions, all exactly at the bound, is called significantly above it."""
     whole = rng.normal(4, 1, n)
-    above, _ = ratio_p_values(0.15 * whole + noise(rng, (FAMILY, n)), whole, 0.15)
+    above, _ = ratio_p_values(0.15 * whole + noise(rng, (FAMILY_SIZE, n)), whole, 0.15)
     return bool((holm(above) < ONE_SIDED).any())

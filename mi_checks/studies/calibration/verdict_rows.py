@@ -1,4 +1,4 @@
-"""Verdicts of many runs on one claim → how often it passed."""
+"""The rate at which a claim passes, from the verdicts of many runs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.studies.calibration.rate import Rate, rate_of
 
-ONE_SIDED = ALPHA / 2  # what one side of an interval leaves out
+ONE_SIDED = ALPHA / 2  # the nominal rate at which one side of an interval misses the true value
 
 
 @dataclass(frozen=True)
 class Row:
-    """How often a claim passed where it is not so.
+    """The false-positive rate of one claim under one null.
 
     Attributes:
-        null: why it is not.
-        kind: of the check.
-        claim: its id, and of `mediators` what it claims.
-        bound: at the value that the effect has; empty where no one value is that.
-        passed: how often it passed, held to that.
-        with_gap: the same, of the runs with something to share; None where the claim is of no share.
-        failed: how often the other side of the interval left the bound out; None where that is not by chance alone.
-        shipped: the bound that behaviours typically have.
-        as_shipped: how often it passed, held to that.
+        null: the null, which makes the claim false.
+        kind: the kind of check.
+        claim: the check's id; for `mediators` with the word that distinguishes its two claims.
+        bound: the bound at the true value; empty if there is no single such value.
+        passed: how often the claim passed with that bound.
+        with_gap: the same, over the runs with an effect size above zero; None if the claim is not about a fraction.
+        failed: how often the interval excluded the bound on the other side; None where that is not by chance alone.
+        shipped: a bound that is typical of the bundled behaviours.
+        as_shipped: how often the claim passed with that bound.
     """
 
     null: str
@@ -40,15 +40,15 @@ class Row:
 
 
 def passes(verdicts: Sequence[Verdict], nominal: float = ONE_SIDED) -> Rate | None:
-    """How many passed; None of none."""
+    """Return the rate of verdicts that pass; None without verdicts."""
     return rate_of((each.outcome == "pass" for each in verdicts), nominal) if verdicts else None
 
 
 def fails(verdicts: Sequence[Verdict], nominal: float = ONE_SIDED) -> Rate | None:
-    """How many surely failed; None of none."""
+    """Return the rate of verdicts that fail; None without verdicts."""
     return rate_of((each.outcome == "fail" for each in verdicts), nominal) if verdicts else None
 
 
 def with_gap(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Those that had something to share."""
+    """Return the verdicts with an estimate, whose effect size was above zero."""
     return [each for each in verdicts if each.estimate is not None]

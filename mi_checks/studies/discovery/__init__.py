@@ -1,1 +1,1 @@
-"""A behaviour and a model → the nodes, paths and circuit that carry it there: a draft of checks, with evidence."""
+"""Discovery of the nodes, paths and circuit that implement a behaviour, as a draft of checks with evidence."""

@@ -1,4 +1,4 @@
-"""How far from the measured value a draft's bounds lie."""
+"""The distance between a measured value and the bounds that a draft derives from it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 
 Bools = npt.NDArray[np.bool_]
-MARGIN = 3.0  # standard errors of the difference between two batches
-WITHIN = float(stats.norm.isf(ALPHA / 2))  # of a 95 % interval, in standard errors to either side
-ROUNDING = 1e-5  # of a value, or of 1 if that is larger: what another engine or machine may change
+MARGIN_SE = 3.0  # standard errors of the difference between two batches
+CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
+# relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
+MAX_ROUNDING = 1e-5
 RULE = (
     "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the end that "
     "the checks' own interval is expected to have"
@@ -23,7 +24,7 @@ RULE = (
 
 
 def at_least(estimate: Estimate, pairs: int) -> float:
-    """Return the bound from below for a check on so many other pairs.
+    """Return the lower bound for a check on another batch of `pairs` prompt pairs.
 
     It lies below the lower end of the interval by more than rounding, however narrow the interval is.
     """
@@ -31,43 +32,42 @@ def at_least(estimate: Estimate, pairs: int) -> float:
 
 
 def at_most(estimate: Estimate, pairs: int) -> float:
-    """Return the bound from above for a check on so many other pairs; see `at_least`."""
-    return 0.0 - _lower(-estimate.value, -estimate.high, estimate.n, pairs)  # 0.0 - 0.0 is no negative zero
+    """Return the upper bound for a check on another batch of `pairs` prompt pairs; see `at_least`."""
+    return 0.0 - _lower(-estimate.value, -estimate.high, estimate.n, pairs)  # 0.0 - 0.0 is not a negative zero
 
 
 def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
-    """Return whether the interval of a check on so many pairs is expected to lie above zero, by the same margin."""
+    """Return whether the interval of a check on `pairs` prompt pairs is expected above zero, by the same margin."""
     return _unrounded(estimate.value, estimate.low, estimate.n, pairs) > 0
 
 
 def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
-    """Return whether each node is so far above, and so far below a threshold that a check on so many other pairs,
-    corrected over all nodes of the sweep, will say the same; `node` each.
+    """Return which nodes are expected to be significantly above, and which below, a threshold, `node` each.
 
-    Its t is expected to be √(pairs / n) times that of the n pairs measured, with a standard deviation of
-    √(1 + pairs / n).
+    The expectation is for a check on another batch of `pairs` prompt pairs, corrected over all nodes of the sweep. Its
+    t is expected to be √(pairs / n) times that of the n measured pairs, with a standard deviation of √(1 + pairs / n).
     """
     n = sweep.recovered.shape[1]
     excess = sweep.recovered - above * sweep.gap
-    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), ROUNDING * abs(float(sweep.gap.mean())))
+    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), MAX_ROUNDING * abs(float(sweep.gap.mean())))
     expected = excess.mean(1) / error * math.sqrt(pairs / n)
-    needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN * math.sqrt(1 + pairs / n)
+    needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN_SE * math.sqrt(1 + pairs / n)
     return expected >= needed, expected <= -needed
 
 
 def _lower(value: float, low: float, n: int, pairs: int) -> float:
-    """Return the bound below a value measured on n pairs, for a check on others."""
+    """Return the lower bound for a check on other prompts, from a value measured on n pairs."""
     limit = _unrounded(value, low, n, pairs)
-    return _rounded_down(limit - ROUNDING * max(1.0, abs(limit)))
+    return _rounded_down(limit - MAX_ROUNDING * max(1.0, abs(limit)))
 
 
 def _unrounded(value: float, low: float, n: int, pairs: int) -> float:
-    error = (value - low) / WITHIN
-    own = error * math.sqrt(n / pairs)  # of the check's estimate
-    return min(low, value - WITHIN * own - MARGIN * math.hypot(error, own))
+    error = (value - low) / CI_HALF_WIDTH_SE
+    own = error * math.sqrt(n / pairs)  # the standard error of the check's estimate
+    return min(low, value - CI_HALF_WIDTH_SE * own - MARGIN_SE * math.hypot(error, own))
 
 
 def _rounded_down(value: float) -> float:
-    """Round down to two digits after the point, and larger values to one."""
+    """Round down to two decimals, and values of 1 or more to one decimal."""
     digits = 10 if abs(value) >= 1 else 100
     return math.floor(value * digits) / digits

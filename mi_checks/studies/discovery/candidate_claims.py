@@ -1,4 +1,4 @@
-"""What was found → claims whose bounds are not known yet."""
+"""Claims about what was discovered, before their bounds are known."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mi_checks.studies.discovery.found import Found
 from mi_checks.studies.discovery.groups import Joint
 from mi_checks.studies.discovery.paths import Edge
 
-MAX_NODES = 8  # claimed singly as needed, and as suppressing; of more, the strongest
-MAX_PATHS = 12  # claimed; of more, the strongest
-MAX_AGAINST = 6  # paths that work against the behaviour, likewise
-MAX_SETS = 4  # redundant ones, and conjunctions, likewise
+MAX_NODES = 8  # claims about single needed nodes, and about single suppressing nodes; the strongest are taken
+MAX_PATHS = 12  # claims about paths; the strongest are taken
+MAX_OPPOSING_PATHS = 6  # claims about paths that work against the behaviour; the strongest are taken
+MAX_SETS = 4  # claims about redundant sets, and about conjunctions; the largest are taken
 
 Side = Literal["at_least", "at_most"]
 BOTH: tuple[Side, Side] = ("at_least", "at_most")
@@ -26,13 +26,13 @@ class Candidate:
     """A check without its bounds.
 
     Attributes:
-        kind: the key it stands under.
-        fields: what it says beside the bound, as in a file.
-        bound: the field that holds the bound; "" where its sides stand in the check itself.
+        kind: the key of the check.
+        fields: its fields other than the bound, as in a file.
+        bound: the field with the bound; "" if its sides are fields of the check itself.
         sides: the sides that are bounded.
-        above: what a bound from below must be above to say anything; None where it is not the one that says it.
-        below: what a bound from above must be below to say anything; None likewise.
-        note: what else the evidence says.
+        above: the value that a lower bound must exceed to be informative; None if any lower bound will do.
+        below: the value that an upper bound must stay below to be informative; None if any upper bound will do.
+        note: further evidence.
     """
 
     kind: str
@@ -50,12 +50,12 @@ class Candidate:
 
 
 def about_nodes(found: Found, heads: str, neurons: str) -> Iterator[Candidate]:
-    """Yield the claims about nodes, except those of the mediators of a component and of the circuit.
+    """Yield the claims about nodes, except those about the mediators of a component and about the circuit.
 
     Args:
-        found: what was found.
-        heads: the name that a behaviour binds the mediating heads to.
-        neurons: likewise.
+        found: the result of discovery.
+        heads: the name to which a behaviour binds the mediating heads.
+        neurons: the name to which a behaviour binds the mediating neurons.
     """
     at = {"at": found.at} if found.at else {}
     for name, nodes in ((heads, found.heads.sufficient), (neurons, found.mediating_neurons)):
@@ -72,7 +72,7 @@ def about_nodes(found: Found, heads: str, neurons: str) -> Iterator[Candidate]:
         yield Candidate("patching", fields, direction, above=None, below=0.0, note=note)
     for edge in found.paths.found[:MAX_PATHS]:
         yield _path(edge, found, at)
-    for edge in found.paths.against[:MAX_AGAINST]:
+    for edge in found.paths.against[:MAX_OPPOSING_PATHS]:
         yield _path(edge, found, at, against=True)
     yield from _sets(found.groups.redundant, "redundant", at)
     yield from _sets(found.groups.conjunctions, "conjunction", at)
@@ -94,8 +94,8 @@ def _path(edge: Edge, found: Found, at: Mapping[str, str], *, against: bool = Fa
 
 
 def _sets(joints: tuple[Joint, ...], what: str, at: Mapping[str, str]) -> Iterator[Candidate]:
-    """Yield the claims of a set together, and of each of its nodes alone."""
-    told: set[tuple[Node, str]] = set()
+    """Yield the claims about each set as a whole, and about each of its nodes alone."""
+    claimed: set[tuple[Node, str]] = set()
     for joint in joints[:MAX_SETS]:
         kind, fields, bound = "patching", dict(at), "recovers" if joint.by == "denoising" else "removes"
         if joint.by not in ("denoising", "noising"):
@@ -103,9 +103,9 @@ def _sets(joints: tuple[Joint, ...], what: str, at: Mapping[str, str]) -> Iterat
         together = "all" if len(joint.nodes) > 2 else "both"
         yield Candidate(kind, {"nodes": [*map(str, joint.nodes)], **fields}, bound, note=f"{what}: {together} together")
         for node in joint.nodes:
-            if (node, joint.by) not in told:
+            if (node, joint.by) not in claimed:
                 yield Candidate(
                     kind, {"nodes": str(node), **fields}, bound, ("at_most",),
                     above=None, below=joint.together.value, note=f"{what}: one alone",
                 )  # fmt: skip
-            told.add((node, joint.by))
+            claimed.add((node, joint.by))

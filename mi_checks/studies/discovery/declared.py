@@ -1,4 +1,4 @@
-"""What a file declares of a model, before anything is measured on it."""
+"""What a file declares about a model before anything is measured on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mi_checks.spec.load_file import LoadedBehaviour
 
 
 def refuse_absent(loaded: LoadedBehaviour, model: str) -> None:
-    """Nothing, where the behaviour may be looked for.
+    """Raise if the behaviour is declared absent from the model.
 
     Raises:
         MiChecksError: there is no such model, or the behaviour is declared absent from it.

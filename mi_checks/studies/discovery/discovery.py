@@ -1,4 +1,4 @@
-"""A behaviour and a model → what carries the one in the other, as a draft of checks with its evidence."""
+"""The entry points of discovery, which drafts checks about the nodes that implement a behaviour in a model."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from mi_checks.studies.discovery.settings import USUAL, Settings
 
 
 class Interrupted(KeyboardInterrupt):
-    """Discovery was stopped before its end.
+    """An interruption of discovery before its end.
 
     Attributes:
-        kept: how many measurements the next run recalls.
+        kept: the number of cached measurements that the next run can use.
     """
 
     def __init__(self, kept: int) -> None:
@@ -40,16 +40,16 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found of a behaviour on a model, and the claims that it amounts to.
+    """The result of discovery for a behaviour on a model, with the claims that follow from it.
 
     Attributes:
-        behaviour: the behaviour as it was.
+        behaviour: the behaviour before the draft.
         model: the model's name.
-        settings: what was asked for.
+        settings: the settings used.
         samples: the prompts.
-        found: what was found on one half of them.
-        draft: what holds on the other.
-        seconds: how long it took, the loading of the model aside.
+        found: the result on one half of the prompts.
+        draft: the claims that hold on the other half.
+        seconds: the duration, excluding the loading of the model.
     """
 
     behaviour: Behaviour
@@ -69,17 +69,17 @@ def discover(
     progress: Progress = no_progress,
     store: Store | None = None,
 ) -> Discovery:
-    """Find what carries a behaviour on a model.
+    """Discover the nodes, paths and circuit that implement a behaviour in a model.
 
     Args:
         loaded: the behaviour.
-        model: as `mi_checks.models.names.resolve` takes it; the file need not name it.
-        settings: how much is measured, and what counts as found.
-        progress: shows how far a sweep is.
-        store: keeps measurements for the next run, also of a run that is stopped; None keeps nothing.
+        model: a name that `mi_checks.models.names.resolve` accepts; the file need not name it.
+        settings: the amount of measurement and the thresholds.
+        progress: shows the progress of a sweep.
+        store: the cache of measurements, which is also written if the run is interrupted; None caches nothing.
 
     Raises:
-        Interrupted: it was stopped; what was measured until then is kept in the store.
+        Interrupted: the run was interrupted; its measurements so far are in the cache.
         MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts,
             or there is nothing to discover.
     """
@@ -97,7 +97,7 @@ def explore(
     score: Callable[..., Any] | None = None,
     store: Store | None = None,
 ) -> Discovery:
-    """Find what carries a behaviour on a loaded model, whatever the behaviour declares of it; see `discover`."""
+    """Discover what implements a behaviour in a loaded model, whatever the behaviour declares; see `discover`."""
     began = time.perf_counter()
     drawn = samples(behaviour, subject, settings)
     explorer = Explorer(behaviour, subject, drawn, settings, progress, score, store)

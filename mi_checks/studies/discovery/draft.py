@@ -1,4 +1,4 @@
-"""A draft: entries of `checks`, and of `models` for one model, with the evidence of each."""
+"""A draft: entries of `checks`, and of `models` for one model, with the evidence for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mi_checks.stats.estimate import Estimate
 
 
 class NotClaimed(Exception):
-    """Why something that was found is not claimed."""
+    """The reason why a discovered effect is not claimed."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Line:
 
     Attributes:
         entry: the entry, as in a file.
-        estimates: what was measured on the held-out prompts, each with what it is of, where that needs saying.
-        note: what else there is to say.
-        own: bounds of this model that stand in its entry, by check id, and not in this one.
+        estimates: the estimates on the held-out prompts, each with a label, which is "" where it is obvious.
+        note: further remarks.
+        own: bounds that belong in this model's entry instead of in the check, by check id.
     """
 
     entry: Mapping[str, Any]
@@ -32,14 +32,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Draft:
-    """What may stand under `checks` and `models` of a behaviour file.
+    """New content for `checks` and `models` of a behaviour file.
 
     Attributes:
         lines: the entries of `checks`.
-        beside: whether they are to be added to the file's checks, or stand in their place.
+        beside: whether they are added to the file's checks, instead of replacing them.
         model: the key of the model's entry.
         entry: the model's entry.
-        left_out: what was found and is not claimed, and why.
+        left_out: the effects that were discovered but not claimed, with the reasons.
     """
 
     lines: tuple[Line, ...]

@@ -1,4 +1,4 @@
-"""A discovery as text: YAML that can stand in a behaviour file, every line with its evidence."""
+"""The text of a discovery: YAML for a behaviour file, with evidence on every line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.studies.discovery.flow import flow
 
 
 def written(discovery: Discovery) -> str:
-    """The draft, and after it the evidence as comments."""
+    """Return the draft, followed by the evidence as comments."""
     return "\n".join([*_head(discovery), *_checks(discovery), *_model(discovery), "", *evidence(discovery), ""])
 
 

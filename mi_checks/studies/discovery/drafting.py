@@ -1,4 +1,4 @@
-"""What was found → checks that hold on prompts on which nothing was found."""
+"""The draft: discovered effects as checks that hold on held-out prompts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circu
 
 
 def node_sets(behaviour: Behaviour, found: Found, model: str) -> dict[str, tuple[Node, ...]]:
-    """The nodes found under the names that a behaviour binds them to, in the order of the model."""
+    """Return the discovered nodes by the names that a behaviour binds them to, in the order of the model."""
     nodes = {"heads": found.heads.sufficient, "neurons": found.mediating_neurons, "circuit": found.circuit.nodes}
     return {_name(what, behaviour, model): tuple(sorted(nodes[what])) for what in NAMES}
 
 
 def stands_beside(behaviour: Behaviour, model: str) -> bool:
-    """Whether other models have claims about nodes: a draft in the place of these would leave them without."""
+    """Return whether other models have claims about nodes, which a draft must not replace."""
     return any(
         part.kind not in BEHAVIOURAL and behaviour.claims(part, other)
         for other in _present(behaviour, model)
@@ -37,18 +37,18 @@ def stands_beside(behaviour: Behaviour, model: str) -> bool:
 
 
 def draft(behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float, circuits: int | None = None) -> Draft:
-    """Return a draft of which every check passes on the held-out prompts.
+    """Return a draft in which every check passes on the held-out prompts.
 
     Args:
-        behaviour: the behaviour as it is.
-        found: what was found.
-        held_out: where claims are measured, of a behaviour that binds the `node_sets`.
-        faithful: the faithfulness that a circuit was asked to have.
-        circuits: how many there is time to measure for minimality; None for as many as it takes.
+        behaviour: the behaviour before the draft.
+        found: the result of discovery.
+        held_out: measures claims, for a behaviour that binds the `node_sets`.
+        faithful: the required faithfulness of a circuit.
+        circuits: how many circuits there is time to measure for minimality; None for no limit.
     """
     model = held_out.measured.subject.name
     beside = stands_beside(behaviour, model)
-    there = {part.id for entry in behaviour.checks for part in entry.check.parts}
+    file_ids = {part.id for entry in behaviour.checks for part in entry.check.parts}
     lines: list[Line] = []
     left_out: list[str] = []
     own: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float
         elif kind in BEHAVIOURAL:
             left_out += [] if line.own or line.estimates else [f"{identity(line.entry)}: {line.note}"]
         else:
-            taken = [part.id for part in parsed(line.entry).check.parts if part.id in there]
+            taken = [part.id for part in parsed(line.entry).check.parts if part.id in file_ids]
             if taken:
                 left_out.append(f"{taken[0]}: the file has a check of this id; this model's would be {flow(fields)}")
             else:
@@ -79,7 +79,7 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float
 
 
 def _new(behaviour: Behaviour, model: str, nodes: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """The model's entry where the draft's checks are all that there are."""
+    """Return the model's entry if the draft's checks are the only ones."""
     declared = behaviour.models.get(model)
     count = declared.count if isinstance(declared, ModelEntry) else None
     return {**({"nodes": nodes} if nodes else {}), **({"count": count} if count else {}), **own}
@@ -88,7 +88,7 @@ def _new(behaviour: Behaviour, model: str, nodes: dict[str, Any], own: dict[str,
 def _entry(
     behaviour: Behaviour, model: str, lines: list[Line], nodes: dict[str, Any], own: dict[str, Any]
 ) -> dict[str, Any]:
-    """The model's entry as it was and with what is new; a model that had none claims the draft's checks alone."""
+    """Return the model's entry with the additions; a model that had none claims only the draft's checks."""
     declared = behaviour.models.get(model)
     old = declared.model_dump(mode="json", exclude_unset=True) if isinstance(declared, ModelEntry) else {"checks": []}
     entry: dict[str, Any] = {**old, **own}
@@ -101,7 +101,7 @@ def _entry(
 
 
 def _present(behaviour: Behaviour, model: str) -> list[str]:
-    """The other models on which the behaviour is declared present."""
+    """Return the other models in which the behaviour is declared present."""
     return [name for name, entry in behaviour.models.items() if entry != "absent" and name != model]
 
 

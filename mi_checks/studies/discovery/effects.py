@@ -1,4 +1,4 @@
-"""What each of many nodes does alone, by both kinds of patching: what denoising recovers and what noising removes."""
+"""The effects of many nodes, each patched alone: what denoising recovers and what noising removes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from mi_checks.engine.nodes import Node
 from mi_checks.studies.discovery.mediation import Mediation, mediation
 from mi_checks.studies.discovery.screening import Screening
 
-TESTS = 4  # of each node: recovers more than the threshold, or less than minus it; removes likewise
+# of each node: it recovers more than the threshold, or less than minus it; the same for what it removes
+TESTS_PER_NODE = 4
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What nodes of one kind do when each is patched alone.
+    """The effects of nodes of one kind, each patched alone.
 
-    A node that is *sufficient* recovers the score in the corrupted run; one that is *needed* removes it from the clean
-    run. Each node of a conjunction is needed without being sufficient; each of redundant copies is sufficient without
+    A *sufficient* node recovers the score in the corrupted run; a *needed* node removes it from the clean run. Each
+    node of a conjunction is needed without being sufficient; each of several redundant copies is sufficient without
     being needed.
 
     Attributes:
         recovers: what denoising each node recovers.
         removes: what noising each node removes.
-        screening: how the nodes were chosen from more; None where every node was patched.
+        screening: how the nodes were selected from more; None if every node was patched.
     """
 
     recovers: Mediation
@@ -36,23 +37,23 @@ class Effects:
 
     @property
     def sufficient(self) -> tuple[Node, ...]:
-        """The nodes that mediate: each alone recovers more than the threshold; strongest first."""
+        """Return the mediators, each of which alone recovers more than the threshold, strongest first."""
         return self.recovers.found
 
     @property
     def needed(self) -> tuple[Node, ...]:
-        """The nodes that each alone remove more than the threshold, strongest first."""
+        """Return the nodes that each alone remove more than the threshold, strongest first."""
         return self.removes.found
 
     @property
     def suppressing(self) -> tuple[Node, ...]:
-        """The nodes that work against the behaviour, by either patching, strongest first."""
+        """Return the nodes that work against the behaviour in either direction of patching, strongest first."""
         both = dict.fromkeys((*self.recovers.against, *self.removes.against))
         return tuple(sorted(both, key=lambda node: (-self.strength(node), node)))
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """All of these, in the order of the model."""
+        """Return all sufficient, needed and suppressing nodes, in the order of the model."""
         return tuple(sorted({*self.sufficient, *self.needed, *self.suppressing}))
 
     def strength(self, node: Node) -> float:
@@ -70,17 +71,17 @@ def effects(
     among: int | None = None,
     screening: Screening | None = None,
 ) -> Effects:
-    """Denoise and noise nodes, each alone, and test both effects on either side.
+    """Denoise and noise nodes, each alone, and test both effects against the threshold and its negative.
 
     Args:
         measured: the behaviour on the model.
-        nodes: what is patched; at least one.
+        nodes: the nodes to patch; at least one.
         above: the threshold, a fraction of clean − corrupt.
-        title: what the nodes are called while they are patched.
-        among: from how many nodes these were chosen, for the correction; None where they are all.
-        screening: how they were chosen.
+        title: the name of the nodes in the progress display.
+        among: the number of nodes that these were selected from, for the correction; None if they are all.
+        screening: how they were selected.
     """
-    tested = TESTS * (len(nodes) if among is None else among)
+    tested = TESTS_PER_NODE * (len(nodes) if among is None else among)
     at = measured.everywhere
     recovered = measured.alone(nodes, at, f"{title}, denoised")
     return Effects(

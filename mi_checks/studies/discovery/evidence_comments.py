@@ -1,4 +1,4 @@
-"""What was measured to find what a draft claims, as comments."""
+"""The evidence for a draft, as comments: every measurement that its claims were derived from."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mi_checks.studies.discovery.groups import Joint
 from mi_checks.studies.discovery.screening import MIN_COMPARED, Screening
 from mi_checks.studies.discovery.wording import role
 
-SHOWN = 8  # nodes, paths and sets of each kind
+MAX_SHOWN = 8  # nodes, paths and sets of each kind
 
 
 def evidence(discovery: Discovery) -> Iterator[str]:
-    """Yield lines that each begin with `#`."""
+    """Yield lines, each of which starts with `#`."""
     for line in _lines(discovery):
         yield f"# {line}".rstrip()
 
@@ -45,7 +45,7 @@ def _lines(discovery: Discovery) -> Iterator[str]:
 
 
 def _roles(found: Found) -> Iterator[str]:
-    """Yield a line for every node: its role in words, both effects, and what it scores on probe prompts."""
+    """Yield a line for every node: its role in words, both effects, and its scores on probe prompts."""
     layers = found.mlps.nodes if found.mlps is not None else ()
     nodes = [*found.nodes, *layers]
     yield (
@@ -74,7 +74,7 @@ def _effects(effects: Effects) -> Iterator[str]:
     yield f"{what} that suppress (either is below −{above:g}): {_named(effects.suppressing)}"
     if recovers.unsure:
         yield f"  too near to the threshold to tell whether they mediate: {listed(recovers.unsure)}"
-    order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:SHOWN]
+    order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
     shown = (f"{node} {exact(recovers.share(node))} and {exact(removes.share(node))}" for node in order)
     yield f"  strongest of the {len(nodes)} patched, recovers and removes: {'; '.join(shown)}"
     if effects.screening is not None:
@@ -117,7 +117,7 @@ def _paths(found: Found) -> Iterator[str]:
         yield f"paths that work against it: {listed(paths.against)}"
     if paths.unsure:
         yield f"  too near to the threshold to tell: {listed(paths.unsure)}"
-    order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(SHOWN, len(paths.found))]
+    order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(MAX_SHOWN, len(paths.found))]
     shown = (f"{edge} {exact(paths.recovered(edge))} and {exact(paths.removed(edge))}" for edge in order)
     yield f"  strongest of the {len(paths.edges)} patched, recovers and removes: {'; '.join(shown)}"
     if paths.left_out:
@@ -130,14 +130,14 @@ def _sets(found: Found) -> Iterator[str]:
     much = "together significantly more than the sum of each alone"
     redundant = "; ".join(" with ".join(map(str, nodes)) for nodes in found.redundant) or "none"
     yield f"redundant ({over}; removing them takes away {much}): {redundant}"
-    yield from (f"  {_joint(joint)}" for joint in groups.redundant[:SHOWN])
+    yield from (f"  {_joint(joint)}" for joint in groups.redundant[:MAX_SHOWN])
     conjunctions = "; ".join(" and ".join(map(str, nodes)) for nodes in found.conjunctions) or "none"
     yield f"conjunctions (likewise; restoring them brings back {much}): {conjunctions}"
-    yield from (f"  {_joint(joint)}" for joint in groups.conjunctions[:SHOWN])
+    yield from (f"  {_joint(joint)}" for joint in groups.conjunctions[:MAX_SHOWN])
     if found.reinforcing:
         pairs = "; ".join(" and ".join(map(str, nodes)) for nodes in found.reinforcing)
         yield f"reinforcing each other (both is so): {pairs}"
-        yield from (f"  {_joint(joint)}" for joint in groups.reinforcing[:SHOWN])
+        yield from (f"  {_joint(joint)}" for joint in groups.reinforcing[:MAX_SHOWN])
 
 
 def _joint(joint: Joint) -> str:
@@ -165,17 +165,17 @@ def _circuit(found: Found) -> Iterator[str]:
 
 
 def _declared(discovery: Discovery) -> Iterator[str]:
-    """Yield what the file binds on this model, beside what was found."""
+    """Yield how the file's node sets for this model compare with the discovered nodes."""
     sets = discovery.behaviour.sets_for(discovery.model)
     nodes = {name: (bound,) if isinstance(bound, str) else bound for name, bound in sets.items()}
-    found = set(map(str, discovery.found.nodes))
+    discovered_nodes = set(map(str, discovery.found.nodes))
     for name, bound in nodes.items():
-        missing = [node for node in bound if node not in found]
-        told = f"found, but for {listed(missing)}" if missing else "found"
-        yield f"the file's {name} ({listed(bound)}): {told}"
-    named = {node for bound in nodes.values() for node in bound}
+        missing = [node for node in bound if node not in discovered_nodes]
+        agreement = f"found, but for {listed(missing)}" if missing else "found"
+        yield f"the file's {name} ({listed(bound)}): {agreement}"
+    declared_nodes = {node for bound in nodes.values() for node in bound}
     if nodes:
-        yield f"found, and not named in the file: {listed(sorted(found - named)) or 'none'}"
+        yield f"found, and not named in the file: {listed(sorted(discovered_nodes - declared_nodes)) or 'none'}"
 
 
 def _named(nodes: tuple[object, ...]) -> str:

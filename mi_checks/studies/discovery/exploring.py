@@ -1,4 +1,4 @@
-"""The measurements of discovery, in their order, each on as many prompts and nodes as there is time for."""
+"""The measurements of discovery, in order, each on as many prompts and nodes as time allows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mi_checks.studies.discovery.gradients import gradient_estimates
 from mi_checks.studies.discovery.groups import Groups, Set, groups
 from mi_checks.studies.discovery.held_out import too_little
 from mi_checks.studies.discovery.keeping import Keeping
-from mi_checks.studies.discovery.neurons import SMALLER, unaccounted
+from mi_checks.studies.discovery.neurons import NEURON_THRESHOLD_FACTOR, unaccounted
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.paths import Paths, paths
 from mi_checks.studies.discovery.pruning import NOTHING, Pruned, prune
@@ -38,22 +38,23 @@ from mi_checks.studies.discovery.settings import EXPLORED, SCREENED, SEARCHED, S
 from mi_checks.studies.discovery.sweeps import swept
 from mi_checks.studies.discovery.wording import named
 
-ESTIMATING = ("studies/discovery/gradients.py",)  # what estimates depend on beside that which measures
-ALL_PAIRS = 24  # heads; of more, only pairs with a node that is known to matter
-KNOWN_NEURONS = 8  # that are looked at in pairs, the strongest
+# further source files that the cached estimates depend on, beside those of all measurements
+ESTIMATING = ("studies/discovery/gradients.py",)
+MAX_HEADS_FOR_ALL_PAIRS = 24  # heads; in larger models only pairs with a node of known effect are measured
+MAX_PAIRED_NEURONS = 8  # the strongest neurons, which are measured in pairs
 REMEDY = (
     "where all clean prompts are alike in what matters, their mean is what each of them has: ablate by zero, or "
     "exchange the clean and the corrupted prompt in half of the pairs"
 )
-ENOUGH = 100  # circuits that a search is expected to measure
-MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths where there is no time for all
+N_SEARCH_CIRCUITS = 100  # circuits that a search is expected to measure
+MIN_PATHS, MAX_PATHS = 64, 512  # interventions on paths if there is no time for all
 
 
 class Explorer:
-    """Measures a behaviour on a model and concludes what carries it.
+    """The measurements of a behaviour on a model, and the conclusions about which nodes implement it.
 
     Attributes:
-        pace: how much time sweeps may take.
+        pace: the time that sweeps may take.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Explorer:
         score: Callable[..., Any] | None = None,
         store: Store | None = None,
     ) -> None:
-        """Begin with nothing measured; see `explore` for what is given."""
+        """Store what is given, without measuring anything; see `explore`."""
         self.behaviour = behaviour
         self.subject = subject
         self.drawn = drawn
@@ -74,12 +75,13 @@ class Explorer:
         self.pace = Pace(settings.exact_seconds)
         self._progress = progress
         self._score = score
-        self._store = None if score is not None else store  # of a project's own score nobody knows what it reads
+        # nobody knows what a project's own score depends on, so it is not cached
+        self._store = None if score is not None else store
         self._engines: list[Keeping] = []
         self._batches: dict[int, tuple[Measurements, Keeping]] = {}
 
     def measurements(self, behaviour: Behaviour, batch: PromptBatch) -> tuple[Measurements, Keeping]:
-        """Return what measures a behaviour's claims on some prompts."""
+        """Return an object that measures a behaviour's claims on a batch of prompts, and its engine."""
         key = measurement_key(self.subject, batch, "auto") if self._store is not None else ""
         engine = Keeping(
             lambda: choose("auto", self.subject, batch, no_progress, None, self._score),
@@ -91,13 +93,13 @@ class Explorer:
         return Measurements(behaviour, self.subject, batch, engine), engine
 
     def save(self) -> int:
-        """Keep what was measured, if there is a cache, and return how many measurements that are."""
+        """Write all measurements to the cache, if there is one, and return their number."""
         for engine in self._engines:
             engine.save()
         return sum(engine.measurements for engine in self._engines) if self._store is not None else 0
 
     def found(self) -> Found:
-        """Measure, and return what was found.
+        """Measure the behaviour and return the result.
 
         Raises:
             MiChecksError: the model has no attention heads.
@@ -114,7 +116,7 @@ class Explorer:
         if heads is None:
             raise MiChecksError(f"{self.subject.name} has no attention heads to discover")
         neurons = swept(
-            measured, engine, "neuron", SMALLER * above, self.pace,
+            measured, engine, "neuron", NEURON_THRESHOLD_FACTOR * above, self.pace,
             lambda: self._estimated(measured, engine, "neuron"), again,
         )  # fmt: skip
         layers = [Node(layer, "mlp") for layer in range(self.subject.shape.n_layers)]
@@ -147,7 +149,7 @@ class Explorer:
         return replace(found, paths=carrying, roles=named(self.subject, found.nodes))
 
     def _of_first(self, count: int) -> tuple[Measurements, Keeping]:
-        """Return measurements on the first pairs."""
+        """Return measurements on the first `count` prompt pairs, and their engine."""
         if count not in self._batches:
             batch = self.drawn.found_on
             batch = batch if len(batch) <= count else replace(batch, pairs=batch.pairs[:count])
@@ -155,10 +157,10 @@ class Explorer:
         return self._batches[count]
 
     def refuse_no_effect(self, held_out: Measurements) -> None:
-        """Do nothing if clean and corrupted prompts differ, those that are discovered on and those held out.
+        """Raise if the clean and the corrupted runs do not differ enough, on either half of the prompts.
 
         Raises:
-            MiChecksError: they do not, or by too little for the checks to find it.
+            MiChecksError: the effect size is not significantly above zero, or too small for the checks to detect it.
         """
         measured, _ = self._of_first(len(self.drawn.found_on))
         none = no_gap(measured) or too_little(held_out, self.drawn.checks)
@@ -169,7 +171,7 @@ class Explorer:
             )
 
     def _explored(self) -> tuple[Measurements, Keeping]:
-        """Return measurements on all pairs, or on fewer where sweeps would take too long and these show the effect."""
+        """Return measurements on all pairs, or on fewer if sweeps would take too long and these show the effect."""
         pairs = len(self.drawn.found_on)
         if pairs > EXPLORED:
             few, engine = self._of_first(min(SCREENED, pairs))
@@ -200,12 +202,12 @@ class Explorer:
         strongest = sorted({*heads.sufficient, *heads.needed}, key=lambda node: (-heads.strength(node), node))
         if neurons is not None:
             mattering = {*neurons.sufficient, *neurons.needed}
-            strongest += sorted(mattering, key=lambda node: (-neurons.strength(node), node))[:KNOWN_NEURONS]
+            strongest += sorted(mattering, key=lambda node: (-neurons.strength(node), node))[:MAX_PAIRED_NEURONS]
         all_heads = all_nodes("head", self.subject.shape)
         pairs: list[Set] = [
             pair
             for pair in combinations(sorted({*all_heads, *strongest}), 2)
-            if (len(all_heads) <= ALL_PAIRS and all(node.kind == "head" for node in pair))
+            if (len(all_heads) <= MAX_HEADS_FOR_ALL_PAIRS and all(node.kind == "head" for node in pair))
             or any(node in strongest for node in pair)
         ]
         return groups(
@@ -215,7 +217,7 @@ class Explorer:
         )  # fmt: skip
 
     def _pairs(self, few: Measurements, pairs: list[Set], strongest: Sequence[Node], kind: Ablated) -> list[Set]:
-        """Return all pairs, or where they would take too long those among the strongest nodes."""
+        """Return all pairs of nodes, or only those among the strongest nodes if all would take too long."""
         engine = next(made for measured, made in self._batches.values() if measured is few)
         ways = 3  # ablated, noised and denoised
         each = self.pace.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
@@ -228,18 +230,22 @@ class Explorer:
         return pairs
 
     def _circuit(self, measured: Measurements, heads: Effects, kind: Ablated) -> tuple[Pruned, int]:
-        """Return a circuit, and the prompt pairs that it was searched on."""
+        """Return a circuit, and the number of prompt pairs that it was searched on."""
         strength = dict.fromkeys(all_nodes("head", self.subject.shape), 0.0)
         strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}
         few, engine = self._of_first(min(SCREENED, len(measured.batch)))
         half = list(strength)[: len(strength) // 2]
         each = self.pace.seconds_each(few, engine, [ablate(*half, kind=kind)], timed=1) / len(few.batch)
         most_pairs = min(SEARCHED, len(measured.batch))
-        fitting = (size for size in (most_pairs, EXPLORED) if ENOUGH * each * size <= self.pace.limit / 2)
+        fitting = (size for size in (most_pairs, EXPLORED) if N_SEARCH_CIRCUITS * each * size <= self.pace.limit / 2)
         pairs = next(fitting, SCREENED) if each else most_pairs
         search, _ = self._of_first(pairs)
         search = measured if no_gap(search) else search
-        most = self.pace.affordable(each * len(search.batch), ENOUGH // 2, 100 * ENOUGH) if each else None
+        most = (
+            self.pace.affordable(each * len(search.batch), N_SEARCH_CIRCUITS // 2, 100 * N_SEARCH_CIRCUITS)
+            if each
+            else None
+        )
         whole, _ = self._of_first(len(self.drawn.found_on))
         pruned = prune(
             Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
@@ -258,7 +264,7 @@ class Explorer:
 
 
 def no_gap(measured: Measurements) -> str:
-    """Return why no fraction of clean − corrupt can be had; nothing where one can."""
+    """Return why no fraction of clean − corrupt is defined, or "" if it is."""
     try:
         require_gap(measured.base.gap, floor=measured.floor)
     except NoGap as none:
@@ -267,7 +273,7 @@ def no_gap(measured: Measurements) -> str:
 
 
 def minimality_circuits(measured: Measurements, engine: Keeping, found: Found, pace: Pace) -> int | None:
-    """Return how many circuits there is time to measure on the held-out prompts; None for as many as it takes."""
+    """Return how many circuits there is time to measure on the held-out prompts; None for no limit."""
     nodes = found.circuit.nodes
     if not nodes:
         return None

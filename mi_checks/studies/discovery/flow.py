@@ -1,4 +1,4 @@
-"""Data on one line of YAML, as behaviour files have it."""
+"""YAML in flow style, on one line, as in behaviour files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-_WIDE = 10_000  # characters: no line is broken
+_MAX_WIDTH = 10_000  # characters; prevents line breaks
 
 
 def flow(data: Any) -> str:
-    """`{nodes: mediators, recovers: {at_least: 0.5}}`."""
-    text = yaml.safe_dump(_plain(data), default_flow_style=True, sort_keys=False, width=_WIDE, allow_unicode=True)
+    """Return data in flow style, such as `{nodes: mediators, recovers: {at_least: 0.5}}`."""
+    text = yaml.safe_dump(_plain(data), default_flow_style=True, sort_keys=False, width=_MAX_WIDTH, allow_unicode=True)
     return text.strip().removesuffix("...").strip()
 
 

@@ -1,7 +1,8 @@
-"""Nodes that do together much more than the sum of what each does alone: redundant copies, and conjunctions.
+"""Sets of nodes whose joint effect is much larger than the sum of their single effects: redundancy and conjunction.
 
-To remove one of several redundant copies takes little away, to remove all of them does. To restore one of several nodes
-of a conjunction brings little back, to restore all of them does. Where both is so, nodes reinforce each other.
+Removing one of several redundant copies has little effect, removing all of them a large one. Restoring one of several
+nodes of a conjunction has little effect, restoring all of them a large one. Nodes for which both hold reinforce each
+other.
 """
 
 from __future__ import annotations
@@ -20,24 +21,27 @@ from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.mediation import significant
 
-NEAR = 0.5  # of the margin: what a set must exceed it by on a few prompts to be measured on more
-MARGIN = 0.5  # of the threshold: by how much together must significantly exceed the sum of each alone
-MUCH = 1.25  # times what a node does alone: what it must do once the other is out
-PART = 0.4  # of what a set does: what must be left without a node for it to be no part of the set
+# fraction of the margin that a set's excess must reach on a few prompts to be measured on more
+MIN_SCREENED_EXCESS = 0.5
+# fraction of the threshold by which the joint effect must significantly exceed the sum of the single ones
+MIN_EXCESS = 0.5
+MIN_GROWTH = 1.25  # factor by which a node's effect must grow once the other node is out
+# fraction of a set's effect that must remain without a node for that node to be dropped from the set
+MIN_REMAINING_EFFECT = 0.4
 
 Set = tuple[Node, ...]
-By = Literal["denoising", "noising", "mean", "zero", "resample"]  # the last three: how nodes are ablated
+By = Literal["denoising", "noising", "mean", "zero", "resample"]  # the last three are kinds of ablation
 
 
 @dataclass(frozen=True)
 class Joint:
-    """Nodes of which all together do much more than the sum of each alone.
+    """A set of nodes whose joint effect is much larger than the sum of their single effects.
 
     Attributes:
         nodes: the nodes, in the order of the model.
         by: how they are patched or ablated.
-        alone: what each alone recovers, or removes.
-        together: what all of them do.
+        alone: what each node alone recovers, or removes.
+        together: what all of them together recover, or remove.
     """
 
     nodes: Set
@@ -48,14 +52,14 @@ class Joint:
 
 @dataclass(frozen=True)
 class Groups:
-    """What was found of nodes together.
+    """The sets of nodes with a large joint effect.
 
     Attributes:
-        pairs: how many pairs were looked at.
-        tested: how many tests were corrected for.
-        redundant: copies: to remove all of them takes much more away than each alone; largest first.
-        conjunctions: nodes that need each other: to restore all of them brings much more back than each alone.
-        reinforcing: nodes of which both is so, by what restoring them brings back: neither copies nor a conjunction.
+        pairs: the number of pairs that were measured.
+        tested: the number of tests that were corrected for.
+        redundant: redundant copies, by the effect of removing all of them, largest first.
+        conjunctions: nodes that need each other, by the effect of restoring all of them, largest first.
+        reinforcing: nodes that are both, by the effect of restoring all of them, largest first.
     """
 
     pairs: int
@@ -66,7 +70,7 @@ class Groups:
 
 
 class Patching:
-    """One way of patching sets of nodes, in the clean or in the corrupted run.
+    """One way of patching or ablating sets of nodes.
 
     Attributes:
         by: its name.
@@ -78,7 +82,7 @@ class Patching:
         self.by: By = by
 
     def moved(self, sets: Sequence[Set]) -> Floats:
-        """Return by how much patching each set moves the score the way it should, `set prompt`."""
+        """Return by how much patching each set changes the score in the expected direction, `set prompt`."""
         base = self.measured.base
         how = {"denoising": "denoised", "noising": "noised"}.get(self.by, f"{self.by}-ablated")
         patched = self.measured.logit_diffs([self._intervention(nodes) for nodes in sets], f"sets of nodes, {how}")
@@ -89,7 +93,7 @@ class Patching:
         return removed
 
     def alone(self, nodes: Collection[Node]) -> dict[Node, Floats]:
-        """Return by how much patching each node alone does, `prompt`."""
+        """Return the effect of patching each node alone, `prompt`."""
         return dict(zip(nodes, self.moved([(node,) for node in nodes]), strict=True)) if nodes else {}
 
     def _intervention(self, nodes: Set) -> Intervention:
@@ -109,20 +113,20 @@ def groups(
     sufficient: Sequence[Node],
     needed: Sequence[Node],
 ) -> Groups:
-    """Look for redundant copies and conjunctions among pairs, then among all nodes that no pair explains.
+    """Search for redundant copies and conjunctions among pairs, then among all nodes that no pair explains.
 
-    A set is one when it does significantly more, by half of the threshold, than its nodes do alone, added up: one-sided
-    tests at 2.5 %, corrected by Holm over all pairs, ways of patching, and larger sets. Pairs that are far from it on a
-    few prompts are not measured on more.
+    A set qualifies if its effect significantly exceeds the sum of its nodes' single effects, by half of the threshold:
+    one-sided tests at 2.5 %, Holm-corrected over all pairs, ways of patching, and larger sets. Pairs that are far from
+    qualifying on a few prompts are not measured on more.
 
     Args:
         measured: the behaviour on the model.
         few: the same on fewer prompts.
-        pairs: what is looked at.
-        kind: what is put in the place of an ablated node.
+        pairs: the pairs to measure.
+        kind: the kind of ablation.
         above: the threshold, a fraction of clean − corrupt.
-        sufficient: nodes that are known to recover more than the threshold alone.
-        needed: nodes that are known to remove more than the threshold alone.
+        sufficient: nodes known to recover more than the threshold alone.
+        needed: nodes known to remove more than the threshold alone.
     """
     ways: tuple[By, ...] = (kind, "noising", "denoising")
     tested = len(ways) * (len(pairs) + 1)
@@ -144,20 +148,20 @@ def groups(
 def _pairs(
     measured: Measurements, few: Measurements, by: By, pairs: Sequence[Set], above: float, tested: int
 ) -> list[Joint]:
-    """Return the pairs that do much more together."""
+    """Return the pairs with a much larger joint effect."""
     if not pairs:
         return []
     gap = float(few.base.gap.mean())
     near = [
         pair
         for pair, rows in zip(pairs, _excess(Patching(few, by), pairs), strict=True)
-        if rows.mean() / gap > NEAR * MARGIN * above
+        if rows.mean() / gap > MIN_SCREENED_EXCESS * MIN_EXCESS * above
     ]
     return _significant(Patching(measured, by), near, above, tested, much=True)
 
 
 def _excess(patching: Patching, sets: Sequence[Set]) -> Floats:
-    """Return by how much sets do more than their nodes alone, `set prompt`; a node that does harm adds nothing."""
+    """Return how far the effects of sets exceed the sums of single effects, `set prompt`; harmful nodes add nothing."""
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
     useful = {node: row if row.mean() > 0 else np.zeros_like(row) for node, row in alone.items()}
     excess: Floats = patching.moved(sets) - np.stack([sum(useful[node] for node in nodes) for nodes in sets])
@@ -165,61 +169,61 @@ def _excess(patching: Patching, sets: Sequence[Set]) -> Floats:
 
 
 def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: int, *, much: bool) -> list[Joint]:
-    """Return the sets whose excess is significant; `much`: also large beside what each node does alone."""
+    """Return the sets with a significant excess; `much` requires it to be large beside each node's own effect."""
     if not sets:
         return []
     gap = patching.measured.base.gap
-    more, _ = significant(_excess(patching, sets), gap, MARGIN * above, tested)
+    more, _ = significant(_excess(patching, sets), gap, MIN_EXCESS * above, tested)
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
-    found = []
+    joints = []
     for nodes, row, surely in zip(sets, together, more, strict=True):
         own = [float(alone[node].mean()) for node in nodes]
         rest = float(row.mean()) - sum(max(0.0, value) for value in own)
-        if surely and not (much and any(rest + max(0.0, value) < MUCH * value for value in own)):
+        if surely and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
             estimates = tuple(ratio_interval(alone[node], gap) for node in nodes)
-            found.append(Joint(nodes, patching.by, estimates, ratio_interval(row, gap)))
-    return found
+            joints.append(Joint(nodes, patching.by, estimates, ratio_interval(row, gap)))
+    return joints
 
 
 def _larger(
     measured: Measurements, ways: Sequence[By], nodes: Sequence[Node], above: float, tested: int
 ) -> list[Joint]:
-    """Return sets of three nodes or more, each as small as it can be: without the nodes that add little."""
-    found: list[Joint] = []
+    """Return sets of at least three nodes, each reduced by dropping the nodes that add little."""
+    all_joints: list[Joint] = []
     for by in ways:
         patching = Patching(measured, by)
-        taken = {node for joint in found for node in joint.nodes}
+        taken = {node for joint in all_joints for node in joint.nodes}
         left = [node for node in nodes if node not in taken]
         while len(left) > 2:
             smallest = _shrunk(patching, left)
             joints = _significant(patching, [smallest], above, tested, much=False) if len(smallest) > 2 else []
             if not joints:
                 break
-            found += joints
+            all_joints += joints
             left = [node for node in left if node not in smallest]
-    return found
+    return all_joints
 
 
 def _shrunk(patching: Patching, nodes: Sequence[Node]) -> Set:
-    """Drop the nodes without which a good part is left of what all of them do."""
-    kept = tuple(sorted(nodes))
-    whole = float(patching.moved([kept]).mean())
+    """Drop the nodes without which a good part of the joint effect remains."""
+    remaining = tuple(sorted(nodes))
+    whole = float(patching.moved([remaining]).mean())
     for node in sorted(nodes):
-        rest = tuple(other for other in kept if other != node)
-        if len(rest) > 1 and float(patching.moved([rest]).mean()) >= PART * whole:
-            kept = rest
-    return kept
+        rest = tuple(other for other in remaining if other != node)
+        if len(rest) > 1 and float(patching.moved([rest]).mean()) >= MIN_REMAINING_EFFECT * whole:
+            remaining = rest
+    return remaining
 
 
 def _idle(patching: Patching, nodes: Sequence[Node], above: float) -> set[Node]:
-    """Return the nodes that remove less than the threshold when each alone is ablated."""
+    """Return the nodes that remove less than the threshold when each is ablated alone."""
     gap = float(patching.measured.base.gap.mean())
     return {node for node, row in patching.alone(nodes).items() if row.mean() < above * gap}
 
 
 def _unique(joints: Sequence[Joint]) -> list[Joint]:
-    """Return the first of each set of nodes."""
+    """Return the first joint for each set of nodes."""
     first: dict[Set, Joint] = {}
     for joint in joints:
         first.setdefault(joint.nodes, joint)

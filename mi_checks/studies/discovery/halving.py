@@ -1,8 +1,8 @@
-"""Neurons that matter, found by exact patching of whole layers, then of parts of those that matter, and so on.
+"""A search for the neurons that matter, by exact patching of whole layers, then of parts of those that matter.
 
-A gradient is zero behind a saturated activation; what patching a group does is not. Groups are patched in both runs, as
-a neuron that needs another is only seen by noising, and one that has a copy only by denoising. What a group hides is
-neurons that cancel each other inside it.
+A gradient is zero behind a saturated activation; the effect of patching a group is not. Groups are patched in both
+runs, since a neuron that needs another shows only under noising, and one with a redundant copy only under denoising.
+The search misses neurons that cancel each other within a group.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import Node
 
-PARTS = 4  # that a group is divided into
-TOGETHER = 8  # groups that are divided at a time
-NEAR = 0.7  # of the threshold: groups whose effect is smaller are not divided
+N_PARTS = 4  # parts that a group is divided into
+MAX_DIVIDED_AT_ONCE = 8  # groups that are divided at a time
+MIN_EFFECT = 0.7  # fraction of the threshold; groups with a smaller effect are not divided
 TITLE = "groups of neurons"
 Group = tuple[Node, ...]
-Effect = Callable[[Sequence[Group]], Floats]  # of each group, a fraction of clean − corrupt
+Effect = Callable[[Sequence[Group]], Floats]  # takes groups and returns their effects as fractions of clean − corrupt
 
 
 @dataclass(frozen=True)
 class Halved:
-    """What dividing has come to.
+    """The result of the search.
 
     Attributes:
         nodes: single neurons whose effect is near or above the threshold, strongest first.
-        patched: groups and neurons that were patched.
-        unfinished: whether groups that matter were left undivided for want of time.
+        patched: the number of groups and neurons that were patched.
+        unfinished: whether groups that matter were left undivided for lack of time.
     """
 
     nodes: tuple[Node, ...]
@@ -42,20 +42,21 @@ class Halved:
 
 
 def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: float, most: int) -> Halved:
-    """Divide the layers that matter, those that matter most first, until single neurons are left.
+    """Divide the layers that matter, those with the largest effects first, until single neurons are left.
 
     Args:
         measured: the behaviour on the model.
         layers: the neurons of each layer.
         above: the threshold, a fraction of clean − corrupt.
-        most: groups that are patched in either direction.
+        most: the number of groups that may be patched in each direction.
     """
     base, gap = measured.base, float(measured.base.gap.mean())
 
     width, at = measured.subject.shape.d_mlp, measured.everywhere
 
     def patched(group: Group) -> Group:
-        return (Node(group[0].layer, "mlp"),) if len(group) == width else group  # the same, and measured anyway
+        # the whole layer: the same effect, and measured anyway
+        return (Node(group[0].layer, "mlp"),) if len(group) == width else group
 
     def recovered(groups: Sequence[Group]) -> Floats:
         left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{TITLE}, denoised")
@@ -68,7 +69,7 @@ def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: floa
         return shares
 
     whole = [tuple(layer) for layer in layers if layer]
-    both = [_divide(effect, whole, NEAR * above, most) for effect in (recovered, removed)]
+    both = [_divide(effect, whole, MIN_EFFECT * above, most) for effect in (recovered, removed)]
     sizes: dict[Node, float] = {}
     for each in both:
         sizes |= {node: max(size, sizes.get(node, 0.0)) for node, size in each.sizes.items()}
@@ -85,7 +86,7 @@ class _Divided:
 
 def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _Divided:
     """Find single neurons and their effects by one kind of patching."""
-    found: dict[Node, float] = {}
+    sizes: dict[Node, float] = {}
     waiting: list[tuple[float, Group]] = []  # a heap, the largest effect first
     parts, patched, cut = list(whole), 0, False
     while parts and patched < most:
@@ -94,14 +95,14 @@ def _divide(effect: Effect, whole: Sequence[Group], near: float, most: int) -> _
         patched += len(parts)
         for group, size in zip(parts, np.abs(effect(parts)).tolist(), strict=True):
             if size >= near and len(group) == 1:
-                found[group[0]] = size
+                sizes[group[0]] = size
             elif size >= near:
                 heappush(waiting, (-size, group))
-        some = [heappop(waiting)[1] for _ in range(min(TOGETHER, len(waiting)))]
+        some = [heappop(waiting)[1] for _ in range(min(MAX_DIVIDED_AT_ONCE, len(waiting)))]
         parts = [part for group in some for part in _parts(group)]
-    return _Divided(found, patched, unfinished=cut or bool(parts or waiting))
+    return _Divided(sizes, patched, unfinished=cut or bool(parts or waiting))
 
 
 def _parts(group: Group) -> list[Group]:
-    size = -(-len(group) // PARTS)
+    size = -(-len(group) // N_PARTS)
     return [group[begin : begin + size] for begin in range(0, len(group), size)]

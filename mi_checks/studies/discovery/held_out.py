@@ -1,4 +1,4 @@
-"""Claims measured on the prompts on which nothing was found."""
+"""Claims measured on held-out prompts, which discovery did not use."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mi_checks.studies.discovery.candidate_claims import Candidate, Side
 from mi_checks.studies.discovery.draft import Line, NotClaimed
 from mi_checks.studies.discovery.wording import WARNING, overshoots
 
-NOWHERE = 1e9  # a bound that everything keeps, while the value is not known
+UNREACHABLE_BOUND = 1e9  # a bound that every value satisfies, used while the value is unknown
 
 
 class HeldOut:
-    """Sets bounds and verifies.
+    """The held-out prompts, on which bounds are set and claims verified.
 
     Attributes:
-        measured: a behaviour that binds the node sets found, on the held-out prompts.
-        pairs: how many prompt pairs the checks will use.
+        measured: a behaviour that binds the discovered node sets, on the held-out prompts.
+        pairs: the number of prompt pairs that the checks will use.
     """
 
     def __init__(self, measured: Measurements, pairs: int) -> None:
@@ -34,10 +34,10 @@ class HeldOut:
         self.pairs = pairs
 
     def claimed(self, candidate: Candidate) -> Line:
-        """Return the check with the bounds that its value gives.
+        """Return the check with bounds derived from its value.
 
         Raises:
-            NotClaimed: a bound would say nothing, or the check does not pass.
+            NotClaimed: a bound would be uninformative, or the check does not pass.
         """
         estimate, values = self.bounds(candidate)
         note = candidate.note
@@ -46,12 +46,12 @@ class HeldOut:
         return self.verified(Line(candidate.with_bounds(values), (("", estimate),), note))
 
     def bounds(self, candidate: Candidate) -> tuple[Estimate, dict[Side, float]]:
-        """Return what is measured, and the bounds that it gives.
+        """Return the estimate, and the bounds derived from it.
 
         Raises:
-            NotClaimed: there is nothing to measure, or the bounds would say nothing.
+            NotClaimed: there is nothing to measure, or the bounds would be uninformative.
         """
-        probe = candidate.with_bounds({"at_least": -NOWHERE, "at_most": NOWHERE})
+        probe = candidate.with_bounds({"at_least": -UNREACHABLE_BOUND, "at_most": UNREACHABLE_BOUND})
         (verdict,) = self.run(probe)
         if verdict.estimate is None:
             raise NotClaimed(f"{identity(probe)}: {verdict.reason}")
@@ -70,10 +70,10 @@ class HeldOut:
         return estimate, values
 
     def verified(self, line: Line) -> Line:
-        """Return the line, if its check passes as it stands.
+        """Return the line if its check passes.
 
         Raises:
-            NotClaimed: it does not.
+            NotClaimed: the check does not pass.
         """
         for part in parsed(line.entry).check.parts:
             senseless = None if part.bound is None else part.senseless(part.bound)
@@ -91,10 +91,10 @@ class HeldOut:
 
 
 def too_little(measured: Measurements, pairs: int) -> str:
-    """Return why checks on so many pairs are not expected to find an effect; nothing where they are.
+    """Return why checks on `pairs` prompt pairs are not expected to detect an effect, or "" if they are.
 
-    A fraction of clean − corrupt needs a difference that is significantly above zero. What only happens to be above
-    zero on the prompts of discovery is not expected to be so on others.
+    A fraction of clean − corrupt needs a difference that is significantly above zero. A difference that is above zero
+    on the prompts of discovery by chance is not expected to be so on others.
     """
     gap = mean_interval(measured.base.gap, score_unit(measured.batch.score))
     if bounds.stays_above_zero(gap, pairs) and gap.value > measured.floor.mean:
@@ -103,7 +103,7 @@ def too_little(measured: Measurements, pairs: int) -> str:
 
 
 def parsed(entry: Mapping[str, Any]) -> CheckEntry:
-    """Return an entry as the grammar has it."""
+    """Return an entry as its data model."""
     return CheckEntry.model_validate(entry, by_alias=True, by_name=False)
 
 
@@ -113,7 +113,7 @@ def identity(entry: Mapping[str, Any]) -> str:
 
 
 def told(verdict: Verdict) -> str:
-    """Return the outcome, what was measured, and the first reason."""
+    """Return the outcome, the estimate, and the first line of the reason."""
     measured = "" if verdict.estimate is None else f" {exact(verdict.estimate)}"
     reason = verdict.reason.splitlines()
     return f"{verdict.outcome}{measured}" + (f", {reason[0]}" if reason else "")

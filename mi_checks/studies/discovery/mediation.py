@@ -1,4 +1,4 @@
-"""Which of many nodes change the score by significantly more than a threshold when each is patched alone."""
+"""Tests of which nodes, each patched alone, change the score by significantly more than a threshold."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Mediation:
-    """A sweep and what is concluded from it.
+    """A sweep and the conclusions from it.
 
     Attributes:
-        sweep: the nodes that were patched, each alone, and by how much each moves the score the way it should: what
-            denoising recovers, or what noising removes.
+        sweep: the nodes, each patched alone, with their effects in the expected direction: what denoising recovers, or
+            what noising removes.
         above: the threshold, a fraction of clean − corrupt.
-        tested: the number of tests that are corrected for; more than the sweep's nodes where a screen has chosen these
-            from more, or where other effects are tested beside this one.
+        tested: the number of tests that are corrected for; more than the sweep's nodes if a screen selected these from
+            more, or if other effects are tested too.
         found: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
-            corrected by Holm.
-        against: nodes whose fraction is significantly below minus the threshold, likewise: they work against the
+            Holm-corrected.
+        against: nodes whose fraction is significantly below minus the threshold by the same test: they work against the
             behaviour.
         unsure: nodes whose fraction is neither significantly above nor significantly below the threshold.
     """
@@ -43,7 +43,7 @@ class Mediation:
     unsure: tuple[Node, ...]
 
     def share(self, node: Node) -> Estimate:
-        """Return the fraction of a node with its interval."""
+        """Return the fraction recovered, or removed, by a node, with its interval."""
         return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.gap)
 
 
@@ -51,9 +51,9 @@ def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediatio
     """Test every node of a sweep against a threshold, and against its negative.
 
     Args:
-        sweep: what was measured.
+        sweep: the measurements.
         above: the threshold, a fraction of clean − corrupt.
-        tested: the number of tests to correct for; None for one of each node.
+        tested: the number of tests to correct for; None for one per node.
     """
     tested = len(sweep.nodes) if tested is None else tested
     more, less = significant(sweep.recovered, sweep.gap, above, tested)
@@ -76,7 +76,7 @@ def significant(recovered: Floats, gap: Floats, above: float, tested: int) -> tu
         recovered: `node prompt`.
         gap: `prompt`.
         above: the threshold.
-        tested: the number of tests to correct for; those that are not among the nodes count as never significant.
+        tested: the number of tests to correct for; tests of other nodes count as never significant.
     """
     unseen = np.ones(max(0, tested - len(recovered)))
     sides = ratio_p_values(recovered, gap, above)

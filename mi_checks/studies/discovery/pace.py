@@ -1,4 +1,4 @@
-"""How long a sweep would take, from a few of its interventions, and how many of them there is time for."""
+"""Estimates of how long a sweep takes, from a few of its interventions, and of how many of them there is time for."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Intervention
 from mi_checks.studies.discovery.keeping import Keeping
 
-TIMED = 16  # interventions of a sweep, from BLOCKS places in it
-BLOCKS = 4
+N_TIMED = 16  # interventions of a sweep, from N_BLOCKS places in it
+N_BLOCKS = 4
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How much time sweeps may take.
+    """The time that sweeps may take.
 
     Attributes:
         limit: seconds; a sweep that is expected to take longer is replaced by a screen and exact values of some nodes.
             0 always screens, infinity never does.
-        clock: what tells the time.
+        clock: returns the time in seconds.
     """
 
     limit: float = 60.0
@@ -32,31 +32,31 @@ class Pace:
 
     @property
     def stage(self) -> float:
-        """Seconds for what takes the place of a sweep that would take too long."""
+        """Return the seconds for the screen that replaces a sweep."""
         return self.limit / 4
 
     def seconds_each(
-        self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention], timed: int = TIMED
+        self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention], timed: int = N_TIMED
     ) -> float:
-        """Return about how long one of many interventions takes, by measuring a few that are not known yet.
+        """Return about how many seconds each intervention takes, by measuring a few that are not cached.
 
-        They are taken from several places of the sweep, as early layers take longest. 0 where all are known, or where
-        no time is needed to decide.
+        They are taken from several places of the sweep, since interventions in early layers take longest. The result is
+        0 if all are cached, or if the limit is 0 or infinite, so that no estimate is needed.
 
         Args:
             measured: the behaviour on the model.
-            engine: what measures it.
+            engine: the engine that measures it.
             interventions: the sweep.
-            timed: how many are measured.
+            timed: how many interventions to measure.
         """
         if self.limit in (0.0, math.inf):
             return 0.0
         unknown = engine.unknown(list(interventions))
         if not unknown:
             return 0.0
-        measured.base  # noqa: B018 — what every intervention needs is not part of its time
-        block = max(1, timed // BLOCKS)  # alike ones are measured together, so some follow each other
-        begins = np.linspace(0, max(0, len(unknown) - block), min(BLOCKS, timed)).astype(int)
+        measured.base  # noqa: B018 — the base runs, which every intervention needs, are not part of its time
+        block = max(1, timed // N_BLOCKS)  # similar interventions are measured together, so consecutive ones are needed
+        begins = np.linspace(0, max(0, len(unknown) - block), min(N_BLOCKS, timed)).astype(int)
         places = sorted({place for begin in begins for place in range(begin, min(begin + block, len(unknown)))})
         some = [unknown[place] for place in places]
         began = self.clock()
@@ -64,7 +64,7 @@ class Pace:
         return (self.clock() - began) / len(some)
 
     def allows(self, count: int, seconds_each: float) -> bool:
-        """Return whether so many interventions are expected to take less than the limit."""
+        """Return whether `count` interventions are expected to take less than the limit."""
         return self.limit > 0 and count * seconds_each <= self.limit
 
     def affordable(self, seconds_each: float, least: int, most: int) -> int:

@@ -1,4 +1,4 @@
-"""Which paths between found nodes, and from them to the logits, carry the behaviour."""
+"""The paths between discovered nodes, and from them to the logits, that transmit the behaviour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.spec.edges import Input
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import ratio_interval
-from mi_checks.studies.discovery.effects import TESTS
+from mi_checks.studies.discovery.effects import TESTS_PER_NODE
 from mi_checks.studies.discovery.mediation import significant
 
 INPUTS: tuple[Input, ...] = ("q", "k", "v")
@@ -27,9 +27,9 @@ class Edge:
 
     Attributes:
         sender: a head or a neuron.
-        receiver: a head (then `via`), an MLP layer, or `LOGITS`.
-        via: by which input a head is reached.
-        into: what of the receiver reads; where heads share a key, that of the group.
+        receiver: a head (then `via` is set), an MLP layer, or `LOGITS`.
+        via: the input by which a head is reached.
+        into: the nodes of the receiver that read; if heads share a key, that of the group.
     """
 
     sender: Node
@@ -42,30 +42,30 @@ class Edge:
 
     @property
     def ends(self) -> tuple[Node, ...]:
-        """The sender, and the receiver if it is a node of the model."""
+        """Return the sender, and the receiver if it is a node of the model."""
         return (self.sender,) if self.receiver == LOGITS else (self.sender, self.receiver)
 
     def patched(self, patch: Patch, at: str | None) -> Intervention:
-        """Return the patching by which what the sender writes differently reaches the receiver alone."""
+        """Return the path patching in which the sender's change reaches only the receiver."""
         return patch(self.sender, at=at, into=self.into)
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths of one hop among some nodes, by what denoising and what noising each alone does.
+    """The paths of one hop among some nodes, with the effects of denoising and of noising each alone.
 
     Attributes:
-        edges: what was patched.
-        left_out: how many paths among the nodes were not, as all of them would have taken too long: those between the
-            weaker nodes.
-        recovers: what denoising each recovers.
-        removes: what noising each removes.
+        edges: the paths that were patched.
+        left_out: the number of paths between the weaker nodes that were not patched, because all would have taken too
+            long.
+        recovers: what denoising each path recovers.
+        removes: what noising each path removes.
         found: paths that recover or remove significantly more than the threshold, strongest first.
-        against: paths that do significantly less than minus the threshold, strongest first: they work against the
+        against: paths whose effect is significantly below minus the threshold, strongest first: they work against the
             behaviour.
-        unsure: paths of which it cannot be told whether they recover more than the threshold.
-        sufficient: those found by what denoising recovers; the others are only needed.
-        tested: how many tests were corrected for.
+        unsure: paths for which it is inconclusive whether they recover more than the threshold.
+        sufficient: the paths in `found` that denoising recovers; the others are only needed.
+        tested: the number of tests that were corrected for.
     """
 
     edges: tuple[Edge, ...] = ()
@@ -87,7 +87,7 @@ class Paths:
         return self.removes[self.edges.index(edge)]
 
     def strength(self, edge: Edge) -> float:
-        """Return the larger of both in absolute value."""
+        """Return the larger of both effects in absolute value."""
         return max(abs(self.recovered(edge).value), abs(self.removed(edge).value))
 
 
@@ -101,7 +101,7 @@ def paths(
     most: Callable[[Sequence[Intervention]], int] = len,
     strength: Callable[[Node], float] = lambda _: 0.0,
 ) -> Paths:
-    """Denoise and noise every path among nodes; one-sided tests at 2.5 %, corrected by Holm over all of them.
+    """Denoise and noise every path among nodes; one-sided tests at 2.5 %, Holm-corrected over all of them.
 
     Args:
         measured: the behaviour on the model.
@@ -109,8 +109,8 @@ def paths(
         mlps: MLP layers that send as well; these and the layers of neurons receive.
         above: the threshold, a fraction of clean − corrupt.
         parallel: whether attention and MLP of a layer read the same residual stream.
-        most: how many of so many interventions there is time for.
-        strength: of a node; paths between the strongest are patched if there is no time for all.
+        most: returns how many of the given interventions there is time for.
+        strength: returns the strength of a node; paths between the strongest are patched if there is no time for all.
     """
     every = list(_edges(measured, sorted(nodes), sorted(mlps), parallel))
     if not every:
@@ -118,11 +118,11 @@ def paths(
     at, base = measured.everywhere, measured.base
     allowed = most([edge.patched(patch, at) for edge in every for patch in (denoise, noise)]) // 2
     ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
-    kept = set(ranked[: max(1, allowed)])
-    edges = tuple(edge for edge in every if edge in kept)
+    kept_edges = set(ranked[: max(1, allowed)])
+    edges = tuple(edge for edge in every if edge in kept_edges)
     recovered = measured.logit_diffs([edge.patched(denoise, at) for edge in edges], "paths, denoised")
     removed = measured.logit_diffs([edge.patched(noise, at) for edge in edges], "paths, noised")
-    tested = TESTS * len(every)
+    tested = TESTS_PER_NODE * len(every)
     rows = (recovered - base.corrupt.logit_diff, base.clean.logit_diff - removed)
     more, less = zip(*(significant(row, base.gap, above, tested) for row in rows), strict=True)
     against = [significant(row, base.gap, -above, tested)[1] for row in rows]

@@ -1,4 +1,4 @@
-"""The claims of what is preferred: those of the file, where other models are held to them, or new ones."""
+"""The claims about logit differences: those of the file, if other models are held to them, otherwise new ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mi_checks.studies.discovery.candidate_claims import Candidate
 from mi_checks.studies.discovery.draft import Line, NotClaimed
 from mi_checks.studies.discovery.held_out import HeldOut, told
 
-CHANCE = 0.5  # of a preference; accuracy that is not above it claims nothing
+CHANCE = 0.5  # the accuracy of a guess; an accuracy that is not above it supports no claim
 
 
 def preferences(behaviour: Behaviour, held_out: HeldOut) -> Iterator[Callable[[], Line]]:
-    """Each claim, which may raise `NotClaimed`.
+    """Yield a function for each claim, which may raise `NotClaimed`.
 
-    Where the file names other models the claims stay as they are, for these may be declared absent or held to their
-    bounds, and this model's bounds stand in its own entry.
+    If the file names other models, its claims remain as they are, because these models may be declared absent or held
+    to their bounds; this model's bounds are written into its own entry.
     """
     model = held_out.measured.subject.name
     if all(other == model for other in behaviour.models):

@@ -1,4 +1,4 @@
-"""Which of too many nodes are patched, chosen by gradients, and how well these agreed with what patching does."""
+"""The selection of nodes to patch by gradients, and its agreement with the effects of patching."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from scipy import stats
 
 from mi_checks.engine.base_run import Floats
 
-NO_EFFECT = 1e-5  # of clean − corrupt: a smaller estimate is zero but for rounding
-MIN_COMPARED = 8  # nodes whose estimates and exact values are compared; of fewer a rank correlation says nothing
-MAX_TIED = 0.5  # of these whose estimates, or exact values, are tied; with more it would speak of ties
+NO_EFFECT = 1e-5  # fraction of clean − corrupt; a smaller estimate is zero up to rounding
+MIN_COMPARED = 8  # nodes with estimates and exact values; with fewer, a rank correlation is meaningless
+# fraction of their estimates, or exact values, that are tied; with more, the correlation would reflect ties
+MAX_TIED = 0.5
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well one estimate agrees with exact patching over the nodes of which both are known.
+    """The agreement of one estimate with exact patching, over the nodes for which both are known.
 
     Attributes:
         what: "recovers" or "removes".
-        compared: nodes with an estimate other than zero, over which the correlation is taken.
-        silent: nodes whose estimate is exactly zero: of these the screen says nothing, not that they do nothing.
-        correlation: Spearman's, over the compared nodes; None where there are too few of them, or too many ties.
+        compared: the number of nodes with a nonzero estimate, over which the correlation is taken.
+        silent: the number of nodes whose estimate is exactly zero, about which the screen says nothing.
+        correlation: Spearman's, over the compared nodes; None if there are too few of them, or too many ties.
     """
 
     what: str
@@ -34,17 +35,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Screening:
-    """What a screen has let through, and how far it can be believed.
+    """The selection by a screen, and evidence on its reliability.
 
     Attributes:
-        screened: nodes that it chose from.
+        screened: the number of nodes that it selected from.
         seconds: the time that patching all of them was expected to take.
-        by_gradient: nodes let through by their estimates.
-        by_halving: further nodes let through by exact patching of ever smaller groups.
-        unfinished: whether there were more groups than time to divide them all.
-        sampled: nodes drawn at random from all others, patched as well.
+        by_gradient: the number of nodes selected by their estimates.
+        by_halving: the number of further nodes selected by exact patching of ever smaller groups.
+        unfinished: whether there was no time to divide all groups.
+        sampled: the number of nodes drawn at random from all others, and patched as well.
         missed: the largest effect among these in absolute value, a fraction of clean − corrupt.
-        agreement: of estimates and exact values, over all nodes that were patched.
+        agreement: the agreement of estimates and exact values, over all nodes that were patched.
     """
 
     screened: int
@@ -58,11 +59,11 @@ class Screening:
 
 
 def largest(estimates: Floats, count: int) -> list[int]:
-    """Return the places of the largest estimates in absolute value, taken from every row in turn; never one of zero.
+    """Return the indices of the largest nonzero estimates in absolute value, taken from every row in turn.
 
     Args:
         estimates: `estimate node`.
-        count: how many places at most.
+        count: the maximum number of indices.
     """
     sizes = np.abs(estimates)
     orders = np.argsort(-sizes, axis=1, kind="stable")
@@ -100,5 +101,5 @@ def agreement(what: str, estimated: Floats, measured: Floats) -> Agreement:
 
 
 def _tied(values: Floats) -> float:
-    """Return the part of some values that equals others but for rounding."""
+    """Return the fraction of values that equal another up to rounding."""
     return 1 - len(np.unique(np.round(values / NO_EFFECT))) / len(values)

@@ -1,4 +1,4 @@
-"""Claims of sets: which nodes of all mediate, and the circuit."""
+"""Claims about sets: which of all nodes mediate, and the circuit."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from mi_checks.studies.discovery.held_out import HeldOut
 from mi_checks.studies.discovery.mediation import Mediation
 from mi_checks.studies.discovery.pruning import Pruned
 
-MINIMAL = 8  # nodes of a circuit up to which `minimal` is claimed: it measures as many circuits as the square of that
+# nodes; `minimal` is not claimed for larger circuits, as it measures a number of circuits that is the square of this
+MAX_MINIMAL_NODES = 8
 
 
 def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screened: bool = False) -> Line:
-    """`exactly` the nodes found, or where others come too near to the threshold, `include` them.
+    """Return the claim that `exactly` the discovered nodes mediate, or `include` them if others are too close.
 
     Args:
-        mediation: a sweep of all nodes of a component, and those found.
-        name: of the node set that they are bound to.
-        held_out: where the claim is measured.
-        screened: whether the sweep's nodes were chosen from more.
+        mediation: a sweep of all nodes of a component, with its conclusions.
+        name: the name of the node set that they are bound to.
+        held_out: measures the claim.
+        screened: whether the sweep's nodes were selected from more.
 
     Raises:
-        NotClaimed: they are not clear of the threshold, there is no gap on the held-out prompts, or the sweep is not of
-            all nodes.
+        NotClaimed: they are not clear of the threshold, the effect size is not above zero on the held-out prompts, or
+            the sweep does not have all nodes.
     """
     component, at = mediation.sweep.nodes[0].kind, mediation.sweep.at
     if screened:
@@ -47,11 +48,11 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screen
     except NoGap as none:
         raise NotClaimed(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_found = np.array([node in mediation.found for node in sweep.nodes])
-    weakest = _share(sweep, int(np.where(is_found, sweep.shares, np.inf).argmin()))
+    weakest = _fraction(sweep, int(np.where(is_found, sweep.shares, np.inf).argmin()))
     fields: dict[str, Any] = {"component": component, **({"at": at} if at else {})}
     threshold = _threshold(sweep, is_found, mediation.above, held_out.pairs)
     if threshold is not None:
-        next_to = () if is_found.all() else (_share(sweep, int(np.where(is_found, -np.inf, sweep.shares).argmax())),)
+        next_to = () if is_found.all() else (_fraction(sweep, int(np.where(is_found, -np.inf, sweep.shares).argmax())),)
         moved = "threshold moved to where every node is clear of it" if threshold != mediation.above else ""
         entry = {"mediators": {**fields, "above": threshold, "exactly": name}}
         return held_out.verified(Line(entry, (weakest, *next_to), moved))
@@ -68,18 +69,19 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screen
 def circuit_line(
     circuit: Pruned, name: str, kind: Ablated, held_out: HeldOut, faithful: float, most: int | None = None
 ) -> Line:
-    """Return the claim of faithfulness, from both sides, and that the circuit is minimal where that can be said.
+    """Return the claim of faithfulness, bounded on both sides, and that the circuit is minimal if that holds.
 
     Args:
-        circuit: the nodes, if there are any.
-        name: of the node set that they are bound to.
+        circuit: the circuit, if there is one.
+        name: the name of the node set that its nodes are bound to.
         kind: how the rest is ablated.
-        held_out: where the claim is measured.
-        faithful: the faithfulness that was asked for.
-        most: circuits that there is time to measure for minimality; None for as many as it takes.
+        held_out: measures the claim.
+        faithful: the required faithfulness.
+        most: the number of circuits that there is time to measure for minimality; None for no limit.
 
     Raises:
-        NotClaimed: there is no circuit, it is not faithful enough for any bound, or it keeps more than the whole.
+        NotClaimed: there is no circuit, it is not faithful enough for any bound, or its faithfulness is too far above
+            1.
     """
     if circuit.why:
         raise NotClaimed(f"circuit: {circuit.why}")
@@ -93,8 +95,8 @@ def circuit_line(
         )
     entry = candidate.with_bounds(values)
     line = held_out.verified(Line(entry, (("faithfulness", faithfulness),)))
-    if len(circuit.nodes) > MINIMAL:
-        return Line(entry, line.estimates, f"minimality is not measured of more than {MINIMAL} nodes")
+    if len(circuit.nodes) > MAX_MINIMAL_NODES:
+        return Line(entry, line.estimates, f"minimality is not measured of more than {MAX_MINIMAL_NODES} nodes")
     if circuit.restraining:
         why = f"not claimed minimal: without {listed(circuit.restraining)} it would keep more, not less"
         return Line(entry, line.estimates, why)
@@ -111,7 +113,7 @@ def circuit_line(
 
 
 def _threshold(sweep: Sweep, is_found: np.typing.NDArray[np.bool_], above: float, pairs: int) -> float | None:
-    """The nearest to the one given, within a factor of two, of which every node is clear on the side found."""
+    """Return the closest threshold, within a factor of two, of which every node is clear on its side, or None."""
     grid = [above, *(i / 100 for i in range(1, 100) if above / 2 <= i / 100 <= 2 * above)]
     for threshold in sorted(grid, key=lambda value: abs(value - above)):
         more, less = bounds.clear(sweep, threshold, pairs)
@@ -120,5 +122,5 @@ def _threshold(sweep: Sweep, is_found: np.typing.NDArray[np.bool_], above: float
     return None
 
 
-def _share(sweep: Sweep, place: int) -> tuple[str, Estimate]:
+def _fraction(sweep: Sweep, place: int) -> tuple[str, Estimate]:
     return str(sweep.nodes[place]), ratio_interval(sweep.recovered[place], sweep.gap)

@@ -1,4 +1,4 @@
-"""Every head or neuron patched alone, or where that would take too long those that a screen lets through."""
+"""Sweeps that patch every head or neuron alone, or a screened selection if that would take too long."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mi_checks.studies.discovery.keeping import Keeping
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.screening import Screening, agreement, drawn_from, largest
 
-MIN_CHOSEN, MAX_CHOSEN = 32, 128  # nodes that a screen lets through, by what there is time for
-SAMPLED = 32  # of the others, at random, to see what the screen may have missed
-MIN_GROUPS, MAX_GROUPS = 96, 1024  # of neurons, patched in either direction
+MIN_CHOSEN, MAX_CHOSEN = 32, 128  # nodes that a screen selects, depending on the time
+N_SAMPLED = 32  # other nodes, drawn at random, to see what the screen may have missed
+MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
 
-Estimated = Callable[[], Floats]  # `estimate node`, fractions of clean − corrupt; computed when first needed
+Estimated = Callable[[], Floats]  # returns `estimate node`, fractions of clean − corrupt; computed when first needed
 
 
 def swept(
@@ -34,22 +34,23 @@ def swept(
     estimated: Estimated,
     again: float = 0.0,
 ) -> Effects | None:
-    """Patch all nodes of a component in both directions, or a screened part of them; None where there are none.
+    """Patch all nodes of a component in both directions, or a screened selection of them; None if there are none.
 
     Args:
         measured: the behaviour on the model.
-        engine: what measures it.
+        engine: the engine that measures it.
         component: heads or neurons.
         above: the threshold, a fraction of clean − corrupt.
-        pace: how much time there is.
-        estimated: estimates for all nodes.
-        again: how many times as many prompt pairs all nodes are denoised on once more, to verify what is found.
+        pace: the time that sweeps may take.
+        estimated: returns estimates for all nodes.
+        again: the number of prompt pairs on which all nodes are denoised again for verification, as a multiple of those
+            here.
     """
     nodes = all_nodes(component, measured.subject.shape)
     if not nodes:
         return None
     each = pace.seconds_each(measured, engine, _both_ways(nodes, measured.everywhere))
-    few = len(nodes) <= MIN_CHOSEN + SAMPLED  # a screen would let all of them through
+    few = len(nodes) <= MIN_CHOSEN + N_SAMPLED  # a screen would select all of them
     count = math.ceil((2 + again) * len(nodes))
     if few or pace.allows(count, each):
         return effects(measured, nodes, above, PLURAL[component])
@@ -66,7 +67,7 @@ def _screened(
     seconds: float,
     estimates: Floats,
 ) -> Effects:
-    """Patch those with the largest estimates, those that exact halving finds, and a random sample of the others."""
+    """Patch the nodes with the largest estimates, those that exact halving finds, and a random sample of the others."""
     by_gradient = largest(estimates, pace.affordable(2 * each, MIN_CHOSEN, MAX_CHOSEN))
     groups = Halved((), 0, unfinished=False)
     if component == "neuron":
@@ -75,10 +76,10 @@ def _screened(
     place = {node: i for i, node in enumerate(nodes)}
     by_halving = [place[node] for node in groups.nodes if place[node] not in by_gradient][:MAX_CHOSEN]
     chosen = {*by_gradient, *by_halving}
-    sample = drawn_from([i for i in range(len(nodes)) if i not in chosen], SAMPLED, seed=len(nodes))
+    sample = drawn_from([i for i in range(len(nodes)) if i not in chosen], N_SAMPLED, seed=len(nodes))
     patched = sorted({*chosen, *sample})
-    found = effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
-    exact = {"recovers": found.recovers.sweep.shares, "removes": found.removes.sweep.shares}
+    patched_effects = effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
+    exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
     own = estimates[:, patched]
     is_sampled = np.isin(patched, sample)
     screening = Screening(
@@ -91,7 +92,7 @@ def _screened(
         missed=max((float(np.abs(values[is_sampled]).max()) for values in exact.values() if len(sample)), default=0.0),
         agreement=tuple(agreement(what, own[row], exact[what]) for row, what in enumerate(("recovers", "removes"))),
     )
-    return Effects(found.recovers, found.removes, screening)
+    return Effects(patched_effects.recovers, patched_effects.removes, screening)
 
 
 def _both_ways(nodes: Sequence[Node], at: str | None) -> list[Intervention]:

@@ -1,4 +1,4 @@
-"""What a node does, in words, and what found heads are called."""
+"""Descriptions of nodes in words, and the role names of discovered heads."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.found import Found
 
-OVERSHOOT = 1.25  # of the whole: an effect whose whole interval is larger says more about what cancels it
+MAX_FRACTION = 1.25  # fraction of the whole; a larger effect mostly says that another node cancels part of it
 WARNING = "warning: more than the whole, so something else cancels the excess"
 
 
 def overshoots(estimate: Estimate) -> bool:
     """Return whether an effect is significantly larger than the whole, in either direction."""
-    return estimate.low > OVERSHOOT or estimate.high < -OVERSHOOT
+    return estimate.low > MAX_FRACTION or estimate.high < -MAX_FRACTION
 
 
 def role(node: Node, found: Found) -> str:
-    """Return what a node does: mediates, is needed, suppresses, is redundant, is part of a conjunction."""
+    """Return a description of a node: it mediates, is needed, suppresses, is redundant, or is part of a conjunction."""
     effects = found.effects_of(node)
-    said = []
+    clauses = []
     if effects is not None:
         sufficient, needed = node in effects.sufficient, node in effects.needed
         if sufficient:
-            said.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
+            clauses.append("mediates, and is needed" if needed else "mediates, but is not needed alone")
         elif needed:
-            said.append("needed, but not sufficient alone")
+            clauses.append("needed, but not sufficient alone")
         if node in effects.suppressing:
-            said.append("suppresses the behaviour")
+            clauses.append("suppresses the behaviour")
         if any(overshoots(each.share(node)) for each in (effects.recovers, effects.removes)):
-            said.append("does more than the whole, so something else cancels part of it")
+            clauses.append("does more than the whole, so something else cancels part of it")
     for kind, others in found.joints_of(node):
-        said.append(f"{kind} {listed(others)}")
-    return "; ".join(said) or "no effect of its own"
+        clauses.append(f"{kind} {listed(others)}")
+    return "; ".join(clauses) or "no effect of its own"
 
 
-NAMES = ("previous_token", "duplicate_token", "induction")  # scores that are of where a head looks, from 0 to 1
-ENOUGH = 0.3
+SCORE_NAMES = ("previous_token", "duplicate_token", "induction")  # scores of attention patterns, from 0 to 1
+MIN_SCORE = 0.3
 
 
 def named(subject: Subject, nodes: Sequence[Node]) -> Mapping[Node, Mapping[str, float]]:
-    """Head → the roles it scores enough for, highest first; none where a model is too small to probe."""
+    """Map each head to the roles for which it scores enough, highest first; empty if a model is too small to probe."""
     heads = [node for node in nodes if node.kind == "head"]
     try:
-        scores = {name: score(name, subject, trusted(subject)) for name in NAMES} if heads else {}
+        scores = {name: score(name, subject, trusted(subject)) for name in SCORE_NAMES} if heads else {}
     except MiChecksError:
         return {}
-    found: dict[Node, Mapping[str, float]] = {}
+    roles_of: dict[Node, Mapping[str, float]] = {}
     for head in heads:
         own = {name: float(of_all[head.layer, head.index or 0]) for name, of_all in scores.items()}
         ranked = sorted(own.items(), key=lambda item: -item[1])
-        found[head] = {name: value for name, value in ranked if value >= ENOUGH}
-    return {head: roles for head, roles in found.items() if roles}
+        roles_of[head] = {name: value for name, value in ranked if value >= MIN_SCORE}
+    return {head: roles for head, roles in roles_of.items() if roles}

@@ -1,1 +1,1 @@
-"""Effects and role scores over a series of training checkpoints → where each appears, as text, Markdown, JSON, HTML."""
+"""Emergence: the training checkpoints between which effects and roles appear, as text, Markdown, JSON and HTML."""

@@ -1,4 +1,4 @@
-"""A curve and its tests → whether the behaviour appears, was there from the start, goes again."""
+"""The verdict on a curve: whether the behaviour appears, exists from the start, or disappears again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ KINDS: tuple[Kind, ...] = ("appears", "from the start", "does not appear", "cann
 
 @dataclass(frozen=True)
 class Appearance:
-    """What became of one behaviour in training.
+    """The verdict on one behaviour in training.
 
     Attributes:
         curve: its effects.
-        tests: of their changes.
+        tests: the tests of their changes.
         kind: the verdict.
-        appears: between which checkpoints, where it does; from the start it is there by the first.
-        goes: between which checkpoints it goes again, where it surely does.
-        reason: why it does not appear, or why nobody can tell; else empty.
+        appears: the checkpoints between which it appears, if it does; `by` is the first one if it exists from the
+            start.
+        goes: the checkpoints between which it disappears again, if it significantly does.
+        reason: why it does not appear, or why the tests are inconclusive; otherwise "".
     """
 
     curve: Curve
@@ -36,14 +37,14 @@ class Appearance:
 
     @property
     def shown(self) -> bool:
-        """Whether the effect is surely above zero at any checkpoint."""
+        """Return whether the effect is significantly above zero at any checkpoint."""
         return any(mean > 0 and p < ALPHA for mean, p in zip(self.curve.means, self.tests.zero, strict=True))
 
 
 def appearances(curves: Sequence[Curve]) -> tuple[tuple[Appearance, ...], int]:
-    """Every curve's, and how many tests were made for all of them together."""
-    tests, made = p_values(curves)
-    return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), made
+    """Return the verdict on every curve, and the number of tests over all of them."""
+    tests, n_tests = p_values(curves)
+    return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), n_tests
 
 
 def _appearance(curve: Curve, tests: PValues) -> Appearance:
@@ -67,5 +68,5 @@ def _appearance(curve: Curve, tests: PValues) -> Appearance:
 
 
 def _changed(top: int, p_values: tuple[float, ...]) -> bool:
-    """Whether the largest effect is surely another than that of the first, or of the last."""
+    """Return whether the largest effect differs significantly from that of the first, or of the last, checkpoint."""
     return p_values[top] < ALPHA

@@ -1,4 +1,4 @@
-"""Between which two checkpoints something happened, as far as the prompts can tell."""
+"""The checkpoints between which an event happened, as far as the prompts can tell."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mi_checks.stats.bootstrap import ALPHA, Floats, bootstrap_weights
 
 @dataclass(frozen=True)
 class Bracket:
-    """It happened after one checkpoint and by another, both by their place in the series.
+    """The interval of checkpoints, by index in the series, within which an event happened.
 
     Attributes:
-        after: the last before it; None where it may have happened before the first.
-        by: the first at which it had happened.
+        after: the last checkpoint before the event; None if it may have happened before the first.
+        by: the first checkpoint after the event.
     """
 
     after: int | None
@@ -24,18 +24,18 @@ class Bracket:
 
 
 def rise(values: Floats) -> Bracket | None:
-    """Between which checkpoints a mean first reaches half of its largest.
+    """Return the checkpoints between which a mean first reaches half of its largest value.
 
-    Half of the way from zero, no preference, to the largest mean over the series: the point that the cards of the
-    bundled models call 50 %. The bracket is the 95 % percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13)
-    of the first checkpoint there, each resample taken over prompts and so the same at every checkpoint; it reaches back
-    to the checkpoint before, because nobody knows what happened between the two.
+    The threshold is halfway from zero, no preference, to the largest mean over the series: the point that the cards of
+    the bundled models call 50 %. The bracket is the 95 % percentile bootstrap interval (Efron & Tibshirani 1993, ch.
+    13) of the first checkpoint at the threshold. Each resample is taken over prompts, the same at every checkpoint. The
+    bracket is extended to the checkpoint before, because nothing is known about the time between the two.
 
     Args:
         values: `checkpoint prompt`, the same prompts at every checkpoint.
 
     Returns:
-        The bracket, or None where the mean is not surely above zero at any checkpoint.
+        The bracket, or None if the mean is not significantly above zero at any checkpoint.
     """
     there = _there(values)
     first = np.where(there.any(1), there.argmax(1), len(values))
@@ -44,10 +44,10 @@ def rise(values: Floats) -> Bracket | None:
 
 
 def fall(values: Floats) -> Bracket | None:
-    """Between which checkpoints a mean is at half of its largest for the last time: as `rise`, from the other end.
+    """Return the checkpoints between which a mean is last at half of its largest value; see `rise`.
 
     Returns:
-        The bracket, or None where it is not surely below half at the end.
+        The bracket, or None if the mean is not significantly below half at the end.
     """
     there = _there(values)
     last = np.where(there.any(1), len(values) - 1 - there[:, ::-1].argmax(1), len(values) - 1)
@@ -56,11 +56,11 @@ def fall(values: Floats) -> Bracket | None:
 
 
 def _there(values: Floats) -> npt.NDArray[np.bool_]:
-    """Whether a mean is at least half of the largest and that above zero, `resample checkpoint`."""
+    """Return whether a mean is at least half of the largest one, and that is above zero, `resample checkpoint`."""
     means = bootstrap_weights(values.shape[1]) @ values.T
     largest = means.max(1, keepdims=True)
-    found: npt.NDArray[np.bool_] = (means >= largest / 2) & (largest > 0)
-    return found
+    is_there: npt.NDArray[np.bool_] = (means >= largest / 2) & (largest > 0)
+    return is_there
 
 
 def _interval(places: npt.NDArray[np.int64]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Models as the user names them → series of checkpoints of one training each, in its order."""
+"""Series of checkpoints, each of one training run and in its order, from models as the user names them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mi_checks.models.steps import training_step
 
 @dataclass(frozen=True)
 class Series:
-    """The checkpoints of one training, two at least.
+    """The checkpoints of one training run, at least two.
 
     Attributes:
-        model: what they are checkpoints of, as the user names it.
-        names: of each, as the user may name it.
-        steps: the step of each, where it is known.
-        claims: the name under whose claims all of them are measured, so that bounds and prompts are the same.
+        model: the model that they are checkpoints of, as the user names it.
+        names: the name of each, as the user may write it.
+        steps: the training step of each, if known.
+        claims: the model under whose claims all of them are measured, so that bounds and prompts are the same.
     """
 
     model: str
@@ -29,14 +29,14 @@ class Series:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """Each as a name that runs under the claims of the series."""
+        """Return the name of each checkpoint under which it is measured with the claims of the series."""
         return tuple(
             name if resolve(name).stands_in or name == self.model else f"{self.model}={name}" for name in self.names
         )
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """`200`, `400`, … and for the end of training its step, or `end`."""
+        """Return the labels `200`, `400`, …; the last checkpoint's is its step, or `end`."""
         return tuple(
             "end" if step is None and name == self.model else resolve(name).label or name if step is None else str(step)
             for name, step in zip(self.names, self.steps, strict=True)
@@ -44,33 +44,33 @@ class Series:
 
     @property
     def places(self) -> tuple[float, ...]:
-        """Where each stands on an axis: at its step; where one is not known, all as far apart as each other."""
+        """Return the position of each checkpoint on an axis: its step, or its index if any step is unknown."""
         known = [float(step) for step in self.steps if step is not None]
         return tuple(known) if len(known) == len(self.steps) else tuple(map(float, range(len(self.steps))))
 
     @property
     def by_step(self) -> bool:
-        """Whether the places are steps of training."""
+        """Return whether the places are training steps."""
         return None not in self.steps
 
 
 def chosen_series(names: Sequence[str]) -> tuple[Series, ...]:
-    """The series that are named, by `MODEL@*` or checkpoint by checkpoint; without any, each that is bundled.
+    """Return the series given as `MODEL@*` or checkpoint by checkpoint; without names, each bundled series.
 
     Raises:
-        MiChecksError: a name stands for no model or must be fetched first, there are no checkpoints of it, or a model
-            is given by one checkpoint alone.
+        MiChecksError: a name is unknown or must be fetched first, a model has no checkpoints, or only one checkpoint of
+            a model is given.
     """
     members: dict[str, list[str]] = {}
     for name in with_series(names or tuple(f"{model}{EACH}" for model in _with_checkpoints())):
         resolve(name).require()
         members.setdefault(_trained(name), []).append(name)
-    return tuple(_series(model, found) for model, found in members.items())
+    return tuple(_series(model, names_of_model) for model, names_of_model in members.items())
 
 
 def _series(model: str, names: list[str]) -> Series:
     if len(names) < 2:
-        whole = series(f"{model}{EACH}")  # where there are none, that is the mistake
+        whole = series(f"{model}{EACH}")  # raises if there are none, because that is the mistake
         raise MiChecksError(
             f"emergence needs two checkpoints of a model at least, and of {model!r} there is only {names[0]}; "
             f"use '{model}{EACH}' for its {len(whole)}, or name another"
@@ -85,7 +85,7 @@ def _series(model: str, names: list[str]) -> Series:
 
 
 def _trained(name: str) -> str:
-    """Return what a name is a checkpoint of: `nano-attn-2l@200` → `nano-attn-2l`, which is one of itself, its last."""
+    """Return the model that a name is a checkpoint of, such as `nano-attn-2l` for `nano-attn-2l@200` and for itself."""
     return without_label(name)
 
 

@@ -1,4 +1,4 @@
-"""A behaviour's effect at every checkpoint of a series, and the tests of its changes."""
+"""The effect of a behaviour at every checkpoint of a series, and the tests of its changes."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Curve:
-    """A behaviour's effects over a series, on the same prompts."""
+    """The effects of a behaviour over a series, on the same prompts."""
 
     behaviour: str
     effects: tuple[Effect, ...]
 
     @cached_property
     def values(self) -> Floats:
-        """`checkpoint prompt`."""
+        """Return the effects, `checkpoint prompt`."""
         return np.array([effect.per_prompt for effect in self.effects])
 
     @property
     def means(self) -> tuple[float, ...]:
-        """At each checkpoint."""
+        """Return the mean effect at each checkpoint."""
         return tuple(effect.estimate.value for effect in self.effects)
 
     @property
     def top(self) -> int:
-        """The checkpoint at which the effect is largest, the first of several."""
+        """Return the index of the checkpoint with the largest effect, the first of several."""
         return int(np.argmax(self.means))
 
 
 @dataclass(frozen=True)
 class PValues:
-    """p-values at each checkpoint, Holm-corrected over all that were made; 1 where there was nothing to test.
+    """The p values at each checkpoint, Holm-corrected over all tests; 1 if there was nothing to test.
 
     Attributes:
-        zero: that the effect is zero.
-        first: that it is what it is at the first checkpoint, paired.
-        last: that it is what it is at the last, paired; between first and last there is one test.
+        zero: for the hypothesis that the effect is zero.
+        first: for the hypothesis that it equals the effect at the first checkpoint, paired.
+        last: for the hypothesis that it equals the effect at the last checkpoint, paired; there is one test between the
+            first and the last checkpoint.
     """
 
     zero: tuple[float, ...]
@@ -59,17 +60,17 @@ class PValues:
 
 
 def p_values(curves: Sequence[Curve]) -> tuple[tuple[PValues, ...], int]:
-    """The tests of all curves, corrected together, and how many they are."""
+    """Return the tests of all curves, corrected together, and their number."""
     raw = [_raw(curve.values) for curve in curves]
-    made = [p for each in raw for p in each.values()]
-    corrected = iter(holm(np.array(made)).tolist())
-    found = []
+    all_p = [p for each in raw for p in each.values()]
+    corrected = iter(holm(np.array(all_p)).tolist())
+    results = []
     for curve, each in zip(curves, raw, strict=True):
         p = {key: next(corrected) for key in each}
         places = range(len(curve.effects))
         p["last", 0] = p["first", places[-1]]
-        found.append(PValues(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
-    return tuple(found), len(made)
+        results.append(PValues(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last"))))
+    return tuple(results), len(all_p)
 
 
 def _raw(values: Floats) -> dict[tuple[str, int], float]:
@@ -82,5 +83,5 @@ def _raw(values: Floats) -> dict[tuple[str, int], float]:
 
 
 def method(tests: int) -> str:
-    """How it was decided, in words."""
+    """Return a description of the method."""
     return METHOD.format(f"{tests:,} test{'' if tests == 1 else 's'}")

@@ -1,4 +1,4 @@
-"""For programs: everything that was measured, tested and concluded, as JSON."""
+"""The measurements, tests and conclusions about emergence as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mi_checks.studies.emergence.role_curve import RoleCurve
 
 
 def document(emergence: Emergence) -> str:
-    """One JSON object; the values of single prompts are left out, the hash says which prompts they were."""
+    """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
     return json.dumps(
         {
             "series": [_trained(trained) for trained in emergence.trained],
@@ -97,7 +97,7 @@ def _role(role: RoleCurve, series: Series) -> dict[str, Any]:
 
 
 def _bracket(bracket: Bracket | None, series: Series) -> dict[str, str | None] | None:
-    """By labels; `after` is null where it may have been before the first."""
+    """Return a bracket by labels; `after` is null if the event may have happened before the first checkpoint."""
     if bracket is None:
         return None
     return {

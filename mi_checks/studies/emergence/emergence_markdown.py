@@ -1,4 +1,4 @@
-"""For a page: a table of behaviours and one of roles for each series."""
+"""Emergence as Markdown: a table of behaviours and one of roles for each series."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from mi_checks.studies.matrix.matrix_markdown import table
 
 
 def lines(emergence: Emergence) -> list[str]:
-    """Every effect with its interval."""
-    found: list[str] = []
+    """Return the lines of the page, with every effect and its interval."""
+    all_lines: list[str] = []
     for trained in emergence.trained:
-        found += [f"{emergence_words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
+        all_lines += [f"{emergence_words.headline(trained)}.", "", *_behaviours(trained), *_roles(trained)]
         relations = [f"- {emergence_words.relation(each, trained.series)}" for each in trained.relations]
-        told = [
+        reason_lines = [
             f"- {', '.join(what)}: {' '.join(why.split())}" for why, what in emergence_words.reasons(trained).items()
         ]
         left = [emergence_words.left_out(trained)] if trained.left_out else []
-        for block in (relations, told, left):
-            found += [*block, ""] if block else []
-    found += [emergence_words.WHAT, ""]
-    found += [emergence_words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
-    return [*found, method(emergence.tests)]
+        for block in (relations, reason_lines, left):
+            all_lines += [*block, ""] if block else []
+    all_lines += [emergence_words.WHAT, ""]
+    all_lines += [emergence_words.ROLES, ""] if any(trained.roles for trained in emergence.trained) else []
+    return [*all_lines, method(emergence.tests)]
 
 
 def _behaviours(trained: Trained) -> list[str]:
@@ -38,8 +38,8 @@ def _behaviours(trained: Trained) -> list[str]:
         ]
         for each in trained.in_order
     ]
-    told = [f"- {line}" for line in emergence_words.without(trained)]
-    return [*table(["behaviour", "appears", "", *trained.series.labels], rows), "", *told, *([""] if told else [])]
+    notes = [f"- {line}" for line in emergence_words.without(trained)]
+    return [*table(["behaviour", "appears", "", *trained.series.labels], rows), "", *notes, *([""] if notes else [])]
 
 
 def _roles(trained: Trained) -> list[str]:

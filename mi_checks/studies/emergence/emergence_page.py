@@ -1,4 +1,4 @@
-"""One HTML page: which behaviours and roles appear when, a curve for each, and every value in a table."""
+"""Emergence as one HTML page: when behaviours and roles appear, a curve for each, and every value in a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.studies.emergence.findings import Emergence, Trained
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with the words above it."""
+    """A chart with the text above it."""
 
     anchor: str
     name: str
@@ -40,14 +40,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Row:
-    """A behaviour or a role in the table at the top; None where it was not followed."""
+    """A behaviour or a role in the table at the top; a cell is None if the series does not have it."""
 
     name: str
     cells: tuple[Figure | None, ...]
 
 
 def render(emergence: Emergence) -> str:
-    """One document, without scripts and without references to anything outside it."""
+    """Return one document, without scripts and without references to anything outside it."""
     sections = tuple(_section(trained, place) for place, trained in enumerate(emergence.trained, 1))
     return (
         environment("mi_checks.studies.emergence")

@@ -1,4 +1,4 @@
-"""For a terminal: behaviours with their curves, in the order in which they appear; then roles, and which came first."""
+"""Emergence for a terminal: behaviours with curves, in order of appearance; then roles and the order of the two."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mi_checks.studies.emergence import emergence_words
 from mi_checks.studies.emergence.effect_curve import method
 from mi_checks.studies.emergence.findings import Emergence, Trained
 
-GAP = "  "
+COLUMN_SEPARATOR = "  "
 
 
 def lines(emergence: Emergence, width: int) -> list[str]:
-    """The whole answer. Intervals stand in the table where they fit."""
-    found: list[str] = []
+    """Return the lines of the result; the table includes intervals if they fit."""
+    all_lines: list[str] = []
     for trained in emergence.trained:
-        found += [
+        all_lines += [
             emergence_words.headline(trained),
             "",
             *_behaviours(trained, width),
@@ -23,27 +23,27 @@ def lines(emergence: Emergence, width: int) -> list[str]:
             *_relations(trained),
         ]
         for why, what in emergence_words.reasons(trained).items():
-            found += [*_wrapped(", ".join(what), width), *_wrapped(why, width, "  "), ""]
-        found += [*_wrapped(emergence_words.left_out(trained), width), ""] if trained.left_out else []
-    found += _wrapped(emergence_words.WHAT, width)
-    found += _wrapped(emergence_words.ROLES, width) if any(trained.roles for trained in emergence.trained) else []
-    return [line.rstrip() for line in (*found, *_wrapped(method(emergence.tests), width))]
+            all_lines += [*_wrapped(", ".join(what), width), *_wrapped(why, width, "  "), ""]
+        all_lines += [*_wrapped(emergence_words.left_out(trained), width), ""] if trained.left_out else []
+    all_lines += _wrapped(emergence_words.WHAT, width)
+    all_lines += _wrapped(emergence_words.ROLES, width) if any(trained.roles for trained in emergence.trained) else []
+    return [line.rstrip() for line in (*all_lines, *_wrapped(method(emergence.tests), width))]
 
 
 def _behaviours(trained: Trained, width: int) -> list[str]:
     if not trained.appearances:
         return []
     whole = _table(_rows(trained, interval=True), right=False)
-    found = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
-    return [*found, *(line for told in emergence_words.without(trained) for line in _wrapped(told, width)), ""]
+    table = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
+    return [*table, *(line for note in emergence_words.without(trained) for line in _wrapped(note, width)), ""]
 
 
 def _rows(trained: Trained, *, interval: bool) -> list[list[str]]:
     labels = trained.series.labels
-    found = [["behaviour", "appears", "", *labels]]
+    rows = [["behaviour", "appears", "", *labels]]
     for each in trained.in_order:
         values = [emergence_words.value(each, place, interval=interval) for place in range(len(labels))]
-        found.append(
+        rows.append(
             [
                 emergence_words.label(each),
                 emergence_words.when(each, trained.series),
@@ -51,7 +51,7 @@ def _rows(trained: Trained, *, interval: bool) -> list[list[str]]:
                 *values,
             ]
         )
-    return found
+    return rows
 
 
 def _roles(trained: Trained) -> list[str]:
@@ -74,15 +74,15 @@ def _roles(trained: Trained) -> list[str]:
 
 
 def _relations(trained: Trained) -> list[str]:
-    found = [emergence_words.relation(each, trained.series) for each in trained.relations]
-    return [*found, ""] if found else []
+    relations = [emergence_words.relation(each, trained.series) for each in trained.relations]
+    return [*relations, ""] if relations else []
 
 
 def _table(rows: list[list[str]], *, right: bool) -> list[str]:
-    """Columns as wide as their widest cell, the numbers behind the third at the right where asked for."""
+    """Return columns as wide as their widest cell; `right` aligns the values after the third column to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
-        GAP.join(
+        COLUMN_SEPARATOR.join(
             text.rjust(widths[column]) if right and column > 2 else text.ljust(widths[column])
             for column, text in enumerate(row)
         ).rstrip()
@@ -91,6 +91,6 @@ def _table(rows: list[list[str]], *, right: bool) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    kept = text.replace("95 %", "95\0%")
-    found = textwrap.wrap(kept, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    return [line.replace("\0", " ") for line in found]
+    unbroken = text.replace("95 %", "95\0%")
+    folded = textwrap.wrap(unbroken, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in folded]

@@ -1,4 +1,4 @@
-"""What the terminal, the Markdown page and the HTML page say alike."""
+"""Texts that the terminal, the Markdown page and the HTML page share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROLES = (
 
 
 def between(bracket: Bracket, series: Series) -> str:
-    """`between 400 and 500`, `by 400`: so many steps."""
+    """Return a bracket in training steps, such as `between 400 and 500` or `by 400`."""
     labels = series.labels
     if bracket.after is None:
         return f"by {labels[bracket.by]}"
@@ -31,33 +31,33 @@ def between(bracket: Bracket, series: Series) -> str:
 
 
 def when(appearance: Appearance, series: Series) -> str:
-    """`between 400 and 650`, `from the start, gone between 400 and 650`, `does not appear`, `cannot tell`."""
+    """Return a verdict, such as `between 400 and 650`, `from the start, gone between 400 and 650` or `cannot tell`."""
     if appearance.kind != "appears" or appearance.appears is None:
-        told: str = appearance.kind
+        verdict: str = appearance.kind
     elif appearance.appears.after is None:
-        told = f"{between(appearance.appears, series)}, or from the start"
+        verdict = f"{between(appearance.appears, series)}, or from the start"
     else:
-        told = between(appearance.appears, series)
-    return told if appearance.goes is None else f"{told}, gone {between(appearance.goes, series)}"
+        verdict = between(appearance.appears, series)
+    return verdict if appearance.goes is None else f"{verdict}, gone {between(appearance.goes, series)}"
 
 
 def forms(role: RoleCurve, series: Series) -> str:
-    """When a role is first bound, and whether it still is at the end."""
+    """Return when a role is first bound, and whether it still is at the end."""
     if role.forms is None:
         return "never bound"
-    told = "from the start" if role.forms.after is None else between(role.forms, series)
-    return told if role.goes is None else f"{told}, gone {between(role.goes, series)}"
+    text = "from the start" if role.forms.after is None else between(role.forms, series)
+    return text if role.goes is None else f"{text}, gone {between(role.goes, series)}"
 
 
 def definition(role: RoleCurve) -> str:
-    """`previous_token ≥ 0.4`, `mover (name_mover ≥ 0.2, the 3 highest)`: its name, and how it is bound."""
+    """Return a role's name and rule, such as `previous_token ≥ 0.4` or `mover (name_mover ≥ 0.2, the 3 highest)`."""
     most = "" if role.most is None else f", the {role.most} highest"
     bound = f"{role.score} ≥ {role.at_least:g}{most}"
     return bound if role.role == role.score else f"{role.role} ({bound})"
 
 
 def bound(role: RoleCurve, place: int) -> str:
-    """`✓ L0H3 0.96`, `≠ L1H4 0.11`"""
+    """Return a role at one checkpoint, such as `✓ L0H3 0.96` or `≠ L1H4 0.11`."""
     at = role.at[place]
     mark = "✓ " if at.nodes else ""
     other = "" if role.by_carrier(place) else "≠ "
@@ -65,67 +65,67 @@ def bound(role: RoleCurve, place: int) -> str:
 
 
 def relation(found: Relation, series: Series) -> str:
-    """`previous_token forms before induction_circuit (between 200 and 400; between 400 and 650)`"""
+    """Return an order, such as `previous_token forms before induction_circuit (between 200 and 400; …)`."""
     behaviour = found.behaviour
     if found.order == "cannot tell":
-        said = f"whether {found.role.role} forms before {behaviour.curve.behaviour} cannot be told"
+        clause = f"whether {found.role.role} forms before {behaviour.curve.behaviour} cannot be told"
     else:
-        said = f"{found.role.role} forms {found.order} {behaviour.curve.behaviour}"
-    return f"{said} ({forms(found.role, series)}; {when(behaviour, series)})"
+        clause = f"{found.role.role} forms {found.order} {behaviour.curve.behaviour}"
+    return f"{clause} ({forms(found.role, series)}; {when(behaviour, series)})"
 
 
 def sparkline(values: Iterable[float]) -> str:
-    """A block for each value, the lowest block for zero and whatever is below, the full one for the largest."""
-    found = list(values)
-    top = max(found)
+    """Return a block for each value: the lowest for zero and below, the full one for the largest value."""
+    all_values = list(values)
+    top = max(all_values)
     if top <= 0:
-        return BARS[0] * len(found)
-    return "".join(BARS[round(max(value, 0.0) / top * (len(BARS) - 1))] for value in found)
+        return BARS[0] * len(all_values)
+    return "".join(BARS[round(max(value, 0.0) / top * (len(BARS) - 1))] for value in all_values)
 
 
 def curve(appearance: Appearance) -> str:
-    """Its sparkline; where no value is surely above zero there is no curve to be seen."""
+    """Return the behaviour's sparkline, which is flat if no value is significantly above zero."""
     return sparkline(appearance.curve.means if appearance.shown else [0.0] * len(appearance.curve.means))
 
 
 def label(appearance: Appearance) -> str:
-    """The behaviour's name, marked where its effect is taken against the corrupt prompts; the unit, if not logits."""
+    """Return the behaviour's name, with a mark if its effect is clean − corrupt, and the unit if it is not logits."""
     effect = appearance.curve.effects[0]
     unit = "" if effect.estimate.unit == "logits" else f" ({effect.estimate.unit})"
     return f"{'Δ ' if effect.against == 'corrupt' else ''}{effect.behaviour}{unit}"
 
 
 def value(appearance: Appearance, place: int, *, interval: bool) -> str:
-    """`6.33 [5.90, 6.74]`, or without its interval."""
+    """Return the effect at a checkpoint, such as `6.33 [5.90, 6.74]`, or without its interval."""
     estimate = appearance.curve.effects[place].estimate
     return f"{numbers.value(estimate)} {numbers.interval(estimate)}" if interval else numbers.value(estimate)
 
 
 def headline(trained: Trained) -> str:
-    """`nano-attn-2l at 5 checkpoints of its training, steps 200, 400, 500, 650, 1200`"""
+    """Return a title, such as `nano-attn-2l at 5 checkpoints of its training, steps 200, 400, 500, 650, 1200`."""
     series = trained.series
     listed = ", ".join(series.labels)
     return f"{series.model} at {len(series.labels)} checkpoints of its training: {'steps ' * series.by_step}{listed}"
 
 
 def without(trained: Trained) -> tuple[str, ...]:
-    """Why behaviours do not appear, or why nobody can tell: a line for each reason."""
-    found: dict[str, list[str]] = {}
+    """Return why behaviours do not appear, or why the tests are inconclusive: a line for each reason."""
+    names_by_reason: dict[str, list[str]] = {}
     for each in trained.in_order:
         if each.reason:
-            found.setdefault(f"{each.kind}, {each.reason}", []).append(each.curve.behaviour)
-    return tuple(f"{', '.join(names)}: {why}" for why, names in found.items())
+            names_by_reason.setdefault(f"{each.kind}, {each.reason}", []).append(each.curve.behaviour)
+    return tuple(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
 def reasons(trained: Trained) -> dict[str, tuple[str, ...]]:
-    """Why something could not be measured → what: `induction at 200`."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Map each reason why something was not measured to what it concerns, such as `induction at 200`."""
+    by_reason: dict[str, tuple[str, ...]] = {}
     for each in trained.unmeasured:
-        found[each.reason] = (*found.get(each.reason, ()), f"{each.what} at {each.checkpoint}")
-    return found
+        by_reason[each.reason] = (*by_reason.get(each.reason, ()), f"{each.what} at {each.checkpoint}")
+    return by_reason
 
 
 def left_out(trained: Trained) -> str:
-    """Which behaviours were not asked for, if any."""
+    """Return a sentence about the behaviours that were not selected, or ""."""
     names = trained.left_out
     return f"Not followed, as they say nothing of {trained.series.claims}: {', '.join(names)}." if names else ""

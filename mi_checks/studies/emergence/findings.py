@@ -1,4 +1,4 @@
-"""What was found over one or several series of checkpoints, and which of it came first."""
+"""The results over one or several series of checkpoints, and the order of behaviours and roles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.studies.emergence.role_curve import RoleCurve
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """A behaviour, or a role, without a curve; `skipped` where that is nobody's mistake."""
+    """A behaviour, or a role, without a curve; `skipped` if that is not due to a mistake."""
 
     what: str
     checkpoint: str
@@ -24,7 +24,7 @@ class Unmeasured:
 
 @dataclass(frozen=True)
 class Relation:
-    """When a role forms, seen from the behaviour it is a role of."""
+    """The time at which a role forms, relative to a behaviour that has the role."""
 
     behaviour: Appearance
     role: RoleCurve
@@ -33,14 +33,14 @@ class Relation:
 
 @dataclass(frozen=True)
 class Trained:
-    """One series, and what appears in it.
+    """One series with its results.
 
     Attributes:
         series: the checkpoints.
-        appearances: of every behaviour that was measured at each of them.
+        appearances: the verdict on every behaviour that was measured at each of them.
         roles: every role of these behaviours, by its definition.
-        unmeasured: what could not be.
-        left_out: behaviours that say nothing of this model, and were not asked for.
+        unmeasured: behaviours and roles that could not be measured.
+        left_out: behaviours that claim nothing about this model and were not selected.
     """
 
     series: Series
@@ -51,12 +51,12 @@ class Trained:
 
     @property
     def in_order(self) -> tuple[Appearance, ...]:
-        """Those that appear by when they do, then those from the start, the absent and the unsure."""
+        """Return the behaviours that appear, in order, then those from the start, the absent and the inconclusive."""
         return tuple(sorted(self.appearances, key=_rank))
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """Every role that forms with every behaviour it is a role of, that appears or was there from the start."""
+        """Return every role that forms, with every behaviour that has it and appears or exists from the start."""
         by_name: Mapping[str, Appearance] = {each.curve.behaviour: each for each in self.appearances}
         return tuple(
             Relation(by_name[behaviour], role, order(role.forms, appears))
@@ -68,14 +68,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Emergence:
-    """All series, their tests corrected together."""
+    """All series, with their tests corrected together."""
 
     trained: tuple[Trained, ...]
     tests: int
 
     @property
     def failed(self) -> tuple[Unmeasured, ...]:
-        """What was not measured because of a mistake."""
+        """Return what was not measured because of a mistake."""
         return tuple(each for one in self.trained for each in one.unmeasured if not each.skipped)
 
 
@@ -89,10 +89,10 @@ Order = Literal["before", "before or with", "with", "with or after", "after", "c
 
 
 def order(one: Bracket, other: Bracket) -> Order:
-    """When one happened, seen from the other.
+    """Return when one event happened, relative to another.
 
-    `before` and `after` where a checkpoint lies between; `with` where both are told to the same two checkpoints;
-    `before or with` where they overlap, and neither end of the one is later than the other's.
+    The result is `before` or `after` if a checkpoint lies between them, `with` if both are within the same two
+    checkpoints, and `before or with` if they overlap and neither end of the first is later than the other's.
     """
     (start, end), (other_start, other_end) = _ends(one), _ends(other)
     if end <= other_start:

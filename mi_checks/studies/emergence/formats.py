@@ -1,4 +1,4 @@
-"""What was found, in a format; and into a file, whole or not at all."""
+"""The formats of an emergence result, and writing it to a file atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".txt": "text"}
 
 
 def written(emergence: Emergence, form: str, width: int) -> str:
-    """The document in one of `FORMATS`; only text is as wide as it is told."""
+    """Return the document in one of `FORMATS`; `width`, in characters, applies to text only."""
     if form == "html":
         return emergence_page.render(emergence)
     if form == "json":
@@ -23,10 +23,10 @@ def written(emergence: Emergence, form: str, width: int) -> str:
 
 
 def check_output(path: Path) -> str:
-    """The format that a file's name asks for.
+    """Return the format that a file's suffix stands for.
 
     Raises:
-        MiChecksError: it asks for none.
+        MiChecksError: the suffix stands for no format.
     """
     if path.suffix not in SUFFIXES:
         raise MiChecksError(
@@ -36,7 +36,7 @@ def check_output(path: Path) -> str:
 
 
 def write(emergence: Emergence, path: Path, width: int) -> None:
-    """Write a file in the format of its name; an older one stays whole until the new one is.
+    """Write a file in the format of its suffix; an older one stays intact until the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.

@@ -1,4 +1,4 @@
-"""Behaviours and series → their emergence: base runs and role scores at every checkpoint, no interventions."""
+"""The measurement of emergence: base runs and role scores at every checkpoint, without interventions."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def emergence(
     """Measure every behaviour at every checkpoint, each under the claims made for the series.
 
     Args:
-        behaviours: what to follow.
-        series: over which checkpoints.
-        named_only: leave out what says nothing of a series' model.
-        count: prompt pairs, instead of what each file says.
-        seed: of the prompts, likewise.
-        progress: shows how far it is.
+        behaviours: the behaviours to follow.
+        series: the series of checkpoints.
+        named_only: whether to leave out behaviours that claim nothing about a series' model.
+        count: the number of prompt pairs; None for each file's.
+        seed: the seed of the prompts; None for each file's.
+        progress: shows the progress.
 
     Raises:
         MiChecksError: there is nothing to follow.
     """
-    taken = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
-    if not any(taken):
+    chosen = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
+    if not any(chosen):
         models = " or ".join(dict.fromkeys(one.claims for one in series))
         raise MiChecksError(
             f"none of the behaviours says anything of {models}; name a series to follow them over, such as "
@@ -54,13 +54,13 @@ def emergence(
         )
     suite = begun(count, seed)
     cells = iter(progress([
-        (loaded, name) for one, wanted in zip(series, taken, strict=True) for loaded in wanted for name in one.measured
+        (loaded, name) for one, wanted in zip(series, chosen, strict=True) for loaded in wanted for name in one.measured
     ]))  # fmt: skip
-    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, taken, strict=True)]
-    for _ in cells:  # so that what shows how far it is knows that it is over
+    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, chosen, strict=True)]
+    for _ in cells:  # exhausts the iterator, so that the progress display ends
         pass
-    found, tests = appearances([curve for curves, *_ in measured for curve in curves])
-    remaining = iter(found)
+    verdicts, tests = appearances([curve for curves, *_ in measured for curve in curves])
+    remaining = iter(verdicts)
     return Emergence(
         tuple(
             Trained(
@@ -70,7 +70,7 @@ def emergence(
                 unmeasured,
                 tuple(b.behaviour.name for b in behaviours if b not in wanted),
             )
-            for one, wanted, (curves, roles, unmeasured) in zip(series, taken, measured, strict=True)
+            for one, wanted, (curves, roles, unmeasured) in zip(series, chosen, measured, strict=True)
         ),
         tests,
     )

@@ -1,1 +1,1 @@
-"""A `Matrix` of effects → text for a terminal, Markdown, JSON."""
+"""A `Matrix` of effects as text for a terminal, as Markdown and as JSON."""

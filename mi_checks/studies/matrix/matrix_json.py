@@ -1,4 +1,4 @@
-"""For programs: everything that was measured and tested, as JSON."""
+"""The measurements and tests of a matrix as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.results.evidence import Effect
 
 
 def document(matrix: Matrix) -> str:
-    """One JSON object; the values of single prompts are left out, the hash says which prompts they were."""
+    """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
     return json.dumps(
         {
             "effects": [_effect(effect) for effect in matrix.effects],

@@ -1,4 +1,4 @@
-"""For a page: a table for each kind of model, and one of every significant change."""
+"""A matrix as Markdown: a table for each kind of model, and one of the significant differences."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
 
 
 def lines(matrix: Matrix) -> list[str]:
-    """Without a headline, so that it stands anywhere in a page."""
-    found: list[str] = []
+    """Return the lines without a heading, so that they fit anywhere in a page."""
+    all_lines: list[str] = []
     for _, models in matrix.kinds:
         rows = [[label(matrix, name), *(cell(matrix, name, model) for model in models)] for name in matrix.behaviours]
-        found += [*table(["behaviour", *models], rows), ""]
-    found += [WHAT, "", "; ".join(LEGEND) + "."]
-    found += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
-    return [*found, *([""] if matrix.unmeasured else []), *_changes(matrix)]
+        all_lines += [*table(["behaviour", *models], rows), ""]
+    all_lines += [WHAT, "", "; ".join(LEGEND) + "."]
+    all_lines += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
+    return [*all_lines, *([""] if matrix.unmeasured else []), *_changes(matrix)]
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """A table; a bar in a cell would end it."""
+    """Return the lines of a table, with the bars in its cells escaped."""
     escaped = [[text.replace("|", "\\|") for text in row] for row in (header, ["---"] * len(header), *rows)]
     return [f"| {' | '.join(row)} |" for row in escaped]
 

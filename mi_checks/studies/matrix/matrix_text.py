@@ -1,4 +1,4 @@
-"""For a terminal: a table as wide as it is, continued below with the next kind of model; then the changes."""
+"""A matrix for a terminal: tables side by side as far as they fit, then the significant differences."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from mi_checks.compare.paired import Difference, method
 from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, change, label
 
-GAP = "  "
+COLUMN_SEPARATOR = "  "
 
 
 def lines(matrix: Matrix, width: int) -> list[str]:
-    """The whole answer, no line longer than the width but where a single column is."""
-    found = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
-    found += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_kept, LEGEND)), width)]
-    found += [
+    """Return the lines of the result, none longer than the width unless a single column is."""
+    all_lines = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
+    all_lines += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_unbroken, LEGEND)), width)]
+    all_lines += [
         line
         for why, what in matrix.reasons.items()
-        for line in (*_wrapped(", ".join(map(_kept, what)), width), f"  {why}")
+        for line in (*_wrapped(", ".join(map(_unbroken, what)), width), f"  {why}")
     ]
-    return [line.rstrip() for line in (*found, "", *_changes(matrix, width))]
+    return [line.rstrip() for line in (*all_lines, "", *_changes(matrix, width))]
 
 
 def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
-    """As many kinds of models side by side as fit; a kind that is too wide alone is cut."""
+    """Return blocks of models: as many kinds side by side as fit; a kind that is too wide by itself is divided."""
     room = width - _first(matrix)
     blocks: list[tuple[str, ...]] = []
     for _, models in matrix.kinds:
@@ -44,12 +44,12 @@ def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
 
 def _table(matrix: Matrix, models: tuple[str, ...]) -> list[str]:
     first, widths = _first(matrix), {model: _width(matrix, model) for model in models}
-    header = " " * first + "".join(f"{GAP}{model:<{widths[model]}}" for model in models)
+    header = " " * first + "".join(f"{COLUMN_SEPARATOR}{model:<{widths[model]}}" for model in models)
     return [
         header,
         *(
             f"{label(matrix, behaviour):<{first}}"
-            + "".join(f"{GAP}{cell(matrix, behaviour, model):<{widths[model]}}" for model in models)
+            + "".join(f"{COLUMN_SEPARATOR}{cell(matrix, behaviour, model):<{widths[model]}}" for model in models)
             for behaviour in matrix.behaviours
         ),
     ]
@@ -64,31 +64,35 @@ def _width(matrix: Matrix, model: str) -> int:
 
 
 def _wide(matrix: Matrix, models: tuple[str, ...]) -> int:
-    return sum(len(GAP) + _width(matrix, model) for model in models)
+    return sum(len(COLUMN_SEPARATOR) + _width(matrix, model) for model in models)
 
 
 def _changes(matrix: Matrix, width: int) -> list[str]:
     if not matrix.differences:
         return ["No two neighbouring models were measured on the same prompts."]
-    found = ["Between neighbouring models, where the difference is significant:"]
+    changes = ["Between neighbouring models, where the difference is significant:"]
     for step, tests in matrix.changes.items():
-        found += ["", f"{step.before} → {step.after} ({step.change})"]
+        changes += ["", f"{step.before} → {step.after} ({step.change})"]
         turns = [test for test in tests if test.turn]
-        found += [f"  {test.turn}  {test.behaviour} {change(test)}" for test in turns]
+        changes += [f"  {test.turn}  {test.behaviour} {change(test)}" for test in turns]
         rest = [test for test in tests if not test.turn]
-        found += _listed("higher", [test for test in rest if test.estimate.value > 0], width)
-        found += _listed("lower", [test for test in rest if test.estimate.value < 0], width)
-        found += ["  nothing significant"] if not tests else []
-    return [*found, "", *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _kept("95 %")), width)]
+        changes += _listed("higher", [test for test in rest if test.estimate.value > 0], width)
+        changes += _listed("lower", [test for test in rest if test.estimate.value < 0], width)
+        changes += ["  nothing significant"] if not tests else []
+    return [
+        *changes,
+        "",
+        *_wrapped(f"Method: {method(matrix.differences)}.".replace("95 %", _unbroken("95 %")), width),
+    ]
 
 
 def _listed(word: str, tests: list[Difference], width: int) -> list[str]:
-    told = ", ".join(_kept(f"{test.behaviour} {numbers.signed(test.estimate)}") for test in tests)
-    return _wrapped(f"{word}: {told}", width, "  ", "    ") if told else []
+    texts = ", ".join(_unbroken(f"{test.behaviour} {numbers.signed(test.estimate)}") for test in tests)
+    return _wrapped(f"{word}: {texts}", width, "  ", "    ") if texts else []
 
 
-def _kept(text: str) -> str:
-    """Text that stays on one line."""
+def _unbroken(text: str) -> str:
+    """Return a text that textwrap does not break."""
     return text.replace(" ", "\0")
 
 

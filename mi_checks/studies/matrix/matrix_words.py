@@ -1,4 +1,4 @@
-"""What the terminal and the Markdown page say alike."""
+"""Texts that the terminal and the Markdown page share."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WHAT = (
 
 
 def mark(effect: Effect) -> str:
-    """One sign for whether the preference is what was declared."""
+    """Return a sign for whether the effect agrees with the declaration."""
     if effect.outcome == "pass":
         return "–" if effect.declared == "absent" else "✓"
     return {"inconclusive": "?", "skipped": "·"}.get(effect.outcome, "✗")
 
 
 def cell(matrix: Matrix, behaviour: str, model: str) -> str:
-    """`✓ 2.31 [2.10, 2.52]`, or why there is none."""
+    """Return a cell, such as `✓ 2.31 [2.10, 2.52]`, or why there is no value."""
     effect = matrix.cells.get((behaviour, model))
     if effect is not None:
         return f"{mark(effect)} {value(effect)}"
@@ -38,21 +38,21 @@ def cell(matrix: Matrix, behaviour: str, model: str) -> str:
 
 
 def value(effect: Effect) -> str:
-    """`2.31 [2.10, 2.52]`"""
+    """Return an effect with its interval, such as `2.31 [2.10, 2.52]`."""
     return f"{numbers.value(effect.estimate)} {numbers.interval(effect.estimate)}"
 
 
 def label(matrix: Matrix, behaviour: str) -> str:
-    """The behaviour's name, marked where its effect is taken against the corrupt prompts; the unit, if not logits."""
-    found = next((effect for effect in matrix.effects if effect.behaviour == behaviour), None)
-    if found is None:
+    """Return the behaviour's name, with a mark if its effect is clean − corrupt, and the unit if it is not logits."""
+    effect = next((effect for effect in matrix.effects if effect.behaviour == behaviour), None)
+    if effect is None:
         return behaviour
-    unit = "" if found.estimate.unit == "logits" else f" ({found.estimate.unit})"
-    return f"{'Δ ' if found.against == 'corrupt' else ''}{behaviour}{unit}"
+    unit = "" if effect.estimate.unit == "logits" else f" ({effect.estimate.unit})"
+    return f"{'Δ ' if effect.against == 'corrupt' else ''}{behaviour}{unit}"
 
 
 def change(test: Difference) -> str:
-    """`0.10 → 5.20, +5.10 [4.80, 5.40], p < 0.001`"""
+    """Return a difference, such as `0.10 → 5.20, +5.10 [4.80, 5.40], p < 0.001`."""
     return (
         f"{numbers.value(test.before.estimate)} → {numbers.value(test.after.estimate)}, "
         f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}, {numbers.p_value(test.p_value)}"

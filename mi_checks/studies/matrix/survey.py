@@ -1,4 +1,4 @@
-"""Files and models → the effect of every behaviour on every model: the base runs only, no interventions, no pytest."""
+"""The effect of every behaviour on every model, from base runs alone, without interventions and without pytest."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ Cell = tuple[LoadedBehaviour, str]
 
 
 def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
-    """Shows nobody how far it is."""
+    """Return the cells unchanged, without showing any progress."""
     return cells
 
 
 def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
-    """Load the behaviours of files, and of folders and those below.
+    """Load the behaviours of files, and of folders with their subfolders.
 
     Args:
         paths: files and folders.
-        root: what paths in messages are relative to.
-        added: what conftest.py files add, by folder.
+        root: the folder that paths in messages are relative to.
+        added: returns the additions of the conftest.py files, by folder.
 
     Raises:
-        SpecError: every mistake in every file, two behaviours of one name included.
-        MiChecksError: a path is not there or holds no behaviour.
+        SpecError: the files contain mistakes (the error lists all of them), or two behaviours have the same name.
+        MiChecksError: a path does not exist or contains no behaviour.
     """
     return load_files(behaviour_files(paths), root, added)
 
 
 def behaviour_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the behaviour files among files, and in folders and those below; `_x.yaml` is a template for others.
+    """Return the behaviour files among files, and in folders and their subfolders; `_x.yaml` is a template.
 
     Raises:
         MiChecksError: a path does not exist, or there is no behaviour file among them.
     """
-    found: dict[Path, Path] = {}  # links followed: each file once, under the first of its paths
+    by_resolved_path: dict[Path, Path] = {}  # by resolved path: each file once, under its first path
     for path in paths:
         for file in _files(path):
-            found.setdefault(file.resolve(), file)
-    if not found:
+            by_resolved_path.setdefault(file.resolve(), file)
+    if not by_resolved_path:
         raise MiChecksError(f"{', '.join(map(str, paths))}: not a behaviour; name behaviour files or folders of them")
-    return tuple(found.values())
+    return tuple(by_resolved_path.values())
 
 
 def chosen(models: Sequence[str]) -> tuple[str, ...]:
-    """Models as the user names them.
+    """Return models as the user names them, without duplicates.
 
     Raises:
-        MiChecksError: there is none of a name, it must be fetched first, or two run under the same claims.
+        MiChecksError: a name is unknown, a model must be fetched first, or two models run under the same claims.
     """
     names = tuple(dict.fromkeys(map(called, with_series(models))))
     claims: dict[str, str] = {}
@@ -87,9 +87,10 @@ def survey(
     kept: Path | None = None,
     progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
 ) -> Matrix:
-    """Measure each behaviour on the models given, or on those it names; of either on those of `only`, if that is given.
+    """Measure each behaviour on the models given, or on those it names, restricted to `only` if that is given.
 
-    What cannot be measured is left out, with the reason; what an earlier run kept in the folder `kept` is recalled.
+    What cannot be measured is left out, with the reason. Measurements that an earlier run cached in the folder `kept`
+    are reused.
     """
     suite = begun(count, seed, kept)
     effects: list[Effect] = []
@@ -113,7 +114,7 @@ def survey(
 
 
 def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
-    """A suite with nothing measured yet, outside pytest; with a folder, it recalls what is kept there."""
+    """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
     one_thread()
     from mi_checks.cache.store import Store
     from mi_checks.suite.subjects import Settings
@@ -127,14 +128,14 @@ def _files(path: Path) -> list[Path]:
         return [] if path.name == LOCK else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
-    found = sorted(
+    files = sorted(
         file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if file.is_file() and not _aside(file.name)
     )
-    if not found:
+    if not files:
         raise MiChecksError(
             f"there are no behaviours in {str(path)!r}: no .yaml file whose name does not begin with '_'"
         )
-    return found
+    return files
 
 
 def _aside(name: str) -> bool:

@@ -1,1 +1,1 @@
-"""Text files → trigrams that they really hold, with counts, as rows that a behaviour can read."""
+"""Mining: frequent trigrams in text files, with counts, as rows that a behaviour can read."""

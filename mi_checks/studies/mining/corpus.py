@@ -1,4 +1,4 @@
-"""Files and folders → the texts to count in, each file held out or not by the hash of its name."""
+"""The texts of a corpus, from files and folders; each file is held out or not by the hash of its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 
-BLOCK = 1 << 20  # characters given to the tokenizer at once; a longer file is cut after a line
+BLOCK = 1 << 20  # characters given to the tokenizer at once; a longer file is split at a line end
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class File:
     """One file of the corpus.
 
     Attributes:
-        path: where it is.
-        name: what its hash is taken of: its path within the folder that was named, so that the split does not depend
-            on where the corpus lies.
-        asked: it was named itself, and not found in a folder.
+        path: its path.
+        name: the name that is hashed: the path within the given folder, so that the split does not depend on where the
+            corpus is.
+        asked: whether it was given by name, instead of found in a folder.
     """
 
     path: Path
@@ -28,33 +28,33 @@ class File:
     asked: bool
 
     def held_out(self, share: float) -> bool:
-        """Whether it belongs to the `share` of files that are not counted in."""
+        """Return whether it belongs to the `share` of files that are held out."""
         digest = hashlib.sha256(self.name.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8]) < share * 2**64
 
 
 def find(places: Sequence[Path], take: Sequence[str]) -> tuple[File, ...]:
-    """The files named, and of the folders named those that a glob takes; each once, in the order of their names.
+    """Return the given files, and the files in the given folders that match a glob, without duplicates, sorted by name.
 
     Raises:
-        MiChecksError: a place does not exist, or a glob takes nothing in any of the folders.
+        MiChecksError: a path does not exist, or no glob matches a file in any of the folders.
     """
-    found: dict[Path, File] = {}
+    files: dict[Path, File] = {}
     for place in places:
         if place.is_dir():
             inside = {path for glob in take for path in _globbed(place, glob) if path.is_file()}
             for path in sorted(inside):
-                found.setdefault(path.resolve(), File(path, path.relative_to(place).as_posix(), asked=False))
+                files.setdefault(path.resolve(), File(path, path.relative_to(place).as_posix(), asked=False))
         elif place.is_file():
-            found.setdefault(place.resolve(), File(place, place.name, asked=True))
+            files.setdefault(place.resolve(), File(place, place.name, asked=True))
         else:
             raise MiChecksError(f"there is no file or folder {str(place)!r}; name the text to mine in")
-    if not found:
+    if not files:
         raise MiChecksError(
             f"no file in {', '.join(map(repr, map(str, places)))} is taken by --take {' '.join(map(repr, take))}; "
             "write a glob such as '**/*.txt'"
         )
-    return tuple(found.values())
+    return tuple(files.values())
 
 
 def _globbed(folder: Path, glob: str) -> Iterator[Path]:
@@ -65,10 +65,10 @@ def _globbed(folder: Path, glob: str) -> Iterator[Path]:
 
 
 def read(file: File) -> str | None:
-    """Its text with its line ends as `\\n`, or None where a file found in a folder is no UTF-8 text.
+    """Return a file's text with `\\n` line ends, or None if a file found in a folder is not UTF-8 text.
 
     Raises:
-        MiChecksError: it cannot be read, or was asked for by name and is no UTF-8 text.
+        MiChecksError: it cannot be read, or was given by name and is not UTF-8 text.
     """
     try:
         raw = file.path.read_bytes()
@@ -88,7 +88,7 @@ def read(file: File) -> str | None:
 
 
 def blocks(text: str) -> Iterator[str]:
-    """The text in parts of about `BLOCK` characters that end with a line where one ends."""
+    """Yield the text in blocks of about `BLOCK` characters that end at a line end if possible."""
     start = 0
     while start < len(text):
         end = len(text) if len(text) - start <= BLOCK else text.rfind("\n", start, start + BLOCK) + 1

@@ -1,4 +1,4 @@
-"""Tokens → counts of `a b c` or `a … b c`, one b at a time, so that memory does not grow with the table of trigrams."""
+"""Counts of `a b c` or `a … b c`, one b at a time, so that memory does not grow with the table of trigrams."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from mi_checks.studies.mining.encode import NONE, Tokens
 from mi_checks.studies.mining.written_tokens import Bools, Masks
 
 Ints = npt.NDArray[np.int64]
-AT_ONCE = 1 << 22  # tokens gathered at once
+AT_ONCE = 1 << 22  # tokens processed at once
 
 
 class Counter:
-    """The places of each token b in a text, and what stands before and after them."""
+    """An index of the positions of each token b in a text, for counting the tokens before and after them."""
 
     def __init__(self, tokens: Tokens, vocabulary: int, distances: range) -> None:
-        """Sort the places by b."""
+        """Sort the positions by b."""
         self.vocabulary = vocabulary
         self._tokens = tokens
         self._distances = distances
-        inside = np.flatnonzero((tokens[:-1] != NONE) & (tokens[1:] != NONE))  # b with a token after it
+        # positions of b that are followed by a token
+        inside = np.flatnonzero((tokens[:-1] != NONE) & (tokens[1:] != NONE))
         self._places = inside[np.argsort(tokens[inside], kind="stable")]
         self._bounds = np.searchsorted(tokens[self._places], np.arange(vocabulary + 1))
 
     def occurrences(self, b: int) -> int:
-        """How often b is followed by a token of its file."""
+        """Return how often b is followed by a token of its file."""
         return int(self._bounds[b + 1] - self._bounds[b])
 
     def after(self, b: int) -> Ints:
-        """How often each token follows b, `vocabulary`."""
+        """Return how often each token follows b, `vocabulary`."""
         places = self._places[self._bounds[b] : self._bounds[b + 1]]
         return np.bincount(self._tokens[places + 1], minlength=self.vocabulary)
 
     def before(self, b: int) -> Iterator[tuple[Tokens, Tokens]]:
-        """The different tokens at the distances before b and the one after it, chunk by chunk.
+        """Yield the distinct tokens at the distances before b, and the token after it, in chunks.
 
         Yields:
-            tokens a, `place distance`, `NONE` where there is none or the same one stands there twice; and c, `place`.
+            tokens a, `place distance`, with `NONE` where there is no token or a duplicate; and c, `place`.
         """
         step = max(1, AT_ONCE // len(self._distances))
         for start in range(self._bounds[b], self._bounds[b + 1], step):
@@ -53,21 +54,21 @@ class Counter:
 
 
 def mine(counter: Counter, criteria: Criteria, masks: Masks) -> list[Found]:
-    """Every trigram that meets the criteria, in the order of b.
+    """Return every trigram that meets the criteria, in the order of b.
 
     Args:
-        counter: of the files counted in.
-        criteria: what to keep.
-        masks: which tokens may be a, b and c.
+        counter: the counts of the files that are not held out.
+        criteria: the criteria.
+        masks: the tokens that may be a, b and c.
     """
-    found: list[Found] = []
+    trigrams: list[Found] = []
     wanted = [b for b in np.flatnonzero(masks.b).tolist() if counter.occurrences(b) >= criteria.least_count]
     for b in tqdm(wanted, desc="counting", unit=" tokens", delay=3, leave=False):
         after, total = counter.after(b), counter.occurrences(b)
         allowed = masks.c & (after >= criteria.least_count) & (after <= criteria.unlikely * total)
         if allowed.any():
-            found += _mine_one(counter, criteria, b, masks.a, allowed, after)
-    return found
+            trigrams += _mine_one(counter, criteria, b, masks.a, allowed, after)
+    return trigrams
 
 
 def _mine_one(
@@ -86,8 +87,8 @@ def _mine_one(
         both += np.bincount(first[there], minlength=size)
         place, column = np.nonzero(there & allowed[following][:, None])
         before = first[place, column].astype(np.int64)
-        kept = firsts[before]
-        more, how_often = np.unique(before[kept] * size + following[place[kept]], return_counts=True)
+        allowed_first = firsts[before]
+        more, how_often = np.unique(before[allowed_first] * size + following[place[allowed_first]], return_counts=True)
         codes, inverse = np.unique(np.concatenate([codes, more]), return_inverse=True)
         counts = np.bincount(inverse, np.concatenate([counts, how_often]), minlength=len(codes)).astype(np.int64)
     a, c = codes // size, codes % size
@@ -98,14 +99,14 @@ def _mine_one(
 
 
 def look_up(counter: Counter, triples: Iterable[Triple]) -> dict[Triple, tuple[int, int]]:
-    """For each triple, how often it occurs, and how often its a and b do, followed by any token."""
+    """Return for each triple how often it occurs, and how often its a and b do, followed by any token."""
     wanted = set(triples)
-    found: dict[Triple, tuple[int, int]] = {}
+    counts_of: dict[Triple, tuple[int, int]] = {}
     for b in sorted({b for _, b, _ in wanted}):
-        asked = sorted(triple for triple in wanted if triple[1] == b)
-        after = {a: np.zeros(counter.vocabulary, dtype=np.int64) for a, _, _ in asked}
+        triples_of_b = sorted(triple for triple in wanted if triple[1] == b)
+        after = {a: np.zeros(counter.vocabulary, dtype=np.int64) for a, _, _ in triples_of_b}
         for first, c in counter.before(b):
             for a, counts in after.items():
                 counts += np.bincount(c[(first == a).any(axis=1)], minlength=counter.vocabulary)
-        found |= {(a, b, c): (int(after[a][c]), int(after[a].sum())) for a, _, c in asked}
-    return found
+        counts_of |= {(a, b, c): (int(after[a][c]), int(after[a].sum())) for a, _, c in triples_of_b}
+    return counts_of

@@ -1,4 +1,4 @@
-"""What is looked for, and a trigram that was found."""
+"""The criteria of mining, and the trigrams that meet them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ Triple = tuple[int, int, int]  # token ids of a, b and c
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a trigram must meet in the files counted in.
+    """The criteria that a trigram must meet in the files that are not held out.
 
     Attributes:
-        gap: 0 for `a b → c`; otherwise a stands 2 to `gap` tokens before b, `a … b → c`.
-        least_count: occurrences of `a … b c`, each place once however often a stands before it.
-        likely: P(c | a, b) at least.
-        unlikely: P(c | b) at most.
-        crossed: of a pair, P(c | a2, b) or P(c | a, b2) at most.
+        gap: 0 for `a b → c`; otherwise a is 2 to `gap` tokens before b, `a … b → c`.
+        least_count: the minimum number of occurrences of `a … b c`; each position counts once, however often a precedes
+            it.
+        likely: the minimum of P(c | a, b).
+        unlikely: the maximum of P(c | b).
+        crossed: for a pair, the maximum of P(c | a2, b) or P(c | a, b2).
     """
 
     gap: int = 0
@@ -29,13 +30,13 @@ class Criteria:
 
     @property
     def distances(self) -> range:
-        """How many tokens before b the token a may stand."""
+        """Return the numbers of tokens that a may be before b."""
         return range(2, self.gap + 1) if self.gap else range(1, 2)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A trigram and its counts in the files counted in."""
+    """A trigram and its counts in the files that are not held out."""
 
     triple: Triple
     count: int  # of a … b c
@@ -45,12 +46,12 @@ class Found:
 
     @property
     def given_both(self) -> float:
-        """P(c | a, b)."""
+        """Return P(c | a, b)."""
         return self.count / self.both
 
     @property
     def given_last(self) -> float:
-        """P(c | b)."""
+        """Return P(c | b)."""
         return self.last_count / self.last
 
 
@@ -59,11 +60,11 @@ class Row:
     """A trigram as it is reported.
 
     Attributes:
-        found: with its counts.
-        texts: those of a, b and c.
-        held_out: P(c | a, b) in the files held out, with Wilson's interval; None where a … b is not in them.
-        held_out_count: of a … b c there.
-        given_other: of a pair, P(c2 | a, b), c2 being the other's continuation; None of a trigram by itself.
+        found: the trigram with its counts.
+        texts: the texts of a, b and c.
+        held_out: P(c | a, b) in the held-out files, with Wilson's interval; None if a … b does not occur in them.
+        held_out_count: the occurrences of a … b c there.
+        given_other: for a pair, P(c2 | a, b), where c2 is the other's continuation; None for a single trigram.
     """
 
     found: Found

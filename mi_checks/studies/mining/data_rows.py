@@ -1,4 +1,4 @@
-"""Trigrams or pairs of them → rows of a data file, and the table on the terminal."""
+"""Rows of a data file, and the table on the terminal, for trigrams or pairs of them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from mi_checks.studies.mining.written_tokens import Written
 
 Group = tuple[Row, ...]  # one trigram, or two that share a token
 FORMATS = (".csv", ".jsonl")
-PARTNER = {"a": ("b2", "c2"), "b": ("a2", "c2")}  # what is the other's of a pair, by what they share
+PARTNER = {"a": ("b2", "c2"), "b": ("a2", "c2")}  # the columns of a pair's other trigram, by the token that they share
 
 
 def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Counter, written: Written) -> list[Group]:
-    """Every trigram with its texts and what the held-out files and the files counted in say of it."""
+    """Return every trigram with its texts and its statistics in the held-out and the other files."""
     listed = [tuple(group) for group in groups]
     triples = {one.triple for group in listed for one in group}
     pairs = [group for group in listed if len(group) == 2]
     crossings = look_up(counted, (triple for one, other in pairs for triple in crossed((one, other))))
-    apart = look_up(held_out, triples)
+    held_out_counts = look_up(held_out, triples)
     rows: list[Group] = []
     for group in listed:
         over: tuple[Triple | None, ...] = crossed((group[0], group[1])) if len(group) == 2 else (None,)
         rows.append(
             tuple(
-                _row(one, apart[one.triple], None if cross is None else crossings[cross], written)
+                _row(one, held_out_counts[one.triple], None if cross is None else crossings[cross], written)
                 for one, cross in zip(group, over, strict=True)
             )
         )
@@ -38,7 +38,7 @@ def measured(groups: Iterable[Sequence[Found]], held_out: Counter, counted: Coun
 
 
 def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None, written: Written) -> Row:
-    from mi_checks.stats.intervals import proportion_interval  # only now: no other verb shall wait for scipy
+    from mi_checks.stats.intervals import proportion_interval  # imported late, so that no other verb waits for scipy
 
     a, b, c = (written.texts[token] for token in found.triple)
     count, both = apart
@@ -52,7 +52,7 @@ def _row(found: Found, apart: tuple[int, int], crossing: tuple[int, int] | None,
 
 
 def fields(group: Group, place: int, shared: Shared | None) -> dict[str, str]:
-    """The data file's row for one trigram of a group: texts first, then counts and probabilities."""
+    """Return the data file's row for one trigram of a group: texts first, then counts and probabilities."""
     row = group[place]
     texts = dict(zip("abc", row.texts, strict=True))
     if shared is not None:
@@ -74,7 +74,7 @@ def fields(group: Group, place: int, shared: Shared | None) -> dict[str, str]:
 
 
 def data_file(groups: Sequence[Group], shared: Shared | None, suffix: str) -> str:
-    """The whole file: of a pair each trigram once as the first one."""
+    """Return the whole file; each trigram of a pair is the first one of a row."""
     rows = [fields(group, place, shared) for group in groups for place in range(len(group))]
     if suffix == ".jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -86,7 +86,7 @@ def data_file(groups: Sequence[Group], shared: Shared | None, suffix: str) -> st
 
 
 def table(groups: Sequence[Group], *, gap: bool, shared: Shared | None) -> list[str]:
-    """Lines for the terminal, spaces within tokens shown as dots, a blank line between pairs."""
+    """Return the lines for the terminal, with spaces in tokens shown as dots and a blank line between pairs."""
     head = ["a", "b", "c", "count", "P(c|a,b)", "held out", "95 % interval", "P(c|b)"]
     head += ["P(c2|a,b)"] if shared else []
     cells = [[_cells(row) for row in group] for group in groups]
@@ -108,8 +108,14 @@ def table(groups: Sequence[Group], *, gap: bool, shared: Shared | None) -> list[
 
 def _cells(row: Row) -> list[str]:
     found, held_out = row.found, row.held_out
-    apart = ("–", "") if held_out is None else (
+    held_out_cells = ("–", "") if held_out is None else (
         f"{held_out.value:.2f} of {held_out.n}", f"{held_out.low:.2f} to {held_out.high:.2f}"
     )  # fmt: skip
-    cells = [*map(visible, row.texts), str(found.count), f"{found.given_both:.2f}", *apart, f"{found.given_last:.3f}"]
+    cells = [
+        *map(visible, row.texts),
+        str(found.count),
+        f"{found.given_both:.2f}",
+        *held_out_cells,
+        f"{found.given_last:.3f}",
+    ]
     return cells if row.given_other is None else [*cells, f"{row.given_other:.3f}"]

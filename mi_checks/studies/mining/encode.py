@@ -1,4 +1,4 @@
-"""The corpus's files → one array of tokens to count in and one held out."""
+"""The tokens of a corpus: one array to count in and one held out."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.studies.mining.corpus import BLOCK, File, blocks, read
 
 Tokens = npt.NDArray[np.int32]
-NONE = -1  # stands between files, where no token is
+NONE = -1  # separates files
 
 
 @dataclass(frozen=True)
 class Part:
-    """The tokens of the files counted in, or of those held out.
+    """The tokens of the files to count in, or of the held-out files.
 
     Attributes:
-        tokens: `reach` times `NONE` before each file and once at the end, so that nothing is counted across files.
-        files: how many.
+        tokens: the tokens, with `reach` times `NONE` before each file and once at the end, so that nothing is counted
+            across files.
+        files: the number of files.
     """
 
     tokens: Tokens
@@ -31,7 +32,7 @@ class Part:
 
     @property
     def size(self) -> int:
-        """How many tokens, without what stands between files."""
+        """Return the number of tokens, without the separators."""
         return int(np.count_nonzero(self.tokens != NONE))
 
 
@@ -40,9 +41,9 @@ class Encoded:
     """A tokenized corpus.
 
     Attributes:
-        counted: what rows are chosen by.
-        held_out: what they are tested on.
-        skipped: files found in folders that are no UTF-8 text.
+        counted: the part that rows are selected by.
+        held_out: the part that they are tested on.
+        skipped: the number of files in folders that are not UTF-8 text.
     """
 
     counted: Part
@@ -55,24 +56,24 @@ def encode(files: Sequence[File], tokenization: Tokenization, *, held_out: float
 
     Args:
         files: the corpus.
-        tokenization: whose tokens.
-        held_out: the share of files to hold out, 0 to 1.
-        reach: how many tokens before another one it is looked for.
+        tokenization: the tokenization to use.
+        held_out: the fraction of files to hold out, 0 to 1.
+        reach: the largest distance, in tokens, at which a token is counted before another.
 
     Raises:
         MiChecksError: a file cannot be read, or there is no text to count in.
     """
     counted, apart = _Growing(reach), _Growing(reach)
     skipped = 0
-    waiting: list[tuple[_Growing, bool, str]] = []  # whose, whether a file begins, text
+    waiting: list[tuple[_Growing, bool, str]] = []  # part, whether a file starts here, text
 
     def tokenize() -> None:
         texts = [text for _, _, text in waiting]
         try:
-            found = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            encodings = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         except (TypeError, UnicodeEncodeError) as error:
             raise MiChecksError(f"the tokenizer cannot read a file's text: {error}") from None
-        for (part, begins, _), encoding in zip(waiting, found, strict=True):
+        for (part, begins, _), encoding in zip(waiting, encodings, strict=True):
             part.add(encoding.ids, begins=begins)
         waiting.clear()
 

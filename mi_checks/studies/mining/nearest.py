@@ -1,4 +1,4 @@
-"""Why nothing meets the criteria: what comes nearest with each of them dropped, and the option that would take it."""
+"""The message when no trigram meets the criteria: the nearest miss of each criterion, and the option that admits it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.studies.mining.written_tokens import Written
 
 
 def nothing_found(counter: Counter, criteria: Criteria, written: Written) -> str:
-    """An error text for criteria that no trigram meets."""
+    """Return the message for criteria that no trigram meets."""
     lines = [
         f"no trigram {shape(criteria)} is seen {criteria.least_count} times or more with "
         f"P(c|a,b) of at least {criteria.likely:g} and P(c|b) of at most {criteria.unlikely:g}"
@@ -39,7 +39,7 @@ def nothing_found(counter: Counter, criteria: Criteria, written: Written) -> str
 
 
 def shape(criteria: Criteria) -> str:
-    """`a b → c`, or with the distance."""
+    """Return the form of a trigram, such as `a b → c`, or with the distance."""
     return f"a … b → c, a 2 to {criteria.gap} tokens before b," if criteria.gap else "a b → c"
 
 

@@ -1,4 +1,4 @@
-"""Trigrams in twos that share b, so that b alone prefers neither, or that share a, so that a alone does not."""
+"""Pairs of trigrams that share b, so that b alone prefers neither continuation, or that share a."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from mi_checks.studies.mining.criteria import Criteria, Found, Triple
 from mi_checks.studies.mining.written_tokens import Written
 
 Shared = Literal["a", "b"]
-Twosome = tuple[Found, Found]
-TRIED = 12  # of the trigrams that share a token, the most frequent
+TrigramPair = tuple[Found, Found]
+MAX_TRIED = 12  # the most frequent trigrams that share a token, which are tried as pairs
 
 
-def pairs(found: list[Found], counter: Counter, criteria: Criteria, written: Written, shared: Shared) -> list[Twosome]:
-    """One pair for each shared token, the most frequent that neither crosses over, most frequent first.
+def pairs(
+    found: list[Found], counter: Counter, criteria: Criteria, written: Written, shared: Shared
+) -> list[TrigramPair]:
+    """Return one pair for each shared token, the most frequent that does not cross over, most frequent pairs first.
 
-    A pair crosses over if the continuation of one is likely after the other: P(c | a2, b) or P(c | a, b2) above
+    A pair crosses over if the continuation of one trigram is likely after the other: P(c | a2, b) or P(c | a, b2) above
     `criteria.crossed`. The frequency of a pair is that of its rarer trigram.
     """
     by_shared: defaultdict[int, list[Found]] = defaultdict(list)
     for one in sorted(found, key=lambda one: (-one.count, one.triple)):
         alike = by_shared[one.triple["ab".index(shared)]]
-        if len(alike) < TRIED:
+        if len(alike) < MAX_TRIED:
             alike.append(one)
     tried = [
         [(one, other) for one, other in combinations(alike, 2) if _apart(one.triple, other.triple)]
         for alike in by_shared.values()
     ]
     crossings = look_up(counter, (triple for some in tried for pair in some for triple in crossed(pair)))
-    chosen: list[Twosome] = []
+    chosen: list[TrigramPair] = []
     for some in tried:
         fit = (
             pair
@@ -42,8 +44,8 @@ def pairs(found: list[Found], counter: Counter, criteria: Criteria, written: Wri
     return sorted(chosen, key=lambda pair: (-pair[1].count, pair[0].triple))
 
 
-def crossed(pair: Twosome) -> tuple[Triple, Triple]:
-    """Each of the two with the other's continuation."""
+def crossed(pair: TrigramPair) -> tuple[Triple, Triple]:
+    """Return each trigram with the other's continuation."""
     (a, b, c), (a2, b2, c2) = pair[0].triple, pair[1].triple
     return (a, b, c2), (a2, b2, c)
 

@@ -1,4 +1,4 @@
-"""Which tokens a row may be made of: their texts, written one after the other, are those tokens again."""
+"""The tokens that a row may consist of: their texts, concatenated, are tokenized to the same tokens again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.studies.mining.criteria import Triple
 
 Bools = npt.NDArray[np.bool_]
-FILLERS = 4  # words of the vocabulary that a row's texts are tried after and between
+N_FILLERS = 4  # words of the vocabulary after and between which a row's texts are tested
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Which tokens may be a, b and c, each `vocabulary`.
+    """The tokens that may be a, b and c, each `vocabulary`.
 
-    What stands after other words begins one: a always, and b where there is a gap, whose skip trigrams would otherwise
+    A token after other words must start a word: always a, and b if there is a gap, since skip trigrams would otherwise
     be pieces of one word.
     """
 
@@ -29,15 +29,15 @@ class Masks:
 
 
 class Written:
-    """The tokens of a vocabulary as texts that a template can put together."""
+    """The tokens of a vocabulary, as texts that a template can concatenate."""
 
     def __init__(self, tokenization: Tokenization, *, gap: bool, letters: bool) -> None:
-        """Look at every token.
+        """Determine the text of every token.
 
         Args:
-            tokenization: whose.
-            gap: other words stand between a and b.
-            letters: tokens of ASCII letters alone; otherwise any that can be printed on a line.
+            tokenization: the tokenization.
+            gap: whether other words are between a and b.
+            letters: whether to admit only tokens of ASCII letters; otherwise any that can be printed on a line.
         """
         self._by = tokenization
         self._gap = gap
@@ -55,7 +55,7 @@ class Written:
         self.masks = Masks(a=fit & begins, b=fit & begins if gap else fit, c=fit)
 
     def holds(self, triple: Triple) -> bool:
-        """Whether the texts of a, b and c are these tokens again, after and between other words."""
+        """Return whether the texts of a, b and c are tokenized to these tokens again, after and between other words."""
         a, b, c = (self.texts[token] for token in triple)
         return all(
             self._by.encode(filler + a + (filler if self._gap else "") + b + c)[0]
@@ -66,7 +66,7 @@ class Written:
     @cached_property
     def _fillers(self) -> tuple[tuple[tuple[int, ...], str], ...]:
         words = self._by.word_tokens()
-        chosen = [words[place * len(words) // FILLERS] for place in range(FILLERS)] if words else []
+        chosen = [words[place * len(words) // N_FILLERS] for place in range(N_FILLERS)] if words else []
         return tuple(((token,), text) for token, text in chosen) or (((), ""),)
 
 

@@ -1,0 +1,60 @@
+"""Options that several verbs share, and loading of the behaviours that they name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mi_checks.cli.whole_number import at_least
+from mi_checks.spec.load_file import LoadedBehaviour, chosen_case
+from mi_checks.suite.loading import load_files
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Add the argument `paths`, the behaviour files and folders."""
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, default=[Path("behaviours")],
+        help="behaviour files, or folders of them (default: behaviours)",
+    )  # fmt: skip
+
+
+def add_prompts(parser: argparse.ArgumentParser, file: str = "each file") -> None:
+    """Add `--count` and `--seed`; `file` names the file whose values they override."""
+    parser.add_argument("--count", metavar="N", type=at_least(2), help=f"prompt pairs, instead of what {file} says")
+    parser.add_argument(
+        "--seed", metavar="N", type=at_least(0), help=f"seed of the prompts, instead of what {file} says"
+    )
+
+
+def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    """Load the behaviours of files and folders, with the additions of their conftest.py files.
+
+    Raises:
+        SpecError: the files contain mistakes (the error lists all of them), or a conftest.py raised.
+        MiChecksError: a path does not exist or contains no behaviour, or an addition of a conftest.py cannot be used.
+    """
+    # Imported late, so that `mi-checks models list` does not wait for scipy.
+    from mi_checks.studies.matrix.survey import behaviour_files
+
+    return _loaded(paths, behaviour_files(paths))
+
+
+def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
+    """Load the only behaviour of a file, or its case with the given name.
+
+    Raises:
+        SpecError: the file contains mistakes, or a conftest.py raised.
+        MiChecksError: the file cannot be read; it has no such case, or several and no name was given; or an addition of
+            a conftest.py cannot be used.
+    """
+    return chosen_case(_loaded([file], [file]), case, "--case {}".format)
+
+
+def _loaded(paths: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
+    # Imported late, so that `mi-checks models list` does not wait for pytest.
+    from mi_checks.suite.conftests import additions_of
+
+    root = Path.cwd()
+    folders = tuple(dict.fromkeys(file.parent for file in files))
+    return load_files(files, root, additions_of(paths, folders, root))
