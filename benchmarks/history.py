@@ -25,8 +25,8 @@ from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.head_over_time import mediations
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import Entry, History
-from mi_checks.results.evidence import OF_HEADS, Architecture, Effect, Evidence, Heatmap, Mediator, Preference
-from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.evidence import Architecture, Effect, Evidence, Heatmap, Mediator, Preference
+from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.results.write_run import run_text
 from mi_checks.stats.estimate import Estimate
 
@@ -72,7 +72,7 @@ def synthetic(number: int, noise: random.Random) -> Run:
                 CheckResult(
                     behaviour, MODEL, check, "patching", f"behaviours/{behaviour}.yaml::{MODEL}::{check}",
                     "denoising recovers at least 0.6", "pass" if value > 0.6 else "fail", estimate(value),
-                    "at least 0.6", 0.6, None, "", f"behaviours/{behaviour}.yaml:{20 + place}", per_prompt, 0.01,
+                    "at least 0.6", 0.6, None, "", Place(f"behaviours/{behaviour}.yaml", 20 + place), per_prompt, 0.01,
                     "p" * 64,
                 )
             )  # fmt: skip
@@ -85,7 +85,7 @@ def synthetic(number: int, noise: random.Random) -> Run:
             behaviour, MODEL, Architecture("attention-only", LAYERS, HEADS), "", "present", "foils", value, per_prompt,
             "p" * 64, (Preference("logit_diff", value, 2.0, None),), "can", "pass",
         )  # fmt: skip
-        heatmap = Heatmap(OF_HEADS, ("L0", "L1"), tuple(f"H{head}" for head in range(HEADS)), rows)
+        heatmap = Heatmap("heads", ("L0", "L1"), tuple(f"H{head}" for head in range(HEADS)), rows, "head")
         evidence.append(
             Evidence(
                 behaviour, MODEL, "", "", "present", f"name: {behaviour}\n" * 40, f"behaviours/{behaviour}.yaml", PAIRS,

@@ -19,39 +19,39 @@ import zoo
 TEXT = """\
 # Benchmarks
 
-Timings of one machine say nothing about another, and are no part of the tests. Every figure below was printed by the
-command above it ({machine}), written to `results/`, and put here by `python benchmarks/readme.py`.
+Timings depend on the machine and are not part of the tests. Every figure below was printed by the command above it
+({machine}), written to `results/`, and inserted here by `python benchmarks/readme.py`.
 
 ## Sweeps beside TransformerLens
 
     python benchmarks/sweeps.py --json benchmarks/results/sweeps.json
 
-The same effects, measured by `transformer_lens.patching` (or, where it has no such sweep, by one hooked forward each)
-and by the replay engine in one run: seeded native models, random pairs of 64 tokens that differ at the middle. Of long
-rows TransformerLens is timed on a random sample of its forwards (`--whole` times all). In brackets: what this
-project holds itself to.
+One run measures the same effects with `transformer_lens.patching` (or, if it has no such sweep, with one hooked forward
+pass for each effect) and with the replay engine, on seeded native models and random pairs of 64 tokens that differ in
+the middle. In long rows, TransformerLens is timed on a random sample of its forward passes (`--whole` times all). In
+brackets: the limits that this project must meet.
 
 | sweep | TransformerLens, s | replay, s | ratio | largest difference, logits | floor, s | floor ÷ replay |
 |---|---|---|---|---|---|---|
 {sweeps}
 
-The floor is the time of the matrix products that were thought unavoidable when the engine was planned
-([products.py](products.py)), each shape timed alone in the same run. The engine comes near it or passes it because the
-last layer's attention is read from END without projecting anybody's keys and values
-([attention.py](../mi_checks/engine/replay/few_positions.py)).
+The floor is the time of the matrix products that seemed unavoidable when the engine was planned
+([products.py](products.py)), with each shape timed alone in the same run. The engine comes near the floor, or goes
+below it, because it reads the last layer's attention from END without projecting keys and values
+([few_positions.py](../mi_checks/engine/replay/few_positions.py)).
 
-Where the rest of the time goes (`python benchmarks/profile_sweep.py ROW` prints torch's profile): in the 4-layer GELU
-row nearly all of it is the matrix products of the MLPs and projections themselves; in the small attention-only row it
-is half moving memory: joining kept and new columns, layer norms, laying out the heads' differences. The neurons' row is
-bound by the last layer's MLP at END, once per neuron and prompt, which no exact method avoids, and by the layer norm of
-every changed position, which a rank-one form could spare.
+`python benchmarks/profile_sweep.py ROW` prints torch's profile, which shows where the rest of the time goes. In the
+4-layer GELU row, nearly all of it goes into the matrix products of the MLPs and projections. In the small
+attention-only row, half of it goes into moving memory: joining unchanged and changed columns, layer norms, and laying
+out the heads' differences. The neurons' row is limited by the last layer's MLP at END, once per neuron and prompt,
+which no exact method avoids, and by the layer norm of every changed position, which a rank-one form could avoid.
 
 ## Growth
 
     python benchmarks/growth.py --json benchmarks/results/growth.json
 
-One size of the sweep over all heads is grown at a time. More heads of the same width are also a wider model, so that
-cost grows with more than their square; more layers are more patches, each with more layers after it.
+The sweep over all heads is repeated with one size at a time increased. More heads of the same width make the model
+wider too, so that the cost grows faster than their square. More layers mean more patches, with more layers after each.
 
 | growing | seconds at each size | exponent |
 |---|---|---|
@@ -61,7 +61,7 @@ cost grows with more than their square; more layers are more patches, each with 
 
     python benchmarks/engines.py --json benchmarks/results/engines.json
 
-Six behaviours with every kind of check, on all models that ship (other files: name them).
+Six behaviours with every kind of check, on all bundled models (name other behaviour files to run those instead).
 
 {engines}
 
@@ -69,12 +69,12 @@ Six behaviours with every kind of check, on all models that ship (other files: n
 
     python benchmarks/history.py --json benchmarks/results/history.json
 
-{history_runs:,} runs with {history_results:,} results, added as pytest and `history import` add them
-in {history_filling:.0f} s; the file has {history_megabytes:,.0f} MB, the runs' own JSON included. A question is asked
-on a connection opened for it, and includes the text of the answer; `mi-checks history` takes about half a second more
-to start. Held to: a second.
+The database holds {history_runs:,} runs with {history_results:,} results, added in {history_filling:.0f} s in the same
+way as by pytest and `history import`. The file has {history_megabytes:,.0f} MB, including the JSON of the runs. Each
+query opens its own connection, and its time includes formatting the answer; `mi-checks history` takes about half a
+second more to start. The limit is one second.
 
-| question | median, s | largest, s |
+| query | median, s | largest, s |
 |---|---|---|
 {history}
 
@@ -82,9 +82,10 @@ to start. Held to: a second.
 
     python benchmarks/baselines.py --json benchmarks/results/baselines.json
 
-The same six behaviours on three models by pytest, with and without baselines to compare with, in turn in one process:
-seconds of the processor for all items, of each the least in several runs. A run that measures is held to at most 5 %
-more; where all that was measured is recalled there is little else to do.
+pytest runs the same six behaviours on three models with and without baselines to compare with, alternately in one
+process. Times are CPU seconds of all items, the shortest of several runs for each item. Baselines may add at most 5 %
+to a run that measures everything. If all measurements come from the cache, little other work remains, and the fraction
+is larger.
 
 {baselines}
 
@@ -92,23 +93,25 @@ more; where all that was measured is recalled there is little else to do.
 
     python benchmarks/compiled.py --json benchmarks/results/compiled.json
 
-Discovery is run on programs whose nodes all have a known function, since
+Discovery is run on programs in which the function of every node is known, because
 [Tracr](https://github.com/google-deepmind/tracr) compiled them from RASP ([the programs](tracr_programs/programs.py)).
-The script installs Tracr into an environment of its own, because it needs an older jax; mi-checks does not depend on
-it. {compiled_model}. Every program reads every prompt, so the nodes of one program are as busy on the prompts of
-another, but have no part in its output.
+The script installs Tracr into a separate environment, because Tracr needs an older jax; mi-checks does not depend on
+it. There are {compiled_model}. Every program reads every prompt, so the nodes of one program are equally active on the
+prompts of another, but contribute nothing to its output.
 
-The nodes to be found carry the difference between a clean and a corrupt prompt to the output. The program alone decides
-which these are ([carrying.py](tracr_programs/carrying.py)), without any patching: the value that the node computes
-differs between the prompts, and something that carries reads the difference. Thus the length of a text is not to be
-found where both prompts are equally long, and of two conditions joined by "or" both are. The answer is the program's
-output for the clean prompt, and the foil its output for the corrupt one. Where the output is a number x, the logit of a
-candidate v is proportional to v x − v²/2, which is largest for the nearest candidate.
+The nodes to be found are those that carry the difference between a clean and a corrupt prompt to the output. Which
+these are follows from the program alone ([carrying.py](tracr_programs/carrying.py)), without any patching: the value
+that the node computes differs between the prompts, and the output, or another such node, reads the difference. Thus a
+node that computes the length of a text need not be found if both prompts are equally long, and of two conditions joined
+by "or", both must be found. The answer is the program's output for the clean prompt, and the foil its output for the
+corrupt prompt. If the output is a number x, the logit of a candidate v is proportional to v x − v²/2, which is largest
+for the nearest candidate.
 
-AUROC compares every node to be found with every other node of the model: it is the share of these comparisons in which
-the first has the larger effect, by the larger of a node's two effects, by what it recovers alone, and by what it
-removes alone. The last row has the sums, and the lowest AUROC of any program. Discovery screens the neurons of a model
-as large as this one within a limit of time, so how many of them are found depends on the machine.
+AUROC compares every node to be found with every other node of the model: it is the fraction of these comparisons in
+which the node to be found has the larger effect. It is given for the larger of a node's two effects, for what the node
+recovers alone, and for what it removes alone. The last row has the sums, and the lowest AUROC of any program. In a
+model as large as this one, discovery screens the neurons within a time limit, so the number of neurons found depends on
+the machine.
 
 {compiled}
 
@@ -118,8 +121,8 @@ as large as this one within a limit of time, so how many of them are found depen
 
     mi-checks calibrate --runs 500 --format json > benchmarks/results/calibration.json
 
-How often claims pass where they are not so, and how often intervals hold the truth; `mi-checks calibrate` alone prints
-the same tables of 200 runs, in about three minutes on one core. These are no timings: any machine gives about the same.
+These are the false-positive rates of claims and the coverage of intervals. Without options, `mi-checks calibrate`
+prints the same tables for 200 runs, in about three minutes on one core. The results are about the same on any machine.
 In short:
 
 {calibration}
@@ -128,11 +131,12 @@ In short:
 
     python benchmarks/zoo.py --json benchmarks/results/zoo.json
 
-Small random models of {zoo_families} families, built by `transformers` and loaded from disk: the largest difference of
-each quantity from plain forward hooks on the `transformers` model in float64 ([tests/zoo](../tests/zoo)), divided by
-the largest effect (for logits, attention and attribution: by their largest value). Any machine gives about the same.
-The tier is the engine that `auto` takes; where it replays, the reference engine is measured too, and the larger
-difference is shown. A dash is a refusal, whose reason stands below the table. Held to: 1e-4.
+Small random models of {zoo_families} families are built by `transformers` and loaded from disk. The table has the
+largest difference of each quantity from plain forward hooks on the `transformers` model in float64
+([tests/zoo](../tests/zoo)), divided by the largest effect (logits, attention and attribution: by their largest value).
+The results are about the same on any machine. The tier is the engine that `auto` selects; if that is replay, the
+reference engine is measured too, and the larger difference is shown. A dash means that the quantity is refused, for a
+reason given below the table. The limit is 1e-4.
 
 | model | family | tier | {zoo_columns} |
 |---|---|---|{zoo_rule}|
