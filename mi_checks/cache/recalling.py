@@ -1,4 +1,4 @@
-"""An engine that measures only what no earlier run has measured, and is not even made where nothing is left."""
+"""An engine that measures only what the cache lacks, and that creates the real engine only if it is needed."""
 
 from __future__ import annotations
 
@@ -15,97 +15,101 @@ from mi_checks.stats.statistics import REMEMBERED
 
 
 class Recalling:
-    """Measures one batch on one model, as an engine does.
+    """A caching front for an engine: it measures one batch on one model.
 
     Attributes:
-        asked: measurements asked for: base runs, and rows of quantities.
-        recalled: how many of them an earlier run had made.
+        asked: number of requested measurements: base runs, and rows of quantities.
+        recalled: how many of them came from the cache.
     """
 
     def __init__(self, make: Callable[[], Engine], store: Store | None, key: str) -> None:
-        """Recall what the store has under the key; `make` gives the engine for the rest. Without a store, nothing
-        outlives this.
+        """Read the cache entry.
+
+        Args:
+            make: creates the engine that measures what the entry lacks.
+            store: the cache; without one, measurements do not outlive this object.
+            key: the key of the entry.
         """
         self._make = make
         self._store = store
         self._key = key
-        self._kept = Entry() if store is None else entry_of(store.read(key))
-        REMEMBERED.update(self._kept.intervals)
+        self._entry = Entry() if store is None else entry_of(store.read(key))
+        REMEMBERED.update(self._entry.intervals)
         self._new = False
         self.asked = 0
         self.recalled = 0
 
     @property
     def has_engine(self) -> bool:
-        """Whether anything was left for an engine to measure."""
+        """Return whether an engine was created because the cache lacked a measurement."""
         return "engine" in self.__dict__
 
     @property
     def name(self) -> str:
-        """The engine that measured."""
-        return self._kept.engine or self.engine.name
+        """Return the name of the engine that measured."""
+        return self._entry.engine or self.engine.name
 
     @cached_property
     def base(self) -> BaseRun:
-        """The clean and the corrupt run."""
-        self._count(1, 0 if self._kept.base is None else 1)
-        if self._kept.base is None:
-            self._kept.base = self.engine.base
+        """Return the clean and the corrupted run."""
+        self._count(1, 0 if self._entry.base is None else 1)
+        if self._entry.base is None:
+            self._entry.base = self.engine.base
             self._new = True
-        return self._kept.base
+        return self._entry.base
 
     def measure(self, quantity: Quantity) -> Floats:
-        """Measure what of a quantity is not known; see `Engine.measure`."""
+        """Return a quantity, measuring only the rows that the cache lacks; see `Engine.measure`."""
         names = quantity.names()
         if not quantity.by_row:
             return self._array(names[0], lambda: self.engine.measure(quantity))
-        return self._recalled(names, lambda rows: self.engine.measure(quantity.only(rows)))
+        return self._by_name(names, lambda rows: self.engine.measure(quantity.only(rows)))
 
     def save(self) -> None:
-        """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
+        """Store new measurements for later runs, merged with what another process may have stored meanwhile."""
         if self._new and self._store is not None:
             earlier = entry_of(self._store.read(self._key))
-            kept = self._kept
-            both = Entry(
+            entry = self._entry
+            merged = Entry(
                 self.name,
-                kept.base or earlier.base,
-                {**earlier.values, **kept.values},
-                {**earlier.patterns, **kept.patterns},
-                {**earlier.intervals, **kept.intervals},
+                entry.base or earlier.base,
+                {**earlier.values, **entry.values},
+                {**earlier.patterns, **entry.patterns},
+                {**earlier.intervals, **entry.intervals},
             )
-            self._store.write(self._key, both.arrays())
+            self._store.write(self._key, merged.arrays())
             self._new = False
 
     def keep_intervals(self) -> None:
-        """Keep, with the next `save`, the intervals that were worked out since the last time, and forget them here."""
-        if self._kept.engine and REMEMBERED.keys() - self._kept.intervals.keys():
-            self._kept.intervals |= REMEMBERED
+        """Move the confidence intervals computed since the last call into the entry, for the next `save`."""
+        if self._entry.engine and REMEMBERED.keys() - self._entry.intervals.keys():
+            self._entry.intervals |= REMEMBERED
             self._new = True
         REMEMBERED.clear()
 
     @cached_property
     def engine(self) -> Engine:
-        """What measures the rest, made when first asked for."""
-        made = self._make()
-        self._kept.engine = self._kept.engine or made.name
-        return made
+        """Return the engine that measures what the cache lacks, creating it on first use."""
+        engine = self._make()
+        self._entry.engine = self._entry.engine or engine.name
+        return engine
 
     def give_up_engine(self) -> None:
-        """Free its memory; if anything is still to be measured it is made again."""
+        """Drop the engine to free its memory; it is created again if something remains to be measured."""
         self.__dict__.pop("engine", None)
 
-    def _recalled(self, names: Sequence[str], measure: Callable[[list[int]], Floats]) -> Floats:
-        """What each name stands for, `name prompt`; `measure` is given the places of those that are not known."""
-        missing = [place for place, name in enumerate(names) if name not in self._kept.values]
+    def _by_name(self, names: Sequence[str], measure: Callable[[list[int]], Floats]) -> Floats:
+        """Return the values of all names, `name prompt`; `measure` receives the indices that the cache lacks."""
+        missing = [place for place, name in enumerate(names) if name not in self._entry.values]
         self._count(len(names), len(names) - len(missing))
         if missing:
-            self._kept.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
+            self._entry.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
             self._new = True
-        return np.stack([self._kept.values[name] for name in names])
+        return np.stack([self._entry.values[name] for name in names])
 
     def _array(self, name: str, measure: Callable[[], Floats]) -> Floats:
-        """What a name stands for, whatever its shape."""
-        patterns = self._kept.patterns
+        """Return the value of a name, whatever its shape."""
+        patterns = self._entry.patterns
         self._count(1, name in patterns)
         if name not in patterns:
             patterns[name] = measure()
