@@ -1,9 +1,9 @@
-"""What nodes write directly into the logit difference, all that reads it on the way left aside.
+"""Direct logit attribution: what nodes write into the logit difference, without any node that reads it on the way.
 
-Direct logit attribution (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"): the final stream is
-a sum of what each node wrote, and with the final norm's scale frozen at what it is in the clean run the logits are
-linear in it. The embedding (`L0.resid_pre`), all attention layers and all MLPs add up to the clean logit difference,
-less what the biases of the final norm and of the unembedding give.
+The final stream is a sum of what each node wrote, and if the final norm's scale is frozen at its value in the clean run
+the logits are linear in it (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). The embedding
+(`L0.resid_pre`), all attention layers and all MLPs add up to the clean logit difference without the contribution of
+the biases of the final norm and of the unembedding.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
-WHOLE = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")  # what is in the residual stream as it is
+WHOLE = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")  # kinds whose activation is in the residual stream
 
 
 @dataclass(frozen=True)
 class DirectEffects(Quantity):
-    """What each of several nodes writes directly into the clean score, `node prompt`.
+    """The direct logit attribution of several nodes in the clean run, `node prompt`.
 
-    The final norm's scale is frozen at what it is in the clean run; nodes are heads, neurons, whole layers, or the
-    residual stream somewhere, of which `L0.resid_pre` is the embedding.
+    The final norm's scale is frozen at its value in the clean run. Nodes are heads, neurons, whole layers, or the
+    residual stream at some layer; `L0.resid_pre` is the embedding.
     """
 
     by_row = True
@@ -40,18 +40,18 @@ class DirectEffects(Quantity):
     nodes: tuple[Node, ...]
 
     def names(self) -> tuple[str, ...]:
-        """Return the nodes."""
+        """Return the names of the nodes."""
         return tuple(json.dumps(["direct", str(node)]) for node in self.nodes)
 
     def only(self, rows: Sequence[int]) -> DirectEffects:
-        """Return those of some of them."""
+        """Return the quantity with only these nodes."""
         return replace(self, nodes=tuple(self.nodes[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
-        """Multiply what is written with the direction of the score.
+        """Return the products of what each node writes with the direction of the score, `node prompt`.
 
         Raises:
-            MiChecksError: the score is not linear in the logits, or the model caps these.
+            MiChecksError: the score is not linear in the logits, or the model caps its logits.
             ValueError: a node writes nothing.
         """
         return direct(engine, self.nodes)
@@ -59,12 +59,12 @@ class DirectEffects(Quantity):
 
 @dataclass(frozen=True)
 class EffectsFromSources(Quantity):
-    """What a head writes directly into the clean score of one prompt, by the token it takes it from, `source`.
+    """A head's direct logit attribution in one clean prompt, split by the source token it attends to, `source`.
 
-    They add up to what `DirectEffects` says of the head in that prompt.
+    The parts add up to the head's `DirectEffects` in that prompt.
 
-    What a head writes at END is Σ attention(source) · value(source) · W_O: linear in each source's value once attention
-    is taken as it is (the OV circuit of Elhage et al. 2021).
+    What a head writes at END is Σ attention(source) · value(source) · W_O, which is linear in each source's value if
+    the attention is taken as given (the OV circuit of Elhage et al. 2021).
     """
 
     signed = True
@@ -73,20 +73,20 @@ class EffectsFromSources(Quantity):
     prompt: int
 
     def names(self) -> tuple[str, ...]:
-        """Return the head and the prompt."""
+        """Return the name of the head and of the prompt."""
         return (json.dumps(["sources", str(self.head), self.prompt]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Multiply each source's value with its attention and the direction of the score.
+        """Return the product of each source's attention, its value and the direction of the score, `source`.
 
         Raises:
-            MiChecksError: as `DirectEffects`.
+            MiChecksError: the score is not linear in the logits, or the model caps its logits.
         """
         return _from_sources(engine, self.head, self.prompt)
 
 
 def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
-    """Return `DirectEffects`, `node prompt`."""
+    """Return the `DirectEffects` of nodes, `node prompt`."""
     _admit(engine, nodes)
     out = np.empty((len(nodes), len(engine.batch)))
     places: dict[tuple[int, Kind], list[int]] = {}
@@ -138,7 +138,7 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
 
 
 def not_linear(batch: PromptBatch, subject: Subject) -> str | None:
-    """Why the score of these prompts is not linear in what a model's nodes write, with the remedy; None where it is."""
+    """Return why the score of these prompts is not linear in what nodes write, and the remedy; None if it is."""
     if batch.score not in (FIRST_TOKEN, FIRST_DIFFERENCE):
         return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
     pair = batch.pairs[0]
