@@ -33,8 +33,8 @@ class Recalling:
         self._make = make
         self._store = store
         self._key = key
-        self._entry = Entry() if store is None else entry_of(store.read(key))
-        REMEMBERED.update(self._entry.intervals)
+        self._kept = Entry() if store is None else entry_of(store.read(key))
+        REMEMBERED.update(self._kept.intervals)
         self._new = False
         self.asked = 0
         self.recalled = 0
@@ -47,16 +47,16 @@ class Recalling:
     @property
     def name(self) -> str:
         """Return the name of the engine that measured."""
-        return self._entry.engine or self.engine.name
+        return self._kept.engine or self.engine.name
 
     @cached_property
     def base(self) -> BaseRun:
         """Return the clean and the corrupted run."""
-        self._count(1, 0 if self._entry.base is None else 1)
-        if self._entry.base is None:
-            self._entry.base = self.engine.base
+        self._count(1, 0 if self._kept.base is None else 1)
+        if self._kept.base is None:
+            self._kept.base = self.engine.base
             self._new = True
-        return self._entry.base
+        return self._kept.base
 
     def measure(self, quantity: Quantity) -> Floats:
         """Return a quantity, measuring only the rows that the cache lacks; see `Engine.measure`."""
@@ -69,7 +69,7 @@ class Recalling:
         """Store new measurements for later runs, merged with what another process may have stored meanwhile."""
         if self._new and self._store is not None:
             earlier = entry_of(self._store.read(self._key))
-            entry = self._entry
+            entry = self._kept
             merged = Entry(
                 self.name,
                 entry.base or earlier.base,
@@ -82,8 +82,8 @@ class Recalling:
 
     def keep_intervals(self) -> None:
         """Move the confidence intervals computed since the last call into the entry, for the next `save`."""
-        if self._entry.engine and REMEMBERED.keys() - self._entry.intervals.keys():
-            self._entry.intervals |= REMEMBERED
+        if self._kept.engine and REMEMBERED.keys() - self._kept.intervals.keys():
+            self._kept.intervals |= REMEMBERED
             self._new = True
         REMEMBERED.clear()
 
@@ -91,7 +91,7 @@ class Recalling:
     def engine(self) -> Engine:
         """Return the engine that measures what the cache lacks, creating it on first use."""
         engine = self._make()
-        self._entry.engine = self._entry.engine or engine.name
+        self._kept.engine = self._kept.engine or engine.name
         return engine
 
     def give_up_engine(self) -> None:
@@ -100,16 +100,16 @@ class Recalling:
 
     def _by_name(self, names: Sequence[str], measure: Callable[[list[int]], Floats]) -> Floats:
         """Return the values of all names, `name prompt`; `measure` receives the indices that the cache lacks."""
-        missing = [place for place, name in enumerate(names) if name not in self._entry.values]
+        missing = [place for place, name in enumerate(names) if name not in self._kept.values]
         self._count(len(names), len(names) - len(missing))
         if missing:
-            self._entry.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
+            self._kept.values.update(zip((names[i] for i in missing), measure(missing), strict=True))
             self._new = True
-        return np.stack([self._entry.values[name] for name in names])
+        return np.stack([self._kept.values[name] for name in names])
 
     def _array(self, name: str, measure: Callable[[], Floats]) -> Floats:
         """Return the value of a name, whatever its shape."""
-        patterns = self._entry.patterns
+        patterns = self._kept.patterns
         self._count(1, name in patterns)
         if name not in patterns:
             patterns[name] = measure()

@@ -1,4 +1,4 @@
-"""Every kind of edit, made through TransformerLens' hooks and by plain hooks: does the model answer both alike?"""
+"""Edit guards: every kind of edit, made with TransformerLens' hooks and with plain hooks, must have the same effect."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ NAMES: dict[Kind, str] = {
     "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the residual stream before a layer",
     "resid_mid": "the residual stream between attention and MLP", "resid_post": "the residual stream after a layer",
 }  # fmt: skip
-PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # the edits that measuring a path makes
-# Where the wrapped model holds it: an MLP's output is some module's output, z is only ever an input.
+PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # kinds of edits that path patching makes
+# Whether the wrapped model has an activation as input or output of a module: an MLP's output is an output.
 SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
 
 
 class _Stop(Exception):
-    """Ends the bridge's run."""
+    """An exception that ends the bridge's run early."""
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What passes the bridge's hooks on the probes: by layer and kind, `row pos …`; kinds without a hook are absent."""
+    """Activations at the bridge's hooks on the probes, (layer, kind) → `row pos …`; kinds without hook are absent."""
 
     by_place: dict[tuple[int, Kind], Tensor]
 
     def get(self, layer: int, kind: Kind) -> Tensor | None:
-        """The activation as `row pos d`; a pattern as `row destination head·source`."""
+        """Return an activation as `row pos d`; a pattern as `row destination head·source`."""
         found = self.by_place.get((layer, kind))
         if found is None:
             return None
@@ -53,13 +53,13 @@ class Activations:
 
 @dataclass(frozen=True)
 class _Trial:
-    """One edit, to be made both ways in a row of its own."""
+    """An edit that is made in both ways, in a row of its own."""
 
     kind: Kind
     layer: int
     entries: Tensor
-    values: Tensor  # `pos e`, what the entries become
-    plain: Edit | None  # the same in the wrapped model; None where the activation stands nowhere in it
+    values: Tensor  # `pos e`, the new values of the entries
+    plain: Edit | None  # the same edit in the wrapped model; None if no module of it has the activation
 
 
 def compare_edits(
@@ -70,22 +70,25 @@ def compare_edits(
     kinds: Sequence[Kind],
     tolerance: Tolerance,
 ) -> Iterator[Guard]:
-    """Compare what each kind of edit does, half of a layer's heads or neurons replaced by the other prompt's.
+    """Compare the effect of each kind of edit, which replaces half of a layer's heads or neurons by the other prompt's.
 
     Args:
         subject: the model.
         plain: the model without TransformerLens.
         probes: the prompts and layers.
-        activations: what passes the bridge's hooks on them.
-        kinds: of nodes, to be compared.
+        activations: what the bridge's hooks read on the probes.
+        kinds: the kinds of nodes to compare.
         tolerance: what counts as rounding.
+
+    Yields:
+        A guard for each kind.
     """
     trials = [
         trial
         for layer in probes.layers
         for trial in _trials(subject, layer, plain.record(probes.tokens, layer), activations, tolerance)
     ]
-    rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last one is left as it is
+    rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
     numbered = [(row, trial) for row, trial in enumerate(trials)]
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
@@ -112,7 +115,7 @@ def compare_edits(
 
 
 def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
-    """The error of one trial as a fraction of its effect, and the reason where it is too large."""
+    """Return the error of one trial as a fraction of its effect, and the reason if it is too large."""
     what = f"{NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
         return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
@@ -131,7 +134,7 @@ def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, toleranc
 
 
 def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
-    """How much an edit of the upper half of queries, keys, values or patterns moves z of the lower half of heads."""
+    """Return how much an edit of the upper half of q, k, v or patterns moves z of the lower half of heads, and why."""
     if trial.kind not in PARTS or z.dim() != 4:
         return 0.0, ""
     heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
@@ -145,7 +148,7 @@ def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Toleranc
 
 
 def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
-    """Why a kind's activations cannot be told apart by head or neuron, or ""."""
+    """Return why the shape of a kind's activations does not separate heads or neurons, or ""."""
     shape, positions = subject.shape, probes.tokens.shape[1]
     by_kind: dict[Kind, tuple[int | None, ...]] = {
         "head": (positions, shape.n_heads, None),
@@ -168,7 +171,7 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
 
 
 def _has(subject: Subject, kind: Kind) -> bool:
-    """Whether a model of this shape has such nodes."""
+    """Return whether a model of this shape has nodes of a kind."""
     if kind == "neuron":
         return subject.shape.d_mlp is not None
     if kind == "resid_mid" and is_parallel(subject.bridge):
@@ -183,14 +186,14 @@ def _trials(
     activations: Activations,
     tolerance: Tolerance,
 ) -> Iterator[_Trial]:
-    """The edits of one layer, with what the plain ones put where."""
+    """Yield the trials of one layer, each with the plain edit that corresponds to it."""
     for kind in KINDS:
         activation = activations.get(layer, kind)
         if activation is None or not _has(subject, kind):
             continue
         entries = _upper_half(subject, kind, activation)
         own, values = activation[0][:, entries], activation[1][:, entries]
-        if kind in ("q", "k"):  # as long as their own, so that a norm over all heads leaves the others what they are
+        if kind in ("q", "k"):  # scaled to the length of the old values, so that a norm over all heads keeps the others
             values = values * own.norm(dim=1, keepdim=True) / values.norm(dim=1, keepdim=True).clamp(min=1e-12)
         if kind == "pattern":
             edit = _pattern_edit(subject, layer, recorded, activations, tolerance)
@@ -209,9 +212,9 @@ def _pattern_edit(
     activations: Activations,
     tolerance: Tolerance,
 ) -> Edit | None:
-    """Replacing a pattern is replacing z by the other prompt's pattern times one's own values.
+    """Return the edit of z that replaces a pattern: the other prompt's pattern times the run's own values.
 
-    Where the values are changed on their way to attention (OLMo clips them), they are solved for from pattern and z.
+    If values are changed on their way to attention (OLMo clips them), they are solved for from the pattern and z.
     """
     z, values = (activations.by_place.get((layer, kind)) for kind in ("head", "v"))
     pattern = activations.by_place.get((layer, "pattern"))
@@ -235,12 +238,12 @@ def _pattern_edit(
 def _middle_edit(
     layer: int, recorded: dict[tuple[str, Where], Tensor], activations: Activations, tolerance: Tolerance
 ) -> Edit | None:
-    """The stream between attention and MLP becomes another where attention adds what is missing."""
+    """Return the edit of the attention output that turns the stream before the MLP into the other prompt's."""
     before, added, middle = (activations.get(layer, kind) for kind in ("resid_pre", "attn", "resid_mid"))
     place = None if added is None else find(added, recorded, tolerance.equal, "out")
     if before is None or middle is None or place is None:
         return None
-    # What the hook shows of it may be scaled; what the stream gets of it is read off the stream.
+    # The hook may show a scaled version of what attention adds; what is really added is read off the stream.
     there, gained = recorded[place.module, place.where], middle - before
     scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
     if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
@@ -250,7 +253,7 @@ def _middle_edit(
 
 
 def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
-    """The entries of the upper half of a layer's heads or neurons, so that a wrong order shows; all of a stream."""
+    """Return the entries of a layer's upper half of heads or neurons, to reveal a wrong order; all of a stream."""
     width = activation.shape[-1]
     heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
     count = {"head": heads, "q": heads, "pattern": heads, "k": keys, "v": keys, "neuron": width}.get(kind, 1)
@@ -261,7 +264,7 @@ def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
 def _bridge_run(
     subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
-    """The stream after the last layer that is looked into, each row edited through a hook; and each layer's z."""
+    """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
     kept: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
@@ -298,7 +301,7 @@ def _bridge_run(
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """TransformerLens warns of what it discards; the guards say so themselves."""
+    """Silence TransformerLens' warnings about edits that it discards; the guards report these themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Parts and wholes: what must add up in a model whose nodes write into one residual stream."""
+"""Sum guards: parts must add up to their whole in a model whose nodes write into one residual stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ NAMED: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
 
 
 def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
-    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits, paths."""
+    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits and paths.
+
+    Yields:
+        A guard for each comparison.
+    """
     yield _attention_rows(engine, probes, tolerance)
     yield from _sublayers(engine, probes, tolerance)
     yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
@@ -114,7 +118,7 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
     found = engine.measure(DirectEffects(tuple(parts))).sum(0)
     norm = engine.unembedding.norm
     last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
-    with torch.no_grad():  # what the biases of norm and unembedding give
+    with torch.no_grad():  # the contribution of the biases of norm and unembedding
         shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
         found = found + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
     logits = engine.base_logits("clean")
@@ -123,7 +127,11 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
 
 
 def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
-    """In a shallow model all paths of the first layer's head to the logits; in a deep one those to the second layer."""
+    """Compare replacing a head of the first layer with all one-hop paths from it.
+
+    In a shallow model these paths lead to all later readers and the logits. In a deep one they lead to the readers up
+    to the second layer, and the stream after it is compared.
+    """
     shape = engine.subject.shape
     head, last = Node(0, "head", shape.n_heads // 2), shape.n_layers - 1
     until = last if shape.n_layers <= ALL_LAYERS else 1
@@ -146,7 +154,7 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
 
 
 def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
-    """The stream after a layer where a head is replaced, where all that reads it sees so, and as it is."""
+    """Return the stream after a layer with a head replaced, with every reader seeing the replacement, and unpatched."""
     hook = Node(layer, "resid_post").hook
     replacing, along = denoise(head), denoise(head, into=into)
     sent = engine.sent(along)
@@ -161,10 +169,10 @@ def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Flo
 def _guarded(
     name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
 ) -> Iterator[Guard]:
-    """The guard of a comparison, which gives an error and what is wrong if it is large; one that raises has failed."""
+    """Yield the guard of a comparison, which returns an error and its description; an exception is a failure."""
     try:
         error, what = compare()
-    except Exception as failure:  # of the model's or of a library's that runs it
+    except Exception as failure:  # of the model or of a library that runs it
         reason = f"whether {name} cannot be measured ({in_short(failure)})"
         yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
         return
@@ -177,7 +185,7 @@ def _relative(found: Tensor, wanted: Tensor) -> float:
 
 
 def in_short(error: Exception) -> str:
-    """Return the first line of an error, with its type where it is not one of ours."""
+    """Return the first line of an error, with its type unless it is a `MiChecksError`."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
 
