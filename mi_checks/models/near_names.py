@@ -1,4 +1,4 @@
-"""What a user may have meant by a name that stands for no model."""
+"""Suggestions of what a user meant by a name that is no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from mi_checks.errors import did_you_mean
 from mi_checks.models.model_paths import GGUF, expanded, is_file, is_folder
 
-# The hub's oldest models have no owner, and TransformerLens calls many others by their bare names.
+# The hub's oldest models have no owner, and TransformerLens uses bare names for many others.
 UNOWNED = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2", "openai-gpt", "ctrl")
 OWNERS = (
     ("EleutherAI", r"pythia-\S+|gpt-neo-\S+|gpt-j-\S+|gpt-neox-\S+"),
@@ -29,7 +29,7 @@ ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\
 
 
 def near_name(text: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or another hint, for a name that stands for no model; "" where there is none."""
+    """Return `; did you mean 'x'?`, or another hint, for a name that is no model; "" if there is no hint."""
     meant = _meant(text)
     if meant is not None:
         return f"; did you mean {meant!r}?"
@@ -44,7 +44,7 @@ def near_name(text: str, known: Iterable[str]) -> str:
 
 
 def _meant(text: str) -> str | None:
-    """Return the name that is surely meant."""
+    """Return the only name that can be meant, or None."""
     bare, at, revision = text.partition("@")
     if bare.lower().removesuffix("-small") in UNOWNED:
         return f"hf:{bare.lower().removesuffix('-small')}{at}{revision}"

@@ -1,8 +1,7 @@
-"""The layout of TransformerLens' toy models: a `config.json` of its own keys, and state dicts in the names of its
-former HookedTransformer.
+"""The loader of TransformerLens' toy models: `config.json` with its own keys, and state dicts of HookedTransformer.
 
-`TransformerBridge.boot_tl_legacy` does the same, but only from the hub and only while the hub answers, and it does not
-say which files it read; the conversion of the weights is its own.
+`TransformerBridge.boot_tl_legacy` does the same, but only from the hub and only while the hub can be reached, and it
+does not say which files it read. The weights are converted by TransformerLens' own function.
 """
 
 from __future__ import annotations
@@ -31,6 +30,10 @@ READ = (
 def load_legacy(folder: Folder, to: Placement) -> Loaded:
     """Load a folder in this layout.
 
+    Args:
+        folder: the folder.
+        to: the device and dtype.
+
     Raises:
         Unloadable: a file is missing, is more than tensors, or does not fit the config.
     """
@@ -55,10 +58,10 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
 
 
 def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the toy models' keys in those of the native model.
+    """Return the toy models' config in the keys of the native model.
 
     Raises:
-        Unloadable: it describes a model that the native one is not, or says something that is not known here.
+        Unloadable: it describes something that the native model does not do, or has a key that is not known here.
     """
     if config.get("shortformer_pos"):
         raise Unloadable("its positional embedding (shortformer_pos) is one that TransformerLens no longer has")
@@ -88,7 +91,7 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tokenizer_folder(folder: Folder) -> Path:
-    """The folder itself, or a copy of what its config names on the hub."""
+    """Return the folder itself, or a copy of the tokenizer repository on the hub that its config names."""
     name = folder.config.get("tokenizer_name")
     if (folder.path / "tokenizer.json").exists() or not isinstance(name, str):
         return folder.path

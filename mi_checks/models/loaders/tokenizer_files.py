@@ -1,4 +1,4 @@
-"""A folder's tokenizer, in whatever files it is, and the token that begins every prompt."""
+"""The tokenizer of a folder, from whatever files it has, and the token that begins every prompt."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from mi_checks.models.loaders.loaded import sha256, told
 from mi_checks.models.sources.source import Unloadable
 
 SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
-BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # what the toy models' tokenizers call it, where no file says
-PROBES = ("a", "0", ".", "и", "的")  # texts of which every vocabulary knows one
-KNOWN_PROBES = 32  # tokens that are tried as texts where it knows none
+BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # names of this token in the toy models, if no file names it
+PROBES = ("a", "0", ".", "и", "的")  # texts, of which every vocabulary knows at least one
+KNOWN_PROBES = 32  # number of the vocabulary's tokens to try as texts if it knows none of them
 REMEDY = "save it as tokenizer.json: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
-# Vocabularies whose ids are not those of the model, without the code of the tokenizer that goes with them.
+# Vocabularies whose ids are not those of the model without the code of the tokenizer.
 UNREAD = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """A tokenizer and the digest of what it was read from.
+    """A tokenizer and the digest of its files.
 
     Attributes:
         tokenizer: the tokenizer.
-        sha256: of `tokenizer.json`, or where there is none, of what it would be.
+        sha256: hash of `tokenizer.json`; if there is none, of what it would be.
     """
 
     tokenizer: Tokenizer
@@ -41,7 +41,7 @@ def folders_tokenizer(folder: Path) -> TokenizerFiles:
     """Return the tokenizer of a folder in transformers' layout.
 
     It is read from `tokenizer.json`, or from the files that older models have instead: `vocab.json` with `merges.txt`,
-    `tokenizer.model` (SentencePiece), `vocab.txt` (WordPiece).
+    `tokenizer.model` (SentencePiece), or `vocab.txt` (WordPiece).
 
     Raises:
         Unloadable: there are no such files, or they are broken or cannot be converted exactly.
@@ -57,18 +57,18 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """Return the tokenizer in a `tokenizer.json`.
 
     Raises:
-        Unloadable: it is missing or broken.
+        Unloadable: the file is missing or broken.
     """
     if not path.exists():
         raise Unloadable(f"{path} is missing; a model's prompts are read with its own fast tokenizer")
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
+    except Exception as error:  # the Rust library raises no narrower type
         raise Unloadable(f"{path} is no tokenizer: {told(error)}") from error
 
 
 def declarations(folder: Path) -> dict[str, Any]:
-    """Return what `tokenizer_config.json` and `special_tokens_map.json` say of special tokens, as plain strings."""
+    """Return the special tokens in `tokenizer_config.json` and `special_tokens_map.json`, as plain strings."""
     found: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         said = read_mapping(folder / name)
@@ -77,7 +77,7 @@ def declarations(folder: Path) -> dict[str, Any]:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return a JSON file's mapping; an empty one where the file is missing or holds something else."""
+    """Return a JSON file's mapping; an empty one if the file is missing or holds something else."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -86,12 +86,16 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """Return the token that this tokenizer puts before a text, or None where it puts none there.
+    """Return the token that this tokenizer puts before a text, or None.
 
-    What it puts after a text, and a second time before it, is never part of a prompt.
+    What it puts after a text, or twice before it, is not part of a prompt.
+
+    Args:
+        tokenizer: the tokenizer.
+        declared: the special tokens that the files declare, see `declarations`.
 
     Raises:
-        Unloadable: it puts several different tokens there, or is asked for one that it does not know.
+        Unloadable: it puts several different tokens there, or the files name a token that it does not know.
     """
     if declared.get("add_bos_token") is False:
         return None
@@ -111,7 +115,7 @@ def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | No
 
 
 def trained_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """Return the beginning-of-sequence token of TransformerLens' toy models, which begins every text of theirs."""
+    """Return the beginning-of-sequence token of TransformerLens' toy models, with which their training texts begin."""
     names = [declared.get("bos_token"), *BEGINNINGS]
     return next((found for found in (_id(tokenizer, name) for name in names) if found is not None), None)
 
@@ -156,7 +160,7 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
     """Return a tokenizer with the tokens that other files of its folder add to its vocabulary.
 
     Raises:
-        Unloadable: one would get another id than they say.
+        Unloadable: a token would get another id than the files say.
     """
     added = {token: AddedToken(str(text)) for text, token in read_mapping(folder / "added_tokens.json").items()}
     declared = read_mapping(folder / "tokenizer_config.json").get("added_tokens_decoder")
@@ -174,7 +178,7 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Return whether a folder holds files of a tokenizer, of whatever kind."""
+    """Return whether a folder holds files of a tokenizer of any kind."""
     return not _names(folder).isdisjoint(("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNREAD))
 
 

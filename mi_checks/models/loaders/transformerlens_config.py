@@ -1,7 +1,7 @@
-"""`config.json` in TransformerLens' keys: which are read, which change nothing, and which are refused.
+"""`config.json` in TransformerLens' keys: which keys are read, which change nothing, and which are refused.
 
-TransformerLens ignores every key that its native model has no use for. Here a key that would change what the model
-computes is refused by name, and so is one of which that is not known.
+TransformerLens ignores every key that its native model does not use. Here a key that would change what the model
+computes is refused by name, and so is an unknown key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NATIVE_KEYS = frozenset(
         "normalization_type", "output_logits_soft_cap", "positional_embedding_type", "rotary_base", "rotary_dim",
     )
 )  # fmt: skip
-# What the native model computes whatever these say, and what they must therefore say.
+# Keys that the native model ignores, with the values that describe what it computes.
 FIXED: Mapping[str, tuple[Any, ...]] = {
     "attention_dir": ("causal",),
     "use_attn_scale": (True,),
@@ -29,9 +29,9 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "neuron_temp": (1,),
     "control": (1,),
     "d_vocab_out": (-1,),
-    "ln_eps": (1e-5,),  # in the toy models' own layout it is read
+    "ln_eps": (1e-5,),  # the loader of the toy models' layout reads it
 }
-OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # what a key says that asks for nothing
+OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # values with which a key has no effect
 CHANGES = frozenset(
     (
         "attn_types", "experts_per_token", "factored_embed", "is_audio_model", "is_multimodal", "is_stateful",
@@ -43,7 +43,7 @@ CHANGES = frozenset(
         "use_qk_norm", "uses_rms_norm", "window_size",
     )
 )  # fmt: skip
-# What describes where a model came from, how it was trained and begun, and how TransformerLens shows it.
+# Keys that describe a model's origin, its training and initialisation, and how TransformerLens shows it.
 HARMLESS = frozenset(
     (
         "NTK_by_parts_factor", "NTK_by_parts_high_freq_factor", "NTK_by_parts_low_freq_factor", "W_O_init_scale",
@@ -65,10 +65,10 @@ TRAINING = re.compile(
 
 
 def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
-    """Raise if a config says something of the model that is not read.
+    """Raise if a config describes something of the model that is not read.
 
     Args:
-        config: in TransformerLens' keys.
+        config: the config in TransformerLens' keys.
         read: the keys that the loader reads.
 
     Raises:
@@ -93,21 +93,21 @@ def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
 
 
 def check_normalization(kind: Any) -> None:
-    """Raise if a normalization is none that the native model has, which would take a layer norm instead.
+    """Raise if the native model does not have a kind of normalization, because it would use a layer norm instead.
 
     Raises:
-        Unloadable: it is none.
+        Unloadable: the native model does not have it.
     """
     if kind not in NORMALIZATIONS:
         raise Unloadable(f"its config.json says normalization {kind!r}; there are LN, LNPre, RMS, RMSPre and null")
 
 
 def _asks_for_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
-    """Return whether a key says what the model does anyway."""
+    """Return whether a key only says what the model does anyway."""
     if key == "d_vocab_out" and value == config.get("d_vocab"):
         return True
     allowed = (*FIXED[key], None) if key in FIXED else OFF
-    # 1.0 is 1, and true is not.
+    # The value 1.0 equals 1, but True must not count as 1.
     return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in allowed)
 
 

@@ -1,4 +1,4 @@
-"""The metadata at the head of a GGUF file, in milliseconds: the package `gguf` takes seconds over the vocabulary."""
+"""The metadata in the header of a GGUF file, read in milliseconds; the package `gguf` takes seconds for it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ STRING, ARRAY = 8, 9
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Key → number or string. Arrays are passed over.
+    """Return the metadata, key → number or string; None stands for an array, which is skipped.
 
     Raises:
-        Unloadable: it is no GGUF file, cut short, or of a version that is not read.
+        Unloadable: it is not a GGUF file, is truncated, or has a version that is not supported.
     """
     try:
         with path.open("rb") as file:
@@ -36,7 +36,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def header_shape(header: dict[str, Any]) -> ModelShape | None:
-    """Layers, heads and neurons, or None where the architecture says them otherwise."""
+    """Return the numbers of layers, heads and neurons, or None if the architecture states them in another way."""
     prefix = header.get("general.architecture")
     layers, heads = header.get(f"{prefix}.block_count"), header.get(f"{prefix}.attention.head_count")
     neurons = header.get(f"{prefix}.feed_forward_length")

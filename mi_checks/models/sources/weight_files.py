@@ -1,4 +1,4 @@
-"""Which files of a folder in transformers' layout hold its weights."""
+"""The files of weights of a folder in transformers' layout."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from mi_checks.models.sources.source import Unloadable
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
-INDEX = ".index.json"  # after either name: which shard holds which tensor
+INDEX = ".index.json"  # suffix of either name, for the file that says which shard holds which tensor
 ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 POINTER = b"version https://git-lfs"
-# What weights are also published as, and is not read.
+# Other formats of weights, which are not read.
 OTHERS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files that hold a model's weights: safetensors where there are some, else pickles of tensors.
+    """Return the files that hold a model's weights: safetensors if there are some, otherwise pickles of tensors.
 
     Raises:
-        Unloadable: one is missing, or the weights are in files of another name or kind.
+        Unloadable: a file is missing, or the weights are in files of another name or kind.
     """
     for name in (SAFETENSORS, PICKLE):
         if (folder / name).exists():
@@ -45,7 +45,7 @@ def refuse_adapter(folder: Path) -> None:
     """Raise if a folder holds an adapter, such as LoRA's, which would not be part of the model that is measured.
 
     Raises:
-        Unloadable: it does.
+        Unloadable: it holds an adapter.
     """
     found = next((name for name in ADAPTERS if (folder / name).exists()), None)
     if found is None:
@@ -61,7 +61,7 @@ def refuse_adapter(folder: Path) -> None:
 
 
 def _base(folder: Path) -> str:
-    """Return the model that an adapter was trained on, as its own config names it."""
+    """Return the name of an adapter's base model, from its config and in parentheses; "" if it is not named."""
     try:
         name = json.loads((folder / ADAPTERS[0]).read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -70,7 +70,7 @@ def _base(folder: Path) -> str:
 
 
 def _whole(file: Path) -> Path:
-    """Return a file, if it is one and not what Git leaves in its place."""
+    """Return a file, or raise if it cannot be read or is only a pointer of Git LFS."""
     try:
         with file.open("rb") as opened:
             pointer = opened.read(len(POINTER)) == POINTER
