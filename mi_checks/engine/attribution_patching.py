@@ -61,7 +61,7 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
     corrupt = _corrupt_run(engine, component)
     mask = engine.mask("corrupt", at)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
-    found = []
+    by_layer = []
     for layer, (own, gradient) in enumerate(corrupt):
         node = Node(layer, component, 0)
         with torch.no_grad():
@@ -70,14 +70,14 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
             product = torch.where(where, change * gradient, 0).sum(1).float()  # row index …
             by_row = product if component == "neuron" else product.sum(-1)
             by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
-            found.append(by_prompt.index_add_(0, pairs, by_row).T)
-    return engine.finite(torch.cat(found), "under attribution patching")
+            by_layer.append(by_prompt.index_add_(0, pairs, by_row).T)
+    return engine.finite(torch.cat(by_layer), "under attribution patching")
 
 
 def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
     """Return for each layer the activation in the corrupted run and the score's gradient there, `row pos …`."""
     bridge = engine.subject.bridge
-    kept: dict[str, Tensor] = {}
+    by_hook: dict[str, Tensor] = {}
     names = [HOOKS[component].format(layer) for layer in range(engine.subject.shape.n_layers)]
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
@@ -85,7 +85,7 @@ def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Ten
 
     def keeping(name: str) -> Callable[..., Tensor]:
         def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            kept[name] = activation
+            by_hook[name] = activation
             return activation
 
         return keep
@@ -101,7 +101,7 @@ def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Ten
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts["corrupt"].tokens, **engine.padding_arguments("corrupt"))
         score = engine.difference(logits[:, 0].float()).sum()
-    activations = [kept[name] for name in names]
+    activations = [by_hook[name] for name in names]
     gradients = torch.autograd.grad(score, activations)
     pairs = zip((activation.detach() for activation in activations), gradients, strict=True)
     return [(a.transpose(1, 2), g.transpose(1, 2)) if component == "pattern" else (a, g) for a, g in pairs]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-TOP = 5  # number of most probable tokens stored for each prompt
+N_TOP_TOKENS = 5  # number of most probable tokens stored for each prompt
 
 
 @dataclass(frozen=True)

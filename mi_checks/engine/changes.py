@@ -34,8 +34,8 @@ class Changes(Quantity):
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the rows, each with the intervention."""
-        asked = [("changes", "changes what END can see")[row] for row in self.rows]
-        return tuple(json.dumps([what, intervention_name(self.intervention)]) for what in asked)
+        names = [("changes", "changes what END can see")[row] for row in self.rows]
+        return tuple(json.dumps([name, intervention_name(self.intervention)]) for name in names)
 
     def only(self, rows: Sequence[int]) -> Changes:
         """Return the quantity with only these rows."""
@@ -58,7 +58,7 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
     by_place: dict[tuple[int, Kind], list[Node]] = {}
     for node in intervention.nodes:
         by_place.setdefault((node.layer, node.kind), []).append(node)
-    found = torch.zeros((2, len(engine.rows)), dtype=torch.bool, device=engine.device)
+    by_row = torch.zeros((2, len(engine.rows)), dtype=torch.bool, device=engine.device)
     with torch.no_grad():
         for nodes in by_place.values():
             own, new = engine.activation(intervention.run, nodes[0]), engine.replacement(intervention, nodes[0])
@@ -67,11 +67,11 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
             whole = any(node.index is None for node in nodes)
             chosen = difference if whole else difference[:, :, [node.index for node in nodes]]
             changed = (chosen.reshape(*chosen.shape[:2], -1).amax(2) > floor) & acted_on
-            found[0] |= changed.any(1)
-            found[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.subject.shape.n_layers - 1)
+            by_row[0] |= changed.any(1)
+            by_row[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.subject.shape.n_layers - 1)
     of_prompt = torch.zeros((2, len(engine.batch)), device=engine.device)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
-    of_prompt.index_add_(1, pairs, found.float())
+    of_prompt.index_add_(1, pairs, by_row.float())
     values: Floats = (of_prompt > 0).double().cpu().numpy()
     return values
 

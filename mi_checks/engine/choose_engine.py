@@ -19,7 +19,7 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # relative to the largest probe logit
-PROBES = 2  # number of probe prompts of random tokens
+N_PROBES = 2  # number of probe prompts of random tokens
 PROBE_LENGTH = 24  # tokens
 
 _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
@@ -69,13 +69,13 @@ def trusted(subject: Subject) -> Transformer | None:
 def reproduces(model: Transformer, subject: Subject) -> bool:
     """Return whether function and bridge agree at every position of random prompts, within the dtype's tolerance."""
     generator = torch.Generator().manual_seed(0)
-    shape = (PROBES, min(PROBE_LENGTH, subject.n_ctx))
+    shape = (N_PROBES, min(PROBE_LENGTH, subject.n_ctx))
     weights = model.weights["embed.weight"]
     tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
     with torch.no_grad():
-        wanted = subject.bridge(tokens).float()
+        expected = subject.bridge(tokens).float()
         positions = torch.arange(shape[1], device=weights.device).expand(shape)
         run = ForwardPass(model, tokens, positions, positions[:, -1])
-        found = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
-    limit = TOLERANCE.get(weights.dtype, 0.0) * wanted.abs().max()
-    return bool((wanted - found).abs().max() <= limit)
+        replayed = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
+    limit = TOLERANCE.get(weights.dtype, 0.0) * expected.abs().max()
+    return bool((expected - replayed).abs().max() <= limit)

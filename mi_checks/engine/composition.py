@@ -51,8 +51,8 @@ def composition_scores(model: Transformer, kind: Kind) -> Floats:
     scores = scores.unflatten(1, (model.n_layers, -1)).unflatten(0, (model.n_layers, -1))
     order = torch.arange(model.n_layers, device=scores.device)
     earlier = order[:, None, None, None] < order[None, None, :, None]
-    found: Floats = torch.where(earlier, scores, 0).cpu().numpy()
-    return found
+    earlier_only: Floats = torch.where(earlier, scores, 0).cpu().numpy()
+    return earlier_only
 
 
 def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
@@ -68,11 +68,11 @@ def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
     """
     d_model = model.w_o(0).shape[-1]
     generator = torch.Generator().manual_seed(seed)
-    found = np.empty(draws)
+    scores = np.empty(draws)
     for draw in range(draws):  # one draw at a time, because the factors of large models are large
         first, second, third, fourth = torch.randn((4, d_model, model.d_head), generator=generator, dtype=torch.float64)
-        found[draw] = _scores(first, second.mT, third, fourth.mT).item()
-    return found
+        scores[draw] = _scores(first, second.mT, third, fourth.mT).item()
+    return scores
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class InputShare(Quantity):
         )
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
         part = engine.writes(sender, engine.activation("clean", sender)[engine.rows, columns])
-        taken, everything = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
-        if not everything.any(-1).all():
+        from_sender, in_total = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
+        if not in_total.any(-1).all():
             raise MiChecksError(
                 f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {self.at}, "
                 "so that there is no share of it to measure; name another head or input"
             )
-        return engine.finite(taken.norm(dim=-1) / everything.norm(dim=-1), f"in what {receiver} takes")[None]
+        return engine.finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[None]
 
 
 def _per_head(model: Transformer, layer: int, kind: str) -> Tensor:

@@ -23,7 +23,8 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
-WHOLE = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")  # kinds whose activation is in the residual stream
+# Kinds of nodes whose activation is in the residual stream.
+STREAM_KINDS = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
         places.setdefault((node.layer, node.kind), []).append(i)
     direction = engine.direction()
     for (layer, kind), among in places.items():
-        node = Node(layer, kind, None if kind in WHOLE else 0)
+        node = Node(layer, kind, None if kind in STREAM_KINDS else 0)
         own = engine.activation("clean", node)[engine.rows, engine.end].float()  # row …
-        if kind in WHOLE:
+        if kind in STREAM_KINDS:
             out[among] = engine.finite((own * direction).sum(-1), f"in what {node} writes")
             continue
         each = own * engine.onto(node, direction)
@@ -108,20 +109,21 @@ def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
 
 def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     _admit(engine, [head])
-    looks = AttentionPattern(head, prompt).of(engine)[-1]  # source
+    attention = AttentionPattern(head, prompt).of(engine)[-1]  # source
     row = int(engine.readout.first[prompt])
     begin = int(engine.layouts["clean"].begin[row])
     shape, index = engine.subject.shape, head.index or 0
     shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
-    values = engine.activation("clean", shared)[row, begin : begin + len(looks), shared.index].float()  # source d_head
+    places = slice(begin, begin + len(attention))
+    values = engine.activation("clean", shared)[row, places, shared.index].float()  # source d_head
     read = engine.onto(head, engine.direction())[row, index].float()
-    found: Floats = looks * (values @ read).double().cpu().numpy()
-    return found
+    effects: Floats = attention * (values @ read).double().cpu().numpy()
+    return effects
 
 
 def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
-        if node.kind not in ("head", "neuron", *WHOLE):
+        if node.kind not in ("head", "neuron", *STREAM_KINDS):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
     engine.admission.refuse("attribution", "direct effects cannot be attributed")
     for node in nodes:

@@ -101,16 +101,16 @@ def _places(at: str | int | None, layout: Layout, rows: Sequence[Row]) -> _Place
         columns = (torch.arange(layout.width, device=device) + layout.begin[:, None]) % layout.width
         there = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
         return _Places(columns, there)
-    found = layout.columns(at)
-    counts = {len(columns) for columns, row in zip(found, rows, strict=True) if not row.forced}
+    by_row = layout.columns(at)
+    counts = {len(columns) for columns, row in zip(by_row, rows, strict=True) if not row.forced}
     if len(counts) > 1:
         raise MiChecksError(
             f"ablation by other prompts' activations takes the same token of the label, but {at!r} has "
             f"{min(counts)} to {max(counts)} tokens: use values of equally many tokens, or 'with: zero'"
         )
-    most = max(map(len, found))
-    padded = [columns + [columns[-1]] * (most - len(columns)) for columns in found]
-    own = [[True] * len(columns) + [False] * (most - len(columns)) for columns in found]
+    n_places = max(map(len, by_row))
+    padded = [columns + [columns[-1]] * (n_places - len(columns)) for columns in by_row]
+    own = [[True] * len(columns) + [False] * (n_places - len(columns)) for columns in by_row]
     return _Places(torch.tensor(padded, device=device), torch.tensor(own, device=device))
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.admission import Admission
-from mi_checks.engine.base_run import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.base_run import N_TOP_TOKENS, BaseRun, Floats, SideRun
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
@@ -304,7 +304,7 @@ class Engine(ABC):
         self._finite_logits(logits, side)
         floor = relative_floor(next(self.subject.bridge.parameters()).dtype)
         beats, is_top = self.readout.wins(logits, floor)
-        top = logits[self.readout.first].softmax(-1).topk(min(TOP, logits.shape[-1]))
+        top = logits[self.readout.first].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
         return SideRun(
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
             beats_foils=beats.cpu().numpy(),

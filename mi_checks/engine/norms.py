@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from mi_checks.errors import MiChecksError
 
-LARGE = 1e3  # an input so large that the ε under the root does not matter
-EPSILONS = ("eps", "variance_epsilon", "epsilon")  # names of the attribute for ε
+LARGE_INPUT = 1e3  # an input so large that the ε under the root does not matter
+EPSILON_NAMES = ("eps", "variance_epsilon", "epsilon")  # names of the attribute for ε
 TOLERANCE = 1e-5  # relative to the largest output; RMS norms compute in float32 for inputs of any dtype
 
 
@@ -80,14 +80,14 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
     generator = torch.Generator().manual_seed(0)
     signs = torch.where(torch.randperm(width, generator=generator) < width // 2, 1.0, -1.0).double().to(device)
     size = torch.linspace(0.5, 1.5, width, dtype=torch.float64, device=device)
-    probe = LARGE * signs * size
+    probe = LARGE_INPUT * signs * size
     if torch.equal(apply(probe).float(), probe.float()):
         return None
-    centred = bool(_close(apply(probe), apply(probe + LARGE)))
+    centred = bool(_close(apply(probe), apply(probe + LARGE_INPUT)))
     shift = apply(torch.zeros_like(probe))
     middle = probe - probe.mean() if centred else probe
     gain = (apply(probe) - shift) / (middle / middle.pow(2).mean().sqrt())
-    eps = next((float(getattr(own, name)) for name in EPSILONS if getattr(own, name, None) is not None), 1e-5)
+    eps = next((float(getattr(own, name)) for name in EPSILON_NAMES if getattr(own, name, None) is not None), 1e-5)
     norm = Norm(centred, eps, gain.float(), shift.float())
     for scale in (1e-3, 1e-2, 1.0, 30.0):
         x = scale * torch.randn(width, generator=generator, dtype=torch.float64).to(device)

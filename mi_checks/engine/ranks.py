@@ -29,6 +29,6 @@ class Ranks(Quantity):
     def of(self, engine: Engine) -> Floats:
         """Return the number of tokens with a higher logit than each token, `prompt token`."""
         logits = engine.base_logits("clean")[engine.readout.first]  # prompt d_vocab
-        wanted = torch.tensor(self.tokens, device=engine.device)
-        found = [(logits > logits.gather(1, column[:, None])).sum(1) for column in wanted.T]
-        return torch.stack(found, 1).double().cpu().numpy()
+        tokens = torch.tensor(self.tokens, device=engine.device)
+        ranks = [(logits > logits.gather(1, column[:, None])).sum(1) for column in tokens.T]
+        return torch.stack(ranks, 1).double().cpu().numpy()

@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
-IN_CACHE = 2**19  # neuron activations computed at once per thread on a CPU, so that they fit its inner cache
+CACHED_NEURONS_PER_THREAD = 2**19  # activations that are computed at once on a CPU, to fit its inner cache
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Transformer:
         return self.probabilities(scores, destinations[:, None], sources[:, None])
 
     def mixed(self, pattern: Tensor, values: Tensor) -> Tensor:
-        """Return z, `row dest head d_head`, of attention, `row head dest source`, and `row pos kv_head d_head` values."""
+        """Return z, `row dest head d_head`, of attention, `row head dest source`, and values, `row pos kv_head …`."""
         return (pattern @ self.per_head(values).transpose(1, 2)).transpose(1, 2)
 
     def attended(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
@@ -211,7 +211,7 @@ class Transformer:
         if mlp_in.device.type != "cpu":
             return self.mlp_out(layer, self.neurons(layer, mlp_in))
         rows = mlp_in.reshape(-1, mlp_in.shape[-1])
-        each = max(1, IN_CACHE * torch.get_num_threads() // self.w_out(layer).shape[0])
+        each = max(1, CACHED_NEURONS_PER_THREAD * torch.get_num_threads() // self.w_out(layer).shape[0])
         written = torch.empty_like(rows)
         for some, place in zip(rows.split(each), written.split(each), strict=True):
             place.copy_(self.mlp_out(layer, self.neurons(layer, some)))

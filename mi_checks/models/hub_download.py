@@ -9,15 +9,15 @@ from pathlib import Path
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.hub import Hub
 from mi_checks.models.sources.source import Unloadable
-from mi_checks.models.sources.weight_files import ADAPTERS
+from mi_checks.models.sources.weight_files import ADAPTER_FILES
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 OLDER_TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "added_tokens.json")
-CONFIG_FILES = ("config.json", ADAPTERS[0])
+CONFIG_FILES = ("config.json", ADAPTER_FILES[0])
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
-PADDED = 16  # digits of a zero-padded checkpoint label
-DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
+MAX_LABEL_DIGITS = 16  # digits of a zero-padded checkpoint label
+DISK_ERRNOS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
 
 
 def download(source: Hub) -> Folder:
@@ -29,7 +29,7 @@ def download(source: Hub) -> Folder:
     if source.is_legacy:
         label = source.version
         # Labels in file names may be padded with zeros.
-        padded = [label.zfill(width) for width in range(len(label), PADDED)] if label else []
+        padded = [label.zfill(width) for width in range(len(label), MAX_LABEL_DIGITS)] if label else []
         weights = [f"checkpoints/*_{text}.pth" for text in padded] or ["*_final.pth"]
         path = snapshot(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
         return Folder(path, label, source.described, "@".join(filter(None, (path.name, label))))
@@ -82,7 +82,7 @@ def _why_not(repo: str, error: BaseException) -> str:
     chain = [error]
     while (cause := chain[-1].__cause__) is not None and cause not in chain:
         chain.append(cause)
-    disk = next((each for each in chain if isinstance(each, OSError) and each.errno in DISK), None)
+    disk = next((each for each in chain if isinstance(each, OSError) and each.errno in DISK_ERRNOS), None)
     if disk is not None:
         return f"{repo} cannot be kept in the hub's cache: {disk.strerror} ({disk.filename or 'HF_HOME'})"
     answers = (getattr(getattr(each, "response", None), "status_code", None) for each in chain)

@@ -54,8 +54,8 @@ def unknown_models(loaded: LoadedBehaviour) -> tuple[Problem, ...]:
     Args:
         loaded: a behaviour, as `with_own_models` returns it.
     """
-    found = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
-    return check_models(loaded, dict.fromkeys((*known_names(), *found)), near_name)
+    existing = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
+    return check_models(loaded, dict.fromkeys((*known_names(), *existing)), near_name)
 
 
 def _from(folder: Path, model: str) -> str:

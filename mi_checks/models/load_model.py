@@ -23,7 +23,7 @@ from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
+LOADERS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
@@ -80,11 +80,11 @@ def _loaded(source: Source, to: Placement) -> Loaded:
     source.require()
     match source:
         case Folder():
-            return LAYOUTS[source.layout](source, to)
+            return LOADERS[source.layout](source, to)
         case Hub():
             folder = download(source)
             folder.require()
-            return LAYOUTS[folder.layout](folder, to)
+            return LOADERS[folder.layout](folder, to)
         case Gguf():
             return load_gguf(source.path, to)
         case Packaged():
@@ -133,8 +133,8 @@ def _device(name: str) -> torch.device:
     return device
 
 
-TOKENS = 6  # length of the probe, whose last token is exchanged
-TOLERANCE = 0.01  # relative to the logits' standard deviation; rounding in half precision is ten times smaller
+PROBE_TOKENS = 6  # length of the probe, whose last token is exchanged
+CAUSAL_TOLERANCE = 0.01  # relative to the logits' standard deviation; rounding in half precision is ten times smaller
 
 
 def check_causal(bridge: TransformerBridge, rows: int) -> None:
@@ -147,7 +147,7 @@ def check_causal(bridge: TransformerBridge, rows: int) -> None:
     Raises:
         Unloadable: the output depends on later tokens.
     """
-    tokens = min(TOKENS, int(bridge.cfg.n_ctx))
+    tokens = min(PROBE_TOKENS, int(bridge.cfg.n_ctx))
     if tokens < 2 or rows < 2:
         return
     first = [(rows // 2 + place) % rows for place in range(tokens)]
@@ -156,7 +156,7 @@ def check_causal(bridge: TransformerBridge, rows: int) -> None:
         logits = bridge(torch.tensor([first, other], device=next(bridge.parameters()).device))[:, :-1].float()
     if not logits.isfinite().all():  # reported when it is measured
         return
-    if (logits[0] - logits[1]).abs().max() > TOLERANCE * logits.std():
+    if (logits[0] - logits[1]).abs().max() > CAUSAL_TOLERANCE * logits.std():
         raise Unloadable(
             "it is not causal: what it says at a token changes with the tokens after it, as in encoders and in models "
             "with bidirectional attention; only models that read from left to right can be measured"

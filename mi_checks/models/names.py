@@ -28,7 +28,7 @@ from mi_checks.spec.model_shape import ModelShape
 
 NANO = Path(__file__).parent / "nano"
 TOKENIZER = NANO / "tokenizer.json"
-HUB = "hf:"
+HUB_PREFIX = "hf:"
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+-]+)?", re.ASCII)
 
 
@@ -164,8 +164,8 @@ def _as_path(name: str, base: Path | None) -> tuple[str, str, str | None, bool]:
     if name.startswith(GGUF):
         path = name.removeprefix(GGUF)
         return GGUF, path, None, is_file(based(path, base))
-    found = labelled_folder(name, base)
-    return ("", name, None, False) if found is None else ("", *found, True)
+    folder = labelled_folder(name, base)
+    return ("", name, None, False) if folder is None else ("", *folder, True)
 
 
 def without_label(name: str) -> str:
@@ -183,7 +183,7 @@ def _prefixed(text: str) -> Source | None:
     if text.startswith(GGUF):
         path = expanded(text.removeprefix(GGUF))
         return Gguf(path) if is_file(path) else None
-    repo = text.removeprefix(HUB)
+    repo = text.removeprefix(HUB_PREFIX)
     return _hub(repo) if repo != text and HUB_NAME.fullmatch(repo) else None
 
 
@@ -200,12 +200,12 @@ def _known(text: str) -> Source | None:
 
 
 def _folder(text: str) -> Folder | None:
-    found = labelled_folder(text)
-    return None if found is None else Folder(expanded(found[0]), found[1])
+    folder = labelled_folder(text)
+    return None if folder is None else Folder(expanded(folder[0]), folder[1])
 
 
 def _on_the_hub(text: str, after: str = "") -> Hub | None:
-    """Return `org/name` on the hub, unless a folder `org`, or one at the start of `after`, shows that a path is meant."""
+    """Return `org/name` on the hub, unless a folder `org`, or one at the start of `after`, shows it is a path."""
     owner, slash, _ = text.partition("/")
     local = os.path.exists(owner) or ("/" in after and os.path.exists(after.partition("/")[0] or "/"))
     return _hub(text) if slash and HUB_NAME.fullmatch(text) and not local else None
@@ -231,12 +231,12 @@ def _unknown(name: str) -> str:
     kind, colon, rest = text.partition(":")
     if text.startswith(GGUF):
         return f"model {name!r}: there is no file {rest!r}"
-    if text.startswith(HUB):
+    if text.startswith(HUB_PREFIX):
         return f"model {name!r}: {rest!r} is no name on the Hugging Face hub; write hf:owner/name"
     if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
-        near = f"; before a colon there can be {HUB} and {GGUF}"
+        near = f"; before a colon there can be {HUB_PREFIX} and {GGUF}"
     if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
-        near = f"; if it is a model on the Hugging Face hub, write {HUB}{text}"
+        near = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
     if equals or "/" in text or looks_like_path(text):
         return f"model {name!r}: there is no folder {str(expanded(text))!r}{near}"
     known = ", ".join((*bundled(), *checkpoints()))

@@ -18,8 +18,8 @@ def with_series(names: Iterable[str]) -> tuple[str, ...]:
     Raises:
         MiChecksError: there are no checkpoints to list; the message says which models have some.
     """
-    found = [model for name in names for model in (series(name) if name.endswith(EACH) else (name,))]
-    return tuple(dict.fromkeys(found))
+    models = [model for name in names for model in (series(name) if name.endswith(EACH) else (name,))]
+    return tuple(dict.fromkeys(models))
 
 
 def series(name: str) -> tuple[str, ...]:
@@ -37,10 +37,10 @@ def series(name: str) -> tuple[str, ...]:
     if steps:
         return (*steps, model)
     resolve(model)  # raises if there is no such model
-    have = dict.fromkeys(each.partition("@")[0] + EACH for each in checkpoints())
+    known = dict.fromkeys(each.partition("@")[0] + EACH for each in checkpoints())
     raise MiChecksError(
-        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(have)}, a folder "
-        f"with checkpoints/, or name each ({model}@LABEL)"
+        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(known)}, a "
+        f"folder with checkpoints/, or name each ({model}@LABEL)"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import ModelName, is_known, resolve
 
-SHOWN = 12  # digits of a hash that a message shows
+N_SHOWN_DIGITS = 12  # digits of a hash that a message shows
 
 
 def refuse_update(model: ModelName, option: str) -> None:
@@ -30,8 +30,8 @@ def refuse_update(model: ModelName, option: str) -> None:
     here = weights_sha256(model)
     if own in (None, here):
         return
-    why = f"its weights are {here[:SHOWN]}" if here else "of its weights nobody knows before they are loaded"
+    why = f"its weights are {here[:N_SHOWN_DIGITS]}" if here else "of its weights nobody knows before they are loaded"
     raise MiChecksError(
         f"--mi-model {model.given}: {option} would record it as {name}: {why}, and those of {name} itself are "
-        f"{str(own)[:SHOWN]}; leave out {option}"
+        f"{str(own)[:N_SHOWN_DIGITS]}; leave out {option}"
     )

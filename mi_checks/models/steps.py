@@ -7,7 +7,7 @@ import json
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.folder import Folder
 
-METRICS = "metrics.json"  # written beside a nano model's weights by its training
+METRICS_FILE = "metrics.json"  # written beside a nano model's weights by its training
 
 
 def training_step(name: str) -> int | None:
@@ -22,7 +22,7 @@ def training_step(name: str) -> int | None:
     if source.label is not None:
         return int(source.label) if source.label.isdecimal() else None
     try:
-        steps = json.loads((source.path / METRICS).read_text(encoding="utf-8"))["recipe"]["steps"]
+        steps = json.loads((source.path / METRICS_FILE).read_text(encoding="utf-8"))["recipe"]["steps"]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not a nano model's folder
     return steps if isinstance(steps, int) else None

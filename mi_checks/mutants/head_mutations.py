@@ -84,9 +84,9 @@ class Blinded(Mutation):
 
 
 def _swap(weight: Tensor, one: slice, other: slice) -> None:
-    kept = weight[one].clone()
+    old = weight[one].clone()
     weight[one] = weight[other]
-    weight[other] = kept
+    weight[other] = old
 
 
 def _swap_columns(weight: Tensor, swap: Callable[[Tensor], None]) -> None:

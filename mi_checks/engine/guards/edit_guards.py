@@ -20,17 +20,17 @@ from mi_checks.engine.reference.site import Site
 from mi_checks.models.guards import Guard
 from mi_checks.models.subject import Subject
 
-KINDS: tuple[Kind, ...] = (
+EDITED_KINDS: tuple[Kind, ...] = (
     "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
 )  # fmt: skip
-NAMES: dict[Kind, str] = {
+KIND_NAMES: dict[Kind, str] = {
     "head": "z", "q": "queries", "k": "keys", "v": "values", "pattern": "attention patterns", "neuron": "neurons",
     "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the residual stream before a layer",
     "resid_mid": "the residual stream between attention and MLP", "resid_post": "the residual stream after a layer",
 }  # fmt: skip
-PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # kinds of edits that path patching makes
+PATH_KINDS: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # kinds of edits that path patching makes
 # Whether the wrapped model has an activation as input or output of a module: an MLP's output is an output.
-SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
+KIND_SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
 
 
 class _Stop(Exception):
@@ -45,10 +45,10 @@ class Activations:
 
     def get(self, layer: int, kind: Kind) -> Tensor | None:
         """Return an activation as `row pos d`; a pattern as `row destination head·source`."""
-        found = self.by_place.get((layer, kind))
-        if found is None:
+        activation = self.by_place.get((layer, kind))
+        if activation is None:
             return None
-        return (found.transpose(1, 2) if kind == "pattern" else found).flatten(2)
+        return (activation.transpose(1, 2) if kind == "pattern" else activation).flatten(2)
 
 
 @dataclass(frozen=True)
@@ -93,39 +93,39 @@ def compare_edits(
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.edited(rows, edits, last).float()
-    found, z = _bridge_run(subject, rows, numbered, last)
+    actual, z = _bridge_run(subject, rows, numbered, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
         errors = []
         for row, trial in numbered:
             if trial.kind == kind:
-                errors.append(_judge(trial, found[[row, -1]], expected[[row, -1]], size, tolerance))
+                errors.append(_judge(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
                 errors.append(_other_heads(subject, trial, z[trial.layer][[row, -1]], tolerance))
-        refuses = (kind, "paths") if kind in PATHS_USE else (kind,)
+        refuses = (kind, "paths") if kind in PATH_KINDS else (kind,)
         wrong = _wrong_shape(subject, kind, probes, activations)
         if wrong:
             refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
-            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
+            yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
         elif errors:
             error, reason = max(errors)
-            yield Guard(f"replacing {NAMES[kind]}", error, tolerance.relative, refuses, reason)
+            yield Guard(f"replacing {KIND_NAMES[kind]}", error, tolerance.relative, refuses, reason)
         elif _has(subject, kind):
-            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {NAMES[kind]}"
-            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
+            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {KIND_NAMES[kind]}"
+            yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
 
 
-def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
+def _judge(trial: _Trial, actual: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
     """Return the error of one trial as a fraction of its effect, and the reason if it is too large."""
-    what = f"{NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
+    what = f"{KIND_NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
         return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
     effect = float((expected[0] - expected[1]).abs().max())
-    made = float((found[0] - found[1]).abs().max())
-    wrong = float((found[0] - expected[0]).abs().max())
+    actual_effect = float((actual[0] - actual[1]).abs().max())
+    wrong = float((actual[0] - expected[0]).abs().max())
     error = tolerance.error(wrong, effect=effect, size=size)
     if error <= tolerance.relative:
         return error, ""
-    if made <= tolerance.absolute * size < effect:
+    if actual_effect <= tolerance.absolute * size < effect:
         return error, f"TransformerLens discards the edit of {what}"
     return error, (
         f"an edit of {what} does not do what the same edit of the wrapped model does: the stream is off by {wrong:.2g} "
@@ -144,7 +144,10 @@ def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Toleranc
     if error <= tolerance.relative:
         return error, ""
     hook = Node(trial.layer, trial.kind, None).hook
-    return error, f"heads are numbered otherwise in the {NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z"
+    return (
+        error,
+        f"heads are numbered otherwise in the {KIND_NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z",
+    )
 
 
 def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
@@ -158,15 +161,17 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
         "pattern": (shape.n_heads, positions, positions),
         "neuron": (positions, shape.d_mlp),
     }
-    wanted = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
+    expected = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
     for layer in probes.layers:
-        found = activations.by_place.get((layer, kind))
-        if found is None:
+        activation = activations.by_place.get((layer, kind))
+        if activation is None:
             continue
-        sizes = tuple(found.shape[1:])
-        if len(sizes) != len(wanted) or any(size not in (None, own) for own, size in zip(sizes, wanted, strict=True)):
+        sizes = tuple(activation.shape[1:])
+        if len(sizes) != len(expected) or any(
+            size not in (None, own) for own, size in zip(sizes, expected, strict=True)
+        ):
             hook = Node(layer, kind, None).hook
-            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {wanted}"
+            return f"the shape of the {KIND_NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {expected}"
     return ""
 
 
@@ -187,7 +192,7 @@ def _trials(
     tolerance: Tolerance,
 ) -> Iterator[_Trial]:
     """Yield the trials of one layer, each with the plain edit that corresponds to it."""
-    for kind in KINDS:
+    for kind in EDITED_KINDS:
         activation = activations.get(layer, kind)
         if activation is None or not _has(subject, kind):
             continue
@@ -200,7 +205,7 @@ def _trials(
         elif kind == "resid_mid":
             edit = _middle_edit(layer, recorded, activations, tolerance)
         else:
-            place = find(activation, recorded, tolerance.equal, SIDES.get(kind))
+            place = find(activation, recorded, tolerance.equal, KIND_SIDES.get(kind))
             edit = None if place is None else Edit(place, 0, entries, values)
         yield _Trial(kind, layer, entries, values, edit)
 
@@ -265,7 +270,7 @@ def _bridge_run(
     subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
     """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
-    kept: list[Tensor] = []
+    streams: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
     def keeping(layer: int) -> Site:
@@ -276,7 +281,7 @@ def _bridge_run(
         return Site(Node(layer, "head", None).hook, keep)
 
     def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-        kept.append(resid.clone())
+        streams.append(resid.clone())
         raise _Stop
 
     hooks = []
@@ -296,7 +301,7 @@ def _bridge_run(
     hooks.append((Node(last, "resid_post").hook, stop))
     with torch.no_grad(), quietly(), subject.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
         subject.bridge(rows)
-    return kept[0].float(), z
+    return streams[0].float(), z
 
 
 @contextmanager

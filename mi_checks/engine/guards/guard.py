@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from mi_checks.engine.guards.edit_guards import KINDS, NAMES, Activations, compare_edits, quietly
+from mi_checks.engine.guards.edit_guards import EDITED_KINDS, KIND_NAMES, Activations, compare_edits, quietly
 from mi_checks.engine.guards.guard_probes import Probes, probes_of
 from mi_checks.engine.guards.plain_model import PlainModel
 from mi_checks.engine.guards.sum_guards import compare_sums, in_short
@@ -42,24 +42,24 @@ def _compared(subject: Subject, probes: Probes) -> list[Guard]:
     tolerance = TOLERANCES.get(dtype, TOLERANCES[torch.float32])
     engine = ReferenceEngine(replace(subject, guards=Guards()), probes.batch())
     logits, broken = _fetched(engine)
-    results = [Guard(f"reading {NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
+    results = [Guard(f"reading {KIND_NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
     if subject.unwrapped is not None:
         plain = PlainModel(subject.unwrapped, [str(block.name) for block in subject.bridge.blocks])
         same = _same_logits(plain.logits(probes.tokens), logits.float(), tolerance)
         results.append(same)
         if not same.holds:
             return results
-        readable = [kind for kind in KINDS if kind not in broken]
+        readable = [kind for kind in EDITED_KINDS if kind not in broken]
         results += compare_edits(subject, plain, probes, _activations(engine, probes, readable), readable, tolerance)
     return [*results, *compare_sums(engine, probes, tolerance)]
 
 
-def _same_logits(wanted: torch.Tensor, found: torch.Tensor, tolerance: Tolerance) -> Guard:
-    largest = float(wanted.abs().max())
+def _same_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: Tolerance) -> Guard:
+    largest = float(expected.abs().max())
     if not math.isfinite(largest):
         reason = "its logits are NaN or infinite on random tokens; check the weights, or use --mi-dtype float32"
         return Guard("the model's logits are finite", float("inf"), 0.0, ("everything",), reason)
-    wrong = float((wanted - found).abs().max())
+    wrong = float((expected - actual).abs().max())
     error = wrong / max(largest, 1e-20)
     limit = 10 * tolerance.absolute
     reason = (
@@ -79,11 +79,11 @@ def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
     """
     sides: tuple[Side, ...] = ("clean", "corrupt")
     try:
-        return engine.fetch(sides, KINDS, keep_logits=True), {}
+        return engine.fetch(sides, EDITED_KINDS, keep_logits=True), {}
     except Exception:  # a library's conversion in a hook may raise anything
         logits = engine.fetch(sides, (), keep_logits=True)
     broken: dict[Kind, str] = {}
-    for kind in KINDS:
+    for kind in EDITED_KINDS:
         try:
             engine.fetch(sides, (kind,))
         except Exception as error:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, Prompt, PromptBatch, PromptPair
 
-LENGTH = 12  # tokens of a probe, unless an attention window needs more
-BEYOND_WINDOW = 4  # tokens by which a probe is longer than the longest attention window
-LONGEST = 96  # tokens; longer probes would make the guards too slow
-ALL_LAYERS = 4  # models of up to this many layers are probed in every layer
-MAX_LAYERS = 8  # number of probed layers in deeper models: the first of each structure
-WINDOWS = ("sliding_window", "window_size", "attention_window", "local_attention_window")
-NUMBERED = ("layer_idx", "layer_id", "layer_number", "training", "name")  # attributes that differ between like layers
+PROBE_TOKENS = 12  # tokens of a probe, unless an attention window needs more
+TOKENS_BEYOND_WINDOW = 4  # tokens by which a probe is longer than the longest attention window
+MAX_PROBE_TOKENS = 96  # tokens; longer probes would make the guards too slow
+MAX_FULLY_PROBED_LAYERS = 4  # models of up to this many layers are probed in every layer
+MAX_PROBED_LAYERS = 8  # number of probed layers in deeper models: the first of each structure
+WINDOW_NAMES = ("sliding_window", "window_size", "attention_window", "local_attention_window")
+# Attributes in which layers of the same structure may differ.
+LAYER_ATTRIBUTES = ("layer_idx", "layer_id", "layer_number", "training", "name")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Probes:
 def probes_of(subject: Subject) -> Probes:
     """Return the probes of a model, which are the same every time."""
     windows = sorted(set(_windows(subject)))
-    reachable = [window for window in windows if window + BEYOND_WINDOW <= LONGEST]
-    length = max([LENGTH, *(window + BEYOND_WINDOW for window in reachable)])
+    reachable = [window for window in windows if window + TOKENS_BEYOND_WINDOW <= MAX_PROBE_TOKENS]
+    length = max([PROBE_TOKENS, *(window + TOKENS_BEYOND_WINDOW for window in reachable)])
     while length in (subject.shape.n_heads, subject.shape.n_kv_heads):  # so that no two axes have the same size
         length += 1
     length = min(length, subject.n_ctx)
@@ -73,7 +74,7 @@ def _windows(subject: Subject) -> Iterator[int]:
     """Yield the lengths of a model's attention windows that are shorter than its context."""
     configs: list[Any] = [subject.bridge.cfg, getattr(subject.bridge.original_model, "config", None)]
     for config in configs:
-        for name in WINDOWS:
+        for name in WINDOW_NAMES:
             window = getattr(config, name, None)
             if isinstance(window, int) and 0 < window < subject.n_ctx:
                 yield window
@@ -82,12 +83,12 @@ def _windows(subject: Subject) -> Iterator[int]:
 def _layers(subject: Subject) -> tuple[int, ...]:
     """Return all layers of a shallow model; of a deep one, the first two and the first of each structure."""
     n_layers = subject.shape.n_layers
-    if n_layers <= ALL_LAYERS:
+    if n_layers <= MAX_FULLY_PROBED_LAYERS:
         return tuple(range(n_layers))
-    found: dict[object, int] = {}
+    first_layers: dict[object, int] = {}
     for layer, block in enumerate(subject.bridge.blocks):
-        found.setdefault(_structure(getattr(block, "original_component", block)), layer)
-    return tuple(sorted({0, 1, *list(found.values())[:MAX_LAYERS]}))
+        first_layers.setdefault(_structure(getattr(block, "original_component", block)), layer)
+    return tuple(sorted({0, 1, *list(first_layers.values())[:MAX_PROBED_LAYERS]}))
 
 
 def _structure(block: nn.Module) -> object:
@@ -100,5 +101,9 @@ def _structure(block: nn.Module) -> object:
 
 def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
     for name, value in vars(module).items():
-        if name not in NUMBERED and not name.startswith("_") and isinstance(value, bool | int | float | str | None):
+        if (
+            name not in LAYER_ATTRIBUTES
+            and not name.startswith("_")
+            and isinstance(value, bool | int | float | str | None)
+        ):
             yield name, repr(value)

@@ -73,21 +73,21 @@ class PlainModel:
 
     def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, Where], Tensor]:
         """Return the inputs and outputs of every module of a layer, `row pos d`, in the order of the run."""
-        found: dict[tuple[str, Where], Tensor] = {}
+        recorded: dict[tuple[str, Where], Tensor] = {}
         prefix = self.layers[layer]
         rows, positions = tokens.shape
 
         def keep(name: str, where: Where, value: Any) -> None:
             tensor = _flat(_first(value), rows, positions)
             if tensor is not None:
-                found.setdefault((name, where), tensor.detach().clone())
+                recorded.setdefault((name, where), tensor.detach().clone())
 
         with contextlib.ExitStack() as hooks:
             for name, module in self.model.named_modules():
                 if name == prefix or name.startswith(f"{prefix}."):
                     hooks.enter_context(_hooked(module, name, keep))
             self._until(tokens, layer)
-        return found
+        return recorded
 
     def edited(self, tokens: Tensor, edits: Sequence[Edit], layer: int) -> Tensor:
         """Return the residual stream after a layer under some edits, `row pos d_model`."""
@@ -107,12 +107,12 @@ class PlainModel:
 
     def _until(self, tokens: Tensor, layer: int) -> Tensor:
         """Return the stream at the end of a layer, ending the run there."""
-        found: list[Tensor] = []
+        streams: list[Tensor] = []
 
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
             tensor = _first(output)
             if tensor is not None:
-                found.append(tensor)
+                streams.append(tensor)
                 raise _Stop
 
         handle = self.model.get_submodule(self.layers[layer]).register_forward_hook(stop)
@@ -122,7 +122,7 @@ class PlainModel:
             pass
         finally:
             handle.remove()
-        return found[0]
+        return streams[0]
 
     def _forward(self, tokens: Tensor) -> Any:
         with torch.no_grad():
@@ -159,9 +159,9 @@ def find(
 
 def _columns(activation: Tensor, tensor: Tensor, limit: float) -> Tensor | None:
     """Return the columns of a tensor that hold the activation; None if one of them is missing."""
-    wanted, there = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
-    distance, nearest = torch.cdist(wanted, there, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
-    return nearest if bool(distance.max() <= limit * wanted.shape[1] ** 0.5) else None
+    expected, candidates = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
+    distance, nearest = torch.cdist(expected, candidates, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
+    return nearest if bool(distance.max() <= limit * expected.shape[1] ** 0.5) else None
 
 
 def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int) -> Tensor:
@@ -259,5 +259,5 @@ def _changing(module: nn.Module, where: Where, change: Callable[[Any], Any]) -> 
 
 
 def _logits(output: Any) -> Tensor:
-    found: Tensor = output if isinstance(output, Tensor) else output.logits
-    return found.float()
+    logits: Tensor = output if isinstance(output, Tensor) else output.logits
+    return logits.float()

@@ -73,8 +73,8 @@ class ReferenceEngine(Engine):
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
-        found = self._cached(side, node.kind, node.layer)
-        return found.transpose(1, 2) if node.kind == "pattern" else found
+        stored = self._cached(side, node.kind, node.layer)
+        return stored.transpose(1, 2) if node.kind == "pattern" else stored
 
     def base_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
@@ -126,13 +126,13 @@ class ReferenceEngine(Engine):
         """
         kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
         if (node.layer, kind) not in self._sublayers:
-            read = sublayer(self.subject.bridge, node.layer, kind)
-            if read is None:
+            own_sublayer = sublayer(self.subject.bridge, node.layer, kind)
+            if own_sublayer is None:
                 raise MiChecksError(
                     f"{self.subject.name}: what {node} adds to the residual stream is unknown, because TransformerLens "
                     "names no output projection of its layer in this model; make the claim about the whole layer"
                 )
-            self._sublayers[node.layer, kind] = read
+            self._sublayers[node.layer, kind] = own_sublayer
         return self._sublayers[node.layer, kind]
 
     def norm_before(self, layer: int) -> Norm | None:
@@ -154,20 +154,22 @@ class ReferenceEngine(Engine):
             The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
         """
         layers = range(self.subject.shape.n_layers)
-        wanted = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
-        told = [self.padding_arguments(side) for side in sides]
-        together = {name: torch.cat([arguments[name] for arguments in told]) for name in told[0]}
+        hooks = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        arguments_by_side = [self.padding_arguments(side) for side in sides]
+        all_arguments = {
+            name: torch.cat([arguments[name] for arguments in arguments_by_side]) for name in arguments_by_side[0]
+        }
         tokens = torch.cat([self.layouts[side].tokens for side in sides])
         with torch.no_grad():
             logits: Tensor
             logits, cache = self.subject.bridge.run_with_cache(
-                tokens, names_filter=lambda name: name in wanted, **together
+                tokens, names_filter=lambda name: name in hooks, **all_arguments
             )
         for number, side in enumerate(sides):
             rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
             if keep_logits:
                 self._base_logits[side] = logits[rows][self.rows, self.end].float()
-            for name, (hook, layer) in wanted.items():
+            for name, (hook, layer) in hooks.items():
                 by_layer = self._activations.setdefault((side, hook), {})
                 if name in cache:
                     by_layer[layer] = cache[name][rows]
@@ -178,10 +180,10 @@ class ReferenceEngine(Engine):
         hook = HOOKS[kind]
         if (side, hook) not in self._activations:
             self.fetch([side], [kind])
-        found = self._activations[side, hook].get(layer)
-        if found is None:
+        activation = self._activations[side, hook].get(layer)
+        if activation is None:
             raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
-        return found
+        return activation
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
         first = min((node.layer for node in intervention.nodes), default=0)
@@ -256,12 +258,12 @@ class ReferenceEngine(Engine):
         Raises:
             MiChecksError: one of the hooks never ran.
         """
-        found: dict[str, Tensor] = {}
+        activations: dict[str, Tensor] = {}
 
         def keeping(hook: str) -> Site:
             def keep(activation: Tensor) -> Tensor:
-                found[hook] = activation.clone()
-                if len(found) == len(set(hooks)):
+                activations[hook] = activation.clone()
+                if len(activations) == len(set(hooks)):
                     raise _Passed
                 return activation
 
@@ -269,7 +271,7 @@ class ReferenceEngine(Engine):
 
         with suppress(_Passed):
             self.run_with(side, [*sites, *map(keeping, hooks)], first)
-        return [found[hook] for hook in hooks]
+        return [activations[hook] for hook in hooks]
 
     def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
         """Return the sites by which the receivers at the end of a path see a change in addition to their run's stream.
@@ -372,5 +374,5 @@ def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     """Return the gradient of the sum of a function's values at a point."""
     with torch.enable_grad():
         leaf = at.detach().requires_grad_()
-        (found,) = torch.autograd.grad(function(leaf).sum(), leaf)
-    return found
+        (result,) = torch.autograd.grad(function(leaf).sum(), leaf)
+    return result

@@ -63,15 +63,17 @@ def attend_from(
         positions = torch.cat([kept_positions, positions], -1)
     pattern = model.probabilities(scores[..., None, :], destination[:, None, None, None], positions[:, None, None])
     pattern = pattern[..., 0, :]  # prompt variant head source
-    kept = 0 if kept_keys is None else kept_keys.shape[1]
+    n_kept = 0 if kept_keys is None else kept_keys.shape[1]
     w_v, b_v = model.projection(layer, "v")
-    new = pattern[..., kept:]
+    new = pattern[..., n_kept:]
     looked_at = (new @ sources).unflatten(2, (model.n_kv_heads, model.group))  # prompt variant kv_head group d_model
     z = torch.einsum("pvkgd,khd->pvkgh", looked_at, w_v)
     if b_v is not None:
         z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.group))[..., None] * b_v[:, None]
     if kept_values is not None:
-        by_key = pattern[..., :kept].unflatten(2, (model.n_kv_heads, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        by_key = (
+            pattern[..., :n_kept].unflatten(2, (model.n_kv_heads, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        )
         before = by_key @ kept_values.transpose(1, 2)
         z = z + before.unflatten(2, (-1, model.group)).permute(0, 2, 1, 3, 4)
     return z.flatten(2, 3)

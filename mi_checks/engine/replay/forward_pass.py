@@ -46,8 +46,8 @@ class Written:
         parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
         other = Written(self.model, self.layer, *(part[:rows, :columns] for part in parts))
         for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
-            made = self.__dict__[name]
-            other.__dict__[name] = None if made is None else made[:rows, :columns]
+            tensor = self.__dict__[name]
+            other.__dict__[name] = None if tensor is None else tensor[:rows, :columns]
         return other
 
 
@@ -115,8 +115,8 @@ def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
 
 
 # What a layer pass stores of all columns, and what it stores of the columns that its twin does not have.
-WHOLE = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
-TAILS = ("normed_tail", "queries_tail")
+PASS_TENSORS = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
+TAIL_TENSORS = ("normed_tail", "queries_tail")
 
 
 class LayerPass:
@@ -262,9 +262,9 @@ class LayerPass:
         end, positions = self.end[:rows], self.positions[:rows, :columns]
         other = LayerPass(self.model, self.layer, self.resid_tail[:rows, :tail], positions, end, twin, self._shared)
         for name, value in self.__dict__.items():
-            if name in WHOLE:
+            if name in PASS_TENSORS:
                 other.__dict__[name] = value[:rows, :columns]
-            elif name in TAILS:
+            elif name in TAIL_TENSORS:
                 other.__dict__[name] = value[:rows, :tail]
             elif name in ("tail", "at_end"):
                 other.__dict__[name] = value.of(rows, tail)

@@ -135,8 +135,8 @@ class KeptRuns(Engine, ABC):
             logits = self.model.promoted(neuron.layer, neuron.index or 0)
             order = logits.argsort(descending=True)
             tokens = torch.cat([order[:count], order[-count:]])
-            found: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
-            return found
+            rows: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
+            return rows
 
     def pattern(self, head: Node) -> Tensor:
         """Return a head's attention pattern in the clean run, `row destination source`."""

@@ -15,8 +15,8 @@ from mi_checks.faults.unexpected import out_of_memory
 
 CACHED = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
-MAPPED = 32 * 2**20  # bytes; the largest M_MMAP_THRESHOLD that glibc accepts
-HELD = 1280 * 2**20  # resident bytes of a process above which freed memory is returned to the system
+MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20  # the largest M_MMAP_THRESHOLD that glibc accepts
+MAX_HELD_BYTES = 1280 * 2**20  # resident bytes of a process above which freed memory is returned to the system
 T = TypeVar("T")
 
 
@@ -72,11 +72,11 @@ def hold_freed() -> None:
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MAPPED)
+        mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def hand_back(beyond: int = HELD) -> None:
+def hand_back(beyond: int = MAX_HELD_BYTES) -> None:
     """Return freed memory to the system if the process is large.
 
     glibc holds it in pieces that large tensors of the next behaviour may not fit. A smaller process keeps its freed

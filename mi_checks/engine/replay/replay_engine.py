@@ -111,8 +111,8 @@ class ReplayEngine(KeptRuns):
             groups += [alike[i : i + size] for i in range(0, len(alike), size)]
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
-                found = self.memory.within(self._edges_together, [circuits[i] for i in group])
-                out[group] = self.finite(found, f"under {title}")
+                scores = self.memory.within(self._edges_together, [circuits[i] for i in group])
+                out[group] = self.finite(scores, f"under {title}")
         self.forget()
         return out
 
@@ -240,10 +240,10 @@ class ReplayEngine(KeptRuns):
         queries, keys, values = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
         queries, keys = model.rotated(queries, positions), model.rotated(keys, positions)
         if start:
-            kept = self.passes[side][layer].kept(start)
+            earlier = self.passes[side][layer].kept(start)
             keys, values = (
                 torch.cat([before.repeat_interleave(variants, 0), new], 1)
-                for before, new in zip(kept, (keys, values), strict=True)
+                for before, new in zip(earlier, (keys, values), strict=True)
             )
         if edits is None:
             z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))

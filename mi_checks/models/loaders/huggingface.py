@@ -13,7 +13,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
 from mi_checks.models.loaders.pickles import read_state_dict
 from mi_checks.models.loaders.quiet import quiet
-from mi_checks.models.loaders.tokenizer_files import SPECIAL, declarations, folders_tokenizer, own_beginning
+from mi_checks.models.loaders.tokenizer_files import SPECIAL_TOKEN_KEYS, declarations, folders_tokenizer, own_beginning
 from mi_checks.models.loaders.unwrapped import sharing_weights
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
@@ -38,14 +38,14 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
     if folder.config.get("is_encoder_decoder"):
         raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
     weights, declared = weight_files(folder.path), declarations(folder.path)
-    found = folders_tokenizer(folder.path)
-    bos = own_beginning(found.tokenizer, declared)
-    special = {key: value for key, value in declared.items() if key in SPECIAL}
+    files = folders_tokenizer(folder.path)
+    bos = own_beginning(files.tokenizer, declared)
+    special = {key: value for key, value in declared.items() if key in SPECIAL_TOKEN_KEYS}
     pickles = are_pickles(weights)
     try:
         bridge, unwrapped = bridged(
             str(folder.path),
-            PreTrainedTokenizerFast(tokenizer_object=found.tokenizer, **special),
+            PreTrainedTokenizerFast(tokenizer_object=files.tokenizer, **special),
             to,
             use_safetensors=not pickles,
             weights_only=True,
@@ -57,10 +57,10 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         raise
     return Loaded(
         bridge,
-        found.tokenizer,
+        files.tokenizer,
         bos=bos,
         weights_sha256=sha256(weights),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=folder.revision,
         unwrapped=unwrapped,
     )

@@ -21,9 +21,10 @@ from mi_checks.models.loaders.transformerlens_config import check_normalization,
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
 
-COPIED = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab", "act_fn")
-READ = (
-    *COPIED, "architecture", "attn_only", "d_mlp", "eps", "final_rms", "ln_eps", "normalization", "normalization_type"
+COPIED_KEYS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab", "act_fn")
+READ_KEYS = (
+    *COPIED_KEYS, "architecture", "attn_only", "d_mlp", "eps", "final_rms", "ln_eps", "normalization",
+    "normalization_type"
 )  # fmt: skip
 
 
@@ -44,14 +45,14 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
     except (RuntimeError, ValueError) as error:
         raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
     place = _tokenizer_folder(folder)
-    found = folders_tokenizer(place)
+    files = folders_tokenizer(place)
     without = folder.config.get("default_prepend_bos") is False
     return Loaded(
         bridge,
-        found.tokenizer,
-        bos=None if without else trained_beginning(found.tokenizer, declarations(place)),
+        files.tokenizer,
+        bos=None if without else trained_beginning(files.tokenizer, declarations(place)),
         weights_sha256=sha256([weights_path]),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),
         unwrapped=unwrapped,
     )
@@ -76,11 +77,11 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     normalization = config.get("normalization", config.get("normalization_type"))
     check_normalization(normalization)
-    refuse_unread(config, (*READ, "positional_embedding_type"))
+    refuse_unread(config, (*READ_KEYS, "positional_embedding_type"))
     eps = config.get("ln_eps", config.get("eps"))
     return {
         **({} if eps is None else {"eps": eps}),
-        **{key: config[key] for key in COPIED},
+        **{key: config[key] for key in COPIED_KEYS},
         "d_mlp": config.get("d_mlp"),
         "attn_only": bool(config.get("attn_only")),
         "final_rms": bool(config.get("final_rms")),

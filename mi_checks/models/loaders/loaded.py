@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
-TOLD = 300  # characters of a library's error message
+MAX_ERROR_CHARS = 300  # characters of a library's error message
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def told(error: BaseException, lines: int = 2) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         where = f" in {frames[-1].name} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
         return f"{type(error).__name__}{where}"
-    return text if len(text) <= TOLD else text[:TOLD].rstrip() + "…"
+    return text if len(text) <= MAX_ERROR_CHARS else text[:MAX_ERROR_CHARS].rstrip() + "…"

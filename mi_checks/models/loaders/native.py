@@ -50,7 +50,7 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
     refuse_unread(folder.config, NATIVE_KEYS)
     weights_path = folder.weights
     place = folder.path if has_tokenizer(folder.path) else TOKENIZER.parent
-    found, declared = folders_tokenizer(place), declarations(place)
+    files, declared = folders_tokenizer(place), declarations(place)
     bridge, unwrapped = native_parts(folder.config, to)
     try:
         fill(bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to)
@@ -60,10 +60,10 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
     return Loaded(
         bridge,
-        found.tokenizer,
-        bos=_beginning(found.tokenizer, declared),
+        files.tokenizer,
+        bos=_beginning(files.tokenizer, declared),
         weights_sha256=sha256([weights_path]),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=f"checkpoint {folder.label}" if folder.label else "",
         unwrapped=unwrapped,
     )
@@ -129,14 +129,14 @@ def fill(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement
     placed = {name: tensor.to(to.device, to.dtype) for name, tensor in weights.items()}
     # The bridge gives every unembedding a bias, which is zero for a model trained without one.
     placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=to.device, dtype=to.dtype))
-    wanted = bridge.state_dict()
-    for what, names in (("is missing", {*wanted} - {*placed}), ("is none of the model's", {*placed} - {*wanted})):
+    expected = bridge.state_dict()
+    for what, names in (("is missing", {*expected} - {*placed}), ("is none of the model's", {*placed} - {*expected})):
         if names:
             more = f", and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"{min(names)} {what}{more}")
     for name, tensor in placed.items():
-        if tensor.shape != wanted[name].shape:
-            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(wanted[name])}")
+        if tensor.shape != expected[name].shape:
+            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(expected[name])}")
     bridge.load_state_dict(placed)
 
 

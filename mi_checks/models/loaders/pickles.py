@@ -27,11 +27,11 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
                 raise ValueError("it is no archive and no pickle")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            state_dict = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise Unloadable(f"{path} holds more than tensors, and only tensors are loaded (weights_only=True)") from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise Unloadable(f"{path} is no file of weights: {told(error, 1)}") from error
-    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
+    if not isinstance(state_dict, dict) or not all(isinstance(tensor, Tensor) for tensor in state_dict.values()):
         raise Unloadable(f"{path} is no state dict: a mapping of names to tensors")
-    return found
+    return state_dict

@@ -14,8 +14,8 @@ from mi_checks.models.sources.source import Unloadable
 UNIGRAM, BPE = 1, 2  # SentencePiece's types of models
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # SentencePiece's types of pieces
 SPACE = "▁"
-RANDOM_PROBES = 200
-PROBES = (
+N_RANDOM_PROBES = 200
+PROBE_TEXTS = (
     "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
     "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
     "👍🏽 ok", "ﬁ ㍿ Å",
@@ -105,15 +105,15 @@ def _tokenizer(proto: Any) -> Tokenizer:
 def _merges(proto: Any, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
     """Return the pairs that pieces can be merged from, beginning with the piece of the highest score."""
     apart = {piece.piece for piece in proto.pieces if piece.type != 1}  # pieces that are matched whole, and bytes
-    found: list[tuple[float, int, str, str]] = []
+    merges: list[tuple[float, int, str, str]] = []
     for piece in proto.pieces:
         if piece.piece in apart:
             continue
         for place in range(1, len(piece.piece)):
             left, right = piece.piece[:place], piece.piece[place:]
             if left in vocabulary and right in vocabulary and not {left, right} & apart:
-                found.append((-piece.score, len(found), left, right))
-    return [(left, right) for _, _, left, right in sorted(found)]
+                merges.append((-piece.score, len(merges), left, right))
+    return [(left, right) for _, _, left, right in sorted(merges)]
 
 
 def _probes(theirs: Any) -> list[str]:
@@ -121,8 +121,8 @@ def _probes(theirs: Any) -> list[str]:
     rng = random.Random(0)  # noqa: S311  # only for probes
     size = theirs.get_piece_size()
     pieces = [token for token in range(size) if not theirs.is_control(token) and not theirs.is_unknown(token)]
-    made = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(RANDOM_PROBES)]
-    return [*PROBES, *(text for text in made if text.strip())]
+    texts = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(N_RANDOM_PROBES)]
+    return [*PROBE_TEXTS, *(text for text in texts if text.strip())]
 
 
 def _alike(ours: Tokenizer, theirs: Any, text: str, *, once: bool) -> bool:
@@ -130,5 +130,5 @@ def _alike(ours: Tokenizer, theirs: Any, text: str, *, once: bool) -> bool:
 
     With `once`, SentencePiece puts a space also before a text that begins with one, and the fast tokenizer does not.
     """
-    found: list[int] = ours.encode(text, add_special_tokens=False).ids
-    return bool(found == theirs.encode(text.removeprefix(" ") if once else text))
+    ids: list[int] = ours.encode(text, add_special_tokens=False).ids
+    return bool(ids == theirs.encode(text.removeprefix(" ") if once else text))

@@ -15,13 +15,13 @@ from tokenizers import AddedToken, Tokenizer
 from mi_checks.models.loaders.loaded import sha256, told
 from mi_checks.models.sources.source import Unloadable
 
-SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
+SPECIAL_TOKEN_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
 BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # names of this token in the toy models, if no file names it
-PROBES = ("a", "0", ".", "и", "的")  # texts, of which every vocabulary knows at least one
-KNOWN_PROBES = 32  # number of the vocabulary's tokens to try as texts if it knows none of them
+PROBE_TEXTS = ("a", "0", ".", "и", "的")  # texts, of which every vocabulary knows at least one
+MAX_TOKEN_PROBES = 32  # number of the vocabulary's tokens to try as texts if it knows none of them
 REMEDY = "save it as tokenizer.json: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
 # Vocabularies whose ids are not those of the model without the code of the tokenizer.
-UNREAD = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
+UNSUPPORTED_FILES = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,22 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 def declarations(folder: Path) -> dict[str, Any]:
     """Return the special tokens in `tokenizer_config.json` and `special_tokens_map.json`, as plain strings."""
-    found: dict[str, Any] = {}
+    declared: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        said = read_mapping(folder / name)
-        found |= {key: _plain(value) for key, value in said.items() if key in (*SPECIAL, "add_bos_token")}
-    return {key: value for key, value in found.items() if value is not None}
+        mapping = read_mapping(folder / name)
+        declared |= {
+            key: _plain(value) for key, value in mapping.items() if key in (*SPECIAL_TOKEN_KEYS, "add_bos_token")
+        }
+    return {key: value for key, value in declared.items() if value is not None}
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return a JSON file's mapping; an empty one if the file is missing or holds something else."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
@@ -122,7 +124,7 @@ def trained_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int 
 
 def _before(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Return the tokens that the tokenizer puts before a text."""
-    for probe in (*PROBES, *itertools.islice(tokenizer.get_vocab(), KNOWN_PROBES)):
+    for probe in (*PROBE_TEXTS, *itertools.islice(tokenizer.get_vocab(), MAX_TOKEN_PROBES)):
         alone, whole = (tokenizer.encode(probe, add_special_tokens=add).ids for add in (False, True))
         if alone:
             places = range(len(whole) - len(alone) + 1)
@@ -134,21 +136,21 @@ def _converted(folder: Path) -> Tokenizer:
     from mi_checks.models.loaders.sentencepiece_file import read_sentencepiece
     from mi_checks.models.loaders.vocabulary_files import read_byte_pairs, read_word_pieces
 
-    has = _names(folder)
-    if "vocab.json" in has and "merges.txt" in has:
+    names = _names(folder)
+    if "vocab.json" in names and "merges.txt" in names:
         return read_byte_pairs(folder)
-    if "tokenizer.model" in has:
+    if "tokenizer.model" in names:
         add_bos = declarations(folder).get("add_bos_token", True)
         return _with_added(read_sentencepiece(folder / "tokenizer.model", add_bos=add_bos), folder)
-    if "vocab.txt" in has:
+    if "vocab.txt" in names:
         return read_word_pieces(folder)
     missing = f"{folder / 'tokenizer.json'} is missing"
     for other, why in (
         ("vocab.json", "without merges.txt its vocab.json is not enough"),
         ("merges.txt", "without vocab.json its merges.txt is not enough"),
-        *((name, f"{name} cannot be read here") for name in UNREAD),
+        *((name, f"{name} cannot be read here") for name in UNSUPPORTED_FILES),
     ):
-        if other in has:
+        if other in names:
             raise Unloadable(f"{missing}, and {why}; {REMEDY}")
     raise Unloadable(
         f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; a model's prompts are read "
@@ -164,10 +166,10 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
     """
     added = {token: AddedToken(str(text)) for text, token in read_mapping(folder / "added_tokens.json").items()}
     declared = read_mapping(folder / "tokenizer_config.json").get("added_tokens_decoder")
-    for token, said in (declared if isinstance(declared, dict) else {}).items():
-        if isinstance(said, dict) and "content" in said and str(token).isdecimal():
-            options = {key: said[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in said}
-            added[int(token)] = AddedToken(said["content"], **options)
+    for token, entry in (declared if isinstance(declared, dict) else {}).items():
+        if isinstance(entry, dict) and "content" in entry and str(token).isdecimal():
+            options = {key: entry[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in entry}
+            added[int(token)] = AddedToken(entry["content"], **options)
     for token in sorted(token for token in added if isinstance(token, int)):
         if tokenizer.id_to_token(token) == added[token].content:
             continue
@@ -179,7 +181,9 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
 
 def has_tokenizer(folder: Path) -> bool:
     """Return whether a folder holds files of a tokenizer of any kind."""
-    return not _names(folder).isdisjoint(("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNREAD))
+    return not _names(folder).isdisjoint(
+        ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNSUPPORTED_FILES)
+    )
 
 
 def _names(folder: Path) -> set[str]:

@@ -21,7 +21,7 @@ NATIVE_KEYS = frozenset(
     )
 )  # fmt: skip
 # Keys that the native model ignores, with the values that describe what it computes.
-FIXED: Mapping[str, tuple[Any, ...]] = {
+FIXED_VALUES: Mapping[str, tuple[Any, ...]] = {
     "attention_dir": ("causal",),
     "use_attn_scale": (True,),
     "use_pos_resid": (True,),
@@ -31,7 +31,7 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "d_vocab_out": (-1,),
     "ln_eps": (1e-5,),  # the loader of the toy models' layout reads it
 }
-OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # values with which a key has no effect
+OFF_VALUES: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # values with which a key has no effect
 CHANGES = frozenset(
     (
         "attn_types", "experts_per_token", "factored_embed", "is_audio_model", "is_multimodal", "is_stateful",
@@ -44,7 +44,7 @@ CHANGES = frozenset(
     )
 )  # fmt: skip
 # Keys that describe a model's origin, its training and initialisation, and how TransformerLens shows it.
-HARMLESS = frozenset(
+HARMLESS_KEYS = frozenset(
     (
         "NTK_by_parts_factor", "NTK_by_parts_high_freq_factor", "NTK_by_parts_low_freq_factor", "W_O_init_scale",
         "attn_implementation", "beta1", "beta2", "betas", "decoder_start_token_id", "default_padding_side",
@@ -77,9 +77,9 @@ def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
     changes: list[str] = []
     unknown: list[str] = []
     for key, value in config.items():
-        if key in read or key in HARMLESS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
+        if key in read or key in HARMLESS_KEYS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
             continue
-        (changes if key in CHANGES or key in FIXED else unknown).append(f"{key}: {value!r}")
+        (changes if key in CHANGES or key in FIXED_VALUES else unknown).append(f"{key}: {value!r}")
     if changes:
         raise Unloadable(
             f"its config.json says {_listed(changes)}, which changes what the model computes and which the model that "
@@ -106,10 +106,10 @@ def _asks_for_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
     """Return whether a key only says what the model does anyway."""
     if key == "d_vocab_out" and value == config.get("d_vocab"):
         return True
-    allowed = (*FIXED[key], None) if key in FIXED else OFF
+    allowed = (*FIXED_VALUES[key], None) if key in FIXED_VALUES else OFF_VALUES
     # The value 1.0 equals 1, but True must not count as 1.
     return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in allowed)
 
 
-def _listed(said: list[str]) -> str:
-    return ", ".join(said[:3]) + (f" and {len(said) - 3} more such keys" if len(said) > 3 else "")
+def _listed(entries: list[str]) -> str:
+    return ", ".join(entries[:3]) + (f" and {len(entries) - 3} more such keys" if len(entries) > 3 else "")

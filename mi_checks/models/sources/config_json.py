@@ -10,15 +10,15 @@ from typing import Any
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.model_shape import ModelShape
 
-NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
+REQUIRED_NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
 # Architectures on the hub use different keys for the same number.
-LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
-HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads")
-NEURONS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+HEAD_KEYS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
+KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads")
+NEURON_KEYS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
 # Architectures whose config may leave out the number of neurons, which is then four times the width.
-FOUR_TIMES = frozenset({"bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gptj"})
-WIDTH = ("hidden_size", "n_embd", "d_model")
+FOUR_TIMES_WIDTH = frozenset({"bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gptj"})
+WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def check_numbers(config: Mapping[str, Any], folder: Path) -> None:
     Raises:
         MiChecksError: keys are missing or are not whole numbers; the message names them.
     """
-    numbers = [*NUMBERS, *([] if config.get("attn_only") else ["d_mlp"])]
+    numbers = [*REQUIRED_NUMBERS, *([] if config.get("attn_only") else ["d_mlp"])]
     wrong = [key for key in numbers if not isinstance(config.get(key), int)]
     if wrong:
         raise MiChecksError(f"{folder / 'config.json'}: needs a whole number for {', '.join(wrong)}")
@@ -80,10 +80,10 @@ def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
 
     That is so if a key is missing, and in a mixture of experts, whose config has the number of neurons of one expert.
     """
-    layers, heads, neurons = _first(config, LAYERS), _first(config, HEADS), _neurons(config)
+    layers, heads, neurons = _first(config, LAYER_KEYS), _first(config, HEAD_KEYS), _neurons(config)
     if layers is None or heads is None or neurons is None or any("expert" in key for key in config):
         return None
-    kv_heads = _first(config, KV_HEADS)
+    kv_heads = _first(config, KV_HEAD_KEYS)
     return ModelShape(
         n_layers=layers, n_heads=heads, d_mlp=neurons, shared_kv_heads=kv_heads if kv_heads != heads else None
     )
@@ -91,8 +91,8 @@ def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
 
 def _neurons(config: Mapping[str, Any]) -> int | None:
     """Return the number of neurons of an MLP, if the config says so, otherwise None."""
-    written, width = _first(config, NEURONS), _first(config, WIDTH)
-    if written is None and width is not None and config.get("model_type") in FOUR_TIMES:
+    written, width = _first(config, NEURON_KEYS), _first(config, WIDTH_KEYS)
+    if written is None and width is not None and config.get("model_type") in FOUR_TIMES_WIDTH:
         return 4 * width
     return written
 

@@ -102,8 +102,8 @@ class Folder(Source):
         if layout == "huggingface":
             return {}
         files = (self.path / "checkpoints").glob("step-*.safetensors" if layout == "native" else "*_*.pth")
-        found = {_label(file): file for file in files}
-        return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
+        by_label = {_label(file): file for file in files}
+        return dict(sorted(by_label.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def _label(file: Path) -> str:

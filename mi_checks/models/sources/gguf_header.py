@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from mi_checks.models.sources.source import Unloadable
 from mi_checks.spec.model_shape import ModelShape
 
-NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
-STRING, ARRAY = 8, 9
+NUMBER_FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+STRING_TYPE, ARRAY_TYPE = 8, 9
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -52,16 +52,16 @@ def _entry(file: BinaryIO) -> tuple[str, Any]:
 
 
 def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == STRING:
+    if kind == STRING_TYPE:
         return _string(file).decode()
-    if kind != ARRAY:
-        return _number(file, NUMBERS[kind])
+    if kind != ARRAY_TYPE:
+        return _number(file, NUMBER_FORMATS[kind])
     inner, length = _number(file, "<I"), _number(file, "<Q")
-    if inner in NUMBERS:
-        file.seek(length * struct.calcsize(NUMBERS[inner]), 1)
+    if inner in NUMBER_FORMATS:
+        file.seek(length * struct.calcsize(NUMBER_FORMATS[inner]), 1)
         return None
     for _ in range(length):
-        if inner == STRING:
+        if inner == STRING_TYPE:
             file.seek(_number(file, "<Q"), 1)
         else:
             _value(file, inner)

@@ -45,12 +45,14 @@ class Hub(Source):
         from huggingface_hub.errors import HFValidationError
 
         try:
-            found = try_to_load_from_cache(self.repo, "config.json", revision=None if self.is_legacy else self.version)
+            cached_path = try_to_load_from_cache(
+                self.repo, "config.json", revision=None if self.is_legacy else self.version
+            )
         except HFValidationError:  # loading reports it
             return None
-        if not isinstance(found, str):
+        if not isinstance(cached_path, str):
             return None
-        config = read_config(Path(found).parent)
+        config = read_config(Path(cached_path).parent)
         return huggingface_shape(config) if is_huggingface(config) else None
 
 
