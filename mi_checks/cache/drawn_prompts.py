@@ -13,7 +13,8 @@ from mi_checks.cache.store import Store
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 
-BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")  # besides a batch's pairs
+# Fields of a `PromptBatch` besides its pairs.
+BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")
 
 
 def recalled_prompts(

@@ -36,7 +36,8 @@ class Store:
         """Return the arrays of an entry; none if it does not exist or cannot be read."""
         path = self._path(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:  # numpy leaves a bad one open
+            # Opened here, because numpy does not close a damaged file that it opened itself.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
                 arrays = dict(members)
             os.utime(path)  # records the last use
         except READ_ERRORS:

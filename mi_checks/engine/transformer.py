@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
-CACHED_NEURONS_PER_THREAD = 2**19  # activations that are computed at once on a CPU, to fit its inner cache
+CACHED_NEURONS_PER_THREAD = 2**19  # computed at once on a CPU, so that they fit its inner cache
 
 
 @dataclass(frozen=True)
