@@ -78,7 +78,7 @@ class Mutants:
     def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
         model = trusted(self._measured.subject)
         if model is None:
-            raise ValueError(f"{self._measured.subject.name} cannot be mutated")  # unreachable: `__init__` takes only trusted models
+            raise ValueError(f"{self._measured.subject.name} cannot be mutated")  # unreachable, see `__init__`
         weights = mutation.applied(model)
         if isinstance(check, RoleCheck):
             return self._role(check, weights)
