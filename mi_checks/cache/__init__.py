@@ -1,1 +1,1 @@
-"""What was measured before need not be measured again."""
+"""The cache: measurements, prompts and guards of earlier runs, stored so that they need not be computed again."""

@@ -1,4 +1,4 @@
-"""Prompts that an earlier run has drawn: making them takes longer than all the rest of a run that measures nothing."""
+"""Cached prompts: building them takes longer than everything else in a run that measures nothing new."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from mi_checks.cache.store import Store
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 
-PLAIN = ("foil_reduction", "answer_reduction", "score", "by_labels")  # of a batch, beside its pairs
+# Fields of a `PromptBatch` besides its pairs.
+BATCH_FIELDS = ("foil_reduction", "answer_reduction", "score", "by_labels")
 
 
 def recalled_prompts(
     store: Store, key: str, tokenization: Tokenization, build: Callable[[], PromptBatch]
 ) -> PromptBatch:
-    """The prompts that the store has under a key; otherwise those that `build` makes, kept for the next run."""
-    kept = _batch(store.read(key), tokenization)
-    if kept is not None:
-        return kept
+    """Return the prompts stored under a key, or those that `build` makes, which are then stored for the next run."""
+    stored_batch = _batch(store.read(key), tokenization)
+    if stored_batch is not None:
+        return stored_batch
     batch = build()
     store.write(key, _arrays(batch))
     return batch
@@ -33,7 +34,7 @@ def _arrays(batch: PromptBatch) -> dict[str, npt.NDArray[np.uint8]]:
         [_plain(pair.clean), _plain(pair.corrupt), pair.answers, pair.foils, pair.answer_tokens, pair.foil_tokens]
         for pair in batch.pairs
     ]
-    data = {"pairs": pairs, **{name: getattr(batch, name) for name in PLAIN}}
+    data = {"pairs": pairs, **{name: getattr(batch, name) for name in BATCH_FIELDS}}
     return {"prompts": np.frombuffer(json.dumps(data).encode(), dtype=np.uint8)}
 
 
@@ -47,13 +48,13 @@ def _batch(arrays: Mapping[str, npt.NDArray[Any]], tokenization: Tokenization) -
             )
             for clean, corrupt, answers, foils, answer_tokens, foil_tokens in data["pairs"]
         )  # fmt: skip
-        return PromptBatch(pairs, **{name: data[name] for name in PLAIN})
+        return PromptBatch(pairs, **{name: data[name] for name in BATCH_FIELDS})
     except (KeyError, ValueError, TypeError):
         return None
 
 
 def _plain(prompt: Prompt) -> list[Any]:
-    return [prompt.text, prompt.tokens, dict(prompt.labels)]  # the pieces follow from the tokens
+    return [prompt.text, prompt.tokens, dict(prompt.labels)]  # the pieces are rebuilt from the tokens
 
 
 def _prompt(plain: list[Any], tokenization: Tokenization) -> Prompt:

@@ -1,4 +1,4 @@
-"""What is kept of the measurements of one batch on one model, and how it is written as arrays."""
+"""A cache entry: the measurements of one batch on one model, and their representation as arrays."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Entry:
     """The measurements of one batch on one model by one engine.
 
     Attributes:
-        engine: the engine that measured; "" where nothing was measured yet.
-        base: the clean and the corrupt run.
-        values: what an intervention or an attention probability came to, `prompt`, by its name.
-        patterns: what is no number per prompt, such as attention in one prompt, `destination source`, by its name.
-        intervals: ends of intervals of these, as in `IntervalCache`; by the code that resamples, as it is now.
+        engine: the name of the engine that measured; "" if nothing has been measured yet.
+        base: the clean and the corrupted run.
+        values: measurement name → result of an intervention or an attention probability, `prompt`.
+        patterns: measurement name → result with another shape, such as attention in one prompt, `destination source`.
+        intervals: digest → ends of their confidence intervals, as in `IntervalCache`; valid only for the current
+            version of the resampling code.
     """
 
     engine: str = ""
@@ -36,27 +37,27 @@ class Entry:
     intervals: dict[bytes, Floats] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """As arrays, from which `entry_of` makes an equal entry."""
+        """Return the entry as arrays, from which `entry_of` makes an equal entry."""
         names = sorted(self.values)
         patterns = sorted(self.patterns)
         about = {
             "engine": self.engine, "names": names, "patterns": patterns, "base": self.base is not None,
             "resampling": code(RESAMPLING, RESAMPLING_WITH) if self.intervals else "",
         }  # fmt: skip
-        found = {"about": _text(about)}
+        arrays = {"about": _text(about)}
         if self.intervals:
-            found |= _interval_arrays(self.intervals)
+            arrays |= _interval_arrays(self.intervals)
         if names:
-            found["values"] = _narrow(np.stack([self.values[name] for name in names]))
-        found |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
+            arrays["values"] = _narrow(np.stack([self.values[name] for name in names]))
+        arrays |= {f"pattern.{place}": _narrow(self.patterns[name]) for place, name in enumerate(patterns)}
         if self.base is not None:
             for side in SIDES:
-                found |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
-        return found
+                arrays |= {f"{side}.{name}": array for name, array in _side(getattr(self.base, side)).items()}
+        return arrays
 
 
 def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
-    """The entry that was written as these arrays; an empty one if they are not what an entry is written as."""
+    """Return the entry that was written as these arrays, or an empty entry if they are not a valid entry."""
     try:
         about = json.loads(arrays["about"].tobytes())
         names = about["names"]
@@ -71,7 +72,7 @@ def entry_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Entry:
 
 
 def _interval_arrays(intervals: Mapping[bytes, Floats]) -> dict[str, npt.NDArray[Any]]:
-    """Digests, how many intervals each is of, and all lower ends of one before its upper ends."""
+    """Return digests, the number of intervals behind each, and the ends: for each digest all lower, then all upper."""
     ends = list(intervals.values())
     return {
         "intervals.digests": np.frombuffer(b"".join(intervals), np.uint8).reshape(-1, DIGEST_BYTES),
@@ -99,7 +100,7 @@ def _read_side(side: str, arrays: Mapping[str, npt.NDArray[Any]]) -> SideRun:
 
 
 def _narrow(values: Floats) -> npt.NDArray[Any]:
-    """Half the size where nothing is lost: what an engine measures is float32 as a rule."""
+    """Return the values as float32 if this loses nothing, as is usual for an engine's results, else unchanged."""
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     return narrow if np.array_equal(narrow.astype(np.float64), values) else values

@@ -1,4 +1,4 @@
-"""The guards of a model, made once for its weights and kept with the measurements."""
+"""Cached guards of a model: made once for its weights and stored with the measurements."""
 
 from __future__ import annotations
 
@@ -14,34 +14,38 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
 from mi_checks.models.subject import Subject
 
-MEMBER = "guards"  # of the stored entry: UTF-8 of its JSON
+GUARDS_ARRAY = "guards"  # the array of the stored entry that holds the guards, as UTF-8 of their JSON
 
 
 def guarded(subject: Subject, store: Store | None) -> Subject:
-    """Return the model with its guards, made now or kept from an earlier run.
+    """Return the model with its guards, which are made now unless the cache has them.
+
+    Args:
+        subject: the model.
+        store: the cache; None makes the guards without it.
 
     Raises:
-        MiChecksError: nothing can be measured on it.
+        MiChecksError: a guard refuses every measurement on this model.
     """
     key = guards_key(subject)
-    guards = None if store is None else _kept(store, key)
+    guards = None if store is None else _stored_guards(store, key)
     if guards is None:
         guards = guard(subject)
         if store is not None:
-            written = np.frombuffer(json.dumps(asdict(guards)).encode(), dtype=np.uint8)
-            store.write(key, {MEMBER: written})
+            encoded = np.frombuffer(json.dumps(asdict(guards)).encode(), dtype=np.uint8)
+            store.write(key, {GUARDS_ARRAY: encoded})
     reason = guards.refusal("everything")
     if reason is not None:
         raise MiChecksError(f"{subject.name} cannot be measured: {reason}")
     return replace(subject, guards=guards)
 
 
-def _kept(store: Store, key: str) -> Guards | None:
-    found = store.read(key)
-    if MEMBER not in found:
+def _stored_guards(store: Store, key: str) -> Guards | None:
+    arrays = store.read(key)
+    if GUARDS_ARRAY not in arrays:
         return None
     try:
-        data = json.loads(found[MEMBER].tobytes())
+        data = json.loads(arrays[GUARDS_ARRAY].tobytes())
         results = tuple(Guard(**{**result, "refuses": tuple(result["refuses"])}) for result in data["results"])
         return Guards(results, data["about"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""All that prompts and measurements depend on, as digests: change any of it and nothing kept is found."""
+"""Cache keys: digests of everything that prompts and measurements depend on, so that any change invalidates them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import AnyPrompts
 
 PACKAGE = Path(__file__).parents[1]
-# The code, and the packages it uses, whose change may change what is kept.
+# The parts of this package, and the libraries they use, whose changes invalidate cached results.
 DRAWING = ("prompts", "cache", "spec")
 DRAWING_WITH = ("jinja2", "numpy", "tokenizers")
 MEASURING = ("engine", "models/load_model.py", "models/loaders", "cache")
@@ -22,31 +22,31 @@ MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transform
 
 
 def prompts_key(prompts: AnyPrompts, subject: Subject, *, count: int, seed: int | None) -> str:
-    """sha256 over how prompts are made, the tokenizer, how long they may be, and the code that makes them.
+    """Return the sha256 of the prompt specification, the tokenizer, the maximum length and the code that draws prompts.
 
     Args:
-        prompts: the part of a behaviour, with what data files and pools hold in it.
-        subject: a model that reads them.
-        count: pairs.
-        seed: instead of the behaviour's own.
+        prompts: the part of a behaviour that describes prompts, with the contents of its data files and pools.
+        subject: a model that reads the prompts.
+        count: number of prompt pairs.
+        seed: the seed to use instead of the behaviour's own, or None.
     """
     about = [repr(prompts), *subject.reads_as, count, seed]
     return _sha256([*about, code(DRAWING, DRAWING_WITH)])
 
 
 def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
-    """sha256 over the model, its prompts, the engine asked for, the code that measures and the libraries it uses.
+    """Return the sha256 of the model, its prompts, the requested engine, the measuring code and the libraries it uses.
 
     Args:
-        subject: the model: its weights, its configuration, where it runs and as what.
+        subject: the model, including its weights, configuration, device and dtype.
         batch: its prompts.
-        engine: the engine asked for: what `auto` comes to follows from the rest.
+        engine: the requested engine; which engine `auto` chooses follows from the rest.
     """
     return _sha256([*_model(subject), batch.sha256, engine, code(MEASURING, MEASURING_WITH)])
 
 
 def guards_key(subject: Subject) -> str:
-    """sha256 over the model, the code that guards it and the libraries it uses."""
+    """Return the sha256 of the model, the code that guards it and the libraries this code uses."""
     return _sha256([*_model(subject), "guards", code(MEASURING, MEASURING_WITH)])
 
 
@@ -56,17 +56,21 @@ def _model(subject: Subject) -> list[object]:
     return [
         *(model.weights_sha256, model.tokenizer_sha256, model.dtype, model.device, model.mode),
         {name: repr(value) for name, value in sorted(vars(bridge.cfg).items())},
-        repr(getattr(bridge.original_model, "config", None)),  # what TransformerLens' own configuration leaves out
+        repr(getattr(bridge.original_model, "config", None)),  # holds what TransformerLens' config leaves out
     ]
 
 
 @cache
 def code(parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """Return the sha256 of the files in parts of this package, word lists among them, and of libraries' versions.
+    """Return the sha256 of the files in some parts of this package, including word lists, and of library versions.
+
+    Args:
+        parts: folders or files, relative to the package.
+        libraries: names of distributions.
 
     Raises:
-        LookupError: there is no such part. After a renaming nothing would be hashed, and what was measured with
-            other code would be taken for this one's.
+        LookupError: a part does not exist. After a rename nothing would be hashed, and results of other code would be
+            taken for results of the current code.
     """
     missing = [part for part in parts if not (PACKAGE / part).exists()]
     if missing:

@@ -1,4 +1,4 @@
-"""An engine that measures only what no earlier run has measured, and is not even made where nothing is left."""
+"""An engine that measures only what the cache lacks, and that creates the real engine only if it is needed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from mi_checks.stats.bootstrap import IntervalCache
 
 
 class Recalling:
-    """Measures one batch on one model, as an engine does.
+    """A caching front for an engine: it measures one batch on one model.
 
     Attributes:
-        asked: measurements asked for: base runs, and rows of quantities.
-        recalled: how many of them an earlier run had made.
-        intervals: those of earlier runs, and what is added to them.
+        asked: number of requested measurements: base runs, and rows of quantities.
+        recalled: how many of them came from the cache.
+        intervals: the confidence intervals of earlier runs, and those that are added to them.
     """
 
     def __init__(self, make: Callable[[], Engine], store: Store | None, key: str) -> None:
-        """Recall what the store has under the key; `make` gives the engine for the rest. Without a store, nothing
-        outlives this.
+        """Read the cache entry.
+
+        Args:
+            make: creates the engine that measures what the entry lacks.
+            store: the cache; without one, measurements do not outlive this object.
+            key: the key of the entry.
         """
         self._make = make
         self._store = store
@@ -38,17 +42,17 @@ class Recalling:
 
     @property
     def has_engine(self) -> bool:
-        """Whether anything was left for an engine to measure."""
+        """Return whether an engine was created because the cache lacked a measurement."""
         return "engine" in self.__dict__
 
     @property
     def name(self) -> str:
-        """The engine that measured."""
+        """Return the name of the engine that measured."""
         return self._kept.engine or self.engine.name
 
     @cached_property
     def base(self) -> BaseRun:
-        """The clean and the corrupt run."""
+        """Return the clean and the corrupted run."""
         self._count(1, 0 if self._kept.base is None else 1)
         if self._kept.base is None:
             self._kept.base = self.engine.base
@@ -56,46 +60,46 @@ class Recalling:
         return self._kept.base
 
     def measure(self, quantity: Quantity) -> Floats:
-        """Measure what of a quantity is not known; see `Engine.measure`."""
+        """Return a quantity, measuring only the rows that the cache lacks; see `Engine.measure`."""
         names = quantity.names()
         if not quantity.by_row:
             return self._array(names[0], lambda: self.engine.measure(quantity))
-        return self._recalled(names, lambda rows: self.engine.measure(quantity.only(rows)))
+        return self._by_name(names, lambda rows: self.engine.measure(quantity.only(rows)))
 
     def save(self) -> None:
-        """Keep what was measured for later runs, beside what another process may have kept meanwhile."""
+        """Store new measurements for later runs, merged with what another process may have stored meanwhile."""
         if self._new and self._store is not None:
             earlier = entry_of(self._store.read(self._key))
-            kept = self._kept
-            both = Entry(
+            entry = self._kept
+            merged = Entry(
                 self.name,
-                kept.base or earlier.base,
-                {**earlier.values, **kept.values},
-                {**earlier.patterns, **kept.patterns},
-                {**earlier.intervals, **kept.intervals},
+                entry.base or earlier.base,
+                {**earlier.values, **entry.values},
+                {**earlier.patterns, **entry.patterns},
+                {**earlier.intervals, **entry.intervals},
             )
-            self._store.write(self._key, both.arrays())
+            self._store.write(self._key, merged.arrays())
             self._new = False
 
     def keep_intervals(self) -> None:
-        """Keep, with the next `save`, the intervals that were worked out since the last time."""
+        """Move the confidence intervals computed since the last call into the entry, for the next `save`."""
         if self._kept.engine and self.intervals.ends.keys() - self._kept.intervals.keys():
             self._kept.intervals |= self.intervals.ends
             self._new = True
 
     @cached_property
     def engine(self) -> Engine:
-        """What measures the rest, made when first asked for."""
-        made = self._make()
-        self._kept.engine = self._kept.engine or made.name
-        return made
+        """Return the engine that measures what the cache lacks, creating it on first use."""
+        engine = self._make()
+        self._kept.engine = self._kept.engine or engine.name
+        return engine
 
     def give_up_engine(self) -> None:
-        """Free its memory; if anything is still to be measured it is made again."""
+        """Drop the engine to free its memory; it is created again if something remains to be measured."""
         self.__dict__.pop("engine", None)
 
-    def _recalled(self, names: Sequence[str], measure: Callable[[list[int]], Floats]) -> Floats:
-        """What each name stands for, `name prompt`; `measure` is given the places of those that are not known."""
+    def _by_name(self, names: Sequence[str], measure: Callable[[list[int]], Floats]) -> Floats:
+        """Return the values of all names, `name prompt`; `measure` receives the indices that the cache lacks."""
         missing = [place for place, name in enumerate(names) if name not in self._kept.values]
         self._count(len(names), len(names) - len(missing))
         if missing:
@@ -104,7 +108,7 @@ class Recalling:
         return np.stack([self._kept.values[name] for name in names])
 
     def _array(self, name: str, measure: Callable[[], Floats]) -> Floats:
-        """What a name stands for, whatever its shape."""
+        """Return the value of a name, whatever its shape."""
         patterns = self._kept.patterns
         self._count(1, name in patterns)
         if name not in patterns:

@@ -1,8 +1,9 @@
-"""A folder of arrays that outlive a run: each entry one `.npz` file, named after a digest of all that it depends on.
+"""A cache folder: each entry is one `.npz` file, named after a digest of everything that it depends on.
 
-Nothing here is ever trusted to be there or to be whole. A file that cannot be read counts as absent; a file is written
-beside and then moved into place, so that a kill leaves the old one; two processes that write one entry each keep what
-the other wrote before, and lose at most what it writes in that moment. No pickle.
+A file may be missing or damaged at any time. A file that cannot be read counts as absent. A file is written under a
+temporary name and then moved into place, so that a killed process leaves the old one intact. Two processes that write
+the same entry each preserve what the other wrote before, and lose at most what it writes at that moment. Pickle is
+never used.
 """
 
 from __future__ import annotations
@@ -20,30 +21,31 @@ import numpy.typing as npt
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-LIMIT = 512 * 2**20  # bytes kept when a run ends; the suite's own take about a tenth
-ABANDONED = 3600.0  # seconds after which an unfinished file is no longer somebody's work
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
+MAX_CACHE_BYTES = 512 * 2**20  # after a run; the test suite's own cache takes about a tenth of it
+ABANDONED = 3600.0  # seconds after which an unfinished file is assumed to belong to a killed process
+READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
 
 
 class Store:
-    """Entries by key, the least recently used thrown away first."""
+    """A store of entries by key, from which the least recently used are deleted first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, key: str) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of an entry; none if it is not there or cannot be read."""
+        """Return the arrays of an entry; none if it does not exist or cannot be read."""
         path = self._path(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:  # numpy leaves a bad one open
+            # Opened here, because numpy does not close a damaged file that it opened itself.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
                 arrays = dict(members)
-            os.utime(path)  # used now
-        except UNREADABLE:
+            os.utime(path)  # records the last use
+        except READ_ERRORS:
             return {}
         return arrays
 
     def write(self, key: str, arrays: Arrays) -> None:
-        """Put an entry in place of what was there. A full disk or a folder that is read-only costs only the entry."""
+        """Write an entry, replacing an earlier one. On a full disk or in a read-only folder, the entry is lost."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
@@ -57,8 +59,8 @@ class Store:
         except OSError:
             part.unlink(missing_ok=True)
 
-    def prune(self, limit: int = LIMIT) -> None:
-        """Throw away what was not used for longest until the rest is within the limit, and what killed writers left."""
+    def prune(self, limit: int = MAX_CACHE_BYTES) -> None:
+        """Delete the least recently used entries until the rest fits the limit, and files of killed processes."""
         entries: list[tuple[float, int, Path]] = []
         for path in self.folder.glob("*"):
             try:
@@ -67,14 +69,14 @@ class Store:
                     entries.append((status.st_mtime, status.st_size, path))
                 elif path.suffix == ".part" and status.st_mtime < time.time() - ABANDONED:
                     path.unlink()
-            except OSError:  # another process was faster
+            except OSError:  # another process deleted it first
                 continue
-        taken = sum(size for _, size, _ in entries)
+        total_bytes = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
-            if taken <= limit:
+            if total_bytes <= limit:
                 break
             path.unlink(missing_ok=True)
-            taken -= size
+            total_bytes -= size
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -1,1 +1,1 @@
-"""Interventions on a `Subject` over a `PromptBatch` → per-prompt effects."""
+"""The engines: interventions on a `Subject` over a `PromptBatch` → effects per prompt."""

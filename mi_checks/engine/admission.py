@@ -1,4 +1,4 @@
-"""What cannot be measured on a model: refused by name, with the reason."""
+"""Admission checks: measurements that a model does not support are refused by name, with the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 class Admission:
-    """Refuses what a model does not have, and what its guards have found wrong.
+    """The checks that refuse what a model does not have, or what its guards found to be wrong.
 
     Attributes:
         subject: the model.
@@ -21,7 +21,7 @@ class Admission:
     """
 
     def __init__(self, subject: Subject, batch: PromptBatch, *, parallel: bool) -> None:
-        """Refuse nothing yet."""
+        """Store the model and its prompts; nothing is refused yet."""
         self.subject = subject
         self.batch = batch
         self.parallel = parallel
@@ -29,10 +29,14 @@ class Admission:
     def admit(self, interventions: list[Intervention]) -> None:
         """Raise if an intervention is undefined for this model.
 
+        Args:
+            interventions: the interventions.
+
         Raises:
-            MiChecksError: a guard of this model failed on which it rests; the layers are parallel, and one of them is
-                on the residual stream between a layer's attention and MLP, or on the path from one to the other; or
-                clean and corrupt correspond at their labels alone, and one patches at no label.
+            MiChecksError: a guard that an intervention relies on failed on this model; or the layers are parallel, and
+                an intervention acts on the residual stream between a layer's attention and MLP, or on the path from one
+                to the other; or clean and corrupt prompts correspond only at their labels, and an intervention patches
+                without a label.
         """
         for intervention in interventions:
             self._admit_guarded(intervention)
@@ -48,27 +52,27 @@ class Admission:
             self.refuse(node.kind, f"{node} cannot be patched")
 
     def admit_neurons(self, node: Node, words: str) -> None:
-        """Raise if a node is a neuron of a model whose neurons cannot be named.
+        """Raise if a node is a neuron and this model's neurons cannot be named.
 
         Args:
             node: any node.
-            words: what is refused, as a sentence without its reason.
+            words: the start of the message: what is refused.
 
         Raises:
-            MiChecksError: it is one.
+            MiChecksError: the node is a neuron that cannot be named.
         """
         if node.kind == "neuron" and self.subject.shape.no_neurons:
             raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
 
     def refuse(self, what: str, words: str) -> None:
-        """Raise if a guard of this model failed on which something rests.
+        """Raise if a guard that a measurement relies on failed on this model.
 
         Args:
             what: a kind of node, `paths`, `attribution` or `attention`.
-            words: what is refused, as a sentence without its reason.
+            words: the start of the message: what is refused.
 
         Raises:
-            MiChecksError: a guard failed.
+            MiChecksError: such a guard failed.
         """
         reason = self.subject.guards.refusal(what)
         if reason is not None:
@@ -103,10 +107,10 @@ class Admission:
                         )
 
     def admit_edges(self) -> None:
-        """Raise if edges are not measured in this model.
+        """Raise if edges cannot be measured in this model.
 
         Raises:
-            MiChecksError: a guard of this model failed on which they rest, or its layers are parallel.
+            MiChecksError: a guard that edges rely on failed on this model, or its layers are parallel.
         """
         for what in ("paths", "head", "q", "k", "v"):
             self.refuse(what, "edges cannot be measured")

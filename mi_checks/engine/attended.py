@@ -1,4 +1,4 @@
-"""Where a head looks in the clean run."""
+"""Attention of heads in the clean run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 @dataclass(frozen=True)
 class Attended(Quantity):
-    """Attention from the last token of one label to all tokens of another in the clean run, `1 prompt`."""
+    """The attention from the last token of one label to all tokens of another in the clean run, `1 prompt`."""
 
     by_row = True
 
@@ -26,15 +26,15 @@ class Attended(Quantity):
     source: str
 
     def names(self) -> tuple[str, ...]:
-        """Return the head and both labels."""
+        """Return the name of the head and of both labels."""
         return (json.dumps(["attention", str(self.head), self.destination, self.source]),)
 
-    def only(self, rows: Sequence[int]) -> Attended:  # noqa: ARG002  # there is one
-        """Return it: it has one row."""
+    def only(self, rows: Sequence[int]) -> Attended:  # noqa: ARG002  # there is only one row
+        """Return the quantity itself, which has only one row."""
         return self
 
     def of(self, engine: Engine) -> Floats:
-        """Read the pattern.
+        """Return the attention, read from the head's pattern, `1 prompt`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
@@ -44,17 +44,17 @@ class Attended(Quantity):
 
 @dataclass(frozen=True)
 class AttentionPattern(Quantity):
-    """A head's attention in the clean run of one bare prompt, `destination source`."""
+    """A head's attention in the clean run of one bare prompt (without continuation), `destination source`."""
 
     head: Node
     prompt: int
 
     def names(self) -> tuple[str, ...]:
-        """Return the head and the prompt."""
+        """Return the name of the head and of the prompt."""
         return (json.dumps(["pattern", str(self.head), self.prompt]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Read the pattern.
+        """Return the head's attention pattern, `destination source`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
@@ -65,13 +65,13 @@ class AttentionPattern(Quantity):
 
 
 def attended(pattern: Tensor, batch: PromptBatch, destination: str, source: str) -> Floats:
-    """Return the probability from the last token of one label to all tokens of another, of the clean prompts, `prompt`.
+    """Return the attention from one label's last token to all tokens of another, in the clean prompts, `prompt`.
 
     Args:
         pattern: attention by position in the prompt, `prompt destination source`.
         batch: the prompts.
-        destination: the label that is looked from.
-        source: the label that is looked to.
+        destination: the label that attends.
+        source: the label that is attended to.
     """
     places = zip(batch.positions(destination), batch.positions(source), strict=True)
     return np.array([float(pattern[row, to[-1], list(since)].sum()) for row, (to, since) in enumerate(places)])

@@ -1,9 +1,10 @@
-"""An approximation of denoising every node by two forwards and one backward, to screen what is then measured exactly.
+"""Attribution patching: an estimate of the effect of denoising every node, to find those worth measuring exactly.
 
-Attribution patching (Nanda 2023, "Attribution Patching: Activation Patching At Industrial Scale"): to first order, the
-effect of putting a node's clean activation into the corrupt run is (clean − corrupt activation) · ∂score/∂activation at
-the corrupt run. Before an attention pattern that the corrupt run has elsewhere even the sign may be wrong, so screen by
-size and claim nothing from it. It goes through the bridge's hooks, so it is the same for all families and engines.
+It takes two forward passes and one backward pass (Nanda 2023, "Attribution Patching: Activation Patching At Industrial
+Scale"): to first order, the effect of putting a node's clean activation into the corrupted run is
+(clean − corrupted activation) · ∂score/∂activation at the corrupted run. If the node feeds an attention pattern that
+differs in the corrupted run, even the sign may be wrong, so the estimate is used to rank nodes by size and never as a
+result. It uses the bridge's hooks, so that it is the same for all families and engines.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
 
 @dataclass(frozen=True)
 class AttributionPatching(Quantity):
-    """About what denoising does, for all nodes of a component at once, `node prompt` in the order of `all_nodes`.
+    """The estimated effect of denoising each node of a component, `node prompt` in the order of `all_nodes`.
 
-    In the score's units: an estimate of the scores under `denoise(node, at=at)` minus that of the corrupt run.
+    It is in the score's units: an estimate of the scores under `denoise(node, at=at)` minus those of the corrupted run.
 
     Attributes:
         component: heads (their z), queries, keys, values, patterns or neurons.
-        at: a label or position, summed over its tokens; None for all positions.
+        at: a label or position, over whose tokens effects are summed; None for all positions.
     """
 
     signed = True
@@ -40,14 +41,14 @@ class AttributionPatching(Quantity):
     at: str | int | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Return the component and the place."""
+        """Return the name of the component and of the label or position."""
         return (json.dumps(["attribution patching", self.component, self.at]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Run both prompts forward and one backward.
+        """Return the estimates, `node prompt`, from two forward passes and one backward pass.
 
         Raises:
-            MiChecksError: clean and corrupt correspond at their labels alone, and `at` is none.
+            MiChecksError: clean and corrupt prompts correspond only at their labels, and `at` is None.
         """
         return _estimated(engine, self.component, self.at)
 
@@ -60,7 +61,7 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
     corrupt = _corrupt_run(engine, component)
     mask = engine.mask("corrupt", at)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
-    found = []
+    by_layer = []
     for layer, (own, gradient) in enumerate(corrupt):
         node = Node(layer, component, 0)
         with torch.no_grad():
@@ -69,22 +70,22 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
             product = torch.where(where, change * gradient, 0).sum(1).float()  # row index …
             by_row = product if component == "neuron" else product.sum(-1)
             by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
-            found.append(by_prompt.index_add_(0, pairs, by_row).T)
-    return engine.finite(torch.cat(found), "under attribution patching")
+            by_layer.append(by_prompt.index_add_(0, pairs, by_row).T)
+    return engine.finite(torch.cat(by_layer), "under attribution patching")
 
 
 def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
-    """Of each layer the activation in the corrupt run and the score's gradient there, `row pos …`."""
+    """Return for each layer the activation in the corrupted run and the score's gradient there, `row pos …`."""
     bridge = engine.subject.bridge
-    kept: dict[str, Tensor] = {}
+    by_hook: dict[str, Tensor] = {}
     names = [HOOKS[component].format(layer) for layer in range(engine.subject.shape.n_layers)]
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-        return resid.detach().requires_grad_()  # the weights need no gradient
+        return resid.detach().requires_grad_()  # so that no gradient is computed for the weights
 
     def keeping(name: str) -> Callable[..., Tensor]:
         def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            kept[name] = activation
+            by_hook[name] = activation
             return activation
 
         return keep
@@ -100,7 +101,7 @@ def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Ten
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts["corrupt"].tokens, **engine.padding_arguments("corrupt"))
         score = engine.difference(logits[:, 0].float()).sum()
-    activations = [kept[name] for name in names]
+    activations = [by_hook[name] for name in names]
     gradients = torch.autograd.grad(score, activations)
     pairs = zip((activation.detach() for activation in activations), gradients, strict=True)
     return [(a.transpose(1, 2), g.transpose(1, 2)) if component == "pattern" else (a, g) for a, g in pairs]

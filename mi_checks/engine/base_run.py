@@ -1,4 +1,4 @@
-"""What the uninterrupted clean and corrupt runs say."""
+"""Results of the clean and the corrupted run without intervention."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-TOP = 5  # predictions kept per prompt
+N_TOP_TOKENS = 5  # number of most probable tokens stored for each prompt
 
 
 @dataclass(frozen=True)
 class SideRun:
-    """One side (clean or corrupt) at the answer position.
+    """The clean or the corrupted run at the answer position.
 
     Attributes:
         logit_diff: logit(answer) − mean (or max) logit(foils), `prompt`.
@@ -21,7 +21,7 @@ class SideRun:
         is_top: the answer's logit is the highest of the vocabulary by more than rounding, `prompt`.
         top_tokens: ids of the most probable tokens, most probable first, `prompt rank`.
         top_probabilities: their probabilities, `prompt rank`.
-        rounding: what rounding may change in the score, in its units, `prompt`; see `mi_checks.engine.rounding`.
+        rounding: by how much rounding may change the score, in its units, `prompt`; see `mi_checks.engine.rounding`.
     """
 
     logit_diff: Floats
@@ -32,24 +32,24 @@ class SideRun:
     rounding: Floats
 
     def guesses(self, prompt: int) -> list[tuple[int, float]]:
-        """The most probable tokens of one prompt, as (token id, probability)."""
+        """Return the most probable tokens of one prompt, as (token id, probability)."""
         return list(zip(self.top_tokens[prompt].tolist(), self.top_probabilities[prompt].tolist(), strict=True))
 
 
 @dataclass(frozen=True)
 class BaseRun:
-    """The clean and the corrupt run of a batch."""
+    """The clean and the corrupted run of a batch."""
 
     clean: SideRun
     corrupt: SideRun
 
     @property
     def gap(self) -> Floats:
-        """clean − corrupt logit difference, `prompt`: what there is to recover or remove."""
+        """Return the effect size, `prompt`: clean − corrupted logit difference, which patching can recover."""
         return self.clean.logit_diff - self.corrupt.logit_diff
 
     @property
     def rounding(self) -> Floats:
-        """What rounding may change in a difference of two scores, `prompt`."""
+        """Return by how much rounding may change a difference of two scores, `prompt`."""
         larger: Floats = np.maximum(self.clean.rounding, self.corrupt.rounding)
         return larger

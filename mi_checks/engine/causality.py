@@ -1,4 +1,4 @@
-"""Where in a run a change can still be seen: whether by causality it can matter to what is read at END."""
+"""Causal reachability: whether a change at some positions of a run can affect what is read at END."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mi_checks.engine.nodes import Kind, Node
 
 
 def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layout: Layout, last: int) -> Tensor:
-    """Return for which rows a change of one node can matter to the logits at END, whatever the weights are.
+    """Return for which rows a change of one node can affect the logits at END, whatever the weights are.
 
-    Positions before END are read by the attention of later layers only, keys and values by the queries that stand
-    behind them, and the first token attends to itself alone, whatever its query is.
+    Positions before END are read only by the attention of later layers, keys and values only by the queries of later
+    positions, and the first token attends only to itself, whatever its query is.
 
     Args:
-        intervention: what the change is part of: along the hops of a path only their receivers see it.
+        intervention: the intervention that makes the change; if it has hops, only their receivers see the change.
         node: one of its nodes.
         changed: where the node is changed, `row pos`.
-        layout: of the run intervened on.
+        layout: the layout of the run intervened on.
         last: the index of the last layer.
 
     Returns:
@@ -35,9 +35,9 @@ def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layou
 
 
 def _written(kind: Kind, changed: Tensor, layout: Layout) -> Tensor:
-    """Return where a node, or what reads by an input, writes differently once it is changed at some positions."""
+    """Return where a node, or the reader of an input, writes differently if it is changed at some positions."""
     behind = (changed.int().cumsum(1) > 0) & layout.real
-    several = layout.positions > 0  # of one source alone, attention is 1 whatever the query and the key
+    several = layout.positions > 0  # attention to a single source is 1, whatever the query and the key
     match kind:
         case "q" | "pattern":
             return changed & several
@@ -50,7 +50,7 @@ def _written(kind: Kind, changed: Tensor, layout: Layout) -> Tensor:
 
 
 def _read_at_end(written: Tensor, layer: int, layout: Layout, last: int) -> Tensor:
-    """Return whether what is written in a layer (-1: the stream that the unembedding reads) can be read at END."""
+    """Return whether what is written in a layer (−1: into the stream that the unembedding reads) can be read at END."""
     if 0 <= layer < last:
         return written.any(1)
     return written.gather(1, layout.end[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""Whether an intervention changes anything, before it is asked what that does to the score."""
+"""Changes of activations: whether an intervention changes anything, before its effect on the score is measured."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from mi_checks.engine.scores import intervention_name
 
 @dataclass(frozen=True)
 class Changes(Quantity):
-    """On which prompts an intervention changes an activation, and on which of them END can see the change.
+    """On which prompts an intervention changes an activation, and on which of them the change can affect END.
 
-    An activation is changed where what is put there differs from what was there by more than rounding may change in
-    the layer's largest activation at that position. 1 or 0, `2 prompt`: first whether anything is changed, then whether
-    what is changed can matter to END by causality.
+    An activation is changed if the new value differs from the old one by more than rounding may change the layer's
+    largest activation at that position. The values are 1 or 0, `2 prompt`: the first row says whether anything is
+    changed, the second whether the change can causally affect END.
     """
 
     by_row = True
@@ -33,19 +33,19 @@ class Changes(Quantity):
     rows: tuple[int, ...] = (0, 1)
 
     def names(self) -> tuple[str, ...]:
-        """Return which of the two is asked, and the intervention."""
-        asked = [("changes", "changes what END can see")[row] for row in self.rows]
-        return tuple(json.dumps([what, intervention_name(self.intervention)]) for what in asked)
+        """Return the names of the rows, each with the intervention."""
+        names = [("changes", "changes what END can see")[row] for row in self.rows]
+        return tuple(json.dumps([name, intervention_name(self.intervention)]) for name in names)
 
     def only(self, rows: Sequence[int]) -> Changes:
-        """Return one of the two."""
+        """Return the quantity with only these rows."""
         return Changes(self.intervention, tuple(self.rows[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
-        """Compare what is put in the nodes' places with what was there.
+        """Return the rows, `row prompt`, from a comparison of new and old activations.
 
         Raises:
-            MiChecksError: the intervention has no meaning in this model.
+            MiChecksError: the intervention is undefined for this model.
         """
         engine.admission.admit([self.intervention])
         return _changes(engine, self.intervention)[list(self.rows)]
@@ -58,7 +58,7 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
     by_place: dict[tuple[int, Kind], list[Node]] = {}
     for node in intervention.nodes:
         by_place.setdefault((node.layer, node.kind), []).append(node)
-    found = torch.zeros((2, len(engine.rows)), dtype=torch.bool, device=engine.device)
+    by_row = torch.zeros((2, len(engine.rows)), dtype=torch.bool, device=engine.device)
     with torch.no_grad():
         for nodes in by_place.values():
             own, new = engine.activation(intervention.run, nodes[0]), engine.replacement(intervention, nodes[0])
@@ -67,19 +67,19 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
             whole = any(node.index is None for node in nodes)
             chosen = difference if whole else difference[:, :, [node.index for node in nodes]]
             changed = (chosen.reshape(*chosen.shape[:2], -1).amax(2) > floor) & acted_on
-            found[0] |= changed.any(1)
-            found[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.subject.shape.n_layers - 1)
+            by_row[0] |= changed.any(1)
+            by_row[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.subject.shape.n_layers - 1)
     of_prompt = torch.zeros((2, len(engine.batch)), device=engine.device)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
-    of_prompt.index_add_(1, pairs, found.float())
+    of_prompt.index_add_(1, pairs, by_row.float())
     values: Floats = (of_prompt > 0).double().cpu().numpy()
     return values
 
 
 def _size(engine: Engine, intervention: Intervention, node: Node, own: Tensor, new: Tensor) -> Tensor:
-    """Return the largest activation of a layer at each position, `row pos`: what rounding is relative to.
+    """Return the largest activation of a layer at each position, `row pos`, to which rounding is relative.
 
-    What layers write is added to the residual stream, and is rounded as that is.
+    What an attention layer or an MLP writes is added to the residual stream, and is rounded like the stream.
     """
     several = [own, new]
     if node.kind in ("attn", "mlp"):

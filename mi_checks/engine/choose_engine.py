@@ -1,4 +1,4 @@
-"""Which engine measures a model: replay where it reproduces the model's own logits, else the reference."""
+"""The choice of the engine for a model: replay if it reproduces the model's own logits, otherwise the reference."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # of the largest probe logit
-PROBES = 2  # prompts of random tokens
-PROBE_LENGTH = 24
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # relative to the largest probe logit
+N_PROBES = 2  # number of probe prompts of random tokens
+PROBE_LENGTH = 24  # tokens
 
 _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
 
@@ -33,18 +33,18 @@ def choose(
     memory: int | None = None,
     score: ScoreFunction | None = None,
 ) -> Engine:
-    """The engine asked for, or with `auto` the fastest that is trusted on this model.
+    """Return the requested engine, or with `auto` the fastest one that is trusted on this model.
 
     Args:
         name: `auto`, `replay` or `reference`.
         subject: the model.
         batch: its prompts.
-        progress: shows how far a sweep is.
-        memory: bytes that the replay engine may take for its variants; None for a quarter of what is free.
-        score: the project's own, where the behaviour asks for it.
+        progress: shows the progress of a sweep.
+        memory: bytes that the replay engine may use for its variants; None for a quarter of the free memory.
+        score: the project's own score function, if the behaviour uses one.
 
     Raises:
-        MiChecksError: replay is asked for on a model that it does not reproduce.
+        MiChecksError: replay is requested for a model that it does not reproduce.
     """
     if name == "reference":
         return ReferenceEngine(subject, batch, progress, score=score)
@@ -59,7 +59,7 @@ def choose(
 
 
 def trusted(subject: Subject) -> Transformer | None:
-    """The replayable function of a subject, if on probe prompts it gives the bridge's logits; asked once per model."""
+    """Return the model's replayable function, or None if it does not reproduce the bridge's logits; tested once."""
     if subject.bridge not in _trusted:
         model = read(subject.bridge)
         _trusted[subject.bridge] = model if model is not None and reproduces(model, subject) else None
@@ -67,15 +67,15 @@ def trusted(subject: Subject) -> Transformer | None:
 
 
 def reproduces(model: Transformer, subject: Subject) -> bool:
-    """Whether the two agree at every position of random prompts, within the dtype's tolerance."""
+    """Return whether function and bridge agree at every position of random prompts, within the dtype's tolerance."""
     generator = torch.Generator().manual_seed(0)
-    shape = (PROBES, min(PROBE_LENGTH, subject.n_ctx))
+    shape = (N_PROBES, min(PROBE_LENGTH, subject.n_ctx))
     weights = model.weights["embed.weight"]
     tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
     with torch.no_grad():
-        wanted = subject.bridge(tokens).float()
+        expected = subject.bridge(tokens).float()
         positions = torch.arange(shape[1], device=weights.device).expand(shape)
         run = ForwardPass(model, tokens, positions, positions[:, -1])
-        found = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
-    limit = TOLERANCE.get(weights.dtype, 0.0) * wanted.abs().max()
-    return bool((wanted - found).abs().max() <= limit)
+        replayed = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
+    limit = TOLERANCE.get(weights.dtype, 0.0) * expected.abs().max()
+    return bool((expected - replayed).abs().max() <= limit)

@@ -1,4 +1,4 @@
-"""How much one head's output is what another's query, key or value takes: in the weights, and on the prompts."""
+"""Composition of heads, in the weights and on the prompts: how much of one's output another's q, k or v reads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ from mi_checks.errors import MiChecksError
 
 
 def composition_scores(model: Transformer, kind: Kind) -> Floats:
-    """‖A·B‖ / (‖A‖ ‖B‖), Frobenius norms, of every pair of heads; 0 where the sender is not in an earlier layer.
+    """Return ‖A·B‖ / (‖A‖ ‖B‖), in Frobenius norms, for every pair of heads; 0 unless the sender's layer is earlier.
 
-    A is the sender's W_V·W_O; B is the receiver's W_Q·W_Kᵀ for its query, W_K·W_Qᵀ for its key, W_V·W_O for its value,
-    vectors standing on the left (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). The layer
-    norms' weights are left out, as by TransformerLens' `all_composition_scores`, which gives the same.
+    A is the sender's W_V·W_O. B is the receiver's W_Q·W_Kᵀ for its query, W_K·W_Qᵀ for its key and W_V·W_O for its
+    value, with vectors on the left (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). The
+    weights of the layer norms are left out, as in TransformerLens' `all_composition_scores`, which gives the same
+    values.
+
+    Args:
+        model: the model's weights.
+        kind: the receiver's input: q, k or v.
 
     Returns:
         `sender_layer sender receiver_layer receiver`, between 0 and 1.
@@ -46,35 +51,38 @@ def composition_scores(model: Transformer, kind: Kind) -> Floats:
     scores = scores.unflatten(1, (model.n_layers, -1)).unflatten(0, (model.n_layers, -1))
     order = torch.arange(model.n_layers, device=scores.device)
     earlier = order[:, None, None, None] < order[None, None, :, None]
-    found: Floats = torch.where(earlier, scores, 0).cpu().numpy()
-    return found
+    earlier_only: Floats = torch.where(earlier, scores, 0).cpu().numpy()
+    return earlier_only
 
 
 def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
-    """The same score of `draws` pairs of random heads of this model's shape: what composition by chance comes to.
+    """Return the composition scores of pairs of random heads of this model's shape, as a measure of chance, `draw`.
 
-    All four factors (d_model × d_head) have independent standard normal entries; their scale does not matter, and
-    neither does which of query, key and value is meant.
+    All four factors (d_model × d_head) have independent standard normal entries. Their scale does not matter, nor does
+    it matter which of query, key and value is meant.
 
-    Returns:
-        `draw`.
+    Args:
+        model: the model whose shape the heads have.
+        draws: number of pairs.
+        seed: seed of the random entries.
     """
     d_model = model.w_o(0).shape[-1]
     generator = torch.Generator().manual_seed(seed)
-    found = np.empty(draws)
-    for draw in range(draws):  # one at a time: large models' factors are large
+    scores = np.empty(draws)
+    for draw in range(draws):  # one draw at a time, because the factors of large models are large
         first, second, third, fourth = torch.randn((4, d_model, model.d_head), generator=generator, dtype=torch.float64)
-        found[draw] = _scores(first, second.mT, third, fourth.mT).item()
-    return found
+        scores[draw] = _scores(first, second.mT, third, fourth.mT).item()
+    return scores
 
 
 @dataclass(frozen=True)
 class InputShare(Quantity):
-    """‖part of a head's query, key or value that comes from what the sender writes‖ / ‖the whole of it‖, `1 prompt`.
+    """‖the part of a head's query, key or value that comes from the sender‖ / ‖all of it‖, `1 prompt`.
 
-    At the label's last token of the clean run, before any rotation by position. The layer norm's scale is frozen at
-    what it is there, and biases are left out, so that the parts that all layers and the embedding (`L0.resid_pre`)
-    write add up to the whole as vectors. They may cancel: shares do not add up to 1, and one may be above 1.
+    It is measured at the label's last token of the clean run, before any rotary embedding. The layer norm's scale is
+    frozen at its value there, and biases are left out, so that the parts from all layers and the embedding
+    (`L0.resid_pre`) add up to the whole as vectors. Parts may cancel: the ratios do not add up to 1, and one may be
+    above 1.
     """
 
     by_row = True
@@ -84,19 +92,19 @@ class InputShare(Quantity):
     at: str
 
     def names(self) -> tuple[str, ...]:
-        """Return both nodes and the label."""
+        """Return the name of both nodes and the label."""
         return (json.dumps(["share", str(self.sender), str(self.receiver), self.at]),)
 
-    def only(self, rows: Sequence[int]) -> InputShare:  # noqa: ARG002  # there is one
-        """Return it: it has one row."""
+    def only(self, rows: Sequence[int]) -> InputShare:  # noqa: ARG002  # there is only one row
+        """Return the quantity itself, which has only one row."""
         return self
 
     def of(self, engine: Engine) -> Floats:
-        """Divide the norms.
+        """Return the ratio of the two norms, `1 prompt`.
 
         Raises:
-            MiChecksError: the receiver takes nothing at all.
-            ValueError: the sender writes nothing, or the receiver is no query, key or value after it.
+            MiChecksError: the receiver's weights read nothing of the residual stream.
+            ValueError: the sender writes nothing, or the receiver is not a query, key or value after it.
         """
         sender, receiver = self.sender, self.receiver
         embedding = sender.kind == "resid_pre" and sender.layer == 0
@@ -114,28 +122,28 @@ class InputShare(Quantity):
         )
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
         part = engine.writes(sender, engine.activation("clean", sender)[engine.rows, columns])
-        taken, everything = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
-        if not everything.any(-1).all():
+        from_sender, in_total = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
+        if not in_total.any(-1).all():
             raise MiChecksError(
                 f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {self.at}, "
                 "so that there is no share of it to measure; name another head or input"
             )
-        return engine.finite(taken.norm(dim=-1) / everything.norm(dim=-1), f"in what {receiver} takes")[None]
+        return engine.finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[None]
 
 
 def _per_head(model: Transformer, layer: int, kind: str) -> Tensor:
-    """W_Q, W_K or W_V of all heads, those that share one each with it, `head d_model d_head`, float64."""
+    """Return W_Q, W_K or W_V of all heads, repeated for heads that share one, `head d_model d_head`, float64."""
     weight = model.projection(layer, kind)[0].double().mT
     return weight if len(weight) == model.n_heads else weight.repeat_interleave(model.group, 0)
 
 
 def _scores(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """‖a·b·c·d‖ / (‖a·b‖ ‖c·d‖) from the factors, `… d_model d_head` and its transpose, no large product ever made.
+    """Return ‖a·b·c·d‖ / (‖a·b‖ ‖c·d‖) of factors `… d_model d_head` and its transpose, without any d_model² product.
 
     ‖x·y‖² of two factors is the sum of (xᵀx)∘(y·yᵀ), which are `d_head d_head`.
     """
     gram_a, gram_b, gram_c, gram_d = a.mT @ a, b @ b.mT, c.mT @ c, d @ d.mT
     between = b @ c
     whole = ((between.mT @ gram_a @ between) * gram_d).sum((-2, -1))
-    # Of orthogonal factors the sum is zero but for rounding, which may be negative.
+    # For orthogonal factors the sum is zero up to rounding, and may therefore be slightly negative.
     return (whole.clamp(min=0) / (gram_a * gram_b).sum((-2, -1)) / (gram_c * gram_d).sum((-2, -1))).sqrt()

@@ -1,9 +1,9 @@
-"""What nodes write directly into the logit difference, all that reads it on the way left aside.
+"""Direct logit attribution: what nodes write into the logit difference, without any node that reads it on the way.
 
-Direct logit attribution (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"): the final stream is
-a sum of what each node wrote, and with the final norm's scale frozen at what it is in the clean run the logits are
-linear in it. The embedding (`L0.resid_pre`), all attention layers and all MLPs add up to the clean logit difference,
-less what the biases of the final norm and of the unembedding give.
+The final stream is a sum of what each node wrote, and if the final norm's scale is frozen at its value in the clean run
+the logits are linear in it (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). The embedding
+(`L0.resid_pre`), all attention layers and all MLPs add up to the clean logit difference without the contribution of
+the biases of the final norm and of the unembedding.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
-WHOLE = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")  # what is in the residual stream as it is
+# Kinds of nodes whose activation is in the residual stream.
+STREAM_KINDS = ("attn", "mlp", "resid_pre", "resid_mid", "resid_post")
 
 
 @dataclass(frozen=True)
 class DirectEffects(Quantity):
-    """What each of several nodes writes directly into the clean score, `node prompt`.
+    """The direct logit attribution of several nodes in the clean run, `node prompt`.
 
-    The final norm's scale is frozen at what it is in the clean run; nodes are heads, neurons, whole layers, or the
-    residual stream somewhere, of which `L0.resid_pre` is the embedding.
+    The final norm's scale is frozen at its value in the clean run. Nodes are heads, neurons, whole layers, or the
+    residual stream at some layer; `L0.resid_pre` is the embedding.
     """
 
     by_row = True
@@ -40,18 +41,18 @@ class DirectEffects(Quantity):
     nodes: tuple[Node, ...]
 
     def names(self) -> tuple[str, ...]:
-        """Return the nodes."""
+        """Return the names of the nodes."""
         return tuple(json.dumps(["direct", str(node)]) for node in self.nodes)
 
     def only(self, rows: Sequence[int]) -> DirectEffects:
-        """Return those of some of them."""
+        """Return the quantity with only these nodes."""
         return replace(self, nodes=tuple(self.nodes[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
-        """Multiply what is written with the direction of the score.
+        """Return the products of what each node writes with the direction of the score, `node prompt`.
 
         Raises:
-            MiChecksError: the score is not linear in the logits, or the model caps these.
+            MiChecksError: the score is not linear in the logits, or the model caps its logits.
             ValueError: a node writes nothing.
         """
         return direct(engine, self.nodes)
@@ -59,12 +60,12 @@ class DirectEffects(Quantity):
 
 @dataclass(frozen=True)
 class EffectsFromSources(Quantity):
-    """What a head writes directly into the clean score of one prompt, by the token it takes it from, `source`.
+    """A head's direct logit attribution in one clean prompt, split by the source token it attends to, `source`.
 
-    They add up to what `DirectEffects` says of the head in that prompt.
+    The parts add up to the head's `DirectEffects` in that prompt.
 
-    What a head writes at END is Σ attention(source) · value(source) · W_O: linear in each source's value once attention
-    is taken as it is (the OV circuit of Elhage et al. 2021).
+    What a head writes at END is Σ attention(source) · value(source) · W_O, which is linear in each source's value if
+    the attention is taken as given (the OV circuit of Elhage et al. 2021).
     """
 
     signed = True
@@ -73,20 +74,20 @@ class EffectsFromSources(Quantity):
     prompt: int
 
     def names(self) -> tuple[str, ...]:
-        """Return the head and the prompt."""
+        """Return the name of the head and of the prompt."""
         return (json.dumps(["sources", str(self.head), self.prompt]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Multiply each source's value with its attention and the direction of the score.
+        """Return the product of each source's attention, its value and the direction of the score, `source`.
 
         Raises:
-            MiChecksError: as `DirectEffects`.
+            MiChecksError: the score is not linear in the logits, or the model caps its logits.
         """
         return _from_sources(engine, self.head, self.prompt)
 
 
 def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
-    """Return `DirectEffects`, `node prompt`."""
+    """Return the `DirectEffects` of nodes, `node prompt`."""
     _admit(engine, nodes)
     out = np.empty((len(nodes), len(engine.batch)))
     places: dict[tuple[int, Kind], list[int]] = {}
@@ -94,9 +95,9 @@ def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
         places.setdefault((node.layer, node.kind), []).append(i)
     direction = engine.direction()
     for (layer, kind), among in places.items():
-        node = Node(layer, kind, None if kind in WHOLE else 0)
+        node = Node(layer, kind, None if kind in STREAM_KINDS else 0)
         own = engine.activation("clean", node)[engine.rows, engine.end].float()  # row …
-        if kind in WHOLE:
+        if kind in STREAM_KINDS:
             out[among] = engine.finite((own * direction).sum(-1), f"in what {node} writes")
             continue
         each = own * engine.onto(node, direction)
@@ -108,20 +109,21 @@ def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
 
 def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     _admit(engine, [head])
-    looks = AttentionPattern(head, prompt).of(engine)[-1]  # source
+    attention = AttentionPattern(head, prompt).of(engine)[-1]  # source
     row = int(engine.readout.first[prompt])
     begin = int(engine.layouts["clean"].begin[row])
     shape, index = engine.subject.shape, head.index or 0
     shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
-    values = engine.activation("clean", shared)[row, begin : begin + len(looks), shared.index].float()  # source d_head
+    places = slice(begin, begin + len(attention))
+    values = engine.activation("clean", shared)[row, places, shared.index].float()  # source d_head
     read = engine.onto(head, engine.direction())[row, index].float()
-    found: Floats = looks * (values @ read).double().cpu().numpy()
-    return found
+    effects: Floats = attention * (values @ read).double().cpu().numpy()
+    return effects
 
 
 def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
-        if node.kind not in ("head", "neuron", *WHOLE):
+        if node.kind not in ("head", "neuron", *STREAM_KINDS):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
     engine.admission.refuse("attribution", "direct effects cannot be attributed")
     for node in nodes:
@@ -138,7 +140,7 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
 
 
 def not_linear(batch: PromptBatch, subject: Subject) -> str | None:
-    """Why the score of these prompts is not linear in what a model's nodes write, with the remedy; None where it is."""
+    """Return why the score of these prompts is not linear in what nodes write, and the remedy; None if it is."""
     if batch.score not in (FIRST_TOKEN, FIRST_DIFFERENCE):
         return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
     pair = batch.pairs[0]

@@ -1,7 +1,7 @@
-"""What ablation by the mean or by resampling puts in an activation's place: that of other prompts at the same place.
+"""The source of mean and resample ablation: activations of other prompts at the same place.
 
 The same place is the same position, counted from the first token, or at a label the same token of that label; for an
-attention pattern, whose sources have positions only, always the position. Rows of one prompt (of its teacher-forced
+attention pattern, whose sources have only positions, it is always the position. Rows of one prompt (its teacher-forced
 continuations) count as one prompt.
 """
 
@@ -20,19 +20,31 @@ from mi_checks.errors import MiChecksError
 
 @dataclass(frozen=True)
 class _Places:
-    """The columns of the places at which prompts meet, `row place`, and which of them a row has."""
+    """The columns of the places at which prompts correspond.
+
+    Attributes:
+        columns: the column of each place, `row place`.
+        there: whether the row has the place, `row place`.
+    """
 
     columns: Tensor
     there: Tensor
 
     @property
     def last(self) -> Tensor:
-        """The last place of each row."""
+        """Return the last place of each row."""
         return self.there.sum(1) - 1
 
 
 def averaged(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
-    """The mean over prompts, `row pos …`.
+    """Return the mean over prompts at each place, `row pos …`.
+
+    Args:
+        own: the activations of the run intervened on, `row pos …`.
+        node: the node that is ablated.
+        at: its label or position; None for all positions.
+        layout: the layout of the run.
+        rows: its rows.
 
     Raises:
         MiChecksError: the label has more tokens in some prompts than in others.
@@ -43,13 +55,22 @@ def averaged(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows
     of_pair = torch.zeros(int(pairs.max()) + 1, places.there.shape[1], device=own.device)
     of_pair.index_add_(0, pairs, places.there.float())
     weight = (places.there / of_pair[pairs].clamp(min=1)).view(*places.there.shape, *[1] * (own.dim() - 2))
-    # float32 whatever the weights: a mean over many prompts loses digits in half precision
+    # In float32 whatever the weights are, because a mean over many prompts loses digits in half precision.
     total = (met.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
     return _put(own, total.to(own.dtype).expand_as(met), node, places, layout)
 
 
 def resampled(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
-    """The next prompt's, which is as good as any other's: prompts are drawn independently; `row pos …`.
+    """Return the activations of the next prompt at each place, `row pos …`.
+
+    Prompts are drawn independently, so the next one is as good as a random one.
+
+    Args:
+        own: the activations of the run intervened on, `row pos …`.
+        node: the node that is ablated.
+        at: its label or position; None for all positions.
+        layout: the layout of the run.
+        rows: its rows.
 
     Raises:
         MiChecksError: the label has more tokens in some prompts than in others.
@@ -62,7 +83,7 @@ def resampled(own: Tensor, node: Node, at: str | int | None, layout: Layout, row
 
 
 def _donors(rows: Sequence[Row]) -> list[int]:
-    """For each row the one of the pair before with the same continuation, as far as that goes."""
+    """Return for each row the row of the previous pair with the same continuation and, if possible, the same length."""
     by_place: dict[tuple[int, int], list[int]] = {}
     for index, row in enumerate(rows):
         by_place.setdefault((row.pair, row.continuation), []).append(index)
@@ -80,21 +101,21 @@ def _places(at: str | int | None, layout: Layout, rows: Sequence[Row]) -> _Place
         columns = (torch.arange(layout.width, device=device) + layout.begin[:, None]) % layout.width
         there = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
         return _Places(columns, there)
-    found = layout.columns(at)
-    counts = {len(columns) for columns, row in zip(found, rows, strict=True) if not row.forced}
+    by_row = layout.columns(at)
+    counts = {len(columns) for columns, row in zip(by_row, rows, strict=True) if not row.forced}
     if len(counts) > 1:
         raise MiChecksError(
             f"ablation by other prompts' activations takes the same token of the label, but {at!r} has "
             f"{min(counts)} to {max(counts)} tokens: use values of equally many tokens, or 'with: zero'"
         )
-    most = max(map(len, found))
-    padded = [columns + [columns[-1]] * (most - len(columns)) for columns in found]
-    own = [[True] * len(columns) + [False] * (most - len(columns)) for columns in found]
+    n_places = max(map(len, by_row))
+    padded = [columns + [columns[-1]] * (n_places - len(columns)) for columns in by_row]
+    own = [[True] * len(columns) + [False] * (n_places - len(columns)) for columns in by_row]
     return _Places(torch.tensor(padded, device=device), torch.tensor(own, device=device))
 
 
 def _met(own: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
-    """Activations by place, `row place …`; a pattern's sources by position."""
+    """Return activations by place, `row place …`; the sources of a pattern by position."""
     rows = torch.arange(len(own), device=own.device)[:, None]
     met = own[rows, places.columns]
     if node.kind != "pattern":
@@ -104,7 +125,7 @@ def _met(own: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
 
 
 def _put(own: Tensor, new: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
-    """New activations by place, put back where they belong in each row."""
+    """Return the run's activations with the new ones, given by place, at their columns in each row."""
     if node.kind == "pattern":
         new = new.take_along_dim((layout.positions % layout.width)[:, None, None], -1)
     rows, index = places.there.nonzero(as_tuple=True)

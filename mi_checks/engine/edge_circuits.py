@@ -1,4 +1,4 @@
-"""Circuits of edges: which reader sees what a sender really writes, and which sees it ablated."""
+"""Circuits of edges: which reader sees what a sender writes in the circuit's run, and which sees it ablated."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Edge = tuple[Node, Node]  # sender, receiver
 
 @dataclass(frozen=True)
 class EdgeCircuit:
-    """In the clean run only these edges carry what their sender writes in this circuit's own run.
+    """A clean run in which only these edges carry what their sender writes in the circuit's own run.
 
-    Along every other edge the receiver sees the sender's ablated output, as `ablate(sender, kind=value)` puts it there
-    (Conmy et al. 2023, arXiv:2304.14997). Senders are all heads; readers are all heads' queries, keys and values, each
-    by itself, and the logits. The embedding is seen by all, and so is the attention layers' output bias, which is no
-    head's.
+    Along every other edge the receiver sees the sender's ablated output, as `ablate(sender, kind=value)` defines it
+    (Conmy et al. 2023, arXiv:2304.14997). All heads are senders; the readers are the queries, keys and values of all
+    heads, each by itself, and the logits. Every reader sees the embedding and the output bias of the attention layers,
+    which belongs to no head.
 
     Attributes:
         edges: (sender, receiver).
-        value: what is seen along all other edges: zero, the mean over prompts at the same position, or another prompt's
-            output, of the clean run.
-        mlps: whether MLPs are senders and readers too; otherwise each reads the stream as everything really wrote it,
-            and everyone sees what it wrote.
+        value: what receivers see along all other edges: zero, the mean over prompts at the same position, or another
+            prompt's output, each from the clean run.
+        mlps: whether MLPs are senders and readers too. If not, each MLP reads the whole stream of the circuit's run,
+            and every reader sees what the MLP wrote.
 
     Raises:
-        ValueError: one of them is no edge, or is there twice.
+        ValueError: a pair is not an edge, or an edge is listed twice.
     """
 
     edges: tuple[Edge, ...]
@@ -52,7 +52,7 @@ class EdgeCircuit:
 
     @property
     def incoming(self) -> dict[Node, frozenset[Node]]:
-        """The senders that each reader sees, without readers that see none."""
+        """Return the senders that each reader sees, without readers that see none."""
         seen: defaultdict[Node, set[Node]] = defaultdict(set)
         for sender, receiver in self.edges:
             seen[receiver].add(sender)
@@ -63,7 +63,7 @@ _READERS = "a head's q, k or v, an MLP"
 
 
 def senders(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
-    """All that an edge can begin at, in the order in which the model comes to it."""
+    """Yield the nodes at which an edge can begin, in the order in which the model computes them."""
     for layer in range(shape.n_layers):
         yield from all_nodes("head", shape, (layer,))
         if mlps and shape.has_mlps:
@@ -71,7 +71,7 @@ def senders(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
 
 
 def readers(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
-    """All that an edge can end in, in the order in which the model comes to it."""
+    """Yield the nodes at which an edge can end, in the order in which the model computes them."""
     for layer in range(shape.n_layers):
         yield from (node for part in ("q", "k", "v") for node in all_nodes(part, shape, (layer,)))
         if mlps and shape.has_mlps:
@@ -80,7 +80,7 @@ def readers(shape: ModelShape, *, mlps: bool) -> Iterator[Node]:
 
 
 def all_edges(shape: ModelShape, *, mlps: bool) -> tuple[Edge, ...]:
-    """Every edge between a model's senders and readers."""
+    """Return every edge between a model's senders and readers."""
     return tuple(
         (sender, reader)
         for reader in readers(shape, mlps=mlps)

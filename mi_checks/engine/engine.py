@@ -1,4 +1,4 @@
-"""What every engine shares: the batch as tensors, where an intervention acts, what it puts there, and what is read."""
+"""The base class of engines: the batch as tensors, where an intervention acts, its values, and the readout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.admission import Admission
-from mi_checks.engine.base_run import TOP, BaseRun, Floats, SideRun
+from mi_checks.engine.base_run import N_TOP_TOKENS, BaseRun, Floats, SideRun
 from mi_checks.engine.donors import averaged, resampled
 from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.families import is_parallel
@@ -30,18 +30,18 @@ Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]:
-    """A progress bar that shows nothing."""
+    """Return the items unchanged, showing no progress."""
     return items
 
 
 class Quantity(ABC):
-    """Something that is measured of one model on one batch of prompts.
+    """A measurement of one model on one batch of prompts.
 
-    Each kind is a frozen dataclass in the module that computes it, and needs no other place.
+    Each kind of quantity is a frozen dataclass in the module that computes it, and is defined nowhere else.
 
     Attributes:
-        by_row: whether what it comes to is `row prompt`, of which each row is kept by itself under a name of its own.
-        signed: whether it changes its sign with the score, where answer and foil change places.
+        by_row: whether the result is `row prompt`, of which each row is cached under its own name.
+        signed: whether the result changes its sign with the score, if answer and foil are exchanged.
     """
 
     by_row: ClassVar[bool] = False
@@ -49,37 +49,40 @@ class Quantity(ABC):
 
     @abstractmethod
     def names(self) -> tuple[str, ...]:
-        """Names that nothing else has: of each row, or of the whole."""
+        """Return unique names: one for each row, or one for the whole result."""
 
     @abstractmethod
     def of(self, engine: Engine) -> Floats:
-        """Measure it; called without gradients.
+        """Return the measurement; called without gradients.
+
+        Args:
+            engine: the engine to measure with.
 
         Raises:
-            MiChecksError: it has no meaning in this model, or a number that is read is NaN or infinite.
+            MiChecksError: the quantity is undefined for this model, or a value is NaN or infinite.
         """
 
     def only(self, rows: Sequence[int]) -> Quantity:
-        """Return the quantity of these rows alone, if there are rows.
+        """Return the quantity with only these rows, if it has rows.
 
         Raises:
-            TypeError: it has none.
+            TypeError: the quantity has no rows.
         """
         raise TypeError(f"{type(self).__name__} has no rows: {rows}")
 
 
 class Engine(ABC):
-    """Measures interventions on one subject over one batch of prompts.
+    """An engine that measures interventions on one model over one batch of prompts.
 
-    Rows of different lengths are padded on one side. On the right causal attention keeps the padding out of sight; on
-    the left it is masked, and positions are counted from a row's first token. Where clean and corrupt correspond at
-    their labels alone they are padded on the left, so that END is one column in both.
+    Rows of different lengths are padded on one side. On the right, causal attention hides the padding; on the left it
+    is masked, and positions are counted from a row's first token. If clean and corrupt prompts correspond only at their
+    labels, they are padded on the left, so that END is the same column in both.
 
     Attributes:
         layouts: the tokens of each side.
         end: the column of END, `row`.
-        rows: all rows' indices, `row`.
-        intervals: a cache of those of what is measured.
+        rows: the indices of all rows, `row`.
+        intervals: the confidence intervals that were computed of what is measured.
         readout: what is read at END; logits are `row d_vocab`, scores `prompt`.
         parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
@@ -130,25 +133,33 @@ class Engine(ABC):
         self._patterns: dict[Node, Tensor] = {}
 
     def measure(self, quantity: Quantity) -> Floats:
-        """Measure something, `row prompt` or as its kind says.
+        """Return the measurement of a quantity, `row prompt` or in the shape of its kind.
 
         Raises:
-            MiChecksError: it has no meaning in this model, or a number that is read is NaN or infinite.
+            MiChecksError: the quantity is undefined for this model, or a value is NaN or infinite.
         """
         with torch.no_grad():
             return quantity.of(self)
 
     @abstractmethod
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """The logit difference under each intervention, `intervention prompt`.
+        """Return the logit difference under each intervention, `intervention prompt`.
+
+        Args:
+            interventions: the interventions, each of which is made in a run of its own.
+            title: the title of the progress bar.
 
         Raises:
-            MiChecksError: one of them has no meaning in this model, or a logit that is read is NaN or infinite.
+            MiChecksError: an intervention is undefined for this model, or a logit that is read is NaN or infinite.
         """
 
     @abstractmethod
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
-        """The logit difference of each circuit's run, `circuit prompt`.
+        """Return the logit difference in the run of each circuit, `circuit prompt`.
+
+        Args:
+            circuits: the circuits of edges.
+            title: the title of the progress bar.
 
         Raises:
             MiChecksError: the layers of this model are parallel, or a logit that is read is NaN or infinite.
@@ -156,59 +167,64 @@ class Engine(ABC):
 
     @abstractmethod
     def direction(self) -> Tensor:
-        """What a vector in the final stream at END is multiplied with to give its part of the logit difference.
+        """Return the vector whose product with a part of the final stream at END is the part's logit difference.
 
-        `row d_model`, float32; the final norm's scale is frozen at what it is in the clean run. For linear scores only.
+        It is `row d_model`, float32, with the final norm's scale frozen at its value in the clean run. It is defined
+        only for scores that are linear in the logits.
         """
 
     @abstractmethod
     def onto(self, node: Node, direction: Tensor) -> Tensor:
-        """Of all heads (their z, `row head d_head`) or neurons (`row d_mlp`) of a layer, what they are multiplied with.
+        """Return a direction in the residual stream, `row d_model`, seen from the activations of a node's layer.
 
-        So that what they write is multiplied with the direction, `row d_model`.
+        The product of the result with all heads' z (`row head d_head`) or all neurons (`row d_mlp`) is the product of
+        what they write with the direction.
         """
 
     @abstractmethod
     def writes(self, node: Node, own: Tensor) -> Tensor:
-        """What a node writes, `row d_model`, its layer's activations being `row …`; output biases are nobody's."""
+        """Return what a node writes, `row d_model`, from its layer's activations, `row …`, without output biases."""
 
     @abstractmethod
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """What a head's query, key or value takes of a part of the stream before its layer, `row d_head`.
+        """Return what a head's query, key or value reads of a part of the stream before its layer, `row d_head`.
 
-        Both are `row d_model`; the norm's scale is that of the whole, and biases are left out.
+        Args:
+            receiver: a query, key or value.
+            whole: the stream, which sets the norm's scale, `row d_model`.
+            part: the part, `row d_model`; biases are left out.
         """
 
     @abstractmethod
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
+        """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
 
     @abstractmethod
     def pattern(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `row destination source`."""
+        """Return a head's attention pattern in the clean run, `row destination source`."""
 
     @abstractmethod
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `row d_vocab`, float32."""
+        """Return the logits at END without intervention, `row d_vocab`, float32."""
 
     def promoted(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
-        """What a neuron promotes and suppresses by its output weights; nothing where these are not known.
+        """Return the tokens a neuron promotes and suppresses by its output weights; empty if the weights are not known.
 
         Returns:
-            The `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of token
-            id and logits per unit of activation, before the final norm's scale and less the mean over the vocabulary.
+            The `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of token id
+            and logits per unit of activation, before the final norm's scale and minus the mean over the vocabulary.
         """
         return np.empty((0, 2))
 
     @cached_property
     def base(self) -> BaseRun:
-        """The clean and the corrupt run, without intervention."""
+        """Return the clean and the corrupted run, without intervention."""
         return BaseRun(clean=self._side("clean"), corrupt=self._side("corrupt"))
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
-        """What is put in the node's place: its layer's whole activation tensor, `row pos …`.
+        """Return the new activations for a node's whole layer, `row pos …`.
 
-        Where clean and corrupt correspond at their labels alone, only what stands at the label is meant.
+        If clean and corrupt prompts correspond only at their labels, only the positions of the label are meaningful.
 
         Raises:
             MiChecksError: a mean or resample ablation at a label that has more tokens in some prompts than in others.
@@ -226,7 +242,7 @@ class Engine(ABC):
         return donate(own, node, intervention.at, run, self.run_rows)
 
     def _moved(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:
-        """One side's activations, each where the other side's token of the same label stands, `row pos …`."""
+        """Return one side's activations, moved to where the other side has the same token of the label, `row pos …`."""
         source = torch.arange(self.width, device=self.device).repeat(len(self.rows), 1)
         sides = (self.layouts[to].columns(label), self.layouts[origin].columns(label))
         for row, (columns, others) in enumerate(zip(*sides, strict=True)):
@@ -234,7 +250,7 @@ class Engine(ABC):
         return activation[self.rows[:, None], source]
 
     def attention(self, head: Node) -> Tensor:
-        """A head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
+        """Return a head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
@@ -251,21 +267,21 @@ class Engine(ABC):
         return self._patterns[head]
 
     def mask(self, side: Side, at: str | int | None) -> Tensor:
-        """True where an intervention on a run at this label or position acts, `row pos`."""
+        """Return a mask of where an intervention at this label or position acts in a run, `row pos`."""
         return self.layouts[side].mask(at)
 
     def padding_arguments(self, side: Side) -> dict[str, Tensor]:
-        """What a bridge must be told of padding on the left; on the right, causal attention leaves it out."""
+        """Return the arguments that tell a bridge about padding on the left; on the right it needs none."""
         if self.padding == "right":
             return {}
         layout = self.layouts[side]
         return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
 
     def finite(self, values: Tensor, where: str) -> Floats:
-        """`… prompt` values as float64.
+        """Return values, `… prompt`, as float64.
 
         Raises:
-            MiChecksError: one of them is NaN or infinite; the message names the first prompt with one.
+            MiChecksError: a value is NaN or infinite; the message names the first prompt with such a value.
         """
         bad = (~torch.isfinite(values)).reshape(-1, len(self.batch)).any(0).nonzero()
         if len(bad):
@@ -277,11 +293,11 @@ class Engine(ABC):
         return values.double().cpu().numpy()
 
     def difference(self, logits: Tensor) -> Tensor:
-        """Logits `… row d_vocab` → the score, by default logit(answer) − logit(foils), `… prompt`."""
+        """Return the score of logits `… row d_vocab`, by default logit(answer) − logit(foils), `… prompt`."""
         return self.readout.score(logits)
 
     def _finite_logits(self, logits: Tensor, side: Side) -> None:
-        rows = logits.sum(-1)  # of a whole vocabulary, of which the score may read few
+        rows = logits.sum(-1)  # over the whole vocabulary, of which the score may read only a few tokens
         bad = torch.zeros(len(self.batch), device=self.device, dtype=rows.dtype)
         pairs = torch.tensor([row.pair for row in self.run_rows], device=self.device)
         self.finite(bad.index_add_(0, pairs, rows), f"on the {side} prompts")
@@ -291,7 +307,7 @@ class Engine(ABC):
         self._finite_logits(logits, side)
         floor = relative_floor(next(self.subject.bridge.parameters()).dtype)
         beats, is_top = self.readout.wins(logits, floor)
-        top = logits[self.readout.first].softmax(-1).topk(min(TOP, logits.shape[-1]))
+        top = logits[self.readout.first].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
         return SideRun(
             logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
             beats_foils=beats.cpu().numpy(),

@@ -1,9 +1,9 @@
-"""What is known of TransformerLens' bridges: the weights and the facts of each family as a `Transformer`.
+"""Readers of TransformerLens' bridges: the weights and settings of each known family as a `Transformer`.
 
-A bridge's state dict already has one set of names for all families, with fused queries, keys and values taken apart,
-and in compatibility mode it holds the processed weights. A family or an option that is not known here is left to the
-reference engine, and so is one that `mi_checks.engine.choose_engine` notices: but its probes are too short to notice
-a sliding window.
+A bridge's state dict has the same names for all families, with fused queries, keys and values separated, and in
+compatibility mode it holds the processed weights. Families and options that are not known here are left to the
+reference engine, and so are models that fail the probes of `mi_checks.engine.choose_engine`. Those probes are too short
+to reveal a sliding window.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
 from mi_checks.engine.transformer import ACTIVATIONS, Rotary, Transformer
 
-# Rotations whose angles are the same however long the prompt is.
+# Kinds of rotary embedding whose angles do not depend on the length of the prompt.
 _FIXED_ROPE = ("default", "linear", "llama3", "yarn")
 
 
 def read(bridge: TransformerBridge) -> Transformer | None:
-    """The function of a bridge, or None where its family, or an option of it, is not known."""
+    """Return the function of a bridge, or None if its family, or an option it uses, is not known."""
     reader = _READERS.get(bridge.cfg.architecture)
     return None if reader is None else reader(bridge)
 
 
 def is_parallel(bridge: TransformerBridge) -> bool:
-    """Whether the attention and the MLP of a layer read the same residual stream, so that there is none between."""
+    """Return whether attention and MLP of a layer read the same residual stream, so that there is no `resid_mid`."""
     return isinstance(bridge.blocks[0], ParallelBlockBridge)
 
 
 def _native(bridge: TransformerBridge) -> Transformer | None:
-    """TransformerLens' own, in all its forms but bidirectional attention."""
+    """Read a model in TransformerLens' own format, in all its forms except bidirectional attention."""
     cfg: Any = bridge.cfg
     if cfg.attention_dir != "causal":
         return None
     rotary = None
     if (cfg.positional_embedding_type or "standard").lower() == "rotary":
-        tables = NativeRotary(cfg)  # each angle twice, for both dimensions of a pair
+        tables = NativeRotary(cfg)  # holds each angle twice, for both dimensions of a pair
         rotary = Rotary(tables.cos_cached[:, ::2], tables.sin_cached[:, ::2], "adjacent")
     return _transformer(bridge, _weights(bridge), rotary)
 
 
 def _gpt2(bridge: TransformerBridge) -> Transformer | None:
-    """GPT-2, whose matrices but those of queries, keys and values are stored as `in out`."""
+    """Read GPT-2, whose matrices, except those of queries, keys and values, are stored as `in out`."""
     config: Any = bridge.original_model.config
     if config.scale_attn_by_inverse_layer_idx:
         return None
@@ -60,13 +60,13 @@ def _gpt2(bridge: TransformerBridge) -> Transformer | None:
 
 
 def _neox(bridge: TransformerBridge) -> Transformer | None:
-    """GPT-NeoX (Pythia), which turns part of each query and key."""
+    """Read GPT-NeoX (Pythia), which rotates part of each query and key."""
     rotary = _rotary(bridge)
     return None if rotary is None else _transformer(bridge, _weights(bridge), rotary)
 
 
 def _llama(bridge: TransformerBridge) -> Transformer | None:
-    """Llama and those that differ from it in biases only, as long as nothing slides out of their attention."""
+    """Read Llama and families that differ from it only in biases; None if the sliding window is below the context."""
     cfg: Any = bridge.cfg
     window = getattr(bridge.original_model.config, "sliding_window", None)
     rotary = _rotary(bridge)
@@ -90,15 +90,15 @@ def _weights(bridge: TransformerBridge) -> dict[str, Tensor]:
 
 
 def _rotary(bridge: TransformerBridge) -> Rotary | None:
-    """The angles that a Hugging Face model's own module makes."""
+    """Return the angles that a Hugging Face model's own rotary module computes."""
     cfg: Any = bridge.cfg
     module: Any = bridge.rotary_emb.original_component
     if module.rope_type not in _FIXED_ROPE:
         return None
     device = module.inv_freq.device
-    with torch.no_grad():  # float32, to which the model's dtype is taken only when it is used
+    with torch.no_grad():  # the angles are float32; they are cast to the model's dtype only when they are used
         cos, sin = module(torch.zeros((), device=device), torch.arange(cfg.n_ctx, device=device)[None])
-    pairs = cos.shape[-1] // 2  # each angle twice, for both halves
+    pairs = cos.shape[-1] // 2  # each angle is there twice, for both halves
     return Rotary(cos[0, :, :pairs], sin[0, :, :pairs], "half")
 
 
@@ -107,7 +107,7 @@ def _transformer(bridge: TransformerBridge, weights: dict[str, Tensor], rotary: 
     act_fn = (cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower()
     device = weights["embed.weight"].device
     whole = all(weight.device == device and weight.is_floating_point() for weight in weights.values())
-    if act_fn not in ACTIVATIONS or not whole or device.type == "meta":  # quantised, on several devices, or offloaded
+    if act_fn not in ACTIVATIONS or not whole or device.type == "meta":  # quantised, on several devices or offloaded
         return None
     return Transformer(
         weights=weights,

@@ -1,4 +1,4 @@
-"""What can be done to a run: which nodes, at which positions, in which run, and what is put there instead."""
+"""Interventions: which nodes are replaced, at which positions, in which run, and by what."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Hop = tuple[Node, ...]  # the receivers of one hop of a path
 
 @dataclass(frozen=True)
 class Intervention:
-    """Replace the activations of `nodes` together.
+    """A joint replacement of the activations of `nodes`.
 
     Attributes:
         nodes: the nodes, replaced in one run.
         at: the label whose positions are replaced; a position, counted from the first token; None for all positions.
         run: the run intervened on.
-        value: what is put there: the other run's activation, zero, the mean over prompts at the same position, or
-            another prompt's activation.
-        into: path patching (Wang et al. 2022, arXiv:2211.00593): the only inputs that see what `nodes` write
-            differently: a head's query, key or value, a layer's MLP, or `LOGITS`; all other readers see what the run
-            writes anyway. Empty: everything downstream sees it.
-        onward: further hops of a path, the receivers of each the only inputs that see what those of the hop before
-            write differently: with `into` B's key and `onward` C's value and then the logits, B's key alone sees the
-            senders' difference, C's value alone what B then writes differently, the logits alone what C writes
-            differently. Receivers of one hop do not see each other's differences, but those of the last hop do, as
-            everything after them does.
+        value: the new activation: the other run's, zero, the mean over prompts at the same position, or another
+            prompt's.
+        into: path patching (Wang et al. 2022, arXiv:2211.00593): the only inputs that see the change in what `nodes`
+            write: a head's query, key or value, a layer's MLP, or `LOGITS`. All other readers see the unpatched output.
+            Empty: everything downstream sees the change.
+        onward: further hops of a path. The receivers of each hop are the only inputs that see the change in what the
+            receivers of the previous hop write. With B's key in `into`, and C's value and then the logits in `onward`,
+            only B's key sees the senders' change, only C's value sees the change in B's output, and only the logits see
+            the change in C's output. Receivers of one hop do not see each other's changes, except those of the last
+            hop, like everything after them.
 
     Raises:
-        ValueError: a path from something that writes nothing, or into something that does not read it.
+        ValueError: a path from a node that does not write into the stream, or into one that does not read it.
     """
 
     nodes: tuple[Node, ...]
@@ -68,37 +68,40 @@ class Intervention:
 
     @property
     def hops(self) -> tuple[Hop, ...]:
-        """The receivers of each hop of a path; none where everything downstream sees what is replaced."""
+        """Return the receivers of each hop of a path; empty if everything downstream sees the change."""
         return (self.into, *self.onward) if self.into or self.onward else ()
 
     @property
     def single(self) -> bool:
-        """Whether it is on one node, into one input at every hop of a path."""
+        """Return whether it replaces one node and, on a path, has one receiver at every hop."""
         return len(self.nodes) == 1 and all(len(hop) == 1 for hop in self.hops)
 
 
-WRITERS = ("head", "neuron", "attn", "mlp")  # what adds to the residual stream
-READERS = ("q", "k", "v", "mlp", "logits")  # what reads it
+WRITERS = ("head", "neuron", "attn", "mlp")  # kinds of nodes that add to the residual stream
+READERS = ("q", "k", "v", "mlp", "logits")  # kinds of nodes that read it
 
 
 def reaches(sender: Node, receiver: Node) -> bool:
-    """Whether the receiver reads the residual stream after the sender has written to it; for q, k and v, their head."""
+    """Return whether the receiver reads the residual stream after the sender has written to it.
+
+    If the sender is a query, key or value, its head is meant.
+    """
     same = sender.kind in ("head", "attn", "q", "k", "v") and receiver.kind == "mlp" and sender.layer == receiver.layer
     return receiver.kind == "logits" or sender.layer < receiver.layer or same
 
 
 def denoise(*nodes: Node, at: str | int | None = None, into: Hop = (), onward: tuple[Hop, ...] = ()) -> Intervention:
-    """Patch clean activations into the corrupt run."""
+    """Return an intervention that patches clean activations into the corrupted run."""
     return Intervention(nodes, at, run="corrupt", value="clean", into=into, onward=onward)
 
 
 def noise(*nodes: Node, at: str | int | None = None, into: Hop = (), onward: tuple[Hop, ...] = ()) -> Intervention:
-    """Patch corrupt activations into the clean run."""
+    """Return an intervention that patches corrupted activations into the clean run."""
     return Intervention(nodes, at, run="clean", value="corrupt", into=into, onward=onward)
 
 
 def ablate(
     *nodes: Node, kind: Ablated, at: str | int | None = None, into: Hop = (), onward: tuple[Hop, ...] = ()
 ) -> Intervention:
-    """Replace activations of the clean run by zero, the batch mean, or another prompt's."""
+    """Return an intervention that replaces activations of the clean run by zero, the batch mean or another prompt's."""
     return Intervention(nodes, at, run="clean", value=kind, into=into, onward=onward)

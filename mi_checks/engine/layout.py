@@ -1,4 +1,4 @@
-"""What goes through the model: rows of tokens on either side, padded to one width, with their labels."""
+"""The model's input: rows of tokens on either side, padded to one width, with their labels."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Padding = Literal["left", "right"]
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt pair as it is run, with tokens of a continuation written to it.
+    """A prompt pair as it is run, followed by some tokens of a continuation.
 
     Logits are scored in one run of the bare pair. A log-probability is teacher-forced: each token of each continuation
-    is read at the END of a row of its own, which holds those before it.
+    is read at the END of its own row, which contains the tokens before it.
 
     Attributes:
-        pair: its index in the batch.
-        continuation: index among the answers and then the foils.
-        forced: the continuation's tokens that are written.
+        pair: index of the pair in the batch.
+        continuation: index of the continuation among the answers and then the foils.
+        forced: the continuation's tokens that the row contains.
     """
 
     pair: int
@@ -34,17 +34,17 @@ class Row:
     forced: tuple[int, ...] = ()
 
     def tokens(self, prompt: Prompt) -> tuple[int, ...]:
-        """One side's tokens."""
+        """Return the row's tokens for one side's prompt."""
         return prompt.tokens + self.forced
 
     def labels(self, prompt: Prompt) -> dict[str, tuple[int, ...]]:
-        """One side's labels; END is every position at which the continuation is read so far."""
+        """Return the row's labels for one side's prompt; END covers all positions at which the continuation is read."""
         last = prompt.labels[END][-1]
         return {**prompt.labels, END: tuple(range(last, last + len(self.forced) + 1))}
 
 
 def rows_of(batch: PromptBatch) -> tuple[Row, ...]:
-    """The rows of a batch; a pair's stand together, the bare pair first."""
+    """Return the rows of a batch; the rows of a pair are adjacent, the bare pair first."""
     if batch.score != LOG_PROBABILITY:
         return tuple(Row(pair) for pair in range(len(batch)))
     return tuple(
@@ -56,16 +56,16 @@ def rows_of(batch: PromptBatch) -> tuple[Row, ...]:
 
 
 class Layout:
-    """Where the tokens of one side stand.
+    """The columns at which the tokens of one side stand.
 
     Attributes:
-        tokens: `row pos`.
-        labels: of each row, label → positions counted from the first token.
-        width: columns.
-        offsets: columns of padding before each row.
+        tokens: token ids, `row pos`.
+        labels: for each row, label → positions counted from the first token.
+        width: number of columns.
+        offsets: number of columns of padding before each row.
         begin: the column of the first token, `row`.
         end: the column of the last token, `row`.
-        positions: of each column's token in its row, `row pos`; negative for padding on the left.
+        positions: the position of each column's token in its row, `row pos`; negative for padding on the left.
     """
 
     def __init__(
@@ -91,16 +91,16 @@ class Layout:
 
     @cached_property
     def real(self) -> Tensor:
-        """True where there is a token and not padding, `row pos`."""
+        """Return where there is a token and not padding, `row pos`."""
         return (self.positions >= 0) & (torch.arange(self.width, device=self.end.device) <= self.end[:, None])
 
     def columns(self, label: str) -> list[list[int]]:
-        """The columns of a label's tokens in each row."""
+        """Return the columns of a label's tokens in each row."""
         places = zip(self.offsets, self.labels, strict=True)
         return [[offset + position for position in labels[label]] for offset, labels in places]
 
     def mask(self, at: str | int | None) -> Tensor:
-        """True at a label, at a position, or everywhere, `row pos`."""
+        """Return a mask of a label, a position (counted from the first token) or, for None, everything, `row pos`."""
         if at is None:
             return torch.ones_like(self.real)
         if isinstance(at, int):

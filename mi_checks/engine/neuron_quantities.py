@@ -1,4 +1,4 @@
-"""Neurons: how active they are on the prompts, and what their output weights promote."""
+"""Neuron quantities: activations on the prompts, and the tokens that the output weights promote."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mi_checks.engine.nodes import Node
 
 @dataclass(frozen=True)
 class Activity(Quantity):
-    """A neuron in the clean run of the bare prompts, `prompt pos` by position; 0 behind a prompt's last token."""
+    """A neuron's activation in the clean run of the bare prompts, `prompt pos` by position; 0 after the last token."""
 
     neuron: Node
 
     def names(self) -> tuple[str, ...]:
-        """Return the neuron."""
+        """Return the name of the neuron."""
         return (json.dumps(["activity", str(self.neuron)]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Read its activations."""
+        """Return the activations, `prompt pos`."""
         first, layout = engine.readout.first, engine.layouts["clean"]
         positions = torch.arange(engine.width, device=engine.device)
         own = engine.activation("clean", self.neuron)[first, :, self.neuron.index].float()
@@ -35,19 +35,19 @@ class Activity(Quantity):
 
 @dataclass(frozen=True)
 class Promoted(Quantity):
-    """What a neuron promotes and suppresses by its output weights; nothing where these are not known.
+    """The tokens a neuron promotes and suppresses by its output weights; empty if the weights are not known.
 
-    The `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of token id and
-    logits per unit of activation, before the final norm's scale and less the mean over the vocabulary.
+    The result has the `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of
+    token id and logits per unit of activation, before the final norm's scale and minus the mean over the vocabulary.
     """
 
     neuron: Node
     count: int
 
     def names(self) -> tuple[str, ...]:
-        """Return the neuron and the count."""
+        """Return the name of the neuron and the count."""
         return (json.dumps(["promoted", str(self.neuron), self.count]),)
 
     def of(self, engine: Engine) -> Floats:
-        """Ask the engine, which may not know the weights."""
+        """Return what the engine reads off the weights, if it knows them."""
         return engine.promoted(self.neuron, self.count)

@@ -12,11 +12,11 @@ Kind = Literal[
     "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post", "logits"
 ]
 
-Component = Literal["head", "q", "k", "v", "pattern", "neuron"]  # what a layer has several of
+Component = Literal["head", "q", "k", "v", "pattern", "neuron"]  # the kinds that a layer has several of
 
-# Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they write linearly into
-# the residual stream: z before W_O (so that patching z and patching the head's output are one thing), and the neuron's
-# value just before W_out (after SoLU's layer norm). Queries and keys are taken before any rotation by position.
+# Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they enter the residual
+# stream linearly: z before W_O (so that patching z is the same as patching the head's output), and the neuron's value
+# just before W_out (after SoLU's layer norm). Queries and keys are taken before any rotary embedding.
 HOOKS: dict[Kind, str] = {
     "head": "blocks.{}.attn.hook_z",
     "q": "blocks.{}.attn.hook_q",
@@ -30,15 +30,16 @@ HOOKS: dict[Kind, str] = {
     "resid_mid": "blocks.{}.hook_resid_mid",
     "resid_post": "blocks.{}.hook_resid_post",
 }
-PARTS = ("q", "k", "v", "pattern")  # of a head
+PARTS = ("q", "k", "v", "pattern")  # parts of a head
 
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """A head (`L1H6`), its query, key, value or pattern (`L1H6.k`), an MLP neuron (`L0N123`), a layer's output
-    (`L1.attn`, `L1.mlp`) or residual stream.
+    """A component of a model that a claim can name.
 
-    Keys and values are counted as the model has them: where several heads share one, its index is that of the group.
+    It is a head (`L1H6`), its query, key, value or pattern (`L1H6.k`), an MLP neuron (`L0N123`), or a layer's output
+    (`L1.attn`, `L1.mlp`) or residual stream. Keys and values are numbered as in the model: if several heads share one,
+    its index is that of the group.
     """
 
     layer: int
@@ -47,7 +48,7 @@ class Node:
 
     @property
     def hook(self) -> str:
-        """The TransformerBridge hook point that holds this node's activation."""
+        """Return the name of the TransformerBridge hook point of this node's activation."""
         return HOOKS[self.kind].format(self.layer)
 
     def __str__(self) -> str:
@@ -61,10 +62,10 @@ class Node:
 
 
 def parse_node(name: str) -> Node:
-    """Read a node's name.
+    """Return the node that a name stands for.
 
     Raises:
-        ValueError: it is not one; behaviour files are checked for this when they are loaded.
+        ValueError: the text is not the name of a node; behaviour files are checked for this when they are loaded.
     """
     read = node_names.parse_node(name)
     if read is None:
@@ -72,11 +73,11 @@ def parse_node(name: str) -> Node:
     return Node(read.layer, cast("Kind", read.component), read.index)
 
 
-LOGITS = Node(-1, "logits")  # what the unembedding reads, as the end of a path
+LOGITS = Node(-1, "logits")  # the unembedding's input, as the end of a path
 
 
 def all_nodes(component: Component, shape: ModelShape, layers: tuple[int, ...] | None = None) -> list[Node]:
-    """Every head, neuron or part of a head, layer by layer; `layers` may count from the end with negative numbers."""
+    """Return every node of a component, layer by layer; negative numbers in `layers` count from the last layer."""
     width = {"neuron": shape.d_mlp or 0, "k": shape.n_kv_heads, "v": shape.n_kv_heads}.get(component, shape.n_heads)
     chosen = range(shape.n_layers) if layers is None else sorted({layer % shape.n_layers for layer in layers})
     return [Node(layer, component, index) for layer in chosen for index in range(width)]

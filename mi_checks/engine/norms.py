@@ -1,7 +1,7 @@
-"""Layer norms and RMS norms as what they do, so that their scale can be held still.
+"""Layer norms and RMS norms as functions whose scale can be frozen.
 
-What a norm is (whether it centres, its gain, its shift) is read off the module's own outputs, not off its class or its
-configuration: families differ in where they keep the gain, in whether one is added to it, and in what they call it.
+What a norm does (whether it centres, its gain and its shift) is derived from the module's outputs, and not from its
+class or configuration: families differ in where they store the gain, whether they add one to it, and its name.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from mi_checks.errors import MiChecksError
 
-LARGE = 1e3  # an input of this size makes the ε under the root count for nothing
-EPSILONS = ("eps", "variance_epsilon", "epsilon")  # what modules call it
-TOLERANCE = 1e-5  # of the largest output; RMS norms compute in float32 whatever they are given
+LARGE_INPUT = 1e3  # an input so large that the ε under the root does not matter
+EPSILON_NAMES = ("eps", "variance_epsilon", "epsilon")  # names of the attribute for ε
+TOLERANCE = 1e-5  # relative to the largest output; RMS norms compute in float32 for inputs of any dtype
 
 
 @dataclass(frozen=True)
 class Norm:
-    """gain · (x − mean x) / √(mean (x − mean x)² + ε) + shift, or the same without the mean.
+    """The function gain · (x − mean x) / √(mean (x − mean x)² + ε) + shift, or the same without the mean.
 
     Attributes:
-        centred: whether the mean is taken away (layer norm) or not (RMS norm).
+        centred: whether the mean is subtracted (layer norm) or not (RMS norm).
         eps: ε.
         gain: `d_model`, float32.
         shift: `d_model`, float32.
@@ -41,9 +41,9 @@ class Norm:
         return self.linear(x, x) + self.shift
 
     def linear(self, whole: Tensor, part: Tensor) -> Tensor:
-        """Return what a part of a stream contributes while the scale is that of the whole, `… d_model`.
+        """Return what a part of a stream contributes if the scale is that of the whole, `… d_model`.
 
-        Parts that add up to the whole stream contribute, together, the norm of it less the shift.
+        The contributions of parts that add up to the whole stream add up to the norm of the whole without the shift.
         """
         return self._centre(part.float()) * self._gain(whole)
 
@@ -60,7 +60,7 @@ class Norm:
 
 
 def read_norm(module: nn.Module | None, width: int) -> Norm | None:
-    """Return what a module does to a stream of `width`; None where there is no module, or it does nothing.
+    """Return the function of a module on a stream of `width`; None if there is no module or it changes nothing.
 
     Raises:
         MiChecksError: the module is neither a layer norm nor an RMS norm.
@@ -80,14 +80,14 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
     generator = torch.Generator().manual_seed(0)
     signs = torch.where(torch.randperm(width, generator=generator) < width // 2, 1.0, -1.0).double().to(device)
     size = torch.linspace(0.5, 1.5, width, dtype=torch.float64, device=device)
-    probe = LARGE * signs * size
+    probe = LARGE_INPUT * signs * size
     if torch.equal(apply(probe).float(), probe.float()):
         return None
-    centred = bool(_close(apply(probe), apply(probe + LARGE)))
+    centred = bool(_close(apply(probe), apply(probe + LARGE_INPUT)))
     shift = apply(torch.zeros_like(probe))
     middle = probe - probe.mean() if centred else probe
     gain = (apply(probe) - shift) / (middle / middle.pow(2).mean().sqrt())
-    eps = next((float(getattr(own, name)) for name in EPSILONS if getattr(own, name, None) is not None), 1e-5)
+    eps = next((float(getattr(own, name)) for name in EPSILON_NAMES if getattr(own, name, None) is not None), 1e-5)
     norm = Norm(centred, eps, gain.float(), shift.float())
     for scale in (1e-3, 1e-2, 1.0, 30.0):
         x = scale * torch.randn(width, generator=generator, dtype=torch.float64).to(device)

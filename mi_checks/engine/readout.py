@@ -1,4 +1,4 @@
-"""What is read off the logits at END: one number for each prompt, the larger the more the answer is preferred."""
+"""The readout at END: one number for each prompt, which is larger the more the answer is preferred."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mi_checks.faults.project_code import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 
-# logits `row d_vocab`, answers' tokens `row answer`, foils' tokens `row foil` → `row`
+# (logits `row d_vocab`, answer tokens `row answer`, foil tokens `row foil`) → score of each row, `row`
 ScoreFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -22,19 +22,19 @@ class Readout:
     """The score of a batch.
 
     It is logit(answer) − logit(foil), or log P(answer) − log P(foil) over all their tokens (teacher-forced); several
-    answers, or foils, count as their mean or as the highest. Or it is what a project's own function makes of the
-    logits.
+    answers, or foils, count as their mean or their maximum. It can also be a function of the logits that the project
+    defines.
 
     Args:
         batch: the prompts.
-        rows: as they are run, see `mi_checks.engine.layout.rows_of`.
-        device: of the logits.
-        function: the project's own score.
+        rows: the rows that are run, see `mi_checks.engine.layout.rows_of`.
+        device: the device of the logits.
+        function: the project's own score function, or None.
 
     Attributes:
         answers: the first scored token of each answer, `row answer`.
-        foils: likewise, `row foil`.
-        tokens: the only tokens whose logits are read, `row token`; None where the whole vocabulary is.
+        foils: the first scored token of each foil, `row foil`.
+        tokens: the tokens whose logits are read, `row token`; None if the whole vocabulary is read.
         first: the row of each bare prompt, `prompt`.
     """
 
@@ -63,7 +63,7 @@ class Readout:
         self._targets = torch.tensor(targets, device=device)
 
     def score(self, logits: Tensor) -> Tensor:
-        """Logits at END, `… row d_vocab` → `… prompt`.
+        """Return the score of logits at END, `… row d_vocab` → `… prompt`.
 
         Raises:
             MiChecksError: the project's function raises, or does not return one number for each prompt.
@@ -77,17 +77,17 @@ class Readout:
         return self._preference(self._values(logits))
 
     def score_of_tokens(self, logits: Tensor) -> Tensor:
-        """Logits of `tokens` alone, `… row token` → `… prompt`."""
+        """Return the score from the logits of `tokens` alone, `… row token` → `… prompt`."""
         return self._preference(logits)
 
     def wins(self, logits: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-        """Return whether an answer is above every foil, and above every other token, each `prompt`.
+        """Return whether an answer is above every foil, and whether it is above every other token, each `prompt`.
 
-        An answer that is above by no more than rounding may change wins nothing: it is a tie.
+        An answer whose lead is within rounding does not win: that is a tie.
 
         Args:
-            logits: at END, `row d_vocab`.
-            floor: the share of the largest logit that rounding may change.
+            logits: the logits at END, `row d_vocab`.
+            floor: the fraction of the largest logit that rounding may change.
         """
         values = self._values(logits)
         answers, foils = values[:, : self.n_answers], values[:, self.n_answers :]
@@ -100,14 +100,14 @@ class Readout:
         return beats, (missed.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
 
     def rounding(self, logits: Tensor, floor: float) -> Tensor:
-        """Return what rounding may change in the score, in its units, `prompt`.
+        """Return by how much rounding may change the score, in its units, `prompt`.
 
-        Of a score that is the project's own it is found by moving the logits: the answers' one way and all others the
-        other way, and each at random (seeded).
+        For the project's own score function, this is found by moving the logits: once the answers' logits one way and
+        all others the other way, and once each in a random direction (seeded).
 
         Args:
-            logits: at END, `row d_vocab`.
-            floor: the share of the largest logit that rounding may change.
+            logits: the logits at END, `row d_vocab`.
+            floor: the fraction of the largest logit that rounding may change.
         """
         if self.function is None:
             return self._of_logits(logits, floor)
@@ -120,7 +120,7 @@ class Readout:
         return torch.stack([*moved, floor * scores.abs()]).nan_to_num(0.0).amax(0)
 
     def _of_logits(self, logits: Tensor, floor: float) -> Tensor:
-        """Return what rounding may change in a difference of logits, or of log-probabilities, `prompt`."""
+        """Return by how much rounding may change a difference of logits, or of log-probabilities, `prompt`."""
         of_rows = floor * logits.abs().amax(-1)
         if not self.by_token:
             return of_rows
@@ -129,7 +129,7 @@ class Readout:
         return summed.view(len(self.batch), -1).amax(1)
 
     def _lead(self, logits: Tensor) -> Tensor:
-        """Return by how much an answer, or the one token a row reads, is above every other token, `row`."""
+        """Return by how much an answer, or the one token that a row reads, is above every other token, `row`."""
         own = self._targets[:, None] if self.by_token else self.answers
         best = logits.topk(min(own.shape[1] + 1, logits.shape[-1]))
         is_own = (best.indices[:, :, None] == own[:, None]).any(-1)
@@ -137,7 +137,7 @@ class Readout:
         return logits.gather(-1, own).amax(-1) - others
 
     def _values(self, logits: Tensor) -> Tensor:
-        """Of each continuation, `… row d_vocab` → `… prompt continuation`."""
+        """Return the value of each continuation, `… row d_vocab` → `… prompt continuation`."""
         if not self.by_token:
             return logits.gather(-1, self._firsts.expand(*logits.shape[:-1], -1))
         target = logits.gather(-1, self._targets.expand(logits.shape[:-1])[..., None])[..., 0]
@@ -147,7 +147,7 @@ class Readout:
         return values.view(*read.shape[:-1], len(self.batch), self.continuations)
 
     def _own(self, scores: Any) -> Tensor:
-        """What the project's function returned, if it is one number for each prompt."""
+        """Return the result of the project's function as float32, or raise if it is not one number for each prompt."""
         if not isinstance(scores, Tensor) or scores.shape != (len(self.batch),):
             what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
             raise MiChecksError(

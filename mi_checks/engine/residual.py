@@ -1,10 +1,10 @@
-"""What a node adds to the residual stream, and what the logits make of the stream: the one definition for all families.
+"""Writes to the residual stream and the readout of the logits: one definition for all families of models.
 
 An attention layer or an MLP adds multiplier · norm(projection(inner)), where inner is z of all heads or the neurons.
 Most families have no such norm and a multiplier of 1. Gemma 2, Gemma 3 and OLMo 2 put a norm after the projection, and
 Granite multiplies what is added. A path compares two runs, so the norm is applied to both of them and the difference
-counts. Direct attribution is linear, so the norm's scale is held at what it is in the run, as the final norm's is.
-Whether this definition is right for a model is checked when the model is loaded (`mi_checks.engine.guards`).
+counts. Direct logit attribution is linear, so the norm's scale is frozen at its value in the run, like the final
+norm's. Whether this definition is right for a model is checked when the model is loaded (`mi_checks.engine.guards`).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.engine.norms import Norm, read_norm
 
 SublayerKind = Literal["attn", "mlp"]
-PROJECTIONS = {"attn": "o", "mlp": "out"}  # TransformerLens' names of what z or the neurons are multiplied with
-NORMS = {"attn": "ln1_post", "mlp": "ln2_post"}  # and of the norm after it
+PROJECTIONS = {"attn": "o", "mlp": "out"}  # TransformerLens' names of the projections of z and of the neurons
+NORMS = {"attn": "ln1_post", "mlp": "ln2_post"}  # TransformerLens' names of the norms after them
 
 
 @dataclass(frozen=True)
 class Sublayer:
-    """How one attention layer or MLP adds to the residual stream.
+    """The function by which one attention layer or MLP adds to the residual stream.
 
     Attributes:
         projection: W_O or W_out, `… d_inner` → `… d_model`, with its bias.
         norm: the norm after it, or None.
-        multiplier: what is added is multiplied by this.
+        multiplier: a factor that is applied to what is added.
     """
 
     projection: nn.Module
@@ -39,7 +39,7 @@ class Sublayer:
 
     @property
     def is_projection_alone(self) -> bool:
-        """Whether the projection is added to the stream as it is."""
+        """Return whether the projection is added to the stream as it is."""
         return self.norm is None and self.multiplier == 1.0
 
     def added(self, inner: Tensor) -> Tensor:
@@ -50,9 +50,9 @@ class Sublayer:
             return normed * self.multiplier
 
     def linear(self, whole: Tensor, part: Tensor) -> Tensor:
-        """Return what a part of the inner activations adds, `… d_model`, the norm's scale held at that of the whole.
+        """Return what a part of the inner activations adds, `… d_model`, with the norm's scale frozen at the whole's.
 
-        Biases are left out, so that the parts of the whole add up to what the layer adds less those.
+        Biases are left out, so that the parts of the whole add up to what the layer adds without its biases.
         """
         projected = self._weights_of(part)
         if self.norm is not None:
@@ -79,12 +79,12 @@ class Sublayer:
 
 @dataclass(frozen=True)
 class Unembedding:
-    """What the logits make of the final residual stream: final norm, unembedding, logit scale.
+    """The function from the final residual stream to the logits: final norm, unembedding, logit scale.
 
     Attributes:
         norm: the final norm, or None.
         projection: the modules after it, in order; the last has the vocabulary's width.
-        scale: the logits are multiplied by this (Cohere's `logit_scale`, one over Granite's `logits_scaling`).
+        scale: a factor that is applied to the logits (Cohere's `logit_scale`, one over Granite's `logits_scaling`).
     """
 
     norm: Norm | None
@@ -96,22 +96,27 @@ class Unembedding:
         return self.of_normed(resid if self.norm is None else self.norm(resid).to(resid.dtype))
 
     def of_normed(self, normed: Tensor) -> Tensor:
-        """Return the logits of what the final norm gives, `… d_model` → `… d_vocab`, float32."""
+        """Return the logits of the final norm's output, `… d_model` → `… d_vocab`, float32."""
         logits = normed
         for module in self.projection:
             logits = module(logits)
         return logits.float() * self.scale
 
     def reader(self, resid: Tensor, direction: Tensor) -> Tensor:
-        """Return what a part of the stream is multiplied with, given what its norm is, `row d_model`."""
+        """Return the vector whose product with a part is the normed part's product with a direction, `row d_model`.
+
+        Args:
+            resid: the final stream, which sets the norm's scale, `row d_model`.
+            direction: a direction after the norm, `row d_model`.
+        """
         return direction if self.norm is None else self.norm.reader(resid, direction)
 
 
 def sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:
-    """Return how a layer's attention or MLP adds to the stream; None where it is not one projection (of experts).
+    """Return how a layer's attention or MLP adds to the stream; None if it has several projections (experts).
 
     Raises:
-        MiChecksError: what follows the projection is no norm that is known.
+        MiChecksError: a module after the projection is not a known kind of norm.
     """
     block: Any = bridge.blocks[layer]
     component = getattr(block, kind, None)
@@ -123,10 +128,10 @@ def sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Subla
 
 
 def unembedding(bridge: TransformerBridge) -> Unembedding:
-    """Return what a model's logits make of its final stream.
+    """Return the function from a model's final stream to its logits.
 
     Raises:
-        MiChecksError: the final norm is none that is known.
+        MiChecksError: the final norm is not of a known kind.
     """
     model: Any = bridge
     after = (getattr(model, "project_out", None), model.unembed)
@@ -135,7 +140,7 @@ def unembedding(bridge: TransformerBridge) -> Unembedding:
 
 
 def logit_scale(bridge: TransformerBridge) -> float:
-    """Return what the logits are multiplied by after the unembedding: Cohere multiplies, Granite divides."""
+    """Return the factor applied to the logits after the unembedding; Cohere multiplies by it, Granite divides."""
     config: Any = getattr(bridge.original_model, "config", None)
     times, by = (getattr(config, name, None) for name in ("logit_scale", "logits_scaling"))
     return float(times or 1.0) / float(by or 1.0)

@@ -1,4 +1,4 @@
-"""What rounding may change: the one floor under which a difference of activations, logits or scores is none.
+"""Rounding: the floor under which a difference of activations, logits or scores counts as zero.
 
 A score is a difference of logits, which are sums of many terms in float32, so that its error grows with the size of the
 logits and not with its own: a difference of 1e-6 between two logits of 10 is no measurement. The replay engine and
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-FLOAT32_ROUNDINGS = 256  # of the largest value: twice as many as two engines were ever seen to differ by
+FLOAT32_ROUNDINGS = 256  # relative to the largest value: twice the largest difference seen between two engines
 
 
 def relative_floor(dtype: torch.dtype) -> float:
-    """Return the share of the largest value that rounding may change: 3.1e-5, or one rounding of a coarser dtype."""
+    """Return the fraction of the largest value that rounding may change: 3.1e-5, or one rounding of a coarser dtype."""
     return max(FLOAT32_ROUNDINGS * torch.finfo(torch.float32).eps, torch.finfo(dtype).eps)
 
 

@@ -1,4 +1,4 @@
-"""Scores under interventions, and in circuits of edges: what every engine measures in its own way."""
+"""Scores under interventions and in circuits of edges, which each engine measures in its own way."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mi_checks.engine.interventions import Intervention
 
 @dataclass(frozen=True)
 class Scores(Quantity):
-    """The score under each of several interventions, `intervention prompt`.
+    """The scores under several interventions, `intervention prompt`.
 
     Attributes:
-        interventions: what is done, each in a run of its own.
-        title: what a progress bar says.
+        interventions: the interventions, each of which is made in a run of its own.
+        title: the title of the progress bar.
     """
 
     by_row = True
@@ -28,25 +28,25 @@ class Scores(Quantity):
     title: str = field(default="patching", compare=False)
 
     def names(self) -> tuple[str, ...]:
-        """Return all that an intervention is."""
+        """Return a name for each intervention, built from all of its fields."""
         return tuple(map(intervention_name, self.interventions))
 
     def only(self, rows: Sequence[int]) -> Scores:
-        """Return the scores under some of them."""
+        """Return the quantity with only these interventions."""
         return replace(self, interventions=tuple(self.interventions[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
-        """Ask the engine."""
+        """Return the engine's scores, `intervention prompt`."""
         return engine.scores(list(self.interventions), self.title)
 
 
 @dataclass(frozen=True)
 class EdgeScores(Quantity):
-    """The score in each of several circuits of edges, `circuit prompt`.
+    """The scores in several circuits of edges, `circuit prompt`.
 
     Attributes:
-        circuits: the circuits, each in a run of its own.
-        title: what a progress bar says.
+        circuits: the circuits, each of which is run on its own.
+        title: the title of the progress bar.
     """
 
     by_row = True
@@ -56,7 +56,7 @@ class EdgeScores(Quantity):
     title: str = field(default="edges", compare=False)
 
     def names(self) -> tuple[str, ...]:
-        """Return all that a circuit is; the order of its edges does not matter."""
+        """Return a name for each circuit, built from all of its fields; the order of its edges does not matter."""
         return tuple(
             json.dumps(
                 ["edges", each.value, each.mlps, sorted([str(sender), str(reader)] for sender, reader in each.edges)]
@@ -65,16 +65,16 @@ class EdgeScores(Quantity):
         )
 
     def only(self, rows: Sequence[int]) -> EdgeScores:
-        """Return the scores of some of them."""
+        """Return the quantity with only these circuits."""
         return replace(self, circuits=tuple(self.circuits[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
-        """Ask the engine."""
+        """Return the engine's scores, `circuit prompt`."""
         return engine.edge_scores(list(self.circuits), self.title)
 
 
 def intervention_name(intervention: Intervention) -> str:
-    """Return a name that no other intervention has."""
+    """Return a name that identifies the intervention."""
     nodes, into, *onward = (
         [str(node) for node in part] for part in (intervention.nodes, intervention.into, *intervention.onward)
     )

@@ -1,7 +1,7 @@
-"""A model's function, piece by piece, from its weights: what the replay engine computes with.
+"""A model's function, piece by piece, computed from its weights by the replay engine.
 
-Which model has which pieces is told by `mi_checks.engine.families`; whether they still give the model's logits is asked
-of every model when it is first measured (`mi_checks.engine.choose_engine`).
+`mi_checks.engine.families` says which pieces a model has. Whether they reproduce the model's logits is tested when the
+model is first measured (`mi_checks.engine.choose_engine`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# In place: what they are given is large and just computed, and fresh memory costs more than the arithmetic.
+# In place, because the inputs are large temporaries, and allocating memory costs more than the arithmetic.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": torch.ops.aten.gelu_,
     "gelu_new": lambda x: torch.ops.aten.gelu_(x, approximate="tanh"),
@@ -26,17 +26,17 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
-IN_CACHE = 2**19  # neurons of how many rows are made at once on a CPU: what its inner cache holds for each thread
+CACHED_NEURONS_PER_THREAD = 2**19  # computed at once on a CPU, so that they fit its inner cache
 
 
 @dataclass(frozen=True)
 class Rotary:
-    """Queries and keys turned by their positions: pairs of their first dimensions, each by an angle of its own.
+    """A rotary embedding of queries and keys: each pair of their first dimensions is rotated by its own angle.
 
     Attributes:
-        cos: of the angles, `position pair`.
-        sin: likewise.
-        pairs: whether a pair is two dimensions side by side, or one of each half of those that are turned.
+        cos: cosines of the angles, `position pair`.
+        sin: sines of the angles, `position pair`.
+        pairs: whether a pair is two adjacent dimensions, or one dimension from each half of the rotated ones.
     """
 
     cos: Tensor
@@ -44,7 +44,7 @@ class Rotary:
     pairs: Literal["adjacent", "half"]
 
     def turned(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Queries or keys, `row pos head d_head`, at positions `row pos`, or one row for all."""
+        """Return queries or keys, `row pos head d_head`, rotated by positions, `row pos` or one row for all."""
         cos, sin = (table[positions].to(x.dtype)[:, :, None] for table in (self.cos, self.sin))
         n = cos.shape[-1]
         if self.pairs == "adjacent":
@@ -57,10 +57,10 @@ class Rotary:
 
 @dataclass(frozen=True)
 class Transformer:
-    """Weights by the names of a TransformerBridge's state dict, matrices as `torch.nn.Linear` has them, and the few
-    facts that decide what is done with them.
+    """The weights of a model and the settings that decide how they are used.
 
-    Residual streams are `row pos d_model`, per-head tensors `row pos head d_head`; rows are prompts or their variants.
+    Weights have the names of a TransformerBridge's state dict; matrices are oriented as in `torch.nn.Linear`. Residual
+    streams are `row pos d_model` and per-head tensors `row pos head d_head`, where rows are prompts or their variants.
     """
 
     weights: dict[str, Tensor]
@@ -75,28 +75,28 @@ class Transformer:
     norm: str | None  # "LN", "RMS", "LNPRE", "RMSPRE" or None
     final_rms: bool
     eps: float
-    scale: float  # scores are divided by it
-    scores_cap: float  # ≤ 0: none
-    logits_cap: float
-    rotary: Rotary | None  # None: positions are embedded
+    scale: float  # attention scores are divided by it
+    scores_cap: float  # no cap if ≤ 0
+    logits_cap: float  # no cap if ≤ 0
+    rotary: Rotary | None  # None if positions are embedded
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Tokens and their positions, `row pos`, negative in front of a prompt → residual stream before layer 0."""
+        """Return the stream before layer 0 for tokens and positions, `row pos`, which are negative before a prompt."""
         resid = self.weights["embed.weight"][tokens]
         if self.rotary is None:
             resid = resid + self.weights["pos_embed.weight"][positions.clamp(min=0)]
         return resid
 
     def normed(self, layer: int, resid: Tensor) -> Tensor:
-        """Residual stream before a layer → what its queries, keys and values are projected from."""
+        """Return the normed residual stream from which a layer's queries, keys and values are projected."""
         return self._normed(f"blocks.{layer}.ln1", resid)
 
     def projected_parts(self, layer: int, kind: str, parts: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Queries, keys or values of parts of a stream, `row part pos d_model`, before what the norm divides them by.
+        """Return queries, keys or values of parts of a stream, `row part pos d_model`, before the norm's scale.
 
         Returns:
             The parts' projections, `row part pos head d_head`; their products in the mean square that the norm divides
-            by, `row pos part part`, or None without norm; and what is added at the end, `head d_head`, or None.
+            by, `row pos part part`, or None without norm; and the bias to add at the end, `head d_head`, or None.
         """
         weight, bias = self.projection(layer, kind)
         gain, shift = (self.weights.get(f"blocks.{layer}.ln1.{name}") for name in ("weight", "bias"))
@@ -110,46 +110,46 @@ class Transformer:
         return projected, products, bias
 
     def part_normed(self, layer: int, resid: Tensor, part: Tensor) -> Tensor:
-        """What of `normed` comes from a part of the stream: its scale is the whole stream's, its bias nobody's."""
+        """Return a part's contribution to `normed`, with the scale of the whole stream and without the bias."""
         return self._centred(part) * self._gain(f"blocks.{layer}.ln1", resid)
 
     def projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
-        """Queries, keys or values (`kind` q, k or v) before any rotation, `… head d_head`."""
+        """Return queries, keys or values (`kind` q, k or v) before any rotary embedding, `… head d_head`."""
         flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
         return flat.view(*flat.shape[:-1], -1, self.d_head)
 
     def projection(self, layer: int, kind: str) -> tuple[Tensor, Tensor | None]:
-        """The matrix, `head d_head d_model`, and bias, `head d_head`, of queries, keys or values."""
+        """Return the matrix, `head d_head d_model`, and the bias, `head d_head`, of queries, keys or values."""
         weight, bias = self._linear(f"blocks.{layer}.attn.{kind}")
         return weight.unflatten(0, (-1, self.d_head)), None if bias is None else bias.unflatten(0, (-1, self.d_head))
 
     def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Queries or keys, `row pos head d_head`, turned by their positions, `row pos`, where the model does that."""
+        """Return queries or keys, `row pos head d_head`, rotated by positions, `row pos`, if the model uses rotary."""
         if self.rotary is None:
             return x
         return self.rotary.turned(x, positions.clamp(min=0))
 
     def probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
-        """Products of queries and keys, `… dest source`, and positions that broadcast with them → attention."""
+        """Return attention from products of queries and keys, `… dest source`, and positions that broadcast."""
         scores = scores / self.scale
         if self.scores_cap > 0:
             scores = self.scores_cap * torch.tanh(scores / self.scores_cap)
         return scores.masked_fill(~_seen(destinations, sources), float("-inf")).softmax(-1)
 
     def pattern(self, queries: Tensor, destinations: Tensor, keys: Tensor, sources: Tensor) -> Tensor:
-        """Rotated queries and keys, `row pos head d_head`, at positions `row pos` → attention, `row head dest source`.
+        """Return attention, `row head dest source`, from rotated queries and keys, `row pos head d_head`.
 
-        Positions may have one row for all.
+        Positions are `row pos`, or have one row for all.
         """
         scores = queries.transpose(1, 2) @ self.per_head(keys).permute(0, 2, 3, 1)
         return self.probabilities(scores, destinations[:, None], sources[:, None])
 
     def mixed(self, pattern: Tensor, values: Tensor) -> Tensor:
-        """Attention, `row head dest source`, and values, `row pos kv_head d_head` → z, `row dest head d_head`."""
+        """Return z, `row dest head d_head`, of attention, `row head dest source`, and values, `row pos kv_head …`."""
         return (pattern @ self.per_head(values).transpose(1, 2)).transpose(1, 2)
 
     def attended(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
-        """`mixed` of `pattern`, without making the pattern where torch has that in one step (not with soft caps)."""
+        """Return `mixed` of `pattern`, in one fused step of torch unless attention scores are capped."""
         if self.scores_cap > 0:
             return self.mixed(self.pattern(queries, destinations, keys, sources), values)
         z = functional.scaled_dot_product_attention(
@@ -163,28 +163,28 @@ class Transformer:
         return z.transpose(1, 2)
 
     def per_head(self, keys: Tensor) -> Tensor:
-        """Keys or values `… kv_head d_head`, repeated for the query heads that share them, `… head d_head`."""
+        """Return keys or values `… kv_head d_head`, repeated for the query heads that share them, `… head d_head`."""
         return keys if self.group == 1 else keys.repeat_interleave(self.group, dim=-2)
 
     @property
     def group(self) -> int:
-        """How many query heads share a key."""
+        """Return the number of query heads that share a key."""
         return self.n_heads // self.n_kv_heads
 
     def attention_out(self, layer: int, z: Tensor) -> Tensor:
-        """Z of all heads → what the attention layer writes, `row pos d_model`."""
+        """Return what the attention layer writes, `row pos d_model`, from z of all heads."""
         return functional.linear(z.flatten(-2), *self._linear(f"blocks.{layer}.attn.o"))
 
     def w_o(self, layer: int) -> Tensor:
-        """What each head's z is multiplied with, `head d_head d_model`."""
+        """Return each head's output matrix, `head d_head d_model`."""
         return self.weights[f"blocks.{layer}.attn.o.weight"].T.reshape(self.n_heads, self.d_head, -1)
 
     def mlp_in(self, resid_pre: Tensor, resid_mid: Tensor) -> Tensor:
-        """What an MLP reads: the residual stream after its layer's attention, in parallel models that before it."""
+        """Return the stream that an MLP reads: after its layer's attention, or before it in parallel models."""
         return resid_pre if self.parallel else resid_mid
 
     def neurons(self, layer: int, mlp_in: Tensor) -> Tensor:
-        """Residual stream that an MLP reads → its neurons as they are multiplied with W_out, `… d_mlp`."""
+        """Return the neurons, just before W_out, `… d_mlp`, from the residual stream that an MLP reads."""
         normed = self._normed(f"blocks.{layer}.ln2", mlp_in)
         pre = functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
         act = ACTIVATIONS[self.act_fn]
@@ -199,33 +199,34 @@ class Transformer:
         return post
 
     def mlp_out(self, layer: int, neurons: Tensor) -> Tensor:
-        """Neurons → what the MLP writes, `row pos d_model`."""
+        """Return what the MLP writes, `row pos d_model`, from its neurons."""
         return functional.linear(neurons, *self._linear(f"blocks.{layer}.mlp.out"))
 
     def mlp(self, layer: int, mlp_in: Tensor) -> Tensor:
-        """Residual stream that an MLP reads → what it writes, `… d_model`: `mlp_out` of `neurons`.
+        """Return what an MLP writes, `… d_model`, from the residual stream that it reads: `mlp_out` of `neurons`.
 
-        On a CPU a few rows at a time, so that neurons, four times as wide as the stream, never leave its cache.
+        On a CPU this is done for a few rows at a time, so that the neurons, four times as wide as the stream, stay in
+        its cache.
         """
         if mlp_in.device.type != "cpu":
             return self.mlp_out(layer, self.neurons(layer, mlp_in))
         rows = mlp_in.reshape(-1, mlp_in.shape[-1])
-        each = max(1, IN_CACHE * torch.get_num_threads() // self.w_out(layer).shape[0])
+        each = max(1, CACHED_NEURONS_PER_THREAD * torch.get_num_threads() // self.w_out(layer).shape[0])
         written = torch.empty_like(rows)
         for some, place in zip(rows.split(each), written.split(each), strict=True):
             place.copy_(self.mlp_out(layer, self.neurons(layer, some)))
         return written.view(mlp_in.shape)
 
     def w_out(self, layer: int) -> Tensor:
-        """What each neuron is multiplied with, `d_mlp d_model`."""
+        """Return each neuron's output vector, `d_mlp d_model`."""
         return self.weights[f"blocks.{layer}.mlp.out.weight"].T
 
     def promoted(self, layer: int, index: int) -> Tensor:
-        """Logits that a neuron adds per unit of activation, on the direct path, `d_vocab`, float32.
+        """Return the logits that a neuron adds per unit of activation on the direct path, `d_vocab`, float32.
 
-        ((w_out, centred where the final norm centres) ∘ the final norm's weight) · W_U, less the mean over the
-        vocabulary, which softmax does not see. The norm's scale, another at every token, is left out. As Geva et al.
-        2022 (arXiv:2203.14680) read feed-forward layers, with the final norm.
+        They are ((w_out, centred if the final norm centres) ∘ the final norm's weight) · W_U, minus the mean over the
+        vocabulary, to which softmax is blind. The norm's scale, which varies by token, is left out. This is how Geva et
+        al. 2022 (arXiv:2203.14680) read feed-forward layers, with the final norm added.
         """
         written = self._centred(self.w_out(layer)[index].float(), rms=self.final_rms)
         if self.norm is not None or self.final_rms:
@@ -234,22 +235,27 @@ class Transformer:
         return logits - logits.mean()
 
     def final(self, resid: Tensor) -> Tensor:
-        """Final residual stream `… d_model` → what is multiplied with the unembedding, `… d_model`."""
+        """Return the input of the unembedding from the final residual stream, `… d_model` → `… d_model`."""
         return self._normed("ln_final", resid, rms=self.final_rms)
 
     def final_reader(self, resid: Tensor, direction: Tensor) -> Tensor:
-        """What a part of the final stream is multiplied with for what `final` makes of it, times a direction.
+        """Return the vector whose product with a part of the final stream is `final` of the part times a direction.
 
-        The scale is the whole stream's, the bias nobody's; all `row d_model`.
+        The scale is that of the whole stream, and the bias is left out; all are `row d_model`.
         """
         return self._centred(self._gain("ln_final", resid, rms=self.final_rms).float() * direction, rms=self.final_rms)
 
     def logits(self, final: Tensor) -> Tensor:
-        """Normed final residual stream `row d_model` → logits of the whole vocabulary, `row d_vocab`, float32."""
+        """Return the logits, `row d_vocab`, float32, from the normed final residual stream, `row d_model`."""
         return self.capped(functional.linear(final, *self._linear("unembed")).float())
 
     def logits_of(self, final: Tensor, tokens: Tensor) -> Tensor:
-        """Logits of a few tokens: `prompt variant d_model` and `prompt token` → `prompt variant token`, float32."""
+        """Return the logits of a few tokens, `prompt variant token`, float32.
+
+        Args:
+            final: the normed final stream, `prompt variant d_model`.
+            tokens: token ids, `prompt token`.
+        """
         columns = self.weights["unembed.weight"][tokens].float()  # prompt token d_model
         logits = final.float() @ columns.mT
         if "unembed.bias" in self.weights:
@@ -257,14 +263,14 @@ class Transformer:
         return self.capped(logits)
 
     def capped(self, logits: Tensor) -> Tensor:
-        """Gemma's soft cap, where the model has one."""
+        """Return the logits with Gemma's soft cap, if the model has one."""
         return logits if self.logits_cap <= 0 else self.logits_cap * torch.tanh(logits / self.logits_cap)
 
     def _linear(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
 
     def _gain(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
-        """What a norm multiplies a stream with once it is centred: weight / scale, broadcasting with the stream."""
+        """Return the factor a norm applies to a centred stream: weight / scale, broadcasting with the stream."""
         if self.norm is None and not rms:
             return torch.ones_like(x[..., :1])
         wide = self._centred(x.float(), rms=rms)
@@ -273,7 +279,7 @@ class Transformer:
         return (gain if weight is None else gain * weight).to(x.dtype)
 
     def _centred(self, x: Tensor, *, rms: bool = False) -> Tensor:
-        """Less its mean, where the norm takes that away."""
+        """Return the stream minus its mean if the norm centres, otherwise unchanged."""
         return x if self.norm is None or rms or self.norm in ("RMS", "RMSPRE") else x - x.mean(-1, keepdim=True)
 
     def _normed(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
@@ -288,6 +294,6 @@ class Transformer:
 
 
 def _seen(destinations: Tensor, sources: Tensor) -> Tensor:
-    """What may be attended to: nothing later, and no padding in front except by padding itself, `… dest source`."""
+    """Return a mask of attention: no later positions, and no padding in front except from padding, `… dest source`."""
     d, s = destinations[..., :, None], sources[..., None, :]
     return (s <= d) & ((s >= 0) | (d < 0))

@@ -1,1 +1,1 @@
-"""Model name → `Subject`: a loaded model with its tokenizer and where it came from."""
+"""Models: from a name to a `Subject`, which is a loaded model with its tokenizer and provenance."""

@@ -1,4 +1,4 @@
-"""A model that is judged against another one, its base: it runs under the claims made for that."""
+"""Reference models: a model that is compared with another one runs under the claims about that one."""
 
 from __future__ import annotations
 
@@ -10,31 +10,40 @@ from mi_checks.spec.model_shape import ModelShape
 
 
 def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:
-    """`FOLDER` → `BASE=FOLDER`, for each model; one that is given so already stays.
+    """Return `BASE=MODEL` for each model, and a model that is already written in this form unchanged.
+
+    Args:
+        models: models as the user named them.
+        base: the reference model.
 
     Raises:
-        MiChecksError: there is no such base, no model is named, or one is held to other claims.
+        MiChecksError: the reference model does not exist, no model is named, or one is held to other claims.
     """
     claims = resolve(base).claims
-    given = tuple(models)
-    if not given:
+    names = tuple(models)
+    if not names:
         raise MiChecksError(f"--mi-base {base}: name the model that is judged against it: --mi-model FOLDER")
-    for model in given:
-        found = resolve(model)
-        own = found.claims
-        if found.stands_in and own != claims:
+    for model in names:
+        resolved = resolve(model)
+        own = resolved.claims
+        if resolved.stands_in and own != claims:
             raise MiChecksError(
                 f"--mi-base {base}: --mi-model {model} is held to what is claimed of {own!r}; leave out '{own}=', or "
                 "name that as the base"
             )
-    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in given)
+    return tuple(model if resolve(model).stands_in else f"{claims}={model}" for model in names)
 
 
 def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, ModelShape | None]) -> None:
-    """Nothing, where the heads of both can be called by the same names, as far as is known.
+    """Raise if the heads of two models do not correspond, as far as their shapes are known.
+
+    Args:
+        base: the reference model.
+        model: the model that is compared with it.
+        shapes: the shapes of both; None if unknown.
 
     Raises:
-        MiChecksError: they have not as many layers, heads or neurons.
+        MiChecksError: their numbers of layers, heads or neurons differ.
     """
     first, second = shapes
     if first is None or second is None:

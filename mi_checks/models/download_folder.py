@@ -1,4 +1,4 @@
-"""Where what is fetched is kept."""
+"""The folder for downloaded files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from platformdirs import user_cache_path
 
 
 def cache_folder() -> Path:
-    """`MI_CHECKS_CACHE` where it is set, else the platform's folder for caches. It may not exist yet."""
+    """Return the folder `MI_CHECKS_CACHE`, or the platform's cache folder if it is not set; it may not exist yet."""
     chosen = os.environ.get("MI_CHECKS_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("mi-checks", appauthor=False)

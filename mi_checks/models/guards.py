@@ -1,4 +1,4 @@
-"""What was checked of a model when it was loaded, and what is refused because a check failed."""
+"""Guards: what was tested of a model when it was loaded, and what is refused because a test failed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ class Guard:
 
     Attributes:
         name: what was compared, in a few words.
-        error: the largest difference, as a fraction of the size of what was compared; infinite where the comparison
-            could not be made.
+        error: the largest difference, as a fraction of the size of what was compared; infinite if the comparison could
+            not be made.
         limit: the largest error that counts as rounding.
-        refuses: what is refused where the error is larger: kinds of nodes whose activations are replaced (`q`,
-            `neuron`, …), `paths`, `attribution`, `head attribution`, `neuron attribution`, `attention`, or
-            `everything`.
-        reason: why, in a sentence without a full stop, where the error is larger than the limit; else "".
+        refuses: what is refused if the error is larger: kinds of nodes whose activations are replaced (`q`, `neuron`,
+            …), `paths`, `attribution`, `head attribution`, `neuron attribution`, `attention`, or `everything`.
+        reason: the reason in a sentence without a full stop, if the error is larger than the limit; else "".
     """
 
     name: str
@@ -28,35 +27,35 @@ class Guard:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is rounding."""
+        """Return whether the difference is within rounding."""
         return self.error <= self.limit
 
 
 @dataclass(frozen=True)
 class Guards:
-    """All comparisons of one model; none where it was not checked.
+    """All comparisons of one model; empty if it was not tested.
 
     Attributes:
         results: the comparisons.
-        about: on what they were made: prompts, length, layers.
+        about: what they were made on: prompts, length, layers.
     """
 
     results: tuple[Guard, ...] = ()
     about: str = ""
 
     def refusal(self, what: str) -> str | None:
-        """Return why something is refused on this model, or None where it is not."""
+        """Return why something is refused on this model, or None if it is not refused."""
         return next((g.reason for g in self.results if not g.holds and {what, "everything"} & set(g.refuses)), None)
 
     @property
     def refused(self) -> dict[str, str]:
-        """What is refused, with the reason, in the order of the comparisons."""
+        """Return what is refused, with the reason, in the order of the comparisons."""
         failed = (guard for guard in self.results if not guard.holds)
         return {what: guard.reason for guard in failed for what in guard.refuses}
 
     @property
     def largest_error(self) -> float:
-        """The largest error of a comparison that holds; 0 where there is none."""
+        """Return the largest error of a comparison that holds; 0 if there is none."""
         return max((guard.error for guard in self.results if guard.holds), default=0.0)
 
 

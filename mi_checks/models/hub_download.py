@@ -1,4 +1,4 @@
-"""Downloads from the Hugging Face hub: only the files that are read, and none that is run."""
+"""Downloads from the Hugging Face hub: only files that are read, and none that is run."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.hub import Hub
 from mi_checks.models.sources.source import Unloadable
-from mi_checks.models.sources.weight_files import ADAPTERS
+from mi_checks.models.sources.weight_files import ADAPTER_FILES
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 OLDER_TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "added_tokens.json")
-CONFIG_FILES = ("config.json", ADAPTERS[0])
+CONFIG_FILES = ("config.json", ADAPTER_FILES[0])
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
-PADDED = 16  # digits
-DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
+MAX_LABEL_DIGITS = 16  # digits of a zero-padded checkpoint label
+DISK_ERRNOS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT)
 
 
 def download(source: Hub) -> Folder:
-    """A model's folder in the hub's cache, downloaded where it is not there yet.
+    """Return a model's folder in the hub's cache, downloading it if necessary.
 
     Raises:
         Unloadable: the hub cannot be reached, or has no such model for this user.
     """
     if source.is_legacy:
         label = source.version
-        # A label may stand with zeros before it.
-        padded = [label.zfill(width) for width in range(len(label), PADDED)] if label else []
+        # Labels in file names may be padded with zeros.
+        padded = [label.zfill(width) for width in range(len(label), MAX_LABEL_DIGITS)] if label else []
         weights = [f"checkpoints/*_{text}.pth" for text in padded] or ["*_final.pth"]
         path = snapshot(source.repo, None, ("config.json", *TOKENIZER_FILES, *weights))
         return Folder(path, label, source.described, "@".join(filter(None, (path.name, label))))
     path = snapshot(source.repo, source.version, (*CONFIG_FILES, *TOKENIZER_FILES, *SAFETENSORS))
-    # Only what is read: pickles where there are no safetensors, older files of tokenizers where there is no newer one.
+    # Only files that are needed: pickles if there are no safetensors, older tokenizer files if there is no newer one.
     pickles = () if any(path.glob("model*.safetensors*")) else PICKLES
     older = () if (path / "tokenizer.json").exists() else OLDER_TOKENIZER_FILES
     if pickles or older:
@@ -43,7 +43,12 @@ def download(source: Hub) -> Folder:
 
 
 def snapshot(repo: str, revision: str | None, files: tuple[str, ...]) -> Path:
-    """The folder with these files of a repository; its name is the commit.
+    """Return the folder with these files of a repository; the folder's name is the commit.
+
+    Args:
+        repo: the repository.
+        revision: the revision, or None for the default one.
+        files: patterns of file names.
 
     Raises:
         Unloadable: the hub cannot be reached, or has no such repository for this user.
@@ -68,7 +73,7 @@ def snapshot(repo: str, revision: str | None, files: tuple[str, ...]) -> Path:
         raise Unloadable(f"{repo} has no revision {revision!r} on the Hugging Face hub") from error
     except HFValidationError as error:
         raise Unloadable(f"{repo!r} is no name on the Hugging Face hub") from error
-    except Exception as error:  # whatever the hub's client, its transport and the disk may raise
+    except Exception as error:  # any error of the hub's client, its transport or the disk
         raise Unloadable(_why_not(repo, error)) from error
 
 
@@ -77,7 +82,7 @@ def _why_not(repo: str, error: BaseException) -> str:
     chain = [error]
     while (cause := chain[-1].__cause__) is not None and cause not in chain:
         chain.append(cause)
-    disk = next((each for each in chain if isinstance(each, OSError) and each.errno in DISK), None)
+    disk = next((each for each in chain if isinstance(each, OSError) and each.errno in DISK_ERRNOS), None)
     if disk is not None:
         return f"{repo} cannot be kept in the hub's cache: {disk.strerror} ({disk.filename or 'HF_HOME'})"
     answers = (getattr(getattr(each, "response", None), "status_code", None) for each in chain)

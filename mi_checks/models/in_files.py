@@ -1,4 +1,4 @@
-"""The models that a behaviour file names, whose paths count from the file's own folder."""
+"""The models that a behaviour file names, whose paths are relative to the file's folder."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mi_checks.spec.shapes import check_models
 
 
 def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
-    """Return a behaviour whose models are called as they are seen from where this process runs.
+    """Return a behaviour whose model names are relative to the folder in which this process runs.
 
-    A path counts from the folder of the file that it stands in, as written or of one that is extended. A name that
-    stands for a model by itself is that model, whatever folders there are.
+    A path in a behaviour file, or in one that it extends, is relative to that file's folder. A name that stands for a
+    model by itself means that model, whatever folders exist.
 
     Args:
-        loaded: a behaviour, its models as its file has them.
+        loaded: a behaviour with its models as its file names them.
 
     Raises:
-        SpecError: two names in the file are one folder, or a path counts from elsewhere.
+        SpecError: two names in the file mean the same folder, or a path is relative to another folder.
     """
     names: dict[str, str] = {}
     problems: list[Problem] = []
@@ -49,17 +49,17 @@ def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
 
 
 def unknown_models(loaded: LoadedBehaviour) -> tuple[Problem, ...]:
-    """Return the models that do not exist. A name with '/' or ':' is somebody else's, and known only there.
+    """Return the models that do not exist. Names with '/' or ':' are not checked, as they may exist elsewhere.
 
     Args:
-        loaded: a behaviour, as `with_own_models` makes it.
+        loaded: a behaviour, as `with_own_models` returns it.
     """
-    found = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
-    return check_models(loaded, dict.fromkeys((*known_names(), *found)), near_name)
+    existing = [name for name in loaded.behaviour.models if is_known(name) or is_path(name)]
+    return check_models(loaded, dict.fromkeys((*known_names(), *existing)), near_name)
 
 
 def _from(folder: Path, model: str) -> str:
-    """Return how a file in a folder would write a path that counts from where this process runs."""
+    """Return how a file in a folder would write a path that is relative to where this process runs."""
     path = model.removeprefix(GGUF)
     seen = Path(os.path.relpath(based(path, None).absolute(), folder)).as_posix()
     return model.removesuffix(path) + seen

@@ -1,4 +1,4 @@
-"""Load a model: its source, by the loader of its layout → `Subject`."""
+"""Loading of models: the loader for the layout of a model's source returns a `Subject`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-LAYOUTS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
+LOADERS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
     """Load a model.
 
-    Whatever a library raises on the way becomes one line, with the library's error as its cause.
+    Any error of a library becomes a one-line message, with the library's error as its cause.
 
     Args:
-        name: as `mi_checks.models.names.resolve` takes it.
-        device: `cpu`, `cuda`, `cuda:1`, … or `auto` for a GPU where there is one.
+        name: a name, as `mi_checks.models.names.resolve` reads it.
+        device: `cpu`, `cuda`, `cuda:1`, … or `auto` for a GPU if there is one.
         dtype: `float32`, `bfloat16` or `float16`.
 
     Raises:
-        MiChecksError: unknown name, missing file, weights that do not fit the config or are not to be trusted, a hub
-            that cannot be reached, or a device that is not there.
+        MiChecksError: the name is unknown, a file is missing, the weights do not fit the config or are not safe to
+            load, the hub cannot be reached, or the device does not exist.
     """
     model = resolve(name)
     place = _device(device)
@@ -55,7 +55,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         raise model.unloadable(error) from error
     except MiChecksError:
         raise
-    except Exception as error:  # of a library, at whatever step
+    except Exception as error:  # any error of a library, at any step
         raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
     return Subject(
         name=model.claims,
@@ -80,11 +80,11 @@ def _loaded(source: Source, to: Placement) -> Loaded:
     source.require()
     match source:
         case Folder():
-            return LAYOUTS[source.layout](source, to)
+            return LOADERS[source.layout](source, to)
         case Hub():
             folder = download(source)
             folder.require()
-            return LAYOUTS[folder.layout](folder, to)
+            return LOADERS[folder.layout](folder, to)
         case Gguf():
             return load_gguf(source.path, to)
         case Packaged():
@@ -98,10 +98,12 @@ def _loaded(source: Source, to: Placement) -> Loaded:
 
 
 def _check_vocabulary(loaded: Loaded) -> None:
-    """Raise where the tokenizer is another model's. Added tokens may lie beyond the embedding: no prompt may use them.
+    """Raise if the tokenizer belongs to another model.
+
+    Added tokens may be beyond the embedding, because no prompt may use them.
 
     Raises:
-        Unloadable: ordinary tokens, or the one that begins every prompt, lie beyond the embedding's last row.
+        Unloadable: an ordinary token, or the one that begins every prompt, is beyond the embedding's last row.
     """
     rows, added = loaded.rows, loaded.tokenizer.get_added_tokens_decoder()
     vocabulary = loaded.tokenizer.get_vocab(with_added_tokens=False).values()
@@ -114,7 +116,7 @@ def _check_vocabulary(loaded: Loaded) -> None:
 
 
 def _rows(loaded: Loaded) -> int | None:
-    """Return how many tokens the model embeds, where the tokenizer has one that it does not."""
+    """Return the number of tokens that the model embeds if the tokenizer has more, otherwise None."""
     rows = loaded.rows
     return rows if any(token >= rows for token in loaded.tokenizer.get_vocab().values()) else None
 
@@ -131,30 +133,30 @@ def _device(name: str) -> torch.device:
     return device
 
 
-TOKENS = 6  # of the probe, the last of which is exchanged
-TOLERANCE = 0.01  # of the logits' spread: rounding in half precision is ten times smaller
+PROBE_TOKENS = 6  # length of the probe, whose last token is exchanged
+CAUSAL_TOLERANCE = 0.01  # relative to the logits' standard deviation; rounding in half precision is ten times smaller
 
 
 def check_causal(bridge: TransformerBridge, rows: int) -> None:
-    """Raise if what a model says at a token depends on what comes after it.
+    """Raise if a model's output at a token depends on later tokens.
 
     Args:
         bridge: the model, in evaluation mode.
-        rows: how many tokens it embeds.
+        rows: number of tokens that it embeds.
 
     Raises:
-        Unloadable: it depends on it.
+        Unloadable: the output depends on later tokens.
     """
-    tokens = min(TOKENS, int(bridge.cfg.n_ctx))
+    tokens = min(PROBE_TOKENS, int(bridge.cfg.n_ctx))
     if tokens < 2 or rows < 2:
         return
     first = [(rows // 2 + place) % rows for place in range(tokens)]
     other = [*first[:-1], (first[-1] + 1) % rows]
     with torch.no_grad():
         logits = bridge(torch.tensor([first, other], device=next(bridge.parameters()).device))[:, :-1].float()
-    if not logits.isfinite().all():  # that is told where it is measured
+    if not logits.isfinite().all():  # reported when it is measured
         return
-    if (logits[0] - logits[1]).abs().max() > TOLERANCE * logits.std():
+    if (logits[0] - logits[1]).abs().max() > CAUSAL_TOLERANCE * logits.std():
         raise Unloadable(
             "it is not causal: what it says at a token changes with the tokens after it, as in encoders and in models "
             "with bidirectional attention; only models that read from left to right can be measured"

@@ -1,4 +1,4 @@
-"""Paths as users write them for models."""
+"""Paths of models as users write them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ GGUF = "gguf:"
 
 
 def expanded(text: str) -> Path:
-    """Return a path as it was written, `~` being the user's home."""
+    """Return a path as it was written, with `~` as the user's home."""
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # the user does not exist
         return Path(text)
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder; what no file system can have is none."""
+    """Return whether a path is a folder; False if no file system can have such a path."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -26,7 +26,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a file, likewise."""
+    """Return whether a path is a file; False if no file system can have such a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -34,18 +34,18 @@ def is_file(path: Path) -> bool:
 
 
 def splits(name: str) -> Iterator[tuple[str, str]]:
-    """Yield every way to read a name as `NAME=MODEL`, the shortest NAME first: both may hold `=` themselves."""
+    """Yield every way to read a name as `NAME=MODEL`, the shortest NAME first, as both may contain `=`."""
     for place, character in enumerate(name):
         if character == "=":
             yield name[:place], name[place + 1 :]
 
 
 def labelled_folder(text: str, base: Path | None = None) -> tuple[str, str | None] | None:
-    """Return a text as (folder, label of a training checkpoint or None), or None where there is no such folder.
+    """Return a text as (folder, label of a training checkpoint or None), or None if there is no such folder.
 
     Args:
         text: `path/to/folder` or `path/to/folder@label`.
-        base: the folder that it counts from, or None for the one in which this process runs.
+        base: the folder that it is relative to, or None for the one in which this process runs.
     """
     if text and is_folder(based(text, base)):
         return text, None
@@ -54,18 +54,18 @@ def labelled_folder(text: str, base: Path | None = None) -> tuple[str, str | Non
 
 
 def looks_like_path(text: str) -> bool:
-    """Return whether a text can only be meant as a path, whether or not there is anything."""
+    """Return whether a text can only be a path, whether or not it exists."""
     return text.startswith(("./", "../", "~", "/", ".\\", "..\\")) or text in (".", "..") or "\\" in text
 
 
 def based(text: str, base: Path | None) -> Path:
-    """Return the path of a text that counts from a folder, or from the one in which this process runs."""
+    """Return the path of a text that is relative to a folder, or to the one in which this process runs."""
     path = expanded(text)
     return path if base is None else base / path
 
 
 def seen_from_here(target: Path) -> str:
-    """Return a path without its detours, from the folder in which this process runs if it lies in that."""
+    """Return a normalised path, relative to the folder in which this process runs if it is inside that."""
     here = Path.cwd()
     target = Path(os.path.normpath(here / target))
     inside = target.is_relative_to(here) and target != here

@@ -1,4 +1,4 @@
-"""Which models there are, and their shapes, without loading any (and without importing torch)."""
+"""Names of models and their shapes, without loading any model or importing torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mi_checks.spec.model_shape import ModelShape
 
 NANO = Path(__file__).parent / "nano"
 TOKENIZER = NANO / "tokenizer.json"
-HUB = "hf:"
+HUB_PREFIX = "hf:"
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+-]+)?", re.ASCII)
 
 
@@ -36,16 +36,16 @@ HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{,95}/)?[A-Za-z0-9][\w.-]{,95}(@[\w./+
 class ModelName:
     """A model as the user names it.
 
-    `nano-attn-2l` is bundled, and so is its training checkpoint `nano-attn-2l@200`; `smollm2-135m` is fetched once by
-    `mi-checks models fetch`; `attn-only-2l` is one of TransformerLens' toy models on the Hugging Face hub, and
-    `org/name`, `org/name@revision` and `hf:gpt2` are others there; `path/to/folder` and `path/to/folder@label` are a
-    folder and its training checkpoint; `gguf:path/to/file` is a GGUF file. `nano-attn-2l=` before any of them runs
-    those weights under the claims made for `nano-attn-2l`.
+    `nano-attn-2l` is bundled, and so is its training checkpoint `nano-attn-2l@200`. `smollm2-135m` is downloaded once
+    by `mi-checks models fetch`. `attn-only-2l` is one of TransformerLens' toy models on the Hugging Face hub;
+    `org/name`, `org/name@revision` and `hf:gpt2` are other models there. `path/to/folder` is a folder and
+    `path/to/folder@label` its training checkpoint. `gguf:path/to/file` is a GGUF file. With `nano-attn-2l=` before any
+    of these, the weights run under the claims made for `nano-attn-2l`.
 
     Attributes:
-        given: as it was written.
-        claims: the name its claims stand under in behaviour files.
-        source: where it comes from.
+        given: the name as it was written.
+        claims: the name under which behaviour files list the model's claims.
+        source: the source of the weights.
         stands_in: whether it was written as `NAME=MODEL`.
     """
 
@@ -56,10 +56,10 @@ class ModelName:
 
     @property
     def shape(self) -> ModelShape | None:
-        """Layers, heads and neurons, or None where only loading can tell.
+        """Return the numbers of layers, heads and neurons, or None if they are known only after loading.
 
         Raises:
-            MiChecksError: what should say it is missing or broken.
+            MiChecksError: the file that holds the shape is missing or broken.
         """
         try:
             return self.source.shape
@@ -68,7 +68,7 @@ class ModelName:
 
     @property
     def label(self) -> str | None:
-        """What stands behind `@`: a training checkpoint's label, or a revision on the hub."""
+        """Return the text after `@`: a training checkpoint's label, or a revision on the hub; None without one."""
         match self.source:
             case Folder():
                 return self.source.label
@@ -81,7 +81,7 @@ class ModelName:
         """Raise if loading cannot be tried.
 
         Raises:
-            MiChecksError: something must be fetched or installed first.
+            MiChecksError: something must be downloaded or installed first.
         """
         try:
             self.source.require()
@@ -89,18 +89,18 @@ class ModelName:
             raise self.unloadable(error) from error
 
     def unloadable(self, reason: Unloadable) -> MiChecksError:
-        """Return the reason with the name before it."""
+        """Return the reason as an error that begins with the model's name."""
         kind = NotFetched if isinstance(reason, NotFetched) else MiChecksError
         return kind(f"model {self.given!r}: {reason}")
 
 
 def bundled() -> tuple[str, ...]:
-    """The models that ship with the project."""
+    """Return the models that ship with the project."""
     return tuple(sorted(folder.parent.name for folder in NANO.glob("*/config.json")))
 
 
 def checkpoints() -> dict[str, Path]:
-    """The training checkpoints that ship: `nano-attn-2l@200` → weights, in the order of training."""
+    """Return the bundled training checkpoints: `nano-attn-2l@200` → weights, in the order of training."""
     return {
         f"{path.parent.parent.name}@{int(path.stem.removeprefix('step-'))}": path
         for path in sorted(NANO.glob("*/checkpoints/step-*.safetensors"))
@@ -108,26 +108,26 @@ def checkpoints() -> dict[str, Path]:
 
 
 def known_names() -> tuple[str, ...]:
-    """Every name that stands for a model by itself: bundled, to be fetched, and TransformerLens' toy models."""
+    """Return every name that is a model by itself: bundled models, packaged ones and TransformerLens' toy models."""
     return (*bundled(), *checkpoints(), *PACKAGED, *TOYS)
 
 
 def is_known(name: str) -> bool:
-    """Whether a name stands for a model by itself; a toy model's training checkpoints have too many to list."""
+    """Return whether a name is a model by itself, including any training checkpoint of a toy model."""
     return _known(name) is not None
 
 
 def resolve(name: str) -> ModelName:
-    """Find a model by what the user wrote.
+    """Return the model that a name stands for.
 
     Raises:
-        MiChecksError: nothing is known by that name; the message names what is, and the nearest.
+        MiChecksError: there is no such model; the message lists the known names and suggests the nearest.
     """
     source = _prefixed(name) or _known(name) or _folder(name) or _on_the_hub(name)
     if source is not None:
         return ModelName(name, called(name), source)
     for claims, text in splits(name):
-        # What comes second was a folder before it could be anything else.
+        # For compatibility, the second part is read as a folder before anything else.
         source = _folder(text) or _prefixed(text) or _known(text) or _on_the_hub(text, after=claims)
         if claims and source is not None:
             return ModelName(name, called(claims), source, stands_in=True)
@@ -135,13 +135,13 @@ def resolve(name: str) -> ModelName:
 
 
 def called(name: str, base: Path | None = None) -> str:
-    """Return what a model is called: a path without its detours, from where this process runs; anything else as it is.
+    """Return a model's canonical name: a path is normalised and relative to where this process runs; others are kept.
 
-    So the same folder has one name, whether a behaviour file, a configuration or a command line wrote it.
+    So the same folder has one name, whether a behaviour file, a configuration or a command line named it.
 
     Args:
         name: a model as it was written, without `NAME=`.
-        base: the folder that its path counts from, or None for the one in which this process runs.
+        base: the folder that its path is relative to, or None for the one in which this process runs.
     """
     if is_known(name):
         return name
@@ -150,40 +150,40 @@ def called(name: str, base: Path | None = None) -> str:
         return name
     seen = seen_from_here(based(text, base))
     if not prefix and "/" not in seen and (not exists or is_known(seen)):
-        seen = f"./{seen}"  # a folder, and no model's name
+        seen = f"./{seen}"  # so that it is read as a folder and not as a model's name
     return f"{prefix}{seen}" + ("" if label is None else f"@{label}")
 
 
 def is_path(name: str, base: Path | None = None) -> bool:
-    """Return whether a name is that of a folder, its checkpoint or a GGUF file, whose path counts from `base`."""
+    """Return whether a name is a folder, its checkpoint or a GGUF file, at a path that is relative to `base`."""
     return not is_known(name) and _as_path(name, base)[3]
 
 
 def _as_path(name: str, base: Path | None) -> tuple[str, str, str | None, bool]:
-    """Return a name as prefix, path, label of a training checkpoint, and whether there is anything at the path."""
+    """Return a name as prefix, path, label of a training checkpoint, and whether the path exists."""
     if name.startswith(GGUF):
         path = name.removeprefix(GGUF)
         return GGUF, path, None, is_file(based(path, base))
-    found = labelled_folder(name, base)
-    return ("", name, None, False) if found is None else ("", *found, True)
+    folder = labelled_folder(name, base)
+    return ("", name, None, False) if folder is None else ("", *folder, True)
 
 
 def without_label(name: str) -> str:
-    """Return what a training checkpoint is one of: `nano-attn-2l@200` → `nano-attn-2l`, which is its own last.
+    """Return a training checkpoint's model, `nano-attn-2l@200` → `nano-attn-2l`, and any other name unchanged.
 
     Raises:
-        MiChecksError: as `resolve`.
+        MiChecksError: there is no such model.
     """
     label = resolve(name).label
     return name if label is None else name.removesuffix(f"@{label}")
 
 
 def _prefixed(text: str) -> Source | None:
-    """`gguf:` and `hf:`."""
+    """Return the source of a name with the prefix `gguf:` or `hf:`."""
     if text.startswith(GGUF):
         path = expanded(text.removeprefix(GGUF))
         return Gguf(path) if is_file(path) else None
-    repo = text.removeprefix(HUB)
+    repo = text.removeprefix(HUB_PREFIX)
     return _hub(repo) if repo != text and HUB_NAME.fullmatch(repo) else None
 
 
@@ -200,12 +200,12 @@ def _known(text: str) -> Source | None:
 
 
 def _folder(text: str) -> Folder | None:
-    found = labelled_folder(text)
-    return None if found is None else Folder(expanded(found[0]), found[1])
+    folder = labelled_folder(text)
+    return None if folder is None else Folder(expanded(folder[0]), folder[1])
 
 
 def _on_the_hub(text: str, after: str = "") -> Hub | None:
-    """`org/name`, unless there is a folder `org`: then a folder was meant, as it is after half of a path."""
+    """Return `org/name` on the hub, unless a folder `org`, or one at the start of `after`, shows it is a path."""
     owner, slash, _ = text.partition("/")
     local = os.path.exists(owner) or ("/" in after and os.path.exists(after.partition("/")[0] or "/"))
     return _hub(text) if slash and HUB_NAME.fullmatch(text) and not local else None
@@ -217,10 +217,10 @@ def _hub(text: str) -> Hub:
 
 
 def _unknown(name: str) -> str:
-    """Return why a name stands for no model."""
+    """Return the message that explains why a name is no model."""
     claims, equals, text = name.partition("=")
     if equals and ("/" in claims or looks_like_path(claims)):
-        # More likely a path that holds `=` than a model's name and another path.
+        # It is more likely a path that contains `=` than a model's name and another path.
         return f"model {name!r}: there is no folder {str(expanded(name))!r}, and no model {text!r} to run as {claims!r}"
     if equals and not text:
         return f"model {name!r}: name a folder after '='"
@@ -231,12 +231,12 @@ def _unknown(name: str) -> str:
     kind, colon, rest = text.partition(":")
     if text.startswith(GGUF):
         return f"model {name!r}: there is no file {rest!r}"
-    if text.startswith(HUB):
+    if text.startswith(HUB_PREFIX):
         return f"model {name!r}: {rest!r} is no name on the Hugging Face hub; write hf:owner/name"
     if colon and re.fullmatch(r"[A-Za-z][\w-]+", kind) and not near:
-        near = f"; before a colon there can be {HUB} and {GGUF}"
-    if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder of the owner's name
-        near = f"; if it is a model on the Hugging Face hub, write {HUB}{text}"
+        near = f"; before a colon there can be {HUB_PREFIX} and {GGUF}"
+    if not near and "/" in text and HUB_NAME.fullmatch(text):  # there is a folder with the owner's name
+        near = f"; if it is a model on the Hugging Face hub, write {HUB_PREFIX}{text}"
     if equals or "/" in text or looks_like_path(text):
         return f"model {name!r}: there is no folder {str(expanded(text))!r}{near}"
     known = ", ".join((*bundled(), *checkpoints()))

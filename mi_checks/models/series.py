@@ -1,4 +1,4 @@
-"""`nano-attn-2l@*` → that model's training checkpoints in order, and the model itself, the end of its training."""
+"""Series of training checkpoints: `nano-attn-2l@*` is that model's checkpoints in order, and then the model itself."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ EACH = "@*"
 
 
 def with_series(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names as the user gives them, `…@*` replaced by the models it stands for, each once.
+    """Return names as the user wrote them, with `…@*` replaced by the models it stands for, without repetitions.
 
     Raises:
-        MiChecksError: there are no checkpoints to list; the message says where there are some.
+        MiChecksError: there are no checkpoints to list; the message says which models have some.
     """
-    found = [model for name in names for model in (series(name) if name.endswith(EACH) else (name,))]
-    return tuple(dict.fromkeys(found))
+    models = [model for name in names for model in (series(name) if name.endswith(EACH) else (name,))]
+    return tuple(dict.fromkeys(models))
 
 
 def series(name: str) -> tuple[str, ...]:
-    """Return what `…@*` stands for, in the order of training: a bundled model's checkpoints, or those in a folder.
+    """Return the models that `…@*` stands for, in the order of training: a bundled model's checkpoints or a folder's.
 
     Raises:
-        MiChecksError: likewise.
+        MiChecksError: there are no checkpoints to list; the message says which models have some.
     """
     model = name.removesuffix(EACH)
     folder = _folder(model)
@@ -36,11 +36,11 @@ def series(name: str) -> tuple[str, ...]:
         steps = tuple(f"{model}@{label}" for label in folder.checkpoints)
     if steps:
         return (*steps, model)
-    resolve(model)  # where there is no such model, that is the mistake
-    have = dict.fromkeys(each.partition("@")[0] + EACH for each in checkpoints())
+    resolve(model)  # raises if there is no such model
+    known = dict.fromkeys(each.partition("@")[0] + EACH for each in checkpoints())
     raise MiChecksError(
-        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(have)}, a folder "
-        f"with checkpoints/, or name each ({model}@LABEL)"
+        f"model {name!r}: there are no training checkpoints of {model!r} to list here; use {', '.join(known)}, a "
+        f"folder with checkpoints/, or name each ({model}@LABEL)"
     )
 
 

@@ -12,10 +12,10 @@ from mi_checks.spec.model_shape import ModelShape
 
 
 def shape_of(bridge: TransformerBridge) -> ModelShape:
-    """Return how large a model is.
+    """Return the numbers of layers, heads and neurons of a model.
 
     Raises:
-        Unloadable: its layers are not all alike, so that no name of a head means the same in each.
+        Unloadable: its layers differ in size, so that a head's name does not mean the same in each.
     """
     cfg: Any = bridge.cfg
     heads, kv_heads, d_head = int(cfg.n_heads), int(cfg.n_key_value_heads or cfg.n_heads), int(cfg.d_head)
@@ -37,7 +37,7 @@ def shape_of(bridge: TransformerBridge) -> ModelShape:
 
 
 def _neurons(bridge: TransformerBridge) -> tuple[int | None, str]:
-    """How many neurons each layer has; or None, and why they cannot be named, or "" where there is no MLP."""
+    """Return the number of neurons of each layer; or None, and why they cannot be named, or "" if there is no MLP."""
     cfg: Any = bridge.cfg
     mlps = [getattr(block, "mlp", None) for block in bridge.blocks]
     if cfg.attn_only or not any(mlp is not None for mlp in mlps):
@@ -57,7 +57,7 @@ def _neurons(bridge: TransformerBridge) -> tuple[int | None, str]:
 
 
 def _width(block: Any, path: tuple[str, ...], d_model: int) -> int | None:
-    """How many inputs a projection into the residual stream has; None where there is none."""
+    """Return the number of inputs of a projection into the residual stream; None if there is none."""
     component: Any = block
     for name in path:
         component = getattr(component, name, None)
@@ -69,7 +69,7 @@ def _width(block: Any, path: tuple[str, ...], d_model: int) -> int | None:
 
 
 def _kv_heads(bridge: TransformerBridge, d_head: int) -> int | None:
-    """How many keys a layer has, where its key projection says so."""
+    """Return the number of keys of a layer, if its key projection shows it, otherwise None."""
     module = getattr(getattr(getattr(bridge.blocks[0], "attn", None), "k", None), "original_component", None)
     weight = getattr(module, "weight", None)
     return None if weight is None or weight.dim() != 2 else int(weight.numel() // bridge.cfg.d_model // d_head) or None

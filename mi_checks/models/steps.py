@@ -1,4 +1,4 @@
-"""How many steps of training a model has behind it, where that is written down."""
+"""The number of training steps of a model, if it is recorded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.folder import Folder
 
-METRICS = "metrics.json"  # what training a nano model wrote beside its weights
+METRICS_FILE = "metrics.json"  # written beside a nano model's weights by its training
 
 
 def training_step(name: str) -> int | None:
-    """A checkpoint's label, if that is a whole number; at the end of training what `metrics.json` says, or None.
+    """Return a checkpoint's label if it is a whole number; for a final model the steps in `metrics.json`, or None.
 
     Raises:
         MiChecksError: there is no such model.
@@ -22,7 +22,7 @@ def training_step(name: str) -> int | None:
     if source.label is not None:
         return int(source.label) if source.label.isdecimal() else None
     try:
-        steps = json.loads((source.path / METRICS).read_text(encoding="utf-8"))["recipe"]["steps"]
+        steps = json.loads((source.path / METRICS_FILE).read_text(encoding="utf-8"))["recipe"]["steps"]
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # a folder of somebody else's
+        return None  # not a nano model's folder
     return steps if isinstance(steps, int) else None

@@ -1,4 +1,4 @@
-"""A model ready to be measured."""
+"""A loaded model that is ready to be measured."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mi_checks.models.guards import NOT_GUARDED, Guards
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
 
-ReadsAs = tuple[str, int | None, int | None, int]  # digest of the tokenizer, first token, embedding's rows, context
+ReadsAs = tuple[str, int | None, int | None, int]  # tokenizer's digest, first token, embedded tokens, context length
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a subject came from, recorded with every result."""
+    """The origin of a model, recorded with every result."""
 
     source: str
     weights_sha256: str
@@ -24,23 +24,23 @@ class Provenance:
     dtype: str
     device: str
     mode: str  # "raw": TransformerLens' compatibility mode folds norms, which changes ablations
-    revision: str = ""  # of the weights, where they have one: a commit, a checkpoint's label, a version
+    revision: str = ""  # of the weights, if they have one: a commit, a checkpoint's label or a version
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model ready to be measured.
+    """A loaded model that is ready to be measured.
 
     Attributes:
         name: the name under whose claims it runs.
         bridge: TransformerLens' bridge, in evaluation mode.
         tokenization: its tokenizer.
-        shape: how large it is.
+        shape: its numbers of layers, heads and neurons.
         n_ctx: the longest prompt, in tokens.
-        provenance: where it came from.
-        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, on the same weights; None where the
+        provenance: its origin.
+        unwrapped: the model that the bridge wraps, without TransformerLens' hooks, on the same weights; None if the
             bridge was made elsewhere.
-        guards: what was checked of it when it was loaded, and what is refused for that.
+        guards: what was tested when it was loaded, and what is therefore refused.
     """
 
     name: str
@@ -54,11 +54,11 @@ class Subject:
 
     @property
     def reads_as(self) -> ReadsAs:
-        """What its prompts depend on: models with the same draw the same prompts."""
+        """Return what a model's prompts depend on: models for which this is equal use the same prompts."""
         tokens = self.tokenization
         return self.provenance.tokenizer_sha256, tokens.bos, tokens.rows, self.n_ctx
 
     @property
     def kind(self) -> str:
-        """`attention-only`, or the activation of its MLPs without the variant: `gelu` (of `gelu_new`), `solu`, …"""
+        """Return `attention-only`, or the MLPs' activation without its variant, such as `gelu` for `gelu_new`."""
         return "attention-only" if not self.shape.has_mlps else str(self.bridge.cfg.act_fn).partition("_")[0]

@@ -1,4 +1,4 @@
-"""A name → that model's tokenizer alone."""
+"""Tokenizers of models, loaded without the model if possible."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mi_checks.prompts.tokenization import Tokenization
 
 
 def load_tokenization(name: str) -> Tokenization:
-    """Return a model's tokenizer. Of a folder nothing else is read and torch is not imported, nor of a bundled model.
+    """Return a model's tokenizer, without importing torch if the model is a folder with a `tokenizer.json` or bundled.
 
-    The token that begins a prompt is known only where the model itself is loaded.
+    The token that begins a prompt is known only if the model itself is loaded.
 
     Raises:
-        MiChecksError: unknown name, or its files are missing or broken.
+        MiChecksError: the name is unknown, or the model's files are missing or broken.
     """
     model = resolve(name)
     try:
@@ -41,12 +41,12 @@ def _file(folder: Folder) -> Path | None:
 def _read(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
+    except Exception as error:  # the Rust library raises no narrower type
         raise Unloadable(f"{path} is no tokenizer: {str(error).splitlines()[0]}") from error
 
 
 def _rows(folder: Folder) -> int | None:
-    """Return how many tokens the model embeds, as far as its config says."""
+    """Return the number of tokens that the model embeds according to its config, or None."""
     config = folder.config
     text = config.get("text_config")
     for place in (config, text if isinstance(text, dict) else {}):

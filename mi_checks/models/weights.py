@@ -1,4 +1,4 @@
-"""The hash of a model's weights without loading them."""
+"""Hashes of models' weights, computed without loading the models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mi_checks.models.sources.weight_files import weight_files
 
 
 def weights_sha256(model: ModelName) -> str | None:
-    """What provenance will say once it is loaded; None for what is on a hub, of which only loading can tell.
+    """Return the hash that provenance will record after loading; None for models on a hub, known only after loading.
 
     Raises:
         MiChecksError: files of weights are missing.

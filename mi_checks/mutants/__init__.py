@@ -1,1 +1,1 @@
-"""Proof that checks can fail: models in which a claim is false, on which its check must not pass."""
+"""Mutation testing of checks: models in which a claim is false, on which its check must therefore fail."""

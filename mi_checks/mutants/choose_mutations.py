@@ -1,7 +1,7 @@
-"""A claim → the mutations under which it is false.
+"""The mutations of each kind of check: edits of the weights under which its claim is false.
 
-Never one under which it stays true by construction: a preference against the corrupt prompt is not judged on a model
-without heads where the prompts differ at END, nor does a mediator change places with a head that is one too.
+A mutation is left out where the claim would stay true by construction: a logit difference against the corrupt prompt is
+not tested on a model without heads if the prompts differ at END, and a mediator is not exchanged with another mediator.
 """
 
 from __future__ import annotations
@@ -36,10 +36,14 @@ Make = Callable[[Claim], tuple[Mutation, ...]]
 
 
 def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
-    """The mutations of a check that holds on the unmutated model, each once; none where no mutation is known.
+    """Return the mutations of a check that passes on the unmutated model, each once; empty if none is defined.
+
+    Args:
+        check: the check.
+        measured: measurements of the unmutated model.
 
     Raises:
-        MiChecksError: what the claim names cannot be told, or the heads it must be compared with cannot be measured.
+        MiChecksError: the claim names nodes that cannot be resolved, or the heads to compare cannot be measured.
     """
     bound = measured.behaviour.bound_for(check, measured.subject.name)
     claim = Claim(check, bound, named(check, measured), measured)

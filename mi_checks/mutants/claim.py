@@ -1,4 +1,4 @@
-"""A check as it is made on one model: what mutations are chosen by."""
+"""A check of one model, as the choice of mutations needs it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mi_checks.spec.roles import RoleCheck
 
 @dataclass(frozen=True)
 class Claim:
-    """A check as it is made on one model.
+    """A check of one model.
 
     Attributes:
         check: the check.
-        bound: what it is held to; None for a claim about a set.
-        nodes: what it says something of: for a path or a composition, its senders.
-        measured: the unmutated model.
+        bound: the bound that the check is held to; None for a claim about a set.
+        nodes: the nodes that the claim is about; for a path or a composition, its senders.
+        measured: measurements of the unmutated model.
     """
 
     check: Check
@@ -34,17 +34,17 @@ class Claim:
 
     @property
     def heads(self) -> tuple[Node, ...]:
-        """The heads among the nodes, or that they are parts of."""
+        """Return the heads among the nodes, and the heads that the nodes are parts of."""
         return heads_among(self.nodes, self.measured.subject.shape)
 
     @property
     def from_below(self) -> bool:
-        """Whether it says that something is large; one that is only said to be small is not made false by nothing."""
+        """Return whether the check says that something is large; zeroing cannot falsify a claim that it is small."""
         return self.bound is None or self.bound.at_least is not None
 
 
 def named(check: Check, measured: Measurements) -> tuple[Node, ...]:
-    """What a check is about: its nodes, the senders of a path, the members of a circuit, the heads of a role."""
+    """Return the nodes that a check is about: its own, a path's senders, a circuit's members or a role's heads."""
     if isinstance(check, Circuit) and check.edges is not None:
         ends = [edge for text in check.edges if (edge := parse_edge(text)) is not None]
         names = dict.fromkeys(name for edge in ends for name in (edge.sender, edge.receiver) if name != TO_LOGITS)

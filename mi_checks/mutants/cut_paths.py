@@ -1,4 +1,4 @@
-"""A path that is cut: the receivers no longer see what the senders can write."""
+"""Mutations that cut a path: the receivers no longer see what the senders can write."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
-from mi_checks.mutants.mutation import ALL, Edited, Mutation, first_layer, rows, verb
+from mi_checks.mutants.mutation import ALL_ROWS, Edited, Mutation, first_layer, rows, verb
 from mi_checks.spec.words import listed
 
-CUTTABLE = ("head", "neuron")  # senders that write into few directions; a layer writes into all of them
+CUTTABLE_KINDS = ("head", "neuron")  # senders that write into few directions; a whole layer writes into all of them
 
 
 @dataclass(frozen=True)
 class Cut(Mutation):
-    """Inputs of receivers are blind to the directions that senders write into, whatever else is written there.
+    """Receivers whose inputs ignore the directions that the senders write into, whatever else is written there.
 
-    The norm's scale still knows of the senders; it is the only thing that does.
+    Only the scale of the receivers' norm still depends on the senders.
 
     Attributes:
         senders: heads or neurons.
@@ -32,23 +32,23 @@ class Cut(Mutation):
 
     @property
     def words(self) -> str:
-        """From where to where."""
+        """Return a clause that names senders and receivers."""
         return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {verb(self.senders, 'write')}"
 
     def since(self, model: Transformer, /) -> int:
-        """That of the first receiver."""
+        """Return the layer of the first receiver."""
         logits = all(receiver.kind == "logits" for receiver in self.receivers)
         return model.n_layers if logits else first_layer(r for r in self.receivers if r.kind != "logits")
 
     def applied(self, model: Transformer) -> Transformer:
-        """W − W B Bᵀ, with B an orthonormal basis of what the senders' outputs become in the receivers' norm."""
+        """Return the model with W − W B Bᵀ as input weights; B: an orthonormal basis of the senders' normed outputs."""
         edited = Edited(model)
         for receiver in self.receivers:
             block = f"blocks.{receiver.layer}"
             if receiver.kind == "logits":
-                matrices, norm, place = ["unembed"], "ln_final", ALL
+                matrices, norm, place = ["unembed"], "ln_final", ALL_ROWS
             elif receiver.kind == "mlp":
-                matrices, norm, place = [f"{block}.mlp.in", f"{block}.mlp.gate"], f"{block}.ln2", ALL
+                matrices, norm, place = [f"{block}.mlp.in", f"{block}.mlp.gate"], f"{block}.ln2", ALL_ROWS
             else:
                 matrices, norm = [f"{block}.attn.{receiver.kind}"], f"{block}.ln1"
                 place = rows(model, int(receiver.index or 0))
@@ -58,7 +58,7 @@ class Cut(Mutation):
         return edited.model
 
     def _written(self, model: Transformer) -> Tensor:
-        """Directions in the residual stream, `direction d_model`."""
+        """Return the directions in the residual stream that the senders write into, `direction d_model`."""
         return torch.cat(
             [
                 model.w_o(sender.layer)[sender.index]
@@ -70,7 +70,7 @@ class Cut(Mutation):
 
 
 def _basis(directions: Tensor, model: Transformer, norm: str) -> Tensor:
-    """An orthonormal basis of what a norm makes of directions, `d_model basis`, float64."""
+    """Return an orthonormal basis of what a norm makes of directions, `d_model basis`, float64."""
     seen = directions.double()
     rms = norm == "ln_final" and model.final_rms
     if model.norm in ("LN", "LNPRE") and not rms:

@@ -1,4 +1,4 @@
-"""What heads are: another head of the layer, or one that looks nowhere in particular."""
+"""Mutations of heads: exchanged with another head of their layer, or attending uniformly."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mi_checks.spec.words import listed
 
 @dataclass(frozen=True)
 class Exchanged(Mutation):
-    """Heads of one layer change places, two by two: the model computes what it did, by other heads.
+    """Pairs of heads of one layer that change places: the model computes the same, with other heads.
 
-    Where several heads share a key and a value, only those that share one can change places.
+    Where several heads share a key and a value, only heads of one such group can change places.
 
     Attributes:
-        pairs: claimed head and the head whose place it takes.
-        staying: claimed heads for which there was no other.
+        pairs: each claimed head with the head whose place it takes.
+        staying: claimed heads for which there was no partner.
     """
 
     pairs: tuple[tuple[Node, Node], ...]
@@ -30,17 +30,17 @@ class Exchanged(Mutation):
 
     @property
     def words(self) -> str:
-        """Which with which."""
+        """Return a clause that names the heads of each pair."""
         own, others = zip(*self.pairs, strict=True)
         left = f" ({listed(self.staying)} had no other to change places with)" if self.staying else ""
         return f"{listed(own)} changed places with {listed(others)}{left}"
 
     def since(self, _model: Transformer, /) -> int:
-        """That of the first pair."""
+        """Return the layer of the first pair."""
         return first_layer(node for pair in self.pairs for node in pair)
 
     def applied(self, model: Transformer) -> Transformer:
-        """Rows of W_Q, W_K, W_V and their biases and columns of W_O exchanged; shared keys and values stay."""
+        """Return the model with exchanged rows of W_Q, W_K, W_V, biases, and columns of W_O (not shared W_K, W_V)."""
         edited = Edited(model)
         kinds = ("q", "k", "v") if model.group == 1 else ("q",)
         for one, other in self.pairs:
@@ -53,28 +53,28 @@ class Exchanged(Mutation):
         return edited.model
 
     def renamed(self, node: Node) -> Node:
-        """Where in the unmutated model that is done which the mutated one does in this head."""
+        """Return the head of the unmutated model that computes what this head computes in the mutated model."""
         to = {**dict(self.pairs), **{other: one for one, other in self.pairs}}
         return to.get(node, node)
 
 
 @dataclass(frozen=True)
 class Blinded(Mutation):
-    """Heads look at everything alike: their queries are zero."""
+    """Heads that attend uniformly: their queries are zero."""
 
     heads: tuple[Node, ...]
 
     @property
     def words(self) -> str:
-        """Which."""
+        """Return a clause that names the heads."""
         return f"{listed(self.heads)} {verb(self.heads, 'attend')} to everything alike"
 
     def since(self, _model: Transformer, /) -> int:
-        """That of the first head."""
+        """Return the layer of the first head."""
         return first_layer(self.heads)
 
     def applied(self, model: Transformer) -> Transformer:
-        """Rows of W_Q and its bias set to zero."""
+        """Return the model with the heads' rows of W_Q and of its bias set to zero."""
         edited = Edited(model)
         for node in self.heads:
             for head in heads_of(node, model.group):
@@ -84,9 +84,9 @@ class Blinded(Mutation):
 
 
 def _swap(weight: Tensor, one: slice, other: slice) -> None:
-    kept = weight[one].clone()
+    old = weight[one].clone()
     weight[one] = weight[other]
-    weight[other] = kept
+    weight[other] = old
 
 
 def _swap_columns(weight: Tensor, swap: Callable[[Tensor], None]) -> None:

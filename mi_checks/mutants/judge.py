@@ -1,4 +1,4 @@
-"""A check on mutants of the model that it holds on: whether it is red, as it should be."""
+"""The judgement of a check on mutants of a model on which it passes: whether it fails, as it should."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
 from mi_checks.spec.roles import RoleCheck
 
-FEW = 32  # prompts; a mutant is tried first on a quarter of them all, if that is so many
+MIN_SUBSET_PROMPTS = 32  # the least number of prompts in the subset, a quarter of all, on which a mutant is tried first
 
 
 class Mutants:
     """The mutants of one model on the prompts of one behaviour.
 
-    Most are surely red on few prompts already. Only where they are not are they measured on all.
+    Most mutants fail significantly on a quarter of the prompts. Only the others are measured on all prompts.
     """
 
     def __init__(
@@ -40,71 +40,71 @@ class Mutants:
         """Begin with no mutant.
 
         Args:
-            measured: the unmutated model, whose function is trusted.
-            engine: gives what measures it.
-            role: the verdict on a role in other weights.
-            store: where measurements of mutants outlive the run, if anywhere.
+            measured: measurements of the unmutated model, which must be one that the replay engine can run.
+            engine: returns the engine of the unmutated model.
+            role: returns the verdict on a role check of the model with other weights.
+            store: the cache for measurements of mutants; None if they should not outlive the run.
         """
         self._measured = measured
         self._role = role
         self._all = Runs(measured, engine, store)
-        few = len(measured.batch) // 4
-        self._few: Runs | None = None
-        if few >= FEW:
-            some = replace(measured.batch, pairs=measured.batch.pairs[:few])
-            reading = cache(lambda: engine().reading(some))
-            self._few = Runs(measured.on(some), reading, store)
+        n_subset = len(measured.batch) // 4
+        self._subset_runs: Runs | None = None
+        if n_subset >= MIN_SUBSET_PROMPTS:
+            subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
+            reading = cache(lambda: engine().reading(subset))
+            self._subset_runs = Runs(measured.on(subset), reading, store)
 
     def of(self, check: Check) -> tuple[Mutant, ...]:
-        """Every mutant of a check that holds on the unmutated model; none where no mutation of it is known.
+        """Return every mutant of a check that passes on the unmutated model; empty if no mutation of it is defined.
 
         Raises:
-            MiChecksError: what must be known of the unmutated model cannot be measured.
+            MiChecksError: the choice of mutations needs a measurement of the unmutated model that cannot be made.
         """
         return tuple(self._mutant(check, mutation) for mutation in mutations(check, self._measured))
 
     def close(self) -> None:
-        """Keep what was measured for later runs, and nothing else."""
-        for runs in (self._few, self._all):
+        """Store what was measured for later runs and free the rest."""
+        for runs in (self._subset_runs, self._all):
             if runs is not None:
                 runs.close()
 
     def _mutant(self, check: Check, mutation: Mutation) -> Mutant:
         try:
             return mutant(mutation.words, self._verdict(check, mutation))
-        except MiChecksError as error:  # nothing that can be measured is not a pass
+        except MiChecksError as error:  # a mutant that cannot be measured is not a pass
             return Mutant(mutation.words, "error", None, str(error))
 
     def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
         model = trusted(self._measured.subject)
         if model is None:
-            raise ValueError(f"{self._measured.subject.name} cannot be mutated")  # see `__init__`
+            raise ValueError(f"{self._measured.subject.name} cannot be mutated")  # unreachable, see `__init__`
         weights = mutation.applied(model)
         if isinstance(check, RoleCheck):
             return self._role(check, weights)
-        if self._few is not None:
-            verdict = self._tried(check, mutation, weights, self._few)
+        if self._subset_runs is not None:
+            verdict = self._verdict_on_subset(check, mutation, weights, self._subset_runs)
             if verdict is not None:
                 return verdict
         return self._all.verdict(check, mutation, weights)
 
     @staticmethod
-    def _tried(check: Check, mutation: Mutation, weights: Transformer, few: Runs) -> Verdict | None:
-        """The verdict on few prompts where it is sure: something was measured, and all of its interval is beyond."""
+    def _verdict_on_subset(check: Check, mutation: Mutation, weights: Transformer, runs: Runs) -> Verdict | None:
+        """Return the verdict on the subset of prompts if it is a failure with an estimate, otherwise None."""
         try:
-            verdict = few.verdict(check, mutation, weights)
-        except MiChecksError:  # perhaps there are too few
+            verdict = runs.verdict(check, mutation, weights)
+        except MiChecksError:  # the subset may be too small
             return None
         return verdict if verdict.outcome == "fail" and verdict.estimate is not None else None
 
 
 def taken_for(measured: Measurements, present: str, engine: Measuring) -> Mutant:
-    """The claim that a behaviour is absent, made of a model that has it.
+    """Return, as a mutant of an absence check, the check's verdict on a model that has the behaviour.
 
     Args:
-        measured: the model for which it is declared absent.
-        present: the other one's name.
-        engine: measures the other one on the same prompts.
+        measured: measurements of the model for which the behaviour is declared absent.
+        present: the name of the model that has the behaviour.
+        engine: measures that model on the same prompts.
     """
     words = f"{present}, which is declared to have it, stands in its place"
     try:
@@ -114,5 +114,5 @@ def taken_for(measured: Measurements, present: str, engine: Measuring) -> Mutant
 
 
 def mutant(words: str, verdict: Verdict) -> Mutant:
-    """What is kept of a verdict on a mutant."""
+    """Return the record of a verdict on a mutant."""
     return Mutant(words, verdict.outcome, verdict.estimate, verdict.reason.partition("\n")[0])

@@ -1,4 +1,4 @@
-"""Mutants of one model on one batch of prompts: what is measured on each is kept for all checks that want it."""
+"""Mutants of one model on one batch of prompts: their measurements are shared by all checks that need them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from mi_checks.mutants.mutation import Mutation
 from mi_checks.spec.check import Check
 from mi_checks.spec.node_checks import Mediators
 
-MUTATING = ("mutants",)  # what is measured on a mutant depends on beside that which measures
+MUTATING = ("mutants",)  # parts of the package that a mutant's measurements depend on besides the measuring code
 
 
 class Runs:
-    """Measures mutants. The runs behind what is measured are large, and kept of one mutant alone."""
+    """A measurer of mutants. Its runs are large, so only those of the latest mutant are held in memory."""
 
     def __init__(self, measured: Measurements, engine: Callable[[], ReplayEngine], store: Store | None) -> None:
         """Begin with no mutant.
 
         Args:
-            measured: the unmutated model on the prompts.
-            engine: gives what measures it.
-            store: where measurements of mutants outlive the run, if anywhere.
+            measured: measurements of the unmutated model on the prompts.
+            engine: returns the engine of the unmutated model.
+            store: the cache for measurements of mutants; None if they should not outlive the run.
         """
         self._measured = measured
         self._engine = engine
@@ -39,15 +39,15 @@ class Runs:
         self._made: dict[Mutation, Recalling] = {}
 
     def verdict(self, check: Check, mutation: Mutation, weights: Transformer) -> Verdict:
-        """A check on a mutant.
+        """Return the verdict on a check of a mutant.
 
         Raises:
-            MiChecksError: it cannot be measured.
+            MiChecksError: the mutant cannot be measured.
         """
         return judged(check, self._measured, self._measuring(mutation, weights), weights)
 
     def close(self) -> None:
-        """Keep what was measured for later runs, and nothing else."""
+        """Store what was measured for later runs and free the rest."""
         for measuring in self._made.values():
             measuring.save()
         self._made.clear()
@@ -63,17 +63,17 @@ class Runs:
 
 
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
-    """What the measurements of a mutant are kept under: that of the model, the mutation, and the code that makes it."""
+    """Return the cache key of a mutant: a digest of the model's own key, the mutation and the code that makes it."""
     own = measurement_key(measured.subject, measured.batch, ReplayEngine.name)
     about = [own, repr(mutation), code(MUTATING, ())]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
 def judged(check: Check, measured: Measurements, engine: Measuring, weights: Transformer) -> Verdict:
-    """The verdict on a check of a model with other weights.
+    """Return the verdict on a check of a model with other weights.
 
-    Of `mediators` the claimed nodes are measured first. They alone decide what `include` says, and where that does not
-    hold `exactly` these does not either: it asks for more, and corrects for more.
+    For `mediators`, the claimed nodes are measured first. They alone decide `include`. If `include` fails for them,
+    `exactly` fails too, because it claims more and corrects for more tests.
     """
     if isinstance(check, Mediators):
         included = check.model_copy(update={"exactly": None, "include": check.nodes})

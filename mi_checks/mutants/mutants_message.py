@@ -1,4 +1,4 @@
-"""What is said of the mutants of a check."""
+"""The failure message about mutants that survived a check."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from mi_checks.results.run import Mutant
 
 
 def survived(claim: str, bound: str, mutants: tuple[Mutant, ...], *, location: str, rerun: str) -> str:
-    """The message where a mutant survived, its first line fit for pytest's short summary; nothing where none did."""
-    asleep = [mutant for mutant in mutants if not mutant.killed]
-    if not asleep:
+    """Return the message about mutants that survived, its first line fit for pytest's summary; empty if none did."""
+    survivors = [mutant for mutant in mutants if not mutant.killed]
+    if not survivors:
         return ""
-    first = asleep[0]
+    first = survivors[0]
     lines = [
-        f"fail: {len(asleep)} of {len(mutants)} mutants survived; the check still passes where {first.mutation}",
+        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes where {first.mutation}",
         f"  claim     {claim}",
-        *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in asleep),
+        *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in survivors),
         *(f"  killed    {mutant.mutation}: {_measured(mutant)}" for mutant in mutants if mutant.killed),
         f"  claimed   {location}",
         f"  re-run    {rerun}",

@@ -1,4 +1,4 @@
-"""What every mutation is: an edit of a model's weights, in words, that says from which layer on it is another model."""
+"""The base class of mutations: an edit of a model's weights, a clause that describes it, and its first layer."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from torch import Tensor
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
 
-ALL = slice(None)
+ALL_ROWS = slice(None)
 
 
 class Mutation(ABC):
-    """An edit of weights. Equal mutations are one, so that a model is mutated once for all checks that want it so."""
+    """An edit of weights. Equal mutations count as one, so that all checks that need a mutant share it."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """What was done to the model."""
+        """Return a clause that says how the model was changed."""
 
     @abstractmethod
     def since(self, model: Transformer, /) -> int:
-        """The first layer that computes otherwise; the number of layers where only the unembedding does."""
+        """Return the first layer that computes something else; the number of layers if only the unembedding does."""
 
     @abstractmethod
     def applied(self, model: Transformer) -> Transformer:
-        """The edited model; the one that is given stays as it is."""
+        """Return the edited model, leaving the given one unchanged."""
 
 
 class Edited:
-    """Weights to edit: a model's own until one is asked for, then a copy of that one."""
+    """A copy of a model's weights in which each tensor is copied when it is first edited."""
 
     def __init__(self, model: Transformer) -> None:
         self._model = model
@@ -40,7 +40,7 @@ class Edited:
         self._copied: set[str] = set()
 
     def edit(self, name: str, change: Callable[[Tensor], None]) -> None:
-        """Change a matrix in place, and nothing where the model has none of that name (a bias)."""
+        """Change a tensor in place; do nothing if the model has none of that name (such as a bias)."""
         if name in self._weights:
             if name not in self._copied:
                 self._weights[name] = self._weights[name].clone()
@@ -49,39 +49,39 @@ class Edited:
 
     @property
     def model(self) -> Transformer:
-        """The model with these weights."""
+        """Return the model with the edited weights."""
         return replace(self._model, weights=self._weights)
 
 
-def zero(weight: Tensor, place: slice = ALL) -> None:
-    """Rows, or all of it."""
+def zero(weight: Tensor, place: slice = ALL_ROWS) -> None:
+    """Set some rows of a weight, or all of them, to zero."""
     weight[place] = 0
 
 
 def negate(weight: Tensor) -> None:
-    """All of it."""
+    """Negate a weight in place."""
     weight.neg_()
 
 
 def rows(model: Transformer, head: int) -> slice:
-    """Where a head stands among the rows of W_Q, W_K or W_V, or the columns of W_O."""
+    """Return the slice of a head in the rows of W_Q, W_K or W_V, or in the columns of W_O."""
     return slice(head * model.d_head, (head + 1) * model.d_head)
 
 
 def heads_of(node: Node, group: int) -> tuple[int, ...]:
-    """The heads that a node is part of: of a key or value that a group of heads shares, all of the group."""
+    """Return the indices of the heads that a node is part of; for a shared key or value, all heads of its group."""
     if node.index is None:
-        raise ValueError(f"{node} is no head")  # unreachable: mutations of heads are made of heads
+        raise ValueError(f"{node} is no head")  # unreachable: mutations of heads are only made for heads
     if node.kind in ("k", "v"):
         return tuple(range(node.index * group, (node.index + 1) * group))
     return (node.index,)
 
 
 def verb(nodes: Sized, word: str) -> str:
-    """As one or several do it."""
+    """Return a verb in the plural for several nodes, and in the third person singular for one."""
     return word if len(nodes) > 1 else f"{word}s"
 
 
 def first_layer(nodes: Iterable[Node]) -> int:
-    """Of nodes."""
+    """Return the first layer that any of the nodes is in."""
     return min(node.layer for node in nodes)

@@ -1,4 +1,4 @@
-"""Mutations of claims about whole circuits."""
+"""Mutations for claims about whole circuits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mi_checks.spec.circuit_checks import Circuit
 
 
 def members_zeroed(claim: Claim) -> tuple[Mutation, ...]:
-    """A circuit that writes nothing is not a good one."""
+    """Return a mutation in which the members write nothing, for a claim that the circuit is good."""
     return (Zeroed(tuple(sorted(claim.nodes))),) if _praised(claim) else ()
 
 
 def members_exchanged(claim: Claim) -> tuple[Mutation, ...]:
-    """All heads of the circuit at once, with those outside it that matter least."""
+    """Return an exchange of all heads of the circuit with the heads outside it that matter least."""
     heads = claim.heads
     if not heads or not _praised(claim):
         return ()
@@ -26,7 +26,7 @@ def members_exchanged(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def others_zeroed(claim: Claim) -> tuple[Mutation, ...]:
-    """A circuit of nodes beside which nothing writes is all there is, and that it is not a good one is false."""
+    """Return a mutation in which only the circuit writes, so that it is everything, for a claim that it is not good."""
     check = cast("Circuit", claim.check)
     if _praised(claim) or check.nodes is None or check.aspect == "minimal":
         return ()
@@ -35,12 +35,12 @@ def others_zeroed(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def span_turned(_claim: Claim) -> tuple[Mutation, ...]:
-    """What circuits are to keep of the score is negative then: no share of it can be claimed."""
+    """Return a mutation that negates the logits: the score is then negative, and no fraction of it can be retained."""
     return (LogitsTurned(),)
 
 
 def _praised(claim: Claim) -> bool:
-    """Whether it says that the circuit is a good one: complete it is by a difference that is small."""
+    """Return whether the check claims that the circuit is good; for completeness this is a small difference."""
     if cast("Circuit", claim.check).aspect == "completeness":
         return claim.bound is not None and claim.bound.at_most is not None
     return claim.from_below

@@ -1,4 +1,4 @@
-"""Mutations of claims about how heads are connected."""
+"""Mutations for claims about how heads are connected."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import cast
 
 from mi_checks.checks.path import receivers
 from mi_checks.mutants.claim import Claim
-from mi_checks.mutants.cut_paths import CUTTABLE, Cut
+from mi_checks.mutants.cut_paths import CUTTABLE_KINDS, Cut
 from mi_checks.mutants.mutation import Mutation
 from mi_checks.mutants.partners import all_at_once, by_composition, heads_among, layer_by_layer, reversed_rank
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
@@ -14,7 +14,7 @@ from mi_checks.spec.path_checks import Composes, Hop, Path
 
 
 def writers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
-    """All at once, as every reader needs one of them only; with those that compose least with the readers."""
+    """Return an exchange of all writers, as a reader needs only one, with heads that compose least with the readers."""
     check = cast("Composes", claim.check)
     readers = receivers(claim.measured, check.to, check.via)
     rank = by_composition(claim.measured, check, readers, writing=True)
@@ -22,7 +22,7 @@ def writers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def readers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
-    """In each layer, with those that compose least with the writers."""
+    """Return exchanges of the readers of each layer with the heads that compose least with the writers."""
     check = cast("Composes", claim.check)
     shape = claim.measured.subject.shape
     readers = heads_among(claim.measured.nodes(check.to), shape)
@@ -31,17 +31,20 @@ def readers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def unread(claim: Claim) -> tuple[Mutation, ...]:
-    """On the prompts. Composition in the weights leaves out the norm, through which the readers are made blind."""
+    """Return cuts for a composition measured on prompts.
+
+    Composition measured in the weights leaves out the norm, through which a cut blinds the readers, so it has none.
+    """
     return () if cast("Composes", claim.check).writes is None else cut(claim)
 
 
 def cut(claim: Claim) -> tuple[Mutation, ...]:
-    """Each step of the way, where its senders write into few directions."""
+    """Return a cut for each hop whose senders write into few directions."""
     check, measured = cast("Path | Composes", claim.check), claim.measured
     hops = check.hops if isinstance(check, Path) else (Hop(nodes=check.to, via=check.via),)
     cuts, senders = [], claim.nodes
     for hop in hops:
-        if all(sender.kind in CUTTABLE for sender in senders):
+        if all(sender.kind in CUTTABLE_KINDS for sender in senders):
             cuts.append(Cut(senders, receivers(measured, hop.nodes, hop.via)))
         senders = () if hop.nodes == TO_LOGITS else measured.nodes(hop.nodes)
     return tuple(cuts) if claim.from_below else ()

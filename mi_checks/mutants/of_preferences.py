@@ -1,4 +1,4 @@
-"""Mutations of claims about what a model prefers, or does not."""
+"""Mutations for claims about a model's logit difference or accuracy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mi_checks.spec.preference_checks import Accuracy
 
 
 def logits_turned(claim: Claim) -> tuple[Mutation, ...]:
-    """The preference is reversed; a claim that it is small is false then only if it was far on the other side."""
+    """Return a mutation that negates the logits; for an upper bound, only if the negated value is above the bound."""
     if claim.from_below or claim.bound is None:
         return (LogitsTurned(),)
     base, against = claim.measured.base, getattr(claim.check, "against", "foils")
@@ -22,7 +22,10 @@ def logits_turned(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def silenced(claim: Claim) -> tuple[Mutation, ...]:
-    """What differs between the prompts cannot reach END without heads, unless it is there already."""
+    """Return a mutation without heads, for a claim against the corrupt prompt.
+
+    Without heads, a difference between the prompts cannot reach END, unless the prompts differ there already.
+    """
     against = getattr(claim.check, "against", "foils")
     ends = ((pair.clean.tokens[-1], len(pair.clean.tokens), pair.corrupt) for pair in claim.measured.batch.pairs)
     alike = all(token == other.tokens[-1] and length == len(other.tokens) for token, length, other in ends)
@@ -30,7 +33,7 @@ def silenced(claim: Claim) -> tuple[Mutation, ...]:
 
 
 def models_that_have(behaviour: Behaviour) -> tuple[str, ...]:
-    """Bundled models for which it is declared present; first those held to the same bounds as an absent one."""
+    """Return the bundled models declared to have a behaviour, first those held to the same bounds as an absent one."""
     ship = bundled()
     entries = {
         name: entry for name, entry in behaviour.models.items() if name in ship and isinstance(entry, ModelEntry)
@@ -40,9 +43,9 @@ def models_that_have(behaviour: Behaviour) -> tuple[str, ...]:
     def held_to_less(name: str) -> bool:
         return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in preferences)
 
-    return tuple(sorted(entries, key=held_to_less))  # stable: else in the order of the file
+    return tuple(sorted(entries, key=held_to_less))  # the sort is stable, so ties stay in the order of the file
 
 
 def comparable(subject: Subject, other: Subject) -> bool:
-    """Whether two models read the same prompts."""
+    """Return whether two models read the same prompts."""
     return subject.reads_as == other.reads_as

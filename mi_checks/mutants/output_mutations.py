@@ -1,4 +1,4 @@
-"""What nodes write: nothing any more, or the opposite."""
+"""Mutations of what nodes write: nothing, or the opposite."""
 
 from __future__ import annotations
 
@@ -12,67 +12,67 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import Edited, Mutation, first_layer, heads_of, negate, rows, verb, zero
 from mi_checks.spec.words import listed
 
-WRITING = ("head", *PARTS, "neuron", "attn", "mlp")  # nodes whose output weights are their own
+KINDS_WITH_OUTPUT = ("head", *PARTS, "neuron", "attn", "mlp")  # kinds of nodes that have output weights of their own
 
 
 @dataclass(frozen=True)
 class Zeroed(Mutation):
-    """Nodes write nothing: the slice of W_O of a head, W_out of a neuron or an MLP, W_O of a layer are zero.
+    """Nodes that write nothing: W_O of a head, W_out of a neuron or an MLP, or W_O of a layer is zero.
 
-    A head stands for its parts, which matter only by what it writes.
+    Zeroing a query, key, value or pattern zeroes its head, since it matters only through what the head writes.
     """
 
     nodes: tuple[Node, ...]
 
     @property
     def words(self) -> str:
-        """Which."""
+        """Return a clause that names the nodes."""
         return f"{listed(self.nodes)} {verb(self.nodes, 'write')} nothing"
 
     def since(self, _model: Transformer, /) -> int:
-        """That of the first node."""
+        """Return the layer of the first node."""
         return first_layer(self.nodes)
 
     def applied(self, model: Transformer) -> Transformer:
-        """Output weights set to zero; the bias of W_O is no head's, and goes only with the whole layer's output."""
+        """Return the model with output weights set to zero; a bias is zeroed only with a whole layer's output."""
         return _written(model, self.nodes, zero)
 
 
 @dataclass(frozen=True)
 class Turned(Mutation):
-    """Nodes write the opposite: the same output weights, negated."""
+    """Nodes that write the opposite: their output weights are negated."""
 
     nodes: tuple[Node, ...]
 
     @property
     def words(self) -> str:
-        """Which."""
+        """Return a clause that names the nodes."""
         return f"{listed(self.nodes)} {verb(self.nodes, 'write')} the opposite"
 
     def since(self, _model: Transformer, /) -> int:
-        """That of the first node."""
+        """Return the layer of the first node."""
         return first_layer(self.nodes)
 
     def applied(self, model: Transformer) -> Transformer:
-        """Output weights negated."""
+        """Return the model with the nodes' output weights negated."""
         return _written(model, self.nodes, negate)
 
 
 @dataclass(frozen=True)
 class Silenced(Mutation):
-    """No head of any layer writes anything, so that nothing passes from one position to another."""
+    """A model in which no head writes anything, so that no information moves from one position to another."""
 
     @property
     def words(self) -> str:
-        """That."""
+        """Return a clause that says so."""
         return "no head writes anything"
 
     def since(self, _model: Transformer, /) -> int:
-        """All of it."""
+        """Return 0: every layer computes something else."""
         return 0
 
     def applied(self, model: Transformer) -> Transformer:
-        """W_O of every layer set to zero."""
+        """Return the model with W_O of every layer set to zero."""
         edited = Edited(model)
         for layer in range(model.n_layers):
             edited.edit(f"blocks.{layer}.attn.o.weight", zero)
@@ -81,19 +81,19 @@ class Silenced(Mutation):
 
 @dataclass(frozen=True)
 class LogitsTurned(Mutation):
-    """The unembedding and its bias are negated: what was preferred is preferred against."""
+    """A model whose unembedding and its bias are negated, so that every logit difference changes its sign."""
 
     @property
     def words(self) -> str:
-        """That."""
+        """Return a clause that says so."""
         return "all logits are turned round"
 
     def since(self, model: Transformer, /) -> int:
-        """After all layers."""
+        """Return the number of layers: only the unembedding computes something else."""
         return model.n_layers
 
     def applied(self, model: Transformer) -> Transformer:
-        """W_U and its bias negated."""
+        """Return the model with W_U and its bias negated."""
         edited = Edited(model)
         for name in ("unembed.weight", "unembed.bias"):
             edited.edit(name, negate)
@@ -102,7 +102,7 @@ class LogitsTurned(Mutation):
 
 def _written(model: Transformer, nodes: tuple[Node, ...], change: Callable[[Tensor], None]) -> Transformer:
     edited = Edited(model)
-    columns: dict[str, set[int]] = {}  # each once: a head may be named by several of its parts
+    columns: dict[str, set[int]] = {}  # as sets, because a head may be named by several of its parts
     for node in nodes:
         block = f"blocks.{node.layer}"
         if node.kind == "neuron":

@@ -1,4 +1,4 @@
-"""Which heads claimed heads change places with: those of their layer that matter least to the claim."""
+"""The choice of heads with which claimed heads change places: heads of their layer that matter least to the claim."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from mi_checks.mutants.mutation import heads_of
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.path_checks import Composes
 
-Rank = Callable[[Node], float | None]  # head → how much it matters; None: it must not be chosen
+Rank = Callable[[Node], float | None]  # head → how much it matters to the claim; None if it must not be chosen
 
 
 def heads_among(nodes: Iterable[Node], shape: ModelShape) -> tuple[Node, ...]:
-    """The heads that nodes are, or are parts of, each once."""
-    found = [
+    """Return the heads that nodes are, or are parts of, without repetitions."""
+    heads = [
         Node(node.layer, "head", head)
         for node in nodes
         if node.kind in ("head", *PARTS)
         for head in heads_of(node, group_size(shape))
     ]
-    return tuple(sorted(set(found)))
+    return tuple(sorted(set(heads)))
 
 
 def group_size(shape: ModelShape) -> int:
-    """How many heads share a key."""
+    """Return the number of heads that share a key."""
     return shape.n_heads // shape.n_kv_heads
 
 
 def all_at_once(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
-    """One exchange of all of them, for a claim of what they do together; none where one of them has to stay."""
+    """Return one exchange of all heads, for a claim about their joint effect; empty if one of them has no partner."""
     layers = layer_by_layer(heads, shape, rank)
     moved = tuple(pair for exchange in layers for pair in exchange.pairs)
     return (Exchanged(moved),) if moved and len(moved) == len(heads) else ()
 
 
 def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
-    """One exchange in each layer, for a claim of each head by itself: one that is moved is enough to make it false."""
+    """Return one exchange for each layer, for a claim about each head by itself.
+
+    Such a claim is false as soon as one head has moved.
+    """
     exchanges = []
     for layer in sorted({head.layer for head in heads}):
         claimed = sorted(head for head in heads if head.layer == layer)
@@ -61,7 +64,7 @@ def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tu
 
 
 def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
-    """What a head of the layers of these heads recovers when denoised alone."""
+    """Return a rank by what a head of these heads' layers recovers when it alone is denoised."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.subject.shape, layers)
     recovered = measured.alone(nodes, at or measured.everywhere, "heads").recovered.mean(1)
@@ -69,16 +72,16 @@ def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = Non
 
 
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
-    """How much it attends from one label to another."""
+    """Return a rank by how much a head attends from one label to another."""
     return lambda head: float(measured.measure(Attended(head, destination, source)).mean())
 
 
 def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
-    """How much it composes with any of the others, as a head that writes to these readers or reads these writers."""
+    """Return a rank by the strongest composition with any of the others, as a writer to them or a reader of them."""
     shape, others = measured.subject.shape, tuple(others)
 
     def own(head: Node) -> Node:
-        """What of a head writes or reads."""
+        """Return the head if it writes, or its query, key or value if it reads."""
         index = int(head.index or 0)
         return head if writing else Node(head.layer, check.via, index // (group_size(shape) if check.via != "q" else 1))
 
@@ -93,7 +96,7 @@ def by_composition(measured: Measurements, check: Composes, others: Iterable[Nod
 
 
 def reversed_rank(rank: Rank) -> Rank:
-    """The other way round, for a claim that something is small."""
+    """Return the opposite rank, for a claim that something is small."""
 
     def other_way_round(head: Node) -> float | None:
         value = rank(head)
@@ -103,6 +106,6 @@ def reversed_rank(rank: Rank) -> Rank:
 
 
 def _interchangeable(head: Node, other: Node, shape: ModelShape) -> bool:
-    """Where heads share keys and values, only those that share one can change places."""
+    """Return whether two heads can change places: if heads share keys and values, only within a group."""
     size = group_size(shape)
     return size == 1 or int(head.index or 0) // size == int(other.index or 0) // size

@@ -1,1 +1,1 @@
-"""Checks of a model when it is loaded: does TransformerLens' bridge compute, read and edit what the model does?"""
+"""Guards: tests at load time of whether TransformerLens' bridge computes, reads and edits what the model does."""

@@ -1,4 +1,4 @@
-"""Every kind of edit, made through TransformerLens' hooks and by plain hooks: does the model answer both alike?"""
+"""Edit guards: every kind of edit, made with TransformerLens' hooks and with plain hooks, must have the same effect."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ from mi_checks.engine.reference.site import Site
 from mi_checks.models.guards import Guard
 from mi_checks.models.subject import Subject
 
-KINDS: tuple[Kind, ...] = (
+EDITED_KINDS: tuple[Kind, ...] = (
     "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
 )  # fmt: skip
-NAMES: dict[Kind, str] = {
+KIND_NAMES: dict[Kind, str] = {
     "head": "z", "q": "queries", "k": "keys", "v": "values", "pattern": "attention patterns", "neuron": "neurons",
     "attn": "attention outputs", "mlp": "MLP outputs", "resid_pre": "the residual stream before a layer",
     "resid_mid": "the residual stream between attention and MLP", "resid_post": "the residual stream after a layer",
 }  # fmt: skip
-PATHS_USE: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # the edits that measuring a path makes
-# Where the wrapped model holds it: an MLP's output is some module's output, z is only ever an input.
-SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
+PATH_KINDS: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # kinds of edits that path patching makes
+# Whether the wrapped model has an activation as input or output of a module: an MLP's output is an output.
+KIND_SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
 
 
 class _Stop(Exception):
-    """Ends the bridge's run."""
+    """An exception that ends the bridge's run early."""
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What passes the bridge's hooks on the probes: by layer and kind, `row pos …`; kinds without a hook are absent."""
+    """Activations at the bridge's hooks on the probes, (layer, kind) → `row pos …`; kinds without hook are absent."""
 
     by_place: dict[tuple[int, Kind], Tensor]
 
     def get(self, layer: int, kind: Kind) -> Tensor | None:
-        """The activation as `row pos d`; a pattern as `row destination head·source`."""
-        found = self.by_place.get((layer, kind))
-        if found is None:
+        """Return an activation as `row pos d`; a pattern as `row destination head·source`."""
+        activation = self.by_place.get((layer, kind))
+        if activation is None:
             return None
-        return (found.transpose(1, 2) if kind == "pattern" else found).flatten(2)
+        return (activation.transpose(1, 2) if kind == "pattern" else activation).flatten(2)
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """One edit, to be made both ways in a row of its own."""
+    """An edit that is made in both ways, in a row of its own."""
 
     kind: Kind
     layer: int
     entries: Tensor
-    values: Tensor  # `pos e`, what the entries become
-    plain: Edit | None  # the same in the wrapped model; None where the activation stands nowhere in it
+    values: Tensor  # `pos e`, the new values of the entries
+    plain: Edit | None  # the same edit in the wrapped model; None if no module of it has the activation
 
 
 def compare_edits(
@@ -70,59 +70,62 @@ def compare_edits(
     kinds: Sequence[Kind],
     tolerance: Tolerance,
 ) -> Iterator[Guard]:
-    """Compare what each kind of edit does, half of a layer's heads or neurons replaced by the other prompt's.
+    """Compare the effect of each kind of edit, which replaces half of a layer's heads or neurons by the other prompt's.
 
     Args:
         subject: the model.
         plain: the model without TransformerLens.
         probes: the prompts and layers.
-        activations: what passes the bridge's hooks on them.
-        kinds: of nodes, to be compared.
+        activations: what the bridge's hooks read on the probes.
+        kinds: the kinds of nodes to compare.
         tolerance: what counts as rounding.
+
+    Yields:
+        A guard for each kind.
     """
     trials = [
         trial
         for layer in probes.layers
         for trial in _trials(subject, layer, plain.record(probes.tokens, layer), activations, tolerance)
     ]
-    rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last one is left as it is
+    rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
     numbered = [(row, trial) for row, trial in enumerate(trials)]
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.edited(rows, edits, last).float()
-    found, z = _bridge_run(subject, rows, numbered, last)
+    actual, z = _bridge_run(subject, rows, numbered, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
         errors = []
         for row, trial in numbered:
             if trial.kind == kind:
-                errors.append(_judge(trial, found[[row, -1]], expected[[row, -1]], size, tolerance))
+                errors.append(_judge(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
                 errors.append(_other_heads(subject, trial, z[trial.layer][[row, -1]], tolerance))
-        refuses = (kind, "paths") if kind in PATHS_USE else (kind,)
+        refuses = (kind, "paths") if kind in PATH_KINDS else (kind,)
         wrong = _wrong_shape(subject, kind, probes, activations)
         if wrong:
             refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
-            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
+            yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
         elif errors:
             error, reason = max(errors)
-            yield Guard(f"replacing {NAMES[kind]}", error, tolerance.relative, refuses, reason)
+            yield Guard(f"replacing {KIND_NAMES[kind]}", error, tolerance.relative, refuses, reason)
         elif _has(subject, kind):
-            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {NAMES[kind]}"
-            yield Guard(f"replacing {NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
+            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {KIND_NAMES[kind]}"
+            yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
 
 
-def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
-    """The error of one trial as a fraction of its effect, and the reason where it is too large."""
-    what = f"{NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
+def _judge(trial: _Trial, actual: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
+    """Return the error of one trial as a fraction of its effect, and the reason if it is too large."""
+    what = f"{KIND_NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
         return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
     effect = float((expected[0] - expected[1]).abs().max())
-    made = float((found[0] - found[1]).abs().max())
-    wrong = float((found[0] - expected[0]).abs().max())
+    actual_effect = float((actual[0] - actual[1]).abs().max())
+    wrong = float((actual[0] - expected[0]).abs().max())
     error = tolerance.error(wrong, effect=effect, size=size)
     if error <= tolerance.relative:
         return error, ""
-    if made <= tolerance.absolute * size < effect:
+    if actual_effect <= tolerance.absolute * size < effect:
         return error, f"TransformerLens discards the edit of {what}"
     return error, (
         f"an edit of {what} does not do what the same edit of the wrapped model does: the stream is off by {wrong:.2g} "
@@ -131,7 +134,7 @@ def _judge(trial: _Trial, found: Tensor, expected: Tensor, size: float, toleranc
 
 
 def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
-    """How much an edit of the upper half of queries, keys, values or patterns moves z of the lower half of heads."""
+    """Return how much an edit of the upper half of q, k, v or patterns moves z of the lower half of heads, and why."""
     if trial.kind not in PARTS or z.dim() != 4:
         return 0.0, ""
     heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
@@ -141,11 +144,14 @@ def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Toleranc
     if error <= tolerance.relative:
         return error, ""
     hook = Node(trial.layer, trial.kind, None).hook
-    return error, f"heads are numbered otherwise in the {NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z"
+    return (
+        error,
+        f"heads are numbered otherwise in the {KIND_NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z",
+    )
 
 
 def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
-    """Why a kind's activations cannot be told apart by head or neuron, or ""."""
+    """Return why the shape of a kind's activations does not separate heads or neurons, or ""."""
     shape, positions = subject.shape, probes.tokens.shape[1]
     by_kind: dict[Kind, tuple[int | None, ...]] = {
         "head": (positions, shape.n_heads, None),
@@ -155,20 +161,22 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
         "pattern": (shape.n_heads, positions, positions),
         "neuron": (positions, shape.d_mlp),
     }
-    wanted = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
+    expected = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
     for layer in probes.layers:
-        found = activations.by_place.get((layer, kind))
-        if found is None:
+        activation = activations.by_place.get((layer, kind))
+        if activation is None:
             continue
-        sizes = tuple(found.shape[1:])
-        if len(sizes) != len(wanted) or any(size not in (None, own) for own, size in zip(sizes, wanted, strict=True)):
+        sizes = tuple(activation.shape[1:])
+        if len(sizes) != len(expected) or any(
+            size not in (None, own) for own, size in zip(sizes, expected, strict=True)
+        ):
             hook = Node(layer, kind, None).hook
-            return f"the shape of the {NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {wanted}"
+            return f"the shape of the {KIND_NAMES[kind]} is {sizes} (TransformerLens' hook {hook}), not {expected}"
     return ""
 
 
 def _has(subject: Subject, kind: Kind) -> bool:
-    """Whether a model of this shape has such nodes."""
+    """Return whether a model of this shape has nodes of a kind."""
     if kind == "neuron":
         return subject.shape.d_mlp is not None
     if kind == "resid_mid" and is_parallel(subject.bridge):
@@ -183,21 +191,21 @@ def _trials(
     activations: Activations,
     tolerance: Tolerance,
 ) -> Iterator[_Trial]:
-    """The edits of one layer, with what the plain ones put where."""
-    for kind in KINDS:
+    """Yield the trials of one layer, each with the plain edit that corresponds to it."""
+    for kind in EDITED_KINDS:
         activation = activations.get(layer, kind)
         if activation is None or not _has(subject, kind):
             continue
         entries = _upper_half(subject, kind, activation)
         own, values = activation[0][:, entries], activation[1][:, entries]
-        if kind in ("q", "k"):  # as long as their own, so that a norm over all heads leaves the others what they are
+        if kind in ("q", "k"):  # scaled to the length of the old values, so that a norm over all heads keeps the others
             values = values * own.norm(dim=1, keepdim=True) / values.norm(dim=1, keepdim=True).clamp(min=1e-12)
         if kind == "pattern":
             edit = _pattern_edit(subject, layer, recorded, activations, tolerance)
         elif kind == "resid_mid":
             edit = _middle_edit(layer, recorded, activations, tolerance)
         else:
-            place = find(activation, recorded, tolerance.equal, SIDES.get(kind))
+            place = find(activation, recorded, tolerance.equal, KIND_SIDES.get(kind))
             edit = None if place is None else Edit(place, 0, entries, values)
         yield _Trial(kind, layer, entries, values, edit)
 
@@ -209,9 +217,9 @@ def _pattern_edit(
     activations: Activations,
     tolerance: Tolerance,
 ) -> Edit | None:
-    """Replacing a pattern is replacing z by the other prompt's pattern times one's own values.
+    """Return the edit of z that replaces a pattern: the other prompt's pattern times the run's own values.
 
-    Where the values are changed on their way to attention (OLMo clips them), they are solved for from pattern and z.
+    If values are changed on their way to attention (OLMo clips them), they are solved for from the pattern and z.
     """
     z, values = (activations.by_place.get((layer, kind)) for kind in ("head", "v"))
     pattern = activations.by_place.get((layer, "pattern"))
@@ -235,12 +243,12 @@ def _pattern_edit(
 def _middle_edit(
     layer: int, recorded: dict[tuple[str, Where], Tensor], activations: Activations, tolerance: Tolerance
 ) -> Edit | None:
-    """The stream between attention and MLP becomes another where attention adds what is missing."""
+    """Return the edit of the attention output that turns the stream before the MLP into the other prompt's."""
     before, added, middle = (activations.get(layer, kind) for kind in ("resid_pre", "attn", "resid_mid"))
     place = None if added is None else find(added, recorded, tolerance.equal, "out")
     if before is None or middle is None or place is None:
         return None
-    # What the hook shows of it may be scaled; what the stream gets of it is read off the stream.
+    # The hook may show a scaled version of what attention adds; what is really added is read off the stream.
     there, gained = recorded[place.module, place.where], middle - before
     scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
     if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
@@ -250,7 +258,7 @@ def _middle_edit(
 
 
 def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
-    """The entries of the upper half of a layer's heads or neurons, so that a wrong order shows; all of a stream."""
+    """Return the entries of a layer's upper half of heads or neurons, to reveal a wrong order; all of a stream."""
     width = activation.shape[-1]
     heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
     count = {"head": heads, "q": heads, "pattern": heads, "k": keys, "v": keys, "neuron": width}.get(kind, 1)
@@ -261,8 +269,8 @@ def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
 def _bridge_run(
     subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
-    """The stream after the last layer that is looked into, each row edited through a hook; and each layer's z."""
-    kept: list[Tensor] = []
+    """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
+    streams: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
     def keeping(layer: int) -> Site:
@@ -273,7 +281,7 @@ def _bridge_run(
         return Site(Node(layer, "head", None).hook, keep)
 
     def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
-        kept.append(resid.clone())
+        streams.append(resid.clone())
         raise _Stop
 
     hooks = []
@@ -293,12 +301,12 @@ def _bridge_run(
     hooks.append((Node(last, "resid_post").hook, stop))
     with torch.no_grad(), quietly(), subject.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
         subject.bridge(rows)
-    return kept[0].float(), z
+    return streams[0].float(), z
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """TransformerLens warns of what it discards; the guards say so themselves."""
+    """Silence TransformerLens' warnings about edits that it discards; the guards report these themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

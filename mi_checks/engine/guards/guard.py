@@ -1,4 +1,4 @@
-"""All guards of a model, made when it is loaded and kept by the hash of its weights."""
+"""The guards of a model: made when it is loaded and cached under the hash of its weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from mi_checks.engine.guards.edit_guards import KINDS, NAMES, Activations, compare_edits, quietly
+from mi_checks.engine.guards.edit_guards import EDITED_KINDS, KIND_NAMES, Activations, compare_edits, quietly
 from mi_checks.engine.guards.guard_probes import Probes, probes_of
 from mi_checks.engine.guards.plain_model import PlainModel
 from mi_checks.engine.guards.sum_guards import compare_sums, in_short
@@ -22,15 +22,16 @@ from mi_checks.models.subject import Subject
 
 
 def guard(subject: Subject) -> Guards:
-    """Compare a model with itself: the bridge with what it wraps, edits with plain edits, parts with wholes.
+    """Return the guards of a model, from comparisons of the bridge with the wrapped model, of edits, and of sums.
 
-    What fails is refused on this model, by name and with the reason; nothing is raised.
+    Measurements that rely on a failed guard are later refused on this model, by name and with the reason. Nothing is
+    raised.
     """
     probes = probes_of(subject)
     with quietly():
         try:
             return Guards(tuple(_compared(subject, probes)), probes.about)
-        except Exception as error:  # a library's, on a model that it cannot run: the reason is all that matters
+        except Exception as error:  # a library's error on a model that it cannot run; only the reason matters
             reason = f"it cannot be run on random tokens ({in_short(error)})"
             failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
             return Guards((failed,), probes.about)
@@ -41,24 +42,24 @@ def _compared(subject: Subject, probes: Probes) -> list[Guard]:
     tolerance = TOLERANCES.get(dtype, TOLERANCES[torch.float32])
     engine = ReferenceEngine(replace(subject, guards=Guards()), probes.batch())
     logits, broken = _fetched(engine)
-    results = [Guard(f"reading {NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
+    results = [Guard(f"reading {KIND_NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
     if subject.unwrapped is not None:
         plain = PlainModel(subject.unwrapped, [str(block.name) for block in subject.bridge.blocks])
         same = _same_logits(plain.logits(probes.tokens), logits.float(), tolerance)
         results.append(same)
         if not same.holds:
             return results
-        readable = [kind for kind in KINDS if kind not in broken]
+        readable = [kind for kind in EDITED_KINDS if kind not in broken]
         results += compare_edits(subject, plain, probes, _activations(engine, probes, readable), readable, tolerance)
     return [*results, *compare_sums(engine, probes, tolerance)]
 
 
-def _same_logits(wanted: torch.Tensor, found: torch.Tensor, tolerance: Tolerance) -> Guard:
-    largest = float(wanted.abs().max())
+def _same_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: Tolerance) -> Guard:
+    largest = float(expected.abs().max())
     if not math.isfinite(largest):
         reason = "its logits are NaN or infinite on random tokens; check the weights, or use --mi-dtype float32"
         return Guard("the model's logits are finite", float("inf"), 0.0, ("everything",), reason)
-    wrong = float((wanted - found).abs().max())
+    wrong = float((expected - actual).abs().max())
     error = wrong / max(largest, 1e-20)
     limit = 10 * tolerance.absolute
     reason = (
@@ -71,18 +72,18 @@ def _same_logits(wanted: torch.Tensor, found: torch.Tensor, tolerance: Tolerance
 
 
 def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
-    """Run both prompts with every hook read; where that breaks the run, with one kind's hooks after the other's.
+    """Run both prompts and read every hook; if that breaks the run, read the hooks of one kind at a time.
 
     Returns:
         The logits, `row pos d_vocab`; and the kinds whose hooks break the run, with the reason.
     """
     sides: tuple[Side, ...] = ("clean", "corrupt")
     try:
-        return engine.fetch(sides, KINDS, keep_logits=True), {}
-    except Exception:  # whatever a hook's conversion raises in a library
+        return engine.fetch(sides, EDITED_KINDS, keep_logits=True), {}
+    except Exception:  # a library's conversion in a hook may raise anything
         logits = engine.fetch(sides, (), keep_logits=True)
     broken: dict[Kind, str] = {}
-    for kind in KINDS:
+    for kind in EDITED_KINDS:
         try:
             engine.fetch(sides, (kind,))
         except Exception as error:
@@ -92,7 +93,7 @@ def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
 
 
 def _activations(engine: ReferenceEngine, probes: Probes, readable: Sequence[Kind]) -> Activations:
-    """What passes the hooks of the layers that are looked into, the two prompts as two rows."""
+    """Return the activations at the hooks of the probed layers, with the two prompts as two rows."""
     by_place: dict[tuple[int, Kind], torch.Tensor] = {}
     for layer in probes.layers:
         for kind in readable:

@@ -1,4 +1,4 @@
-"""The prompts on which a model is guarded, and the layers that are looked into."""
+"""Probes: the prompts on which a model is guarded, and the layers whose activations are compared."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from torch import Tensor, nn
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, Prompt, PromptBatch, PromptPair
 
-LENGTH = 12  # tokens of a probe, where no attention window asks for more
-BEYOND_WINDOW = 4  # tokens by which a probe is longer than the longest attention window
-LONGEST = 96  # tokens; a longer probe costs more than a guard may
-ALL_LAYERS = 4  # a model of up to so many layers is looked into in all of them
-MAX_LAYERS = 8  # looked into in a deeper one: the first of each structure
-WINDOWS = ("sliding_window", "window_size", "attention_window", "local_attention_window")
-NUMBERED = ("layer_idx", "layer_id", "layer_number", "training", "name")  # attributes that say which layer it is
+PROBE_TOKENS = 12  # tokens of a probe, unless an attention window needs more
+TOKENS_BEYOND_WINDOW = 4  # tokens by which a probe is longer than the longest attention window
+MAX_PROBE_TOKENS = 96  # tokens; longer probes would make the guards too slow
+MAX_FULLY_PROBED_LAYERS = 4  # models of up to this many layers are probed in every layer
+MAX_PROBED_LAYERS = 8  # number of probed layers in deeper models: the first of each structure
+WINDOW_NAMES = ("sliding_window", "window_size", "attention_window", "local_attention_window")
+# Attributes in which layers of the same structure may differ.
+LAYER_ATTRIBUTES = ("layer_idx", "layer_id", "layer_number", "training", "name")
 
 
 @dataclass(frozen=True)
 class Probes:
-    """Two prompts of random tokens, and where a model is looked into.
+    """Two prompts of random tokens, and the layers that are probed.
 
     Attributes:
-        tokens: the prompt that is run and the one whose activations are put there, `2 pos`.
-        layers: the layers that are looked into, ascending.
-        window: the longest attention window that the probes do not exceed; None where they exceed all.
+        tokens: the prompt that is run and the one whose activations are patched in, `2 pos`.
+        layers: the probed layers, ascending.
+        window: the longest attention window that the probes do not exceed; None if they exceed all windows.
     """
 
     tokens: Tensor
@@ -37,13 +38,13 @@ class Probes:
 
     @property
     def about(self) -> str:
-        """What the probes are, in a few words."""
+        """Return a short description of the probes."""
         layers = ", ".join(f"L{layer}" for layer in self.layers)
         beyond = f"; its attention window of {self.window} tokens is not reached" if self.window else ""
         return f"2 prompts of {self.tokens.shape[1]} random tokens, activations of {layers}{beyond}"
 
     def batch(self) -> PromptBatch:
-        """The two prompts as a pair, with random tokens as answer and foil."""
+        """Return the two prompts as a pair, with random tokens as answer and foil."""
         own, other = self.tokens.tolist()
         labels = {END: (len(own) - 1,)}
         prompts = [Prompt("", tuple(tokens), ("",) * len(own), labels) for tokens in (own, other)]
@@ -52,11 +53,11 @@ class Probes:
 
 
 def probes_of(subject: Subject) -> Probes:
-    """Draw the probes of a model, the same every time."""
+    """Return the probes of a model, which are the same every time."""
     windows = sorted(set(_windows(subject)))
-    reachable = [window for window in windows if window + BEYOND_WINDOW <= LONGEST]
-    length = max([LENGTH, *(window + BEYOND_WINDOW for window in reachable)])
-    while length in (subject.shape.n_heads, subject.shape.n_kv_heads):  # so that no axis is taken for another
+    reachable = [window for window in windows if window + TOKENS_BEYOND_WINDOW <= MAX_PROBE_TOKENS]
+    length = max([PROBE_TOKENS, *(window + TOKENS_BEYOND_WINDOW for window in reachable)])
+    while length in (subject.shape.n_heads, subject.shape.n_kv_heads):  # so that no two axes have the same size
         length += 1
     length = min(length, subject.n_ctx)
     known = [subject.bridge.cfg.d_vocab]
@@ -70,28 +71,28 @@ def probes_of(subject: Subject) -> Probes:
 
 
 def _windows(subject: Subject) -> Iterator[int]:
-    """The lengths of a model's attention windows that are shorter than its context."""
+    """Yield the lengths of a model's attention windows that are shorter than its context."""
     configs: list[Any] = [subject.bridge.cfg, getattr(subject.bridge.original_model, "config", None)]
     for config in configs:
-        for name in WINDOWS:
+        for name in WINDOW_NAMES:
             window = getattr(config, name, None)
             if isinstance(window, int) and 0 < window < subject.n_ctx:
                 yield window
 
 
 def _layers(subject: Subject) -> tuple[int, ...]:
-    """All layers of a shallow model; of a deep one the first two and the first of each structure."""
+    """Return all layers of a shallow model; of a deep one, the first two and the first of each structure."""
     n_layers = subject.shape.n_layers
-    if n_layers <= ALL_LAYERS:
+    if n_layers <= MAX_FULLY_PROBED_LAYERS:
         return tuple(range(n_layers))
-    found: dict[object, int] = {}
+    first_layers: dict[object, int] = {}
     for layer, block in enumerate(subject.bridge.blocks):
-        found.setdefault(_structure(getattr(block, "original_component", block)), layer)
-    return tuple(sorted({0, 1, *list(found.values())[:MAX_LAYERS]}))
+        first_layers.setdefault(_structure(getattr(block, "original_component", block)), layer)
+    return tuple(sorted({0, 1, *list(first_layers.values())[:MAX_PROBED_LAYERS]}))
 
 
 def _structure(block: nn.Module) -> object:
-    """What tells layers of different structure apart: their modules, the shapes of their weights, their settings."""
+    """Return a key that differs between layers of different structure: modules, shapes of weights and settings."""
     modules = tuple(
         (name, type(module).__name__, tuple(sorted(_settings(module)))) for name, module in block.named_modules()
     )
@@ -100,5 +101,9 @@ def _structure(block: nn.Module) -> object:
 
 def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
     for name, value in vars(module).items():
-        if name not in NUMBERED and not name.startswith("_") and isinstance(value, bool | int | float | str | None):
+        if (
+            name not in LAYER_ATTRIBUTES
+            and not name.startswith("_")
+            and isinstance(value, bool | int | float | str | None)
+        ):
             yield name, repr(value)

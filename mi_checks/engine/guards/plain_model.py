@@ -1,7 +1,7 @@
 """The wrapped model by itself, read and edited with plain forward hooks, whatever its family calls its modules.
 
-Where an activation stands in the model is found by its value: some module's input or output holds it, as it is or among
-the columns of a fused projection. So nothing here knows a family, and nothing here is TransformerLens'.
+An activation is located in the model by its value: some module's input or output holds it, as it is or among the
+columns of a fused projection. So this module depends on no family and uses nothing of TransformerLens.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Where = Literal["in", "out"]
 
 
 class _Stop(Exception):
-    """Ends a forward pass once what is wanted of it is there."""
+    """An exception that ends a forward pass early."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an activation stands in a model.
+    """The location of an activation in a model.
 
     Attributes:
         module: the module's name.
-        where: whether it is its input or its output.
-        columns: which of that tensor's columns are the activation's, in their order, `d`.
-        scale: the activation is the tensor times this.
+        where: whether the activation is in the module's input or in its output.
+        columns: the columns of that tensor that hold the activation, in its order, `d`.
+        scale: a factor that turns the tensor into the activation.
     """
 
     module: str
@@ -40,13 +40,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Edit:
-    """In one row, some of an activation's entries become others, at all positions.
+    """An edit of some of an activation's entries in one row, at all positions.
 
     Attributes:
-        place: where the activation stands.
+        place: the location of the activation.
         row: the row.
-        entries: which of the activation's entries, `e`.
-        values: what they become, `pos e`.
+        entries: indices of the entries that are edited, `e`.
+        values: their new values, `pos e`.
     """
 
     place: Place
@@ -59,7 +59,7 @@ class PlainModel:
     """A model without TransformerLens.
 
     Args:
-        model: the model; it takes `row pos` tokens.
+        model: the model; its input is tokens, `row pos`.
         layers: the names of its layers' modules.
     """
 
@@ -72,25 +72,25 @@ class PlainModel:
         return _logits(self._forward(tokens))
 
     def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, Where], Tensor]:
-        """Return what enters and leaves every module of a layer, `row pos d`, in the order of the run."""
-        found: dict[tuple[str, Where], Tensor] = {}
+        """Return the inputs and outputs of every module of a layer, `row pos d`, in the order of the run."""
+        recorded: dict[tuple[str, Where], Tensor] = {}
         prefix = self.layers[layer]
         rows, positions = tokens.shape
 
         def keep(name: str, where: Where, value: Any) -> None:
             tensor = _flat(_first(value), rows, positions)
             if tensor is not None:
-                found.setdefault((name, where), tensor.detach().clone())
+                recorded.setdefault((name, where), tensor.detach().clone())
 
         with contextlib.ExitStack() as hooks:
             for name, module in self.model.named_modules():
                 if name == prefix or name.startswith(f"{prefix}."):
                     hooks.enter_context(_hooked(module, name, keep))
             self._until(tokens, layer)
-        return found
+        return recorded
 
     def edited(self, tokens: Tensor, edits: Sequence[Edit], layer: int) -> Tensor:
-        """Return the residual stream after a layer under edits, `row pos d_model`."""
+        """Return the residual stream after a layer under some edits, `row pos d_model`."""
         by_module: dict[tuple[str, Where], list[Edit]] = {}
         for edit in edits:
             by_module.setdefault((edit.place.module, edit.place.where), []).append(edit)
@@ -106,13 +106,13 @@ class PlainModel:
             return self._until(tokens, layer)
 
     def _until(self, tokens: Tensor, layer: int) -> Tensor:
-        """Run up to a layer's end → the stream there."""
-        found: list[Tensor] = []
+        """Return the stream at the end of a layer, ending the run there."""
+        streams: list[Tensor] = []
 
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
             tensor = _first(output)
             if tensor is not None:
-                found.append(tensor)
+                streams.append(tensor)
                 raise _Stop
 
         handle = self.model.get_submodule(self.layers[layer]).register_forward_hook(stop)
@@ -122,7 +122,7 @@ class PlainModel:
             pass
         finally:
             handle.remove()
-        return found[0]
+        return streams[0]
 
     def _forward(self, tokens: Tensor) -> Any:
         with torch.no_grad():
@@ -132,13 +132,13 @@ class PlainModel:
 def find(
     activation: Tensor, recorded: dict[tuple[str, Where], Tensor], tolerance: float, kind: Where | None
 ) -> Place | None:
-    """Return where an activation, `row pos d`, stands among what was recorded, or None where it stands nowhere.
+    """Return where an activation, `row pos d`, is among recorded tensors, or None if it is nowhere.
 
     Args:
-        activation: what is looked for.
-        recorded: as `PlainModel.record` gives it; the first that fits is taken.
-        tolerance: of the largest entry, what counts as equal.
-        kind: `in` or `out` where only inputs or outputs are meant.
+        activation: the activation to locate.
+        recorded: the result of `PlainModel.record`; the first match is returned.
+        tolerance: the largest difference that counts as equal, as a fraction of the largest entry.
+        kind: `in` or `out` to search only inputs or outputs, or None.
     """
     limit = tolerance * float(activation.abs().max())
     width = activation.shape[-1]
@@ -158,10 +158,10 @@ def find(
 
 
 def _columns(activation: Tensor, tensor: Tensor, limit: float) -> Tensor | None:
-    """Which columns of a tensor are the activation's; None where one of them is not there."""
-    wanted, there = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
-    distance, nearest = torch.cdist(wanted, there, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
-    return nearest if bool(distance.max() <= limit * wanted.shape[1] ** 0.5) else None
+    """Return the columns of a tensor that hold the activation; None if one of them is missing."""
+    expected, candidates = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
+    distance, nearest = torch.cdist(expected, candidates, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
+    return nearest if bool(distance.max() <= limit * expected.shape[1] ** 0.5) else None
 
 
 def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int) -> Tensor:
@@ -177,7 +177,7 @@ def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int
 
 
 def _flat(tensor: Tensor | None, rows: int, positions: int) -> Tensor | None:
-    """A tensor as `row pos d`, or None where it is not over rows and positions."""
+    """Return a tensor as `row pos d`, or None if its axes are not rows and positions."""
     if tensor is None or not tensor.is_floating_point():
         return None
     if tensor.dim() == 2 and tensor.shape[0] == rows * positions:
@@ -190,13 +190,13 @@ def _flat(tensor: Tensor | None, rows: int, positions: int) -> Tensor | None:
 
 
 def _heads_first(tensor: Tensor, rows: int, positions: int) -> bool:
-    """Whether a tensor is `row head pos d_head`."""
+    """Return whether a tensor is `row head pos d_head`."""
     shape = tensor.shape
     return tensor.dim() == 4 and shape[0] == rows and shape[2] == positions and shape[1] != positions
 
 
 def _first(value: Any) -> Tensor | None:
-    """The first tensor of what a module takes or gives."""
+    """Return the first tensor of a module's input or output, or None."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, tuple | list):
@@ -205,7 +205,7 @@ def _first(value: Any) -> Tensor | None:
 
 
 def _replaced(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """What a module takes or gives with its first tensor changed."""
+    """Return a module's input or output with its first tensor changed."""
     if isinstance(value, Tensor):
         return change(value)
     items = list(value)
@@ -215,7 +215,7 @@ def _replaced(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _inputs(args: Any, kwargs: Any) -> Any:
-    """What a module is given: its positional arguments, or the hidden states that it is given by name."""
+    """Return a module's input: its positional arguments, or the hidden states passed by name."""
     return args if _first(args) is not None else kwargs.get("hidden_states")
 
 
@@ -259,5 +259,5 @@ def _changing(module: nn.Module, where: Where, change: Callable[[Any], Any]) -> 
 
 
 def _logits(output: Any) -> Tensor:
-    found: Tensor = output if isinstance(output, Tensor) else output.logits
-    return found.float()
+    logits: Tensor = output if isinstance(output, Tensor) else output.logits
+    return logits.float()

@@ -1,4 +1,4 @@
-"""Parts and wholes: what must add up in a model whose nodes write into one residual stream."""
+"""Sum guards: parts must add up to their whole in a model whose nodes write into one residual stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.direct import DirectEffects, not_linear
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.guard_probes import ALL_LAYERS, Probes
+from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, Probes
 from mi_checks.engine.guards.tolerance import Tolerance
 from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
@@ -20,14 +20,18 @@ from mi_checks.engine.reference.site import Site
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard
 
-NAMED: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
+SUBLAYER_SUMS: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
     ("heads add up to their attention", "head", "attn", ("paths", "head attribution")),
     ("neurons add up to their MLP", "neuron", "mlp", ("neuron", "neuron attribution")),
 )
 
 
 def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
-    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits, paths."""
+    """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits and paths.
+
+    Yields:
+        A guard for each comparison.
+    """
     yield _attention_rows(engine, probes, tolerance)
     yield from _sublayers(engine, probes, tolerance)
     yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
@@ -64,7 +68,7 @@ def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Toleranc
 
 def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
     shape = engine.subject.shape
-    for name, part, whole, refuses in NAMED:
+    for name, part, whole, refuses in SUBLAYER_SUMS:
         if part == "neuron" and shape.d_mlp is None:
             continue
 
@@ -73,8 +77,8 @@ def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) ->
             for layer in probes.layers:
                 node = Node(layer, part, 0)
                 inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
-                made = engine.sublayer(node).added(inner.flatten(2))
-                errors.append((_relative(made, added), _not_sum(part, layer)))
+                total = engine.sublayer(node).added(inner.flatten(2))
+                errors.append((_relative(total, added), _not_sum(part, layer)))
             return max(errors)
 
         yield from _guarded(name, refuses, tolerance, differ)
@@ -98,10 +102,10 @@ def _layers(engine: ReferenceEngine) -> tuple[float, str]:
 def _logits(engine: ReferenceEngine) -> tuple[float, str]:
     last = engine.subject.shape.n_layers - 1
     with torch.no_grad():
-        made = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
+        logits = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
     cap = float(engine.subject.bridge.cfg.output_logits_soft_cap)
-    made = cap * torch.tanh(made / cap) if cap > 0 else made
-    at_end = made[engine.rows, engine.end]
+    logits = cap * torch.tanh(logits / cap) if cap > 0 else logits
+    at_end = logits[engine.rows, engine.end]
     return _relative(
         at_end, engine.base_logits("clean")
     ), "final norm, unembedding and logit scale do not give the model's logits"
@@ -111,22 +115,26 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
     shape = engine.subject.shape
     kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
     parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
-    found = engine.measure(DirectEffects(tuple(parts))).sum(0)
+    total = engine.measure(DirectEffects(tuple(parts))).sum(0)
     norm = engine.unembedding.norm
     last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
-    with torch.no_grad():  # what the biases of norm and unembedding give
+    with torch.no_grad():  # the contribution of the biases of norm and unembedding
         shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
-        found = found + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
+        total = total + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
     logits = engine.base_logits("clean")
-    error = float(np.abs(found - engine.base.clean.logit_diff).max() / logits.abs().max())
+    error = float(np.abs(total - engine.base.clean.logit_diff).max() / logits.abs().max())
     return error, "the direct effects of embedding and layers do not add up to the logit difference"
 
 
 def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
-    """In a shallow model all paths of the first layer's head to the logits; in a deep one those to the second layer."""
+    """Compare replacing a head of the first layer with all one-hop paths from it.
+
+    In a shallow model these paths lead to all later readers and the logits. In a deep one they lead to the readers up
+    to the second layer, and the stream after it is compared.
+    """
     shape = engine.subject.shape
     head, last = Node(0, "head", shape.n_heads // 2), shape.n_layers - 1
-    until = last if shape.n_layers <= ALL_LAYERS else 1
+    until = last if shape.n_layers <= MAX_FULLY_PROBED_LAYERS else 1
     later = range(1, until + 1)
     into = [Node(layer, "q", index) for layer in later for index in range(shape.n_heads)]
     into += [Node(layer, part, index) for layer in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
@@ -146,7 +154,7 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
 
 
 def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
-    """The stream after a layer where a head is replaced, where all that reads it sees so, and as it is."""
+    """Return the stream after a layer with a head replaced, with every reader seeing the replacement, and unpatched."""
     hook = Node(layer, "resid_post").hook
     replacing, along = denoise(head), denoise(head, into=into)
     sent = engine.sent(along)
@@ -161,10 +169,10 @@ def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Flo
 def _guarded(
     name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
 ) -> Iterator[Guard]:
-    """The guard of a comparison, which gives an error and what is wrong if it is large; one that raises has failed."""
+    """Yield the guard of a comparison, which returns an error and its description; an exception is a failure."""
     try:
         error, what = compare()
-    except Exception as failure:  # of the model's or of a library's that runs it
+    except Exception as failure:  # of the model or of a library that runs it
         reason = f"whether {name} cannot be measured ({in_short(failure)})"
         yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
         return
@@ -172,12 +180,12 @@ def _guarded(
     yield Guard(name, error, tolerance.relative, refuses, reason)
 
 
-def _relative(found: Tensor, wanted: Tensor) -> float:
-    return float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max().clamp(min=1e-20))
+def _relative(actual: Tensor, expected: Tensor) -> float:
+    return float((actual.float() - expected.float()).abs().max() / expected.float().abs().max().clamp(min=1e-20))
 
 
 def in_short(error: Exception) -> str:
-    """Return the first line of an error, with its type where it is not one of ours."""
+    """Return the first line of an error, with its type unless it is a `MiChecksError`."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
 

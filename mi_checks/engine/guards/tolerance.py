@@ -1,4 +1,4 @@
-"""What counts as rounding when a model is compared with itself."""
+"""Tolerances: what counts as rounding when a model is compared with itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Limits for one number format.
+    """The limits for one dtype.
 
     Attributes:
-        relative: of the size of an effect; a wrong formula is off by a hundredth at least.
-        absolute: of the size of the residual stream, whose own rounding an effect carries.
-        equal: of the largest entry, for activations that are the same but for the order of additions.
+        relative: a fraction of the size of an effect; a wrong formula is off by at least a hundredth.
+        absolute: a fraction of the size of the residual stream, whose rounding affects every effect.
+        equal: a fraction of the largest entry, for activations that differ only in the order of additions.
     """
 
     relative: float
@@ -22,10 +22,15 @@ class Tolerance:
     equal: float
 
     def error(self, wrong: float, *, effect: float, size: float) -> float:
-        """Return a difference as a fraction of an effect, or of that part of the stream's size which rounding may move.
+        """Return a difference as a fraction of an effect or, if larger, of what rounding may change in the stream.
 
-        It is beyond `relative` only if the difference is more than `relative` of the effect and more than `absolute` of
+        It exceeds `relative` only if the difference is more than `relative` of the effect and more than `absolute` of
         the size.
+
+        Args:
+            wrong: the difference.
+            effect: the size of the effect.
+            size: the size of the residual stream.
         """
         return wrong / max(effect, size * self.absolute / self.relative, 1e-20)
 

@@ -1,1 +1,1 @@
-"""The reference engine: one hooked forward of the bridge per intervention. Slow, plain, the oracle."""
+"""The reference engine: one hooked forward pass of the bridge per intervention, slow and simple, used as an oracle."""

@@ -1,4 +1,4 @@
-"""Edge circuits by hooks: for each layer one run for every stream that its readers see. Slow, plain, the oracle."""
+"""Edge circuits by hooks: for each layer, one run for every distinct stream that its readers see; used as an oracle."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from mi_checks.models.subject import Subject
 
 
 class Hooked(Protocol):
-    """What is asked of the engine whose hooks are used: as of `ReferenceEngine`."""
+    """The part of `ReferenceEngine` that edge circuits use."""
 
     subject: Subject
 
     def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
-        """Return logits at END of a run with all sites in, `row d_vocab`."""
+        """Return the logits at END of a run with all sites installed, `row d_vocab`."""
 
     def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
-        """Return what passes some hooks in such a run, each `row pos …`."""
+        """Return the activations at some hooks in such a run, each `row pos …`."""
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """Return a layer's activations in an uninterrupted run, `row pos …`."""
+        """Return a layer's activations in a run without intervention, `row pos …`."""
 
     def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
-        """Return what a layer adds with new activations less what it adds with its own, `row pos d_model`."""
+        """Return what a layer adds with new activations minus what it adds with its own, `row pos d_model`."""
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
-        """Return what is put in a node's place, `row pos …`."""
+        """Return the new activations for a node's layer, `row pos …`."""
 
 
 class EdgeReference:
-    """One circuit's run.
+    """The run of one circuit.
 
     Args:
         engine: the engine whose hooks are used.
@@ -50,12 +50,12 @@ class EdgeReference:
         self.circuit = circuit
         self.incoming = circuit.incoming
         self.shape = engine.subject.shape
-        # By layer and kind, `row pos …`: z of all heads or what the MLP adds, in this circuit's own run and ablated.
+        # (layer, kind) → z of all heads or what the MLP adds, in this circuit's own run and ablated, `row pos …`.
         self.own: dict[tuple[int, Kind], Tensor] = {}
         self.cut: dict[tuple[int, Kind], Tensor] = {}
 
     def logits(self) -> Tensor:
-        """Logits at END, `row d_vocab`."""
+        """Return the logits at END, `row d_vocab`."""
         for layer in range(self.shape.n_layers):
             self._heads(layer)
             if self.shape.has_mlps:
@@ -65,7 +65,7 @@ class EdgeReference:
         return self.engine.run_with("clean", [Site(Node(last, "resid_post").hook, _given(final))], last)
 
     def _heads(self, layer: int) -> None:
-        """What a layer's heads write, each of their inputs seeing a stream of its own."""
+        """Compute what a layer's heads write when each of their inputs sees its own stream."""
         parts = [reader for reader in readers(self.shape, mlps=False) if reader.layer == layer]
         alike: defaultdict[frozenset[Node], list[Node]] = defaultdict(list)
         for reader in parts:
@@ -83,14 +83,14 @@ class EdgeReference:
         self._keep(Node(layer, "head", 0), z)
 
     def _mlp(self, layer: int) -> None:
-        """What a layer's MLP writes."""
+        """Compute what a layer's MLP writes."""
         node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
         stream = self._stream(node, place)
         (written,) = self.engine.kept("clean", [Site(place.hook, _given(stream))], [node.hook], layer)
         self._keep(node, written)
 
     def _stream(self, reader: Node, place: Node) -> Tensor:
-        """The residual stream that a reader sees, `row pos d_model`."""
+        """Return the residual stream that a reader sees, `row pos d_model`."""
         everything = reader.kind == "mlp" and not self.circuit.mlps
         incoming = self.incoming.get(reader, frozenset())
         seen: dict[tuple[int, Kind], Tensor] = {}
@@ -113,5 +113,5 @@ class EdgeReference:
 
 
 def _given(new: Tensor) -> Callable[[Tensor], Tensor]:
-    """Whatever passes becomes this."""
+    """Return a change that replaces any activation by a given one."""
     return lambda _: new

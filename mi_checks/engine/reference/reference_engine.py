@@ -1,4 +1,4 @@
-"""The reference engine: one hooked TransformerLens forward per intervention. Slow, plain, the oracle of the other."""
+"""The reference engine: one hooked TransformerLens forward pass per intervention, an oracle for the replay engine."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 class _Passed(Exception):
-    """Ends a run of which nothing more is wanted."""
+    """An exception that ends a run early."""
 
 
 class ReferenceEngine(Engine):
-    """Every intervention through TransformerLens' own hooks, on any model it can bridge."""
+    """An engine that makes every intervention through TransformerLens' own hooks, on any model that has a bridge."""
 
     name = "reference"
 
@@ -52,7 +52,7 @@ class ReferenceEngine(Engine):
         self._base_logits: dict[Side, Tensor] = {}
 
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """One forward for each; see `Engine.scores`."""
+        """Run one forward pass for each intervention; see `Engine.scores`."""
         self.admission.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
@@ -60,7 +60,7 @@ class ReferenceEngine(Engine):
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
-        """Some forwards for each layer of each; see `Engine.edge_scores`."""
+        """Run some forward passes for each layer of each circuit; see `Engine.edge_scores`."""
         self.admission.admit_edges()
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
@@ -68,20 +68,20 @@ class ReferenceEngine(Engine):
         return out
 
     def pattern(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `row destination source`."""
+        """Return a head's attention pattern in the clean run, `row destination source`."""
         return self._cached("clean", "pattern", head.layer)[:, head.index]
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
-        found = self._cached(side, node.kind, node.layer)
-        return found.transpose(1, 2) if node.kind == "pattern" else found
+        """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
+        stored = self._cached(side, node.kind, node.layer)
+        return stored.transpose(1, 2) if node.kind == "pattern" else stored
 
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `row d_vocab`, float32."""
+        """Return the logits at END without intervention, `row d_vocab`, float32."""
         return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
 
     def direction(self) -> Tensor:
-        """Through the final norm with its scale held, and by autograd through the unembedding; see `direction`."""
+        """Return the direction, by autograd through the unembedding and a frozen final norm; see `Engine.direction`."""
         layer = self.subject.shape.n_layers - 1
         whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end]
         unembedding = self.unembedding
@@ -92,19 +92,19 @@ class ReferenceEngine(Engine):
         return unembedding.reader(whole, gradient(score, torch.zeros_like(whole)).float())
 
     def onto(self, node: Node, direction: Tensor) -> Tensor:
-        """By autograd through the output matrix; see `Engine.onto`."""
+        """Return the direction by autograd through the output matrix; see `Engine.onto`."""
         whole = self.activation("clean", node)[self.rows, self.end]
         return self.sublayer(node).reader(whole.flatten(1), direction).view_as(whole)
 
     def writes(self, node: Node, own: Tensor) -> Tensor:
-        """Through the output matrix; see `Engine.writes`."""
+        """Return what the node writes, through the output matrix; see `Engine.writes`."""
         if node.index is None:
             return own
         part = torch.where(chosen([node], own[:, None]), own[:, None], 0)[:, 0]
         return self.sublayer(node).linear(own.flatten(1), part.flatten(1))
 
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """Through the norm and the bridge's projection; see `Engine.taken`."""
+        """Return what the receiver reads, through the norm and the bridge's projection; see `Engine.taken`."""
         block = self.subject.bridge.blocks[receiver.layer]
         norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
         seen = part if norm is None else norm.linear(whole, part).to(part.dtype)
@@ -115,73 +115,75 @@ class ReferenceEngine(Engine):
 
     @cached_property
     def unembedding(self) -> Unembedding:
-        """What the logits make of the final stream."""
+        """Return the function from the final stream to the logits."""
         return unembedding(self.subject.bridge)
 
     def sublayer(self, node: Node) -> Sublayer:
-        """How the heads or the neurons of a node's layer add to the residual stream.
+        """Return how the heads or the neurons of a node's layer add to the residual stream.
 
         Raises:
-            MiChecksError: they do not by one projection.
+            MiChecksError: they do not add through a single projection.
         """
         kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
         if (node.layer, kind) not in self._sublayers:
-            read = sublayer(self.subject.bridge, node.layer, kind)
-            if read is None:
+            own_sublayer = sublayer(self.subject.bridge, node.layer, kind)
+            if own_sublayer is None:
                 raise MiChecksError(
                     f"{self.subject.name}: what {node} adds to the residual stream is unknown, because TransformerLens "
                     "names no output projection of its layer in this model; make the claim about the whole layer"
                 )
-            self._sublayers[node.layer, kind] = read
+            self._sublayers[node.layer, kind] = own_sublayer
         return self._sublayers[node.layer, kind]
 
     def norm_before(self, layer: int) -> Norm | None:
-        """The norm between the residual stream and the queries, keys and values of a layer."""
+        """Return the norm between the residual stream and the queries, keys and values of a layer."""
         if layer not in self._norms:
             block: Any = self.subject.bridge.blocks[layer]
             self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
         return self._norms[layer]
 
     def fetch(self, sides: Sequence[Side], kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
-        """Run some sides as one batch and keep what passes some kinds' hooks in every layer.
+        """Run some sides as one batch and store the activations at some kinds' hooks in every layer.
 
         Args:
             sides: the runs.
-            kinds: of nodes; hooks that never run are left out.
-            keep_logits: whether `base_logits` is to give these runs' from now on.
+            kinds: the kinds of nodes; hooks that never run are left out.
+            keep_logits: whether `base_logits` should return these runs' logits from now on.
 
         Returns:
             The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
         """
         layers = range(self.subject.shape.n_layers)
-        wanted = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
-        told = [self.padding_arguments(side) for side in sides]
-        together = {name: torch.cat([arguments[name] for arguments in told]) for name in told[0]}
+        hooks = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        arguments_by_side = [self.padding_arguments(side) for side in sides]
+        all_arguments = {
+            name: torch.cat([arguments[name] for arguments in arguments_by_side]) for name in arguments_by_side[0]
+        }
         tokens = torch.cat([self.layouts[side].tokens for side in sides])
         with torch.no_grad():
             logits: Tensor
             logits, cache = self.subject.bridge.run_with_cache(
-                tokens, names_filter=lambda name: name in wanted, **together
+                tokens, names_filter=lambda name: name in hooks, **all_arguments
             )
         for number, side in enumerate(sides):
             rows = slice(number * len(self.rows), (number + 1) * len(self.rows))
             if keep_logits:
                 self._base_logits[side] = logits[rows][self.rows, self.end].float()
-            for name, (hook, layer) in wanted.items():
+            for name, (hook, layer) in hooks.items():
                 by_layer = self._activations.setdefault((side, hook), {})
                 if name in cache:
                     by_layer[layer] = cache[name][rows]
         return logits
 
     def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
-        """What passes a kind's hook in one run; all layers are fetched at once."""
+        """Return the activation at a kind's hook in one run; the first request fetches all layers."""
         hook = HOOKS[kind]
         if (side, hook) not in self._activations:
             self.fetch([side], [kind])
-        found = self._activations[side, hook].get(layer)
-        if found is None:
+        activation = self._activations[side, hook].get(layer)
+        if activation is None:
             raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
-        return found
+        return activation
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
         first = min((node.layer for node in intervention.nodes), default=0)
@@ -192,14 +194,14 @@ class ReferenceEngine(Engine):
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
             sites = [self.replacing(intervention, nodes) for nodes in by_place.values()]
-            sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the stream before the layer as edited
+            sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the edited stream before the layer
         return self.run_with(intervention.run, sites, first)
 
     def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
-        """Logits at END of a run with all sites in; layers before `first` are as they are.
+        """Return the logits at END of a run with all sites installed, `row d_vocab`; `first` is their first layer.
 
         Raises:
-            MiChecksError: a hook never ran: an intervention that was never installed would read as "no effect".
+            MiChecksError: a hook never ran. Otherwise an intervention that was never made would look like "no effect".
         """
         fired: set[str] = set()
         hooks: list[Hook] = []
@@ -214,7 +216,7 @@ class ReferenceEngine(Engine):
         return logits
 
     def replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
-        """Nodes of one layer and kind get their replacements."""
+        """Return the site that gives nodes of one layer and kind their new activations."""
         mask, new, kind = (
             self.mask(intervention.run, intervention.at),
             self.replacement(intervention, nodes[0]),
@@ -228,7 +230,7 @@ class ReferenceEngine(Engine):
         return Site(nodes[0].hook, change, kind)
 
     def _along(self, intervention: Intervention) -> list[Site]:
-        """What is changed in a run where the end of a path sees what arrives along it."""
+        """Return the sites by which the receivers at the end of a path see the change that arrives along it."""
         sent = self.sent(intervention)
         *inner, last = intervention.hops
         for hop in inner:
@@ -236,7 +238,7 @@ class ReferenceEngine(Engine):
         return self.seeing(intervention.run, last, sent)
 
     def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
-        """What heads and MLPs of an inner hop add differently, none of them seeing another's, `row pos d_model`."""
+        """Return the summed change in what an inner hop's writers add, each seeing only `sent`, `row pos d_model`."""
         by_writer: dict[tuple[int, Kind], list[Node]] = {}
         for receiver in hop:
             by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
@@ -249,17 +251,19 @@ class ReferenceEngine(Engine):
         return total
 
     def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
-        """What passes some hooks in a run with all sites in, each `row pos …`; the run ends when all have passed.
+        """Return the activations at some hooks in a run with all sites installed, each `row pos …`.
+
+        The run ends when all these hooks have run.
 
         Raises:
             MiChecksError: one of the hooks never ran.
         """
-        found: dict[str, Tensor] = {}
+        activations: dict[str, Tensor] = {}
 
         def keeping(hook: str) -> Site:
             def keep(activation: Tensor) -> Tensor:
-                found[hook] = activation.clone()
-                if len(found) == len(set(hooks)):
+                activations[hook] = activation.clone()
+                if len(activations) == len(set(hooks)):
                     raise _Passed
                 return activation
 
@@ -267,13 +271,18 @@ class ReferenceEngine(Engine):
 
         with suppress(_Passed):
             self.run_with(side, [*sites, *map(keeping, hooks)], first)
-        return [found[hook] for hook in hooks]
+        return [activations[hook] for hook in hooks]
 
     def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
-        """The inputs at the end of a path see, beside what the run makes them see, what was sent.
+        """Return the sites by which the receivers at the end of a path see a change in addition to their run's stream.
 
-        What a head's query, key or value becomes is read off a run in which its whole layer sees the difference; so is
-        what a parallel layer's MLP is given. Receivers of earlier layers are at work in that run.
+        The new value of a head's query, key or value is read off a run in which its whole layer sees the change; so is
+        the input of a parallel layer's MLP. In that run, the sites of receivers in earlier layers are installed.
+
+        Args:
+            side: the run.
+            receivers: the receivers of the last hop.
+            sent: the change, `row pos d_model`.
         """
         sites: list[Site] = []
         last = self.subject.shape.n_layers - 1
@@ -295,14 +304,14 @@ class ReferenceEngine(Engine):
                 sites += [
                     _given_to(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
                 ]
-            if after_attention:  # the input of the second norm, which the stream around the MLP does not pass
+            if after_attention:  # the input of the second norm, without the stream around the MLP
                 sites.append(Site(HOOKS["resid_mid"].format(layer), lambda resid: resid + sent))
         if any(receiver.kind == "logits" for receiver in receivers):
             sites.append(Site(HOOKS["resid_post"].format(last), lambda resid: resid + sent))
         return sites
 
     def sent(self, intervention: Intervention) -> Tensor:
-        """What the senders add differently, `row pos d_model`; those of one layer together, as its norm sees them."""
+        """Return the change in what the senders add, `row pos d_model`; senders of one layer pass its norm together."""
         mask, total = self.mask(intervention.run, intervention.at), torch.zeros(())
         by_place: dict[tuple[int, Kind], list[Node]] = {}
         for node in intervention.nodes:
@@ -315,7 +324,7 @@ class ReferenceEngine(Engine):
         return total
 
     def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
-        """What a node's layer adds with new activations less what it adds with its own, `row pos d_model`.
+        """Return what a node's layer adds with new activations minus what it adds with its own, `row pos d_model`.
 
         The activations are z of all heads, all neurons, or what the layer adds as a whole.
         """
@@ -328,10 +337,10 @@ class ReferenceEngine(Engine):
         return adding.linear(change, change)
 
     def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
-        """Logits at END, `row d_vocab`, float32; other positions are spared the unembedding.
+        """Return the logits at END, `row d_vocab`, float32; other positions are not unembedded.
 
-        Layers before `first`, which no hook touches, are not run again where the model is TransformerLens' own: its
-        blocks need nothing but the residual stream.
+        In TransformerLens' own models, whose blocks need only the residual stream, layers before `first` are not run
+        again, since no hook is in them.
         """
 
         def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
@@ -344,7 +353,7 @@ class ReferenceEngine(Engine):
             and bridge.cfg.architecture == "TransformerLensNative"
             and bridge.cfg.output_logits_soft_cap <= 0
         )
-        # Fetched before the hooks are in: what they change must not get into what is kept.
+        # Fetched before the hooks are installed, so that their changes do not get into the stored activations.
         resid = self.activation(side, Node(first, "resid_pre")) if skips else None
         with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("unembed.hook_in", only_end)]):
             if resid is not None:
@@ -357,13 +366,13 @@ class ReferenceEngine(Engine):
 
 
 def _given_to(receivers: list[Node], place: str, seen: Tensor) -> Site:
-    """Among the activations that pass a hook those of the receivers become what they were seen to be."""
+    """Return a site that gives the receivers, among the activations at a hook, the values they were seen to have."""
     return Site(place, lambda own: torch.where(chosen(receivers, own), seen, own))
 
 
 def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """Return the gradient of the sum of a function's values."""
+    """Return the gradient of the sum of a function's values at a point."""
     with torch.enable_grad():
         leaf = at.detach().requires_grad_()
-        (found,) = torch.autograd.grad(function(leaf).sum(), leaf)
-    return found
+        (result,) = torch.autograd.grad(function(leaf).sum(), leaf)
+    return result

@@ -1,4 +1,4 @@
-"""A place in TransformerLens' bridge where a run of the reference engine is read or changed."""
+"""Sites: places in TransformerLens' bridge where the reference engine reads or changes a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Hook = tuple[str, Callable[..., Tensor]]
 
 @dataclass(frozen=True)
 class Site:
-    """A hook point and what is done to what passes it, `row pos …`."""
+    """A hook point, and the change that is made to its activation, `row pos …`."""
 
     name: str
     change: Callable[[Tensor], Tensor]
@@ -24,25 +24,25 @@ class Site:
 
     @property
     def layer(self) -> int:
-        """The layer that the hook point is in."""
+        """Return the layer that the hook point is in."""
         return int(self.name.split(".")[1])
 
     def hooks(self, fired: set[str]) -> list[Hook]:
-        """Hooks that note in `fired` that they ran."""
+        """Return the hooks of the site, which record in `fired` that they ran."""
         before: list[Tensor] = []
 
         def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             fired.add(self.name)
             if self.name.endswith(".hook_pattern"):  # prompt head destination source
                 changed = self.change(activation.transpose(1, 2)).transpose(1, 2)
-                return changed.contiguous()  # some families view it as rows
+                return changed.contiguous()  # some families call `view` on it
             return self.change(activation)
 
         if self.kind != "resid_mid":
             return [(self.name, run)]
 
-        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: what is put there reaches the
-        # MLP but not the stream that goes around it. So the change is made to what the attention layer writes.
+        # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: an edit there reaches the MLP but
+        # not the stream that goes around it. So the change is made to what the attention layer writes.
         def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
             before[:] = [resid]
             return resid
@@ -55,7 +55,7 @@ class Site:
 
 
 def chosen(nodes: Sequence[Node], activation: Tensor) -> Tensor:
-    """Which of a layer's heads or neurons are among the nodes, as wide as the activation after its positions."""
+    """Return which of a layer's heads or neurons are among the nodes, in the activation's shape after its positions."""
     among = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
     for node in nodes:
         among[slice(None) if node.index is None else node.index] = True

@@ -1,1 +1,1 @@
-"""The replay engine: only what an intervention can change is computed again."""
+"""The replay engine: it recomputes only what an intervention can change."""

@@ -1,4 +1,4 @@
-"""Edge circuits from the weights: each reader's residual stream by itself, many circuits at once."""
+"""Edge circuits from the weights: each reader's residual stream by itself, for many circuits at once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mi_checks.engine.replay.kept_runs import KeptRuns
 
 
 class EdgeRuns:
-    """The runs of circuits that share what is seen along the edges they leave out, and whether MLPs are nodes.
+    """The runs of circuits with the same ablation value, and the same choice of whether MLPs are nodes.
 
-    Everything is kept as its difference from the clean run, so that what belongs to no node is there by itself. Of the
-    last layer only END is computed.
+    Everything is stored as its difference from the clean run, so that contributions of no node need no treatment. In
+    the last layer, only END is computed.
 
     Args:
-        runs: the kept runs.
+        runs: the clean and the corrupted run.
         circuits: the circuits, one variant each.
     """
 
@@ -34,14 +34,14 @@ class EdgeRuns:
         self.mlps = circuits[0].mlps and not runs.model.attn_only
         self.masks = self._masks()
         # What senders write in the circuits' own runs minus their ablated output, in the order of `senders`; with one
-        # variant where all circuits have the same.
+        # variant if all circuits write the same.
         self.carried: list[Tensor] = []  # each `row variant sender pos d_model`
         nothing = torch.zeros((), device=runs.device, dtype=runs.model.weights["embed.weight"].dtype)
-        self.seen_by_all = nothing  # minus the clean run's stream, without what edges carry, `row variant pos d_model`
-        self.real = nothing  # minus the clean run's stream, as everything really wrote it, likewise
+        self.seen_by_all = nothing  # stream without what edges carry, minus the clean stream, `row variant pos d_model`
+        self.real = nothing  # stream of the circuits' own runs, minus the clean stream, `row variant pos d_model`
 
     def final(self) -> Tensor:
-        """The stream that the logits see at END, `row variant d_model`."""
+        """Return the stream that the logits see at END, `row variant d_model`."""
         for layer in range(self.runs.last + 1):
             self._heads(layer)
             if not self.model.attn_only:
@@ -62,7 +62,7 @@ class EdgeRuns:
             self.real = self._at(self.real, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
 
     def _attention(self, layer: int) -> Tensor:
-        """Z of a layer whose every query, key and value sees a stream of its own, `row variant pos head d_head`."""
+        """Return z of a layer whose q, k and v each see their own stream, `row variant pos head d_head`."""
         model, run, last = self.model, self.runs.passes["clean"][layer], layer == self.runs.last
         inputs = []
         for kind in ("q", "k", "v"):
@@ -92,7 +92,7 @@ class EdgeRuns:
         if written.mlp_out is None:
             return
         clean = written.mlp_out[:, None]
-        if not self.mlps and not layer:  # before it nothing is written differently
+        if not self.mlps and not layer:  # the stream has not changed before the first MLP
             return
         if not self.mlps:
             own = self.model.mlp(layer, written.mlp_in[:, None] + self.real)
@@ -106,7 +106,7 @@ class EdgeRuns:
         self.seen_by_all = self.seen_by_all + ablated - clean
 
     def _streams(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
-        """The clean run's stream as a layer's readers of one kind see it, `row variant reader pos d_model`."""
+        """Return the stream as a layer's readers of one kind see it, `row variant reader pos d_model`."""
         streams = (clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, :, None]
         masks, first = self.masks[layer, kind], 0  # variant reader sender
         for part in self.carried:
@@ -116,21 +116,21 @@ class EdgeRuns:
                 continue
             there = self._at(part, ends=ends)
             flat = there.flatten(3)
-            alike = flat.shape[1] == 1  # one product for all variants, instead of as many copies
+            alike = flat.shape[1] == 1  # a single product for all variants, instead of one for each copy
             seen = (mask.flatten(0, 1) @ flat[:, 0]).unflatten(1, mask.shape[:2]) if alike else mask @ flat
             streams = streams + seen.unflatten(-1, there.shape[3:])
         return streams
 
     @property
     def alike(self) -> bool:
-        """Whether so far all circuits write the same, so that they differ in who sees what alone."""
+        """Return whether all circuits write the same so far, so that they differ only in who sees what."""
         return all(part.shape[1] == 1 for part in self.carried) and self.seen_by_all.shape[1] == 1
 
     def _combined(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
-        """Queries, keys or values, `row variant pos reader d_head`, where all circuits write the same.
+        """Return queries, keys or values, `row variant pos reader d_head`, if all circuits write the same.
 
-        A projection of a sum is the sum of projections, and the sum's norm follows from its parts' products: no stream
-        of any reader is ever made.
+        A projection of a sum is the sum of projections, and the sum's norm follows from products of its parts, so that
+        no reader's stream is ever computed.
         """
         model = self.model
         parts = [(clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, 0, None]]
@@ -147,7 +147,7 @@ class EdgeRuns:
         return seen if bias is None else seen + bias
 
     def _at(self, x: Tensor, *, ends: bool) -> Tensor:
-        """Of `row … pos d_model` all positions, or END alone; the last layer has no others."""
+        """Return all positions of `row … pos d_model`, or only END; in the last layer there is nothing else."""
         if not ends or x.dim() == 0 or x.shape[-2] == 1:
             return x
         return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
@@ -161,7 +161,7 @@ class EdgeRuns:
         return self.runs.reached(new, 0, ends=ends)
 
     def _masks(self) -> dict[tuple[int, str], Tensor]:
-        """Which senders each reader sees, by the layer and kind of readers, `variant reader sender`."""
+        """Return which senders each reader sees, (layer, kind) of readers → `variant reader sender`."""
         shape, embedded = self.runs.subject.shape, self.model.weights["embed.weight"]
         place = {sender: index for index, sender in enumerate(senders(shape, mlps=self.mlps))}
         counts = Counter((reader.layer, reader.kind) for reader in readers(shape, mlps=self.mlps))

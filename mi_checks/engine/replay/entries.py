@@ -1,7 +1,7 @@
-"""Where interventions on single nodes first change the residual stream, and by how much.
+"""Entries: where interventions on single nodes first change the residual stream, and by how much.
 
-A patched query, key, value or pattern is a patched z: attention is computed once with the one part replaced, for all
-heads, and each variant takes its own head's. A path ends in the difference that its receiver then writes.
+Patching a query, key, value or pattern amounts to patching z: attention is computed once for all heads with that part
+replaced, and each variant uses its own head's z. A path ends in the change of what its receiver then writes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Point = Literal["pre", "mid", "post"]
 
 @dataclass(frozen=True)
 class Entry:
-    """Differences that variants make to the residual stream.
+    """The changes that variants make to the residual stream.
 
     Attributes:
         layer: the layer.
-        point: before it, between its attention and its MLP, or after it.
-        delta: `row variant pos d_model`, from the first changed column on; in the last layer, unless before it, at
-            END alone.
+        point: before the layer, between its attention and its MLP, or after it.
+        delta: `row variant pos d_model`, from the first changed column on; in the last layer only END, unless the point
+            is before the layer.
     """
 
     layer: int
@@ -37,9 +37,15 @@ class Entry:
 
 
 def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None:
-    """Where interventions enter that differ only in the index of their node (and of their path's receiver).
+    """Return where interventions enter that differ only in the index of their node (and of their path's receivers).
 
-    None if they change nothing that reaches END.
+    Args:
+        runs: the clean and the corrupted run.
+        alike: the interventions, one variant each.
+        start: the first changed column.
+
+    Returns:
+        The entry, or None if the interventions change nothing that reaches END.
     """
     first = alike[0]
     node = first.nodes[0]
@@ -60,21 +66,21 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
 
 
 def _read_at_end(runs: KeptRuns, receiver: Node) -> bool:
-    """Whether a receiver matters at END alone."""
+    """Return whether a receiver matters only at END."""
     return receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
 
 
 def _into(
     runs: KeptRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
 ) -> Entry | None:
-    """What is written differently when one receiver per variant, all of one layer and kind, alone sees a difference.
+    """Return the change in what one receiver per variant writes if it alone sees a change, within one layer and kind.
 
     Args:
-        runs: the kept runs.
+        runs: the clean and the corrupted run.
         how: one of the interventions.
-        receivers: of each variant, `variant`.
-        sent: the differences, `row sender pos d_model`, of those that matter at END alone at END.
-        which: the difference that each variant's receiver sees, `variant`.
+        receivers: the receiver of each variant, `variant`.
+        sent: the changes, `row sender pos d_model`; only END for receivers that matter only there.
+        which: the index of the change that each variant's receiver sees, `variant`.
         start: the first changed column.
     """
     receiver = receivers[0]
@@ -87,10 +93,10 @@ def _into(
 
 
 def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
-    """What nodes of one layer and kind write differently: from `start` on, or at END where only that is read."""
+    """Return the change in what nodes of one layer and kind write, from `start` on, or at END if only END is read."""
     node, model = nodes[0], runs.model
     if node.kind == "resid_pre" and not how.into:
-        ends = False  # the last layer's keys and values read it everywhere
+        ends = False  # because the last layer's keys and values read it at every position
     part = node.kind in PARTS
     change = _change_of_z(runs, how, node, start, ends=ends) if part else _change(runs, how, node, start, ends=ends)
     if not bool(change.any()):
@@ -104,14 +110,14 @@ def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *,
         delta = change[..., index].transpose(1, 2)[..., None] * model.w_out(node.layer)[index][:, None]
         return Entry(node.layer, point, delta)
     w_o = model.w_o(node.layer)  # head d_head d_model
-    if node.kind in ("k", "v"):  # all heads of the group that shares it
+    if node.kind in ("k", "v"):  # all heads of the group that shares the key or value
         change = change.unflatten(2, (model.n_kv_heads, -1)).flatten(3)
         w_o = w_o.unflatten(0, (model.n_kv_heads, -1)).flatten(1, 2)
     return Entry(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
 
 
 def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
-    """New minus old activations of a layer where the intervention acts, `row pos …`."""
+    """Return new minus old activations of a layer where the intervention acts, `row pos …`."""
     mask = runs.mask(how.run, how.at)
     if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
         own = runs.at_end(how.run, node)
@@ -126,7 +132,7 @@ def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: 
 
 
 def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
-    """New minus old z of all heads, each with its query, key, value or pattern replaced, `row pos head d_head`."""
+    """Return new minus old z of all heads, each with its q, k, v or pattern replaced, `row pos head d_head`."""
     model, layer = runs.model, runs.passes[how.run][node.layer]
     at_end = ends and node.layer == runs.last
     own = runs.activation(how.run, node)
@@ -148,7 +154,7 @@ def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, e
 
 
 def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool) -> Entry:
-    """What an MLP writes differently when it alone sees a difference, `row variant pos d_model`."""
+    """Return the change in what an MLP writes if it alone sees a change, `row variant pos d_model`."""
     run = runs.passes[how.run][layer]
     written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
@@ -159,15 +165,15 @@ def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, star
 def _into_heads(
     runs: KeptRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
 ) -> Entry | None:
-    """What heads write differently when the query, key or value of each alone sees one sender's difference.
+    """Return the change in what heads write if one query, key or value of each sees one sender's change.
 
     Args:
-        runs: the kept runs.
+        runs: the clean and the corrupted run.
         how: one of the interventions.
         receiver: one of the inputs.
-        sent: what each sender writes differently, `row sender pos d_model`, for the last layer's queries at END.
-        which: the sender of each variant, `variant`.
-        heads: the index of the query, key or value that sees it, `variant`.
+        sent: the change in what each sender writes, `row sender pos d_model`; only END for the last layer's queries.
+        which: the index of the sender of each variant, `variant`.
+        heads: the index of the query, key or value that sees the change, `variant`.
         start: the first changed column.
     """
     model = runs.model
@@ -181,7 +187,7 @@ def _into_heads(
     seen = model.normed(receiver.layer, resid[:, None] + sent)
     new = model.projected(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
     new = new.transpose(2, 3)[:, which, heads]  # prompt variant pos d_head
-    group = 1 if receiver.kind == "q" else model.group  # query heads that share what was replaced
+    group = 1 if receiver.kind == "q" else model.group  # number of query heads that share the replaced input
     if group > 1:
         new = new.repeat_interleave(group, 1)
         heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
@@ -209,5 +215,5 @@ def _into_heads(
 
 
 def _rotated(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
-    """Queries or keys of one head per variant, `row variant pos d_head`, rotated."""
+    """Return queries or keys of one head per variant, `row variant pos d_head`, rotated."""
     return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)

@@ -1,8 +1,8 @@
-"""Attention from few positions to many, without ever making the keys and values of the many.
+"""Attention from few positions to many, without computing the keys and values of the many.
 
-A score is q·(W_K x + b_K) = (W_Kᵀ q)·x + q·b_K, and what is mixed is Σ a (W_V x + b_V) = W_V (Σ a x) + b_V Σ a: the
-same numbers by another order of multiplication. For one destination and S sources it takes S·n_heads·d_model products
-where projecting the sources takes S·d_model². Rotated keys have no such form, values always do.
+An attention score is q·(W_K x + b_K) = (W_Kᵀ q)·x + q·b_K, and z is Σ a (W_V x + b_V) = W_V (Σ a x) + b_V Σ a. These
+are the same numbers in another order of multiplication. For one destination and S sources this takes S·n_heads·d_model
+products, where projecting the sources takes S·d_model². It works for values always, but not for rotated keys.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ def attend_from(
     kept_values: Tensor | None = None,
     kept_positions: Tensor | None = None,
 ) -> Tensor:
-    """Attention from one position.
+    """Return z of attention from one position.
 
     Args:
         model: the model.
-        layer: which layer.
-        normed: of the destination, after the layer norm, `prompt variant d_model`.
-        destination: its position, `prompt`.
-        sources: after the layer norm, `prompt variant pos d_model`, or with one variant for all.
-        source_positions: `prompt pos`.
-        kept_keys: rotated keys before these, the same in all variants, `prompt kept kv_head d_head`.
-        kept_values: likewise.
-        kept_positions: `prompt kept`.
+        layer: index of the layer.
+        normed: the destination's stream after the layer norm, `prompt variant d_model`.
+        destination: the destination's position, `prompt`.
+        sources: the sources' stream after the layer norm, `prompt variant pos d_model`, or with one variant for all.
+        source_positions: the sources' positions, `prompt pos`.
+        kept_keys: rotated keys of earlier columns, the same in all variants, `prompt kept kv_head d_head`.
+        kept_values: values of these columns, `prompt kept kv_head d_head`.
+        kept_positions: positions of these columns, `prompt kept`.
 
     Returns:
         z, `prompt variant head d_head`.
@@ -45,7 +45,7 @@ def attend_from(
     grouped = queries.unflatten(-2, (model.n_kv_heads, model.group))  # prompt variant kv_head group d_head
     if model.rotary is None:
         w_k, b_k = model.projection(layer, "k")
-        seen = torch.einsum("pvkgh,khd->pvkgd", grouped, w_k).flatten(2, 3)  # what each head looks for: … head d_model
+        seen = torch.einsum("pvkgh,khd->pvkgd", grouped, w_k).flatten(2, 3)  # W_Kᵀ q of each head: … head d_model
         scores = seen @ sources.mT  # prompt variant head pos
         if b_k is not None:
             scores = scores + torch.einsum("pvkgh,kh->pvkg", grouped, b_k).flatten(2)[..., None]
@@ -63,15 +63,17 @@ def attend_from(
         positions = torch.cat([kept_positions, positions], -1)
     pattern = model.probabilities(scores[..., None, :], destination[:, None, None, None], positions[:, None, None])
     pattern = pattern[..., 0, :]  # prompt variant head source
-    kept = 0 if kept_keys is None else kept_keys.shape[1]
+    n_kept = 0 if kept_keys is None else kept_keys.shape[1]
     w_v, b_v = model.projection(layer, "v")
-    new = pattern[..., kept:]
+    new = pattern[..., n_kept:]
     looked_at = (new @ sources).unflatten(2, (model.n_kv_heads, model.group))  # prompt variant kv_head group d_model
     z = torch.einsum("pvkgd,khd->pvkgh", looked_at, w_v)
     if b_v is not None:
         z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.group))[..., None] * b_v[:, None]
     if kept_values is not None:
-        by_key = pattern[..., :kept].unflatten(2, (model.n_kv_heads, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        by_key = (
+            pattern[..., :n_kept].unflatten(2, (model.n_kv_heads, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        )
         before = by_key @ kept_values.transpose(1, 2)
         z = z + before.unflatten(2, (-1, model.group)).permute(0, 2, 1, 3, 4)
     return z.flatten(2, 3)

@@ -1,4 +1,4 @@
-"""The uninterrupted runs that interventions depart from: computed as far as they are asked for, and kept."""
+"""Runs without intervention, from which replays start: computed as far as they are needed, and stored."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mi_checks.engine.transformer import Transformer
 
 @dataclass(frozen=True)
 class Written:
-    """What one layer computes from z on; `prompt pos …`, or with one position for END alone.
+    """The results of one layer from z on; `prompt pos …`, or with one position for END alone.
 
-    What the layers write is seldom asked for, and made only then.
+    What the layers write is rarely needed, and is computed only on request.
     """
 
     model: Transformer
@@ -28,37 +28,37 @@ class Written:
 
     @cached_property
     def attn_out(self) -> Tensor:
-        """What the attention layer writes."""
+        """Return what the attention layer writes."""
         return self.model.attention_out(self.layer, self.z)
 
     @cached_property
     def mlp_out(self) -> Tensor | None:
-        """What the MLP writes."""
+        """Return what the MLP writes."""
         return None if self.model.attn_only else self.model.mlp(self.layer, self.mlp_in)
 
     @property
     def neurons(self) -> Tensor | None:
-        """The MLP's; four times as wide as the stream, so not kept."""
+        """Return the MLP's neurons, which are not stored because they are four times as wide as the stream."""
         return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
     def of(self, rows: int, columns: int) -> Written:
-        """The same at the first columns of the first rows."""
+        """Return the results at the first columns of the first rows."""
         parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
         other = Written(self.model, self.layer, *(part[:rows, :columns] for part in parts))
         for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
-            made = self.__dict__[name]
-            other.__dict__[name] = None if made is None else made[:rows, :columns]
+            tensor = self.__dict__[name]
+            other.__dict__[name] = None if tensor is None else tensor[:rows, :columns]
         return other
 
 
 class Since:
-    """The same from a column on, each part put together only when it is asked for.
+    """The results of one layer from a column on, each of which is put together when it is first needed.
 
     Args:
-        own: what the run computed itself, from the first column on that is not shared.
-        twin: what it shares with, `Written` or `Since` from the same column on; None where nothing of it is needed.
-        skipped: columns of its own that come before.
-        shared: columns that are the twin's.
+        own: what the run computed itself, starting at the first column that is not shared.
+        twin: what the run shares with, `Written` or `Since` from the same column on; None if nothing of it is needed.
+        skipped: number of columns of `own` before that column.
+        shared: number of columns that are the twin's.
     """
 
     def __init__(self, own: Written, twin: Written | Since | None, skipped: int, shared: int) -> None:
@@ -66,37 +66,37 @@ class Since:
 
     @cached_property
     def z(self) -> Tensor:
-        """As in `Written`, like all the rest."""
+        """Return z, as in `Written`."""
         return self._joined("z")
 
     @cached_property
     def attn_out(self) -> Tensor:
-        """What the attention layer writes."""
+        """Return what the attention layer writes."""
         return self._joined("attn_out")
 
     @cached_property
     def resid_mid(self) -> Tensor:
-        """The stream between attention and MLP."""
+        """Return the stream between attention and MLP."""
         return self._joined("resid_mid")
 
     @cached_property
     def mlp_in(self) -> Tensor:
-        """What the MLP reads."""
+        """Return the stream that the MLP reads."""
         return self._joined("mlp_in")
 
     @cached_property
     def mlp_out(self) -> Tensor | None:
-        """What the MLP writes."""
+        """Return what the MLP writes."""
         return None if self._own.model.attn_only else self._joined("mlp_out")
 
     @cached_property
     def resid_post(self) -> Tensor:
-        """The stream after the layer."""
+        """Return the stream after the layer."""
         return self._joined("resid_post")
 
     @property
     def neurons(self) -> Tensor | None:
-        """The MLP's; not kept."""
+        """Return the MLP's neurons, which are not stored."""
         return None if self._own.model.attn_only else self._own.model.neurons(self._own.layer, self.mlp_in)
 
     def _joined(self, part: str) -> Tensor:
@@ -107,29 +107,29 @@ class Since:
 
 
 def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
-    """The rest of a layer, from its residual stream and z at some positions."""
+    """Return the results of a layer from its residual stream and z at some positions."""
     resid_mid = resid + model.attention_out(layer, z)
     mlp_in = model.mlp_in(resid, resid_mid)
     resid_post = resid_mid if model.attn_only else resid_mid + model.mlp(layer, mlp_in)
     return Written(model, layer, z, resid_mid, mlp_in, resid_post)
 
 
-# What a layer pass keeps of all columns, and of those that its twin does not have.
-WHOLE = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
-TAILS = ("normed_tail", "queries_tail")
+# What a layer pass stores of all columns, and what it stores of the columns that its twin does not have.
+PASS_TENSORS = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
+TAIL_TENSORS = ("normed_tail", "queries_tail")
 
 
 class LayerPass:
-    """One layer of a forward pass, everything `prompt pos …`.
+    """One layer of a forward pass, with all tensors `prompt pos …`.
 
     Args:
         model: the model.
-        layer: which layer.
-        resid: the residual stream before it, of the columns that are not shared.
-        positions: of the tokens, `prompt pos` or one row for all, negative for padding in front.
+        layer: index of the layer.
+        resid: the residual stream before the layer, in the columns that are not shared.
+        positions: positions of the tokens, `prompt pos` or one row for all; negative for padding in front.
         end: the column of END, `prompt`.
-        twin: the same layer of a run on prompts whose first `shared` tokens are the same: not computed again.
-        shared: how many.
+        twin: the same layer of a run on prompts whose first `shared` tokens are the same; these are not computed again.
+        shared: number of shared columns.
     """
 
     def __init__(
@@ -153,53 +153,53 @@ class LayerPass:
 
     @cached_property
     def resid_pre(self) -> Tensor:
-        """The residual stream before the layer."""
+        """Return the residual stream before the layer."""
         return self._joined("resid_pre", self.resid_tail)
 
     @cached_property
     def normed(self) -> Tensor:
-        """What queries, keys and values are projected from."""
+        """Return the normed stream from which queries, keys and values are projected."""
         return self._joined("normed", self.normed_tail)
 
     @cached_property
     def normed_tail(self) -> Tensor:
-        """The same from the first column on that the twin does not have."""
+        """Return the normed stream in the columns that the twin does not have."""
         return self.model.normed(self.layer, self.resid_tail)
 
     @cached_property
     def queries(self) -> Tensor:
-        """Before rotation, `prompt pos head d_head`."""
+        """Return the queries before any rotary embedding, `prompt pos head d_head`."""
         return self._joined("queries", self.queries_tail)
 
     @cached_property
     def queries_tail(self) -> Tensor:
-        """The same from the first column on that the twin does not have."""
+        """Return the queries in the columns that the twin does not have."""
         return self._projected("q")
 
     @cached_property
     def keys(self) -> Tensor:
-        """Before rotation, `prompt pos kv_head d_head`."""
+        """Return the keys before any rotary embedding, `prompt pos kv_head d_head`."""
         return self._joined("keys", self._projected("k"))
 
     @cached_property
     def rotated_keys(self) -> Tensor:
-        """As queries meet them."""
+        """Return the keys after any rotary embedding, `prompt pos kv_head d_head`."""
         return self.model.rotated(self.keys, self.positions)
 
     @cached_property
     def values(self) -> Tensor:
-        """`prompt pos kv_head d_head`."""
+        """Return the values, `prompt pos kv_head d_head`."""
         return self._joined("values", self._projected("v"))
 
     def kept(self, start: int) -> tuple[Tensor, Tensor]:
-        """Rotated keys and values before a column; of the last layer, whose others nobody needs, no more than these."""
+        """Return rotated keys and values before a column; the last layer computes no others, as nothing needs them."""
         twin = self._twin
         if twin is not None and start <= self._shared:
             return twin.kept(start)
         if self.layer < self.model.n_layers - 1 or start <= 0:
             return self.rotated_keys[:, :start], self.values[:, :start]
         if self._kept is None or self._kept[0].shape[1] < start:
-            # Asked for more than once, sweeps go by position: then all at once.
+            # A second request means that a sweep goes through the positions, so all columns are computed at once.
             until = start if self._kept is None else self.normed.shape[1]
             normed = self.normed[:, :until].contiguous()
             keys, values = (self.model.projected(self.layer, kind, normed) for kind in ("k", "v"))
@@ -208,28 +208,28 @@ class LayerPass:
 
     @property
     def pattern(self) -> Tensor:
-        """Attention, `prompt head destination source`; large, so not kept."""
+        """Return the attention, `prompt head destination source`, which is not stored because it is large."""
         return self.model.pattern(
             self.model.rotated(self.queries, self.positions), self.positions, self.rotated_keys, self.positions
         )
 
     @cached_property
     def tail(self) -> Written:
-        """The layer at the columns that are not shared."""
+        """Return the layer at the columns that are not shared."""
         positions = self.positions[:, self._shared :]
         queries = self.model.rotated(self.queries_tail, positions)
         z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
-        # Seldom asked for again, and then made again: half of what a run would keep.
+        # Deleted, because they are half of a run's memory, rarely needed again, and can then be computed again.
         del self.queries_tail, self.normed_tail
         return write(self.model, self.layer, self.resid_tail, z)
 
     @cached_property
     def whole(self) -> Written | Since:
-        """The layer at every column."""
+        """Return the layer at every column."""
         return self.after(0)
 
     def after(self, start: int) -> Written | Since:
-        """The layer from a column on."""
+        """Return the layer from a column on."""
         if self._twin is None and start == 0:
             return self.tail
         twin = None if self._twin is None or start >= self._shared else self._twin.after(start)
@@ -237,7 +237,7 @@ class LayerPass:
 
     @cached_property
     def at_end(self) -> Written:
-        """The layer at END alone, keys and values never made."""
+        """Return the layer at END alone, computed without keys and values."""
         rows = torch.arange(len(self.end), device=self.end.device)
         end = (rows, self.end)
         z = attend_from(
@@ -251,20 +251,20 @@ class LayerPass:
         return write(self.model, self.layer, self.resid_pre[end][:, None], z)
 
     def of(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
-        """The same layer at the first columns of the first rows, with what was computed of it; padding is on the right.
+        """Return the layer at the first columns of the first rows, with the results so far; padding is on the right.
 
         Args:
-            rows: how many.
-            columns: how many; the rows end within them.
-            twin: that of the same rows and columns.
+            rows: number of rows.
+            columns: number of columns; the rows end within them.
+            twin: the twin at the same rows and columns.
         """
         tail = columns - self._shared
         end, positions = self.end[:rows], self.positions[:rows, :columns]
         other = LayerPass(self.model, self.layer, self.resid_tail[:rows, :tail], positions, end, twin, self._shared)
         for name, value in self.__dict__.items():
-            if name in WHOLE:
+            if name in PASS_TENSORS:
                 other.__dict__[name] = value[:rows, :columns]
-            elif name in TAILS:
+            elif name in TAIL_TENSORS:
                 other.__dict__[name] = value[:rows, :tail]
             elif name in ("tail", "at_end"):
                 other.__dict__[name] = value.of(rows, tail)
@@ -280,15 +280,15 @@ class LayerPass:
 
 
 class ForwardPass:
-    """The uninterrupted clean or corrupt run, layer by layer.
+    """A clean or corrupted run without intervention, layer by layer.
 
     Args:
         model: the model.
-        tokens: `prompt pos`.
-        positions: of the tokens, `prompt pos` or one row for all, negative for padding in front.
+        tokens: token ids, `prompt pos`.
+        positions: positions of the tokens, `prompt pos` or one row for all; negative for padding in front.
         end: the column of END, `prompt`.
-        twin: the run on the other side of the pairs, if it is to lend what both share.
-        shared: up to which column the two sides' tokens are the same.
+        twin: the run on the other side of the pairs, whose results for the shared columns are used; or None.
+        shared: number of columns at the start in which the tokens of both sides are the same.
     """
 
     def __init__(
@@ -309,13 +309,13 @@ class ForwardPass:
         self._layers: list[LayerPass] = []
 
     def on(self, model: Transformer, since: int, twin: ForwardPass | None = None) -> ForwardPass:
-        """The run of a model whose weights are others from a layer on, with the layers before it as they were run."""
+        """Return the run of a model with other weights from layer `since` on, which shares the layers before it."""
         other = ForwardPass(model, self.tokens, self.positions, self.end, twin, self._shared)
         other._layers = [self[layer] for layer in range(since)]
         return other
 
     def of(self, rows: int, columns: int, twin: ForwardPass | None = None) -> ForwardPass:
-        """The run of the first rows, as far as it was made; see `LayerPass.of`."""
+        """Return the run of the first rows, with the layers computed so far; see `LayerPass.of`."""
         tokens, positions, end = self.tokens[:rows, :columns], self.positions[:rows, :columns], self.end[:rows]
         other = ForwardPass(self.model, tokens, positions, end, twin, self._shared)
         for layer, made in enumerate(self._layers):

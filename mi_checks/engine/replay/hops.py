@@ -1,4 +1,4 @@
-"""An inner hop of a path: what several heads and MLPs write differently when inputs of theirs see a difference."""
+"""Inner hops of a path: the change in what several heads and MLPs write if their inputs see a change."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mi_checks.engine.replay.kept_runs import KeptRuns
 
 
 def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: int) -> Tensor:
-    """What the receivers of each variant's hop write differently, none of them seeing another's, summed.
+    """Return the summed change in what the receivers of each variant's hop write, none of them seeing another's.
 
     Args:
-        runs: the kept runs.
-        side: the run.
+        runs: the clean and the corrupted run.
+        side: the run that is patched.
         hops: the receivers of each variant.
-        sent: what they see beside what the run makes them see, `row variant pos d_model`.
+        sent: the change that they see in addition to the run's stream, `row variant pos d_model`.
         start: the first changed column.
 
     Returns:
@@ -48,7 +48,16 @@ def _by_heads(
     sent: Tensor,
     start: int,
 ) -> Tensor:
-    """What a layer's heads write differently, `row variant pos d_model`; receivers are (variant, q, k or v, index)."""
+    """Return the change in what a layer's heads write, `row variant pos d_model`.
+
+    Args:
+        runs: the clean and the corrupted run.
+        side: the run that is patched.
+        layer: index of the layer.
+        receivers: (variant, q, k or v, index).
+        sent: the change that they see, `row variant pos d_model`.
+        start: the first changed column.
+    """
     model, run = runs.model, runs.passes[side][layer]
     rows, variants, width, _ = sent.shape
     seen = model.normed(layer, run.resid_pre[:, None, start:] + sent)

@@ -1,4 +1,4 @@
-"""An engine that keeps the clean and the corrupt run, computed from the weights."""
+"""An engine that stores the clean and the corrupted run, computed from the weights."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 class KeptRuns(Engine, ABC):
-    """What a replay departs from: all that passes in the uninterrupted runs, computed when first asked for.
+    """The base class of the replay engine: results of the runs without intervention, computed when first needed.
 
-    The corrupt run shares with the clean one all columns before `first_difference`, where their tokens are the same.
+    The corrupted run shares with the clean one all columns before `first_difference`, where their tokens are the same.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class KeptRuns(Engine, ABC):
         differs = ((left.tokens != right.tokens) | (left.positions != right.positions)).any(0)
         first = int(differs.int().argmax()) if bool(differs.any()) else self.width
         self.first_difference = min(first, int(self.end.min()))
-        # one row where all have the same
+        # A single row if all rows have the same positions.
         self.columns: dict[Side, Tensor] = {
             side: layout.positions[:1] if self.padding == "right" else layout.positions
             for side, layout in self.layouts.items()
@@ -55,18 +55,18 @@ class KeptRuns(Engine, ABC):
         self._replaced: dict[tuple[object, ...], Tensor] = {}
 
     def replaced(self, intervention: Intervention, node: Node) -> Tensor:
-        """As `replacement`, kept until `forget`: the many interventions of one sweep put in the same."""
+        """Return `replacement`, memoised until `forget`, because interventions of a sweep use the same activations."""
         key = (intervention.run, intervention.value, intervention.at, node.layer, node.kind)
         if key not in self._replaced:
             self._replaced[key] = self.replacement(intervention, node)
         return self._replaced[key]
 
     def forget(self) -> None:
-        """Free what `replaced` kept."""
+        """Free the activations that `replaced` stored."""
         self._replaced.clear()
 
     def start(self, intervention: Intervention) -> int:
-        """The first column that the intervention changes in any prompt."""
+        """Return the first column that the intervention changes in any prompt."""
         columns = self.mask(intervention.run, intervention.at).any(0)
         first = int(columns.int().argmax()) if bool(columns.any()) else self.width
         if intervention.value in ("clean", "corrupt"):
@@ -74,11 +74,11 @@ class KeptRuns(Engine, ABC):
         return min(first, int(self.end.min()))
 
     def reached(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
-        """Of `row pos …` the columns from `start` on, or END alone."""
+        """Return the columns of `row pos …` from `start` on, or only END."""
         return x[self.rows, self.end][:, None] if ends else x[:, start:]
 
     def activation(self, side: Side, node: Node) -> Tensor:
-        """The activations of all of a node's layer in the clean or corrupt run, `row pos …`."""
+        """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
         with torch.no_grad():
             layer = self.passes[side][node.layer]
             match node.kind:
@@ -96,28 +96,28 @@ class KeptRuns(Engine, ABC):
                     return self._part(layer.whole, node)
 
     def at_end(self, side: Side, node: Node) -> Tensor:
-        """The same for what the last layer writes, at END alone, `row 1 …`, without computing the rest of it."""
+        """Return an activation of the last layer at END, `row 1 …`, without computing other positions."""
         return self._part(self.passes[side][self.last].at_end, node)
 
     def after(self, side: Side, node: Node, start: int) -> Tensor:
-        """The same for what any layer writes, from a column on."""
+        """Return an activation of any layer from a column on, `row pos …`."""
         return self._part(self.passes[side][node.layer].after(start), node)
 
     def direction(self) -> Tensor:
-        """From the unembedding's columns; see `Engine.direction`."""
+        """Return the direction from the unembedding's columns; see `Engine.direction`."""
         columns = self.model.weights["unembed.weight"].float()
         answers, foils = (columns[tokens].mean(1) for tokens in (self.readout.answers, self.readout.foils))
         resid = self.passes["clean"][self.last].at_end.resid_post[:, 0]
         return self.model.final_reader(resid, answers - foils)
 
     def onto(self, node: Node, direction: Tensor) -> Tensor:
-        """From the output matrix; see `Engine.onto`."""
+        """Return the direction through the output matrix; see `Engine.onto`."""
         if node.kind == "head":
             return torch.einsum("pd,hed->phe", direction, self.model.w_o(node.layer).float())
         return direction @ self.model.w_out(node.layer).float().T
 
     def writes(self, node: Node, own: Tensor) -> Tensor:
-        """From the output matrix; see `Engine.writes`."""
+        """Return what the node writes, from the output matrix; see `Engine.writes`."""
         if node.index is None:
             return own
         if node.kind == "head":
@@ -125,25 +125,25 @@ class KeptRuns(Engine, ABC):
         return own[:, node.index, None] * self.model.w_out(node.layer)[node.index]
 
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """From the norm and the projection; see `Engine.taken`."""
+        """Return what the receiver reads, from the norm and the projection; see `Engine.taken`."""
         weight, _ = self.model.projection(receiver.layer, receiver.kind)
         return self.model.part_normed(receiver.layer, whole, part) @ weight[receiver.index].T
 
     def promoted(self, neuron: Node, count: int) -> Floats:
-        """From the output matrix and the unembedding; see `Engine.promoted`."""
+        """Return the promoted tokens from the output matrix and the unembedding; see `Engine.promoted`."""
         with torch.no_grad():
             logits = self.model.promoted(neuron.layer, neuron.index or 0)
             order = logits.argsort(descending=True)
             tokens = torch.cat([order[:count], order[-count:]])
-            found: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
-            return found
+            rows: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
+            return rows
 
     def pattern(self, head: Node) -> Tensor:
-        """A head's attention pattern in the clean run, `row destination source`."""
+        """Return a head's attention pattern in the clean run, `row destination source`."""
         return self.passes["clean"][head.layer].pattern[:, head.index]
 
     def base_logits(self, side: Side) -> Tensor:
-        """Logits at END without intervention, `row d_vocab`, float32."""
+        """Return the logits at END without intervention, `row d_vocab`, float32."""
         with torch.no_grad():
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]
             return self.model.logits(self.model.final(resid))
@@ -164,5 +164,5 @@ class KeptRuns(Engine, ABC):
             case _:
                 part = written.resid_post
         if part is None:
-            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # behaviour files are checked for this
+            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # unreachable from behaviour files
         return part

@@ -1,10 +1,10 @@
-"""The replay engine: only what an intervention can change is computed again, for many interventions at once.
+"""The replay engine: it recomputes only what an intervention can change, for many interventions at once.
 
-Exact, and against one forward per intervention it saves: the layers before the patch, the positions before the first
-one that differs (their keys and values are kept), in the last layer all but END, whose attention needs no keys and
-values of the others, and all of the unembedding but the answer's and foils' columns. What cannot reach END is not
-computed at all. Interventions on single nodes of one layer and kind enter the residual stream as differences, stacked
-in one batch; those on several nodes walk through the layers together, each changed where its nodes are.
+It is exact. Compared with one forward pass per intervention it saves the layers before the patch; the positions before
+the first one that differs (whose keys and values are stored); in the last layer everything but END, whose attention
+needs no keys and values of the others; and the unembedding except the columns of the answer and the foils. What cannot
+reach END is not computed at all. Interventions on single nodes of one layer and kind enter the residual stream as
+changes, stacked in one batch. Those on several nodes go through the layers together, each changed where its nodes are.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 class ReplayEngine(KeptRuns):
-    """Measures what `ReferenceEngine` does, to the same numbers.
+    """An engine that gives the same numbers as `ReferenceEngine`, computed from the weights.
 
     Attributes:
-        computed: how many positions (of rows × variants) went through what since the engine was made: `queries`,
-            `sources` (attended to, and not kept) and `mlp`.
+        computed: number of positions (of rows × variants) processed since the engine was made, by part: `queries`,
+            `sources` (attended to, and not stored) and `mlp`.
     """
 
     name = "replay"
@@ -60,11 +60,11 @@ class ReplayEngine(KeptRuns):
         self.computed: Counter[str] = Counter()
 
     def on(self, model: Transformer, since: int) -> ReplayEngine:
-        """An engine of the same prompts on other weights, which shares the runs up to the first layer that has them.
+        """Return an engine for other weights on the same prompts, which shares the runs of layers before `since`.
 
         Args:
-            model: the same model but for weights of layers `since` and later, or of the unembedding.
-            since: a layer; the number of layers where only the unembedding is another.
+            model: the same model with other weights from layer `since` on, or of the unembedding.
+            since: a layer; the number of layers if only the unembedding differs.
         """
         other = self._like(self.batch, model)
         with torch.no_grad():
@@ -73,21 +73,21 @@ class ReplayEngine(KeptRuns):
         return other
 
     def reading(self, batch: PromptBatch) -> ReplayEngine:
-        """An engine of the same model on other prompts."""
+        """Return an engine for the same model on other prompts."""
         return self._like(batch, self.model)
 
     def of_first(self, batch: PromptBatch) -> ReplayEngine:
-        """An engine of the first of this one's prompts, which has of their runs what this one has."""
+        """Return an engine for the first of this one's prompts, with the results of their runs so far."""
         other = self._like(batch, self.model)
-        if self.padding == "right":  # on the left the columns may be others
+        if self.padding == "right":  # on the left, the columns may differ
             rows, columns = len(other.rows), other.width
             clean = self.passes["clean"].of(rows, columns)
             other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].of(rows, columns, clean)}
-            other.first_difference = self.first_difference  # up to which the runs share their columns
+            other.first_difference = self.first_difference  # the column up to which the runs share their results
         return other
 
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
-        """Alike interventions together; see `Engine.scores`."""
+        """Replay interventions that are alike together; see `Engine.scores`."""
         self.admission.admit(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         with torch.no_grad():
@@ -99,7 +99,7 @@ class ReplayEngine(KeptRuns):
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
-        """Circuits that leave out by the same value together; see `Engine.edge_scores`."""
+        """Replay circuits with the same ablation value together; see `Engine.edge_scores`."""
         self.admission.admit_edges()
         out = np.empty((len(circuits), len(self.batch)))
         together: dict[object, list[int]] = {}
@@ -111,21 +111,21 @@ class ReplayEngine(KeptRuns):
             groups += [alike[i : i + size] for i in range(0, len(alike), size)]
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
-                found = self.memory.within(self._edges_together, [circuits[i] for i in group])
-                out[group] = self.finite(found, f"under {title}")
+                scores = self.memory.within(self._edges_together, [circuits[i] for i in group])
+                out[group] = self.finite(scores, f"under {title}")
         self.forget()
         return out
 
     def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
-        """Edge circuits of one group → logit differences, `variant prompt`."""
+        """Return the logit differences of a group of edge circuits, `variant prompt`."""
         return self._read(EdgeRuns(self, alike).final())
 
     def _edge_bytes(self, circuit: EdgeCircuit) -> int:
-        """About what one circuit takes while its edges are measured."""
+        """Return about how many bytes one circuit takes while its edges are measured."""
         model, d_model, heads = self.model, self.subject.bridge.cfg.d_model, self.model.n_heads
         streams = 3 * heads + model.n_layers * (heads + 1)
         floats = self.width * d_model * streams + 4 * self.width * (self.subject.shape.d_mlp or 0)
-        if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is ever made
+        if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is computed
             floats = self.width * heads * (6 * model.d_head + self.width)
         return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
 
@@ -137,7 +137,7 @@ class ReplayEngine(KeptRuns):
         return other
 
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
-        """Indices of what is replayed together, in chunks that fit the memory."""
+        """Yield the indices of interventions that are replayed together, in chunks that fit the memory."""
         together: dict[object, list[int]] = {}
         for i, intervention in enumerate(interventions):
             together.setdefault(_alike(intervention), []).append(i)
@@ -146,19 +146,19 @@ class ReplayEngine(KeptRuns):
             yield from (group[start : start + size] for start in range(0, len(group), size))
 
     def _bytes(self, intervention: Intervention) -> int:
-        """About what one variant takes while it is replayed."""
+        """Return about how many bytes one variant takes while it is replayed."""
         cfg = self.subject.bridge.cfg
         first = min((node.layer for node in intervention.nodes), default=self.last)
         rest = 1 if first == self.last else self.width - self.start(intervention)
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
         if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
-            floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise made a few rows at a time: `Transformer.mlp`
+            floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise computed a few rows at a time: `Transformer.mlp`
         whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
         return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
 
     def _together(self, alike: list[Intervention]) -> Tensor:
-        """Interventions of one group → logit differences, `variant prompt`."""
+        """Return the logit differences of a group of interventions, `variant prompt`."""
         first = alike[0]
         start = self.start(first)
         if first.nodes and not first.single:
@@ -167,13 +167,13 @@ class ReplayEngine(KeptRuns):
             resid = resid.expand(-1, len(alike), -1, -1)
             return self._read(self._edited(resid, edits, start))
         entry = enter(self, alike, start) if first.nodes else None
-        if entry is None:  # zero by causality, or nothing differs where the intervention acts
+        if entry is None:  # the effect is zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(alike), -1)
         return self._read(self._entered(entry, first.run, start))
 
     def _entered(self, entry: Entry, side: Side, start: int) -> Tensor:
-        """The final residual stream at END after a difference entered, `row variant d_model`."""
+        """Return the final residual stream at END after a change entered, `row variant d_model`."""
         layer = self.passes[side][entry.layer]
         if entry.layer == self.last and entry.point != "pre":
             written = layer.at_end
@@ -191,11 +191,11 @@ class ReplayEngine(KeptRuns):
         return self._onward(entry.layer + 1, resid, side, start)
 
     def _edited(self, resid: Tensor, edits: Edits, start: int) -> Tensor:
-        """The final residual stream at END, `row variant d_model`, from the stream before the first edited layer."""
+        """Return the final stream at END, `row variant d_model`, from the stream before the first edited layer."""
         first, side = edits.first, edits.how.run
         if edits.attend(first):
             return self._onward(first, resid, side, start, edits)
-        # up to there nothing has changed, so its attention has not
+        # Nothing has changed before this layer's attention, so the stored z is still right.
         ends = first == self.last
         if ends:
             resid = resid[self.rows, :, self.end - start][:, :, None]
@@ -205,7 +205,7 @@ class ReplayEngine(KeptRuns):
         return self._unembedded(resid, edits) if ends else self._onward(first + 1, resid, side, start, edits)
 
     def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
-        """Residual stream before a layer, from a column on, `row variant pos d_model` → final one at END."""
+        """Return the final stream at END from the stream before a layer, `row variant pos d_model` from a column on."""
         for index in range(layer, self.last):
             resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
         if edits is None or not edits.touch(self.last):
@@ -218,11 +218,11 @@ class ReplayEngine(KeptRuns):
         return self._unembedded(resid[self.rows, :, self.end - start][:, :, None], edits)
 
     def _unembedded(self, resid: Tensor, edits: Edits) -> Tensor:
-        """The final stream at END as the unembedding reads it, `row variant 1 d_model` → `row variant d_model`."""
+        """Return the stream that the unembedding reads at END, `row variant 1 d_model` → `row variant d_model`."""
         return edits.read(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
 
     def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
-        """A layer over the keys and values that are kept of the columns before `start`, with what is edited in it."""
+        """Return the stream after a layer with its edits, using stored keys and values of columns before `start`."""
         model, (rows, variants, _, _) = self.model, resid.shape
         self._count(resid, "queries", "sources")
         columns = self.columns[side]
@@ -240,10 +240,10 @@ class ReplayEngine(KeptRuns):
         queries, keys, values = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
         queries, keys = model.rotated(queries, positions), model.rotated(keys, positions)
         if start:
-            kept = self.passes[side][layer].kept(start)
+            earlier = self.passes[side][layer].kept(start)
             keys, values = (
                 torch.cat([before.repeat_interleave(variants, 0), new], 1)
-                for before, new in zip(kept, (keys, values), strict=True)
+                for before, new in zip(earlier, (keys, values), strict=True)
             )
         if edits is None:
             z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
@@ -258,7 +258,7 @@ class ReplayEngine(KeptRuns):
         return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
 
     def _after_attention(self, layer: int, resid: Tensor, z: Tensor, edits: Edits, *, ends: bool = False) -> Tensor:
-        """A layer from z on, with what is edited in it, `row variant pos …` or of END alone → the stream after it."""
+        """Return the stream after a layer from its z, with the edits in between, `row variant pos …` or only END."""
         model = self.model
         z = edits.put(layer, "head", z, ends=ends)
         attn_out = edits.put(layer, "attn", model.attention_out(layer, z), ends=ends)
@@ -275,13 +275,13 @@ class ReplayEngine(KeptRuns):
         return edits.put(layer, "resid_post", resid_mid + mlp_out, ends=ends)
 
     def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
-        """The last layer at END, `row variant d_model`."""
+        """Return the stream after the last layer at END, `row variant d_model`."""
         before, z = self._attended_at_end(resid, side, start)
         resid_mid = before + self.model.attention_out(self.last, z)
         return self._mlp(self.last, resid_mid, self.model.mlp_in(before, resid_mid))
 
     def _attended_at_end(self, resid: Tensor, side: Side, start: int) -> tuple[Tensor, Tensor]:
-        """The stream before the last layer at END, `row variant d_model`, and z there, `row variant head d_head`."""
+        """Return the stream before the last layer at END, `row variant d_model`, and z, `row variant head d_head`."""
         normed = self.model.normed(self.last, resid)
         self._count(resid, "sources")
         self._count(resid[:, :, :1], "queries")
@@ -298,14 +298,14 @@ class ReplayEngine(KeptRuns):
         return resid[self.rows, :, end], z
 
     def _mlp(self, layer: int, resid_mid: Tensor, mlp_in: Tensor) -> Tensor:
-        """Residual stream before the MLP → after it."""
+        """Return the residual stream after the MLP."""
         if self.model.attn_only:
             return resid_mid
         self._count(resid_mid, "mlp")
         return self.model.mlp(layer, mlp_in).add_(resid_mid)
 
     def _read(self, resid_end: Tensor) -> Tensor:
-        """Final residual stream at END, `row variant d_model` → scores, `variant prompt`."""
+        """Return the scores of the final residual stream at END, `row variant d_model` → `variant prompt`."""
         final, tokens = self.model.final(resid_end), self.readout.tokens
         if tokens is not None:
             return self.readout.score_of_tokens(self.model.logits_of(final, tokens).transpose(0, 1))
@@ -317,12 +317,12 @@ class ReplayEngine(KeptRuns):
 
 
 def _plus(base: Tensor, delta: Tensor) -> Tensor:
-    """`row pos d_model` + `row variant pos d_model`, laid out in that order whatever the order of the latter."""
+    """Return `row pos d_model` + `row variant pos d_model`, contiguous whatever the strides of the latter."""
     return torch.add(base[:, None], delta, out=torch.empty(delta.shape, dtype=delta.dtype, device=delta.device))
 
 
 def _alike(intervention: Intervention) -> tuple[object, ...]:
-    """What interventions must have in common to be replayed together."""
+    """Return what interventions must have in common to be replayed together."""
     how = (intervention.run, intervention.value, intervention.at)
     if not intervention.nodes:
         return (*how, "nothing")

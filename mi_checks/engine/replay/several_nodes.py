@@ -1,4 +1,4 @@
-"""Interventions on several nodes, or into several inputs, for the variants that walk through the layers together."""
+"""Interventions on several nodes, or into several inputs, whose variants go through the layers together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mi_checks.engine.replay.kept_runs import KeptRuns
 
 
 class Edits:
-    """What is replaced where, in variants that share the run, the values put in and the positions.
+    """The replacements in a group of variants with the same run, values and positions.
 
     Args:
-        runs: the kept runs.
+        runs: the clean and the corrupted run.
         alike: the interventions, one variant each.
         start: the first column that they change.
     """
@@ -40,23 +40,23 @@ class Edits:
 
     @property
     def first(self) -> int:
-        """The first layer in which anything is replaced or read differently."""
+        """Return the first layer in which anything is replaced, or reads a change."""
         return min(self.layers)
 
     def touch(self, layer: int) -> bool:
-        """Whether anything in a layer is replaced or read differently."""
+        """Return whether anything in a layer is replaced, or reads a change."""
         return layer in self.layers
 
     def attend(self, layer: int) -> bool:
-        """Whether the attention of a layer changes otherwise than by what reaches it from before."""
+        """Return whether a layer's attention is edited itself, and not only affected by earlier layers."""
         return layer in self._attending
 
     def replace(self, layer: int, kind: str) -> bool:
-        """Whether any of a layer's activations of a kind is replaced."""
+        """Return whether any of a layer's activations of a kind is replaced."""
         return (layer, kind) in self._replaced
 
     def put(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
-        """An activation, `row variant pos …` or of END alone, with what is to be replaced in it replaced."""
+        """Return an activation, `row variant pos …` or only END, with its replacements."""
         chosen = self._replaced.get((layer, kind))
         if chosen is None:
             return activation
@@ -68,7 +68,7 @@ class Edits:
         return torch.where(which, new, activation)
 
     def projected(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
-        """Queries, keys or values, `row variant pos head d_head`, those at the end of a path from what they see."""
+        """Return q, k or v, `row variant pos head d_head`, of which those at the end of a path see the change."""
         model = self.runs.model
         own = model.projected(layer, kind, normed)
         reading = self._reading.get((layer, kind))
@@ -78,7 +78,7 @@ class Edits:
         return torch.where(self._chosen(reading, own), seen, own)
 
     def read(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
-        """The residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or of END alone."""
+        """Return the residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or only END."""
         reading = self._reading.get((layer, kind))
         if reading is None:
             return resid
@@ -87,7 +87,7 @@ class Edits:
 
     @cached_property
     def sent(self) -> Tensor:
-        """What the senders of each variant write differently, `row variant pos d_model`."""
+        """Return the change in what the senders of each variant write, `row variant pos d_model`."""
         nothing = torch.zeros_like(self.runs.passes[self.how.run][0].resid_pre[:, self.start :])
         by_variant: list[Tensor] = []
         for intervention in self.alike:
@@ -102,7 +102,7 @@ class Edits:
         return sent
 
     def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
-        """Which variants, and which of the layer's heads or neurons, `variant 1 …`."""
+        """Return a mask of variants and of the layer's heads or neurons, `variant 1 …`."""
         index = [node.index for _, node in places]
         variants = [variant for variant, _ in places]
         whole = index[0] is None or activation.dim() == 3

@@ -1,1 +1,1 @@
-"""Weights into a bridge, a file for each layout. Pickles that can run code and a model's own code are never loaded."""
+"""Loaders, one for each layout. Pickles that can run code, and a model's own code, are never loaded."""

@@ -1,4 +1,4 @@
-"""A GGUF file: transformers de-quantizes the weights and reads the tokenizer from the same file."""
+"""The loader of GGUF files: transformers de-quantizes the weights and reads the tokenizer from the same file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ from mi_checks.models.sources.source import Unloadable
 def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
     """Load a GGUF file.
 
+    Args:
+        path: the file.
+        to: the device and dtype.
+        revision: the revision to record, if there is one.
+
     Raises:
-        Unloadable: it is no GGUF file, the package `gguf` is not installed, or transformers or TransformerLens does not
-            know the architecture.
+        Unloadable: it is not a GGUF file, the package `gguf` is not installed, or transformers or TransformerLens does
+            not know the architecture.
     """
     require_reader()
-    read_header(path)  # says in one line what is no GGUF file
+    read_header(path)  # raises with a one-line message if it is not a GGUF file
     place = {"gguf_file": path.name, "local_files_only": True}
     try:
         with quiet():
             hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **place)
             tokenizer = hf_tokenizer.backend_tokenizer
-    except Exception as error:  # whatever transformers and gguf may raise on a file that they do not expect
+    except Exception as error:  # any error of transformers or gguf for an unexpected file
         raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from error
     bos = own_beginning(tokenizer, {})
-    # Asked to keep blocks quantized, transformers would look for compiled kernels on the hub.
+    # If blocks stayed quantized, transformers would look for compiled kernels on the hub.
     bridge, unwrapped = bridged(
         str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
     )

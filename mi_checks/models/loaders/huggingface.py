@@ -1,4 +1,4 @@
-"""The layout of Hugging Face's transformers: `config.json`, weights, tokenizer."""
+"""The loader of the layout of Hugging Face's transformers: `config.json`, weights, tokenizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
 from mi_checks.models.loaders.pickles import read_state_dict
 from mi_checks.models.loaders.quiet import quiet
-from mi_checks.models.loaders.tokenizer_files import SPECIAL, declarations, folders_tokenizer, own_beginning
+from mi_checks.models.loaders.tokenizer_files import SPECIAL_TOKEN_KEYS, declarations, folders_tokenizer, own_beginning
 from mi_checks.models.loaders.unwrapped import sharing_weights
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
@@ -22,6 +22,10 @@ from mi_checks.models.sources.weight_files import are_pickles, weight_files
 
 def load_huggingface(folder: Folder, to: Placement) -> Loaded:
     """Load a folder with transformers and wrap the model in a bridge.
+
+    Args:
+        folder: the folder.
+        to: the device and dtype.
 
     Raises:
         Unloadable: weights are missing, do not fit the config or are more than tensors, the model needs code of its
@@ -34,14 +38,14 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
     if folder.config.get("is_encoder_decoder"):
         raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
     weights, declared = weight_files(folder.path), declarations(folder.path)
-    found = folders_tokenizer(folder.path)
-    bos = own_beginning(found.tokenizer, declared)
-    special = {key: value for key, value in declared.items() if key in SPECIAL}
+    files = folders_tokenizer(folder.path)
+    bos = own_beginning(files.tokenizer, declared)
+    special = {key: value for key, value in declared.items() if key in SPECIAL_TOKEN_KEYS}
     pickles = are_pickles(weights)
     try:
         bridge, unwrapped = bridged(
             str(folder.path),
-            PreTrainedTokenizerFast(tokenizer_object=found.tokenizer, **special),
+            PreTrainedTokenizerFast(tokenizer_object=files.tokenizer, **special),
             to,
             use_safetensors=not pickles,
             weights_only=True,
@@ -49,24 +53,30 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         )
     except Unloadable:
         for path in weights if pickles else ():
-            read_state_dict(path)  # where one of them is at fault, this says which, and why
+            read_state_dict(path)  # raises if this file is at fault, and says why
         raise
     return Loaded(
         bridge,
-        found.tokenizer,
+        files.tokenizer,
         bos=bos,
         weights_sha256=sha256(weights),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=folder.revision,
         unwrapped=unwrapped,
     )
 
 
 def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[TransformerBridge, nn.Module]:
-    """Load a folder with transformers and wrap it; return the bridge, and the model without it on the same weights.
+    """Return a model that transformers loads, in a bridge, and the same model on the same weights without the bridge.
+
+    Args:
+        place: the folder.
+        tokenizer: its tokenizer, for the bridge.
+        to: the device and dtype.
+        **how: arguments of `from_pretrained`.
 
     Raises:
-        Unloadable: either of the two refuses, or a weight of the model is not in the files.
+        Unloadable: transformers or TransformerLens refuses, or a weight of the model is not in the files.
     """
     # Otherwise TransformerLens loads the tokenizer again by its name, which may be on the hub.
     tokenizer.init_kwargs |= {"add_bos_token": True, "name_or_path": place}
@@ -75,17 +85,17 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
             hf_model, info = AutoModelForCausalLM.from_pretrained(
                 place,
                 dtype=to.dtype,
-                attn_implementation="eager",  # the one whose patterns can be read
+                attn_implementation="eager",  # the only implementation whose patterns can be read
                 trust_remote_code=False,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told below, by name
+                ignore_mismatched_sizes=True,  # reported below, by name
                 **how,
             )
             _check_all_there(hf_model, info)
             hf_model.to(to.device)
     except MiChecksError:
         raise
-    except Exception as error:  # whatever transformers and what it calls may raise on files that it does not expect
+    except Exception as error:  # any error of transformers for unexpected files
         raise Unloadable(f"transformers cannot load it: {told(error)}") from error
     if "gguf_file" in how:
         _undo_gguf(hf_model)
@@ -95,23 +105,23 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
             bridge = TransformerBridge.boot_transformers(
                 place, hf_model=hf_model, tokenizer=tokenizer, device=to.device, dtype=to.dtype
             )
-    except Exception as error:  # likewise
+    except Exception as error:  # any error of TransformerLens for an unexpected model
         raise Unloadable(f"TransformerLens cannot wrap {type(hf_model).__name__}: {told(error)}") from error
     return bridge, unwrapped
 
 
 def _undo_gguf(hf_model: Any) -> None:
-    """Give a de-quantized model the config of what it is: TransformerLens would take it for what it was."""
+    """Remove the quantization from a de-quantized model's config, which TransformerLens would otherwise believe."""
     hf_model.config.quantization_config = None
-    if not hf_model.config.architectures:  # a GGUF file of most architectures does not name transformers' class
+    if not hf_model.config.architectures:  # GGUF files of most architectures do not name transformers' class
         hf_model.config.architectures = [type(hf_model).__name__]
 
 
 def _check_all_there(hf_model: Any, info: dict[str, Any]) -> None:
-    """Raise where weights are missing or of another shape, which transformers draws at random, or are left out.
+    """Raise if weights are missing or of another shape, which transformers fills at random, or are left out.
 
     Raises:
-        Unloadable: it is so.
+        Unloadable: weights are missing, of another shape, or left out.
     """
     if info["missing_keys"]:
         raise Unloadable(f"weights are missing in its files: {_some(info['missing_keys'])}")

@@ -1,8 +1,7 @@
-"""The layout of TransformerLens' toy models: a `config.json` of its own keys, and state dicts in the names of its
-former HookedTransformer.
+"""The loader of TransformerLens' toy models: `config.json` with its own keys, and state dicts of HookedTransformer.
 
-`TransformerBridge.boot_tl_legacy` does the same, but only from the hub and only while the hub answers, and it does not
-say which files it read; the conversion of the weights is its own.
+`TransformerBridge.boot_tl_legacy` does the same, but only from the hub and only while the hub can be reached, and it
+does not say which files it read. The weights are converted by TransformerLens' own function.
 """
 
 from __future__ import annotations
@@ -22,14 +21,19 @@ from mi_checks.models.loaders.transformerlens_config import check_normalization,
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
 
-COPIED = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab", "act_fn")
-READ = (
-    *COPIED, "architecture", "attn_only", "d_mlp", "eps", "final_rms", "ln_eps", "normalization", "normalization_type"
+COPIED_KEYS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab", "act_fn")
+READ_KEYS = (
+    *COPIED_KEYS, "architecture", "attn_only", "d_mlp", "eps", "final_rms", "ln_eps", "normalization",
+    "normalization_type"
 )  # fmt: skip
 
 
 def load_legacy(folder: Folder, to: Placement) -> Loaded:
     """Load a folder in this layout.
+
+    Args:
+        folder: the folder.
+        to: the device and dtype.
 
     Raises:
         Unloadable: a file is missing, is more than tensors, or does not fit the config.
@@ -41,24 +45,24 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
     except (RuntimeError, ValueError) as error:
         raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
     place = _tokenizer_folder(folder)
-    found = folders_tokenizer(place)
+    files = folders_tokenizer(place)
     without = folder.config.get("default_prepend_bos") is False
     return Loaded(
         bridge,
-        found.tokenizer,
-        bos=None if without else trained_beginning(found.tokenizer, declarations(place)),
+        files.tokenizer,
+        bos=None if without else trained_beginning(files.tokenizer, declarations(place)),
         weights_sha256=sha256([weights_path]),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),
         unwrapped=unwrapped,
     )
 
 
 def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the toy models' keys in those of the native model.
+    """Return the toy models' config in the keys of the native model.
 
     Raises:
-        Unloadable: it describes a model that the native one is not, or says something that is not known here.
+        Unloadable: it describes something that the native model does not do, or has a key that is not known here.
     """
     if config.get("shortformer_pos"):
         raise Unloadable("its positional embedding (shortformer_pos) is one that TransformerLens no longer has")
@@ -73,11 +77,11 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     normalization = config.get("normalization", config.get("normalization_type"))
     check_normalization(normalization)
-    refuse_unread(config, (*READ, "positional_embedding_type"))
+    refuse_unread(config, (*READ_KEYS, "positional_embedding_type"))
     eps = config.get("ln_eps", config.get("eps"))
     return {
         **({} if eps is None else {"eps": eps}),
-        **{key: config[key] for key in COPIED},
+        **{key: config[key] for key in COPIED_KEYS},
         "d_mlp": config.get("d_mlp"),
         "attn_only": bool(config.get("attn_only")),
         "final_rms": bool(config.get("final_rms")),
@@ -88,7 +92,7 @@ def native_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tokenizer_folder(folder: Folder) -> Path:
-    """The folder itself, or a copy of what its config names on the hub."""
+    """Return the folder itself, or a copy of the tokenizer repository on the hub that its config names."""
     name = folder.config.get("tokenizer_name")
     if (folder.path / "tokenizer.json").exists() or not isinstance(name, str):
         return folder.path

@@ -1,4 +1,4 @@
-"""What every loader gives, and what they share."""
+"""The result of a loader, and functions that loaders share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
-TOLD = 300  # characters of a library's error
+MAX_ERROR_CHARS = 300  # characters of a library's error message
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the weights go, and as what."""
+    """The device and dtype of the weights."""
 
     device: torch.device
     dtype: torch.dtype
@@ -30,11 +30,11 @@ class Loaded:
 
     Attributes:
         bridge: TransformerLens' model.
-        tokenizer: as its file has it.
-        bos: the token that begins every prompt, or None where there is none.
-        weights_sha256: of the files of weights.
-        tokenizer_sha256: of the tokenizer's file.
-        revision: of what was loaded, or "" where there are none.
+        tokenizer: the tokenizer as its file defines it.
+        bos: the token that begins every prompt, or None.
+        weights_sha256: hash of the files of weights.
+        tokenizer_sha256: hash of the tokenizer's file.
+        revision: the revision that was loaded, or "" if there are none.
         unwrapped: the model that the bridge wraps, without TransformerLens' hooks, sharing the bridge's weights.
     """
 
@@ -48,12 +48,12 @@ class Loaded:
 
     @property
     def rows(self) -> int:
-        """How many tokens the model embeds, by its weights."""
+        """Return the number of tokens that the model embeds, according to its weights."""
         return int(self.bridge.embed.weight.shape[0])
 
 
 def sha256(files: Sequence[Path]) -> str:
-    """Of one file's bytes; of several, of the lines that `sha256sum` writes about them in the order of their names."""
+    """Return the hash of one file, or of the lines that `sha256sum` prints for several files, ordered by name."""
     digests = {}
     for path in sorted(files):
         with path.open("rb") as file:
@@ -64,13 +64,13 @@ def sha256(files: Sequence[Path]) -> str:
 
 
 def told(error: BaseException, lines: int = 2) -> str:
-    """Return the first lines of a library's error as one, cut short where they list everything the library knows.
+    """Return the first lines of a library's error as one line, shortened if it is long.
 
-    An error without words is told by its kind and by the function that raised it.
+    For an error without a message, return its type and the function that raised it.
     """
     text = " ".join(line.strip() for line in str(error).strip().splitlines()[:lines])
     if not text:
         frames = traceback.extract_tb(error.__traceback__)
         where = f" in {frames[-1].name} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
         return f"{type(error).__name__}{where}"
-    return text if len(text) <= TOLD else text[:TOLD].rstrip() + "…"
+    return text if len(text) <= MAX_ERROR_CHARS else text[:MAX_ERROR_CHARS].rstrip() + "…"

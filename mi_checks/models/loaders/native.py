@@ -1,4 +1,4 @@
-"""The bundled layout: `config.json` and safetensors, in the names of TransformerLens' native model."""
+"""The loader of the bundled layout: `config.json` and safetensors, in the names of TransformerLens' native model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mi_checks.models.names import TOKENIZER
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
 
-# TransformerLens' native module and the bridge around it call the same parameters by different names.
+# TransformerLens' native module and its bridge have different names for the same parameters.
 NATIVE_TO_BRIDGE = {
     "tok_embed": "embed",
     "pos": "pos_embed",
@@ -38,14 +38,19 @@ NATIVE_TO_BRIDGE = {
 def load_native(folder: Folder, to: Placement) -> Loaded:
     """Load a folder in this layout.
 
+    Args:
+        folder: the folder.
+        to: the device and dtype.
+
     Raises:
-        Unloadable: weights are missing or do not fit the config, or that says something the native model does not do.
+        Unloadable: weights are missing or do not fit the config, or the config describes something that the native
+            model does not do.
     """
     check_normalization(folder.config.get("normalization_type", "LN"))
     refuse_unread(folder.config, NATIVE_KEYS)
     weights_path = folder.weights
     place = folder.path if has_tokenizer(folder.path) else TOKENIZER.parent
-    found, declared = folders_tokenizer(place), declarations(place)
+    files, declared = folders_tokenizer(place), declarations(place)
     bridge, unwrapped = native_parts(folder.config, to)
     try:
         fill(bridge, {_bridge_name(name): tensor for name, tensor in load_file(weights_path).items()}, to)
@@ -55,17 +60,17 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable(f"{weights_path} does not fit config.json: {told(error)}") from error
     return Loaded(
         bridge,
-        found.tokenizer,
-        bos=_beginning(found.tokenizer, declared),
+        files.tokenizer,
+        bos=_beginning(files.tokenizer, declared),
         weights_sha256=sha256([weights_path]),
-        tokenizer_sha256=found.sha256,
+        tokenizer_sha256=files.sha256,
         revision=f"checkpoint {folder.label}" if folder.label else "",
         unwrapped=unwrapped,
     )
 
 
 def _beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """Return the token that training texts began with: the one that its files name, else the vocabulary's first."""
+    """Return the token that training texts began with: the one that the files name, else the vocabulary's first."""
     if declared.get("add_bos_token") is False:
         return None
     named = trained_beginning(tokenizer, declared)
@@ -76,11 +81,11 @@ def native_bridge(config: Mapping[str, Any], to: Placement) -> TransformerBridge
     """Return TransformerLens' own model with random weights.
 
     Args:
-        config: in TransformerLens' keys; those that its native model has no use for are left out.
-        to: where the weights go, and as what.
+        config: the config in TransformerLens' keys; keys that its native model does not use are left out.
+        to: the device and dtype.
 
     Raises:
-        Unloadable: TransformerLens makes no model of it.
+        Unloadable: TransformerLens cannot build the model.
     """
     return native_parts(config, to)[0]
 
@@ -91,7 +96,7 @@ def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerB
     It does what `TransformerBridge.boot_native` does, which gives no access to the model before it is wrapped.
 
     Raises:
-        Unloadable: TransformerLens makes no model of the config.
+        Unloadable: TransformerLens cannot build a model from the config.
     """
     read = {key: value for key, value in config.items() if key in NATIVE_KEYS}
     try:
@@ -110,28 +115,28 @@ def native_parts(config: Mapping[str, Any], to: Placement) -> tuple[TransformerB
             device=to.device,
             model_name="native",
         )
-    except Exception as error:  # whatever TransformerLens and torch may raise on numbers that make no model
+    except Exception as error:  # any error of TransformerLens or torch for numbers that do not fit each other
         raise Unloadable(f"TransformerLens makes no model of its config.json: {told(error)}") from error
     return bridge, unwrapped
 
 
 def fill(bridge: TransformerBridge, weights: Mapping[str, Tensor], to: Placement) -> None:
-    """Give a native bridge its weights, every one of them.
+    """Load all weights of a native bridge.
 
     Raises:
-        ValueError: one is missing, of another shape, or not the model's.
+        ValueError: a weight is missing, has another shape, or does not belong to the model.
     """
     placed = {name: tensor.to(to.device, to.dtype) for name, tensor in weights.items()}
-    # The bridge gives every unembedding a bias; a model trained without one has it zero.
+    # The bridge gives every unembedding a bias, which is zero for a model trained without one.
     placed.setdefault("unembed.bias", torch.zeros(bridge.cfg.d_vocab, device=to.device, dtype=to.dtype))
-    wanted = bridge.state_dict()
-    for what, names in (("is missing", {*wanted} - {*placed}), ("is none of the model's", {*placed} - {*wanted})):
+    expected = bridge.state_dict()
+    for what, names in (("is missing", {*expected} - {*placed}), ("is none of the model's", {*placed} - {*expected})):
         if names:
             more = f", and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"{min(names)} {what}{more}")
     for name, tensor in placed.items():
-        if tensor.shape != wanted[name].shape:
-            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(wanted[name])}")
+        if tensor.shape != expected[name].shape:
+            raise ValueError(f"{name} is {_shape(tensor)}, and the config asks for {_shape(expected[name])}")
     bridge.load_state_dict(placed)
 
 

@@ -1,4 +1,4 @@
-"""transformers without its progress bars and warnings."""
+"""Silence for transformers: no progress bars and no warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers from drawing bars, which it does whatever the output is; not all can be switched off."""
+    """Suppress the progress bars and warnings of transformers, not all of which can be switched off."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -1,4 +1,4 @@
-"""A SentencePiece model as a fast tokenizer that gives the same tokens, which is tried before it is trusted."""
+"""SentencePiece models as fast tokenizers, which are tested on probes to give the same tokens."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 from mi_checks.models.loaders.loaded import told
 from mi_checks.models.sources.source import Unloadable
 
-UNIGRAM, BPE = 1, 2  # of SentencePiece's model types
-UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # of its types of pieces
+UNIGRAM, BPE = 1, 2  # SentencePiece's types of models
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # SentencePiece's types of pieces
 SPACE = "▁"
-RANDOM_PROBES = 200
-PROBES = (
+N_RANDOM_PROBES = 200
+PROBE_TEXTS = (
     "a", "When Mary and John went to the store, John gave a drink to", " a", "two  spaces,   three", "x\ny\n\n  z\tw",
     "def f(self, x):\n    return self.x + 1", "1234 5.6e-7", "été naïve Straße", "日本語 и русский",
     "👍🏽 ok", "ﬁ ㍿ Å",
@@ -27,12 +27,12 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
 
     Args:
         path: the model's file.
-        add_bos: whether texts begin with its beginning-of-sequence token, if it has one. Llama, Mistral and Gemma,
-            whose tokenizers come in this form, all do.
+        add_bos: whether texts begin with its beginning-of-sequence token, if it has one. They do for Llama, Mistral and
+            Gemma, whose tokenizers come in this form.
 
     Raises:
-        Unloadable: it is no SentencePiece model, its packages are not installed, or the fast tokenizer would split
-            texts otherwise than SentencePiece does.
+        Unloadable: it is not a SentencePiece model, the packages to read it are not installed, or the fast tokenizer
+            would split texts differently.
     """
     try:
         from sentencepiece import SentencePieceProcessor
@@ -46,13 +46,13 @@ def read_sentencepiece(path: Path, *, add_bos: bool) -> Tokenizer:
         raw = path.read_bytes()
         proto = ModelProto.FromString(raw)
         theirs = SentencePieceProcessor(model_proto=raw)
-    except Exception as error:  # protobuf and SentencePiece raise whatever they like
+    except Exception as error:  # protobuf and SentencePiece may raise anything
         raise Unloadable(f"{path} is no SentencePiece model; save the tokenizer as tokenizer.json") from error
     try:
         ours = _tokenizer(proto)
         once = proto.normalizer_spec.add_dummy_prefix and not proto.normalizer_spec.remove_extra_whitespaces
         odd = next((text for text in _probes(theirs) if not _alike(ours, theirs, text, once=once)), None)
-    except Exception as error:  # the Rust library, likewise
+    except Exception as error:  # the Rust library raises no narrower type
         raise Unloadable(f"{path} cannot be made a fast tokenizer: {told(error)}") from error
     if odd is not None:
         raise Unloadable(
@@ -92,7 +92,7 @@ def _tokenizer(proto: Any) -> Tokenizer:
     steps.append(normalizers.Replace(" ", SPACE))
     tokenizer.normalizer = normalizers.Sequence(steps)
     if normal.add_dummy_prefix and not normal.remove_extra_whitespaces:
-        # Only what begins a text, and not what comes after a special token in it, as the normalizer would.
+        # Only at the start of a text; the normalizer would also do it after a special token.
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, prepend_scheme="first", split=False)
     for piece in proto.pieces:
         if piece.type in (UNKNOWN, CONTROL):
@@ -103,32 +103,32 @@ def _tokenizer(proto: Any) -> Tokenizer:
 
 
 def _merges(proto: Any, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
-    """Return the pairs that pieces can be merged from, the piece of the highest score first."""
-    apart = {piece.piece for piece in proto.pieces if piece.type != 1}  # what is matched whole, and bytes
-    found: list[tuple[float, int, str, str]] = []
+    """Return the pairs that pieces can be merged from, beginning with the piece of the highest score."""
+    apart = {piece.piece for piece in proto.pieces if piece.type != 1}  # pieces that are matched whole, and bytes
+    merges: list[tuple[float, int, str, str]] = []
     for piece in proto.pieces:
         if piece.piece in apart:
             continue
         for place in range(1, len(piece.piece)):
             left, right = piece.piece[:place], piece.piece[place:]
             if left in vocabulary and right in vocabulary and not {left, right} & apart:
-                found.append((-piece.score, len(found), left, right))
-    return [(left, right) for _, _, left, right in sorted(found)]
+                merges.append((-piece.score, len(merges), left, right))
+    return [(left, right) for _, _, left, right in sorted(merges)]
 
 
 def _probes(theirs: Any) -> list[str]:
-    """Return texts of all kinds, and texts made of the model's own pieces."""
-    rng = random.Random(0)  # noqa: S311  # only to try it
+    """Return varied texts, and texts made of the model's own pieces."""
+    rng = random.Random(0)  # noqa: S311  # only for probes
     size = theirs.get_piece_size()
     pieces = [token for token in range(size) if not theirs.is_control(token) and not theirs.is_unknown(token)]
-    made = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(RANDOM_PROBES)]
-    return [*PROBES, *(text for text in made if text.strip())]
+    texts = [theirs.decode(rng.choices(pieces, k=rng.randint(1, 12))) for _ in range(N_RANDOM_PROBES)]
+    return [*PROBE_TEXTS, *(text for text in texts if text.strip())]
 
 
 def _alike(ours: Tokenizer, theirs: Any, text: str, *, once: bool) -> bool:
-    """Return whether both split a text into the same tokens.
+    """Return whether both tokenizers split a text into the same tokens.
 
-    With `once`, SentencePiece writes a space before a text that begins with one too, and the fast tokenizer does not.
+    With `once`, SentencePiece puts a space also before a text that begins with one, and the fast tokenizer does not.
     """
-    found: list[int] = ours.encode(text, add_special_tokens=False).ids
-    return bool(found == theirs.encode(text.removeprefix(" ") if once else text))
+    ids: list[int] = ours.encode(text, add_special_tokens=False).ids
+    return bool(ids == theirs.encode(text.removeprefix(" ") if once else text))

@@ -1,4 +1,4 @@
-"""A folder's tokenizer, in whatever files it is, and the token that begins every prompt."""
+"""The tokenizer of a folder, from whatever files it has, and the token that begins every prompt."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tokenizers import AddedToken, Tokenizer
 from mi_checks.models.loaders.loaded import sha256, told
 from mi_checks.models.sources.source import Unloadable
 
-SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
-BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # what the toy models' tokenizers call it, where no file says
-PROBES = ("a", "0", ".", "и", "的")  # texts of which every vocabulary knows one
-KNOWN_PROBES = 32  # tokens that are tried as texts where it knows none
+SPECIAL_TOKEN_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
+BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # names of this token in the toy models, if no file names it
+PROBE_TEXTS = ("a", "0", ".", "и", "的")  # texts, of which every vocabulary knows at least one
+MAX_TOKEN_PROBES = 32  # number of the vocabulary's tokens to try as texts if it knows none of them
 REMEDY = "save it as tokenizer.json: transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
-# Vocabularies whose ids are not those of the model, without the code of the tokenizer that goes with them.
-UNREAD = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
+# Vocabularies whose ids are not those of the model without the code of the tokenizer.
+UNSUPPORTED_FILES = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "tiktoken.model")
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """A tokenizer and the digest of what it was read from.
+    """A tokenizer and the digest of its files.
 
     Attributes:
         tokenizer: the tokenizer.
-        sha256: of `tokenizer.json`, or where there is none, of what it would be.
+        sha256: hash of `tokenizer.json`; if there is none, of what it would be.
     """
 
     tokenizer: Tokenizer
@@ -41,7 +41,7 @@ def folders_tokenizer(folder: Path) -> TokenizerFiles:
     """Return the tokenizer of a folder in transformers' layout.
 
     It is read from `tokenizer.json`, or from the files that older models have instead: `vocab.json` with `merges.txt`,
-    `tokenizer.model` (SentencePiece), `vocab.txt` (WordPiece).
+    `tokenizer.model` (SentencePiece), or `vocab.txt` (WordPiece).
 
     Raises:
         Unloadable: there are no such files, or they are broken or cannot be converted exactly.
@@ -57,41 +57,47 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """Return the tokenizer in a `tokenizer.json`.
 
     Raises:
-        Unloadable: it is missing or broken.
+        Unloadable: the file is missing or broken.
     """
     if not path.exists():
         raise Unloadable(f"{path} is missing; a model's prompts are read with its own fast tokenizer")
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
+    except Exception as error:  # the Rust library raises no narrower type
         raise Unloadable(f"{path} is no tokenizer: {told(error)}") from error
 
 
 def declarations(folder: Path) -> dict[str, Any]:
-    """Return what `tokenizer_config.json` and `special_tokens_map.json` say of special tokens, as plain strings."""
-    found: dict[str, Any] = {}
+    """Return the special tokens in `tokenizer_config.json` and `special_tokens_map.json`, as plain strings."""
+    declared: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        said = read_mapping(folder / name)
-        found |= {key: _plain(value) for key, value in said.items() if key in (*SPECIAL, "add_bos_token")}
-    return {key: value for key, value in found.items() if value is not None}
+        mapping = read_mapping(folder / name)
+        declared |= {
+            key: _plain(value) for key, value in mapping.items() if key in (*SPECIAL_TOKEN_KEYS, "add_bos_token")
+        }
+    return {key: value for key, value in declared.items() if value is not None}
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return a JSON file's mapping; an empty one where the file is missing or holds something else."""
+    """Return a JSON file's mapping; an empty one if the file is missing or holds something else."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """Return the token that this tokenizer puts before a text, or None where it puts none there.
+    """Return the token that this tokenizer puts before a text, or None.
 
-    What it puts after a text, and a second time before it, is never part of a prompt.
+    What it puts after a text, or twice before it, is not part of a prompt.
+
+    Args:
+        tokenizer: the tokenizer.
+        declared: the special tokens that the files declare, see `declarations`.
 
     Raises:
-        Unloadable: it puts several different tokens there, or is asked for one that it does not know.
+        Unloadable: it puts several different tokens there, or the files name a token that it does not know.
     """
     if declared.get("add_bos_token") is False:
         return None
@@ -111,14 +117,14 @@ def own_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | No
 
 
 def trained_beginning(tokenizer: Tokenizer, declared: Mapping[str, Any]) -> int | None:
-    """Return the beginning-of-sequence token of TransformerLens' toy models, which begins every text of theirs."""
+    """Return the beginning-of-sequence token of TransformerLens' toy models, with which their training texts begin."""
     names = [declared.get("bos_token"), *BEGINNINGS]
     return next((found for found in (_id(tokenizer, name) for name in names) if found is not None), None)
 
 
 def _before(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Return the tokens that the tokenizer puts before a text."""
-    for probe in (*PROBES, *itertools.islice(tokenizer.get_vocab(), KNOWN_PROBES)):
+    for probe in (*PROBE_TEXTS, *itertools.islice(tokenizer.get_vocab(), MAX_TOKEN_PROBES)):
         alone, whole = (tokenizer.encode(probe, add_special_tokens=add).ids for add in (False, True))
         if alone:
             places = range(len(whole) - len(alone) + 1)
@@ -130,21 +136,21 @@ def _converted(folder: Path) -> Tokenizer:
     from mi_checks.models.loaders.sentencepiece_file import read_sentencepiece
     from mi_checks.models.loaders.vocabulary_files import read_byte_pairs, read_word_pieces
 
-    has = _names(folder)
-    if "vocab.json" in has and "merges.txt" in has:
+    names = _names(folder)
+    if "vocab.json" in names and "merges.txt" in names:
         return read_byte_pairs(folder)
-    if "tokenizer.model" in has:
+    if "tokenizer.model" in names:
         add_bos = declarations(folder).get("add_bos_token", True)
         return _with_added(read_sentencepiece(folder / "tokenizer.model", add_bos=add_bos), folder)
-    if "vocab.txt" in has:
+    if "vocab.txt" in names:
         return read_word_pieces(folder)
     missing = f"{folder / 'tokenizer.json'} is missing"
     for other, why in (
         ("vocab.json", "without merges.txt its vocab.json is not enough"),
         ("merges.txt", "without vocab.json its merges.txt is not enough"),
-        *((name, f"{name} cannot be read here") for name in UNREAD),
+        *((name, f"{name} cannot be read here") for name in UNSUPPORTED_FILES),
     ):
-        if other in has:
+        if other in names:
             raise Unloadable(f"{missing}, and {why}; {REMEDY}")
     raise Unloadable(
         f"{missing}, and so are vocab.json with merges.txt, tokenizer.model and vocab.txt; a model's prompts are read "
@@ -156,14 +162,14 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
     """Return a tokenizer with the tokens that other files of its folder add to its vocabulary.
 
     Raises:
-        Unloadable: one would get another id than they say.
+        Unloadable: a token would get another id than the files say.
     """
     added = {token: AddedToken(str(text)) for text, token in read_mapping(folder / "added_tokens.json").items()}
     declared = read_mapping(folder / "tokenizer_config.json").get("added_tokens_decoder")
-    for token, said in (declared if isinstance(declared, dict) else {}).items():
-        if isinstance(said, dict) and "content" in said and str(token).isdecimal():
-            options = {key: said[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in said}
-            added[int(token)] = AddedToken(said["content"], **options)
+    for token, entry in (declared if isinstance(declared, dict) else {}).items():
+        if isinstance(entry, dict) and "content" in entry and str(token).isdecimal():
+            options = {key: entry[key] for key in ("lstrip", "rstrip", "normalized", "special") if key in entry}
+            added[int(token)] = AddedToken(entry["content"], **options)
     for token in sorted(token for token in added if isinstance(token, int)):
         if tokenizer.id_to_token(token) == added[token].content:
             continue
@@ -174,8 +180,10 @@ def _with_added(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Return whether a folder holds files of a tokenizer, of whatever kind."""
-    return not _names(folder).isdisjoint(("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNREAD))
+    """Return whether a folder holds files of a tokenizer of any kind."""
+    return not _names(folder).isdisjoint(
+        ("tokenizer.json", "vocab.json", "tokenizer.model", "vocab.txt", *UNSUPPORTED_FILES)
+    )
 
 
 def _names(folder: Path) -> set[str]:

@@ -1,7 +1,7 @@
-"""`config.json` in TransformerLens' keys: which are read, which change nothing, and which are refused.
+"""`config.json` in TransformerLens' keys: which keys are read, which change nothing, and which are refused.
 
-TransformerLens ignores every key that its native model has no use for. Here a key that would change what the model
-computes is refused by name, and so is one of which that is not known.
+TransformerLens ignores every key that its native model does not use. Here a key that would change what the model
+computes is refused by name, and so is an unknown key.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ NATIVE_KEYS = frozenset(
         "normalization_type", "output_logits_soft_cap", "positional_embedding_type", "rotary_base", "rotary_dim",
     )
 )  # fmt: skip
-# What the native model computes whatever these say, and what they must therefore say.
-FIXED: Mapping[str, tuple[Any, ...]] = {
+# Keys that the native model ignores, with the values that describe what it computes.
+FIXED_VALUES: Mapping[str, tuple[Any, ...]] = {
     "attention_dir": ("causal",),
     "use_attn_scale": (True,),
     "use_pos_resid": (True,),
@@ -29,9 +29,9 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "neuron_temp": (1,),
     "control": (1,),
     "d_vocab_out": (-1,),
-    "ln_eps": (1e-5,),  # in the toy models' own layout it is read
+    "ln_eps": (1e-5,),  # the loader of the toy models' layout reads it
 }
-OFF: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # what a key says that asks for nothing
+OFF_VALUES: tuple[Any, ...] = (None, False, -1, 0, "", [], {})  # values with which a key has no effect
 CHANGES = frozenset(
     (
         "attn_types", "experts_per_token", "factored_embed", "is_audio_model", "is_multimodal", "is_stateful",
@@ -43,8 +43,8 @@ CHANGES = frozenset(
         "use_qk_norm", "uses_rms_norm", "window_size",
     )
 )  # fmt: skip
-# What describes where a model came from, how it was trained and begun, and how TransformerLens shows it.
-HARMLESS = frozenset(
+# Keys that describe a model's origin, its training and initialisation, and how TransformerLens shows it.
+HARMLESS_KEYS = frozenset(
     (
         "NTK_by_parts_factor", "NTK_by_parts_high_freq_factor", "NTK_by_parts_low_freq_factor", "W_O_init_scale",
         "attn_implementation", "beta1", "beta2", "betas", "decoder_start_token_id", "default_padding_side",
@@ -65,10 +65,10 @@ TRAINING = re.compile(
 
 
 def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
-    """Raise if a config says something of the model that is not read.
+    """Raise if a config describes something of the model that is not read.
 
     Args:
-        config: in TransformerLens' keys.
+        config: the config in TransformerLens' keys.
         read: the keys that the loader reads.
 
     Raises:
@@ -77,9 +77,9 @@ def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
     changes: list[str] = []
     unknown: list[str] = []
     for key, value in config.items():
-        if key in read or key in HARMLESS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
+        if key in read or key in HARMLESS_KEYS or TRAINING.fullmatch(key) or _asks_for_nothing(key, value, config):
             continue
-        (changes if key in CHANGES or key in FIXED else unknown).append(f"{key}: {value!r}")
+        (changes if key in CHANGES or key in FIXED_VALUES else unknown).append(f"{key}: {value!r}")
     if changes:
         raise Unloadable(
             f"its config.json says {_listed(changes)}, which changes what the model computes and which the model that "
@@ -93,23 +93,23 @@ def refuse_unread(config: Mapping[str, Any], read: Collection[str]) -> None:
 
 
 def check_normalization(kind: Any) -> None:
-    """Raise if a normalization is none that the native model has, which would take a layer norm instead.
+    """Raise if the native model does not have a kind of normalization, because it would use a layer norm instead.
 
     Raises:
-        Unloadable: it is none.
+        Unloadable: the native model does not have it.
     """
     if kind not in NORMALIZATIONS:
         raise Unloadable(f"its config.json says normalization {kind!r}; there are LN, LNPre, RMS, RMSPre and null")
 
 
 def _asks_for_nothing(key: str, value: Any, config: Mapping[str, Any]) -> bool:
-    """Return whether a key says what the model does anyway."""
+    """Return whether a key only says what the model does anyway."""
     if key == "d_vocab_out" and value == config.get("d_vocab"):
         return True
-    allowed = (*FIXED[key], None) if key in FIXED else OFF
-    # 1.0 is 1, and true is not.
+    allowed = (*FIXED_VALUES[key], None) if key in FIXED_VALUES else OFF_VALUES
+    # The value 1.0 equals 1, but True must not count as 1.
     return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in allowed)
 
 
-def _listed(said: list[str]) -> str:
-    return ", ".join(said[:3]) + (f" and {len(said) - 3} more such keys" if len(said) > 3 else "")
+def _listed(entries: list[str]) -> str:
+    return ", ".join(entries[:3]) + (f" and {len(entries) - 3} more such keys" if len(entries) > 3 else "")

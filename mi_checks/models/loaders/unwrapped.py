@@ -1,4 +1,4 @@
-"""A model as it is before TransformerLens puts its hooks into it: the oracle of the guards."""
+"""A model without TransformerLens' hooks, as an oracle for the guards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Model = TypeVar("Model", bound=nn.Module)
 def sharing_weights(model: Model) -> Model:
     """Return a copy of a model's modules with the same parameters and buffers, which therefore takes no memory.
 
-    Make it before the model is wrapped: TransformerLens replaces the modules of what it wraps.
+    It must be made before the model is wrapped, because TransformerLens replaces modules of the model.
     """
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     return copy.deepcopy(model, shared).eval()

@@ -1,4 +1,4 @@
-"""`vocab.json` with `merges.txt`, and `vocab.txt`, through the tokenizers that transformers has for them."""
+"""`vocab.json` with `merges.txt`, and `vocab.txt`, read with transformers' tokenizers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mi_checks.models.sources.source import Unloadable
 def read_byte_pairs(folder: Path) -> Tokenizer:
     """Return the tokenizer of `vocab.json` and `merges.txt`.
 
-    It is the one that `tokenizer_config.json` names or that transformers has for the architecture; where it has none,
-    and the vocabulary is spelled in bytes, GPT-2's.
+    It is the one that `tokenizer_config.json` names or that transformers has for the architecture. If there is none,
+    and the vocabulary is spelled in bytes, it is GPT-2's.
 
     Raises:
-        Unloadable: the files are broken, or no tokenizer is known that reads them.
+        Unloadable: the files are broken, or no known tokenizer reads them.
     """
     from transformers import AutoTokenizer, GPT2Tokenizer
 
@@ -37,7 +37,7 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
     for kind in kinds:
         try:
             tokenizer = _read(kind, folder)
-        except Exception as error:  # transformers and the Rust library raise whatever they like
+        except Exception as error:  # transformers and the Rust library may raise anything
             reasons.append(error)
             continue
         if all(tokenizer.token_to_id(word) == token for word, token in words.items()):
@@ -47,7 +47,7 @@ def read_byte_pairs(folder: Path) -> Tokenizer:
 
 
 def read_word_pieces(folder: Path) -> Tokenizer:
-    """Return the tokenizer of `vocab.txt`, BERT's.
+    """Return the tokenizer of `vocab.txt`, which is BERT's.
 
     Raises:
         Unloadable: the file is broken.
@@ -58,7 +58,7 @@ def read_word_pieces(folder: Path) -> Tokenizer:
     try:
         words = path.read_text(encoding="utf-8").splitlines()
         tokenizer = _read(BertTokenizer, folder)
-    except Exception as error:  # likewise
+    except Exception as error:  # transformers and the Rust library may raise anything
         raise Unloadable(f"{path} is no vocabulary: {told(error)}") from error
     if not words or any(tokenizer.token_to_id(word) != token for token, word in enumerate(words)):
         raise Unloadable(f"{path} is no vocabulary: a word for each line, each once")

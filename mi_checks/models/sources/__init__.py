@@ -1,1 +1,1 @@
-"""Where a model may come from, a file for each kind. Nothing here loads weights or imports torch."""
+"""Sources of models, one module for each kind. Nothing here loads weights or imports torch."""

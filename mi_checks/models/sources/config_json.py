@@ -1,4 +1,4 @@
-"""`config.json`: read, and asked for a shape, in the keys of TransformerLens and in those of Hugging Face."""
+"""Reading of `config.json`, and of the shape in it, in the keys of TransformerLens and of Hugging Face."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.model_shape import ModelShape
 
-NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
-# Architectures on the hub call the same number by different names.
-LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
-HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads")
-NEURONS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
-# What is left out in a config of these means neurons four times the width.
-FOUR_TIMES = frozenset({"bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gptj"})
-WIDTH = ("hidden_size", "n_embd", "d_model")
+REQUIRED_NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
+# Architectures on the hub use different keys for the same number.
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+HEAD_KEYS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
+KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads")
+NEURON_KEYS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
+# Architectures whose config may leave out the number of neurons, which is then four times the width.
+FOUR_TIMES_WIDTH = frozenset({"bloom", "codegen", "gpt2", "gpt_bigcode", "gpt_neo", "gptj"})
+WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """A folder's `config.json`.
+    """Return the contents of a folder's `config.json`.
 
     Raises:
-        MiChecksError: it is missing, not JSON, or no mapping.
+        MiChecksError: it is missing, not JSON, or not a mapping.
     """
     path = folder / "config.json"
     try:
@@ -44,24 +44,28 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def is_huggingface(config: Mapping[str, Any]) -> bool:
-    """Whether the keys are those of Hugging Face's transformers."""
+    """Return whether the keys are those of Hugging Face's transformers."""
     return "model_type" in config or "architectures" in config
 
 
 def check_numbers(config: Mapping[str, Any], folder: Path) -> None:
-    """Nothing, if a config in TransformerLens' keys has the numbers that make a shape.
+    """Raise if a config in TransformerLens' keys lacks the numbers that make a shape.
+
+    Args:
+        config: the config.
+        folder: its folder, for the message.
 
     Raises:
-        MiChecksError: the keys that are missing or no whole numbers.
+        MiChecksError: keys are missing or are not whole numbers; the message names them.
     """
-    numbers = [*NUMBERS, *([] if config.get("attn_only") else ["d_mlp"])]
+    numbers = [*REQUIRED_NUMBERS, *([] if config.get("attn_only") else ["d_mlp"])]
     wrong = [key for key in numbers if not isinstance(config.get(key), int)]
     if wrong:
         raise MiChecksError(f"{folder / 'config.json'}: needs a whole number for {', '.join(wrong)}")
 
 
 def transformerlens_shape(config: Mapping[str, Any]) -> ModelShape:
-    """The shape in TransformerLens' keys, once `check_numbers` has passed them."""
+    """Return the shape from TransformerLens' keys, which `check_numbers` must have passed."""
     heads, kv_heads = config["n_heads"], config.get("n_key_value_heads")
     return ModelShape(
         n_layers=config["n_layers"],
@@ -72,23 +76,23 @@ def transformerlens_shape(config: Mapping[str, Any]) -> ModelShape:
 
 
 def huggingface_shape(config: Mapping[str, Any]) -> ModelShape | None:
-    """The shape in Hugging Face's keys, or None where only the weights can tell.
+    """Return the shape from Hugging Face's keys, or None if only the weights show it.
 
-    That is so where a key is missing, and in a mixture of experts, whose config has the neurons of one expert.
+    That is so if a key is missing, and in a mixture of experts, whose config has the number of neurons of one expert.
     """
-    layers, heads, neurons = _first(config, LAYERS), _first(config, HEADS), _neurons(config)
+    layers, heads, neurons = _first(config, LAYER_KEYS), _first(config, HEAD_KEYS), _neurons(config)
     if layers is None or heads is None or neurons is None or any("expert" in key for key in config):
         return None
-    kv_heads = _first(config, KV_HEADS)
+    kv_heads = _first(config, KV_HEAD_KEYS)
     return ModelShape(
         n_layers=layers, n_heads=heads, d_mlp=neurons, shared_kv_heads=kv_heads if kv_heads != heads else None
     )
 
 
 def _neurons(config: Mapping[str, Any]) -> int | None:
-    """How many neurons an MLP has, if the config says so."""
-    written, width = _first(config, NEURONS), _first(config, WIDTH)
-    if written is None and width is not None and config.get("model_type") in FOUR_TIMES:
+    """Return the number of neurons of an MLP, if the config says so, otherwise None."""
+    written, width = _first(config, NEURON_KEYS), _first(config, WIDTH_KEYS)
+    if written is None and width is not None and config.get("model_type") in FOUR_TIMES_WIDTH:
         return 4 * width
     return written
 

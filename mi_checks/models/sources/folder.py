@@ -1,4 +1,4 @@
-"""A folder on this machine, in one of three layouts, and its training checkpoints."""
+"""A model in a folder on this machine, in one of three layouts, and its training checkpoints."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ Layout = Literal["native", "legacy", "huggingface"]
 
 @dataclass(frozen=True)
 class Folder(Source):
-    """`config.json` and weights.
+    """A folder with `config.json` and weights.
 
-    Its layout is told by what is in it: `huggingface` (`model_type` or `architectures` in `config.json`, safetensors or
-    pickles of tensors, a tokenizer); `legacy` (TransformerLens' own keys and `*_final.pth`, as its toy models were
-    published); `native` (`model.safetensors` in the names of TransformerLens' native model, as the bundled models
-    have it).
+    Its layout follows from its contents: `huggingface` (`model_type` or `architectures` in `config.json`, safetensors
+    or pickles of tensors, a tokenizer); `legacy` (TransformerLens' own keys and `*_final.pth`, as its toy models were
+    published); `native` (`model.safetensors` in the names of TransformerLens' native model, as in the bundled models).
 
     Attributes:
         path: the folder.
-        label: a training checkpoint's, or None for the weights at the end of training.
-        name: what provenance calls it, where that is not the path.
-        revision: of what it is a copy of, where it is one.
+        label: a training checkpoint's label, or None for the weights at the end of training.
+        name: the name that provenance records instead of the path, or None.
+        revision: the revision that the folder is a copy of, or "".
     """
 
     path: Path
@@ -43,12 +42,12 @@ class Folder(Source):
 
     @property
     def described(self) -> str:
-        """The path, or what it is a copy of."""
+        """Return the path, or the name of what it is a copy of."""
         return self.name or str(self.path)
 
     @property
     def config(self) -> dict[str, Any]:
-        """`config.json`.
+        """Return the contents of `config.json`.
 
         Raises:
             MiChecksError: it is missing, not JSON, or without the numbers that make a shape.
@@ -60,7 +59,7 @@ class Folder(Source):
 
     @property
     def layout(self) -> Layout:
-        """Which of the three layouts it has."""
+        """Return which of the three layouts it has."""
         if is_huggingface(self.config):
             return "huggingface"
         has_safetensors = (self.path / "model.safetensors").exists()
@@ -68,20 +67,20 @@ class Folder(Source):
 
     @property
     def shape(self) -> ModelShape | None:
-        """Read from `config.json`."""
+        """Return the shape, read from `config.json`; None if only the weights show it."""
         config = self.config
         return huggingface_shape(config) if is_huggingface(config) else transformerlens_shape(config)
 
     def require(self) -> None:
-        """Raise if something in the folder would be left out silently: an adapter."""
+        """Raise if the folder holds an adapter, which would be ignored silently."""
         refuse_adapter(self.path)
 
     @property
     def weights(self) -> Path:
-        """The one file of weights of a native or legacy folder.
+        """Return the file of weights of a native or legacy folder.
 
         Raises:
-            Unloadable: it is not there; the message names the checkpoints that are.
+            Unloadable: it does not exist; the message names the checkpoints that do.
         """
         checkpoints = self.checkpoints
         if self.label is not None:
@@ -98,13 +97,13 @@ class Folder(Source):
 
     @property
     def checkpoints(self) -> dict[str, Path]:
-        """Label → weights, in the order of training."""
+        """Return the training checkpoints, label → weights, in the order of training."""
         layout = self.layout
         if layout == "huggingface":
             return {}
         files = (self.path / "checkpoints").glob("step-*.safetensors" if layout == "native" else "*_*.pth")
-        found = {_label(file): file for file in files}
-        return dict(sorted(found.items(), key=lambda item: (len(item[0]), item[0])))
+        by_label = {_label(file): file for file in files}
+        return dict(sorted(by_label.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def _label(file: Path) -> str:

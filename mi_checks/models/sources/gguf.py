@@ -1,4 +1,4 @@
-"""A GGUF file on this machine."""
+"""A model in a GGUF file on this machine."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from mi_checks.spec.model_shape import ModelShape
 
 @dataclass(frozen=True)
 class Gguf(Source):
-    """One file with weights, usually quantized, and tokenizer; they are de-quantized when loaded."""
+    """A file with weights, usually quantized, and tokenizer; the weights are de-quantized when loaded."""
 
     path: Path
 
     @property
     def described(self) -> str:
-        """As the user may write it."""
+        """Return the file as the user may write it."""
         return f"gguf:{self.path}"
 
     @property
     def shape(self) -> ModelShape | None:
-        """Read from the head of the file."""
+        """Return the shape, read from the header of the file; None if the architecture states it in another way."""
         return header_shape(read_header(self.path))
 
     def require(self) -> None:
-        """Nothing, if there is such a file and a package to read it with."""
+        """Raise if the file does not exist or there is no package to read it with."""
         read_header(self.path)
         require_reader()
 
 
 def require_reader() -> None:
-    """Nothing, if the package `gguf` is installed.
+    """Raise if the package `gguf` is not installed.
 
     Raises:
-        Unloadable: it is not.
+        Unloadable: it is not installed.
     """
     if importlib.util.find_spec("gguf") is None:
         raise Unloadable("GGUF files are read with the package gguf; install it with pip install 'mi-checks[gguf]'")

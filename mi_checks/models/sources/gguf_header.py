@@ -1,4 +1,4 @@
-"""The metadata at the head of a GGUF file, in milliseconds: the package `gguf` takes seconds over the vocabulary."""
+"""The metadata in the header of a GGUF file, read in milliseconds; the package `gguf` takes seconds for it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, BinaryIO
 from mi_checks.models.sources.source import Unloadable
 from mi_checks.spec.model_shape import ModelShape
 
-NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
-STRING, ARRAY = 8, 9
+NUMBER_FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+STRING_TYPE, ARRAY_TYPE = 8, 9
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Key → number or string. Arrays are passed over.
+    """Return the metadata, key → number or string; None stands for an array, which is skipped.
 
     Raises:
-        Unloadable: it is no GGUF file, cut short, or of a version that is not read.
+        Unloadable: it is not a GGUF file, is truncated, or has a version that is not supported.
     """
     try:
         with path.open("rb") as file:
@@ -36,7 +36,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def header_shape(header: dict[str, Any]) -> ModelShape | None:
-    """Layers, heads and neurons, or None where the architecture says them otherwise."""
+    """Return the numbers of layers, heads and neurons, or None if the architecture states them in another way."""
     prefix = header.get("general.architecture")
     layers, heads = header.get(f"{prefix}.block_count"), header.get(f"{prefix}.attention.head_count")
     neurons = header.get(f"{prefix}.feed_forward_length")
@@ -52,16 +52,16 @@ def _entry(file: BinaryIO) -> tuple[str, Any]:
 
 
 def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == STRING:
+    if kind == STRING_TYPE:
         return _string(file).decode()
-    if kind != ARRAY:
-        return _number(file, NUMBERS[kind])
+    if kind != ARRAY_TYPE:
+        return _number(file, NUMBER_FORMATS[kind])
     inner, length = _number(file, "<I"), _number(file, "<Q")
-    if inner in NUMBERS:
-        file.seek(length * struct.calcsize(NUMBERS[inner]), 1)
+    if inner in NUMBER_FORMATS:
+        file.seek(length * struct.calcsize(NUMBER_FORMATS[inner]), 1)
         return None
     for _ in range(length):
-        if inner == STRING:
+        if inner == STRING_TYPE:
             file.seek(_number(file, "<Q"), 1)
         else:
             _value(file, inner)

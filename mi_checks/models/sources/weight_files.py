@@ -1,4 +1,4 @@
-"""Which files of a folder in transformers' layout hold its weights."""
+"""The files of weights of a folder in transformers' layout."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from pathlib import Path
 from mi_checks.models.sources.source import Unloadable
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
-INDEX = ".index.json"  # after either name: which shard holds which tensor
-ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
-POINTER = b"version https://git-lfs"
-# What weights are also published as, and is not read.
-OTHERS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
+INDEX_SUFFIX = ".index.json"  # suffix of either name, for the file that says which shard holds which tensor
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+LFS_POINTER_START = b"version https://git-lfs"
+# Other formats of weights, which are not read.
+OTHER_PATTERNS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files that hold a model's weights: safetensors where there are some, else pickles of tensors.
+    """Return the files that hold a model's weights: safetensors if there are some, otherwise pickles of tensors.
 
     Raises:
-        Unloadable: one is missing, or the weights are in files of another name or kind.
+        Unloadable: a file is missing, or the weights are in files of another name or kind.
     """
     for name in (SAFETENSORS, PICKLE):
         if (folder / name).exists():
             return [_whole(folder / name)]
-        if (folder / f"{name}{INDEX}").exists():
-            return [_whole(shard) for shard in _shards(folder / f"{name}{INDEX}")]
-    others = sorted(path.name for pattern in OTHERS for path in folder.glob(pattern) if path.name not in ADAPTERS)
+        if (folder / f"{name}{INDEX_SUFFIX}").exists():
+            return [_whole(shard) for shard in _shards(folder / f"{name}{INDEX_SUFFIX}")]
+    others = sorted(
+        path.name for pattern in OTHER_PATTERNS for path in folder.glob(pattern) if path.name not in ADAPTER_FILES
+    )
     if not others:
         raise Unloadable(f"{folder / SAFETENSORS} is missing")
     hint = f"write gguf:{folder / others[0]}" if others[0].endswith(".gguf") else "save them with save_pretrained"
@@ -45,35 +47,35 @@ def refuse_adapter(folder: Path) -> None:
     """Raise if a folder holds an adapter, such as LoRA's, which would not be part of the model that is measured.
 
     Raises:
-        Unloadable: it does.
+        Unloadable: it holds an adapter.
     """
-    found = next((name for name in ADAPTERS if (folder / name).exists()), None)
-    if found is None:
+    adapter = next((name for name in ADAPTER_FILES if (folder / name).exists()), None)
+    if adapter is None:
         return
     has_base = (folder / "config.json").exists()
     what = "is an adapter alone" if not has_base else "holds an adapter beside its base weights"
     base = _base(folder)
     measure = "or move the adapter away to measure the base alone" if has_base else f"or measure its base{base} alone"
     raise Unloadable(
-        f"{folder} {what} ({found}), and adapters are not applied here; merge it into its base with the package peft "
+        f"{folder} {what} ({adapter}), and adapters are not applied here; merge it into its base with the package peft "
         f"(model.merge_and_unload().save_pretrained(FOLDER)) and name that folder, {measure}"
     )
 
 
 def _base(folder: Path) -> str:
-    """Return the model that an adapter was trained on, as its own config names it."""
+    """Return the name of an adapter's base model, from its config and in parentheses; "" if it is not named."""
     try:
-        name = json.loads((folder / ADAPTERS[0]).read_text(encoding="utf-8"))["base_model_name_or_path"]
+        name = json.loads((folder / ADAPTER_FILES[0]).read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return f" ({name})" if isinstance(name, str) and name else ""
 
 
 def _whole(file: Path) -> Path:
-    """Return a file, if it is one and not what Git leaves in its place."""
+    """Return a file, or raise if it cannot be read or is only a pointer of Git LFS."""
     try:
         with file.open("rb") as opened:
-            pointer = opened.read(len(POINTER)) == POINTER
+            pointer = opened.read(len(LFS_POINTER_START)) == LFS_POINTER_START
     except OSError as error:
         raise Unloadable(f"{file} cannot be read: {error.strerror or error}") from error
     if pointer:
