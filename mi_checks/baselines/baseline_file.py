@@ -37,7 +37,7 @@ class _Wrong(Exception):
 
 
 def read_baseline(path: Path, shown: str) -> Baseline:
-    """What the file says.
+    """Return what the file says.
 
     Args:
         path: the file.
@@ -122,7 +122,7 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
 
 
 def baseline_text(baseline: Baseline) -> str:
-    """The file's text."""
+    """Return the file's text."""
     data: dict[str, Any] = {
         "checks": {
             name: _plain({**asdict(check), "parts": _short(check.parts)}) for name, check in baseline.checks.items()

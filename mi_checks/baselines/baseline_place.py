@@ -38,5 +38,5 @@ def _sources(folder: Path) -> list[Path]:
 
 
 def _name(text: str) -> str:
-    """A file's name everywhere: a model's may have slashes and colons."""
+    """Return a file name that every system takes: a model's name may have slashes and colons."""
     return quote(text, safe="@ +=,~()") if text.strip(".") else quote(text).replace(".", "%2E")

@@ -14,7 +14,7 @@ from mi_checks.spec.preference_checks import Accuracy, LogitDiff
 
 
 def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:
-    """The checks that say whether the behaviour is there at all."""
+    """Return the checks that say whether the behaviour is there at all."""
     return tuple(entry.check for entry in behaviour.checks if isinstance(entry.check, LogitDiff | Accuracy))
 
 

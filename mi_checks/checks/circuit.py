@@ -69,7 +69,7 @@ def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
 
 
 def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
-    """The mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
+    """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
 
     A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
     """

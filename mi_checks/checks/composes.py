@@ -63,7 +63,7 @@ def _of_reader(
 
 
 def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> Estimate:
-    """The highest score over the mean of random matrices' highest; the interval is from their 2.5 % and 97.5 %."""
+    """Divide the highest score by the mean highest score of random matrices, with an interval from 2.5 % to 97.5 %."""
     scores, random = measured.composition(reader.kind)
     undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
     if undefined:

@@ -25,9 +25,9 @@ ODD = slice(1, None, 2)  # prompts
 
 
 def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
-    """CPR = ∫ f and CMD = ∫ |1 − f| over the share of nodes in the circuit, by the trapezoid rule (Mueller et al. 2025,
-    arXiv:2504.13151).
+    """Judge CPR = ∫ f or CMD = ∫ |1 − f| over the fraction of nodes in the circuit, by the trapezoid rule.
 
+    Mueller et al. 2025, arXiv:2504.13151.
     Nodes are added in the order of what each recovers alone on the even prompts; f is measured on the odd ones.
     """
     circuits = Circuits(measured, check.among, check.with_)

@@ -19,7 +19,7 @@ from mi_checks.stats.intervals import mean_interval
 
 
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
-    """What the effect is measured against: as the first `logit_diff` says, or where there is none the first check."""
+    """Return what the effect is measured against, as the first `logit_diff` says or, without one, the first check."""
     preferences = absence_checks(behaviour)
     first = next((check for check in preferences if isinstance(check, LogitDiff)), next(iter(preferences), None))
     return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"

@@ -90,7 +90,7 @@ class Sweep:
         return ratio_intervals(self.recovered, self.gap, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
-        """The nodes that recover most, with intervals.
+        """Return the nodes that recover most, with intervals.
 
         Raises:
             NoGap: there is nothing to share.
@@ -148,7 +148,7 @@ class Measurements:
     def by(
         self, engine: Measuring, model: Transformer | None = None, only: Collection[Node] | None = None
     ) -> Measurements:
-        """The same claims of another model on the same prompts, nothing measured yet.
+        """Return the same claims about another model on the same prompts, with nothing measured yet.
 
         Args:
             engine: what measures it.
@@ -162,7 +162,7 @@ class Measurements:
         return other
 
     def on(self, batch: PromptBatch) -> Measurements:
-        """The same claims on other prompts, for `by` to be told what measures them."""
+        """Return the same claims on other prompts; `by` then sets the engine that measures them."""
         other = Measurements(self.behaviour, self.subject, batch, self._engine)
         other._bound = self._bound
         return other
@@ -227,7 +227,7 @@ class Measurements:
         return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor, self.intervals)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
-        """The nodes of an expression on this model.
+        """Return the nodes of an expression on this model.
 
         Raises:
             MiChecksError: there is none, or none for a role in it; or one is outside the model, or named twice.

@@ -48,7 +48,7 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
 
 
 def receivers(measured: Measurements, expression: NodeNames, via: Input | None) -> tuple[Node, ...]:
-    """What reads at the end of a hop: inputs of heads, MLP layers, or the logits.
+    """Return what reads at the end of a hop: inputs of heads, MLP layers, or the logits.
 
     Where heads share a key or value, they are reached by it together.
 

@@ -62,7 +62,7 @@ def scored(nodes: Mapping[str, float]) -> str:
 
 
 def _old(binding: Binding, locked: Mapping[str, float]) -> str:
-    """What was locked, and how it scores now."""
+    """Return the locked nodes with their present scores."""
     if not locked:
         return ""
     now = {node: binding.score_of(node) for node in locked}

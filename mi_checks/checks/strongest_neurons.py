@@ -14,7 +14,7 @@ DENOISED = 32  # of those that attribution patching ranks first
 
 
 def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str | int | None) -> Sweep:
-    """A sweep that a check has made of the claimed neurons' layers, or else one of a few neurons of all layers.
+    """Return a sweep that a check has made of the claimed neurons' layers, or else one of a few neurons of all layers.
 
     Args:
         measured: the behaviour on the model.

@@ -90,7 +90,7 @@ def only_above_zero(bound: Bound) -> bool:
 
 
 def nothing_to_share(claim: str, bound: Bound, none: NoGap, measured: Measurements) -> Verdict:
-    """The verdict where clean and corrupt do not differ: no share of nothing can be claimed."""
+    """Return the verdict for clean and corrupt prompts that do not differ, where no fraction can be claimed."""
     unit = score_unit(measured.batch.score)
     reason = f"there is nothing to mediate: {none.in_unit(unit)}"
     return Verdict("fail", claim, None, bound, reason, parts=Parts(None, replace(none.whole, unit=unit), none.of))

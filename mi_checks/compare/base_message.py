@@ -13,12 +13,12 @@ ID = "base"  # of the item, and its kind
 
 
 def claim(judgement: Judgement, base: str) -> str:
-    """The verdict, also of one that passes, for whoever reads the record: `both kept, against nano-attn-2l`."""
+    """Return the verdict, also that of an item that passes: `both kept, against nano-attn-2l`."""
     return f"{judgement.verdict}, against {base}"
 
 
 def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> str:
-    """The verdict, what decided it, and each effect and head then and now.
+    """Return the verdict, what decided it, and each effect and head in both models.
 
     Args:
         judgement: what was found.

@@ -1,4 +1,4 @@
-"""A model against another one, its base: is the behaviour the same, and is the mechanism?
+"""A model compared with a reference model: whether the behaviour is the same, and whether the mechanism is.
 
 Behaviour is the preference: on the same prompts, the paired difference of each effect is *kept* where its whole 95 %
 interval lies within ± what matters, *changed* where it surely lies beyond (a t-test against the nearer end, corrected
@@ -161,7 +161,7 @@ def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: f
 
 
 def _matters(then: Recorded) -> float:
-    """A tenth of the mean; where that is next to nothing, of the spread: half of what Cohen (1988) calls small."""
+    """Return a tenth of the mean or, if larger, of the standard deviation: half of what Cohen (1988) calls small."""
     values = np.array(then.per_prompt)
     return float(max(MATTERS, TENTH * abs(values.mean()), TENTH * values.std(ddof=1)))
 

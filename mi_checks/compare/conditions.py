@@ -28,7 +28,7 @@ class Header:
 
 
 def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mapping[str, str]) -> Header:
-    """What a run measured on and with."""
+    """Return what a run measured on and with."""
     return Header(
         behaviour=evidence.behaviour,
         model=evidence.model,
@@ -70,7 +70,7 @@ def invalid(then: Header, now: Header) -> str:
 
 
 def told(then: Header, now: Header) -> Iterator[str]:
-    """What is otherwise and does not hinder a comparison, such as `torch 2.8.0 (now 2.9.1)`."""
+    """Return the differences that do not prevent a comparison, such as `torch 2.8.0 (now 2.9.1)`."""
     for name in ("engine", "device"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after and "none" not in (before, after):  # all was recalled: nothing measured

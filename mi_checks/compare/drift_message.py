@@ -15,7 +15,7 @@ BRIEFLY_NAMED = 2  # of both, in the message of the terminal
 
 
 def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
-    """That the baseline and the file are out of step."""
+    """Say that the baseline was recorded for a different set of checks."""
     first, *_ = unlike
     more = f", and {len(unlike) - 1} more" if len(unlike) > 1 else ""
     lines = [f"invalid: {shown} was recorded for a different set of checks: {first}{more}; {UPDATE}"]
@@ -24,7 +24,7 @@ def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
 
 
 def drift_message(comparison: Comparison, then: Header, now: Header, shown: str) -> str:
-    """What drifted, the surest and largest first; heads that mediate no more, and those that now do."""
+    """Say what drifted, smallest p-value and largest change first, and which heads stopped or started to mediate."""
     drifts, mediators = comparison.drifts, comparison.mediators
     heads = mediators.signed
     parts = [f"{len(drifts)} of {comparison.compared} effects"] if drifts else []
@@ -87,7 +87,7 @@ def _in_units(change: SetChange, before: Estimate | None, after: Estimate | None
 
 
 def _drift(drift: Drift) -> list[str]:
-    """What became of an effect, and of a fraction a second line with its parts."""
+    """Return a line on how an effect changed and, for a fraction, a second one with its parts."""
     then, now = drift.then.estimate, drift.now.estimate
     unit = next((each.unit for each in (then, now) if each is not None), "")
     how = "intervals apart" if drift.p_value is None else f"p {drift.p_value:.2g}"

@@ -91,6 +91,6 @@ class Matrix:
 
 
 def ranked(tests: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The significant ones: those first that turn «cannot» into «can» or back, then by size."""
+    """Return the significant differences: first those between «cannot» and «can», then by size."""
     significant = (test for test in tests if test.significant)
     return tuple(sorted(significant, key=lambda test: (not test.turn, -abs(test.estimate.value))))

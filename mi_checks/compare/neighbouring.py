@@ -45,7 +45,7 @@ def steps(models: Mapping[str, Architecture]) -> tuple[Step, ...]:
 
 
 def step(before: str, first: Architecture, after: str, second: Architecture) -> Step:
-    """The step between any two models."""
+    """Return the step between any two models."""
     if first.kind == second.kind:
         change = f"{first.kind}, {first.n_layers} → {second.n_layers} layers"
     elif first.n_layers == second.n_layers:

@@ -60,14 +60,14 @@ def baseline(
     mediators: tuple[Mediator, ...],
     effect_sizes: tuple[float, ...] = (),
 ) -> Baseline:
-    """What is to be written of a run, rounded. Roles have a file of their own."""
+    """Return what a baseline holds of a run, rounded. Roles have a file of their own."""
     checks = {result.check: recorded(result) for result in results if result.kind not in NO_CHECKS}
     rounded = tuple(replace(each, estimate=_rounded(each.estimate)) for each in mediators)
     return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
 
 
 def recorded(result: CheckResult) -> Recorded:
-    """What a check measured, rounded."""
+    """Return what a check measured, rounded."""
     claim = result.claim
     if result.kind == "composes":  # its claim names the reader that decides
         claim = result.check
@@ -85,7 +85,7 @@ def recorded(result: CheckResult) -> Recorded:
 
 
 def settled(new: Baseline, old: Baseline) -> Baseline:
-    """The new one with the old one's numbers where they differ by no more than rounding, which is worth no byte."""
+    """Return the new baseline with the old one's numbers wherever they differ by no more than rounding."""
     checks = {
         name: _settled_check(check, old.checks[name]) if name in old.checks else check
         for name, check in new.checks.items()

@@ -47,7 +47,7 @@ def pairs(before: Run, after: Run) -> tuple[Pair, ...]:
 
 
 def two_models(before: Run, after: Run) -> tuple[str, str] | None:
-    """The two models where each run has one, and another than the other's."""
+    """Return the two models if each run has exactly one and they differ."""
     first, second = ({result.model for result in run.results} for run in (before, after))
     return (*first, *second) if len(first) == len(second) == 1 and first != second else None  # type: ignore[return-value]
 

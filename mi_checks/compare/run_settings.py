@@ -11,7 +11,7 @@ SHORT = 12  # characters of a hash that are shown
 
 
 def otherwise(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
-    """What, before, after: models' provenance first, then versions, then settings."""
+    """Return what differs, before and after: provenance of models, then versions, then settings."""
     between = two_models(before, after)
     found = [("model", *between)] if between else []
     shared = [between] if between else [(name, name) for name in before.models if name in after.models]

@@ -106,7 +106,7 @@ def _weights(run: Run, pair: Pair) -> str:
 
 
 def _fraction(pair: Pair, sizes: Sequence[Sizes]) -> FractionChange | None:
-    """What became of the parts of a fraction; None of other values, and where a run does not hold them."""
+    """Return how the parts of a fraction changed; None for other values, or if a run does not hold the parts."""
     before, after = pair.before, pair.after
     if before is None or after is None:
         return None

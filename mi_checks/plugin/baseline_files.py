@@ -80,7 +80,7 @@ class Baselines:
         self._said: list[str] = []
 
     def collected(self, found: Iterable[LoadedBehaviour]) -> None:
-        """A file was read."""
+        """Note that a behaviour file was collected."""
         self._collected += found
 
     def wanted(self, loaded: LoadedBehaviour, model: str, checks: Sequence[str], stand_in: str = "") -> bool:

@@ -44,7 +44,7 @@ class Told:
         self.failed: list[str] = []
 
     def mistaken(self, error: MiChecksError, path: Path) -> None:
-        """A file could not be collected."""
+        """Note that a file could not be collected."""
         problems = error.problems if isinstance(error, SpecError) else ()
         for problem in problems or (Problem(shown_path(path, self._root), 1, 1, str(error)),):
             self._mistakes[problem] = None
@@ -91,7 +91,7 @@ class Told:
 
 
 def _put(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> None:
-    """A step's summary on GitHub is one file that all its commands add to; any other file is of this run alone."""
+    """Write the summary, or add it to GitHub's file, which all commands of a step share."""
     from mi_checks.files import write_file
 
     step = environment.get(STEP_SUMMARY)

@@ -25,7 +25,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def session_of(config: pytest.Config) -> Session:
-    """The run's session, begun by the first option that is set or the first behaviour that is collected.
+    """Return the run's session, begun by the first option that is set or the first behaviour that is collected.
 
     Raises:
         MiChecksError: an option's value cannot be used.
@@ -60,7 +60,7 @@ def terminal_of(config: pytest.Config) -> Terminal | None:
 
 @contextmanager
 def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
-    """Turns whatever is raised within into one line, which ends the collection of this file alone."""
+    """Turn whatever is raised within into one line, which ends the collection of this file alone."""
     from mi_checks.errors import MiChecksError
     from mi_checks.faults.unexpected import placed, tell_cause
 
@@ -73,14 +73,14 @@ def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
 
 
 def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
-    """What ends the collection of a file, kept in mind for CI; without a session an option is wrong, and no file."""
+    """Return the exception that ends the collection of a file, and note it for CI if a session has begun."""
     if SESSION in collector.config.stash:
         collector.config.stash[SESSION].files.ci.mistaken(error, collector.path)
     return collector.CollectError(str(error))
 
 
 def shown(collector: pytest.Collector) -> str:
-    """The collector's file, as messages show it."""
+    """Return the collector's file, as messages show it."""
     path, root = collector.path, collector.config.rootpath
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
@@ -167,7 +167,7 @@ class ModelNode(pytest.Collector):
             yield item
 
     def _kinds(self, check: str) -> Iterator[tuple[type[CheckItem], str]]:
-        """What a check is collected as, with names."""
+        """Yield the kinds of items that a check is collected as, with their names."""
         yield BehaviourItem, check
         if session_of(self.config).options.with_mutants:
             from mi_checks.results.run import mutants_id
@@ -231,7 +231,7 @@ def conclude(result: CheckResult | MutantsResult, item: CheckItem) -> None:
 
 
 def _told(result: CheckResult | MutantsResult, item: CheckItem) -> str:
-    """The message in full with -vv; otherwise briefly, as the report has it in full."""
+    """Return the full message with -vv, otherwise a brief one: the report has it in full."""
     if item.config.get_verbosity() >= FULL_MESSAGES:
         return result.message
     from mi_checks.output.failure_lines import brief

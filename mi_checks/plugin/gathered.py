@@ -65,7 +65,7 @@ class Gathered:
         return library_versions("pytest")
 
     def record(self) -> Run:
-        """The run so far."""
+        """Return the run so far."""
         asked = self.options
         settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)
         more = {} if asked.base is None else {"base": asked.base}

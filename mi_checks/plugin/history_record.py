@@ -37,7 +37,7 @@ class Keeping:
             self.failed = f"{error}; the run itself is kept, and mi-checks history import {written} adds it later"
 
     def summary(self) -> list[str]:
-        """The last line of the terminal about it."""
+        """Return the terminal's last line about the history."""
         if self._path is None or not (self._added or self.failed):
             return []
         return [f"history: {self.failed or shown_path(self._path, self._root)}"]

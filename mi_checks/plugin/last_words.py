@@ -31,7 +31,7 @@ class LastWords:
         self.files = files
 
     def failure_lines(self, width: int) -> list[str]:
-        """What failed, by behaviour and model, each group under its cause; empty where nothing did."""
+        """Return the failures by behaviour and model, each group under its cause."""
         from mi_checks.output.failure_lines import group_lines
 
         return group_lines(
@@ -39,7 +39,7 @@ class LastWords:
         )
 
     def summary(self) -> list[str]:
-        """The last lines of the terminal: behaviours × models, and where the report is."""
+        """Return the last lines of the terminal: behaviours × models, and where the report is."""
         ran: tuple[tuple[str, Callable[[], Sequence[str]]], ...] = (
             ("the table of behaviours and models", lambda: matrix_lines(self.gathered.results)),
             ("the list of warnings", lambda: () if self.options.strict else self.gathered.lints.lines()),
@@ -64,7 +64,7 @@ class LastWords:
         return [*lines, *self._left_out()]
 
     def told(self) -> list[str]:
-        """What CI is told after them, and the tracebacks of errors if they are asked for."""
+        """Return the annotations for CI, and the tracebacks of errors if `--mi-debug` asks for them."""
         before = len(self.gathered.omitted.sentences)
         what = "the list of annotations for CI"
         lines = self.gathered.omitted.attempt(
@@ -73,7 +73,7 @@ class LastWords:
         return [*lines, *self.gathered.omitted.sentences[before:], *self.gathered.traces.lines()]
 
     def _refusals(self) -> list[str]:
-        """What cannot be measured on some models, by the guards that failed when they were loaded."""
+        """Return what some models refuse because of guards that failed when they were loaded."""
         return [f"{model}: {line}" for model, guards in self.gathered.guards.items() for line in refusal_lines(guards)]
 
     def _cut_short(self) -> list[str]:
@@ -82,7 +82,7 @@ class LastWords:
         return [f"cut short: {len(self.gathered.results)} of {len(self.gathered.selected)} checks ran"]
 
     def _left_out(self) -> list[str]:
-        """What could not be measured for the report, or added to it; no outcome depends on it."""
+        """Return what could not be measured for the report, or added to it; no outcome depends on it."""
         of_evidence = (
             f"{each.behaviour} on {each.model}: {sentence}"
             for each in self.gathered.evidence.values()
@@ -94,7 +94,7 @@ class LastWords:
         return [*lines, *more, *([f"note: no outcome depends on this; {how_to_see_where()}"] if found else [])]
 
     def _verdicts(self) -> list[str]:
-        """What the models are to their base."""
+        """Return the verdicts against the reference model."""
         base = self.options.base
         if base is None:
             return []

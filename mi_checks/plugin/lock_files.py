@@ -30,7 +30,7 @@ class Locks:
         self._said: list[str] = []
 
     def require(self, folder: Path) -> None:
-        """That the lock file of a folder, if there is one, can be used; told once, however many behaviours it is for.
+        """Raise if the lock file of a folder cannot be used; once, however many behaviours it is for.
 
         Raises:
             SpecError: what is wrong with it, with its places.
@@ -41,7 +41,7 @@ class Locks:
             read_lock(folder, self._root, _shape)
 
     def take(self, bindings: Mapping[tuple[Path, Key], Scores]) -> None:
-        """What roles were bound to, by folder, behaviour, model and role."""
+        """Take over what roles were bound to, by folder, behaviour, model and role."""
         for (folder, key), nodes in bindings.items():
             self._measured.setdefault(folder, {})[key] = nodes
 
@@ -61,7 +61,7 @@ class Locks:
         return [*self._said, *(f"roles: {why}" for why in self.failed)]
 
     def to_wire(self) -> list[Any]:
-        """What was taken, for the controller of `pytest -n`."""
+        """Return the bindings for the controller of `pytest -n`."""
         return [[str(folder), *key, nodes] for folder, of in self._measured.items() for key, nodes in of.items()]
 
     def from_wire(self, wire: list[Any]) -> None:

@@ -192,7 +192,7 @@ class Measuring:
         return self.gathered.mutants.add(result)
 
     def close(self, loaded: LoadedBehaviour, model: str) -> None:
-        """A behaviour's items on a model are done: keep the evidence, free the activations."""
+        """Keep the evidence of a behaviour whose items on a model are done, and free the activations."""
         if "suite" not in self.__dict__:
             return
         of, omitted = f"{loaded.behaviour.name} on {model}", self.gathered.omitted
@@ -206,7 +206,7 @@ class Measuring:
         self._write_journal()
 
     def rerun(self, node_id: str, model: str) -> str:
-        """The command for one item, with whatever on this run's command line decides its outcome."""
+        """Return the command for one item, with whatever on this run's command line decides its outcome."""
         asked = self.options
         given = {
             "--mi-model": model if asked.models else None,
@@ -372,7 +372,7 @@ class Measuring:
 
 
 def _claims(model: str) -> str:
-    """The name whose claims a model runs under, even where the model itself is no longer there."""
+    """Return the name whose claims a model runs under, even if the model itself no longer exists."""
     try:
         return resolve(model).claims
     except Exception:

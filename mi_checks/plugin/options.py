@@ -75,7 +75,7 @@ class Options:
 
 
 def read_options(config: pytest.Config) -> Options:
-    """What the command line says or, where it is silent, the ini file.
+    """Return what the command line says or, where it is silent, the ini file.
 
     Raises:
         MiChecksError: an option's value is not one it can have, or a file cannot be written there.
@@ -159,7 +159,7 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def _cache_folder(config: pytest.Config) -> Path | None:
-    """A folder in pytest's cache; none where pytest has no cache (`-p no:cacheprovider`) or may not write there."""
+    """Return a folder in pytest's cache; None without a cache (`-p no:cacheprovider`) or without write permission."""
     cache = getattr(config, "cache", None)
     try:
         return None if cache is None else Path(cache.mkdir("mi_checks"))

@@ -80,7 +80,7 @@ class Session:
         return first == path
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:
-        """The behaviours in a file: one, or one for each of its cases.
+        """Return the behaviours in a file: one, or one for each of its cases.
 
         Raises:
             SpecError: every mistake in the file, or in the lock file beside it.
@@ -96,7 +96,7 @@ class Session:
         return found
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
-        """The models to run a behaviour on."""
+        """Return the models to run a behaviour on."""
         return self.options.models or tuple(loaded.behaviour.models)
 
     def has_baseline(self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check, Position]]) -> bool:

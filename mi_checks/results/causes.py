@@ -77,7 +77,7 @@ def _place(result: CheckResult) -> int:
 
 
 def _cause(failed: Sequence[CheckResult]) -> tuple[CauseKind, CheckResult]:
-    """The first that holds, from what explains most."""
+    """Return the first cause that applies, the most general first."""
     candidates: tuple[tuple[CauseKind, Iterable[CheckResult]], ...] = (
         (
             "not measured",

@@ -12,27 +12,27 @@ from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult
 
 
 def result_from_dict(data: dict[str, Any]) -> CheckResult:
-    """The inverse of `dataclasses.asdict` for a result that crossed a process boundary."""
+    """Return the result that `dataclasses.asdict` was applied to."""
     return cast("CheckResult", _reader(CheckResult).validate_python(data))
 
 
 def mutants_from_dict(data: dict[str, Any]) -> MutantsResult:
-    """The inverse of `dataclasses.asdict` for the mutants of a check that crossed a process boundary."""
+    """Return the mutants of a check that `dataclasses.asdict` was applied to."""
     return cast("MutantsResult", _reader(MutantsResult).validate_python(data))
 
 
 def guards_from_dict(data: dict[str, Any]) -> ModelGuards:
-    """The inverse of `dataclasses.asdict` for guards that crossed a process boundary."""
+    """Return the guards that `dataclasses.asdict` was applied to."""
     return cast("ModelGuards", _reader(ModelGuards).validate_python(data))
 
 
 def evidence_from_dict(data: dict[str, Any]) -> Evidence:
-    """The inverse of `dataclasses.asdict` for evidence that crossed a process boundary."""
+    """Return the evidence that `dataclasses.asdict` was applied to."""
     return cast("Evidence", _reader(Evidence).validate_python(data))
 
 
 def lint_from_dict(data: dict[str, Any]) -> Lint:
-    """The inverse of `dataclasses.asdict` for a lint that crossed a process boundary."""
+    """Return the lint that `dataclasses.asdict` was applied to."""
     return cast("Lint", _reader(Lint).validate_python(data))
 
 

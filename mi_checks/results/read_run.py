@@ -25,7 +25,7 @@ class NoRun(MiChecksError):
 
 
 def read_run(path: Path | str) -> Run:
-    """The run that a file holds; one of an older schema as it would be written now.
+    """Read the run in a file; one of an older schema as it would be written now.
 
     Raises:
         NoRun: it holds JSON of something else.
@@ -38,7 +38,7 @@ def read_run(path: Path | str) -> Run:
 
 
 def parse_run(text: str, path: Path | str) -> Run:
-    """The run in a text; `path` is what messages call it.
+    """Parse the run in a text; `path` is what messages call it.
 
     Raises:
         MiChecksError: as `read_run`.
@@ -87,7 +87,7 @@ def _validated(data: dict[str, Any]) -> Run:
 
 
 def read_text(path: Path) -> str:
-    """What a file of a run says.
+    """Read the text of a run's file.
 
     Raises:
         MiChecksError: there is no such file, or it is no text.
@@ -107,7 +107,7 @@ def read_text(path: Path) -> str:
 
 
 def _journal(path: Path) -> Run:
-    """What is left of a run that was killed: whole lines of its journals."""
+    """Read what is left of a run that was killed: the complete lines of its journals."""
     found = []
     for part in parts(path.with_name(path.name.removesuffix(SUFFIX))):
         *lines, _ = read_text(part).split("\n")  # behind the last line break: nothing, or a line that was cut
@@ -152,7 +152,7 @@ def _finite(text: str) -> float:
 
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 had the hash of the prompts in the evidence alone."""
+    """Upgrade schema 1, which had the hash of the prompts in the evidence alone."""
     hashes = {(each["behaviour"], each["model"]): each["effect"]["prompts_sha256"] for each in data["evidence"]}
     results = [
         {
@@ -167,13 +167,13 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_2(data: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 had neither circuits nor curves."""
+    """Upgrade schema 2, which had neither circuits nor curves."""
     evidence = [{**each, "circuit": None, "curves": []} for each in data["evidence"]]
     return {**data, "evidence": evidence}
 
 
 def _from_3(data: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3 had circuits without cards of neurons, and cards of heads without sources."""
+    """Upgrade schema 3, whose circuits had no cards of neurons, and cards of heads no sources."""
     evidence = [{**each, "circuit": _with_neurons(each["circuit"])} for each in data["evidence"]]
     return {**data, "evidence": evidence}
 
@@ -185,7 +185,7 @@ def _with_neurons(circuit: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _from_4(data: dict[str, Any]) -> dict[str, Any]:
-    """Schema 4 wrote the deciding node into the claim, showed the first pairs, and had no lints, guards, omissions."""
+    """Upgrade schema 4: deciding nodes in claims, the first pairs as examples, no lints, guards or omissions."""
     return {
         **data,
         "results": [_with_deciding(result) for result in data["results"]],
@@ -226,7 +226,7 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _placed(record: dict[str, Any]) -> dict[str, Any]:
-    """Schema 4 had file and line in one text."""
+    """Upgrade schema 4, which had file and line in one text."""
     others = {name: value for name, value in record.items() if name != "location"}
     file, _, line = record["location"].rpartition(":")
     place = {"file": file, "line": int(line)} if line.isdecimal() else {"file": record["location"], "line": 0}
@@ -234,7 +234,7 @@ def _placed(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _selected(settings: dict[str, str]) -> dict[str, Any]:
-    """Schema 4 had how many checks ran of how many among the settings: "3 of 7"."""
+    """Upgrade schema 4, which had the number of selected checks among the settings: "3 of 7"."""
     found = re.fullmatch(r"\d+ of (\d+)", settings.get("checks run", ""))
     others = {name: value for name, value in settings.items() if name != "checks run"}
     return {"settings": others, "selected": None if found is None else int(found[1])}
@@ -244,7 +244,7 @@ _OF_HEADS = "share recovered by each head"  # how the title of a heat map of hea
 
 
 def _with_component(heatmap: dict[str, Any]) -> dict[str, Any]:
-    """Schema 4 had what was denoised, and where, in the title of a heat map alone."""
+    """Upgrade schema 4, which named what was denoised, and where, in the title of a heat map alone."""
     of_heads = heatmap["title"].startswith(_OF_HEADS)
     at = heatmap["title"].removeprefix(_OF_HEADS).removeprefix(" at ") if of_heads else ""
     return {**heatmap, "component": "head" if of_heads else "", "at": at}

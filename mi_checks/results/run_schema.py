@@ -26,12 +26,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it stands in the file."""
+    """Return the schema as it stands in the file."""
     return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _closed(name: str, part: dict[str, Any]) -> dict[str, Any]:
-    """An object with all its keys and no others: whatever has a default is written all the same."""
+    """Return the schema of an object with all its keys and no others, those with defaults among them."""
     hints = get_type_hints(RECORDS[name], include_extras=True)
     told = {key: hint.__metadata__[0] for key, hint in hints.items() if hasattr(hint, "__metadata__")}
     properties = {

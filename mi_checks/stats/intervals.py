@@ -69,10 +69,11 @@ def _shown(gap: Estimate) -> str:
 
 
 def mean_interval(values: Floats, unit: str, cache: IntervalCache | None = None) -> Estimate:
-    """Mean over prompts with a percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13).
+    """Return the mean over prompts with a percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13).
 
     Args:
         values: `prompt`.
+        unit: of the values.
         cache: of intervals; None to work it out anew.
     """
     cache = IntervalCache() if cache is None else cache
@@ -87,7 +88,7 @@ def ratio_interval(
     floor: Floor | None = None,
     cache: IntervalCache | None = None,
 ) -> Estimate:
-    """Ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
+    """Return the ratio of means, Σ part / Σ whole, with a percentile bootstrap interval over prompts.
 
     The ratio of means, and not the mean of ratios, because the latter explodes on prompts whose `whole` is near zero.
 
@@ -113,7 +114,7 @@ def ratio_area_interval(
     method: str,
     floor: Floor | None = None,
 ) -> Estimate:
-    """What several ratios of means to one whole come to, with a percentile bootstrap interval over prompts.
+    """Summarise several ratios of means to one whole, with a percentile bootstrap interval over prompts.
 
     Args:
         parts: `part prompt`.
@@ -205,7 +206,7 @@ def _shares(parts: Floats, whole: Floats) -> Floats:
 
 
 def proportion_interval(successes: int, n: int) -> Estimate:
-    """A share of prompts with Wilson's score interval (Wilson 1927).
+    """Return a proportion of prompts with Wilson's score interval (Wilson 1927).
 
     Not a bootstrap: resampling n successes out of n gives an interval of no width, which n prompts do not earn.
     """
@@ -218,7 +219,7 @@ def proportion_interval(successes: int, n: int) -> Estimate:
 
 
 def paired_proportion_interval(before: Floats, after: Floats) -> Estimate:
-    """By how much a share of prompts differs from another on the same prompts, with Agresti and Min's interval.
+    """Return the difference of two proportions of the same prompts, with Agresti and Min's interval.
 
     Wald's after half a prompt is added to each of the four outcomes of a pair (Agresti & Min 2005, Statistics in
     Medicine 24); not a bootstrap: that n of n prompts came out alike gives it no width, which n prompts do not earn.

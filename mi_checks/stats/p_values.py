@@ -12,13 +12,14 @@ from mi_checks.stats.estimate import Estimate
 
 
 def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, Floats]:
-    """One-sided p-values that a ratio of means is above, and that it is below, a bound.
+    """Return one-sided p-values that a ratio of means is above, and that it is below, a bound.
 
     By Fieller's device: mean(part − bound · whole) against zero, a one-sample t-test on n − 1 degrees of freedom.
 
     Args:
         parts: `node prompt`.
         whole: `prompt`; its mean must be positive.
+        bound: the ratio of the null hypotheses.
 
     Returns:
         p-values of H0 «ratio ≤ bound» and of H0 «ratio ≥ bound», each `node`.

@@ -74,7 +74,7 @@ class BaseSuite:
         place: Place,
         rerun: str,
     ) -> CheckResult:
-        """What the model is to the base in one behaviour, of which every check has been measured on the model.
+        """Judge a model against the reference in one behaviour, of which every check was measured on the model.
 
         Args:
             loaded: the behaviour, which makes a claim of the base.
@@ -128,7 +128,7 @@ class BaseSuite:
         return self._own.reuse
 
     def _judged(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Judgement, str]:
-        """The judgement, and all of its message.
+        """Return the judgement and its whole message.
 
         Raises:
             MiChecksError: the two cannot be compared, or the base cannot be measured.
@@ -216,7 +216,7 @@ class BaseSuite:
 
 
 def _brief(found: Judgement | None, message: str) -> str:
-    """The most important lines of the message, for the terminal."""
+    """Return the most important lines of the message, for the terminal."""
     return message.partition("\n")[2] if found is None else base_reason(found)
 
 

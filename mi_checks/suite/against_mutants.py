@@ -92,7 +92,7 @@ class MutantSuite:
         )
 
     def _taken_for(self, loaded: LoadedBehaviour, model: str) -> Found:
-        """A model that has the behaviour, in place of one that is declared not to."""
+        """Return a model that has the behaviour, to stand in for one that is declared not to have it."""
         suite = self._suite
         measured = suite.measurements(loaded, model)
         for name in models_that_have(loaded.behaviour):

@@ -12,7 +12,7 @@ from mi_checks.suite.suspects import suspects
 
 
 def explain(verdict: Verdict, measured: Measurements | None, *, location: str, rerun: str) -> str:
-    """The whole message, its first line fit for pytest's short summary; of a role nothing is measured on prompts."""
+    """Return the whole message, whose first line fits pytest's short summary."""
     estimate = verdict.estimate
     of = f" of {verdict.deciding}" if verdict.deciding else ""
     value = "nothing measured" if estimate is None else f"measured {exact(estimate)}{of}"
@@ -34,7 +34,7 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
 
 
 def _about(verdict: Verdict) -> list[str]:
-    """What the estimate is of, how it was tested, and of a fraction both parts."""
+    """Say what the estimate is of, how it was tested and, for a fraction, what its two parts are."""
     tested = f" ({verdict.detail})" if verdict.detail else ""
     lines = [f"  deciding  {verdict.deciding}{tested}"] if verdict.deciding else []
     lines += [f"  detail    {verdict.detail}"] if verdict.detail and not verdict.deciding else []

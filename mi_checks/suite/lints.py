@@ -77,7 +77,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
 
 
 def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
-    """An answer whose first token is never among the likely ones, such as one that forgot its leading space."""
+    """Look for answers whose first token is never among the likely ones, such as one that forgot its leading space."""
     batch, tokenization = measured.batch, measured.subject.tokenization
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
     respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
@@ -123,7 +123,7 @@ def _respaced_tokens(pair: PromptPair, tokenization: Tokenization, score: str) -
 
 
 def _by_embedding(measured: Measurements) -> Iterator[_Found]:
-    """An effect that goes from the embedding straight to the logits: a bigram statistic of the last token."""
+    """Look for an effect that goes from the embedding straight to the logits: a bigram statistic of the last token."""
     for part, whole, of in _embedding_parts(measured):
         estimate = ratio_interval(part, whole, of)
         if estimate.low > EMBEDDING_FRACTION:
@@ -139,7 +139,7 @@ def _by_embedding(measured: Measurements) -> Iterator[_Found]:
 
 
 def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, str]]:
-    """What the embedding alone carries, of the effect that patching can recover and of the score itself."""
+    """Return what the embedding alone transmits of the effect size and of the score."""
     base, subject = measured.base, measured.subject
     if any(pair.clean.tokens[-1] != pair.corrupt.tokens[-1] for pair in measured.batch.pairs):
         layers = [
@@ -159,7 +159,7 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
 
 
 def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_Found]:
-    """A circuit that keeps more than the whole model: what works against it is left out of it."""
+    """Look for circuits that keep more than the whole model: nodes that work against them are left out."""
     for index, entry in enumerate(loaded.behaviour.checks):
         for check in entry.check.parts:
             result = results.get(check.id)

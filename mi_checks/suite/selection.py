@@ -17,7 +17,7 @@ from mi_checks.spec.yaml_source import Position
 
 
 def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check, Position]]:
-    """The checks of a behaviour on a model, with their places; of a model that is declared absent, that alone.
+    """Return the checks of a behaviour on a model, with their places; for a model declared absent, that alone.
 
     Roles come first. On a model that the behaviour does not name no node has a name, so only what it prefers is
     checked, and what is claimed of roles and groups alone.

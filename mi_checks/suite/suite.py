@@ -54,7 +54,7 @@ class Reuse:
     recalled: int = 0
 
     def plus(self, other: Reuse | Recalling) -> Reuse:
-        """The sum."""
+        """Return the sum."""
         return Reuse(self.asked + other.asked, self.recalled + other.recalled)
 
 
@@ -138,7 +138,7 @@ class Suite:
     def binding(
         self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer | None = None
     ) -> Binding:
-        """What a role is bound to now, or would be with other weights.
+        """Return what a role is bound to now, or would be with other weights.
 
         Raises:
             MiChecksError: the model cannot be scored.
@@ -157,13 +157,13 @@ class Suite:
         return check_role(binding, locked, subject.name, free=update or not named)
 
     def engine_of(self, loaded: LoadedBehaviour, model: str) -> Engine:
-        """What measures a behaviour on a model: where all was recalled so far, it is made now."""
+        """Return the engine that measures a behaviour on a model, made now if the cache held everything so far."""
         self.measurements(loaded, model)
         measuring = self._measuring[loaded.key, model]
         return measuring.engine if isinstance(measuring, Recalling) else measuring
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
-        """The measurements of a behaviour on a model, begun on first use."""
+        """Return the measurements of a behaviour on a model, begun on first use."""
         key = (loaded.key, model)
         if key not in self._measurements:
             subject = self.subjects.subject(model)
@@ -180,7 +180,7 @@ class Suite:
     def _measuring_on(
         self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch, whole: Engine | Recalling | None = None
     ) -> Engine | Recalling:
-        """What measures a batch; `whole` measures one that begins with it."""
+        """Return what measures a batch; `whole` measures one that begins with it."""
 
         def engine() -> Engine:
             made = whole.engine if isinstance(whole, Recalling) and whole.has_engine else whole
@@ -196,7 +196,7 @@ class Suite:
         return Recalling(engine, self.store, measurement_key(subject, batch, self.settings.engine))
 
     def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
-        """The prompts of a behaviour on a model, drawn on first use."""
+        """Return the prompts of a behaviour on a model, drawn on first use."""
         return self.subjects.prompts(loaded, self.subjects.subject(model))
 
     def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
@@ -213,7 +213,7 @@ class Suite:
         return self._evidence[key][1]
 
     def _omitted_of(self, loaded: LoadedBehaviour, model: str) -> Omitted:
-        """What the report wanted of a behaviour on a model and could not have."""
+        """Return what could not be measured of a behaviour on a model for the report."""
         return self._omitted.setdefault((loaded.key, model), Omitted())
 
     def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
@@ -322,7 +322,7 @@ class Suite:
 
 
 def _explained(verdict: Verdict, measured: Measurements | None, location: str, rerun: str) -> str:
-    """The message of a check that did not pass, without what cannot be measured to explain it."""
+    """Return the message of a check that did not pass, without what cannot be measured to explain it."""
     try:
         return explain(verdict, measured, location=location, rerun=rerun)
     except Exception as error:

@@ -31,7 +31,7 @@ CARDS = 3  # heads, likewise
 
 
 def few(measured: Measurements) -> PromptBatch:
-    """The first pairs, as many as tell the gap well enough: on these paths are measured."""
+    """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
     gap = measured.base.gap
     spread = gap.std() / max(gap.mean(), 1e-9)
     count = int(np.clip(np.ceil((STANDARD_ERRORS * spread) ** 2), FEW, MOST))
@@ -150,7 +150,7 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
 def _measured(
     edges: Sequence[Edge], claimed: Hypothesis, on_few: Measurements, *, parallel: bool
 ) -> dict[Edge, Estimate | None]:
-    """What each recovers alone; those that carry nothing only where they are claimed."""
+    """Return what each path recovers alone; those that transmit nothing only if they are claimed."""
     one_stream = [(s, r) for s, r in dict.fromkeys(edges) if reaches(s, r)]
     possible = [(s, r) for s, r in one_stream if not (parallel and r.kind == "mlp" and s.layer == r.layer)]
     paths = [denoise(sender, at=on_few.everywhere, into=(receiver,)) for sender, receiver in possible]
@@ -163,7 +163,7 @@ def _among(ends: Sequence[Node], shape: ModelShape) -> Iterator[Edge]:
 
 
 def _readers(ends: Sequence[Node], shape: ModelShape) -> Iterator[Node]:
-    """The logits, and the inputs of nodes: of a neuron its layer's."""
+    """Return the logits and the inputs of nodes; a neuron's is that of its MLP layer."""
     yield LOGITS
     for node in ends:
         if node.kind == "head" and node.index is not None:
@@ -192,7 +192,7 @@ def _node(node: Node, claimed: Hypothesis, alone: _Alone) -> CircuitNode:
 
 
 def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> Node:
-    """The node whose input it is; where heads share a key or value, the first of them that is drawn."""
+    """Return the node whose input it is; if heads share a key or value, the first of them that is drawn."""
     if receiver.kind not in ("q", "k", "v"):
         return receiver
     first, shared = receiver.index or 0, 1

@@ -60,7 +60,7 @@ def _card(
 
 
 def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
-    """The tokens promoted, the most first, and after them those suppressed, the most last."""
+    """Return the promoted tokens, the most first, and after them the suppressed ones, the most last."""
     return [
         Promotion(measured.subject.tokenization.piece(int(token)), float(logit))
         for token, logit in measured.measure(Promoted(neuron, TOKENS))

@@ -18,7 +18,7 @@ LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
 
 
 def position_map(on_few: Measurements) -> Heatmap | None:
-    """The share that the residual stream before each layer recovers when it is denoised at one label alone.
+    """Return the fraction that the residual stream before each layer recovers when denoised at one label alone.
 
     None where there is no gap to share, or no label but END.
 
@@ -46,7 +46,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
 
 
 def _columns(batch: PromptBatch) -> dict[str, str]:
-    """What a column is called → one of its labels, in the order in which they stand in the prompts, END last."""
+    """Return a label for each column name, in the order in which they stand in the prompts, END last."""
     sides = [(pair.clean.labels, pair.corrupt.labels) for pair in batch.pairs]
     everywhere = [label for label in sides[0][0] if all(label in clean for clean, _ in sides)]
     places = {label: tuple((clean[label], corrupt[label]) for clean, corrupt in sides) for label in everywhere}
@@ -58,7 +58,7 @@ def _columns(batch: PromptBatch) -> dict[str, str]:
 
 
 def _chosen(columns: dict[str, str]) -> dict[str, str]:
-    """The first of them, and the last, which is END's."""
+    """Return the first columns, and the last one, which is END's."""
     if len(columns) <= LABELS:
         return columns
     names = list(columns)
