@@ -31,7 +31,8 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
             if key not in before or key not in after:
                 yield f"{path}.{key}", before.get(key, "absent"), after.get(key, "absent")
             else:
-                yield from differences(keyed(key, before[key]), keyed(key, after[key]), f"{path}.{key}")
+                one, other = (before[key], after[key]) if path else (keyed(key, before[key]), keyed(key, after[key]))
+                yield from differences(one, other, f"{path}.{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for one, other in zip(before, after, strict=True):
             yield from differences(one, other, f"{path}[]")

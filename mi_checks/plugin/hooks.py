@@ -107,7 +107,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): keep items on one worker (pytest-xdist)")
-    from mi_checks.suite.conftests import HOOK_QUERY
+    from mi_checks.spec.additions import HOOK_QUERY
 
     if config.pluginmanager.hasplugin(HOOK_QUERY):  # what this plugin is asked for here is another command's
         return

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
 
 GARBAGE = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
-PATIENCE = 3.0  # seconds a sweep may take before it shows a bar
+PROGRESS_DELAY_S = 3.0  # seconds a sweep may take before it shows a bar
 BASE = "base"  # of the item, as in `compare.base_message`, which imports scipy
 
 
@@ -368,7 +368,7 @@ class Measuring:
             return items
         from tqdm import tqdm
 
-        return tqdm(items, total=total, desc=title, delay=PATIENCE, leave=False, file=self.terminal)
+        return tqdm(items, total=total, desc=title, delay=PROGRESS_DELAY_S, leave=False, file=self.terminal)
 
 
 def _claims(model: str) -> str:

@@ -66,6 +66,11 @@ class CheckResult:
     ] = ()
     nodes_gained: Annotated[tuple[str, ...], "that a role is bound to now; that mediate and were not said to"] = ()
 
+    @property
+    def location(self) -> str:
+        """Return `file:line`."""
+        return str(self.place)
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -103,6 +108,11 @@ class MutantsResult:
     seconds: float = 0.0
 
     @property
+    def location(self) -> str:
+        """Return `file:line`."""
+        return str(self.place)
+
+    @property
     def survivors(self) -> tuple[Mutant, ...]:
         """Those on which the check slept."""
         return tuple(mutant for mutant in self.mutants if not mutant.killed)
@@ -119,6 +129,11 @@ class Lint:
     place: Annotated[Place, "where it is claimed"]
     estimate: Annotated[Estimate | None, "what was measured"] = None
     check: Annotated[str, 'the check whose value it is about; "" where it is about the prompts'] = ""
+
+    @property
+    def location(self) -> str:
+        """Return `file:line`."""
+        return str(self.place)
 
 
 @dataclass(frozen=True)

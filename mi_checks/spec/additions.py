@@ -17,3 +17,4 @@ class Additions:
 
 
 NOTHING = Additions()
+HOOK_QUERY = "mi-checks-hook-query"  # the plugin by which a verb has pytest load conftest.py files; no run follows

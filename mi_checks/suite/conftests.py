@@ -18,7 +18,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling
 from mi_checks.prompts.project_pools import user_pools
 from mi_checks.prompts.project_scores import user_scores
-from mi_checks.spec.additions import NOTHING, Additions
+from mi_checks.spec.additions import HOOK_QUERY, NOTHING, Additions
 from mi_checks.spec.load_file import shown_path
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import ROLE_SCORES
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pluggy
 
 CONFTEST = "conftest.py"
-HOOK_QUERY = "mi-checks-hook-query"  # the plugin by which a verb has pytest load conftest.py files; no run follows
 T = TypeVar("T")
 
 

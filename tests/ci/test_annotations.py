@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.ci.annotations import MOST, Base, command, commands
 from mi_checks.ci.failures import failures
-from mi_checks.results.run import Lint
+from mi_checks.results.run import Lint, Place
 from mi_checks.spec.problems import Problem
 from tests.effects import around
 from tests.made_results import result, run_of
@@ -68,7 +68,7 @@ def test_case_29_an_annotation_is_brief(base):
 
 
 def test_case_31_a_lint_is_a_warning_at_its_line(base):
-    lint = Lint("induction", "m", "answer", "not likely", "behaviours/a.yaml:3")
+    lint = Lint("induction", "m", "answer", "not likely", Place("behaviours/a.yaml", 3))
     assert list(commands((), (), base, [lint])) == [
         "::warning file=behaviours/a.yaml,line=3,title=induction on m::not likely"
     ]

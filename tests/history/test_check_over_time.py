@@ -7,7 +7,7 @@ from mi_checks.history import history_text
 from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import History
-from mi_checks.output.sparkline import WIDTH, sparkline
+from mi_checks.output.sparkline import MAX_WIDTH, sparkline
 from tests.effects import around
 from tests.history.conftest import month
 from tests.made_results import result, run_of
@@ -126,4 +126,4 @@ def test_a_sparkline():
     assert sparkline([None]) == " "
     assert sparkline([]) == ""
     many = sparkline([float(value) for value in range(10_000)])
-    assert (len(many), many[0], many[-1]) == (WIDTH, "▁", "█")
+    assert (len(many), many[0], many[-1]) == (MAX_WIDTH, "▁", "█")

@@ -135,9 +135,9 @@ def test_read_only(history_of):
 
 def test_an_error_in_the_middle_adds_nothing(history_of):
     path = history_of(month(1))
-    broken = entry(month(3, claim=None))  # NOT NULL
+    broken = entry(month(3, bound=None))  # NOT NULL
     with (
-        pytest.raises(MiChecksError, match=r"NOT NULL constraint failed: results\.claim"),
+        pytest.raises(MiChecksError, match=r"NOT NULL constraint failed: results\.bound"),
         History.at(path) as history,
     ):
         history.add([entry(month(2)), broken])
@@ -147,7 +147,7 @@ def test_an_error_in_the_middle_adds_nothing(history_of):
 KILLED = """\
 import sys, time
 from pathlib import Path
-from mi_checks.history import history
+from mi_checks.history import run_store
 from tests.history.conftest import entry, month
 
 inserted = []
@@ -158,8 +158,8 @@ def slow(connection, *arguments):
         time.sleep(60)
     return inserted[-1]
 
-real, history.insert = history.insert, slow
-with history.History.at(Path(sys.argv[1])) as kept:
+real, run_store.insert = run_store.insert, slow
+with run_store.History.at(Path(sys.argv[1])) as kept:
     kept.connection.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the end
     kept.add([entry(month(1 + number % 12, number + 1.0)) for number in range(20)])
 """

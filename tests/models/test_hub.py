@@ -112,7 +112,7 @@ def hub(tmp_path):
 
 DOWNLOAD = """
 import pathlib
-from mi_checks.models.hub import download
+from mi_checks.models.hub_download import download
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import Unloadable
 try:

@@ -5,7 +5,7 @@ from mi_checks.results.read_run import read_run
 
 CONFTEST = """
 import os, signal
-from mi_checks.runs import journal
+from mi_checks.results import journal
 
 journal.PAUSE = 0.0
 

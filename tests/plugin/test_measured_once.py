@@ -26,7 +26,7 @@ def counted(project, monkeypatch):
 
     counts = Counter()
     engines = []
-    load, measure, attention = subjects.load, ReplayEngine.scores, ReplayEngine.attention
+    load, measure, attention = subjects.load, ReplayEngine.scores, ReplayEngine.pattern
 
     def counting_load(name, **kwargs):
         counts["load", name] += 1
@@ -44,7 +44,7 @@ def counted(project, monkeypatch):
 
     monkeypatch.setattr(subjects, "load", counting_load)
     monkeypatch.setattr(ReplayEngine, "scores", counting_measure)
-    monkeypatch.setattr(ReplayEngine, "attention", counting_attention)
+    monkeypatch.setattr(ReplayEngine, "pattern", counting_attention)
     return counts
 
 

@@ -40,9 +40,9 @@ SWEPT = "  - mediators: {component: head, above: 0.2, include: L1H2}"
 
 @pytest.fixture
 def impatient(project, monkeypatch):
-    from mi_checks.plugin import session
+    from mi_checks.plugin import measuring
 
-    monkeypatch.setattr(session, "PATIENCE", 0.0)
+    monkeypatch.setattr(measuring, "PROGRESS_DELAY_S", 0.0)
     return project
 
 

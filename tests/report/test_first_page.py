@@ -118,7 +118,13 @@ def test_a_run_that_was_cut_short_says_what_is_missing(run: Run) -> None:
 
 def test_the_verdicts_against_a_base_stand_on_the_first_page(run: Run) -> None:
     base = replace(
-        run.results[0], check="base", kind="base", estimate=None, claim="both kept, against nano-attn-2l", bound=""
+        run.results[0],
+        check="base",
+        kind="base",
+        estimate=None,
+        claim="both kept, against nano-attn-2l",
+        verdict="both kept",
+        bound="",
     )
     assert "Against the base: 1 both kept" in Page(render(replace(run, results=(*run.results, base)))).words
 

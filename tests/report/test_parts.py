@@ -97,7 +97,7 @@ def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
 
 def test_case_31_lints_are_listed_with_what_they_are_about(run: Run) -> None:
     first = run.results[0]
-    lint = Lint(first.behaviour, first.model, "answer", "the answer <is> not likely", "a.yaml:3")
+    lint = Lint(first.behaviour, first.model, "answer", "the answer <is> not likely", Place("a.yaml", 3))
     assert 'id="lints"' not in render(run)
     page = render(replace(run, lints=(lint,)))
     assert page.count("the answer &lt;is&gt; not likely") == 1

@@ -10,7 +10,7 @@ import torch
 from mi_checks.suite import threads
 
 ASK = """
-from mi_checks.threads import one_thread
+from mi_checks.suite.threads import one_thread
 one_thread()
 import numpy, torch
 from threadpoolctl import threadpool_info

@@ -15,10 +15,12 @@ from mi_checks.history.run_store import Entry, History
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
 from mi_checks.results.build import RunSettings, library_versions, run_record
+from mi_checks.results.evidence import HEAD_SWEEP
 from mi_checks.results.rerun import node_names
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.lock import read_lock
+from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
@@ -135,6 +137,8 @@ class Bisecting:
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
         omitted = Omitted()
+        if self.check.kind not in BEHAVIOURAL:  # then it is worth knowing which heads mediate
+            omitted.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, given), None)
         evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
         asked = self.settings
         settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)

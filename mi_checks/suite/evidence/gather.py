@@ -29,6 +29,7 @@ from mi_checks.results.evidence import (
 )
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoGap, mean_interval, ratio_intervals
@@ -195,7 +196,10 @@ def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
     It is what heat maps, circuits and lists of mediators are made of; on a large model it takes minutes. Where it
     cannot be done it is left out, and not tried again.
     """
-    claims = measured.behaviour.checks_for(measured.subject.name)
+    name = measured.subject.name
+    if measured.behaviour.models.get(name) == ABSENT:
+        return
+    claims = measured.behaviour.checks_for(name)
     if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
         return
     with omitted.unless(HEAD_SWEEP):
