@@ -208,7 +208,7 @@ def test_what_the_hub_does_not_have(hub):
 AS_TRANSFORMERLENS_DOES = """
 import torch
 from transformer_lens.model_bridge import TransformerBridge
-from mi_checks.models.load import load
+from mi_checks.models.load_model import load
 tokens = torch.arange(1, 20)[None]
 for name, how in (("gelu-2l", {}), ("gelu-2l@300", {"checkpoint_value": 300})):
     subject = load(name, device="cpu")
