@@ -20,7 +20,7 @@ from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
 from mi_checks.models.load_model import load
 from mi_checks.models.subject import Subject
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import Discovery, explore

@@ -1,1 +1,9 @@
 """Unexpected exceptions: their messages of one line, and the evidence that is left out because of them."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "omitted",
+    "project_code",
+    "traces",
+    "unexpected",
+]

@@ -5,3 +5,19 @@ the next process that opens it rolls back whatever was not committed. Several pr
 DuckDB sums over columns faster, but is another dependency and lets only one process open the file for writing, and the
 queries here read a few thousand rows of one index.
 """
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "check_over_time",
+    "database",
+    "head_over_time",
+    "history_json",
+    "history_place",
+    "history_text",
+    "identity",
+    "importing",
+    "listing",
+    "moment",
+    "recalled",
+    "run_store",
+]

@@ -1,1 +1,13 @@
 """Formatting shared by all output: numbers, tables, sparklines and progress. Nothing here imports torch."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "failure_lines",
+    "guard_sentences",
+    "markdown",
+    "numbers",
+    "progress",
+    "readable",
+    "sparkline",
+    "verdict_table",
+]

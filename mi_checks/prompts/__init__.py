@@ -1,1 +1,12 @@
 """The stage that turns a behaviour's `Prompts` and a tokenizer into a `PromptBatch`."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "batch",
+    "build_prompts",
+    "project_pools",
+    "project_scores",
+    "rejection",
+    "tokenization",
+    "visible",
+]

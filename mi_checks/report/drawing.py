@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from mi_checks.report import faithfulness, intervals, scale
+from mi_checks.report import faithfulness, interval_chart, scale
 from mi_checks.report.by_behaviour import Group, Pair
 from mi_checks.report.circuit_drawing import MAX_TRACED_NODES
 from mi_checks.report.header import Header
@@ -127,7 +127,7 @@ class Drawing:
 
     def _template(self, name: str, **values: Any) -> Markup:
         text = self._templates.get_template(name).render(
-            to=self._to, chart=intervals, curve_size=faithfulness, traced=MAX_TRACED_NODES, **values
+            to=self._to, chart=interval_chart, curve_size=faithfulness, traced=MAX_TRACED_NODES, **values
         )
         return Markup(text)  # noqa: S704 — the template has escaped everything in it
 

@@ -17,7 +17,7 @@ from mi_checks.report.controls import Absent, absents, on_corrupt
 from mi_checks.report.faithfulness import FaithfulnessView, faithfulness_view
 from mi_checks.report.head_card import CardView, card_views
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
-from mi_checks.report.intervals import IntervalChart, interval_chart
+from mi_checks.report.interval_chart import IntervalChart, interval_chart
 from mi_checks.report.outcomes import Verdict, verdict
 from mi_checks.report.pytest_marks import marks
 from mi_checks.report.tokens import ExampleView, example_view

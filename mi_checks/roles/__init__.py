@@ -1,1 +1,9 @@
 """Roles of components: their scores on probe prompts, the nodes bound by score, and the lock file of the bindings."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "binder",
+    "binding",
+    "lock",
+    "role_scores",
+]

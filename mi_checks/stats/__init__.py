@@ -1,1 +1,11 @@
 """Estimates, intervals, tests and corrections over prompts. Seeded; nothing here knows about models."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "bootstrap",
+    "estimate",
+    "floor",
+    "intervals",
+    "judgement",
+    "p_values",
+]

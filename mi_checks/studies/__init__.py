@@ -1,1 +1,32 @@
 """Studies that use a suite to answer a question: discovery, calibration, emergence, mining, matrix, bisection."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "bisect.bisect_output",
+    "bisect.turning_point",
+    "calibration.calibrated_claims",
+    "calibration.calibration",
+    "calibration.calibration_json",
+    "calibration.calibration_markdown",
+    "calibration.calibration_tables",
+    "calibration.calibration_text",
+    "discovery.declared",
+    "discovery.discovery",
+    "discovery.draft_yaml",
+    "discovery.settings",
+    "emergence.checkpoint_series",
+    "emergence.formats",
+    "emergence.measure",
+    "matrix.matrix_json",
+    "matrix.matrix_markdown",
+    "matrix.matrix_text",
+    "matrix.survey",
+    "mining.corpus",
+    "mining.count",
+    "mining.criteria",
+    "mining.data_rows",
+    "mining.encode",
+    "mining.nearest",
+    "mining.trigram_pairs",
+    "mining.written_tokens",
+]

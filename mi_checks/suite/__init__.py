@@ -1,1 +1,13 @@
 """Behaviours × models, measured on demand: where spec, prompts, engine, checks and results meet."""
+
+# The modules that other packages may import; the rest is this package's own.
+__all__ = [
+    "against_base",
+    "against_mutants",
+    "conftests",
+    "loading",
+    "selection",
+    "subjects",
+    "suite",
+    "threads",
+]

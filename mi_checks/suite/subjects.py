@@ -15,7 +15,7 @@ from mi_checks.models.load_model import load
 from mi_checks.models.sources.source import NotFetched
 from mi_checks.models.subject import ReadsAs, Subject
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.results.run import GuardResult, ModelGuards
 from mi_checks.spec.load_file import LoadedBehaviour
 

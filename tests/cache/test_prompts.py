@@ -9,7 +9,7 @@ from mi_checks.cache.drawn_prompts import recalled_prompts
 from mi_checks.cache.store import Store
 from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.load_file import load_behaviours
 
 ROOT = Path(__file__).parents[2]

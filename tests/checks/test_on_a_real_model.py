@@ -10,7 +10,7 @@ from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import parse_node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.models.load_model import load
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour
 
 BEHAVIOUR = Behaviour.model_validate(

@@ -4,7 +4,7 @@ import torch
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.models.load_model import load
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Prompts
 
 MODELS = ("nano-attn-2l", "nano-gelu-2l", "nano-solu-1l")

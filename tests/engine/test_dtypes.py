@@ -9,7 +9,7 @@ from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.models.load_model import load
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from tests.engine.conftest import INDUCTION
 
 # Of the largest logit difference: bfloat16 keeps 8 bits of a number, float16 11.

@@ -13,7 +13,7 @@ from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Prompts
 from tests.engine.cases import TOLERANCE, a_part, everything, native, paths
 

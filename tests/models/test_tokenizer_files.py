@@ -16,7 +16,7 @@ from mi_checks.models.load_model import load
 from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, own_beginning
 from mi_checks.models.names import TOKENIZER
 from mi_checks.models.sources.source import Unloadable
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Prompts
 from tests.models.written import VOCABULARY, gpt2, llama, write_huggingface
 from tests.tokenizers_of_families import BEGINNINGS, MANNERS, TEXT, beginning_of, tokenizer_of, write_tokenizer

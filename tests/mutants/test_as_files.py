@@ -15,7 +15,7 @@ from mi_checks.models.load_model import load
 from mi_checks.models.names import NANO
 from mi_checks.mutants.head_mutations import Blinded, Exchanged
 from mi_checks.mutants.output_mutations import LogitsTurned, Turned, Zeroed
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from tests.engine.conftest import INDUCTION
 
 ONE, OTHER = parse_node("L1H1"), parse_node("L1H4")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mi_checks.models.load_model import load
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.shapes import check_models, check_shapes
 

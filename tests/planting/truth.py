@@ -14,7 +14,7 @@ from mi_checks.engine.engine import Engine
 from mi_checks.engine.nodes import Node
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, Prompts
 from tests.planting.weights import config
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
 from tests.tokenizers_of_families import BEGINNINGS, tokenizer_of

@@ -13,7 +13,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.names import TOKENIZER
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.marks import Marked, unmark
 from mi_checks.prompts.predicates import passes
 from mi_checks.prompts.rejection import Rejection

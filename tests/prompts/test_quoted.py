@@ -6,7 +6,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.quotes import QuotedPrompts
 

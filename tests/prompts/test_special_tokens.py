@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.marks import Marked, unmark
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.render import Rendered

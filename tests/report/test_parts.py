@@ -17,7 +17,7 @@ from mi_checks.report.by_behaviour import groups, models
 from mi_checks.report.header import header
 from mi_checks.report.heatmap import heatmap_view
 from mi_checks.report.html import render
-from mi_checks.report.intervals import BIN, BINS, STRIP_HEIGHT, interval_chart
+from mi_checks.report.interval_chart import BIN, BINS, STRIP_HEIGHT, interval_chart
 from mi_checks.report.neighbour_tests import neighbours
 from mi_checks.report.problem_list import problems
 from mi_checks.report.sections import section

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
 from mi_checks.studies.calibration.calibrated_claims import DRAWN

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mi_checks.errors import MiChecksError
 from mi_checks.models.subject import Subject
 from mi_checks.prompts.batch import END, PromptBatch, PromptPair
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Settings

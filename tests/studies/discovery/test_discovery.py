@@ -10,7 +10,7 @@ import yaml
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import discover, explore
 from mi_checks.studies.discovery.draft_yaml import written

@@ -3,7 +3,7 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.build import build_prompts
+from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.studies.discovery.samples import samples
 from mi_checks.studies.discovery.settings import Settings
 
