@@ -37,19 +37,18 @@ SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "n
     [
         (
             GPTNeoXConfig(**SMALL, intermediate_size=48, attention_bias=False),
-            "TransformerLens cannot wrap GPTNeoXForCausalLM: AssertionError in split_qkv_matrix",
+            "TransformerLens cannot run it: its adapter for GPT-NeoX expects biases in the attention's projections (",
         ),
         (
             FalconConfig(**SMALL, new_decoder_architecture=True, num_kv_heads=2, bos_token_id=0, eos_token_id=0),
-            "TransformerLens cannot wrap FalconForCausalLM: split_with_sizes expects",
+            "TransformerLens cannot run it: its adapter for Falcon cannot split the grouped queries, keys and values",
         ),
     ],
 )
-def test_case_07_what_transformerlens_raises_while_it_wraps_a_model(tmp_path, config, reason):
+def test_case_07_what_transformerlens_is_known_not_to_wrap(tmp_path, config, reason):
     write_huggingface(tmp_path, config)
     error = refused(tmp_path)
     assert reason in str(error)
-    assert isinstance(list(causes(error))[-1], AssertionError | RuntimeError)  # kept for whoever debugs it
 
 
 @pytest.mark.parametrize(

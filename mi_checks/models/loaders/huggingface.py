@@ -19,6 +19,22 @@ from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.source import Unloadable
 from mi_checks.models.sources.weight_files import are_pickles, weight_files
 
+# What TransformerLens' adapters do not know, by model type: a key of config.json, its value there, and why.
+UNSUPPORTED = {
+    "falcon": (
+        "new_decoder_architecture",
+        True,
+        "its adapter for Falcon cannot split the grouped queries, keys and values of the new decoder architecture",
+    ),
+    "gpt_bigcode": ("multi_query", False, "its adapter for GPTBigCode expects one key and one value for all heads"),
+    "gpt_neox": ("attention_bias", False, "its adapter for GPT-NeoX expects biases in the attention's projections"),
+    "opt": (
+        "do_layer_norm_before",
+        False,
+        "its adapter for OPT expects a norm before the logits, which such a model does not have",
+    ),
+}
+
 
 def load_huggingface(folder: Folder, to: Placement) -> Loaded:
     """Load a folder with transformers and wrap the model in a bridge.
@@ -99,6 +115,7 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
         raise Unloadable(f"transformers cannot load it: {told(error)}") from error
     if "gguf_file" in how:
         _undo_gguf(hf_model)
+    _check_supported(hf_model)
     unwrapped = sharing_weights(hf_model)
     try:
         with quiet():
@@ -108,6 +125,19 @@ def bridged(place: str, tokenizer: Any, to: Placement, **how: Any) -> tuple[Tran
     except Exception as error:  # any error of TransformerLens for an unexpected model
         raise Unloadable(f"TransformerLens cannot wrap {type(hf_model).__name__}: {told(error)}") from error
     return bridge, unwrapped
+
+
+def _check_supported(hf_model: Any) -> None:
+    """Raise if TransformerLens is known to have no adapter for a model, with the reason instead of its exception.
+
+    Raises:
+        Unloadable: there is none.
+    """
+    config = hf_model.config
+    if config.model_type in UNSUPPORTED:
+        key, value, reason = UNSUPPORTED[config.model_type]
+        if getattr(config, key, None) is value:
+            raise Unloadable(f"TransformerLens cannot run it: {reason} ({key!r}: {str(value).lower()} in config.json)")
 
 
 def _undo_gguf(hf_model: Any) -> None:
