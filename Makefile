@@ -24,13 +24,13 @@ mutants: $(VENV)/.ready-dev
 	$(BIN)/pytest behaviours/ --mi-mutants -n 2 $(ARGS)
 
 findings: $(VENV)/.ready
-	$(BIN)/python -m reports.findings $(ARGS)
+	$(BIN)/python -m gallery.findings $(ARGS)
 
 gallery: $(VENV)/.ready-dev
-	$(BIN)/python -m reports.pages $(ARGS)
+	$(BIN)/python -m gallery.pages $(ARGS)
 
 screenshot: $(VENV)/.ready-dev
-	$(BIN)/python -m reports.screenshot $(REPORT)
+	$(BIN)/python -m gallery.screenshot $(REPORT)
 
 emergence: $(VENV)/.ready
 	$(BIN)/mi-checks emergence --output reports/gallery/emergence.html $(ARGS)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gallery.findings import differing
 from mi_checks.cli.main import main
 from mi_checks.models.names import bundled, checkpoints
 from mi_checks.plugin.hooks import OPTIONS, SWITCHES
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.shapes import check_models
-from reports.findings import differing
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

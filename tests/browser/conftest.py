@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gallery.browser import NAMES, REMEDY, executable
 from mi_checks.report.comparison import series_page as series_page
 from mi_checks.report.html import render
 from mi_checks.report.report_folder import pages as folder_pages
 from mi_checks.studies.emergence import emergence_page as emergence_page
-from reports.browser import NAMES, REMEDY, executable
 from tests.browser import real
 from tests.browser.wide import wide
 from tests.report import test_comparison_page as compare_page

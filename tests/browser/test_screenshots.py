@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gallery import browser
+from gallery.screenshot import HEIGHT, WIDTH, main
 from mi_checks.report.html import write
-from reports import browser
-from reports.screenshot import HEIGHT, WIDTH, main
 from tests.report.conftest import make_run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,7 +51,7 @@ def test_the_other_pages_are_drawn_whole(opened, written, name):
 @pytest.mark.usefixtures("browser")
 def test_the_readmes_picture_is_the_first_screen(tmp_path):
     write(make_run(), tmp_path / "page.html")
-    command = [sys.executable, "-m", "reports.screenshot", tmp_path / "page.html", "--output", tmp_path / "a.png"]
+    command = [sys.executable, "-m", "gallery.screenshot", tmp_path / "page.html", "--output", tmp_path / "a.png"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     assert size(tmp_path / "a.png") == (WIDTH, HEIGHT)
 

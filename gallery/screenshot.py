@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from reports import browser
+from gallery import browser
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "reports" / "gallery" / "first-page.png"
@@ -27,7 +27,7 @@ def draw(page: Path, picture: Path, executable: str) -> None:
 
 def main() -> int:
     """Write the screenshot, or print what is missing."""
-    parser = argparse.ArgumentParser(prog="python -m reports.screenshot", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gallery.screenshot", description=__doc__)
     parser.add_argument("page", type=Path, nargs="?", default=ROOT / "reports" / "report.html")
     parser.add_argument("--output", type=Path, default=PICTURE)
     options = parser.parse_args()

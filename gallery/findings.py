@@ -8,6 +8,9 @@ import re
 import sys
 from pathlib import Path
 
+from gallery.answers import answer
+from gallery.facts import BRIEF, Facts
+from gallery.questions import KINDS, QUESTIONS
 from mi_checks.cli.matrix import bar
 from mi_checks.compare.paired import method
 from mi_checks.errors import MiChecksError
@@ -16,9 +19,6 @@ from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_markdown import table
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT
 from mi_checks.studies.matrix.survey import behaviours_in, survey
-from reports.answers import answer
-from reports.facts import BRIEF, Facts
-from reports.questions import KINDS, QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".pytest_cache" / "d" / "mi_checks"  # the cache of a pytest run on the behaviours
@@ -137,7 +137,7 @@ def _joined(lines: list[str]) -> str:
 
 def main() -> int:
     """Write the page, or compare it with the committed one."""
-    parser = argparse.ArgumentParser(prog="python -m reports.findings", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gallery.findings", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is out of date")
     options = parser.parse_args()
     try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
+from gallery.facts import HEADER, Facts, about, told
+from gallery.questions import BUGS, Compared, Done, Fixed, Pair
 from mi_checks.compare.paired import Difference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.bound import Bound
 from mi_checks.stats.judgement import prompts_to_settle
 from mi_checks.studies.matrix.matrix_markdown import table
-from reports.facts import HEADER, Facts, about, told
-from reports.questions import BUGS, Compared, Done, Fixed, Pair
 
 MAX_DIFFERENCES = 5  # differences without a turn that a section shows; the end of the page has all
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from gallery.questions import Model, Pair
 from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.compare.neighbouring import Step, step
 from mi_checks.compare.paired import Difference, differences
@@ -14,7 +15,6 @@ from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.studies.matrix.matrix_words import label, mark, value
-from reports.questions import Model, Pair
 
 TO_ROOT = "../../"  # the path from reports/gallery/ to the files
 BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "read as"]

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from gallery.parts import changes, parts
 from mi_checks.report.html import render
 from mi_checks.results.run import Mutant, MutantsResult
-from reports.parts import changes, parts
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import make_run
 

@@ -13,8 +13,8 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TypeVar
 
-from reports.findings import alike
-from reports.reading import Element, read
+from gallery.findings import alike
+from gallery.reading import Element, read
 
 MIN_FULL_FRACTION = 0.5  # minimum fraction of the models shown in full that must still be; rounding changes one or two
 CONTROLS = "Negative controls"

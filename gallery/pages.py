@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gallery.parts import changes, parts
 from mi_checks.errors import MiChecksError
 from mi_checks.files import replace_text
 from mi_checks.report.budget import LIMIT
 from mi_checks.report.html import render
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import Run
-from reports.parts import changes, parts
 
 ROOT = Path(__file__).parent.parent
 GALLERY = ROOT / "reports" / "gallery"
@@ -89,7 +89,7 @@ def _small(page: str) -> str:
 
 def main() -> int:
     """Write the pages, or compare them with the committed ones."""
-    parser = argparse.ArgumentParser(prog="python -m reports.pages", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gallery.pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a page is out of date")
     parser.add_argument("--suite", type=Path, metavar="RUN", help=f"draw {SUITE} of this run of behaviours/")
     options = parser.parse_args()

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from gallery import pages
+from gallery.pages import GALLERY, LIMIT, PAGES, SUITE
 from mi_checks.report.html import render
 from mi_checks.results.write_run import write_run
-from reports import pages
-from reports.pages import GALLERY, LIMIT, PAGES, SUITE
+from tests.gallery.passed import passing
 from tests.report.conftest import make_run
-from tests.reports.passed import passing
 
 WRITTEN = [name for name in PAGES if (GALLERY / name).exists()]
 

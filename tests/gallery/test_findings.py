@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from gallery.answers import answer
+from gallery.facts import Facts, about
+from gallery.findings import PAGE, composed, differing
+from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
 from mi_checks.compare.effect_matrix import Matrix
 from mi_checks.models.names import bundled
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK
-from reports.answers import answer
-from reports.facts import Facts, about
-from reports.findings import PAGE, composed, differing
-from reports.questions import BUGS, QUESTIONS, Compared, Done, Fixed
 from tests.effects import around, effect
 
 ROOT = Path(__file__).parent.parent.parent
