@@ -200,7 +200,7 @@ def _baseline(data: Any) -> Baseline:
 def _header(data: Mapping[str, Any]) -> Header:
     for name in TEXTS:
         if not isinstance(data.get(name), str):
-            raise _Wrong(f"header: {name} is no text")
+            raise _Wrong(f"header: {name} is not a text")
     for name in HASHES:
         if not re.fullmatch("[0-9a-f]{64}", data[name]):
             raise _Wrong(f"header: {name} is no sha256")

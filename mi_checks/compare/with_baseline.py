@@ -79,14 +79,14 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
         evidence: what the run measured, with the strongest heads of each sweep.
     """
     unlike = {name: "not recorded yet" for name in results if name not in then.checks}
-    unlike |= {name: "recorded, and no check any more" for name in then.checks if name not in results}
+    unlike |= {name: "recorded, but no longer a check of the file" for name in then.checks if name not in results}
     pairs: list[Drift] = []
     for name, result in results.items():
         if name in unlike:
             continue
         now, before = recorded(result), then.checks[name]
         if now.claim != before.claim:
-            unlike[name] = f"recorded of another claim: {before.claim}"
+            unlike[name] = f"recorded for another claim: {before.claim}"
             continue
         parts = _parts(then, before, evidence, now)
         pairs.append(Drift(name, before, now, _better(before, now, result, parts), None, parts=parts))

@@ -51,7 +51,7 @@ def check_same_heads(base: str, model: str, shapes: tuple[ModelShape | None, Mod
     sizes = [(shape.n_layers, shape.n_heads, shape.d_mlp, shape.has_mlps) for shape in (first, second)]
     if sizes[0] != sizes[1]:
         raise MiChecksError(
-            f"--mi-base {base} has {_told(first)}, and {model} {_told(second)}: a head of one is no head of the other; "
+            f"--mi-base {base} has {_told(first)}, and {model} {_told(second)}: their heads do not correspond; "
             "judge it against a model of its own shape"
         )
 

@@ -82,7 +82,7 @@ class MutantSuite:
             store = suite.store if loaded.score is None else None
             role = partial(self._role, loaded, model)
             self._mutants[key] = Mutants(suite.measurements(loaded, model), engine, role, store)
-        return self._mutants[key].of(check), f"no model is known to be made in which this {check.kind} claim is false"
+        return self._mutants[key].of(check), f"no mutation is defined for this kind of check ({check.kind})"
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
         """Whether a role of mutated weights is bound to what that of the model is bound to."""

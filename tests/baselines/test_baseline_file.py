@@ -83,7 +83,7 @@ def edited(path, edit):
         (lambda d: d["checks"].update(accuracy=3), "checks: accuracy is no check"),
         (lambda d: d["header"].update(weights="x"), "header: weights is no sha256"),
         (lambda d: d["header"].update(versions=[]), "header: versions is no mapping of texts"),
-        (lambda d: d["header"].pop("mode"), "header: mode is no text"),
+        (lambda d: d["header"].pop("mode"), "header: mode is not a text"),
         (lambda d: d["mediators"].update(L0H0=3), "mediators: L0H0 is no mediator"),
         (lambda d: d.update(checks=[]), "checks is no mapping"),
         (lambda d: d.pop("mediators"), "no baseline: mediators is missing"),

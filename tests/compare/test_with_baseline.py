@@ -121,8 +121,8 @@ def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
     found = against(made(result("a"), result("b")), other, result("c"))
     assert found.unlike == {
         "c": "not recorded yet",
-        "a": "recorded, and no check any more",
-        "b": "recorded of another claim: the logit exceeds by …",
+        "a": "recorded, but no longer a check of the file",
+        "b": "recorded for another claim: the logit exceeds by …",
     }
     assert unlike_message(found.unlike, "x.json").splitlines()[0] == (
         "invalid: x.json was recorded for a different set of checks: c, and 2 more; "

@@ -216,7 +216,7 @@ def test_the_ini_twin(whole, folder):
         (
             ("--mi-model", "nano-attn-1l"),
             "--mi-base nano-attn-2l has 2 layers of 6 heads and no MLPs, and nano-attn-2l=nano-attn-1l 1 layer of 6 "
-            "heads and no MLPs: a head of one is no head of the other; judge it against a model of its own shape",
+            "heads and no MLPs: their heads do not correspond; judge it against a model of its own shape",
         ),
         (
             ("--mi-model", "nano-attn-2l@650", "--mi-model", "nano-attn-2l@500"),

@@ -241,7 +241,7 @@ def test_another_claim_is_invalid_and_another_bound_is_not(recorded):
     result.stdout.fnmatch_lines(
         [
             f"invalid: {HERE} was recorded for a different set of checks: *; {UPDATE}",
-            "  patching[[]induction]: recorded of another claim: denoising L1H2 recovers … of clean − corrupt",
+            "  patching[[]induction]: recorded for another claim: denoising L1H2 recovers … of clean − corrupt",
         ]
     )
 

@@ -50,12 +50,14 @@ def appearances(curves: Sequence[Curve]) -> tuple[tuple[Appearance, ...], int]:
 def _appearance(curve: Curve, tests: PValues) -> Appearance:
     short = all(effect.ability == "cannot" for effect in curve.effects)
     nothing = Appearance(
-        curve, tests, "does not appear" if short else "cannot tell", reason="at no checkpoint surely above zero"
+        curve, tests, "does not appear" if short else "cannot tell", reason="at no checkpoint significantly above zero"
     )
     if not nothing.shown:
         return nothing
     if short:
-        return Appearance(curve, tests, "does not appear", reason="surely short of its bounds at every checkpoint")
+        return Appearance(
+            curve, tests, "does not appear", reason="significantly short of its bounds at every checkpoint"
+        )
     appears = rise(curve.values)
     if appears is None:
         return Appearance(curve, tests, "cannot tell", reason="too unsure for half of its largest effect to be found")

@@ -43,14 +43,14 @@ def test_what_only_weakens_does_not_go():
 def test_a_flat_curve_at_zero_does_not_appear():
     found = appearance([0.01, -0.02, 0.0, 0.01, 0.02])
     assert (found.kind, found.appears, found.reason) == (
-        "does not appear", None, "at no checkpoint surely above zero",
+        "does not appear", None, "at no checkpoint significantly above zero",
     )  # fmt: skip
 
 
 def test_a_sure_effect_that_stays_short_of_its_bounds_does_not_appear():
     found = appearance([0.0, 0.3, 0.4, 0.5, 0.5], at_least=1.0)
     assert found.tests.zero[-1] < 0.001
-    assert (found.kind, found.reason) == ("does not appear", "surely short of its bounds at every checkpoint")
+    assert (found.kind, found.reason) == ("does not appear", "significantly short of its bounds at every checkpoint")
 
 
 def test_few_prompts_and_much_noise_tell_nothing():
