@@ -1,5 +1,9 @@
 """Results and runs as they would be measured, for whatever reads or compares them."""
 
+import json
+from dataclasses import asdict
+from typing import Any
+
 from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.spec.bound import Bound
 from mi_checks.stats.intervals import mean_interval
@@ -47,3 +51,20 @@ def run_of(*results, evidence=(), models=None, **given):
         "evidence": tuple(evidence),
     }
     return Run(**{**fields, **given})
+
+
+def before_the_fifth_schema(run: Run) -> dict[str, Any]:
+    """A run's data as schemas before the fifth had it."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
+    for each in (data, *data["evidence"]):
+        del each["omitted"]
+    for each in (*data["results"], *data["mutants"]):
+        place = each.pop("place")
+        each["location"] = f"{place['file']}:{place['line']}"
+        each.pop("verdict", None)
+    for each in data["evidence"]:
+        for heatmap in each["heatmaps"]:
+            del heatmap["component"], heatmap["at"]
+    selected = data.pop("selected")
+    data["settings"]["checks run"] = f"{len(data['results'])} of {selected}"
+    return data

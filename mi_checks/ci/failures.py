@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from math import inf
 
 from mi_checks.output.failure_lines import brief
-from mi_checks.results.run import CheckResult, MutantsResult, Place, Run, mutants_id
+from mi_checks.results.run import BASE, BASELINE, CheckResult, MutantsResult, Place, Run, mutants_id
 from mi_checks.stats.estimate import Estimate
 
-BASELINE, BASE = "baseline", "base"  # kinds of items that compare with a baseline, and with a reference model
 UNMEASURED, FAILED, DRIFTED, SURVIVED, UNSURE = range(5)  # worst first
 RANKS = {"error": UNMEASURED, "fail": FAILED, "inconclusive": UNSURE}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mi_checks.ci.failures import BASE, BASELINE, DRIFTED, Failure, failures
+from mi_checks.ci.failures import DRIFTED, Failure, failures
 from mi_checks.output import numbers
 from mi_checks.output.failure_lines import cause_text
 from mi_checks.output.markdown import code
 from mi_checks.results.causes import Group, groups
-from mi_checks.results.run import CheckResult, Run
+from mi_checks.results.run import BASE, BASELINE, CheckResult, Run
 
 MAX_FAILURES = 5
 MAX_LINTS = 3

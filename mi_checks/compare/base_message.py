@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from mi_checks.compare.base_model import EffectChange, Judgement
 from mi_checks.compare.drift_message import NAMED, brief_shares, interval_text, share_lines
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import BASE, CheckResult
 from mi_checks.stats.judgement import prompts_to_settle
-
-ID = "base"  # of the item, and its kind
 
 
 def claim(judgement: Judgement, base: str) -> str:
@@ -41,7 +39,7 @@ def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
     """For the last lines of the terminal: how many behaviours there are of each verdict, and which."""
     behaviours: dict[str, list[str]] = {}
     for result in results:
-        if result.kind == ID:
+        if result.kind == BASE:
             told = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not judged")
             behaviours.setdefault(told, []).append(result.behaviour)
     if not behaviours:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from mi_checks.compare.conditions import Header
 from mi_checks.results.evidence import Mediator
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
 from mi_checks.stats.estimate import Estimate, Parts
 
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
-NO_CHECKS = ("role", "baseline", "base", "lint")  # kinds of results that measure nothing of their own on prompts
+NO_CHECKS = ("role", BASELINE, BASE, LINT)  # kinds of results that measure nothing of their own on prompts
 UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
 _LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
 

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from mi_checks.prompts.visible import visible
-from mi_checks.results.causes import Group, groups
+from mi_checks.results.causes import COMPARING, Group, groups
 from mi_checks.results.evidence import MEDIATES, Evidence, Example
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import LINT, CheckResult
 from mi_checks.spec.scoring import score_name
 from mi_checks.stats.estimate import Estimate
 
@@ -32,9 +32,9 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     if result is None or not result.reason:
         return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
     shown = lines[:1]
-    if result.claim and result.kind not in ("baseline", "base", "lint"):
+    if result.claim and result.kind not in (*COMPARING, LINT):
         shown.append(f"  claim     {result.claim}")
-    if result.estimate is not None and result.kind not in ("baseline", "base"):
+    if result.estimate is not None and result.kind not in COMPARING:
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
         shown.append(f"  measured  {_number(measured)} {measured.unit} ({how})")

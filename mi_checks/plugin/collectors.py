@@ -114,7 +114,7 @@ class LockFile(pytest.File):
 
 
 class CaseNode(pytest.Collector):
-    """A case, which is a behaviour of its own: one child per model."""
+    """The collector of a case, which is a behaviour of its own, with one child per model."""
 
     def __init__(self, *, loaded: LoadedBehaviour, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -142,6 +142,7 @@ class ModelNode(pytest.Collector):
         self.model = model
 
     def collect(self) -> Iterator[CheckItem]:
+        from mi_checks.results.run import BASE, BASELINE, LINT
         from mi_checks.suite.selection import checks_on
 
         with collecting(self, f"{shown(self)}: {self.model}"):
@@ -151,11 +152,11 @@ class ModelNode(pytest.Collector):
             ]
             place = self.loaded.place_of(("name",))
             if session_of(self.config).has_baseline(self.loaded, self.model, checks):  # last: all is measured by then
-                items.append((BaselineItem, "baseline", None, place))
+                items.append((BaselineItem, BASELINE, None, place))
             if session_of(self.config).has_base(self.loaded):  # likewise
-                items.append((BaseItem, "base", None, place))
+                items.append((BaseItem, BASE, None, place))
             if session_of(self.config).options.strict:
-                items.append((LintItem, "lint", None, place))
+                items.append((LintItem, LINT, None, place))
         # Not the name of a case, NAME[case]: xdist overlooks a group that has a bracket.
         group = "-".join(filter(None, (self.loaded.source.data["name"], self.loaded.case, self.model)))
         for kind, item_name, check, place in items:

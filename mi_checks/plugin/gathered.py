@@ -15,7 +15,7 @@ from mi_checks.plugin.lint_tally import LintTally
 from mi_checks.plugin.mutant_tally import Tally
 from mi_checks.plugin.options import Options
 from mi_checks.results.as_data import as_data
-from mi_checks.results.build import RunSettings, library_versions, run_record
+from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.from_data import evidence_from_dict, guards_from_dict, result_from_dict
 from mi_checks.results.journal import SUFFIX, Journal
@@ -67,13 +67,20 @@ class Gathered:
     def record(self) -> Run:
         """Return the run so far."""
         asked = self.options
-        settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)
-        more = {} if asked.base is None else {"base": asked.base}
+        settings = settings_text(
+            engine=asked.engine,
+            device=asked.device,
+            dtype=asked.dtype,
+            count=asked.count,
+            seed=asked.seed,
+            unchanged="as in each file",
+        )
+        base = {} if asked.base is None else {"base": asked.base}
         return run_record(
             shlex.join(["pytest", *sys.argv[1:]]),
             self.began,
             self.versions,
-            settings.as_text("as in each file", **more),
+            {**settings, **base},
             self.provenance,
             results=self.results,
             evidence=sorted(self.evidence.values(), key=self._place_of_evidence()),
@@ -141,6 +148,6 @@ class Gathered:
         self.sort()
 
     def sort(self) -> None:
-        """Put results in the order in which their checks were collected: workers finish in any order."""
+        """Sort the results in the order in which their checks were collected, since workers finish in any order."""
         order = {node_id: place for place, node_id in enumerate(self.selected)}
         self.results.sort(key=lambda result: order.get(result.node_id, len(order)))

@@ -10,7 +10,6 @@ from mi_checks.results.from_data import lint_from_dict
 from mi_checks.results.run import CheckResult, Lint
 from mi_checks.stats.estimate import Outcome
 
-ID = "lint"  # of the item that --mi-strict adds, and its kind
 CLAIM = "nothing gives reason to doubt what the behaviour measures"
 MAX_LINES = 10  # of the terminal
 

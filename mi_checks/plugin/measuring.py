@@ -25,16 +25,15 @@ from mi_checks.faults.unexpected import (
 )
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
-from mi_checks.plugin import lint_tally
 from mi_checks.plugin.baseline_files import Baselines
 from mi_checks.plugin.gathered import Gathered
-from mi_checks.plugin.lint_tally import message_of, outcome_of, reason_of
+from mi_checks.plugin.lint_tally import CLAIM, message_of, outcome_of, reason_of
 from mi_checks.plugin.lock_files import Locks
 from mi_checks.plugin.options import Options
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.rerun import rerun_command
-from mi_checks.results.run import BASELINE, CheckResult, Lint, MutantsResult, Place
+from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, Lint, MutantsResult, Place
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
 GARBAGE = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
 PROGRESS_DELAY_S = 3.0  # seconds a sweep may take before it shows a bar
-BASE = "base"  # of the item, as in `compare.base_message`, which imports scipy
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ class Measuring:
 
     def lint(self, item: Asked) -> CheckResult:
         """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
-        return self._remember(self._or_error(lambda: self._linted(item), item, (lint_tally.ID, lint_tally.ID)))
+        return self._remember(self._or_error(lambda: self._linted(item), item, (LINT, LINT)))
 
     def run_mutants(self, item: Asked) -> MutantsResult:
         """Run the same check on models in which its claim is false; skip it where it cannot be measured as it is."""
@@ -219,7 +217,7 @@ class Measuring:
         options += ["--mi-dtype", asked.dtype] if asked.dtype != "float32" else []
         options += ["--mi-device", asked.device] if asked.device != "auto" else []
         options += ["--mi-engine", asked.engine] if asked.engine != "auto" else []
-        options += ["--mi-strict"] if node_id.endswith(f"::{lint_tally.ID}") else []
+        options += ["--mi-strict"] if node_id.endswith(f"::{LINT}") else []
         return rerun_command(node_id, self.root, asked.started_in, options)
 
     def _remember(self, result: CheckResult) -> CheckResult:
@@ -278,7 +276,7 @@ class Measuring:
         message, outcome = message_of(found, unmeasured, behaviour), outcome_of(found, unmeasured)
         if outcome == "fail":
             message += self._where(item)
-        result = check_result(item.named(lint_tally.ID), outcome, claim=lint_tally.CLAIM, message=message)
+        result = check_result(item.named(LINT), outcome, claim=CLAIM, message=message)
         return replace(result, reason=reason_of(found))
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from mi_checks.compare.base_message import ID as BASE
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
 from mi_checks.report.by_behaviour import drifted
 from mi_checks.report.outcomes import DRIFTED, OUTCOMES, Verdict
-from mi_checks.results.run import Run
+from mi_checks.results.run import BASE, Run
 
 # the entries that most often differ between runs
 SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")

@@ -30,31 +30,26 @@ class ItemId:
     place: Place = NOWHERE
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """What the command line may change of what is measured."""
+def settings_text(
+    *, engine: str, device: str, dtype: str, count: int | None, seed: int | None, unchanged: str
+) -> dict[str, str]:
+    """Return what the command line may change of what is measured, as a run records it.
 
-    engine: str
-    device: str
-    dtype: str
-    count: int | None = None
-    seed: int | None = None
-
-    def as_text(self, unchanged: str, **more: str) -> dict[str, str]:
-        """Return the settings as a run records them.
-
-        Args:
-            unchanged: what is said of count and seed where they are those of the behaviour files.
-            more: further settings.
-        """
-        return {
-            "engine": self.engine,
-            "count": unchanged if self.count is None else str(self.count),
-            "seed": unchanged if self.seed is None else str(self.seed),
-            "device": self.device,
-            "dtype": self.dtype,
-            **more,
-        }
+    Args:
+        engine: the engine asked for.
+        device: the device asked for.
+        dtype: of the weights.
+        count: prompt pairs of each behaviour; None if each behaviour file says how many.
+        seed: of the prompts, likewise.
+        unchanged: what is said of count and seed if they are those of the behaviour files.
+    """
+    return {
+        "engine": engine,
+        "count": unchanged if count is None else str(count),
+        "seed": unchanged if seed is None else str(seed),
+        "device": device,
+        "dtype": dtype,
+    }
 
 
 def check_result(
@@ -114,7 +109,7 @@ def run_record(
         command: the command line.
         began: seconds since the epoch, as `time.time` gives them.
         versions: of the libraries that measure.
-        settings: as `RunSettings.as_text` gives them.
+        settings: as `settings_text` gives them.
         models: the provenance of each model.
         results: of the items, in the order in which they were collected.
         evidence: what was measured of each behaviour and model.

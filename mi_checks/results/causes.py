@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mi_checks.results.run import CheckResult
+from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
 
 # What is measured of later kinds depends on what earlier ones are about.
 ORDER = (
     "role", "logit_diff", "accuracy", "absent", "mediators", "patching", "ablation", "attention", "attribution",
-    "composes", "path", "circuit", "curve", "baseline", "base", "lint",
+    "composes", "path", "circuit", "curve", BASELINE, BASE, LINT,
 )  # fmt: skip
 FAILED = ("error", "fail", "inconclusive")
-COMPARING = ("baseline", "base")  # kinds of results that say something of other results
+COMPARING = (BASELINE, BASE)  # kinds of results that say something of other results
 MOVING = (COMPARING, ("mediators",))  # kinds of results that name heads, the more complete ones first
 PREFERENCE = ("logit_diff", "accuracy", "absent")
 WEIGHT = {outcome: place for place, outcome in enumerate(("error", "fail", "inconclusive"))}

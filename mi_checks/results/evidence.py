@@ -35,7 +35,7 @@ class Preference:
 
 @dataclass(frozen=True)
 class Effect:
-    """How much of a behaviour a model shows, and what the checks of the preference make of it.
+    """The effect of a behaviour on a model, and the verdicts of the checks of its preference.
 
     Models are compared only on equal prompts: of equal `prompts_sha256`, which also tells tokenizers apart.
     """

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from mi_checks.errors import MiChecksError
 from mi_checks.results.journal import SUFFIX, joined, parts
 from mi_checks.results.older_claims import reader_of
-from mi_checks.results.run import SCHEMA_VERSION, Run
+from mi_checks.results.run import BASE, SCHEMA_VERSION, Run
 from mi_checks.spec.scoring import FIRST_TOKEN, LOG_PROBABILITY
 
 _RUN = TypeAdapter(Run)
@@ -191,7 +191,7 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
         "results": [_with_deciding(result) for result in data["results"]],
         "mutants": [_placed(result) for result in data["mutants"]],
         "evidence": [{**_with_ranks(each), "omitted": []} for each in data["evidence"]],
-        **({} if "selected" in data else _selected(data["settings"])),
+        **_selected(data["settings"]),
         "lints": [],
         "omitted": [],
         "guards": {},
@@ -218,7 +218,7 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
         "detail": detail,
         "reason": "",
         "parts": None,
-        "verdict": result["claim"].rpartition(", against ")[0] if result["kind"] == "base" else "",
+        "verdict": result["claim"].rpartition(", against ")[0] if result["kind"] == BASE else "",
         "nodes_lost": [],
         "nodes_gained": [],
     }
@@ -227,8 +227,6 @@ def _with_deciding(result: dict[str, Any]) -> dict[str, Any]:
 
 def _placed(record: dict[str, Any]) -> dict[str, Any]:
     """Upgrade schema 4, which had file and line in one text."""
-    if "location" not in record:
-        return record
     others = {name: value for name, value in record.items() if name != "location"}
     file, _, line = record["location"].rpartition(":")
     place = {"file": file, "line": int(line)} if line.isdecimal() else {"file": record["location"], "line": 0}
@@ -247,8 +245,6 @@ _OF_HEADS = "share recovered by each head"  # how the title of a heat map of hea
 
 def _with_component(heatmap: dict[str, Any]) -> dict[str, Any]:
     """Upgrade schema 4, which named what was denoised, and where, in the title of a heat map alone."""
-    if "component" in heatmap:
-        return heatmap
     of_heads = heatmap["title"].startswith(_OF_HEADS)
     at = heatmap["title"].removeprefix(_OF_HEADS).removeprefix(" at ") if of_heads else ""
     return {**heatmap, "component": "head" if of_heads else "", "at": at}

@@ -1,4 +1,4 @@
-"""The run: what was asked, measured and judged, as plain data that survives without the model.
+"""The record of a run as plain data: its settings, measurements and verdicts, readable without the model.
 
 Everything the terminal, junit and the report show is read from here.
 """
@@ -15,7 +15,8 @@ from mi_checks.stats.estimate import Estimate, Outcome, Parts
 # 4: results had no deciding node, parts, reasons; examples no place; runs no lints, guards, omissions; 3: circuits no
 # cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
 SCHEMA_VERSION = 5
-BASELINE = "baseline"  # the id of the item that compares a model with its baseline, and its kind
+# Ids, and kinds, of items that are no checks: a comparison with the baseline or the reference model, and the lints.
+BASELINE, BASE, LINT = "baseline", "base", "lint"
 LintKind = Literal["answer", "faithfulness", "embedding"]
 
 
@@ -74,7 +75,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A model in which a claim is false, and what the claim's check made of it."""
+    """A model in which a claim is false, with the outcome of the claim's check on it."""
 
     mutation: Annotated[str, 'in words: "what L1H1 writes is zero"']
     outcome: Annotated[Outcome, "of the check; whatever is not a pass has killed the mutant"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mi_checks.baselines.baseline_file import read_baseline
 from mi_checks.baselines.baseline_place import place
-from mi_checks.compare.base_message import ID, base_message, base_reason, claim
+from mi_checks.compare.base_message import base_message, base_reason, claim
 from mi_checks.compare.base_model import Judgement, judge_against
 from mi_checks.compare.conditions import Header, header_of, invalid
 from mi_checks.compare.drift_message import unlike_message
@@ -19,7 +19,7 @@ from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Effect, Evidence, Mediator
-from mi_checks.results.run import NOWHERE, CheckResult, Place
+from mi_checks.results.run import BASE, NOWHERE, CheckResult, Place
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
@@ -99,7 +99,7 @@ class BaseSuite:
             except MiChecksError as error:
                 message = str(error)
         deciding = None if found is None else found.deciding
-        identity = ItemId(loaded.behaviour.name, self._base.claims, ID, ID, node_id, place)
+        identity = ItemId(loaded.behaviour.name, self._base.claims, BASE, BASE, node_id, place)
         result = check_result(
             identity,
             outcome,

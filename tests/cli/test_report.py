@@ -11,6 +11,7 @@ from mi_checks.report.html import render
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import SCHEMA_VERSION
 from mi_checks.results.write_run import write_run
+from tests.made_results import before_the_fifth_schema
 from tests.pages import Page
 from tests.report.conftest import make_run
 
@@ -52,7 +53,7 @@ def test_a_run_that_was_cut_short_is_shown_as_far_as_it_came(capsys, run):
 
 
 def test_an_older_schema_is_upgraded_and_a_newer_one_refused_by_name(capsys, run):
-    data = json.loads(Path("r.json").read_text())
+    data = before_the_fifth_schema(run)
     for result in data["results"]:
         del result["prompts_sha256"]
     Path("old.json").write_text(json.dumps({**data, "schema_version": 1}))

@@ -1,7 +1,6 @@
 """Files of runs into the history."""
 
 import json
-from dataclasses import asdict
 
 import pytest
 
@@ -12,6 +11,7 @@ from mi_checks.history.run_store import History
 from mi_checks.results.read_run import parse_run
 from mi_checks.results.write_run import run_text, write_run
 from tests.history.conftest import month
+from tests.made_results import before_the_fifth_schema
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_twice_is_once(history, tmp_path):
 
 def test_an_older_schema_of_a_run_is_that_run(history, tmp_path):
     write_run(month(1), tmp_path / "a.json")
-    data = json.loads(json.dumps(asdict(month(1))))
+    data = before_the_fifth_schema(month(1))
     for each in data["results"]:
         del each["prompts_sha256"]
     (tmp_path / "old.json").write_text(json.dumps({**data, "schema_version": 1}))

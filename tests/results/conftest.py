@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import Run
 from mi_checks.results.write_run import write_run
 from tests.effects import around, effect
-from tests.made_results import result, run_of
+from tests.made_results import before_the_fifth_schema, result, run_of
 from tests.report.circuits import CIRCUIT
 
 
@@ -47,27 +46,10 @@ def drawn(run: Run) -> Run:
     return replace(run, evidence=(replace(first, circuit=CIRCUIT), *others))
 
 
-def _without_omitted(run: Run) -> dict[str, Any]:
-    """A run's data as schemas before the fifth had it."""
-    data: dict[str, Any] = json.loads(json.dumps(asdict(run)))
-    for each in (data, *data["evidence"]):
-        del each["omitted"]
-    for each in (*data["results"], *data["mutants"]):
-        place = each.pop("place")
-        each["location"] = f"{place['file']}:{place['line']}"
-        each.pop("verdict", None)
-    for each in data["evidence"]:
-        for heatmap in each["heatmaps"]:
-            del heatmap["component"], heatmap["at"]
-    selected = data.pop("selected")
-    data["settings"]["checks run"] = f"{len(data['results'])} of {selected}"
-    return data
-
-
 @pytest.fixture
 def fourth_schema(run: Run, path: Path) -> Path:
     """That run as schema 4 had it, with a claim that says how it was tested and which node decided."""
-    data = _without_omitted(run)
+    data = before_the_fifth_schema(run)
     for each in data["results"]:
         for name in ("deciding", "detail", "reason", "parts", "nodes_lost", "nodes_gained"):
             del each[name]
@@ -83,7 +65,7 @@ def fourth_schema(run: Run, path: Path) -> Path:
 @pytest.fixture
 def third_schema(drawn: Run, path: Path) -> Path:
     """The run with a circuit as schema 3 had it."""
-    data = _without_omitted(drawn)
+    data = before_the_fifth_schema(drawn)
     for each in data["evidence"]:
         del each["circuit"]["neurons"]
         for card in each["circuit"]["cards"]:
@@ -95,7 +77,7 @@ def third_schema(drawn: Run, path: Path) -> Path:
 @pytest.fixture
 def second_schema(run: Run, path: Path) -> Path:
     """That run as schema 2 had it."""
-    data = _without_omitted(run)
+    data = before_the_fifth_schema(run)
     for each in data["evidence"]:
         del each["circuit"], each["curves"]
     path.write_text(json.dumps({**data, "schema_version": 2}))

@@ -1,4 +1,4 @@
-"""What most likely caused the failures of a behaviour on a model."""
+"""The most likely cause of the failures of a behaviour on a model."""
 
 from dataclasses import replace
 

@@ -14,7 +14,7 @@ from mi_checks.history.recalled import Asked, recalled
 from mi_checks.history.run_store import Entry, History
 from mi_checks.models.names import resolve
 from mi_checks.models.weights import weights_sha256
-from mi_checks.results.build import RunSettings, library_versions, run_record
+from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import HEAD_SWEEP
 from mi_checks.results.rerun import node_names
 from mi_checks.results.run import CheckResult, Place
@@ -141,12 +141,19 @@ class Bisecting:
             omitted.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, given), None)
         evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
         asked = self.settings
-        settings = RunSettings(asked.engine, asked.device, asked.dtype, asked.count, asked.seed)
+        settings = settings_text(
+            engine=asked.engine,
+            device=asked.device,
+            dtype=asked.dtype,
+            count=asked.count,
+            seed=asked.seed,
+            unchanged="as in the file",
+        )
         run = run_record(
             self.command,
             began,
             library_versions(),
-            settings.as_text("as in the file", **{CLAIMED: self.claims_sha256}),
+            {**settings, CLAIMED: self.claims_sha256},
             suite.provenance(),
             results=(result,),
             evidence=() if evidence is None else (evidence,),
