@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +27,6 @@ class Attended(Quantity):
     def names(self) -> tuple[str, ...]:
         """Return the name of the head and of both labels."""
         return (json.dumps(["attention", str(self.head), self.destination, self.source]),)
-
-    def only(self, rows: Sequence[int]) -> Attended:  # noqa: ARG002  # there is only one row
-        """Return the quantity itself, which has only one row."""
-        return self
 
     def of(self, engine: Engine) -> Floats:
         """Return the attention, read from the head's pattern, `1 prompt`.

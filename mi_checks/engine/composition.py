@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,10 +93,6 @@ class InputShare(Quantity):
     def names(self) -> tuple[str, ...]:
         """Return the name of both nodes and the label."""
         return (json.dumps(["share", str(self.sender), str(self.receiver), self.at]),)
-
-    def only(self, rows: Sequence[int]) -> InputShare:  # noqa: ARG002  # there is only one row
-        """Return the quantity itself, which has only one row."""
-        return self
 
     def of(self, engine: Engine) -> Floats:
         """Return the ratio of the two norms, `1 prompt`.

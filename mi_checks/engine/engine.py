@@ -63,12 +63,14 @@ class Quantity(ABC):
         """
 
     def only(self, rows: Sequence[int]) -> Quantity:
-        """Return the quantity with only these rows, if it has rows.
+        """Return the quantity with only these rows; one that has a single row is returned as it is.
 
         Raises:
-            TypeError: the quantity has no rows.
+            TypeError: the quantity has no such rows, or its kind does not say how to select among several.
         """
-        raise TypeError(f"{type(self).__name__} has no rows: {rows}")
+        if not self.by_row or list(rows) != [0] or len(self.names()) != 1:
+            raise TypeError(f"{type(self).__name__} has no rows {list(rows)} of its own")
+        return self
 
 
 class Engine(ABC):

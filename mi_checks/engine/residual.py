@@ -37,11 +37,6 @@ class Sublayer:
     norm: Norm | None
     multiplier: float
 
-    @property
-    def is_projection_alone(self) -> bool:
-        """Return whether the projection is added to the stream as it is."""
-        return self.norm is None and self.multiplier == 1.0
-
     def added(self, inner: Tensor) -> Tensor:
         """Return what the layer adds to the stream, `… d_model`, given z of all heads or all neurons, `… d_inner`."""
         with torch.no_grad():

@@ -53,10 +53,5 @@ class Guards:
         failed = (guard for guard in self.results if not guard.holds)
         return {what: guard.reason for guard in failed for what in guard.refuses}
 
-    @property
-    def largest_error(self) -> float:
-        """Return the largest error of a comparison that holds; 0 if there is none."""
-        return max((guard.error for guard in self.results if guard.holds), default=0.0)
-
 
 NOT_GUARDED = Guards()
