@@ -33,7 +33,7 @@ class Carried:
 
 
 class Pair:
-    """A program on two prompts."""
+    """A compiled program, run on a clean and a corrupt prompt."""
 
     def __init__(self, program: rasp.SOp, clean: Sequence[str], corrupt: Sequence[str]) -> None:
         self.program = program

@@ -289,7 +289,7 @@ def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
 
 
 def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
-    """Nothing was written, and so the run is red, though all of its checks passed."""
+    """The run fails because nothing was written, although all of its checks passed."""
     from mi_checks.plugin.gathered import Gathered
 
     def broken(_):

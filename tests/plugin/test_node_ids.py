@@ -1,4 +1,4 @@
-"""Cases 17 and 39: which file an item is of, whatever the root directory is, and what a command line names."""
+"""Cases 17 and 39: items keep their file whatever the root directory is; folders named on the command line run."""
 
 import os
 import re

@@ -22,7 +22,7 @@ def tokenization() -> Tokenization:
 
 
 class Manners(dict[str, Tokenization]):
-    """Manner → a tokenization in it, with the token that begins a text."""
+    """Return a tokenization in a given manner, with the token that begins a text."""
 
     def __missing__(self, manner: str) -> Tokenization:
         tokenizer = tokenizer_of(manner)

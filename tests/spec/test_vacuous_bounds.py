@@ -92,7 +92,7 @@ def written(check: str, bound: str) -> str:
 
 
 def some(check: str) -> str:
-    """A bound that the check may have."""
+    """Return a bound that the check may have."""
     return "at_most: 0.5" if check in ERRORS else "at_least: 0.5"
 
 

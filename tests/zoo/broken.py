@@ -92,7 +92,7 @@ def biased_output(bridge: TransformerBridge) -> None:
 
 
 def halved_scores(bridge: TransformerBridge) -> None:
-    """Forget a half of the scale of attention's scores in the bridge, as it does with `scale_attn_weights=False`."""
+    """Scale attention scores wrongly in the bridge, as TransformerLens does with `scale_attn_weights=False`."""
     bridge.blocks[LAYER].attn.q.hook_out.add_perma_hook(lambda query, hook: query / FACTOR)
 
 

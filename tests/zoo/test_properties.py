@@ -165,7 +165,7 @@ def test_random_interventions(name, zoo):
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3", "granite", "bloom"])
 def test_the_order_in_which_nodes_are_named_does_not_matter(name, zoo):
-    """Each is put in its place when the run comes there, on top of what was put there before it."""
+    """Each edit is made when the run reaches its node, on top of the edits that were made before."""
     specimen = zoo(name)
     names = [("resid_pre", "resid_mid"), ("attn", "resid_mid"), ("resid_mid", "mlp"), ("v", "pattern"), ("v", "head")]
     pairs = [[Node(1, kind, 1 if kind in ("v", "pattern", "head") else None) for kind in pair] for pair in names]
