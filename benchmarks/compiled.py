@@ -147,9 +147,9 @@ def main() -> None:
         model = Model(read_programs(exports))
         model.write(folder)
         print(model.described, HEADER, sep="\n", flush=True)
-        subject, rows = load_model(folder), list[Judged]()
+        loaded_model, rows = load_model(folder), list[Judged]()
         for name, truth in read_truth(folder).items():
-            rows.append(judge(folder, name, subject, truth))
+            rows.append(judge(folder, name, loaded_model, truth))
             print(line(rows[-1]), flush=True)
     print(last_line(rows), *totals(rows), *misses(rows), sep="\n")
     if options.json:

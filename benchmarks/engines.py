@@ -20,8 +20,8 @@ from sweeps import machine
 
 from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import load_behaviour
+from mi_checks.suite.loaded_models import Settings
 from mi_checks.suite.selection import checks_on
-from mi_checks.suite.subjects import Settings
 from mi_checks.suite.suite import Suite
 
 TOLERANCE = 1e-4

@@ -50,13 +50,13 @@ class Growth:
 def seconds(*, repeats: int, **size: int) -> float:
     """Return the seconds of one sweep, including the clean and the corrupted run."""
     heads, tokens = size["heads"], size["tokens"]
-    subject = seeded_model(size["layers"], heads * D_HEAD, D_VOCAB, gelu=True, heads=heads, n_ctx=tokens)
+    loaded_model = seeded_model(size["layers"], heads * D_HEAD, D_VOCAB, gelu=True, heads=heads, n_ctx=tokens)
     batch = pairs(size["prompt pairs"], D_VOCAB, tokens)
-    model = trusted(subject)
+    model = trusted(loaded_model)
     if model is None:
         raise SystemExit("the replay engine does not reproduce this model")
-    what = [denoise(node) for node in all_nodes("head", subject.shape)]
-    return median_seconds(lambda: ReplayEngine(subject, batch, model).scores(what), repeats)
+    what = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
+    return median_seconds(lambda: ReplayEngine(loaded_model, batch, model).scores(what), repeats)
 
 
 def line(growth: Growth) -> str:

@@ -19,7 +19,7 @@ from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
 from mi_checks.models.load_model import load
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load_file import load_behaviour
@@ -152,7 +152,7 @@ def read_truth(folder: Path) -> dict[str, Truth]:
     }
 
 
-def load_model(folder: Path) -> Subject:
+def load_model(folder: Path) -> LoadedModel:
     """Load the model from a folder that `side_by_side.Model.write` wrote."""
     return load(f"{MODEL}={folder / 'model'}", device="cpu")
 
@@ -202,20 +202,20 @@ def _layer_of(name: str) -> str:
     return re.sub(r"L(\d+)N\d+", r"L\1.mlp", name)
 
 
-def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
+def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: Truth) -> Judged:
     """Run discovery and claims on one program.
 
     Args:
         folder: the folder of its behaviour file.
         name: the program's name.
-        subject: the model.
+        loaded_model: the model.
         truth: the truth about the program.
     """
     behaviour = load_behaviour(folder / f"{name}.yaml", Path.cwd()).behaviour
     began = time.perf_counter()
-    discovery = explore(behaviour, subject)
+    discovery = explore(behaviour, loaded_model)
     seconds = time.perf_counter() - began
-    measured = measurements(behaviour, subject)
+    measured = measurements(behaviour, loaded_model)
     nodes = [parse_node(node) for node in truth.all_nodes]
     true = [node in truth.nodes for node in truth.all_nodes]
     recovers, removes = (each.mean(1) for each in effects(measured, nodes))
@@ -241,23 +241,25 @@ def judge(folder: Path, name: str, subject: Subject, truth: Truth) -> Judged:
         false=tuple(sorted(named - set(truth.nodes))),
         missed_paths=tuple(sorted(set(truth.paths) - paths)),
         false_paths=tuple(sorted(paths - set(truth.paths))),
-        drafted=drafted(discovery, subject),
+        drafted=drafted(discovery, loaded_model),
         right_claims=right_claims(measured, truth),
         wrong_claims=wrong_claims(measured, truth),
         seconds=seconds,
     )
 
 
-def measurements(behaviour: Behaviour, subject: Subject) -> Measurements:
+def measurements(behaviour: Behaviour, loaded_model: LoadedModel) -> Measurements:
     """Return the measurements that checks read, on the behaviour's own prompts."""
-    batch = build_prompts(behaviour.prompts, subject.tokenization, behaviour=behaviour.name, n_ctx=subject.n_ctx)
-    return Measurements(behaviour, subject, batch, choose("auto", subject, batch))
+    batch = build_prompts(
+        behaviour.prompts, loaded_model.tokenization, behaviour=behaviour.name, n_ctx=loaded_model.n_ctx
+    )
+    return Measurements(behaviour, loaded_model, batch, choose("auto", loaded_model, batch))
 
 
-def drafted(discovery: Discovery, subject: Subject) -> Claims:
+def drafted(discovery: Discovery, loaded_model: LoadedModel) -> Claims:
     """Count the checks of a draft that pass on the prompts of the behaviour's checks."""
     entry = ModelEntry.model_validate(dict(discovery.draft.entry), by_alias=True, by_name=False)
-    measured = measurements(discovery.behaviour.model_copy(update={"models": {subject.name: entry}}), subject)
+    measured = measurements(discovery.behaviour.model_copy(update={"models": {loaded_model.name: entry}}), loaded_model)
     return _claims(measured, [line.entry for line in discovery.draft.lines])
 
 

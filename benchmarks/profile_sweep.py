@@ -20,11 +20,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("row", type=int, help="from 1")
     case = sweeps.cases()[parser.parse_args().row - 1]()
-    model = trusted(case.subject)
+    model = trusted(case.loaded_model)
     assert model is not None
 
     def run() -> None:
-        ReplayEngine(case.subject, case.batch, model).scores(case.interventions)
+        ReplayEngine(case.loaded_model, case.batch, model).scores(case.interventions)
 
     run()
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as taken:

@@ -36,7 +36,7 @@ from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import Kind, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.models.subject import Provenance, Subject
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
@@ -47,7 +47,7 @@ MIDDLE = LENGTH // 2
 
 def seeded_model(
     n_layers: int, d_model: int, d_vocab: int, *, gelu: bool, heads: int = 8, n_ctx: int = LENGTH
-) -> Subject:
+) -> LoadedModel:
     """Return a native model with random weights."""
     config = {
         "n_layers": n_layers, "d_model": d_model, "d_vocab": d_vocab, "n_ctx": n_ctx, "n_heads": heads,
@@ -61,7 +61,9 @@ def seeded_model(
     bridge.requires_grad_(False)
     shape = ModelShape(n_layers, heads, 4 * d_model if gelu else None)
     tokenization: Tokenization = None  # type: ignore[assignment]  # the prompts are token ids
-    return Subject("random", bridge, tokenization, shape, n_ctx, Provenance("random", "", "", "float32", "cpu", "raw"))
+    return LoadedModel(
+        "random", bridge, tokenization, shape, n_ctx, Provenance("random", "", "", "float32", "cpu", "raw")
+    )
 
 
 def pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
@@ -102,7 +104,7 @@ class Case:
     """A sweep: our interventions, and the same by TransformerLens, one at a time."""
 
     name: str
-    subject: Subject
+    loaded_model: LoadedModel
     batch: PromptBatch
     interventions: list[Intervention]
     theirs: Callable[[list[int]], np.ndarray]  # takes indices and returns logit differences, `intervention prompt`
@@ -122,12 +124,12 @@ def metric(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]
 
 
 def transformer_lens(
-    subject: Subject, batch: PromptBatch, sweeps: list[tuple[Callable, list[tuple[int, ...]]]]
+    loaded_model: LoadedModel, batch: PromptBatch, sweeps: list[tuple[Callable, list[tuple[int, ...]]]]
 ) -> Callable[[list[int]], np.ndarray]:
     """Return a function that runs `transformer_lens.patching` on rows of index tuples, sweep after sweep."""
-    reference = ReferenceEngine(subject, batch)
+    reference = ReferenceEngine(loaded_model, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
+        _, clean = loaded_model.bridge.run_with_cache(reference.layouts["clean"].tokens)
     flat = [(sweep, index) for sweep, indices in sweeps for index in indices]
 
     def run(chosen: list[int]) -> np.ndarray:
@@ -139,7 +141,7 @@ def transformer_lens(
             frame = pd.DataFrame([flat[chosen[row]][1] for row in rows], columns=sweep.keywords["index_axis_names"])
             with torch.no_grad():
                 result = patching.generic_activation_patch(
-                    subject.bridge,
+                    loaded_model.bridge,
                     reference.layouts["corrupt"].tokens,
                     clean,
                     metric(reference),
@@ -155,12 +157,12 @@ def transformer_lens(
 
 
 def hook_loop(
-    subject: Subject, batch: PromptBatch, interventions: list[Intervention]
+    loaded_model: LoadedModel, batch: PromptBatch, interventions: list[Intervention]
 ) -> Callable[[list[int]], np.ndarray]:
     """Return a function that patches neurons in a loop, as a user of TransformerLens would."""
-    reference = ReferenceEngine(subject, batch)
+    reference = ReferenceEngine(loaded_model, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
+        _, clean = loaded_model.bridge.run_with_cache(reference.layouts["clean"].tokens)
 
     def run(chosen: list[int]) -> np.ndarray:
         out = []
@@ -172,7 +174,7 @@ def hook_loop(
                 return value
 
             with torch.no_grad():
-                logits = subject.bridge.run_with_hooks(
+                logits = loaded_model.bridge.run_with_hooks(
                     reference.layouts["corrupt"].tokens, fwd_hooks=[(node.hook, put)]
                 )
             out.append(metric(reference)(logits).double().numpy())
@@ -182,25 +184,25 @@ def hook_loop(
 
 
 def edge_loop(
-    subject: Subject, batch: PromptBatch, interventions: list[Intervention]
+    loaded_model: LoadedModel, batch: PromptBatch, interventions: list[Intervention]
 ) -> Callable[[list[int]], np.ndarray]:
     """Return a function that patches paths with one hooked forward pass per edge.
 
     TransformerLens does so where it can, but it refuses native models. The queries, keys and values of every sender are
     given and not timed.
     """
-    reference = ReferenceEngine(subject, batch)
+    reference = ReferenceEngine(loaded_model, batch)
     with torch.no_grad():
-        _, clean = subject.bridge.run_with_cache(reference.layouts["clean"].tokens)
-        _, corrupt = subject.bridge.run_with_cache(reference.layouts["corrupt"].tokens)
+        _, clean = loaded_model.bridge.run_with_cache(reference.layouts["clean"].tokens)
+        _, corrupt = loaded_model.bridge.run_with_cache(reference.layouts["corrupt"].tokens)
 
     def run(chosen: list[int]) -> np.ndarray:
         out = []
         for i in chosen:
             sender, receiver = interventions[i].nodes[0], interventions[i].into[0]
-            block = subject.bridge.blocks[receiver.layer]
-            w_o = subject.bridge.blocks[sender.layer].attn.o.weight.T.view(
-                subject.shape.n_heads, -1, subject.bridge.cfg.d_model
+            block = loaded_model.bridge.blocks[receiver.layer]
+            w_o = loaded_model.bridge.blocks[sender.layer].attn.o.weight.T.view(
+                loaded_model.shape.n_heads, -1, loaded_model.bridge.cfg.d_model
             )
             with torch.no_grad():
                 sent = (clean[sender.hook] - corrupt[sender.hook])[:, :, sender.index] @ w_o[sender.index]
@@ -212,7 +214,7 @@ def edge_loop(
                 return value
 
             with torch.no_grad():
-                logits = subject.bridge.run_with_hooks(
+                logits = loaded_model.bridge.run_with_hooks(
                     reference.layouts["corrupt"].tokens, fwd_hooks=[(receiver.hook, put)]
                 )
             out.append(metric(reference)(logits).double().numpy())
@@ -240,59 +242,71 @@ def cases() -> list[Callable[[], Case]]:
 
     def heads(name: str, shape: Shape, ratio: float, share: float) -> Callable[[], Case]:
         def build() -> Case:
-            subject = seeded_model(shape.n_layers, shape.d_model, shape.d_vocab, gelu=shape.d_mlp > 0)
+            loaded_model = seeded_model(shape.n_layers, shape.d_model, shape.d_vocab, gelu=shape.d_mlp > 0)
             batch = pairs(shape.pairs, shape.d_vocab)
-            nodes = all_nodes("head", subject.shape)
-            theirs = transformer_lens(subject, batch, [(HEAD_SWEEPS["head"], [(n.layer, n.index) for n in nodes])])
+            nodes = all_nodes("head", loaded_model.shape)
+            theirs = transformer_lens(loaded_model, batch, [(HEAD_SWEEPS["head"], [(n.layer, n.index) for n in nodes])])
             return Case(
-                name, subject, batch, [denoise(n) for n in nodes], theirs, ratio,
+                name, loaded_model, batch, [denoise(n) for n in nodes], theirs, ratio,
                 lambda: floor_seconds(sweep_of_heads(shape)), share,
             )  # fmt: skip
 
         return build
 
     def heads_by_position() -> Case:
-        subject, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
-        places = [(n.layer, p, n.index) for n in all_nodes("head", subject.shape) for p in range(LENGTH)]
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
+        places = [(n.layer, p, n.index) for n in all_nodes("head", loaded_model.shape) for p in range(LENGTH)]
         what = [denoise(Node(layer, "head", index), at=p) for layer, p, index in places]
-        theirs = transformer_lens(subject, batch, [(patching.get_act_patch_attn_head_out_by_pos, places)])
-        return Case("heads' z by position, 2L attn-only d=512 V=48262, 16 pairs", subject, batch, what, theirs, 500)
+        theirs = transformer_lens(loaded_model, batch, [(patching.get_act_patch_attn_head_out_by_pos, places)])
+        return Case(
+            "heads' z by position, 2L attn-only d=512 V=48262, 16 pairs", loaded_model, batch, what, theirs, 500
+        )
 
     def all_parts() -> Case:
-        subject, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
-        indices = [(n.layer, n.index) for n in all_nodes("head", subject.shape)]
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
+        indices = [(n.layer, n.index) for n in all_nodes("head", loaded_model.shape)]
         what = [denoise(Node(*index[:1], kind, *index[1:])) for kind in HEAD_SWEEPS for index in indices]
-        theirs = transformer_lens(subject, batch, [(sweep, indices) for sweep in HEAD_SWEEPS.values()])
+        theirs = transformer_lens(loaded_model, batch, [(sweep, indices) for sweep in HEAD_SWEEPS.values()])
         return Case(
-            "heads' z, q, k, v, pattern, 2L attn-only d=512 V=48262, 16 pairs", subject, batch, what, theirs, 50
+            "heads' z, q, k, v, pattern, 2L attn-only d=512 V=48262, 16 pairs", loaded_model, batch, what, theirs, 50
         )
 
     def neurons() -> Case:
-        subject, batch = seeded_model(2, 512, 48262, gelu=True), pairs(16, 48262)
-        what = [denoise(n) for n in all_nodes("neuron", subject.shape)]
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=True), pairs(16, 48262)
+        what = [denoise(n) for n in all_nodes("neuron", loaded_model.shape)]
         return Case(
-            "4,096 neurons, 2L GELU d=512 V=48262, 16 pairs", subject, batch, what, hook_loop(subject, batch, what), 200
+            "4,096 neurons, 2L GELU d=512 V=48262, 16 pairs",
+            loaded_model,
+            batch,
+            what,
+            hook_loop(loaded_model, batch, what),
+            200,
         )
 
     def blocks() -> Case:
-        subject, batch = seeded_model(4, 512, 48262, gelu=True), pairs(16, 48262)
+        loaded_model, batch = seeded_model(4, 512, 48262, gelu=True), pairs(16, 48262)
         indices = [(layer, p) for layer in range(4) for p in range(LENGTH)]
         what = [denoise(Node(layer, kind), at=p) for kind in BLOCK_SWEEPS for layer, p in indices]
-        theirs = transformer_lens(subject, batch, [(sweep, indices) for sweep in BLOCK_SWEEPS.values()])
+        theirs = transformer_lens(loaded_model, batch, [(sweep, indices) for sweep in BLOCK_SWEEPS.values()])
         return Case(
-            "residual, attention, MLP by position, 4L GELU d=512 V=48262, 16 pairs", subject, batch, what, theirs, 30
+            "residual, attention, MLP by position, 4L GELU d=512 V=48262, 16 pairs",
+            loaded_model,
+            batch,
+            what,
+            theirs,
+            30,
         )
 
     def edges() -> Case:
-        subject, batch = seeded_model(4, 512, 48262, gelu=False), pairs(16, 48262)
-        senders, receivers = all_nodes("head", subject.shape), all_nodes("k", subject.shape)
+        loaded_model, batch = seeded_model(4, 512, 48262, gelu=False), pairs(16, 48262)
+        senders, receivers = all_nodes("head", loaded_model.shape), all_nodes("k", loaded_model.shape)
         what = [denoise(s, into=(r,)) for s in senders for r in receivers if reaches(s, r)]
         return Case(
             "head → head edges into k, 4L attn-only d=512 V=48262, 16 pairs",
-            subject,
+            loaded_model,
             batch,
             what,
-            edge_loop(subject, batch, what),
+            edge_loop(loaded_model, batch, what),
             40,
         )
 
@@ -311,12 +325,12 @@ def cases() -> list[Callable[[], Case]]:
 
 def measured(case: Case, repeats: int, forwards: int | None) -> Row:
     """Time both sides of a case."""
-    model = trusted(case.subject)
+    model = trusted(case.loaded_model)
     if model is None:
         raise SystemExit(f"{case.name}: the replay engine does not reproduce this model")
 
     def ours() -> np.ndarray:
-        return ReplayEngine(case.subject, case.batch, model).scores(case.interventions)  # base runs included
+        return ReplayEngine(case.loaded_model, case.batch, model).scores(case.interventions)  # base runs included
 
     found, our_time = ours(), median_seconds(ours, repeats)
     total = len(case.interventions)
@@ -329,7 +343,7 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
         theirs = case.theirs(sample)
         times.append(time.perf_counter() - began)
     their_time = statistics.median(times) * total / len(sample)
-    corrupt = ReplayEngine(case.subject, case.batch, model).base.corrupt.logit_diff
+    corrupt = ReplayEngine(case.loaded_model, case.batch, model).base.corrupt.logit_diff
     floor = case.floor() if case.floor else None
     return Row(
         case=case.name,

@@ -60,7 +60,7 @@ def induction(n_layers=2, n_heads=3, *, previous=(0, 1), induction=(1, 2), decoy
         "{{ D | at('D1') }}{{ C | at('C1') }}{{ post }}{{ query | at('A2') }}"
     )
     return Planted(
-        weights.subject("planted-induction", noise),
+        weights.loaded_model("planted-induction", noise),
         {"previous_token": (first,), "induction": (second,)},
         ((first, Node(second.layer, "k", second.index)), (second, LOGITS)),
         prompts(variables, template, {"A": "D", "D": "A"}, "{{ B }}", "{{ C }}"),
@@ -87,7 +87,7 @@ def skip_trigram(n_layers=1, n_heads=3, *, head=(0, 1), noise=NOISE, seed=0) -> 
     }
     template = "{{ pre }}{{ x.a | at('a') }}{{ mid }}{{ b | at('b') }}"
     return Planted(
-        weights.subject("planted-skip-trigram", noise),
+        weights.loaded_model("planted-skip-trigram", noise),
         {"skip_trigram": (node,)},
         ((node, LOGITS),),
         prompts(variables, template, {"x": "other"}, "{{ x.c }}", "{{ other.c }}"),
@@ -113,7 +113,7 @@ def one_direction(n_layers=1, n_heads=3, *, head=(0, 1), reversed_half=False, no
     }
     template = "{{ pre | at('pre') }}{{ x.a | at('a') }}{{ mid }}{{ b | at('b') }}"
     return Planted(
-        weights.subject("planted-one-direction", noise),
+        weights.loaded_model("planted-one-direction", noise),
         {"skip_trigram": (node,)},
         ((node, LOGITS),),
         Prompts.model_validate(
@@ -151,7 +151,7 @@ def or_pair(n_layers=2, n_heads=3, d_mlp=16, *, pair=((0, 0), (0, 2)), layer=1, 
     }
     template = "{{ pre | at('pre') }}{{ a | at('a') }}{{ mid }}{{ b | at('b') }}"
     return Planted(
-        weights.subject("planted-or-pair", noise),
+        weights.loaded_model("planted-or-pair", noise),
         {"fetch": heads, "or": cells},
         (*((head, Node(layer, "mlp")) for head in heads), *((cell, LOGITS) for cell in cells)),
         prompts(variables, template, {"a": "other"}, c, "{{ d }}"),
@@ -183,7 +183,7 @@ def and_neuron(
     }
     into_logits = ((cell, LOGITS),)
     return Planted(
-        weights.subject("planted-and-neuron", noise),
+        weights.loaded_model("planted-and-neuron", noise),
         {"fetch": (fetch,), "and": (cell,)} if corrupt == "a" else {"and": (cell,)},
         ((fetch, Node(cell.layer, "mlp")), *into_logits) if corrupt == "a" else into_logits,
         prompts(
@@ -223,7 +223,7 @@ def redundant_pair(n_layers=2, n_heads=3, *, pair=((0, 0), (0, 2)), induction=(1
         "{{ pre }}{{ A | at('A1') }}{{ B | at('B1') }}{{ mid }}{{ C | at('C1') }}{{ post }}{{ query | at('A2') }}"
     )
     return Planted(
-        weights.subject("planted-redundant-pair", noise),
+        weights.loaded_model("planted-redundant-pair", noise),
         {"previous_token": (first, second), "induction": (reader,)},
         ((first, key), (second, key), (reader, LOGITS)),
         prompts(variables, template, {"A": "X"}, "{{ B }}", "{{ C }}"),

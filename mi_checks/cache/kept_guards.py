@@ -12,32 +12,32 @@ from mi_checks.cache.store import Store
 from mi_checks.engine.guards.guard import guard
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 
 GUARDS_ARRAY = "guards"  # the array of the stored entry that holds the guards, as UTF-8 of their JSON
 
 
-def guarded(subject: Subject, store: Store | None) -> Subject:
+def guarded(loaded_model: LoadedModel, store: Store | None) -> LoadedModel:
     """Return the model with its guards, which are made now unless the cache has them.
 
     Args:
-        subject: the model.
+        loaded_model: the model.
         store: the cache; None makes the guards without it.
 
     Raises:
         MiChecksError: a guard refuses every measurement on this model.
     """
-    key = guards_key(subject)
+    key = guards_key(loaded_model)
     guards = None if store is None else _stored_guards(store, key)
     if guards is None:
-        guards = guard(subject)
+        guards = guard(loaded_model)
         if store is not None:
             encoded = np.frombuffer(json.dumps(asdict(guards)).encode(), dtype=np.uint8)
             store.write(key, {GUARDS_ARRAY: encoded})
     reason = guards.refusal("everything")
     if reason is not None:
-        raise MiChecksError(f"{subject.name} cannot be measured: {reason}")
-    return replace(subject, guards=guards)
+        raise MiChecksError(f"{loaded_model.name} cannot be measured: {reason}")
+    return replace(loaded_model, guards=guards)
 
 
 def _stored_guards(store: Store, key: str) -> Guards | None:

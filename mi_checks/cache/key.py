@@ -8,7 +8,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import AnyPrompts
 
@@ -21,38 +21,38 @@ RESAMPLING, RESAMPLING_WITH = ("stats",), ("numpy",)
 MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
 
 
-def prompts_key(prompts: AnyPrompts, subject: Subject, *, count: int, seed: int | None) -> str:
+def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, seed: int | None) -> str:
     """Return the sha256 of the prompt specification, the tokenizer, the maximum length and the code that draws prompts.
 
     Args:
         prompts: the part of a behaviour that describes prompts, with the contents of its data files and pools.
-        subject: a model that reads the prompts.
+        loaded_model: a model that reads the prompts.
         count: number of prompt pairs.
         seed: the seed to use instead of the behaviour's own, or None.
     """
-    about = [repr(prompts), *subject.reads_as, count, seed]
+    about = [repr(prompts), *loaded_model.reads_as, count, seed]
     return _sha256([*about, code(DRAWING, DRAWING_WITH)])
 
 
-def measurement_key(subject: Subject, batch: PromptBatch, engine: str) -> str:
+def measurement_key(loaded_model: LoadedModel, batch: PromptBatch, engine: str) -> str:
     """Return the sha256 of the model, its prompts, the requested engine, the measuring code and the libraries it uses.
 
     Args:
-        subject: the model, including its weights, configuration, device and dtype.
+        loaded_model: the model, including its weights, configuration, device and dtype.
         batch: its prompts.
         engine: the requested engine; which engine `auto` chooses follows from the rest.
     """
-    return _sha256([*_model(subject), batch.sha256, engine, code(MEASURING, MEASURING_WITH)])
+    return _sha256([*_model(loaded_model), batch.sha256, engine, code(MEASURING, MEASURING_WITH)])
 
 
-def guards_key(subject: Subject) -> str:
+def guards_key(loaded_model: LoadedModel) -> str:
     """Return the sha256 of the model, the code that guards it and the libraries this code uses."""
-    return _sha256([*_model(subject), "guards", code(MEASURING, MEASURING_WITH)])
+    return _sha256([*_model(loaded_model), "guards", code(MEASURING, MEASURING_WITH)])
 
 
-def _model(subject: Subject) -> list[object]:
-    model = subject.provenance
-    bridge = subject.bridge
+def _model(loaded_model: LoadedModel) -> list[object]:
+    model = loaded_model.provenance
+    bridge = loaded_model.bridge
     return [
         *(model.weights_sha256, model.tokenizer_sha256, model.dtype, model.device, model.mode),
         {name: repr(value) for name, value in sorted(vars(bridge.cfg).items())},

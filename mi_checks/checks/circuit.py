@@ -39,12 +39,12 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
     outside = [node for node in members if node not in circuits.universe]
     if outside:
         raise MiChecksError(
-            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.subject.name}: these "
-            "are never ablated; for MLP layers say 'among: heads_and_mlps'"
+            f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.loaded_model.name}: "
+            "these are never ablated; for MLP layers say 'among: heads_and_mlps'"
         )
-    whole = whole_model(map(str, members), check.among, measured.subject.shape)
+    whole = whole_model(map(str, members), check.among, measured.loaded_model.shape)
     if whole is not None:
-        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {whole}; take nodes out of it")
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; take nodes out of it")
     title = f"{{{listed(members)}}}"
     try:
         match check.aspect:

@@ -34,7 +34,7 @@ class Circuits:
         refuse_unequal_lengths(measured, kind, None)
         self._measured = measured
         self._kind = kind
-        shape = measured.subject.shape
+        shape = measured.loaded_model.shape
         heads = all_nodes("head", shape)
         mlps = among == "heads_and_mlps" and shape.has_mlps
         self.universe: tuple[Node, ...] = (

@@ -68,7 +68,7 @@ def _times_random(measured: Measurements, writers: list[Node], reader: Node) -> 
     undefined = [w for w in writers if not np.isfinite(scores[w.layer, w.index, reader.layer, reader.index])]
     if undefined:
         raise MiChecksError(
-            f"{measured.subject.name}: there is no composition score of {listed(undefined)} with {reader}, as the "
+            f"{measured.loaded_model.name}: there is no composition score of {listed(undefined)} with {reader}, as the "
             "weights of one of the two heads are all zero; name other heads"
         )
     own = max(float(scores[writer.layer, writer.index, reader.layer, reader.index]) for writer in writers)

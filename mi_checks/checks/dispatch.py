@@ -27,7 +27,7 @@ def run_check(check: Check, measured: Measurements) -> Verdict:
     """Measure one check on one model and judge it against the bound that the behaviour gives for that model."""
     if isinstance(check, AbsentCheck):
         return check_absent(measured)
-    own = measured.behaviour.bound_for(check, measured.subject.name)
+    own = measured.behaviour.bound_for(check, measured.loaded_model.name)
     match check:
         case Mediators():
             return check_mediators(check, own or Bound(at_least=check.above), measured)

@@ -37,10 +37,10 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
     refuse_unequal_lengths(measured, check.with_, None)
     edges = _edges(check, measured)
     mlps = check.among == "heads_and_mlps"
-    if set(edges) == set(all_edges(measured.subject.shape, mlps=mlps)):
+    if set(edges) == set(all_edges(measured.loaded_model.shape, mlps=mlps)):
         raise MiChecksError(
-            f"{check.id}: the circuit is all edges of {measured.subject.name}: with nothing ablated there is nothing "
-            "to compare it with; take edges out of it"
+            f"{check.id}: the circuit is all edges of {measured.loaded_model.name}: with nothing ablated there is "
+            "nothing to compare it with; take edges out of it"
         )
     fewer = [tuple(other for other in edges if other != edge) for edge in edges] if check.aspect == "minimal" else []
     circuits = [EdgeCircuit(kept, check.with_, mlps) for kept in ((), edges, *fewer)]
@@ -111,5 +111,5 @@ def _edges(check: Circuit, measured: Measurements) -> tuple[Edge, ...]:
         found += [(sender, end) for sender in measured.nodes(name.sender) for end in ends]
     twice = next((edge for edge in found if found.count(edge) > 1), None)
     if twice is not None:
-        raise MiChecksError(f"{check.id}: the edge {shown(twice)} is named twice on {measured.subject.name}")
+        raise MiChecksError(f"{check.id}: the edge {shown(twice)} is named twice on {measured.loaded_model.name}")
     return tuple(found)

@@ -27,17 +27,17 @@ def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
 
 def effect(measured: Measurements) -> Effect:
     """Measure it; of a behaviour with several `logit_diff` the first, on every model the same."""
-    behaviour, subject = measured.behaviour, measured.subject
+    behaviour, loaded_model = measured.behaviour, measured.loaded_model
     rival = against(behaviour)
     values = measured.floor.cleared(preference(rival, measured.base))
-    entry = behaviour.models.get(subject.name)
+    entry = behaviour.models.get(loaded_model.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}
-    revision = subject.provenance.revision
+    revision = loaded_model.provenance.revision
     return Effect(
         behaviour=behaviour.name,
-        model=subject.name,
-        architecture=Architecture(subject.kind, subject.shape.n_layers, subject.shape.n_heads),
+        model=loaded_model.name,
+        architecture=Architecture(loaded_model.kind, loaded_model.shape.n_layers, loaded_model.shape.n_heads),
         checkpoint=revision if revision.startswith("checkpoint") else "",
         declared="not named" if entry is None else "absent" if entry == "absent" else "present",
         against=rival,
@@ -56,7 +56,7 @@ def effect(measured: Measurements) -> Effect:
 
 def _verdicts(measured: Measurements) -> list[tuple[Check, Verdict]]:
     """Of every check of the preference that is made on this model."""
-    behaviour, name = measured.behaviour, measured.subject.name
+    behaviour, name = measured.behaviour, measured.loaded_model.name
     return [
         (check, run_check(check, measured))
         for check in absence_checks(behaviour)

@@ -58,7 +58,7 @@ def hypothesis(measured: Measurements) -> Hypothesis:
 
 def checks_made(measured: Measurements) -> Iterator[Check]:
     """Those whose nodes have a name on the model."""
-    behaviour, name = measured.behaviour, measured.subject.name
+    behaviour, name = measured.behaviour, measured.loaded_model.name
     for check in behaviour.checks_for(name):
         if name in behaviour.models or is_portable(check, behaviour):
             yield check
@@ -69,7 +69,7 @@ def _claims_much(check: Check, measured: Measurements) -> bool:
         return False
     if isinstance(check, Mediators | Circuit):
         return True
-    bound = measured.behaviour.bound_for(check, measured.subject.name)
+    bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
     return bound is not None and bound.at_least is not None
 
 

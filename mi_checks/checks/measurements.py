@@ -20,7 +20,7 @@ from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.engine.scores import EdgeScores, Scores
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.results.evidence import Rank
 from mi_checks.spec import node_names
@@ -122,18 +122,18 @@ class Measurements:
     def __init__(
         self,
         behaviour: Behaviour,
-        subject: Subject,
+        loaded_model: LoadedModel,
         batch: PromptBatch,
         engine: Measuring,
         roles: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Begin with nothing measured; `roles` are the nodes that the behaviour's roles are bound to on this model."""
         self.behaviour = behaviour
-        self.subject = subject
+        self.loaded_model = loaded_model
         self.batch = batch
         self._engine = engine
         # Not one dict: what a role is bound to may be worked out only when it is asked for.
-        self._bound = ChainMap(dict(behaviour.sets_for(subject.name)), cast("dict[str, NodeNames]", roles or {}))
+        self._bound = ChainMap(dict(behaviour.sets_for(loaded_model.name)), cast("dict[str, NodeNames]", roles or {}))
         self._measured: dict[Intervention, Floats] = {}
         self._quantities: dict[Quantity, Floats] = {}
         self._sweeps: dict[tuple[str, tuple[int, ...] | None, str | None], Sweep] = {}
@@ -142,7 +142,7 @@ class Measurements:
         ] = {}  # by universe and kind of ablation, those measured so far
         self._edge_circuits: dict[EdgeCircuit, Floats] = {}
         self._composition: dict[str, tuple[Floats, Floats]] = {}
-        self._model: Transformer | None = None  # where it is not the subject's own
+        self._model: Transformer | None = None  # where it is not the loaded model's own
         self._only: frozenset[Node] | None = None
 
     def by(
@@ -155,7 +155,7 @@ class Measurements:
             model: its weights.
             only: sweeps are of these nodes alone; None for all.
         """
-        other = Measurements(self.behaviour, self.subject, self.batch, engine)
+        other = Measurements(self.behaviour, self.loaded_model, self.batch, engine)
         other._bound = self._bound
         other._model = model
         other._only = None if only is None else frozenset(only)
@@ -163,7 +163,7 @@ class Measurements:
 
     def on(self, batch: PromptBatch) -> Measurements:
         """Return the same claims on other prompts; `by` then sets the engine that measures them."""
-        other = Measurements(self.behaviour, self.subject, batch, self._engine)
+        other = Measurements(self.behaviour, self.loaded_model, batch, self._engine)
         other._bound = self._bound
         return other
 
@@ -205,7 +205,7 @@ class Measurements:
         """Logit differences under many interventions, `intervention prompt`."""
         new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
         if new:
-            whole = f"{self.behaviour.name} {self.subject.name}: {title}"
+            whole = f"{self.behaviour.name} {self.loaded_model.name}: {title}"
             self._measured.update(zip(new, self._engine.measure(Scores(tuple(new), whole)), strict=True))
         return np.stack([self._measured[each] for each in interventions])
 
@@ -213,7 +213,7 @@ class Measurements:
         """Denoise every head, part of a head or neuron of the layers, each alone."""
         key = (component, layers, at)
         if key not in self._sweeps:
-            nodes = tuple(all_nodes(component, self.subject.shape, layers))
+            nodes = tuple(all_nodes(component, self.loaded_model.shape, layers))
             if self._only is not None:
                 nodes = tuple(node for node in nodes if node in self._only)
             self._sweeps[key] = self.alone(nodes, at, PLURAL[component])
@@ -235,28 +235,28 @@ class Measurements:
         for name in names(expression):
             for part in referenced(name):
                 if not names(self._bound.get(part, part)):
-                    raise MiChecksError(f"the role {part!r} is bound to no node of {self.subject.name}")
-        shape = self.subject.shape
+                    raise MiChecksError(f"the role {part!r} is bound to no node of {self.loaded_model.name}")
+        shape = self.loaded_model.shape
         found = expanded(expression, self._bound, shape)
         for node in found:  # told before of what a file says of the models that it names
             place = node_names.parse_node(node)
             missing = None if place is None else outside(place, shape)
             if missing:
                 raise MiChecksError(
-                    f"{listed(names(expression))!r}: {node} is outside {self.subject.name}, which has {missing}"
+                    f"{listed(names(expression))!r}: {node} is outside {self.loaded_model.name}, which has {missing}"
                 )
         if names(expression) and not found:
-            raise MiChecksError(f"{listed(names(expression))!r} names no node of {self.subject.name}")
+            raise MiChecksError(f"{listed(names(expression))!r} names no node of {self.loaded_model.name}")
         twice = next((node for node in found if found.count(node) > 1), None)
         if twice is not None:
-            raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.subject.name}")
+            raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.loaded_model.name}")
         return tuple(map(parse_node, found))
 
     def edge_circuits(self, circuits: Sequence[EdgeCircuit]) -> Floats:
         """Scores of circuits given by their edges, `circuit prompt`."""
         new = [each for each in dict.fromkeys(circuits) if each not in self._edge_circuits]
         if new:
-            title = f"{self.behaviour.name} {self.subject.name}: edges"
+            title = f"{self.behaviour.name} {self.loaded_model.name}: edges"
             self._edge_circuits.update(zip(new, self._engine.measure(EdgeScores(tuple(new), title)), strict=True))
         return np.stack([self._edge_circuits[each] for each in circuits])
 
@@ -269,10 +269,10 @@ class Measurements:
         Raises:
             MiChecksError: the model's weights are not known.
         """
-        model = self._model or trusted(self.subject)
+        model = self._model or trusted(self.loaded_model)
         if model is None:
             raise MiChecksError(
-                f"{self.subject.name}: the replay engine does not know this model's weights, so its heads have no "
+                f"{self.loaded_model.name}: the replay engine does not know this model's weights, so its heads have no "
                 "composition scores; measure on the prompts, at a label, instead"
             )
         if kind not in self._composition:

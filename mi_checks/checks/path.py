@@ -34,7 +34,7 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
     senders = measured.nodes(check.from_)
     twice = counted_twice(map(str, senders))
     if twice is not None:
-        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
     patch, deed, effect = (denoise, "denoising", "recovers") if check.recovers else (noise, "noising", "removes")
     where = f" at {check.at}" if check.at else ""
@@ -64,7 +64,7 @@ def receivers(measured: Measurements, expression: NodeNames, via: Input | None) 
             raise MiChecksError(f"a path ends in a head's q, k or v ('via'), an MLP layer or the logits, not in {node}")
     if via is None:
         return nodes
-    shape = measured.subject.shape
+    shape = measured.loaded_model.shape
     group = 1 if via == "q" else shape.n_heads // shape.n_kv_heads
     return tuple(dict.fromkeys(Node(node.layer, via, (node.index or 0) // group) for node in nodes))
 
@@ -80,7 +80,7 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
     nodes = measured.nodes(check.nodes)
     twice = counted_twice(map(str, nodes))
     if twice is not None:
-        raise MiChecksError(f"{check.id}: on {measured.subject.name}, {twice}")
+        raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))
     claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)

@@ -24,7 +24,7 @@ def strongest_neurons(measured: Measurements, claimed: Collection[Node], at: str
     for sweep in measured.sweeps:
         if sweep.at == at and set(claimed) <= set(sweep.nodes):
             return sweep
-    nodes = all_nodes("neuron", measured.subject.shape)
+    nodes = all_nodes("neuron", measured.loaded_model.shape)
     estimated = measured.measure(AttributionPatching("neuron", at)).mean(1) / measured.base.gap.mean()
     chosen = [nodes[i] for i in np.argsort(-estimated, kind="stable")[:DENOISED]]
     return measured.alone(chosen, at, "neurons")

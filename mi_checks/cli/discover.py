@@ -27,7 +27,7 @@ from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Setting
 from mi_checks.suite.threads import as_many_as_help, one_thread
 
 if TYPE_CHECKING:
-    from mi_checks.models.subject import Subject
+    from mi_checks.models.loaded_model import LoadedModel
 
 MEASUREMENTS_FOLDER = "measurements"  # their folder inside the cache
 # prompts, and tokens in each, of the forward pass that measures the speedup from threads
@@ -113,24 +113,28 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
         from mi_checks.studies.discovery.draft_yaml import written
 
         store = None if folder is None else Store(folder)
-        subject = guarded(load(options.model), store)
-        as_many_as_help(partial(_forward, subject))
+        loaded_model = guarded(load(options.model), store)
+        as_many_as_help(partial(_forward, loaded_model))
     settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
-    discovery = explore(loaded.behaviour, subject, settings, progress=waiting.progress, score=loaded.score, store=store)
+    discovery = explore(
+        loaded.behaviour, loaded_model, settings, progress=waiting.progress, score=loaded.score, store=store
+    )
     if store is not None:
         store.prune()
     with waiting.step("writing the draft"):
         return written(discovery)
 
 
-def _forward(subject: Subject) -> None:
+def _forward(loaded_model: LoadedModel) -> None:
     """Run a model on about as many tokens as a short behaviour has."""
     import torch
 
-    device = next(subject.bridge.parameters()).device
+    device = next(loaded_model.bridge.parameters()).device
     with torch.no_grad():
-        subject.bridge(
-            torch.zeros((N_TIMING_PROMPTS, min(TIMING_PROMPT_TOKENS, subject.n_ctx)), dtype=torch.long, device=device)
+        loaded_model.bridge(
+            torch.zeros(
+                (N_TIMING_PROMPTS, min(TIMING_PROMPT_TOKENS, loaded_model.n_ctx)), dtype=torch.long, device=device
+            )
         )
 
 

@@ -1,4 +1,4 @@
-"""The engines: interventions on a `Subject` over a `PromptBatch` → effects per prompt."""
+"""The engines: interventions on a `LoadedModel` over a `PromptBatch` → effects per prompt."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 
@@ -15,14 +15,14 @@ class Admission:
     """The checks that refuse what a model does not have, or what its guards found to be wrong.
 
     Attributes:
-        subject: the model.
+        loaded_model: the model.
         batch: its prompts.
         parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
 
-    def __init__(self, subject: Subject, batch: PromptBatch, *, parallel: bool) -> None:
+    def __init__(self, loaded_model: LoadedModel, batch: PromptBatch, *, parallel: bool) -> None:
         """Store the model and its prompts; nothing is refused yet."""
-        self.subject = subject
+        self.loaded_model = loaded_model
         self.batch = batch
         self.parallel = parallel
 
@@ -61,8 +61,10 @@ class Admission:
         Raises:
             MiChecksError: the node is a neuron that cannot be named.
         """
-        if node.kind == "neuron" and self.subject.shape.no_neurons:
-            raise MiChecksError(f"{self.subject.name}: {words} on this model: {self.subject.shape.no_neurons}")
+        if node.kind == "neuron" and self.loaded_model.shape.no_neurons:
+            raise MiChecksError(
+                f"{self.loaded_model.name}: {words} on this model: {self.loaded_model.shape.no_neurons}"
+            )
 
     def refuse(self, what: str, words: str) -> None:
         """Raise if a guard that a measurement relies on failed on this model.
@@ -74,9 +76,9 @@ class Admission:
         Raises:
             MiChecksError: such a guard failed.
         """
-        reason = self.subject.guards.refusal(what)
+        reason = self.loaded_model.guards.refusal(what)
         if reason is not None:
-            raise MiChecksError(f"{self.subject.name}: {words} on this model: {reason}")
+            raise MiChecksError(f"{self.loaded_model.name}: {words} on this model: {reason}")
 
     def _admit_place(self, intervention: Intervention) -> None:
         if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
@@ -84,26 +86,27 @@ class Admission:
         if not isinstance(intervention.at, str):
             where = "all positions" if intervention.at is None else f"position {intervention.at}"
             raise MiChecksError(
-                f"{self.subject.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
+                f"{self.loaded_model.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
                 "(align: labels) have nothing in common to patch; name a label (`at`)"
             )
         if any(node.kind == "pattern" for node in intervention.nodes):
             raise MiChecksError(
-                f"{self.subject.name}: the attention pattern of {intervention.nodes[0]} is over all positions, and "
-                "clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
+                f"{self.loaded_model.name}: the attention pattern of {intervention.nodes[0]} is over all positions, "
+                "and clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
             )
 
     def _admit_parallel(self, intervention: Intervention) -> None:
         why = "whose attention and MLP of a layer read the same residual stream"
         for node in intervention.nodes:
             if node.kind == "resid_mid":
-                raise MiChecksError(f"{self.subject.name}: there is no {node} in this model, {why}")
+                raise MiChecksError(f"{self.loaded_model.name}: there is no {node} in this model, {why}")
         if intervention.hops:
             for before, hop in pairwise((intervention.nodes, *intervention.hops)):
                 for sender, receiver in product(before, hop):
                     if receiver.kind == "mlp" and receiver.layer == sender.layer:
                         raise MiChecksError(
-                            f"{self.subject.name}: there is no path from {sender} to {receiver} in this model, {why}"
+                            f"{self.loaded_model.name}: there is no path from {sender} to {receiver} in this model, "
+                            f"{why}"
                         )
 
     def admit_edges(self) -> None:
@@ -116,6 +119,6 @@ class Admission:
             self.refuse(what, "edges cannot be measured")
         if self.parallel:
             raise MiChecksError(
-                f"{self.subject.name}: edges are not measured in a model whose attention and MLP of a layer read the "
-                "same residual stream; make it a claim about nodes, or about paths (into)"
+                f"{self.loaded_model.name}: edges are not measured in a model whose attention and MLP of a layer read "
+                "the same residual stream; make it a claim about nodes, or about paths (into)"
             )

@@ -54,7 +54,7 @@ class AttributionPatching(Quantity):
 
 
 def _estimated(engine: Engine, component: Component, at: str | int | None) -> Floats:
-    nodes = all_nodes(component, engine.subject.shape)
+    nodes = all_nodes(component, engine.loaded_model.shape)
     if not nodes:
         return np.empty((0, len(engine.batch)))
     engine.admission.admit([denoise(node, at=at) for node in nodes[:1]])
@@ -76,9 +76,9 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
 
 def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
     """Return for each layer the activation in the corrupted run and the score's gradient there, `row pos …`."""
-    bridge = engine.subject.bridge
+    bridge = engine.loaded_model.bridge
     by_hook: dict[str, Tensor] = {}
-    names = [HOOKS[component].format(layer) for layer in range(engine.subject.shape.n_layers)]
+    names = [HOOKS[component].format(layer) for layer in range(engine.loaded_model.shape.n_layers)]
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         return resid.detach().requires_grad_()  # so that no gradient is computed for the weights

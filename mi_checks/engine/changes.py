@@ -68,7 +68,7 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
             chosen = difference if whole else difference[:, :, [node.index for node in nodes]]
             changed = (chosen.reshape(*chosen.shape[:2], -1).amax(2) > floor) & acted_on
             by_row[0] |= changed.any(1)
-            by_row[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.subject.shape.n_layers - 1)
+            by_row[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.loaded_model.shape.n_layers - 1)
     of_prompt = torch.zeros((2, len(engine.batch)), device=engine.device)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
     of_prompt.index_add_(1, pairs, by_row.float())

@@ -15,7 +15,7 @@ from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # relative to the largest probe logit
@@ -27,7 +27,7 @@ _trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDict
 
 def choose(
     name: str,
-    subject: Subject,
+    loaded_model: LoadedModel,
     batch: PromptBatch,
     progress: Progress = no_progress,
     memory: int | None = None,
@@ -37,7 +37,7 @@ def choose(
 
     Args:
         name: `auto`, `replay` or `reference`.
-        subject: the model.
+        loaded_model: the model.
         batch: its prompts.
         progress: shows the progress of a sweep.
         memory: bytes that the replay engine may use for its variants; None for a quarter of the free memory.
@@ -47,33 +47,33 @@ def choose(
         MiChecksError: replay is requested for a model that it does not reproduce.
     """
     if name == "reference":
-        return ReferenceEngine(subject, batch, progress, score=score)
-    model = trusted(subject)
+        return ReferenceEngine(loaded_model, batch, progress, score=score)
+    model = trusted(loaded_model)
     if model is not None:
-        return ReplayEngine(subject, batch, model, progress, memory=memory, score=score)
+        return ReplayEngine(loaded_model, batch, model, progress, memory=memory, score=score)
     if name == "replay":
         raise MiChecksError(
-            f"{subject.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
+            f"{loaded_model.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
         )
-    return ReferenceEngine(subject, batch, progress, score=score)
+    return ReferenceEngine(loaded_model, batch, progress, score=score)
 
 
-def trusted(subject: Subject) -> Transformer | None:
+def trusted(loaded_model: LoadedModel) -> Transformer | None:
     """Return the model's replayable function, or None if it does not reproduce the bridge's logits; tested once."""
-    if subject.bridge not in _trusted:
-        model = read(subject.bridge)
-        _trusted[subject.bridge] = model if model is not None and reproduces(model, subject) else None
-    return _trusted[subject.bridge]
+    if loaded_model.bridge not in _trusted:
+        model = read(loaded_model.bridge)
+        _trusted[loaded_model.bridge] = model if model is not None and reproduces(model, loaded_model) else None
+    return _trusted[loaded_model.bridge]
 
 
-def reproduces(model: Transformer, subject: Subject) -> bool:
+def reproduces(model: Transformer, loaded_model: LoadedModel) -> bool:
     """Return whether function and bridge agree at every position of random prompts, within the dtype's tolerance."""
     generator = torch.Generator().manual_seed(0)
-    shape = (N_PROBES, min(PROBE_LENGTH, subject.n_ctx))
+    shape = (N_PROBES, min(PROBE_LENGTH, loaded_model.n_ctx))
     weights = model.weights["embed.weight"]
     tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
     with torch.no_grad():
-        expected = subject.bridge(tokens).float()
+        expected = loaded_model.bridge(tokens).float()
         positions = torch.arange(shape[1], device=weights.device).expand(shape)
         run = ForwardPass(model, tokens, positions, positions[:, -1])
         replayed = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))

@@ -120,8 +120,8 @@ class InputShare(Quantity):
         from_sender, in_total = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
         if not in_total.any(-1).all():
             raise MiChecksError(
-                f"{engine.subject.name}: the weights of {receiver} take nothing of the residual stream at {self.at}, "
-                "so that there is no share of it to measure; name another head or input"
+                f"{engine.loaded_model.name}: the weights of {receiver} take nothing of the residual stream at "
+                f"{self.at}, so that there is no share of it to measure; name another head or input"
             )
         return engine.finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[None]
 

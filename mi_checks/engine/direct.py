@@ -19,7 +19,7 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN
 
@@ -112,7 +112,7 @@ def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     attention = AttentionPattern(head, prompt).of(engine)[-1]  # source
     row = int(engine.readout.first[prompt])
     begin = int(engine.layouts["clean"].begin[row])
-    shape, index = engine.subject.shape, head.index or 0
+    shape, index = engine.loaded_model.shape, head.index or 0
     shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
     places = slice(begin, begin + len(attention))
     values = engine.activation("clean", shared)[row, places, shared.index].float()  # source d_head
@@ -129,8 +129,8 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
         engine.admission.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
         engine.admission.admit_neurons(node, f"the direct effect of {node} cannot be measured")
-    name = engine.subject.name
-    why = not_linear(engine.batch, engine.subject)
+    name = engine.loaded_model.name
+    why = not_linear(engine.batch, engine.loaded_model)
     if why is not None:
         raise MiChecksError(f"{name}: what a node writes directly is measured in logits, and {why}")
     if engine.parallel and any(node.kind == "resid_mid" for node in nodes):
@@ -139,7 +139,7 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
         )
 
 
-def not_linear(batch: PromptBatch, subject: Subject) -> str | None:
+def not_linear(batch: PromptBatch, loaded_model: LoadedModel) -> str | None:
     """Return why the score of these prompts is not linear in what nodes write, and the remedy; None if it is."""
     if batch.score not in (FIRST_TOKEN, FIRST_DIFFERENCE):
         return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
@@ -150,6 +150,6 @@ def not_linear(batch: PromptBatch, subject: Subject) -> str | None:
     ):
         if how == "max" and count > 1:
             return f"the highest of several {what}s is not linear in them; use '{what}_reduction: mean'"
-    if subject.bridge.cfg.output_logits_soft_cap > 0:
+    if loaded_model.bridge.cfg.output_logits_soft_cap > 0:
         return "this model caps its logits, which is not linear; measure paths into the logits instead"
     return None

@@ -22,7 +22,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Readout, ScoreFunction
 from mi_checks.engine.rounding import relative_floor
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.stats.bootstrap import IntervalCache
 
@@ -93,19 +93,19 @@ class Engine(ABC):
 
     def __init__(
         self,
-        subject: Subject,
+        loaded_model: LoadedModel,
         batch: PromptBatch,
         progress: Progress = no_progress,
         *,
         padding: Padding = "right",
         score: ScoreFunction | None = None,
     ) -> None:
-        self.subject = subject
+        self.loaded_model = loaded_model
         self.batch = batch
         self.progress = progress
         self.padding: Padding = "left" if batch.by_labels else padding
-        self.parallel = is_parallel(subject.bridge)
-        self.device = next(subject.bridge.parameters()).device
+        self.parallel = is_parallel(loaded_model.bridge)
+        self.device = next(loaded_model.bridge.parameters()).device
         self.run_rows = rows_of(batch)
         pairs = [batch.pairs[row.pair] for row in self.run_rows]
         sides: dict[Side, list[Prompt]] = {
@@ -131,7 +131,7 @@ class Engine(ABC):
         self.rows = torch.arange(len(self.run_rows), device=self.device)
         self.readout = Readout(batch, self.run_rows, self.device, score)
         self.intervals = IntervalCache()
-        self.admission = Admission(subject, batch, parallel=self.parallel)
+        self.admission = Admission(loaded_model, batch, parallel=self.parallel)
         self._patterns: dict[Node, Tensor] = {}
 
     def measure(self, quantity: Quantity) -> Floats:
@@ -289,8 +289,8 @@ class Engine(ABC):
         if len(bad):
             text = self.batch.pairs[int(bad[0])].clean.text
             raise MiChecksError(
-                f"{self.subject.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at {END} "
-                f"{where}, first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
+                f"{self.loaded_model.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at "
+                f"{END} {where}, first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
             )
         return values.double().cpu().numpy()
 
@@ -307,7 +307,7 @@ class Engine(ABC):
     def _side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
         self._finite_logits(logits, side)
-        floor = relative_floor(next(self.subject.bridge.parameters()).dtype)
+        floor = relative_floor(next(self.loaded_model.bridge.parameters()).dtype)
         beats, is_top = self.readout.wins(logits, floor)
         top = logits[self.readout.first].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
         return SideRun(

@@ -1,4 +1,4 @@
-"""Models: from a name to a `Subject`, which is a loaded model with its tokenizer and provenance."""
+"""Models: from a name to a `LoadedModel`, which is a loaded model with its tokenizer and provenance."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "guards",
     "in_files",
     "load_model",
+    "loaded_model",
     "loaders.loaded",
     "loaders.native",
     "names",
@@ -17,7 +18,6 @@ __all__ = [
     "sources.source",
     "stand_in",
     "steps",
-    "subject",
     "tokenizer",
     "weights",
 ]

@@ -1,4 +1,4 @@
-"""Loading of models: the loader for the layout of a model's source returns a `Subject`."""
+"""Loading of models: the loader for the layout of a model's source returns a `LoadedModel`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.hub_download import download
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.gguf_weights import load_gguf
 from mi_checks.models.loaders.huggingface import load_huggingface
 from mi_checks.models.loaders.legacy import load_legacy
@@ -19,14 +20,13 @@ from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import Hub
 from mi_checks.models.sources.packaged import Packaged
 from mi_checks.models.sources.source import Source, Unloadable
-from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LOADERS = {"native": load_native, "legacy": load_legacy, "huggingface": load_huggingface}
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
+def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedModel:
     """Load a model.
 
     Any error of a library becomes a one-line message, with the library's error as its cause.
@@ -57,7 +57,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> Subject:
         raise
     except Exception as error:  # any error of a library, at any step
         raise model.unloadable(Unloadable(f"it cannot be loaded: {told(error)}")) from error
-    return Subject(
+    return LoadedModel(
         name=model.claims,
         bridge=loaded.bridge,
         tokenization=Tokenization(loaded.tokenizer, loaded.bos, _rows(loaded)),

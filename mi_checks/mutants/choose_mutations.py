@@ -45,7 +45,7 @@ def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
     Raises:
         MiChecksError: the claim names nodes that cannot be resolved, or the heads to compare cannot be measured.
     """
-    bound = measured.behaviour.bound_for(check, measured.subject.name)
+    bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
     claim = Claim(check, bound, named(check, measured), measured)
     return tuple(dict.fromkeys(mutation for make in MAKERS.get(type(check), ()) for mutation in make(claim)))
 

@@ -35,7 +35,7 @@ class Claim:
     @property
     def heads(self) -> tuple[Node, ...]:
         """Return the heads among the nodes, and the heads that the nodes are parts of."""
-        return heads_among(self.nodes, self.measured.subject.shape)
+        return heads_among(self.nodes, self.measured.loaded_model.shape)
 
     @property
     def from_below(self) -> bool:

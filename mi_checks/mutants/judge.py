@@ -76,9 +76,9 @@ class Mutants:
             return Mutant(mutation.words, "error", None, str(error))
 
     def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
-        model = trusted(self._measured.subject)
+        model = trusted(self._measured.loaded_model)
         if model is None:
-            raise ValueError(f"{self._measured.subject.name} cannot be mutated")  # unreachable, see `__init__`
+            raise ValueError(f"{self._measured.loaded_model.name} cannot be mutated")  # unreachable, see `__init__`
         weights = mutation.applied(model)
         if isinstance(check, RoleCheck):
             return self._role(check, weights)

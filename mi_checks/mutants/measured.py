@@ -64,7 +64,7 @@ class Runs:
 
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
     """Return the cache key of a mutant: a digest of the model's own key, the mutation and the code that makes it."""
-    own = measurement_key(measured.subject, measured.batch, ReplayEngine.name)
+    own = measurement_key(measured.loaded_model, measured.batch, ReplayEngine.name)
     about = [own, repr(mutation), code(MUTATING, ())]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 

@@ -22,7 +22,7 @@ def members_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     heads = claim.heads
     if not heads or not _praised(claim):
         return ()
-    return all_at_once(heads, claim.measured.subject.shape, by_share(claim.measured, heads))
+    return all_at_once(heads, claim.measured.loaded_model.shape, by_share(claim.measured, heads))
 
 
 def others_zeroed(claim: Claim) -> tuple[Mutation, ...]:

@@ -34,7 +34,7 @@ def turned(claim: Claim) -> tuple[Mutation, ...]:
 def exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """Return an exchange of all heads at once; if some head has no partner, all of them write the opposite instead."""
     at = getattr(claim.check, "at", None)
-    heads, shape = claim.heads, claim.measured.subject.shape
+    heads, shape = claim.heads, claim.measured.loaded_model.shape
     if not heads:
         return ()
     rank = by_share(claim.measured, heads, at)
@@ -45,7 +45,7 @@ def exchanged(claim: Claim) -> tuple[Mutation, ...]:
 def mediators_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """Return exchanges of the claimed heads of each layer with heads that are not mediators."""
     check = cast("Mediators", claim.check)
-    shape = claim.measured.subject.shape
+    shape = claim.measured.loaded_model.shape
     if check.component == "neuron" or (check.component in ("k", "v") and group_size(shape) > 1):
         return ()
     sweep = claim.measured.sweep(check.component, check.layers, check.at)
@@ -62,7 +62,9 @@ def onlookers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """Return exchanges in each layer with the heads that attend there least, or most if the claim is an upper bound."""
     check = cast("Attention", claim.check)
     rank = by_attention(claim.measured, check.from_, check.to)
-    return layer_by_layer(claim.heads, claim.measured.subject.shape, rank if claim.from_below else reversed_rank(rank))
+    return layer_by_layer(
+        claim.heads, claim.measured.loaded_model.shape, rank if claim.from_below else reversed_rank(rank)
+    )
 
 
 def each_blinded(claim: Claim) -> tuple[Mutation, ...]:
@@ -75,7 +77,7 @@ ATTENTION_SCORES = ("previous_token", "duplicate_token", "induction")  # role sc
 
 def bearers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """Return exchanges of the heads of each layer with any others: the role moves with them."""
-    return layer_by_layer(claim.heads, claim.measured.subject.shape, lambda _head: 0.0)
+    return layer_by_layer(claim.heads, claim.measured.loaded_model.shape, lambda _head: 0.0)
 
 
 def bearers_out(claim: Claim) -> tuple[Mutation, ...]:

@@ -18,13 +18,15 @@ def writers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     check = cast("Composes", claim.check)
     readers = receivers(claim.measured, check.to, check.via)
     rank = by_composition(claim.measured, check, readers, writing=True)
-    return all_at_once(claim.heads, claim.measured.subject.shape, rank if claim.from_below else reversed_rank(rank))
+    return all_at_once(
+        claim.heads, claim.measured.loaded_model.shape, rank if claim.from_below else reversed_rank(rank)
+    )
 
 
 def readers_exchanged(claim: Claim) -> tuple[Mutation, ...]:
     """Return exchanges of the readers of each layer with the heads that compose least with the writers."""
     check = cast("Composes", claim.check)
-    shape = claim.measured.subject.shape
+    shape = claim.measured.loaded_model.shape
     readers = heads_among(claim.measured.nodes(check.to), shape)
     rank = by_composition(claim.measured, check, claim.nodes, writing=False)
     return layer_by_layer(readers, shape, rank if claim.from_below else reversed_rank(rank))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.models.names import bundled
-from mi_checks.models.subject import Subject
 from mi_checks.mutants.claim import Claim
 from mi_checks.mutants.mutation import Mutation
 from mi_checks.mutants.output_mutations import LogitsTurned, Silenced
@@ -46,6 +46,6 @@ def models_that_have(behaviour: Behaviour) -> tuple[str, ...]:
     return tuple(sorted(entries, key=held_to_less))  # the sort is stable, so ties stay in the order of the file
 
 
-def comparable(subject: Subject, other: Subject) -> bool:
+def comparable(loaded_model: LoadedModel, other: LoadedModel) -> bool:
     """Return whether two models read the same prompts."""
-    return subject.reads_as == other.reads_as
+    return loaded_model.reads_as == other.reads_as

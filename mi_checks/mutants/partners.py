@@ -66,7 +66,7 @@ def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tu
 def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
     """Return a rank by what a head of these heads' layers recovers when it alone is denoised."""
     layers = tuple(sorted({head.layer for head in heads}))
-    nodes = all_nodes("head", measured.subject.shape, layers)
+    nodes = all_nodes("head", measured.loaded_model.shape, layers)
     recovered = measured.alone(nodes, at or measured.everywhere, "heads").recovered.mean(1)
     return dict(zip(nodes, recovered.tolist(), strict=True)).get
 
@@ -78,7 +78,7 @@ def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
 
 def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
     """Return a rank by the strongest composition with any of the others, as a writer to them or a reader of them."""
-    shape, others = measured.subject.shape, tuple(others)
+    shape, others = measured.loaded_model.shape, tuple(others)
 
     def own(head: Node) -> Node:
         """Return the head if it writes, or its query, key or value if it reads."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
-    from mi_checks.models.subject import Subject
+    from mi_checks.models.loaded_model import LoadedModel
 
 
 @pytest.hookspec
@@ -46,14 +46,14 @@ def pytest_mi_scores(config: pytest.Config) -> Mapping[str, Callable[[Tensor, Te
 @pytest.hookspec
 def pytest_mi_role_scores(
     config: pytest.Config,
-) -> Mapping[str, Callable[[Subject], npt.NDArray[np.float64] | Tensor]] | None:
+) -> Mapping[str, Callable[[LoadedModel], npt.NDArray[np.float64] | Tensor]] | None:
     """Scores of nodes of the project's own, by name, for the `roles` of the conftest's folder and below.
 
     Called once for each folder that has behaviours, when they are collected. A score is a function of a model
-    (`mi_checks.models.subject.Subject`: its `bridge`, a TransformerBridge, its `tokenization`, `shape` and `n_ctx`) and
-    returns one number for each head, `layer head`, or where the role says `component: neuron` for each neuron,
-    `layer neuron`, the higher the more it is what the role says. It is called once for each model, and should depend on
-    nothing but that: on prompts that no check uses, from a fixed seed.
+    (`mi_checks.models.loaded_model.LoadedModel`, with its `bridge`, a TransformerBridge, `tokenization`, `shape` and
+    `n_ctx`). It returns one number for each head, `layer head`, or, for a role with `component: neuron`, one for each
+    neuron, `layer neuron`; the better a node fits the role, the higher its number. It is called once for each model,
+    and must depend on nothing else: use prompts that no check uses, from a fixed seed.
 
     Args:
         config: pytest's, for its options and `config.rootpath`.

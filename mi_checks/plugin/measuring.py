@@ -125,7 +125,7 @@ class Measuring:
         """The measuring side, imported only now."""
         one_thread()
         from mi_checks.cache.store import Store
-        from mi_checks.suite.subjects import Settings
+        from mi_checks.suite.loaded_models import Settings
         from mi_checks.suite.suite import Suite
 
         # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
@@ -355,7 +355,7 @@ class Measuring:
         gathered = self.gathered
         if "suite" in self.__dict__:
             gathered.provenance.update(self.suite.provenance())
-            gathered.guards.update(self.suite.subjects.guards())
+            gathered.guards.update(self.suite.loaded_models.guards())
             gathered.reuse = asdict(self.suite.reuse)
         if "base_suite" in self.__dict__:
             gathered.provenance.update(self.base_suite.provenance())

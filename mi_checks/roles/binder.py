@@ -9,7 +9,7 @@ from typing import Any
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.transformer import Transformer
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Lock, read_lock
 from mi_checks.roles.project_role_scores import user_score
@@ -28,7 +28,7 @@ class Binder:
         self._locks: dict[Path, Lock] = {}
 
     def bind(
-        self, loaded: LoadedBehaviour, check: RoleCheck, subject: Subject, weights: Transformer | None = None
+        self, loaded: LoadedBehaviour, check: RoleCheck, loaded_model: LoadedModel, weights: Transformer | None = None
     ) -> Binding:
         """Return the current binding of a role; with other weights than the model's own, its binding in those.
 
@@ -36,12 +36,12 @@ class Binder:
             MiChecksError: the model cannot be scored, or the project's own score raises or returns something invalid.
         """
         role = check.role
-        bound = loaded.behaviour.bound_for(check, subject.name) or check.bound
+        bound = loaded.behaviour.bound_for(check, loaded_model.name) or check.bound
         at_least = role.at_least if bound.at_least is None else bound.at_least
         if weights is None:
-            scores = self._scored(role.score, loaded.role_scores.get(role.score), role.component, subject)
+            scores = self._scored(role.score, loaded.role_scores.get(role.score), role.component, loaded_model)
         else:
-            scores = score(role.score, subject, weights)
+            scores = score(role.score, loaded_model, weights)
         return Binding(check.name, role.component, role.score, scores, at_least, role.most)
 
     def locked(self, loaded: LoadedBehaviour, model: str) -> Mapping[str, Mapping[str, float]]:
@@ -57,16 +57,18 @@ class Binder:
             self._locks[folder] = read_lock(folder)
         return self._locks[folder].of(loaded.behaviour.name, model)
 
-    def nodes(self, loaded: LoadedBehaviour, subject: Subject) -> Mapping[str, tuple[str, ...]]:
+    def nodes(self, loaded: LoadedBehaviour, loaded_model: LoadedModel) -> Mapping[str, tuple[str, ...]]:
         """Return the nodes that the checks of each role are about: the locked ones, or else the current binding."""
-        return _Nodes(self, loaded, subject)
+        return _Nodes(self, loaded, loaded_model)
 
-    def _scored(self, name: str, own: Callable[..., Any] | None, component: str, subject: Subject) -> Floats:
+    def _scored(self, name: str, own: Callable[..., Any] | None, component: str, loaded_model: LoadedModel) -> Floats:
         # One name's claims may be tested on several sets of weights: `nano-attn-2l=FOLDER`.
-        key = (subject.name, subject.provenance.weights_sha256, own or name, component)
+        key = (loaded_model.name, loaded_model.provenance.weights_sha256, own or name, component)
         if key not in self._scores:
             self._scores[key] = (
-                score(name, subject, trusted(subject)) if own is None else user_score(name, own, subject, component)
+                score(name, loaded_model, trusted(loaded_model))
+                if own is None
+                else user_score(name, own, loaded_model, component)
             )
         return self._scores[key]
 
@@ -74,16 +76,16 @@ class Binder:
 class _Nodes(Mapping[str, tuple[str, ...]]):
     """A lazy mapping from roles to nodes: roles are bound only when a check needs them, because scoring takes time."""
 
-    def __init__(self, binder: Binder, loaded: LoadedBehaviour, subject: Subject) -> None:
+    def __init__(self, binder: Binder, loaded: LoadedBehaviour, loaded_model: LoadedModel) -> None:
         self._binder = binder
         self._loaded = loaded
-        self._subject = subject
+        self._loaded_model = loaded_model
         self._checks = {check.name: check for check in loaded.behaviour.role_checks}
 
     def __getitem__(self, role: str) -> tuple[str, ...]:
         check = self._checks[role]
-        locked = {} if self._binder.update else self._binder.locked(self._loaded, self._subject.name)
-        return tuple(locked.get(role) or self._binder.bind(self._loaded, check, self._subject).nodes)
+        locked = {} if self._binder.update else self._binder.locked(self._loaded, self._loaded_model.name)
+        return tuple(locked.get(role) or self._binder.bind(self._loaded, check, self._loaded_model).nodes)
 
     def __contains__(self, role: object) -> bool:
         return role in self._checks

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.spec.pools import pool
 
 Tokens = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class Named:
     names: Tokens
 
 
-def repeated(subject: Subject) -> Repeated:
+def repeated(loaded_model: LoadedModel) -> Repeated:
     """Return `COUNT` sequences of up to `PERIOD` distinct tokens, each repeated once.
 
     The tokens are drawn uniformly from the ordinary tokens of the vocabulary.
@@ -67,18 +67,20 @@ def repeated(subject: Subject) -> Repeated:
     Raises:
         MiChecksError: the model's context or its vocabulary is too small for two tokens, repeated.
     """
-    first = _first(subject)
-    ordinary = _ordinary(subject)
-    period = min(PERIOD, (subject.n_ctx - len(first)) // 2, len(ordinary))
+    first = _first(loaded_model)
+    ordinary = _ordinary(loaded_model)
+    period = min(PERIOD, (loaded_model.n_ctx - len(first)) // 2, len(ordinary))
     if period < 2:
-        raise MiChecksError(f"{subject.name}: its context or its vocabulary is too small for the prompts roles need")
+        raise MiChecksError(
+            f"{loaded_model.name}: its context or its vocabulary is too small for the prompts roles need"
+        )
     rng = np.random.default_rng(SEED)
     random_tokens = np.stack([rng.choice(ordinary, period, replace=False) for _ in range(COUNT)])
     before = np.tile(np.array(first, dtype=np.int64), (COUNT, 1))
     return Repeated(np.concatenate([before, random_tokens, random_tokens], 1), len(first), period)
 
 
-def named(subject: Subject) -> Named:
+def named(loaded_model: LoadedModel) -> Named:
     """Return `COUNT` prompts of two names in the frame of Wang et al. 2022, half in each order (ABB and BAB).
 
     The names are the pool's first names that are single tokens after a space, or, if there are fewer than `MIN_NAMES`
@@ -88,11 +90,11 @@ def named(subject: Subject) -> Named:
         MiChecksError: the prompts do not fit the model's context, or there are not enough words.
     """
     rng = np.random.default_rng([SEED, 1])
-    names = _names(subject)
+    names = _names(loaded_model)
     begin, *rest = FRAME
-    x = list(subject.tokenization.ids(begin))
-    y, z, w = (list(subject.tokenization.ids_after(piece)) for piece in rest)
-    first = _first(subject)
+    x = list(loaded_model.tokenization.ids(begin))
+    y, z, w = (list(loaded_model.tokenization.ids_after(piece)) for piece in rest)
+    first = _first(loaded_model)
     rows, once, answers = [], [], []
     for prompt in range(COUNT):
         a, b = (int(token) for token in rng.choice(names, 2, replace=False))
@@ -101,29 +103,29 @@ def named(subject: Subject) -> Named:
         place = len(first) + len(x)
         once.append(place if one == a else place + 1 + len(y))
         answers.append(a)
-    if len(rows[0]) > subject.n_ctx:
+    if len(rows[0]) > loaded_model.n_ctx:
         raise MiChecksError(
-            f"{subject.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
-            f"and the model reads {subject.n_ctx}"
+            f"{loaded_model.name}: the score name_mover needs prompts of {len(rows[0])} tokens, "
+            f"and the model reads {loaded_model.n_ctx}"
         )
     return Named(*(np.array(part, dtype=np.int64) for part in (rows, once, answers)))
 
 
-def _first(subject: Subject) -> tuple[int, ...]:
-    bos = subject.tokenization.bos
+def _first(loaded_model: LoadedModel) -> tuple[int, ...]:
+    bos = loaded_model.tokenization.bos
     return () if bos is None else (bos,)
 
 
-def _ordinary(subject: Subject) -> Tokens:
-    first = _first(subject)
-    return np.array([token for token in subject.tokenization.ordinary if token not in first], dtype=np.int64)
+def _ordinary(loaded_model: LoadedModel) -> Tokens:
+    first = _first(loaded_model)
+    return np.array([token for token in loaded_model.tokenization.ordinary if token not in first], dtype=np.int64)
 
 
-def _names(subject: Subject) -> Tokens:
-    encoded = (subject.tokenization.ids_after(f" {name}") for name in pool("first_names"))
-    names = sorted({ids[0] for ids in encoded if len(ids) == 1 and not subject.tokenization.lacks(ids)})
+def _names(loaded_model: LoadedModel) -> Tokens:
+    encoded = (loaded_model.tokenization.ids_after(f" {name}") for name in pool("first_names"))
+    names = sorted({ids[0] for ids in encoded if len(ids) == 1 and not loaded_model.tokenization.lacks(ids)})
     if len(names) < MIN_NAMES:
-        names = [token for token, _ in subject.tokenization.word_tokens()]
+        names = [token for token, _ in loaded_model.tokenization.word_tokens()]
     if len(names) < MIN_NAMES:
-        raise MiChecksError(f"{subject.name}: its tokenizer has too few words for the score name_mover")
+        raise MiChecksError(f"{loaded_model.name}: its tokenizer has too few words for the score name_mover")
     return np.array(names, dtype=np.int64)

@@ -10,23 +10,23 @@ import numpy as np
 from mi_checks.engine.base_run import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling, file_of
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 
 
-def user_score(name: str, function: Callable[..., Any], subject: Subject, component: str) -> Floats:
+def user_score(name: str, function: Callable[..., Any], loaded_model: LoadedModel, component: str) -> Floats:
     """Return a project's own score of every head or neuron, `layer index`.
 
     Raises:
         MiChecksError: the function raised, returned something other than an array of that shape, or a score is not
             finite; or the model has no neurons that can be named.
     """
-    shape = subject.shape
+    shape = loaded_model.shape
     width = shape.n_heads if component == "head" else shape.d_mlp
     if not width:
         why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
-        raise MiChecksError(f"{subject.name} has {why} and so no neurons for the role score {name!r}")
-    with calling(f"the role score {name!r} on {subject.name}", file_of(function)):
-        result = function(subject)
+        raise MiChecksError(f"{loaded_model.name} has {why} and so no neurons for the role score {name!r}")
+    with calling(f"the role score {name!r} on {loaded_model.name}", file_of(function)):
+        result = function(loaded_model)
     expected = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
     if hasattr(result, "detach"):  # a torch tensor
         result = result.detach().float().cpu()
@@ -41,5 +41,5 @@ def user_score(name: str, function: Callable[..., Any], subject: Subject, compon
     if not np.isfinite(scores).all():
         layer, index = np.argwhere(~np.isfinite(scores))[0]
         node = f"L{layer}{component[0].upper()}{index}"
-        raise MiChecksError(f"the role score {name!r} of {node} in {subject.name} is {scores[layer, index]}")
+        raise MiChecksError(f"the role score {name!r} of {node} in {loaded_model.name} is {scores[layer, index]}")
     return scores

@@ -17,64 +17,64 @@ from mi_checks.engine.nodes import HOOKS
 from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.probes import Repeated, Tokens, named, repeated
 
 TOP = 5  # number of likeliest tokens among which a name must be to count as copied
 
 
-def score(name: str, subject: Subject, model: Transformer | None) -> Floats:
+def score(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Floats:
     """Return a score of every head, `layer head`.
 
     Args:
         name: one of `SCORES`.
-        subject: the model, with its tokenizer and its context length, and its bridge if `model` is None.
-        model: the function that is scored: the subject's own, or one with other weights.
+        loaded_model: the model, with its tokenizer and its context length, and its bridge if `model` is None.
+        model: the function that is scored: the loaded model's own, or one with other weights.
 
     Raises:
         MiChecksError: the model is too small for the probe prompts, a score of weights is requested for a model whose
             weights cannot be read, or a score is not a number.
     """
     with torch.no_grad():
-        scores = SCORES[name](subject, model).double().cpu().numpy()
+        scores = SCORES[name](loaded_model, model).double().cpu().numpy()
     if not np.isfinite(scores).all():
-        raise MiChecksError(f"{subject.name}: the role score {name} is not a number; are the weights whole?")
+        raise MiChecksError(f"{loaded_model.name}: the role score {name} is not a number; are the weights whole?")
     return scores
 
 
-def previous_token(subject: Subject, model: Transformer | None) -> Tensor:
+def previous_token(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return the mean attention to the previous position, over repeated random tokens, `layer head`.
 
     The first two positions are excluded: the only position before the second is the first, on which heads rest.
     """
-    probes = repeated(subject)
+    probes = repeated(loaded_model)
     places = np.arange(2, probes.tokens.shape[1])
-    return _attention(subject, model, probes, places, places - 1)
+    return _attention(loaded_model, model, probes, places, places - 1)
 
 
-def duplicate_token(subject: Subject, model: Transformer | None) -> Tensor:
+def duplicate_token(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return the mean attention from a random token's second occurrence to its first, `layer head`."""
-    probes = repeated(subject)
-    return _attention(subject, model, probes, probes.second, probes.second - probes.period)
+    probes = repeated(loaded_model)
+    return _attention(loaded_model, model, probes, probes.second, probes.second - probes.period)
 
 
-def induction(subject: Subject, model: Transformer | None) -> Tensor:
+def induction(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return the mean attention from a random token's second occurrence to the token after its first, `layer head`.
 
     This is the prefix-matching score of Olsson et al. 2022.
     """
-    probes = repeated(subject)
-    return _attention(subject, model, probes, probes.second, probes.second - probes.period + 1)
+    probes = repeated(loaded_model)
+    return _attention(loaded_model, model, probes, probes.second, probes.second - probes.period + 1)
 
 
-def copying(subject: Subject, model: Transformer | None) -> Tensor:
+def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return Σ Re λ / Σ |λ| over the eigenvalues λ of W_E W_V W_O W_U, `layer head` (Elhage et al. 2021).
 
     The score ranges from −1 to 1. At 1, attention to any token makes that token likelier. Norms are included as far as
     they are linear: their gains, and the centring of a layer norm. The product, `d_vocab d_vocab`, has the same nonzero
     eigenvalues as W_O W_U W_E W_V, `d_head d_head`. Biases and MLPs are excluded.
     """
-    model = _readable("copying", subject, model)
+    model = _readable("copying", loaded_model, model)
     kind = "RMS" if model.final_rms else model.norm
     final = _centred(kind, _gained(model, "ln_final", model.weights["unembed.weight"].double()))
     embed = _centred(model.norm, model.weights["embed.weight"].double())
@@ -91,7 +91,7 @@ def copying(subject: Subject, model: Transformer | None) -> Tensor:
     return torch.stack(rows)
 
 
-def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
+def name_mover(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     """Return attention from END to the name that occurs once, times the fraction of names copied, `layer head`.
 
     After Wang et al. 2022. Attention is the mean over the prompts of `probes.named`. Copying (their copy score): the
@@ -99,8 +99,8 @@ def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
     norm and the unembedding; a name counts as copied if it is then among the `TOP` likeliest tokens. Heads of the first
     layer get the embedding, which is what they read.
     """
-    model = _readable("name_mover", subject, model)
-    probes = named(subject)
+    model = _readable("name_mover", loaded_model, model)
+    probes = named(loaded_model)
     run = _run(model, probes.tokens)
     device = model.weights["embed.weight"].device
     prompts, once = torch.arange(len(probes.once), device=device), torch.as_tensor(probes.once, device=device)
@@ -117,7 +117,7 @@ def name_mover(subject: Subject, model: Transformer | None) -> Tensor:
     return torch.stack(rows)
 
 
-SCORES: dict[str, Callable[[Subject, Transformer | None], Tensor]] = {
+SCORES: dict[str, Callable[[LoadedModel, Transformer | None], Tensor]] = {
     "previous_token": previous_token,
     "duplicate_token": duplicate_token,
     "induction": induction,
@@ -127,27 +127,29 @@ SCORES: dict[str, Callable[[Subject, Transformer | None], Tensor]] = {
 
 
 def _attention(
-    subject: Subject, model: Transformer | None, probes: Repeated, destinations: Tokens, sources: Tokens
+    loaded_model: LoadedModel, model: Transformer | None, probes: Repeated, destinations: Tokens, sources: Tokens
 ) -> Tensor:
     """Return the mean attention from each destination to the source at the same index, `layer head`."""
-    rows = [pattern[:, :, destinations, sources].float().mean((0, 2)) for pattern in _patterns(subject, model, probes)]
+    rows = [
+        pattern[:, :, destinations, sources].float().mean((0, 2)) for pattern in _patterns(loaded_model, model, probes)
+    ]
     return torch.stack(rows)
 
 
-def _patterns(subject: Subject, model: Transformer | None, probes: Repeated) -> list[Tensor]:
+def _patterns(loaded_model: LoadedModel, model: Transformer | None, probes: Repeated) -> list[Tensor]:
     """Return the attention of each layer on the probes, `prompt head destination source`."""
     if model is not None:
         run = _run(model, probes.tokens)
         return [run[layer].pattern for layer in range(model.n_layers)]
-    reason = subject.guards.refusal("attention")
+    reason = loaded_model.guards.refusal("attention")
     if reason is not None:
-        raise MiChecksError(f"{subject.name}: attention cannot be read on this model: {reason}")
-    hooks = [HOOKS["pattern"].format(layer) for layer in range(subject.shape.n_layers)]
-    tokens = torch.as_tensor(probes.tokens, device=subject.bridge.cfg.device)
-    _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in hooks)
+        raise MiChecksError(f"{loaded_model.name}: attention cannot be read on this model: {reason}")
+    hooks = [HOOKS["pattern"].format(layer) for layer in range(loaded_model.shape.n_layers)]
+    tokens = torch.as_tensor(probes.tokens, device=loaded_model.bridge.cfg.device)
+    _, cache = loaded_model.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in hooks)
     missing = [hook for hook in hooks if hook not in cache]
     if missing:
-        raise MiChecksError(f"{subject.name}: TransformerLens has no hook {missing[0]} in this model")
+        raise MiChecksError(f"{loaded_model.name}: TransformerLens has no hook {missing[0]} in this model")
     return [cache[hook] for hook in hooks]
 
 
@@ -158,10 +160,10 @@ def _run(model: Transformer, tokens: Tokens) -> ForwardPass:
     return ForwardPass(model, ids, positions, torch.full((len(ids),), ids.shape[1] - 1, device=device))
 
 
-def _readable(name: str, subject: Subject, model: Transformer | None) -> Transformer:
+def _readable(name: str, loaded_model: LoadedModel, model: Transformer | None) -> Transformer:
     if model is None:
         raise MiChecksError(
-            f"{subject.name}: the score {name} is of the weights, which cannot be read off this model; "
+            f"{loaded_model.name}: the score {name} is of the weights, which cannot be read off this model; "
             "use a score of attention, or one of your own (pytest_mi_role_scores)"
         )
     return model

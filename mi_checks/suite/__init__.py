@@ -5,9 +5,9 @@ __all__ = [
     "against_base",
     "against_mutants",
     "conftests",
+    "loaded_models",
     "loading",
     "selection",
-    "subjects",
     "suite",
     "threads",
 ]

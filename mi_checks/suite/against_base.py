@@ -181,14 +181,18 @@ class BaseSuite:
     ) -> _Base:
         """Of the base what is compared: these checks, or where there are none its effect, and the model's sweeps."""
         base, own = self._base.given, self._own
-        self._check_tokenizers(own.subjects.subject(base).provenance.tokenizer_sha256, now.tokenizer)
-        check_same_heads(base, model, (own.subjects.subject(base).shape, self._suite.subjects.subject(model).shape))
+        self._check_tokenizers(own.loaded_models.loaded_model(base).provenance.tokenizer_sha256, now.tokenizer)
+        check_same_heads(
+            base,
+            model,
+            (own.loaded_models.loaded_model(base).shape, self._suite.loaded_models.loaded_model(model).shape),
+        )
         try:
             measured = own.measurements(loaded, base)
             for sweep in self._suite.measurements(loaded, model).sweeps if swept else ():
                 if sweep.nodes[0].kind == "head":
                     layers = tuple(sorted({node.layer for node in sweep.nodes}))
-                    every = len(layers) == measured.subject.shape.n_layers
+                    every = len(layers) == measured.loaded_model.shape.n_layers
                     measured.sweep("head", None if every else layers, sweep.at)
             results = {
                 name: own.check(loaded, base, check, node_id="", place=NOWHERE, rerun="")

@@ -72,7 +72,7 @@ class MutantSuite:
         if isinstance(check, AbsentCheck):
             return self._taken_for(loaded, model)
         suite, name = self._suite, resolve(model).claims
-        if suite.settings.engine == "reference" or trusted(suite.subjects.subject(model)) is None:
+        if suite.settings.engine == "reference" or trusted(suite.loaded_models.loaded_model(model)) is None:
             return (), f"mutants are replayed, and {name} is measured by TransformerLens' hooks"
         if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
             return (), f"the score {check.role.score} is the project's own, and reads the model itself"
@@ -96,9 +96,9 @@ class MutantSuite:
         suite = self._suite
         measured = suite.measurements(loaded, model)
         for name in models_that_have(loaded.behaviour):
-            subject = suite.subjects.subject(name)
-            if comparable(subject, measured.subject):
-                engine = choose(suite.settings.engine, subject, measured.batch, score=loaded.score)
+            loaded_model = suite.loaded_models.loaded_model(name)
+            if comparable(loaded_model, measured.loaded_model):
+                engine = choose(suite.settings.engine, loaded_model, measured.batch, score=loaded.score)
                 return (taken_for(measured, name, engine),), ""
         return (), "no bundled model with this tokenizer is declared to have the behaviour"
 

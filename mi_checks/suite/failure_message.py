@@ -65,6 +65,6 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
 
 def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
     return ", ".join(
-        f"{visible(measured.subject.tokenization.piece(token))} {probability:.2f}"
+        f"{visible(measured.loaded_model.tokenization.piece(token))} {probability:.2f}"
         for token, probability in side.guesses(prompt)
     )

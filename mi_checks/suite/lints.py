@@ -59,7 +59,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
         measured: its measurements on the model.
         results: of its checks that ran on the model, by id.
     """
-    behaviour, model = loaded.behaviour, measured.subject.name
+    behaviour, model = loaded.behaviour, measured.loaded_model.name
     if behaviour.models.get(model) == ABSENT:
         return ()
     found: list[_Found] = []
@@ -78,14 +78,14 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
 
 def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
     """Look for answers whose first token is never among the likely ones, such as one that forgot its leading space."""
-    batch, tokenization = measured.batch, measured.subject.tokenization
+    batch, tokenization = measured.batch, measured.loaded_model.tokenization
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
     respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
     tokens = np.concatenate([answers, np.where(respaced < 0, answers, respaced)], 1)
     ranks = measured.measure(Ranks(tuple(map(tuple, tokens.tolist()))))
     own = ranks[:, : answers.shape[1]].min(1)
     other = np.where(respaced < 0, np.inf, ranks[:, answers.shape[1] :]).min(1)
-    n, vocabulary = len(own), measured.subject.tokenization.tokenizer.get_vocab_size()
+    n, vocabulary = len(own), measured.loaded_model.tokenization.tokenizer.get_vocab_size()
     unlikely = int((own >= UNLIKELY_RANK).sum())
     rank = f"its median rank after the clean prompts is {np.median(own) + 1:.0f} of {vocabulary:,}"
     path = ("prompts", "answer")
@@ -140,17 +140,17 @@ def _by_embedding(measured: Measurements) -> Iterator[_Found]:
 
 def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, str]]:
     """Return what the embedding alone transmits of the effect size and of the score."""
-    base, subject = measured.base, measured.subject
+    base, loaded_model = measured.base, measured.loaded_model
     if any(pair.clean.tokens[-1] != pair.corrupt.tokens[-1] for pair in measured.batch.pairs):
         layers = [
             Node(layer, kind)
-            for layer in range(subject.shape.n_layers)
-            for kind in (("attn", "mlp") if subject.shape.d_mlp else ("attn",))
+            for layer in range(loaded_model.shape.n_layers)
+            for kind in (("attn", "mlp") if loaded_model.shape.d_mlp else ("attn",))
         ]
         # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
         alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
         yield alone, base.gap, "clean − corrupt"
-    if against(measured.behaviour) == "foils" and not_linear(measured.batch, subject) is None:
+    if against(measured.behaviour) == "foils" and not_linear(measured.batch, loaded_model) is None:
         yield (
             measured.measure(DirectEffects((Node(0, "resid_pre"),)))[0],
             base.clean.logit_diff,

@@ -24,7 +24,7 @@ from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.faults.unexpected import passes_through, tell_traceback
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Evidence
@@ -41,7 +41,7 @@ from mi_checks.suite.evidence.circuit_evidence import few
 from mi_checks.suite.evidence.gather import curves, drawn, gather, sweep_heads
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
-from mi_checks.suite.subjects import Settings, Subjects
+from mi_checks.suite.loaded_models import LoadedModels, Settings
 
 Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
 
@@ -68,7 +68,7 @@ class Suite:
         self.reuse = Reuse()
         self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
         self.store = store
-        self.subjects = Subjects(settings, store)
+        self.loaded_models = LoadedModels(settings, store)
         self._binder = Binder(update=settings.update)
         self._omitted: dict[Pair, Omitted] = {}
         self._engines: dict[str, str] = {}
@@ -101,7 +101,7 @@ class Suite:
         refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
         identity = ItemId(
-            loaded.behaviour.name, self.subjects.subject(model).name, check.id, check.kind, node_id, place
+            loaded.behaviour.name, self.loaded_models.loaded_model(model).name, check.id, check.kind, node_id, place
         )
         result = check_result(
             identity,
@@ -143,18 +143,18 @@ class Suite:
         Raises:
             MiChecksError: the model cannot be scored.
         """
-        return self._binder.bind(loaded, check, self.subjects.subject(model), weights)
+        return self._binder.bind(loaded, check, self.loaded_models.loaded_model(model), weights)
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck) -> Verdict:
         """Bind a role and compare it with the lock; with `update` only keep it, for the lock to be written from."""
-        subject = self.subjects.subject(model)
-        binding = self._binder.bind(loaded, check, subject)
-        named = subject.name in loaded.behaviour.models
+        loaded_model = self.loaded_models.loaded_model(model)
+        binding = self._binder.bind(loaded, check, loaded_model)
+        named = loaded_model.name in loaded.behaviour.models
         update = self.settings.update and named
         if update and binding.nodes:
-            self.bindings[loaded.path.parent, (loaded.behaviour.name, subject.name, check.name)] = binding.nodes
-        locked = self._binder.locked(loaded, subject.name).get(check.name)
-        return check_role(binding, locked, subject.name, free=update or not named)
+            self.bindings[loaded.path.parent, (loaded.behaviour.name, loaded_model.name, check.name)] = binding.nodes
+        locked = self._binder.locked(loaded, loaded_model.name).get(check.name)
+        return check_role(binding, locked, loaded_model.name, free=update or not named)
 
     def engine_of(self, loaded: LoadedBehaviour, model: str) -> Engine:
         """Return the engine that measures a behaviour on a model, made now if the cache held everything so far."""
@@ -166,19 +166,23 @@ class Suite:
         """Return the measurements of a behaviour on a model, begun on first use."""
         key = (loaded.key, model)
         if key not in self._measurements:
-            subject = self.subjects.subject(model)
-            outside = check_shapes(loaded, {subject.name: subject.shape})
+            loaded_model = self.loaded_models.loaded_model(model)
+            outside = check_shapes(loaded, {loaded_model.name: loaded_model.shape})
             if outside:  # known before only of models whose shape can be read without loading them
                 raise SpecError(outside)
-            batch = self.subjects.prompts(loaded, subject)
-            measuring = self._measuring_on(loaded, subject, batch)
-            roles = self._binder.nodes(loaded, subject)
+            batch = self.loaded_models.prompts(loaded, loaded_model)
+            measuring = self._measuring_on(loaded, loaded_model, batch)
+            roles = self._binder.nodes(loaded, loaded_model)
             self._measuring[key] = measuring
-            self._measurements[key] = Measurements(loaded.behaviour, subject, batch, measuring, roles)
+            self._measurements[key] = Measurements(loaded.behaviour, loaded_model, batch, measuring, roles)
         return self._measurements[key]
 
     def _measuring_on(
-        self, loaded: LoadedBehaviour, subject: Subject, batch: PromptBatch, whole: Engine | Recalling | None = None
+        self,
+        loaded: LoadedBehaviour,
+        loaded_model: LoadedModel,
+        batch: PromptBatch,
+        whole: Engine | Recalling | None = None,
     ) -> Engine | Recalling:
         """Return what measures a batch; `whole` measures one that begins with it."""
 
@@ -187,17 +191,19 @@ class Suite:
             if isinstance(made, ReplayEngine):
                 made = made.of_first(batch)
             else:
-                made = choose(self.settings.engine, subject, batch, self.progress, self.settings.memory, loaded.score)
-            self._engines[subject.name] = made.name
+                made = choose(
+                    self.settings.engine, loaded_model, batch, self.progress, self.settings.memory, loaded.score
+                )
+            self._engines[loaded_model.name] = made.name
             return made
 
         if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
             return engine()
-        return Recalling(engine, self.store, measurement_key(subject, batch, self.settings.engine))
+        return Recalling(engine, self.store, measurement_key(loaded_model, batch, self.settings.engine))
 
     def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
         """Return the prompts of a behaviour on a model, drawn on first use."""
-        return self.subjects.prompts(loaded, self.subjects.subject(model))
+        return self.loaded_models.prompts(loaded, self.loaded_models.loaded_model(model))
 
     def evidence(self, loaded: LoadedBehaviour, model: str) -> Evidence:
         """Return what a behaviour's measurements on a model amount to so far, with every head denoised alone."""
@@ -256,7 +262,7 @@ class Suite:
             evidence = replace(evidence, omitted=omitted.sentences)
             if isinstance(measuring, Recalling):
                 measuring.keep_intervals()
-            activations = self._keep(measuring, measured.subject)
+            activations = self._keep(measuring, measured.loaded_model)
         finally:
             self._evidence.pop(key, None)
             self._omitted.pop(key, None)
@@ -291,12 +297,12 @@ class Suite:
         batch = few(measured)
         if len(batch) == len(measured.batch):
             return drawn(evidence, measured, measured, omitted)
-        measuring = self._measuring_on(loaded, measured.subject, batch, by)
+        measuring = self._measuring_on(loaded, measured.loaded_model, batch, by)
         found = drawn(evidence, measured, measured.on(batch).by(measuring), omitted)
-        self._keep(measuring, measured.subject)
+        self._keep(measuring, measured.loaded_model)
         return found
 
-    def _keep(self, measuring: Engine | Recalling, subject: Subject) -> bool:
+    def _keep(self, measuring: Engine | Recalling, loaded_model: LoadedModel) -> bool:
         """Keep what was measured for later runs; whether an engine was made for it."""
         if not isinstance(measuring, Recalling):
             return True
@@ -305,19 +311,19 @@ class Suite:
         except Exception as error:  # a cache that is not written costs the next run some time, and this one nothing
             if passes_through(error):
                 raise
-            tell_traceback(f"the measurements of {subject.name} could not be kept for later runs", error)
-        self._engines[subject.name] = measuring.name
+            tell_traceback(f"the measurements of {loaded_model.name} could not be kept for later runs", error)
+        self._engines[loaded_model.name] = measuring.name
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine
 
     def provenance(self) -> dict[str, dict[str, str]]:
         """Where each loaded model came from and the engine that measures it, by name."""
         return {
-            subject.name: {
-                **{key: value for key, value in asdict(subject.provenance).items() if value},
-                "engine": self._engines.get(subject.name, "none"),
+            loaded_model.name: {
+                **{key: value for key, value in asdict(loaded_model.provenance).items() if value},
+                "engine": self._engines.get(loaded_model.name, "none"),
             }
-            for subject in self.subjects.loaded.values()
+            for loaded_model in self.loaded_models.loaded.values()
         }
 
 

@@ -40,7 +40,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     if sweep is None:
         sweep = measured.sweep("head", at=measured.everywhere)
     component = sweep.nodes[0].kind
-    tested = len(all_nodes("neuron", measured.subject.shape)) if among else len(sweep.nodes)
+    tested = len(all_nodes("neuron", measured.loaded_model.shape)) if among else len(sweep.nodes)
     found = _significant(sweep, measured, tested)
     if found:
         shown = "; ".join(f"{node} {exact(estimate)}" for node, estimate in found[:MAX_NAMED])

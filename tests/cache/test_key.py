@@ -37,52 +37,52 @@ BATCH = PromptBatch((PAIR, PAIR))
 
 
 @pytest.fixture(scope="module")
-def subject():
+def loaded_model():
     return load("nano-attn-1l")
 
 
-def test_the_same_again_is_the_same_key(subject):
-    assert measurement_key(subject, BATCH, "auto") == measurement_key(load("nano-attn-1l"), BATCH, "auto")
+def test_the_same_again_is_the_same_key(loaded_model):
+    assert measurement_key(loaded_model, BATCH, "auto") == measurement_key(load("nano-attn-1l"), BATCH, "auto")
 
 
 @pytest.mark.parametrize("field", ["weights_sha256", "tokenizer_sha256", "dtype", "device", "mode"])
-def test_another_model(subject, field):
-    other = replace(subject, provenance=replace(subject.provenance, **{field: "another"}))
-    assert measurement_key(other, BATCH, "auto") != measurement_key(subject, BATCH, "auto")
+def test_another_model(loaded_model, field):
+    other = replace(loaded_model, provenance=replace(loaded_model.provenance, **{field: "another"}))
+    assert measurement_key(other, BATCH, "auto") != measurement_key(loaded_model, BATCH, "auto")
 
 
 def test_the_same_weights_read_otherwise():
     """The configuration is in another file than the weights: an activation changed there changes what is measured."""
-    subject = load("nano-gelu-1l")
-    before = measurement_key(subject, BATCH, "auto")
-    subject.bridge.cfg.act_fn = "relu"
-    assert measurement_key(subject, BATCH, "auto") != before
+    loaded_model = load("nano-gelu-1l")
+    before = measurement_key(loaded_model, BATCH, "auto")
+    loaded_model.bridge.cfg.act_fn = "relu"
+    assert measurement_key(loaded_model, BATCH, "auto") != before
 
 
-def test_other_prompts_or_another_engine(subject):
-    assert measurement_key(subject, PromptBatch((PAIR,)), "auto") != measurement_key(subject, BATCH, "auto")
-    assert measurement_key(subject, BATCH, "reference") != measurement_key(subject, BATCH, "auto")
+def test_other_prompts_or_another_engine(loaded_model):
+    assert measurement_key(loaded_model, PromptBatch((PAIR,)), "auto") != measurement_key(loaded_model, BATCH, "auto")
+    assert measurement_key(loaded_model, BATCH, "reference") != measurement_key(loaded_model, BATCH, "auto")
 
 
-def test_other_code(subject, tmp_path, monkeypatch):
-    before = measurement_key(subject, BATCH, "auto")
+def test_other_code(loaded_model, tmp_path, monkeypatch):
+    before = measurement_key(loaded_model, BATCH, "auto")
     for part in keys.MEASURING:
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "engine" / "replay.py").write_text("# another way")
     monkeypatch.setattr(keys, "PACKAGE", tmp_path)
     keys.code.cache_clear()
     try:
-        assert measurement_key(subject, BATCH, "auto") != before
+        assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
         keys.code.cache_clear()
 
 
-def test_other_libraries(subject, monkeypatch):
-    before = measurement_key(subject, BATCH, "auto")
+def test_other_libraries(loaded_model, monkeypatch):
+    before = measurement_key(loaded_model, BATCH, "auto")
     monkeypatch.setattr(keys.importlib.metadata, "version", lambda name: "0.0.1")
     keys.code.cache_clear()
     try:
-        assert measurement_key(subject, BATCH, "auto") != before
+        assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
         keys.code.cache_clear()
 
@@ -120,28 +120,28 @@ def test_equal_prompts():
     assert PromptBatch((again, PAIR)).sha256 == BATCH.sha256
 
 
-def test_prompts_made_otherwise_are_others(subject, tmp_path):
+def test_prompts_made_otherwise_are_others(loaded_model, tmp_path):
     path = tmp_path / "behaviours" / "ab.yaml"
     path.parent.mkdir()
 
     def of(more="", **given):
         path.write_text(TEXT.format(more=more))
         prompts = load_behaviours(path, tmp_path)[0].behaviour.prompts
-        return prompts_key(prompts, given.pop("subject", subject), **{"count": 2, "seed": None, **given})
+        return prompts_key(prompts, given.pop("loaded_model", loaded_model), **{"count": 2, "seed": None, **given})
 
     def rows(text):
         (path.parent / "rows.csv").write_text(text)
 
     rows("word,next\n cat, dog\n cow, hen\n")
     assert of() == of()
-    other = replace(subject, provenance=replace(subject.provenance, tokenizer_sha256="another"))
+    other = replace(loaded_model, provenance=replace(loaded_model.provenance, tokenizer_sha256="another"))
     different = {
         of(),
         of(count=3),
         of(seed=1),
         of(more="  seed: 3"),
-        of(subject=other),
-        of(subject=replace(subject, n_ctx=9)),
+        of(loaded_model=other),
+        of(loaded_model=replace(loaded_model, n_ctx=9)),
     }
     rows("word,next\n cat, dog\n cow, ape\n")  # the file's rows are no part of the behaviour file
     assert len({*different, of()}) == 7

@@ -23,16 +23,18 @@ def unwanted():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_recalled_prompts_are_those_that_were_made(name, tmp_path):
-    subject = load("nano-attn-1l")
+    loaded_model = load("nano-attn-1l")
     behaviour = load_behaviours(ROOT / "behaviours" / f"{name}.yaml", ROOT)[0].behaviour
 
     def build():
-        return build_prompts(behaviour.prompts, subject.tokenization, behaviour=name, count=4, n_ctx=subject.n_ctx)
+        return build_prompts(
+            behaviour.prompts, loaded_model.tokenization, behaviour=name, count=4, n_ctx=loaded_model.n_ctx
+        )
 
-    made = recalled_prompts(Store(tmp_path), "key", subject.tokenization, build)
+    made = recalled_prompts(Store(tmp_path), "key", loaded_model.tokenization, build)
     assert made == build()
-    assert recalled_prompts(Store(tmp_path), "key", subject.tokenization, unwanted) == made
-    assert recalled_prompts(Store(tmp_path), "another", subject.tokenization, build) == made
+    assert recalled_prompts(Store(tmp_path), "key", loaded_model.tokenization, unwanted) == made
+    assert recalled_prompts(Store(tmp_path), "another", loaded_model.tokenization, build) == made
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b'{"pairs": [[1]]}', b'{"pairs": [], "score": "first_token"}'])

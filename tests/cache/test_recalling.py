@@ -34,8 +34,8 @@ def store(tmp_path):
 
 @pytest.fixture(scope="module")
 def make():
-    subject, batch = native("gelu"), prompts(count=5, seed=4)
-    return lambda: choose("auto", subject, batch)
+    loaded_model, batch = native("gelu"), prompts(count=5, seed=4)
+    return lambda: choose("auto", loaded_model, batch)
 
 
 def unwanted():

@@ -119,8 +119,8 @@ def measurements():
         batch = PromptBatch((pair,) * len(clean), "mean")
         base = BaseRun(side(clean, beats, top, rounding), side(corrupt, rounding=rounding))
         engine = StubEngine(base, batch, effects or {}, patterns or {}, removes, changes)
-        subject = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
-        measured = Measurements(behaviour, subject, batch, engine)
+        loaded_model = SimpleNamespace(name=MODEL, shape=ModelShape(2, 3, 2))
+        measured = Measurements(behaviour, loaded_model, batch, engine)
         measured.asked = engine.asked
         return measured
 

@@ -14,8 +14,8 @@ CORRUPT = {"logit_diff": {"against": "corrupt", "at_least": 0.1}}
 def measured_effect(measurements, around):
     def measured_effect(clean, corrupt=0.0, *, spread=0.1, **given):
         measured = measurements(around(clean, spread), around(corrupt, spread, seed=1), **given)
-        measured.subject.kind = "gelu"
-        measured.subject.provenance = SimpleNamespace(revision=given.get("revision", ""))
+        measured.loaded_model.kind = "gelu"
+        measured.loaded_model.provenance = SimpleNamespace(revision=given.get("revision", ""))
         return effect(measured)
 
     return measured_effect

@@ -46,9 +46,9 @@ BEHAVIOUR = Behaviour.model_validate(
 @pytest.fixture(scope="module")
 def measured():
     torch.set_num_threads(1)
-    subject = load("nano-attn-2l", device="cpu")
-    batch = build_prompts(BEHAVIOUR.prompts, subject.tokenization, behaviour="induction")
-    return Measurements(BEHAVIOUR, subject, batch, ReferenceEngine(subject, batch))
+    loaded_model = load("nano-attn-2l", device="cpu")
+    batch = build_prompts(BEHAVIOUR.prompts, loaded_model.tokenization, behaviour="induction")
+    return Measurements(BEHAVIOUR, loaded_model, batch, ReferenceEngine(loaded_model, batch))
 
 
 def test_recovers(measured):
@@ -67,7 +67,7 @@ def test_removes(measured):
 
 
 def test_attention(measured):
-    bridge, batch = measured.subject.bridge, measured.batch
+    bridge, batch = measured.loaded_model.bridge, measured.batch
     expected = []
     for pair in batch.pairs:
         with torch.no_grad():

@@ -328,7 +328,7 @@ def test_case_14_a_failed_load_is_said_once_in_a_matrix(place, tmp_path, monkeyp
         tried.append(name)
         raise AssertionError
 
-    monkeypatch.setattr("mi_checks.suite.subjects.load", broken)
+    monkeypatch.setattr("mi_checks.suite.loaded_models.load", broken)
     text = (place / "ab.yaml").read_text("utf-8")
     for name in ("one", "two", "three"):
         (tmp_path / f"{name}.yaml").write_text(text.replace("name: induction", f"name: {name}", 1), "utf-8")

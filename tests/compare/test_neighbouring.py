@@ -51,6 +51,10 @@ def test_a_step_says_what_changes():
 
 @pytest.mark.parametrize("name", [name for name in bundled() if name.endswith("-1l")])
 def test_the_kind_is_read_off_the_model_and_not_its_name(name):
-    subject = load(name)
-    assert subject.kind == {"attn": "attention-only"}.get(name.split("-")[1], name.split("-")[1])
-    assert (subject.shape.d_mlp is None) == (resolve(name).shape.d_mlp is None) == (subject.kind == "attention-only")
+    loaded_model = load(name)
+    assert loaded_model.kind == {"attn": "attention-only"}.get(name.split("-")[1], name.split("-")[1])
+    assert (
+        (loaded_model.shape.d_mlp is None)
+        == (resolve(name).shape.d_mlp is None)
+        == (loaded_model.kind == "attention-only")
+    )

@@ -22,19 +22,19 @@ def truths(compiled):
 
 
 @pytest.fixture(scope="session")
-def subject(compiled):
+def loaded_model(compiled):
     torch.set_num_threads(1)
     return load_model(compiled)
 
 
 @pytest.fixture(scope="session")
-def judged(compiled, subject, truths):
+def judged(compiled, loaded_model, truths):
     """A program's name → what discovery and claims say of it; each is measured once."""
     made = {}
 
     def judged(name):
         if name not in made:
-            made[name] = judge(compiled, name, subject, truths[name])
+            made[name] = judge(compiled, name, loaded_model, truths[name])
         return made[name]
 
     return judged

@@ -40,13 +40,13 @@ def logits(weights, config, tokens):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_model_puts_out_what_the_program_says(name, compiled, subject):
+def test_the_model_puts_out_what_the_program_says(name, compiled, loaded_model):
     with (compiled / f"{name}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 144
     config = json.loads((compiled / "model" / "config.json").read_text(encoding="utf-8"))
     weights = load_file(compiled / "model" / "model.safetensors")
-    vocabulary = subject.tokenization.tokenizer.get_vocab()
+    vocabulary = loaded_model.tokenization.tokenizer.get_vocab()
     outputs = {word.replace("▁", " "): place for word, place in vocabulary.items() if word.startswith(f"▁{name}=")}
     for side, column in (("clean", "answer"), ("corrupt", "foil")):
         tokens = torch.tensor([[0, *(vocabulary[f"▁{letter}"] for letter in row[side].split())] for row in rows])
@@ -54,7 +54,7 @@ def test_the_model_puts_out_what_the_program_says(name, compiled, subject):
         expected = [f" {name}={OUTPUTS[name](row[side].replace(' ', ''))}" for row in rows]
         assert [list(outputs)[place] for place in found.tolist()] == expected == [row[column] for row in rows]
         plain = logits(weights, config, tokens).float()
-        torch.testing.assert_close(subject.bridge(tokens)[:, -1], plain, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(loaded_model.bridge(tokens)[:, -1], plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import ablate, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
-from mi_checks.models.subject import Provenance, Subject
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.model_shape import ModelShape
 
@@ -45,10 +45,10 @@ def native(architecture, mode="raw"):
     bridge = TransformerBridge.boot_native(config).eval()
     d_mlp = None if config.get("attn_only") else SIZE["d_mlp"]
     shape = ModelShape(config["n_layers"], SIZE["n_heads"], d_mlp, config.get("n_key_value_heads"))
-    return subject(architecture, bridge, shape, mode)
+    return loaded_model(architecture, bridge, shape, mode)
 
 
-def subject(name, bridge, shape, mode):
+def loaded_model(name, bridge, shape, mode):
     """A model with weights larger than at initialisation, so that nothing is near linear."""
     generator = torch.Generator().manual_seed(2)
     for parameter in bridge.parameters():
@@ -56,7 +56,7 @@ def subject(name, bridge, shape, mode):
     if mode == "compatibility":
         bridge.enable_compatibility_mode(disable_warnings=True)
     bridge.requires_grad_(False)
-    return Subject(name, bridge, None, shape, SIZE["n_ctx"], Provenance("random", "", "", "float32", "cpu", mode))
+    return LoadedModel(name, bridge, None, shape, SIZE["n_ctx"], Provenance("random", "", "", "float32", "cpu", mode))
 
 
 def prompts(*, count, seed, first_difference=2, ragged=True, foils=2):
@@ -81,14 +81,14 @@ def a_part(what, *case, one_of=3):
     return list(what)[zlib.crc32(repr(case).encode()) % one_of :: one_of]
 
 
-def everything(subject, at):
+def everything(loaded_model, at):
     """Every kind of intervention on every kind of node that the model has."""
-    shape = subject.shape
+    shape = loaded_model.shape
     nodes = all_nodes("head", shape) + all_nodes("neuron", shape)[::7]
     parts = [node for part in PARTS for node in all_nodes(part, shape)]
     nodes += parts
     kinds = ["resid_pre", "attn", "resid_post"] + (["mlp"] if shape.d_mlp else [])
-    kinds += ["resid_mid"] if shape.d_mlp and not is_parallel(subject.bridge) else []
+    kinds += ["resid_mid"] if shape.d_mlp and not is_parallel(loaded_model.bridge) else []
     nodes += [Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds]
     yield from (denoise(node, at=at) for node in nodes)
     yield from (noise(node, at=at) for node in nodes)
@@ -102,9 +102,9 @@ def everything(subject, at):
         yield noise(Node(0, "neuron", 3), Node(0, "neuron", 5), Node(last, "mlp"), at=at)
 
 
-def paths(subject, at):
+def paths(loaded_model, at):
     """Every kind of sender into every kind of receiver that it reaches."""
-    shape, parallel = subject.shape, is_parallel(subject.bridge)
+    shape, parallel = loaded_model.shape, is_parallel(loaded_model.bridge)
     last = shape.n_layers - 1
     receivers = [node for part in ("q", "k", "v") for node in all_nodes(part, shape)] + [LOGITS]
     senders = [*all_nodes("head", shape)[::2], *(Node(layer, "attn") for layer in range(shape.n_layers))]
@@ -129,9 +129,9 @@ def paths(subject, at):
         yield ablate(head, Node(0, "head", 3), kind="mean", at=at, into=(Node(last, "mlp"), LOGITS))
 
 
-def multi_hop(subject, at):
+def multi_hop(loaded_model, at):
     """Paths of two and three hops, through one and through several inputs of each, also in several layers."""
-    shape, parallel = subject.shape, is_parallel(subject.bridge)
+    shape, parallel = loaded_model.shape, is_parallel(loaded_model.bridge)
     last = shape.n_layers - 1
     head, other = Node(0, "head", 1), Node(0, "head", 3)
     ends = [LOGITS]
@@ -168,11 +168,11 @@ def multi_hop(subject, at):
             yield ablate(head, kind="resample", at=at, into=(inner, outer), onward=((LOGITS,),))
 
 
-def random_circuits(subject, *, seed=0):
+def random_circuits(loaded_model, *, seed=0):
     """For every kind of ablation, with and without MLPs, parts of all edges."""
     rng = np.random.default_rng(seed)
     for kind in KINDS:
         for mlps in (False, True):
-            edges = all_edges(subject.shape, mlps=mlps)
+            edges = all_edges(loaded_model.shape, mlps=mlps)
             for share in (0, 0.3, 0.8):
                 yield EdgeCircuit(tuple(edge for edge in edges if rng.random() < share), kind, mlps)

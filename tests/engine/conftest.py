@@ -42,7 +42,7 @@ RAGGED = Prompts.model_validate(
 
 
 @pytest.fixture(scope="session")
-def subject_of():
+def loaded_model_of():
     torch.set_num_threads(1)
     loaded = {}
 
@@ -55,11 +55,11 @@ def subject_of():
 
 
 @pytest.fixture
-def engine_of(subject_of):
+def engine_of(loaded_model_of):
     def make(name, prompts=INDUCTION):
-        subject = subject_of(name)
-        batch = build_prompts(prompts, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
-        return ReferenceEngine(subject, batch)
+        loaded_model = loaded_model_of(name)
+        batch = build_prompts(prompts, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
+        return ReferenceEngine(loaded_model, batch)
 
     return make
 
@@ -67,7 +67,7 @@ def engine_of(subject_of):
 @pytest.fixture
 def replaying():
     """The replay engine on another engine's model and prompts."""
-    return lambda engine: choose("replay", engine.subject, engine.batch)
+    return lambda engine: choose("replay", engine.loaded_model, engine.batch)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ COMPONENTS = ("head", "q", "k", "v", "neuron")
 
 
 def exact(engine, component, at=None):
-    nodes = all_nodes(component, engine.subject.shape)
+    nodes = all_nodes(component, engine.loaded_model.shape)
     return engine.scores([denoise(node, at=at) for node in nodes]) - engine.base.corrupt.logit_diff
 
 
@@ -37,7 +37,7 @@ def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
 @pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-2l"])
 def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, replaying):
     engine = replaying(engine_of(model))
-    if component == "neuron" and engine.subject.shape.d_mlp is None:
+    if component == "neuron" and engine.loaded_model.shape.d_mlp is None:
         pytest.skip("an attention-only model has no neurons")
     found, expected = (
         sweep.mean(1) for sweep in (engine.measure(AttributionPatching(component)), exact(engine, component))
@@ -50,7 +50,7 @@ def test_near_the_exact_sweep_on_trained_models(model, component, engine_of, rep
 def test_what_is_before_an_attention_pattern_may_get_the_wrong_sign(engine_of, replaying):
     """So it is an approximation to screen by size, and nothing is claimed from it: here of the previous-token head."""
     engine = replaying(engine_of("nano-attn-2l"))
-    (place,) = (i for i, node in enumerate(all_nodes("head", engine.subject.shape)) if node == Node(0, "head", 5))
+    (place,) = (i for i, node in enumerate(all_nodes("head", engine.loaded_model.shape)) if node == Node(0, "head", 5))
     assert exact(engine, "head")[place].mean() > 3
     assert engine.measure(AttributionPatching("head"))[place].mean() < -1
 
@@ -61,11 +61,11 @@ def test_exact_for_small_differences(component, score):
     """Clean and corrupt embeddings brought together: the error falls with the square of the difference."""
     errors = []
     for nearness in (0.02, 0.01):
-        subject = native("gelu")
-        table = subject.bridge.state_dict()["embed.weight"]
+        loaded_model = native("gelu")
+        table = loaded_model.bridge.state_dict()["embed.weight"]
         table.copy_(table.mean(0) + nearness * (table - table.mean(0)))
         batch = dataclasses.replace(prompts(count=4, seed=3), score=score)
-        engine = choose("auto", subject, batch)
+        engine = choose("auto", loaded_model, batch)
         found, expected = engine.measure(AttributionPatching(component)), exact(engine, component)
         errors.append(np.abs(found - expected).max() / np.abs(expected).max())
     assert errors[1] < 0.7 * errors[0]
@@ -74,13 +74,14 @@ def test_exact_for_small_differences(component, score):
 
 @pytest.mark.parametrize("architecture", ["attention only", "llama", "soft caps"])
 def test_the_same_whatever_the_engine(architecture):
-    subject, batch = native(architecture), prompts(count=4, seed=3)
+    loaded_model, batch = native(architecture), prompts(count=4, seed=3)
     for component in ("head", "q", "k", "v"):
         by_replay, by_hooks = (
-            choose(name, subject, batch).measure(AttributionPatching(component)) for name in ("replay", "reference")
+            choose(name, loaded_model, batch).measure(AttributionPatching(component))
+            for name in ("replay", "reference")
         )
         np.testing.assert_allclose(by_replay, by_hooks, atol=1e-4)
-        assert by_replay.shape == (len(all_nodes(component, subject.shape)), 4)
+        assert by_replay.shape == (len(all_nodes(component, loaded_model.shape)), 4)
 
 
 def test_a_model_without_neurons_has_none():

@@ -31,12 +31,12 @@ def batch_of(*, count=4, seed=0, score="first_token"):
     return PromptBatch(tuple(pairs), by_labels=True, score=score)
 
 
-def by_hand(subject, pair, intervention):
+def by_hand(loaded_model, pair, intervention):
     """One pair, unpadded, patched by a plain hook from a run that has other positions."""
     node, at = intervention.nodes[0], intervention.at
     run, donor = getattr(pair, intervention.run), getattr(pair, intervention.value)
     with torch.no_grad():
-        _, cache = subject.bridge.run_with_cache(torch.tensor([donor.tokens]))
+        _, cache = loaded_model.bridge.run_with_cache(torch.tensor([donor.tokens]))
 
         def put(activation, hook):
             activation = activation.clone()
@@ -45,7 +45,7 @@ def by_hand(subject, pair, intervention):
                 activation[0, own, part] = cache[node.hook][0, other, part]
             return activation
 
-        logits = subject.bridge.run_with_hooks(torch.tensor([run.tokens]), fwd_hooks=[(node.hook, put)])[0, -1]
+        logits = loaded_model.bridge.run_with_hooks(torch.tensor([run.tokens]), fwd_hooks=[(node.hook, put)])[0, -1]
     return (logits[pair.answer_tokens[0][0]] - logits[pair.foil_tokens[0][0]]).item()
 
 
@@ -53,23 +53,23 @@ def by_hand(subject, pair, intervention):
 @pytest.mark.parametrize("at", ["X", "Y", "END"])
 @pytest.mark.parametrize("intervene", [denoise, noise], ids=["denoise", "noise"])
 def test_a_label_is_patched_from_where_it_stands_in_the_other_prompt(architecture, at, intervene):
-    subject, batch = native(architecture), batch_of()
+    loaded_model, batch = native(architecture), batch_of()
     nodes = [
-        *all_nodes("head", subject.shape),
+        *all_nodes("head", loaded_model.shape),
         Node(1, "resid_pre"),
         Node(0, "attn"),
-        *all_nodes("v", subject.shape)[:2],
+        *all_nodes("v", loaded_model.shape)[:2],
     ]
     what = [intervene(node, at=at) for node in nodes]
-    expected = np.array([[by_hand(subject, pair, one) for pair in batch.pairs] for one in what])
-    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+    expected = np.array([[by_hand(loaded_model, pair, one) for pair in batch.pairs] for one in what])
+    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
         assert np.abs(engine.scores(what) - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
 
 
-def placed(subject, at):
+def placed(loaded_model, at):
     """Every kind of intervention at a label, but those on whole attention patterns."""
-    for one in (*everything(subject, at), *paths(subject, at)):
+    for one in (*everything(loaded_model, at), *paths(loaded_model, at)):
         patches = one.value in ("clean", "corrupt")
         if not (patches and any(node.kind == "pattern" for node in one.nodes)):
             yield one
@@ -79,46 +79,46 @@ def placed(subject, at):
 @pytest.mark.parametrize("at", ["X", "END"])
 @pytest.mark.parametrize("score", ["first_token", "log_probability"])
 def test_both_engines_agree(architecture, at, score):
-    subject, batch = native(architecture), batch_of(score=score)
-    what = a_part(placed(subject, at), architecture, at, score, one_of=5)
-    expected = ReferenceEngine(subject, batch).scores(what)
-    found = choose("replay", subject, batch).scores(what)
+    loaded_model, batch = native(architecture), batch_of(score=score)
+    what = a_part(placed(loaded_model, at), architecture, at, score, one_of=5)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    found = choose("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
 
 
 def test_each_side_is_what_it_is_alone():
-    subject, batch = native("gelu"), batch_of()
-    base = choose("replay", subject, batch).base
+    loaded_model, batch = native("gelu"), batch_of()
+    base = choose("replay", loaded_model, batch).base
     for side in ("clean", "corrupt"):
         for row, pair in enumerate(batch.pairs):
             with torch.no_grad():
-                logits = subject.bridge(torch.tensor([getattr(pair, side).tokens]))[0, -1]
+                logits = loaded_model.bridge(torch.tensor([getattr(pair, side).tokens]))[0, -1]
             expected = (logits[5] - logits[8]).item()
             assert getattr(base, side).logit_diff[row] == pytest.approx(expected, abs=1e-4)
 
 
 def test_attention_is_by_position_in_the_prompt():
-    subject, batch = native("gelu"), batch_of()
+    loaded_model, batch = native("gelu"), batch_of()
     head = Node(1, "head", 2)
-    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
         found = engine.attention(head)
         for row, pair in enumerate(batch.pairs):
             n = len(pair.clean.tokens)
             with torch.no_grad():
-                _, cache = subject.bridge.run_with_cache(torch.tensor([pair.clean.tokens]))
+                _, cache = loaded_model.bridge.run_with_cache(torch.tensor([pair.clean.tokens]))
             torch.testing.assert_close(found[row, :n, :n], cache["blocks.1.attn.hook_pattern"][0, 2], atol=1e-5, rtol=0)
 
 
 def test_ablation_needs_no_label():
-    subject, batch = native("gelu"), batch_of()
+    loaded_model, batch = native("gelu"), batch_of()
     what = [ablate(Node(0, "head", 1), kind=kind) for kind in ("zero", "mean", "resample")]
-    expected = ReferenceEngine(subject, batch).scores(what)
-    np.testing.assert_allclose(choose("replay", subject, batch).scores(what), expected, atol=1e-4)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    np.testing.assert_allclose(choose("replay", loaded_model, batch).scores(what), expected, atol=1e-4)
 
 
 def test_the_mean_at_a_label_is_over_the_same_token_of_it():
-    subject, batch = native("gelu"), batch_of()
-    engine = ReferenceEngine(subject, batch)
+    loaded_model, batch = native("gelu"), batch_of()
+    engine = ReferenceEngine(loaded_model, batch)
     node = Node(1, "resid_pre")
     own, new = engine.activation("clean", node), engine.replacement(ablate(node, kind="mean", at="X"), node)
     columns = engine.layouts["clean"].columns("X")
@@ -157,20 +157,20 @@ UNALIGNED = (
     ],
 )
 def test_what_has_no_meaning(intervention, message):
-    subject, batch = native("gelu"), batch_of()
-    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+    loaded_model, batch = native("gelu"), batch_of()
+    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
         with pytest.raises(MiChecksError) as error:
             engine.scores([intervention])
         assert str(error.value) == message
 
 
 def test_a_mean_at_a_label_of_unequal_tokens():
-    subject, batch = native("gelu"), batch_of()
+    loaded_model, batch = native("gelu"), batch_of()
     short = batch.pairs[0]
     labels = {**short.clean.labels, "X": short.clean.labels["X"][:1]}
     clean = Prompt(short.clean.text, short.clean.tokens, short.clean.pieces, labels)
     pairs = (PromptPair(clean, short.corrupt, ("",), ("",), ((5,),), ((8,),)), *batch.pairs[1:])
-    engine = ReferenceEngine(subject, PromptBatch(pairs, by_labels=True))
+    engine = ReferenceEngine(loaded_model, PromptBatch(pairs, by_labels=True))
     with pytest.raises(MiChecksError) as error:
         engine.scores([ablate(Node(0, "head", 1), kind="mean", at="X")])
     assert str(error.value) == (
@@ -182,9 +182,9 @@ def test_a_mean_at_a_label_of_unequal_tokens():
 @pytest.mark.parametrize("score", ["first_token", "log_probability"])
 @pytest.mark.parametrize("at", ["X", "END"])
 def test_case_24_what_end_cannot_see_moves_no_score(at, score):
-    subject, batch = native("gelu"), batch_of(score=score)
-    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
-    what = list(placed(subject, at))[::17]
+    loaded_model, batch = native("gelu"), batch_of(score=score)
+    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
+    what = list(placed(loaded_model, at))[::17]
     _, seen = np.array([replay.measure(Changes(one)) for one in what]).transpose(1, 0, 2) == 1
     np.testing.assert_array_equal(seen, [reference.measure(Changes(one))[1] == 1 for one in what])
     runs = np.array([getattr(replay.base, one.run).logit_diff for one in what])

@@ -16,10 +16,10 @@ from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
 @pytest.mark.parametrize("kind", ["q", "k", "v"])
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
 def test_scores_are_transformer_lens_own(architecture, kind, mode):
-    subject = native(architecture, mode)
-    found = composition_scores(trusted(subject), kind)
+    loaded_model = native(architecture, mode)
+    found = composition_scores(trusted(loaded_model), kind)
     with torch.no_grad():
-        expected = subject.bridge.all_composition_scores(kind.upper()).scores.double().numpy()
+        expected = loaded_model.bridge.all_composition_scores(kind.upper()).scores.double().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (found[0, :, 1] > 0.01).all()
     assert (found[1, :, :2] == 0).all()
@@ -55,10 +55,10 @@ RECEIVERS = [Node(1, "q", 2), Node(1, "k", 1), Node(1, "v", 0)]
 @pytest.mark.parametrize("at", ["X", "Y", "END"])
 @pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
 def test_both_engines_agree_on_shares(architecture, at):
-    subject, batch = native(architecture), prompts(count=5, seed=3)
-    senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", subject.shape, (0,))]
-    senders += [Node(0, "mlp"), Node(0, "neuron", 7)] if subject.shape.d_mlp else []
-    reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+    loaded_model, batch = native(architecture), prompts(count=5, seed=3)
+    senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", loaded_model.shape, (0,))]
+    senders += [Node(0, "mlp"), Node(0, "neuron", 7)] if loaded_model.shape.d_mlp else []
+    reference, replay = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
     for sender in senders:
         for receiver in RECEIVERS:
             expected = reference.measure(InputShare(sender, receiver, at))[0]
@@ -74,8 +74,8 @@ def test_both_engines_agree_on_shares(architecture, at):
 def test_the_parts_are_the_whole_input(architecture, engine):
     """Embedding and layers before it, and what the biases give, are the query, key or value of the clean run."""
     measured = choose(engine, native(architecture), prompts(count=5, seed=3))
-    weights, rows, columns = measured.subject.bridge.state_dict(), measured.rows, measured.end
-    kinds = ("attn", "mlp") if measured.subject.shape.d_mlp else ("attn",)
+    weights, rows, columns = measured.loaded_model.bridge.state_dict(), measured.rows, measured.end
+    kinds = ("attn", "mlp") if measured.loaded_model.shape.d_mlp else ("attn",)
     with torch.no_grad():
         whole = measured.activation("clean", Node(1, "resid_pre"))[rows, columns]
         for receiver in RECEIVERS:
@@ -118,24 +118,24 @@ def test_what_has_no_share(sender, receiver, message):
 @pytest.mark.parametrize("kind", ["q", "k", "v"])
 def test_orthogonal_heads_score_zero_and_empty_ones_nothing(kind):
     """What is orthogonal but for rounding has no negative square; an empty head has no norm to be compared with."""
-    subject = native("attention only")
+    loaded_model = native("attention only")
     turn = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0))).Q
-    sender, receiver = (subject.bridge.blocks[layer].attn for layer in (0, 1))
+    sender, receiver = (loaded_model.bridge.blocks[layer].attn for layer in (0, 1))
     sender.o.weight.data[:, :8] = turn[:, :8]
     for part in "qkv":
         getattr(receiver, part).weight.data[:8] = turn[:, 8:16].T
-    found = composition_scores(trusted(subject), kind)
+    found = composition_scores(trusted(loaded_model), kind)
     assert 0 <= found[0, 0, 1, 0] < 1e-6
     assert found[0, 1, 1, 0] > 0.01
-    subject = native("attention only")
-    subject.bridge.blocks[0].attn.o.weight.data[:, :8] = 0
-    assert np.isnan(composition_scores(trusted(subject), kind)[0, 0, 1, 0])
+    loaded_model = native("attention only")
+    loaded_model.bridge.blocks[0].attn.o.weight.data[:, :8] = 0
+    assert np.isnan(composition_scores(trusted(loaded_model), kind)[0, 0, 1, 0])
 
 
 def test_of_an_input_that_takes_nothing_there_is_no_share():
-    subject, batch = native("gelu"), prompts(count=3, seed=3)
-    subject.bridge.blocks[1].attn.k.weight.data[8:16] = 0
-    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+    loaded_model, batch = native("gelu"), prompts(count=3, seed=3)
+    loaded_model.bridge.blocks[1].attn.k.weight.data[8:16] = 0
+    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
         with pytest.raises(MiChecksError) as caught:
             engine.measure(InputShare(Node(0, "head", 1), Node(1, "k", 1), "X"))[0]
         assert str(caught.value) == (

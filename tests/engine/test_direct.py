@@ -31,11 +31,11 @@ def close(found, expected):
 @pytest.mark.parametrize("mode", ["raw", "compatibility"])
 @pytest.mark.parametrize("architecture", LINEAR)
 def test_both_engines_agree(architecture, mode):
-    subject, batch = native(architecture, mode), prompts(count=5, seed=3)
-    shape = subject.shape
+    loaded_model, batch = native(architecture, mode), prompts(count=5, seed=3)
+    shape = loaded_model.shape
     nodes = [Node(0, "resid_pre"), *all_nodes("head", shape), *all_nodes("neuron", shape)[::5], *layers(shape)]
-    expected = ReferenceEngine(subject, batch).measure(DirectEffects(tuple(nodes)))
-    assert close(choose("replay", subject, batch).measure(DirectEffects(tuple(nodes))), expected)
+    expected = ReferenceEngine(loaded_model, batch).measure(DirectEffects(tuple(nodes)))
+    assert close(choose("replay", loaded_model, batch).measure(DirectEffects(tuple(nodes))), expected)
     assert np.median(np.abs(expected).max(1)) > 1e-3
 
 
@@ -43,20 +43,20 @@ def test_both_engines_agree(architecture, mode):
 @pytest.mark.parametrize("architecture", LINEAR)
 def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engine):
     measured = choose(engine, native(architecture), prompts(count=5, seed=3))
-    weights, readout = measured.subject.bridge.state_dict(), measured.readout
+    weights, readout = measured.loaded_model.bridge.state_dict(), measured.readout
     nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
     final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
     biases = measured.difference(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
-    written = measured.measure(DirectEffects((Node(0, "resid_pre"), *layers(measured.subject.shape)))).sum(0)
+    written = measured.measure(DirectEffects((Node(0, "resid_pre"), *layers(measured.loaded_model.shape)))).sum(0)
     assert close(written + biases.numpy(), measured.base.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
     measured = choose(engine, native("gelu"), prompts(count=5, seed=3))
-    weights = measured.subject.bridge.state_dict()
+    weights = measured.loaded_model.bridge.state_dict()
     for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
-        parts = measured.measure(DirectEffects(tuple(all_nodes(component, measured.subject.shape, (1,))))).sum(0)
+        parts = measured.measure(DirectEffects(tuple(all_nodes(component, measured.loaded_model.shape, (1,))))).sum(0)
         bias = (measured.direction() @ weights[f"blocks.1.{out}.bias"]).numpy()
         assert close(parts + bias, measured.measure(DirectEffects((Node(1, kind),)))[0])
 
@@ -65,20 +65,20 @@ def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "folded norms"])
 def test_transformer_lens_own(architecture, engine):
     """Which has it in compatibility mode, at a position that all prompts share."""
-    subject, batch = native(architecture, "compatibility"), prompts(count=5, seed=3, ragged=False, foils=1)
-    measured = choose(engine, subject, batch)
+    loaded_model, batch = native(architecture, "compatibility"), prompts(count=5, seed=3, ragged=False, foils=1)
+    measured = choose(engine, loaded_model, batch)
     with torch.no_grad():
         answers = {"answer_tokens": measured.readout.answers[:, 0], "incorrect_tokens": measured.readout.foils[:, 0]}
         theirs = {
-            unit: direct_logit_attribution(subject.bridge, measured.layouts["clean"].tokens, **answers, unit=unit)
+            unit: direct_logit_attribution(loaded_model.bridge, measured.layouts["clean"].tokens, **answers, unit=unit)
             for unit in ("component", "head")
         }
     expected = {unit: dict(zip(one.labels, one.attribution.numpy(), strict=True)) for unit, one in theirs.items()}
-    heads = all_nodes("head", subject.shape)
+    heads = all_nodes("head", loaded_model.shape)
     for node, found in zip(heads, measured.measure(DirectEffects(tuple(heads))), strict=True):
         assert close(found, expected["head"][str(node)])
     for node, found in zip(
-        layers(subject.shape), measured.measure(DirectEffects(tuple(layers(subject.shape)))), strict=True
+        layers(loaded_model.shape), measured.measure(DirectEffects(tuple(layers(loaded_model.shape)))), strict=True
     ):
         assert close(found, expected["component"][f"{node.layer}_{node.kind}_out"])
 
@@ -135,7 +135,7 @@ def test_a_query_writes_nothing():
 def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, by_labels, engine):
     batch = replace(prompts(count=4, seed=3), by_labels=by_labels)
     measured = choose(engine, native(architecture), batch)
-    heads = all_nodes("head", measured.subject.shape)
+    heads = all_nodes("head", measured.loaded_model.shape)
     for prompt, pair in enumerate(measured.batch.pairs):
         parts = [measured.measure(EffectsFromSources(head, prompt)) for head in heads]
         assert {len(part) for part in parts} == {len(pair.clean.tokens)}
@@ -143,9 +143,9 @@ def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architectur
 
 
 def test_both_engines_agree_on_what_is_taken_from_each_token():
-    subject, batch = native("llama"), prompts(count=4, seed=3)
-    replay, reference = (choose(engine, subject, batch) for engine in ENGINES)
-    for head in all_nodes("head", subject.shape):
+    loaded_model, batch = native("llama"), prompts(count=4, seed=3)
+    replay, reference = (choose(engine, loaded_model, batch) for engine in ENGINES)
+    for head in all_nodes("head", loaded_model.shape):
         expected = reference.measure(EffectsFromSources(head, 1))
         assert close(replay.measure(EffectsFromSources(head, 1)), expected)
         assert np.abs(expected).max() > 1e-3

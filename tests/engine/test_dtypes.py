@@ -19,12 +19,12 @@ TOLERANCE = {"bfloat16": 0.1, "float16": 0.01}
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-1l"])
 def test_both_engines_agree(model, dtype):
-    subject = load(model, device="cpu", dtype=dtype)
-    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
-    heads = all_nodes("head", subject.shape)
+    loaded_model = load(model, device="cpu", dtype=dtype)
+    batch = build_prompts(INDUCTION, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
+    heads = all_nodes("head", loaded_model.shape)
     what = [denoise(node) for node in heads] + [ablate(heads[0], kind="mean"), denoise(heads[1], into=(LOGITS,))]
     what += [denoise(Node(0, "k", 1)), denoise(heads[0], heads[-1])]
-    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     found, expected = replay.scores(what), reference.scores(what)
     assert np.abs(found - expected).max() < TOLERANCE[dtype] * np.abs(expected).max()
     assert replay.passes["clean"][0].keys.dtype == getattr(torch, dtype)
@@ -32,9 +32,9 @@ def test_both_engines_agree(model, dtype):
 
 def test_logits_are_read_in_float32():
     """In bfloat16 logits near 16 come in steps of 1/8: differences of them would too."""
-    subject = load("nano-attn-2l", device="cpu", dtype="bfloat16")
-    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
-    replay = choose("replay", subject, batch)
-    steps = replay.scores([denoise(node) for node in all_nodes("head", subject.shape)]) * 32
+    loaded_model = load("nano-attn-2l", device="cpu", dtype="bfloat16")
+    batch = build_prompts(INDUCTION, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
+    replay = choose("replay", loaded_model, batch)
+    steps = replay.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)]) * 32
     assert np.abs(steps - steps.round()).max() > 0.1
     assert replay.base_logits("clean").dtype == torch.float32

@@ -17,7 +17,7 @@ ENGINES = ("replay", "reference")
 
 
 @pytest.fixture(scope="session")
-def subjects():
+def loaded_models():
     return {name: native(name) for name in ARCHITECTURES}
 
 
@@ -26,15 +26,15 @@ def close(found, expected):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_both_engines_agree(architecture, subjects):
-    subject, batch = subjects[architecture], prompts(count=4, seed=3)
-    circuits = list(random_circuits(subject))
-    replay = choose("replay", subject, batch)
-    expected = ReferenceEngine(subject, batch).edge_scores(circuits)
+def test_both_engines_agree(architecture, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=4, seed=3)
+    circuits = list(random_circuits(loaded_model))
+    replay = choose("replay", loaded_model, batch)
+    expected = ReferenceEngine(loaded_model, batch).edge_scores(circuits)
     assert isinstance(replay, ReplayEngine)
     assert close(replay.edge_scores(circuits), expected)
     assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
-    assert close(choose("replay", subject, batch, memory=1).edge_scores(circuits), expected)
+    assert close(choose("replay", loaded_model, batch, memory=1).edge_scores(circuits), expected)
 
 
 @given(
@@ -45,39 +45,41 @@ def test_both_engines_agree(architecture, subjects):
     data=st.data(),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_random_circuits_and_prompts(subjects, architecture, seed, kind, mlps, data):
-    subject, batch = subjects[architecture], prompts(count=3, seed=seed)
-    edges = all_edges(subject.shape, mlps=mlps)
+def test_random_circuits_and_prompts(loaded_models, architecture, seed, kind, mlps, data):
+    loaded_model, batch = loaded_models[architecture], prompts(count=3, seed=seed)
+    edges = all_edges(loaded_model.shape, mlps=mlps)
     drawn = data.draw(st.lists(st.lists(st.sampled_from(edges), unique=True), min_size=1, max_size=3))
     circuits = [EdgeCircuit(tuple(some), kind, mlps) for some in drawn]
-    expected = ReferenceEngine(subject, batch).edge_scores(circuits)
-    assert close(choose("replay", subject, batch).edge_scores(circuits), expected)
+    expected = ReferenceEngine(loaded_model, batch).edge_scores(circuits)
+    assert close(choose("replay", loaded_model, batch).edge_scores(circuits), expected)
 
 
 @pytest.mark.parametrize("architecture", ["gelu", "llama"])
-def test_padding_on_the_left(architecture, subjects):
-    subject, batch = subjects[architecture], prompts(count=4, seed=3)
-    circuits = list(random_circuits(subject))
-    expected = choose("replay", subject, batch).edge_scores(circuits)
-    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").edge_scores(circuits), expected)
-    assert close(ReferenceEngine(subject, batch, padding="left").edge_scores(circuits[::4]), expected[::4])
+def test_padding_on_the_left(architecture, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=4, seed=3)
+    circuits = list(random_circuits(loaded_model))
+    expected = choose("replay", loaded_model, batch).edge_scores(circuits)
+    assert close(
+        ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").edge_scores(circuits), expected
+    )
+    assert close(ReferenceEngine(loaded_model, batch, padding="left").edge_scores(circuits[::4]), expected[::4])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama", "one layer"])
-def test_all_edges_are_the_clean_run(architecture, engine, subjects):
-    measured = choose(engine, subjects[architecture], prompts(count=4, seed=3))
-    shape = measured.subject.shape
+def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
+    measured = choose(engine, loaded_models[architecture], prompts(count=4, seed=3))
+    shape = measured.loaded_model.shape
     circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
     assert close(measured.edge_scores(circuits), measured.base.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, subjects):
+def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, loaded_models):
     """Without MLPs: what the others read does not matter, what they write is ablated for everyone."""
-    measured = choose(engine, subjects["attention only"], prompts(count=4, seed=3))
-    shape = measured.subject.shape
+    measured = choose(engine, loaded_models["attention only"], prompts(count=4, seed=3))
+    shape = measured.loaded_model.shape
     heads = all_nodes("head", shape)
     for members in (heads[::2], heads[1:7], heads[:1], []):
         others = [head for head in heads if head not in members]
@@ -93,10 +95,10 @@ def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, subjec
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
-def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture, engine, subjects):
-    measured = choose(engine, subjects[architecture], prompts(count=4, seed=3))
+def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture, engine, loaded_models):
+    measured = choose(engine, loaded_models[architecture], prompts(count=4, seed=3))
     for mlps in (False, True):
-        edges = all_edges(measured.subject.shape, mlps=mlps)
+        edges = all_edges(measured.loaded_model.shape, mlps=mlps)
         for number, kind in enumerate(KINDS):
             left_out = edges[number :: len(edges) // 5]
             circuits = [EdgeCircuit(tuple(e for e in edges if e != edge), kind, mlps) for edge in left_out]
@@ -107,10 +109,10 @@ def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, subjects):
+def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, loaded_models):
     """Where every head and MLP is a node, it is ablating all of them for everyone."""
-    measured = choose(engine, subjects["gelu"], prompts(count=4, seed=3))
-    shape = measured.subject.shape
+    measured = choose(engine, loaded_models["gelu"], prompts(count=4, seed=3))
+    shape = measured.loaded_model.shape
     nodes = [*all_nodes("head", shape), *(Node(layer, "mlp") for layer in range(shape.n_layers))]
     for kind in KINDS:
         found = measured.edge_scores([EdgeCircuit((), kind, mlps=True)])

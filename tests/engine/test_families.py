@@ -25,12 +25,12 @@ from tests.engine.cases import (
     TOLERANCE,
     a_part,
     everything,
+    loaded_model,
     multi_hop,
     native,
     paths,
     prompts,
     random_circuits,
-    subject,
 )
 
 N_LAYERS, N_HEADS, D_MLP, VOCAB = 2, 4, 48, 2048
@@ -82,13 +82,13 @@ def make(tokenizer):
         hf_model = transformers.AutoModelForCausalLM.from_config(config).eval()
         bridge = TransformerBridge.boot_transformers(name, hf_model=hf_model, tokenizer=tokenizer, device="cpu").eval()
         shape = ModelShape(N_LAYERS, N_HEADS, D_MLP, getattr(config, "num_key_value_heads", None))
-        return subject(family, bridge, shape, mode)
+        return loaded_model(family, bridge, shape, mode)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def subject_of(make):
+def loaded_model_of(make):
     made = {}
 
     def get(family, mode):
@@ -106,38 +106,43 @@ def equal(found, expected):
 
 @pytest.mark.parametrize("at", [None, "X"])
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_every_intervention(family, mode, at, subject_of):
-    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    replay = choose("replay", subject, batch)
+def test_every_intervention(family, mode, at, loaded_model_of):
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=3)
+    replay = choose("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
-    what = a_part(everything(subject, at), family, mode, at)
+    what = a_part(everything(loaded_model, at), family, mode, at)
     found = replay.scores(what)
-    assert equal(found, ReferenceEngine(subject, batch).scores(what))
+    assert equal(found, ReferenceEngine(loaded_model, batch).scores(what))
     assert np.abs(np.diff(found, axis=0)).max() > 0.01
 
 
 @pytest.mark.parametrize("at", [None, "X"])
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_every_path(family, mode, at, subject_of):
-    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = a_part([*paths(subject, at), *multi_hop(subject, at)], family, mode, at)
-    assert equal(choose("replay", subject, batch).scores(what), ReferenceEngine(subject, batch).scores(what))
+def test_every_path(family, mode, at, loaded_model_of):
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=3)
+    what = a_part([*paths(loaded_model, at), *multi_hop(loaded_model, at)], family, mode, at)
+    assert equal(choose("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what))
 
 
 @pytest.mark.parametrize(("family", "mode"), [(f, m) for f, m in ACROSS if f != "neox"])
-def test_circuits_of_edges(family, mode, subject_of):
-    subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
-    what = list(random_circuits(subject))[1::3]
-    expected = ReferenceEngine(subject, batch).edge_scores(what)
-    assert equal(choose("replay", subject, batch).edge_scores(what), expected)
+def test_circuits_of_edges(family, mode, loaded_model_of):
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=4, seed=3)
+    what = list(random_circuits(loaded_model))[1::3]
+    expected = ReferenceEngine(loaded_model, batch).edge_scores(what)
+    assert equal(choose("replay", loaded_model, batch).edge_scores(what), expected)
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_attributions_and_shares(family, mode, subject_of):
-    subject, batch = subject_of(family, mode), prompts(count=4, seed=3)
-    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+def test_attributions_and_shares(family, mode, loaded_model_of):
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=4, seed=3)
+    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     layers = [Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp")]
-    nodes = [Node(0, "resid_pre"), *layers, *all_nodes("head", subject.shape), *all_nodes("neuron", subject.shape)[::9]]
+    nodes = [
+        Node(0, "resid_pre"),
+        *layers,
+        *all_nodes("head", loaded_model.shape),
+        *all_nodes("neuron", loaded_model.shape)[::9],
+    ]
     expected = reference.measure(DirectEffects(tuple(nodes)))
     assert equal(replay.measure(DirectEffects(tuple(nodes))), expected)
     assert equal(expected[0] + expected[1:5].sum(0), reference.measure(DirectEffects((Node(1, "resid_post"),)))[0])
@@ -152,8 +157,8 @@ def test_attributions_and_shares(family, mode, subject_of):
 
 
 @pytest.mark.parametrize("name", ["replay", "reference"])
-def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
-    engine = choose(name, subject_of("neox", "raw"), prompts(count=2, seed=0))
+def test_parallel_layers_have_no_circuits_of_edges(name, loaded_model_of):
+    engine = choose(name, loaded_model_of("neox", "raw"), prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
     assert str(error.value) == (
@@ -163,23 +168,25 @@ def test_parallel_layers_have_no_circuits_of_edges(name, subject_of):
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_padding_on_the_left(family, mode, subject_of):
+def test_padding_on_the_left(family, mode, loaded_model_of):
     """The same prompts padded on either side, in either engine, give the same."""
-    subject, batch = subject_of(family, mode), prompts(count=5, seed=3)
-    what = a_part([*everything(subject, None), *everything(subject, "Y"), *paths(subject, "X")], family, mode)[::2]
-    expected = ReferenceEngine(subject, batch).scores(what)
-    assert equal(ReferenceEngine(subject, batch, padding="left").scores(what), expected)
-    assert equal(ReplayEngine(subject, batch, trusted(subject), padding="left").scores(what), expected)
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=3)
+    what = a_part(
+        [*everything(loaded_model, None), *everything(loaded_model, "Y"), *paths(loaded_model, "X")], family, mode
+    )[::2]
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    assert equal(ReferenceEngine(loaded_model, batch, padding="left").scores(what), expected)
+    assert equal(ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").scores(what), expected)
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
-def test_base_runs_and_attention(family, mode, subject_of):
-    subject, batch = subject_of(family, mode), prompts(count=5, seed=4)
-    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+def test_base_runs_and_attention(family, mode, loaded_model_of):
+    loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=4)
+    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
-    for head in all_nodes("head", subject.shape):
+    for head in all_nodes("head", loaded_model.shape):
         real = replay.layouts["clean"].real
         real = real[:, :, None] & real[:, None, :]
         found, expected = (engine.attention(head) * real for engine in (replay, reference))
@@ -188,23 +195,23 @@ def test_base_runs_and_attention(family, mode, subject_of):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_native_models_in_compatibility_mode(architecture):
-    subject, batch = native(architecture, "compatibility"), prompts(count=5, seed=3)
-    what = [each for at in (None, "X") for each in (*everything(subject, at), *paths(subject, at))]
+    loaded_model, batch = native(architecture, "compatibility"), prompts(count=5, seed=3)
+    what = [each for at in (None, "X") for each in (*everything(loaded_model, at), *paths(loaded_model, at))]
     what = a_part(what, architecture)
-    replay = choose("replay", subject, batch)
+    replay = choose("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
-    expected = ReferenceEngine(subject, batch).scores(what)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
     assert equal(replay.scores(what), expected)
 
 
 @pytest.mark.parametrize("component", ["q", "k", "v"])
 @pytest.mark.parametrize(("family", "mode"), [("gpt2", "raw"), ("gpt2", "compatibility"), ("neox", "raw")])
-def test_paths_between_heads_are_transformer_lens_own(family, mode, component, subject_of):
+def test_paths_between_heads_are_transformer_lens_own(family, mode, component, loaded_model_of):
     """Against `get_act_patch_direct_path`, one prompt at a time, since it takes the metric of all."""
-    subject = subject_of(family, mode)
-    bridge, batch = subject.bridge, prompts(count=3, seed=3, ragged=False)
-    engine = choose("replay", subject, batch)
-    senders, receivers = all_nodes("head", subject.shape, (0,)), all_nodes(component, subject.shape, (1,))
+    loaded_model = loaded_model_of(family, mode)
+    bridge, batch = loaded_model.bridge, prompts(count=3, seed=3, ragged=False)
+    engine = choose("replay", loaded_model, batch)
+    senders, receivers = all_nodes("head", loaded_model.shape, (0,)), all_nodes(component, loaded_model.shape, (1,))
     what = [denoise(sender, into=(receiver,)) for sender in senders for receiver in receivers]
     found = engine.scores(what).reshape(len(senders), len(receivers), len(batch))
     assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.01
@@ -239,10 +246,10 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, s
     ],
 )
 @pytest.mark.parametrize("name", ["replay", "reference"])
-def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, subject_of):
-    subject = subject_of("neox", "raw")
-    assert is_parallel(subject.bridge)
-    engine = choose(name, subject, prompts(count=2, seed=0))
+def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, loaded_model_of):
+    loaded_model = loaded_model_of("neox", "raw")
+    assert is_parallel(loaded_model.bridge)
+    engine = choose(name, loaded_model, prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.scores([denoise(Node(0, "head", 0)), intervention])
     assert str(error.value) == f"neox: {why}, whose attention and MLP of a layer read the same residual stream"
@@ -259,16 +266,16 @@ def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, s
     ],
 )
 def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
-    subject, batch = make(family, **more), prompts(count=3, seed=0)
-    assert read(subject.bridge) is None
-    engine = choose("auto", subject, batch)
+    loaded_model, batch = make(family, **more), prompts(count=3, seed=0)
+    assert read(loaded_model.bridge) is None
+    engine = choose("auto", loaded_model, batch)
     assert isinstance(engine, ReferenceEngine)
-    heads = all_nodes("head", subject.shape, (0,))
+    heads = all_nodes("head", loaded_model.shape, (0,))
     found = engine.scores([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
     assert equal(found[0], found[1])
     assert np.abs(found - engine.base.corrupt.logit_diff).max(1).min() > 1e-4
     with pytest.raises(MiChecksError, match="does not reproduce this model"):
-        choose("replay", subject, batch)
+        choose("replay", loaded_model, batch)
 
 
 @pytest.mark.parametrize("window", [None, 24])

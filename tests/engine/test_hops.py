@@ -18,7 +18,7 @@ HEAD = Node(0, "head", 1)
 
 
 @pytest.fixture(scope="session")
-def subjects():
+def loaded_models():
     return {name: native(name) for name in ARCHITECTURES}
 
 
@@ -28,10 +28,10 @@ def close(found, expected):
 
 @pytest.mark.parametrize("at", [None, "X", 4])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_path(architecture, at, subjects):
-    subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    what = list(multi_hop(subject, at))
-    reference, replay = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+def test_every_path(architecture, at, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
+    what = list(multi_hop(loaded_model, at))
+    reference, replay = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
     expected = reference.scores(what)
     assert close(replay.scores(what), expected)
     assert close(np.concatenate([replay.scores([one]) for one in what]), expected)  # whatever they are measured with
@@ -42,28 +42,28 @@ def test_every_path(architecture, at, subjects):
 
 
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
-def test_padding_on_the_left(architecture, subjects):
-    subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    what = [*multi_hop(subject, None), *multi_hop(subject, "X")]
-    expected = ReferenceEngine(subject, batch).scores(what)
-    assert close(ReferenceEngine(subject, batch, padding="left").scores(what), expected)
-    assert close(ReplayEngine(subject, batch, trusted(subject), padding="left").scores(what), expected)
+def test_padding_on_the_left(architecture, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
+    what = [*multi_hop(loaded_model, None), *multi_hop(loaded_model, "X")]
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    assert close(ReferenceEngine(loaded_model, batch, padding="left").scores(what), expected)
+    assert close(ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").scores(what), expected)
 
 
 @given(seed=st.integers(0, 10**6), ragged=st.booleans(), at=st.sampled_from([None, "X", "END", 3]), data=st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_random_paths(subjects, seed, ragged, at, data):
-    subject = subjects[data.draw(st.sampled_from(["attention only", "gelu", "llama"]))]
+def test_random_paths(loaded_models, seed, ragged, at, data):
+    loaded_model = loaded_models[data.draw(st.sampled_from(["attention only", "gelu", "llama"]))]
     batch = prompts(count=4, seed=seed, ragged=ragged)
-    what = data.draw(st.lists(st.sampled_from(list(multi_hop(subject, at))), min_size=1, max_size=5))
-    assert close(choose("replay", subject, batch).scores(what), ReferenceEngine(subject, batch).scores(what))
+    what = data.draw(st.lists(st.sampled_from(list(multi_hop(loaded_model, at))), min_size=1, max_size=5))
+    assert close(choose("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what))
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
-def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, subjects):
+def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, loaded_models):
     """Without norms: what the head writes × W_V × the attention it meets × W_O × the unembedding."""
-    subject, batch = subjects["no norm"], prompts(count=5, seed=3)
-    measured, model = choose(engine, subject, batch), trusted(subject)
+    loaded_model, batch = loaded_models["no norm"], prompts(count=5, seed=3)
+    measured, model = choose(engine, loaded_model, batch), trusted(loaded_model)
     path = Intervention((HEAD,), None, "clean", "corrupt", (Node(1, "v", 2),), ((LOGITS,),))
     change = measured.activation("corrupt", HEAD)[:, :, 1] - measured.activation("clean", HEAD)[:, :, 1]
     written = change @ model.w_o(0)[1]
@@ -76,10 +76,10 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, subjects)
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
-def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, subjects):
+def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, loaded_models):
     """Without `onward` the MLPs after the receiver see what it writes."""
-    subject, batch = subjects["gelu"], prompts(count=5, seed=3)
-    found = choose(engine, subject, batch).scores(
+    loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=3)
+    found = choose(engine, loaded_model, batch).scores(
         [ablate(HEAD, kind="zero", into=(Node(1, "v", 2),), onward=onward) for onward in ((), ((LOGITS,),))]
     )
     assert np.abs(found[0] - found[1]).max() > 1e-3

@@ -70,11 +70,11 @@ def test_other_errors_are_not_taken_for_it():
 
 def test_a_sweep_survives_it(engine_of, monkeypatch):
     reference = engine_of("nano-attn-2l")
-    subject = reference.subject
+    loaded_model = reference.loaded_model
     from mi_checks.engine.choose_engine import trusted
 
-    replay = ReplayEngine(subject, reference.batch, trusted(subject))
-    what = [denoise(node) for node in all_nodes("head", subject.shape)]
+    replay = ReplayEngine(loaded_model, reference.batch, trusted(loaded_model))
+    what = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     expected = replay.scores(what)
     together = ReplayEngine._together
     failed = []

@@ -19,14 +19,14 @@ WITH_MLPS = sorted(name for name, about in ARCHITECTURES.items() if "attn_only" 
 @pytest.mark.parametrize("architecture", WITH_MLPS)
 def test_activity_is_that_of_the_prompt_alone(architecture):
     """Of each prompt's tokens, in its own order, whatever is padded and on which side; 0 behind the last."""
-    subject, batch = native(architecture), prompts(count=4, seed=5)
-    reference = ReferenceEngine(subject, batch).measure(Activity(NEURON))
-    measured = choose("auto", subject, batch)
-    left = ReplayEngine(subject, batch, measured.model, padding="left").measure(Activity(NEURON))
+    loaded_model, batch = native(architecture), prompts(count=4, seed=5)
+    reference = ReferenceEngine(loaded_model, batch).measure(Activity(NEURON))
+    measured = choose("auto", loaded_model, batch)
+    left = ReplayEngine(loaded_model, batch, measured.model, padding="left").measure(Activity(NEURON))
     for index, pair in enumerate(batch.pairs):
         tokens = torch.tensor([pair.clean.tokens])
         with torch.no_grad():
-            _, cache = subject.bridge.run_with_cache(tokens, names_filter=NEURON.hook)
+            _, cache = loaded_model.bridge.run_with_cache(tokens, names_filter=NEURON.hook)
         alone = cache[NEURON.hook][0, :, NEURON.index].numpy()
         for found in (reference, measured.measure(Activity(NEURON)), left):
             np.testing.assert_allclose(found[index, : len(alone)], alone, atol=1e-4)
@@ -36,8 +36,8 @@ def test_activity_is_that_of_the_prompt_alone(architecture):
 @pytest.mark.parametrize("architecture", WITH_MLPS)
 def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
     """Through the bridge's own norm, its scale frozen, and unembedding: the same up to that scale."""
-    subject = native(architecture)
-    measured, bridge = choose("replay", subject, prompts(count=2, seed=5)), subject.bridge
+    loaded_model = native(architecture)
+    measured, bridge = choose("replay", loaded_model, prompts(count=2, seed=5)), loaded_model.bridge
     written = measured.model.w_out(1)[NEURON.index][None, None]
     whole = torch.randn(written.shape, generator=torch.Generator().manual_seed(0))
     norm = read_norm(bridge.ln_final, written.shape[-1])

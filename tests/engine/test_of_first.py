@@ -15,23 +15,25 @@ from tests.engine.cases import ARCHITECTURES, TOLERANCE, everything, native, pat
 FIRST = 3
 
 
-def interventions(subject):
-    return [what for at in (None, "X", "END") for what in (*everything(subject, at), *paths(subject, at))][::11]
+def interventions(loaded_model):
+    return [what for at in (None, "X", "END") for what in (*everything(loaded_model, at), *paths(loaded_model, at))][
+        ::11
+    ]
 
 
 @pytest.mark.parametrize("padding", ["right", "left"])
 @pytest.mark.parametrize("measured", [True, False])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_it_measures_what_a_new_one_does(architecture, measured, padding):
-    subject, batch = native(architecture), prompts(count=7, seed=11)
-    whole = ReplayEngine(subject, batch, choose("replay", subject, batch).model, padding=padding)
+    loaded_model, batch = native(architecture), prompts(count=7, seed=11)
+    whole = ReplayEngine(loaded_model, batch, choose("replay", loaded_model, batch).model, padding=padding)
     some = replace(batch, pairs=batch.pairs[:FIRST])
-    what = interventions(subject)
+    what = interventions(loaded_model)
     if measured:
         whole.scores(what)
-    found, new = whole.of_first(some), choose("replay", subject, some)
+    found, new = whole.of_first(some), choose("replay", loaded_model, some)
     assert found.width < whole.width
-    head = all_nodes("head", subject.shape)[-1]
+    head = all_nodes("head", loaded_model.shape)[-1]
     for one, other in (
         (found.base.gap, new.base.gap),
         (found.measure(AttentionPattern(head, 1)), new.measure(AttentionPattern(head, 1))),
@@ -41,9 +43,9 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
 
 
 def test_what_was_run_is_not_run_again():
-    subject, batch = native("gelu"), prompts(count=7, seed=11)
-    whole = choose("replay", subject, batch)
-    whole.scores([denoise(node) for node in all_nodes("head", subject.shape)])
+    loaded_model, batch = native("gelu"), prompts(count=7, seed=11)
+    whole = choose("replay", loaded_model, batch)
+    whole.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)])
     found = whole.of_first(replace(batch, pairs=batch.pairs[:FIRST]))
     for side, run in found.passes.items():
         theirs = whole.passes[side]

@@ -23,9 +23,9 @@ def metric_of(engine):
 def transformer_lens_sweep(sweep, engine):
     """TransformerLens' denoising sweep: corrupt tokens, clean cache, every example kept."""
     with torch.no_grad():
-        _, clean_cache = engine.subject.bridge.run_with_cache(engine.layouts["clean"].tokens)
+        _, clean_cache = engine.loaded_model.bridge.run_with_cache(engine.layouts["clean"].tokens)
         result = sweep(
-            engine.subject.bridge, engine.layouts["corrupt"].tokens, clean_cache, metric_of(engine), reduce="none"
+            engine.loaded_model.bridge, engine.layouts["corrupt"].tokens, clean_cache, metric_of(engine), reduce="none"
         )
     return result.values.double().numpy()
 
@@ -33,7 +33,7 @@ def transformer_lens_sweep(sweep, engine):
 @pytest.mark.parametrize("model", MODELS)
 def test_heads_over_all_positions(model, engine_of):
     engine = engine_of(model)
-    shape = engine.subject.shape
+    shape = engine.loaded_model.shape
     ours = engine.scores([denoise(node) for node in all_nodes("head", shape)])
     theirs = transformer_lens_sweep(patching.get_act_patch_attn_head_out_all_pos, engine)
     assert np.abs(ours - theirs.reshape(ours.shape)).max() < TOLERANCE
@@ -55,12 +55,12 @@ def test_parts_of_heads(model, part, engine_name, engine_of, replaying):
     """Over all positions, and by position: TransformerLens sweeps every position, we take every third."""
     engine = engine_of(model)
     ours = engine if engine_name == "reference" else replaying(engine)
-    nodes = all_nodes(part, engine.subject.shape)
+    nodes = all_nodes(part, engine.loaded_model.shape)
     all_pos, by_pos = (transformer_lens_sweep(sweep, engine) for sweep in EVERY[part])
     found = ours.scores([denoise(node) for node in nodes])
     limit = TOLERANCE * np.abs(all_pos).max()  # the two differ in the order of their additions
     assert np.abs(found - all_pos.reshape(found.shape)).max() < limit
-    if engine.subject.shape.n_layers > 1:  # in one layer nothing but the token itself is in END's query
+    if engine.loaded_model.shape.n_layers > 1:  # in one layer nothing but the token itself is in END's query
         assert np.abs(found - engine.base.corrupt.logit_diff).max() > 0.001
     for position in range(0, engine.width, 3):
         found = ours.scores([denoise(node, at=position) for node in nodes])
@@ -71,7 +71,7 @@ def test_parts_of_heads(model, part, engine_name, engine_of, replaying):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_block_by_position(model, engine_of, replaying):
     engine = engine_of(model)
-    kinds = ["resid_pre", "attn", "mlp"] if engine.subject.shape.d_mlp else ["resid_pre", "attn"]
+    kinds = ["resid_pre", "attn", "mlp"] if engine.loaded_model.shape.d_mlp else ["resid_pre", "attn"]
     sweeps = {
         "resid_pre": patching.get_act_patch_resid_pre,
         "attn": patching.get_act_patch_attn_out,
@@ -80,7 +80,7 @@ def test_every_block_by_position(model, engine_of, replaying):
     replay = replaying(engine)
     for kind in kinds:
         theirs = transformer_lens_sweep(sweeps[kind], engine)  # layer pos prompt
-        places = [(layer, p) for layer in range(engine.subject.shape.n_layers) for p in range(engine.width)]
+        places = [(layer, p) for layer in range(engine.loaded_model.shape.n_layers) for p in range(engine.width)]
         found = replay.scores([denoise(Node(layer, kind), at=p) for layer, p in places])
         assert np.abs(found - theirs.reshape(found.shape)).max() < TOLERANCE * np.abs(theirs).max()
 
@@ -89,7 +89,7 @@ def test_every_block_by_position(model, engine_of, replaying):
 @pytest.mark.parametrize("label", ["B1", "A2"])
 def test_heads_at_a_label(model, label, engine_of):
     engine = engine_of(model)
-    ours = engine.scores([denoise(node, at=label) for node in all_nodes("head", engine.subject.shape)])
+    ours = engine.scores([denoise(node, at=label) for node in all_nodes("head", engine.loaded_model.shape)])
     position = engine.batch.positions(label)[0][0]
     assert all(positions == (position,) for positions in engine.batch.positions(label))
     theirs = transformer_lens_sweep(patching.get_act_patch_attn_head_out_by_pos, engine)  # layer pos head prompt
@@ -107,9 +107,9 @@ def test_heads_at_a_label(model, label, engine_of):
 )
 def test_whole_layers_at_a_label(model, kind, sweep, engine_of):
     engine = engine_of(model)
-    if kind == "mlp" and engine.subject.shape.d_mlp is None:
+    if kind == "mlp" and engine.loaded_model.shape.d_mlp is None:
         pytest.skip("an attention-only model has no MLP")
-    layers = range(engine.subject.shape.n_layers)
+    layers = range(engine.loaded_model.shape.n_layers)
     ours = engine.scores([denoise(Node(layer, kind), at="B1") for layer in layers])
     theirs = transformer_lens_sweep(sweep, engine)[:, engine.batch.positions("B1")[0][0]]
     assert np.abs(ours - theirs).max() < TOLERANCE
@@ -121,9 +121,9 @@ def test_whole_layers_at_a_label(model, kind, sweep, engine_of):
 def test_neurons_by_plain_hooks(model, at, intervene, engine_of):
     """Every layer's first 40 neurons."""
     engine = engine_of(model)
-    bridge = engine.subject.bridge
+    bridge = engine.loaded_model.bridge
     run, donor = ("corrupt", "clean") if intervene is denoise else ("clean", "corrupt")
-    nodes = [node for node in all_nodes("neuron", engine.subject.shape) if node.index < 40]
+    nodes = [node for node in all_nodes("neuron", engine.loaded_model.shape) if node.index < 40]
     ours = engine.scores([intervene(node, at=at) for node in nodes])
     for row, node in zip(ours, nodes, strict=True):
         hook_name = f"blocks.{node.layer}.mlp.hook_post"
@@ -158,7 +158,7 @@ def test_ablations_by_plain_hooks(model, kind, engine_of):
         return z
 
     with torch.no_grad():
-        logits = engine.subject.bridge.run_with_hooks(
+        logits = engine.loaded_model.bridge.run_with_hooks(
             engine.layouts["clean"].tokens, fwd_hooks=[("blocks.0.attn.hook_z", put)]
         )
     assert np.abs(ours - metric_of(engine)(logits).double().numpy()).max() < TOLERANCE

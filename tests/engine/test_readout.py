@@ -53,7 +53,7 @@ def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, f
     assert not top.any()
 
 
-def naive(subject, batch, side, edit=()):
+def naive(loaded_model, batch, side, edit=()):
     """Teacher-forced log-probabilities by one TransformerLens forward per continuation."""
     found = []
     for pair in batch.pairs:
@@ -61,8 +61,8 @@ def naive(subject, batch, side, edit=()):
         sums = []
         for tokens in (*pair.answer_tokens, *pair.foil_tokens):
             whole = torch.tensor([prompt.tokens + tokens[:-1]])
-            with torch.no_grad(), subject.bridge.hooks(fwd_hooks=list(edit)):
-                logits = subject.bridge(whole)[0].float()
+            with torch.no_grad(), loaded_model.bridge.hooks(fwd_hooks=list(edit)):
+                logits = loaded_model.bridge(whole)[0].float()
             places = range(len(prompt.tokens) - 1, len(prompt.tokens) - 1 + len(tokens))
             read = [logits[place].log_softmax(-1)[token] for place, token in zip(places, tokens, strict=True)]
             sums.append(sum(read).item())
@@ -77,23 +77,23 @@ SEVERAL = {"answers": ((5, 7, 9), (5,)), "foils": ((5, 8), (11, 2, 3, 4))}
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("side", ["clean", "corrupt"])
 def test_a_log_probability_is_that_of_all_the_tokens_teacher_forced(architecture, side):
-    subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
-    expected = naive(subject, batch, side)
-    for engine in (ReferenceEngine(subject, batch), choose("replay", subject, batch)):
+    loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
+    expected = naive(loaded_model, batch, side)
+    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
         found = getattr(engine.base, side).logit_diff
         assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
 def test_a_head_ablated_at_every_position_of_a_continuation():
-    subject, batch = native("gelu"), batch_of(**SEVERAL, score="log_probability")
+    loaded_model, batch = native("gelu"), batch_of(**SEVERAL, score="log_probability")
 
     def put(z, hook):
         z = z.clone()
         z[:, :, 2] = 0
         return z
 
-    expected = naive(subject, batch, "clean", [("blocks.1.attn.hook_z", put)])
-    engine = choose("replay", subject, batch)
+    expected = naive(loaded_model, batch, "clean", [("blocks.1.attn.hook_z", put)])
+    engine = choose("replay", loaded_model, batch)
     found = engine.scores([ablate(Node(1, "head", 2), kind="zero")])[0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert np.abs(found - engine.base.clean.logit_diff).max() > 1e-3
@@ -101,9 +101,9 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
 
 def test_at_end_is_where_the_continuation_is_read():
     """END is the prompt's last token and every token of the continuation before the one read."""
-    subject, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
-    engine = choose("replay", subject, batch)
-    heads = all_nodes("head", subject.shape)
+    loaded_model, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
+    engine = choose("replay", loaded_model, batch)
+    heads = all_nodes("head", loaded_model.shape)
     everywhere = engine.scores([ablate(*heads, kind="zero")])
     at_end = engine.scores([ablate(*heads, kind="zero", at="END")])
     np.testing.assert_allclose(at_end, everywhere, atol=1e-5)  # one layer: nothing else is read
@@ -114,53 +114,53 @@ def test_at_end_is_where_the_continuation_is_read():
 @pytest.mark.parametrize("at", [None, "X", "END"])
 @pytest.mark.parametrize("padding", ["right", "left"])
 def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
-    subject, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
-    what = a_part([*everything(subject, at), *paths(subject, at)], architecture, at, padding, one_of=9)
-    expected = ReferenceEngine(subject, batch, padding=padding).scores(what)
-    replay = choose("replay", subject, batch)
-    replay = ReplayEngine(subject, batch, replay.model, padding=padding)
+    loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
+    what = a_part([*everything(loaded_model, at), *paths(loaded_model, at)], architecture, at, padding, one_of=9)
+    expected = ReferenceEngine(loaded_model, batch, padding=padding).scores(what)
+    replay = choose("replay", loaded_model, batch)
+    replay = ReplayEngine(loaded_model, batch, replay.model, padding=padding)
     assert np.abs(replay.scores(what) - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
 
 
 def test_who_wins_by_log_probability():
     """Top is what greedy decoding would write."""
-    subject = native("gelu")
+    loaded_model = native("gelu")
     batch = batch_of(((1, 2),), ((3, 4),), score="log_probability")
     pairs = []
     for pair in batch.pairs:
         tokens = pair.clean.tokens
         for _ in range(2):
             with torch.no_grad():
-                tokens += (int(subject.bridge(torch.tensor([tokens]))[0, -1].argmax()),)
+                tokens += (int(loaded_model.bridge(torch.tensor([tokens]))[0, -1].argmax()),)
         pairs.append(
             PromptPair(pair.clean, pair.corrupt, ("",), ("",), (tokens[-2:],), ((tokens[-2], (tokens[-1] + 1) % 50),))
         )
-    engine = choose("replay", subject, PromptBatch(tuple(pairs), score="log_probability"))
+    engine = choose("replay", loaded_model, PromptBatch(tuple(pairs), score="log_probability"))
     assert engine.base.clean.is_top.all()
     assert engine.base.clean.beats_foils.all()
     turned = [PromptPair(p.clean, p.corrupt, p.foils, p.answers, p.foil_tokens, p.answer_tokens) for p in pairs]
-    engine = choose("replay", subject, PromptBatch(tuple(turned), score="log_probability"))
+    engine = choose("replay", loaded_model, PromptBatch(tuple(turned), score="log_probability"))
     assert not engine.base.clean.is_top.any()
     assert not engine.base.clean.beats_foils.any()
 
 
-def test_the_mean_counts_each_prompt_once(subject_of):
+def test_the_mean_counts_each_prompt_once(loaded_model_of):
     """Ablated to the mean over prompts, however many rows each has."""
-    subject = native("gelu")
+    loaded_model = native("gelu")
     batch = batch_of(((5, 7, 9),), ((5, 8),), score="log_probability", count=3)
     node = Node(0, "head", 1)
-    engine = ReferenceEngine(subject, batch)
-    bare = ReferenceEngine(subject, batch_of(((5,),), ((8,),), count=3))
+    engine = ReferenceEngine(loaded_model, batch)
+    bare = ReferenceEngine(loaded_model, batch_of(((5,),), ((8,),), count=3))
     mean = engine.replacement(ablate(node, kind="mean"), node)
     expected = bare.replacement(ablate(node, kind="mean"), node)
     torch.testing.assert_close(mean[engine.readout.first][:, :6], expected[:, :6])
 
 
 def test_resampling_takes_the_same_continuation_of_another_prompt():
-    subject = native("gelu")
+    loaded_model = native("gelu")
     batch = batch_of(((5, 7, 9),), ((5, 8),), score="log_probability", count=3)
-    engine = ReferenceEngine(subject, batch)
+    engine = ReferenceEngine(loaded_model, batch)
     node = Node(0, "resid_pre")
     own = engine.activation("clean", node)
     new = engine.replacement(ablate(node, kind="resample"), node)
@@ -181,7 +181,7 @@ def test_a_projects_own_score(engine_of):
         return logits.softmax(-1).gather(1, answers)[:, 0]
 
     for name in ("reference", "replay"):
-        own = choose(name, engine.subject, engine.batch, score=probability)
+        own = choose(name, engine.loaded_model, engine.batch, score=probability)
         expected = own.base_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
         np.testing.assert_allclose(own.base.clean.logit_diff, expected.numpy(), atol=1e-6)
         patched = own.scores([denoise(Node(0, "resid_pre"))])[0]
@@ -195,12 +195,12 @@ def test_a_score_that_is_none(engine_of):
             MiChecksError,
             match=rf"^the score '\w+' must return a tensor with one number for each of the 8 prompts, not {what}$",
         ):
-            _ = choose("replay", engine.subject, engine.batch, score=function).base
+            _ = choose("replay", engine.loaded_model, engine.batch, score=function).base
 
 
-def test_the_first_difference_is_read_after_what_is_shared(subject_of):
+def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
     """' Cl|aire' and ' Cl|ara' differ in their last token, which is read after ' Cl'."""
-    subject = subject_of("nano-attn-2l")
+    loaded_model = loaded_model_of("nano-attn-2l")
     texts = (" name value", " name file")
     made = {
         "count": 2,
@@ -213,8 +213,8 @@ def test_the_first_difference_is_read_after_what_is_shared(subject_of):
     written = Prompts.model_validate(
         {**made, "template": made["template"] + " name", "answer": " value", "foils": (" file",)}
     )
-    batches = [build_prompts(p, subject.tokenization, behaviour="test") for p in (by_difference, written)]
+    batches = [build_prompts(p, loaded_model.tokenization, behaviour="test") for p in (by_difference, written)]
     assert batches[0].pairs[0].answer_tokens == batches[1].pairs[0].answer_tokens
     assert batches[0].pairs[0].clean.pieces[-1] == " name"
-    found = [choose("replay", subject, batch).base.clean.logit_diff for batch in batches]
+    found = [choose("replay", loaded_model, batch).base.clean.logit_diff for batch in batches]
     np.testing.assert_array_equal(*found)

@@ -18,7 +18,7 @@ def test_denoising_everything_gives_the_clean_run(engine_of):
 
 def test_nodes_are_patched_together(engine_of):
     engine = engine_of("nano-attn-2l")
-    every_head = all_nodes("head", engine.subject.shape)
+    every_head = all_nodes("head", engine.loaded_model.shape)
     together = engine.scores([denoise(*every_head)])[0]
     attention = engine.scores([denoise(Node(0, "attn"), Node(1, "attn"))])[0]
     np.testing.assert_allclose(together, attention, atol=1e-5)
@@ -31,7 +31,7 @@ def test_padding_changes_nothing(ragged_engine_of):
     what = [denoise(Node(0, "head", 1)), noise(Node(0, "mlp"), at="x"), ablate(Node(1, "neuron", 3), kind="zero")]
     batched = engine.scores(what)
     for i, pair in enumerate(engine.batch.pairs):
-        alone = ReferenceEngine(engine.subject, PromptBatch((pair,), "mean"))
+        alone = ReferenceEngine(engine.loaded_model, PromptBatch((pair,), "mean"))
         np.testing.assert_allclose(alone.scores(what)[:, 0], batched[:, i], atol=1e-5)
 
 
@@ -56,8 +56,8 @@ def test_resampling_never_gives_a_prompt_its_own(engine_of):
 def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatch):
     """It would otherwise read as «no effect»."""
     engine = engine_of("nano-attn-2l")
-    installed = engine.subject.bridge.hooks
-    monkeypatch.setattr(engine.subject.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))
+    installed = engine.loaded_model.bridge.hooks
+    monkeypatch.setattr(engine.loaded_model.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))
     with pytest.raises(MiChecksError) as error:
         engine.scores([denoise(Node(1, "head", 0))])
     assert str(error.value) == "nano-attn-2l: hook blocks.1.attn.hook_z never ran, so nothing was intervened on"
@@ -65,7 +65,7 @@ def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatc
 
 def test_nan_logits_name_the_model_and_the_prompt(engine_of):
     engine = engine_of("nano-solu-1l")
-    weight = engine.subject.bridge.blocks[0].attn.o.weight
+    weight = engine.loaded_model.bridge.blocks[0].attn.o.weight
     kept = weight.detach().clone()
     try:
         weight.data[0, 0] = float("nan")

@@ -15,18 +15,18 @@ from tests.engine.cases import ARCHITECTURES, TOLERANCE, a_part, everything, nat
 
 
 @pytest.fixture(scope="session")
-def subjects():
+def loaded_models():
     return {name: native(name) for name in ARCHITECTURES}
 
 
 @pytest.mark.parametrize("at", [None, "X", "Y", "END", 4])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_intervention(architecture, at, subjects):
-    subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    replay = choose("replay", subject, batch)
+def test_every_intervention(architecture, at, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
+    replay = choose("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
-    what = a_part(everything(subject, at), architecture, at)
-    expected = ReferenceEngine(subject, batch).scores(what)
+    what = a_part(everything(loaded_model, at), architecture, at)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
     found = replay.scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     moved = np.abs(
@@ -39,36 +39,36 @@ def test_every_intervention(architecture, at, subjects):
 
 @pytest.mark.parametrize("at", [None, "X", 4])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_path(architecture, at, subjects):
-    subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    what = a_part(paths(subject, at), architecture, at)
-    expected = ReferenceEngine(subject, batch).scores(what)
-    found = choose("replay", subject, batch).scores(what)
+def test_every_path(architecture, at, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
+    what = a_part(paths(loaded_model, at), architecture, at)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    found = choose("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_padding_on_the_left(architecture, subjects):
+def test_padding_on_the_left(architecture, loaded_models):
     """The same prompts padded on either side, in either engine, give the same."""
-    subject, batch = subjects[architecture], prompts(count=5, seed=3)
-    what = [*(each for at in (None, "Y", 3) for each in everything(subject, at)), *paths(subject, "X")]
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
+    what = [*(each for at in (None, "Y", 3) for each in everything(loaded_model, at)), *paths(loaded_model, "X")]
     what = a_part(what, architecture)[::2]
-    expected = ReferenceEngine(subject, batch).scores(what)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
     limit = TOLERANCE * max(1, np.abs(expected).max())
-    reference = ReferenceEngine(subject, batch, padding="left")
+    reference = ReferenceEngine(loaded_model, batch, padding="left")
     assert np.abs(reference.scores(what) - expected).max() < limit
-    replay = ReplayEngine(subject, batch, trusted(subject), padding="left")
+    replay = ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left")
     assert np.abs(replay.scores(what) - expected).max() < limit
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_base_runs_and_attention(architecture, subjects):
-    subject, batch = subjects[architecture], prompts(count=5, seed=4)
-    replay, reference = choose("replay", subject, batch), ReferenceEngine(subject, batch)
+def test_base_runs_and_attention(architecture, loaded_models):
+    loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=4)
+    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
-    for head in all_nodes("head", subject.shape):
+    for head in all_nodes("head", loaded_model.shape):
         real = replay.layouts["clean"].real.float()
         mask = real[:, :, None] * real[:, None, :]
         torch.testing.assert_close(
@@ -86,21 +86,21 @@ def test_base_runs_and_attention(architecture, subjects):
     data=st.data(),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_random_shapes_positions_and_sizes(subjects, architecture, count, seed, foils, ragged, at, data):
-    subject = subjects[architecture]
+def test_random_shapes_positions_and_sizes(loaded_models, architecture, count, seed, foils, ragged, at, data):
+    loaded_model = loaded_models[architecture]
     batch = prompts(count=count, seed=seed, foils=foils, ragged=ragged)
-    candidates = [*everything(subject, at), *paths(subject, at)]
+    candidates = [*everything(loaded_model, at), *paths(loaded_model, at)]
     what = data.draw(st.lists(st.sampled_from(candidates), min_size=1, max_size=6))
-    expected = ReferenceEngine(subject, batch).scores(what)
-    found = choose("replay", subject, batch).scores(what)
+    expected = ReferenceEngine(loaded_model, batch).scores(what)
+    found = choose("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
-def test_the_result_does_not_depend_on_the_chunking(subjects):
-    subject, batch = subjects["gelu"], prompts(count=5, seed=5)
-    what = [denoise(node) for node in all_nodes("neuron", subject.shape)]
-    whole = choose("replay", subject, batch).scores(what)
-    np.testing.assert_allclose(choose("replay", subject, batch, memory=1).scores(what), whole, atol=1e-5)
+def test_the_result_does_not_depend_on_the_chunking(loaded_models):
+    loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=5)
+    what = [denoise(node) for node in all_nodes("neuron", loaded_model.shape)]
+    whole = choose("replay", loaded_model, batch).scores(what)
+    np.testing.assert_allclose(choose("replay", loaded_model, batch, memory=1).scores(what), whole, atol=1e-5)
 
 
 def test_a_model_that_is_not_reproduced_is_left_to_the_reference(monkeypatch):
@@ -110,18 +110,18 @@ def test_a_model_that_is_not_reproduced_is_left_to_the_reference(monkeypatch):
     assert choose("auto", other, prompts(count=2, seed=0)).name == "reference"
 
 
-def test_an_intervention_has_no_effect_where_causality_forbids_it(subjects):
-    subject, batch = subjects["gelu"], prompts(count=5, seed=6)
-    replay = choose("replay", subject, batch)
-    last = subject.shape.n_layers - 1
+def test_an_intervention_has_no_effect_where_causality_forbids_it(loaded_models):
+    loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=6)
+    replay = choose("replay", loaded_model, batch)
+    last = loaded_model.shape.n_layers - 1
     unmoved = replay.scores([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
     np.testing.assert_array_equal(unmoved[0], replay.base.clean.logit_diff)
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
-def test_nothing_patched_changes_nothing(engine, subjects):
-    subject, batch = subjects["gelu"], prompts(count=4, seed=7)
-    measured = choose(engine, subject, batch)
+def test_nothing_patched_changes_nothing(engine, loaded_models):
+    loaded_model, batch = loaded_models["gelu"], prompts(count=4, seed=7)
+    measured = choose(engine, loaded_model, batch)
     found = measured.scores([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
     np.testing.assert_allclose(found[0], measured.base.corrupt.logit_diff, atol=1e-6)
     np.testing.assert_allclose(found[1], measured.base.clean.logit_diff, atol=1e-6)

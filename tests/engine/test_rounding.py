@@ -29,15 +29,15 @@ def test_one_number_says_how_much_rounding_may_change():
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "solu", "llama", "soft caps"])
 def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
     """The reference is float64; the engines add the same terms in float32, in two orders."""
-    subject, batch = native(architecture), prompts(count=8, seed=2)
-    heads = all_nodes("head", subject.shape)
+    loaded_model, batch = native(architecture), prompts(count=8, seed=2)
+    heads = all_nodes("head", loaded_model.shape)
     tried = [denoise(heads[1]), *(ablate(*heads, kind=kind) for kind in ("zero", "mean", "resample"))]
-    engines = ReferenceEngine(subject, batch), choose("replay", subject, batch)
+    engines = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
     found = [engine.scores(tried) for engine in engines]
     rounding = engines[0].base.rounding
     np.testing.assert_allclose(rounding, engines[1].base.rounding, rtol=1e-3)
-    subject.bridge.to(torch.float64)
-    exact = ReferenceEngine(subject, batch).scores(tried)
+    loaded_model.bridge.to(torch.float64)
+    exact = ReferenceEngine(loaded_model, batch).scores(tried)
     for measured in found:
         assert (np.abs(measured - exact) < rounding / 2).all()
 

@@ -7,7 +7,7 @@ from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.models.subject import Provenance, Subject
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.model_shape import ModelShape
 
@@ -16,7 +16,7 @@ REST = LENGTH - DIFFERS  # positions from the first difference on
 
 
 @pytest.fixture(scope="module")
-def subject():
+def loaded_model():
     from transformer_lens.model_bridge import TransformerBridge
 
     config = {
@@ -25,11 +25,11 @@ def subject():
     }  # fmt: skip
     bridge = TransformerBridge.boot_native(config).eval()
     provenance = Provenance("random", "", "", "float32", "cpu", "raw")
-    return Subject("random", bridge, None, ModelShape(LAYERS, HEADS, 20), LENGTH, provenance)
+    return LoadedModel("random", bridge, None, ModelShape(LAYERS, HEADS, 20), LENGTH, provenance)
 
 
 @pytest.fixture
-def engine(subject):
+def engine(loaded_model):
     generator = torch.Generator().manual_seed(0)
     pairs = []
     for _ in range(PAIRS):
@@ -39,7 +39,7 @@ def engine(subject):
             Prompt("", tuple(t), ("",) * LENGTH, {"END": (LENGTH - 1,), "X": (DIFFERS + 2,)}) for t in (clean, corrupt)
         ]
         pairs.append(PromptPair(*both, ("",), ("",), ((1,),), ((2,),)))
-    return ReplayEngine(subject, PromptBatch(tuple(pairs), "mean"), trusted(subject))
+    return ReplayEngine(loaded_model, PromptBatch(tuple(pairs), "mean"), trusted(loaded_model))
 
 
 def counted(engine, *interventions):
@@ -73,10 +73,10 @@ def test_nothing_before_the_patched_position(engine):
 
 
 def test_the_last_layer_only_at_the_end(engine):
-    assert counted(engine, *(noise(node) for node in all_nodes("head", engine.subject.shape, (-1,)))) == {
+    assert counted(engine, *(noise(node) for node in all_nodes("head", engine.loaded_model.shape, (-1,)))) == {
         "mlp": HEADS * PAIRS
     }
-    assert counted(engine, *(noise(node) for node in all_nodes("neuron", engine.subject.shape, (-1,)))) == {}
+    assert counted(engine, *(noise(node) for node in all_nodes("neuron", engine.loaded_model.shape, (-1,)))) == {}
 
 
 @pytest.mark.parametrize(

@@ -40,15 +40,15 @@ def test_logits_are_those_of_the_model_it_was_made_from(written, capfd):
     path, model = written
     shape = ModelShape(2, 4, 48, shared_kv_heads=2)
     assert resolve(f"gguf:{path}").shape == shape
-    subject = load(f"gguf:{path}", device="cpu")
+    loaded_model = load(f"gguf:{path}", device="cpu")
     assert capfd.readouterr() == ("", "")
-    assert subject.shape == shape
+    assert loaded_model.shape == shape
     with torch.no_grad():
-        torch.testing.assert_close(subject.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
-    assert subject.tokenization.bos is None
-    assert "".join(subject.tokenization.pieces("import numpy as np")) == "import numpy as np"
-    assert subject.provenance.source == f"gguf:{path}"
-    assert subject.provenance.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        torch.testing.assert_close(loaded_model.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
+    assert loaded_model.tokenization.bos is None
+    assert "".join(loaded_model.tokenization.pieces("import numpy as np")) == "import numpy as np"
+    assert loaded_model.provenance.source == f"gguf:{path}"
+    assert loaded_model.provenance.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @with_reader
@@ -60,13 +60,13 @@ def test_case_14_rows_and_norms_of_each_family(tmp_path, architecture, config):
     model = write_huggingface(tmp_path / "hf", config())
     write_gguf(tmp_path / "small.gguf", model, architecture)
     tokens = torch.randint(VOCABULARY, (2, 40), generator=torch.Generator().manual_seed(0))
-    subject = load(f"gguf:{tmp_path / 'small.gguf'}", device="cpu")
+    loaded_model = load(f"gguf:{tmp_path / 'small.gguf'}", device="cpu")
     with torch.no_grad():
-        found, wanted = subject.bridge(tokens), model(tokens).logits
+        found, wanted = loaded_model.bridge(tokens), model(tokens).logits
     assert wanted.std() > 0.1
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
     shape = resolve(f"gguf:{tmp_path / 'small.gguf'}").shape
-    assert shape == subject.shape == ModelShape(config().num_hidden_layers, 4, 48, shared_kv_heads=2)
+    assert shape == loaded_model.shape == ModelShape(config().num_hidden_layers, 4, 48, shared_kv_heads=2)
 
 
 @with_reader
@@ -180,9 +180,9 @@ GEMMA3 = os.environ.get("MI_CHECKS_GEMMA3_GGUF")  # gemma-3-270m-q4_k_m.gguf, wh
 @with_reader
 @pytest.mark.skipif(not GEMMA3, reason="MI_CHECKS_GEMMA3_GGUF names no file")
 def test_case_14_gemma_3():
-    subject = load(f"gguf:{GEMMA3}", device="cpu")
-    assert subject.shape == ModelShape(18, 4, 2048, shared_kv_heads=1)
-    tokenization = subject.tokenization
+    loaded_model = load(f"gguf:{GEMMA3}", device="cpu")
+    assert loaded_model.shape == ModelShape(18, 4, 2048, shared_kv_heads=1)
+    tokenization = loaded_model.tokenization
     assert tokenization.piece(tokenization.bos) == "<bos>"
     assert not tokenization.writes_space
     mary, john = (tokenization.ids_after(f" {name}")[0] for name in ("Mary", "John"))
@@ -191,7 +191,7 @@ def test_case_14_gemma_3():
         text = f"When Mary and John went to the store, {giver} gave a drink to"
         tokens = torch.tensor([[tokenization.bos, *tokenization.ids(text)]])
         with torch.no_grad():
-            logits = subject.bridge(tokens)[0, -1]
+            logits = loaded_model.bridge(tokens)[0, -1]
         gaps.append(float(logits[mary] - logits[john]))
     assert gaps[0] > 3 > -3 > gaps[1]
 
@@ -199,15 +199,15 @@ def test_case_14_gemma_3():
 @with_reader
 @with_smollm2
 def test_smollm2():
-    subject = load("smollm2-135m", device="cpu")
-    assert subject.shape == resolve("smollm2-135m").shape
-    assert subject.n_ctx == 8192
-    assert (subject.provenance.weights_sha256, subject.provenance.revision) == (SMOLLM2.sha256, "0.1.2")
-    tokenization = subject.tokenization
+    loaded_model = load("smollm2-135m", device="cpu")
+    assert loaded_model.shape == resolve("smollm2-135m").shape
+    assert loaded_model.n_ctx == 8192
+    assert (loaded_model.provenance.weights_sha256, loaded_model.provenance.revision) == (SMOLLM2.sha256, "0.1.2")
+    tokenization = loaded_model.tokenization
     assert tokenization.bos is None  # its tokenizer puts nothing before a text
     assert len(tokenization.pieces(" Claire")) == 1
     text = "When Mary and John went to the store, John gave a drink to"
     tokens = torch.tensor([tokenization.encode(text)[0]])
     with torch.no_grad():
-        logits = subject.bridge(tokens)[0, -1]
+        logits = loaded_model.bridge(tokens)[0, -1]
     assert tokenization.piece(int(logits.argmax())) == " Mary"

@@ -211,13 +211,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.models.load_model import load
 tokens = torch.arange(1, 20)[None]
 for name, how in (("gelu-2l", {}), ("gelu-2l@300", {"checkpoint_value": 300})):
-    subject = load(name, device="cpu")
+    loaded_model = load(name, device="cpu")
     theirs = TransformerBridge.boot_tl_legacy("NeelNanda/GELU_2L512W_C4_Code", device="cpu", **how).eval()
     with torch.no_grad():
-        ours, wanted = subject.bridge(tokens), theirs(tokens)
+        ours, wanted = loaded_model.bridge(tokens), theirs(tokens)
     assert wanted.std() > 0.1
     torch.testing.assert_close(ours, wanted)
-    print(subject.name, subject.provenance.source, subject.provenance.revision)
+    print(loaded_model.name, loaded_model.provenance.source, loaded_model.provenance.revision)
 """
 
 

@@ -46,13 +46,13 @@ def folder(tmp_path):
 def test_logits_and_shape_are_those_of_transformers(tmp_path, config, shape):
     model = write_huggingface(tmp_path, config())
     assert resolve(str(tmp_path)).shape == shape
-    subject = load(str(tmp_path), device="cpu")
-    assert subject.shape == shape
-    assert subject.n_ctx == 64
-    assert not subject.bridge.training
-    assert not any(parameter.requires_grad for parameter in subject.bridge.parameters())
+    loaded_model = load(str(tmp_path), device="cpu")
+    assert loaded_model.shape == shape
+    assert loaded_model.n_ctx == 64
+    assert not loaded_model.bridge.training
+    assert not any(parameter.requires_grad for parameter in loaded_model.bridge.parameters())
     with torch.no_grad():
-        torch.testing.assert_close(subject.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(loaded_model.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
 
 
 def test_provenance(folder):
@@ -69,8 +69,8 @@ def test_under_the_claims_of_another_model(folder):
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_dtype(folder, dtype):
-    subject = load(str(folder), device="cpu", dtype=dtype)
-    assert {parameter.dtype for parameter in subject.bridge.parameters()} == {getattr(torch, dtype)}
+    loaded_model = load(str(folder), device="cpu", dtype=dtype)
+    assert {parameter.dtype for parameter in loaded_model.bridge.parameters()} == {getattr(torch, dtype)}
 
 
 def test_nothing_is_said_on_the_way(folder, capfd):
@@ -82,11 +82,11 @@ def test_shards(tmp_path):
     model = write_huggingface(tmp_path, llama(), shard="200KB")
     shards = sorted(tmp_path.glob("model-*.safetensors"))
     assert len(shards) > 1
-    subject = load(str(tmp_path), device="cpu")
+    loaded_model = load(str(tmp_path), device="cpu")
     with torch.no_grad():
-        torch.testing.assert_close(subject.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(loaded_model.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
     lines = "".join(f"{sha256(shard)}  {shard.name}\n" for shard in shards)
-    assert subject.provenance.weights_sha256 == hashlib.sha256(lines.encode()).hexdigest()
+    assert loaded_model.provenance.weights_sha256 == hashlib.sha256(lines.encode()).hexdigest()
     shards[1].unlink()
     assert message(tmp_path) == (
         f"model {str(tmp_path)!r}: {shards[1]} is missing, which model.safetensors.index.json names"
@@ -247,9 +247,9 @@ def test_what_was_downloaded_once_is_used_again(folder, tmp_path_factory, monkey
     assert resolve("org/name").shape == ModelShape(2, 4, 48, shared_kv_heads=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        subject = load("org/name", device="cpu")
-    assert (subject.provenance.source, subject.provenance.revision) == ("hf:org/name", commit)
-    assert subject.provenance.weights_sha256 == sha256(folder / "model.safetensors")
+        loaded_model = load("org/name", device="cpu")
+    assert (loaded_model.provenance.source, loaded_model.provenance.revision) == ("hf:org/name", commit)
+    assert loaded_model.provenance.weights_sha256 == sha256(folder / "model.safetensors")
 
 
 def test_no_connection(monkeypatch, tmp_path):

@@ -41,11 +41,11 @@ def test_logits_are_those_of_a_native_bridge_with_these_weights(tmp_path, config
     bridges = write_legacy(tmp_path, toy_config(**config), final=1, checkpoints={300: 2, 1200: 3})
     assert resolve(str(tmp_path)).shape == ModelShape(2, 4, d_mlp)
     for name, seed in {"": 1, "@300": 2, "@1200": 3}.items():
-        subject = load(f"{tmp_path}{name}", device="cpu")
-        assert subject.shape == ModelShape(2, 4, d_mlp)
-        assert subject.name == f"{tmp_path}{name}"
+        loaded_model = load(f"{tmp_path}{name}", device="cpu")
+        assert loaded_model.shape == ModelShape(2, 4, d_mlp)
+        assert loaded_model.name == f"{tmp_path}{name}"
         with torch.no_grad():
-            found, wanted = subject.bridge(TOKENS), bridges[seed](TOKENS)
+            found, wanted = loaded_model.bridge(TOKENS), bridges[seed](TOKENS)
         assert wanted.std() > 0.1
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 

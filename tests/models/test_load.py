@@ -33,10 +33,10 @@ def message(name, **given):
 
 
 def test_provenance_of_a_bundled_model():
-    subject = load(MODEL, device="cpu")
-    found = subject.provenance
-    assert subject.name == MODEL
-    assert subject.n_ctx >= 128
+    loaded_model = load(MODEL, device="cpu")
+    found = loaded_model.provenance
+    assert loaded_model.name == MODEL
+    assert loaded_model.n_ctx >= 128
     assert found.source == "bundled"
     assert found.weights_sha256 == sha256(NANO / MODEL / "model.safetensors")
     assert found.tokenizer_sha256 == sha256(TOKENIZER)
@@ -52,10 +52,10 @@ def test_a_checkpoint_has_other_weights():
 
 
 def test_provenance_of_a_folder(folder):
-    subject = load(f"{MODEL}={folder}", device="cpu")
-    assert subject.name == MODEL
-    assert subject.provenance.source == str(folder)
-    assert subject.provenance.weights_sha256 == sha256(folder / "model.safetensors")
+    loaded_model = load(f"{MODEL}={folder}", device="cpu")
+    assert loaded_model.name == MODEL
+    assert loaded_model.provenance.source == str(folder)
+    assert loaded_model.provenance.weights_sha256 == sha256(folder / "model.safetensors")
 
 
 def test_provenance_of_a_folder_named_without_a_slash(folder, monkeypatch):
@@ -89,9 +89,9 @@ def test_loading_twice_gives_the_same_logits():
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_dtype(dtype):
-    subject = load(MODEL, device="cpu", dtype=dtype)
-    assert {parameter.dtype for parameter in subject.bridge.parameters()} == {getattr(torch, dtype)}
-    assert subject.provenance.dtype == dtype
+    loaded_model = load(MODEL, device="cpu", dtype=dtype)
+    assert {parameter.dtype for parameter in loaded_model.bridge.parameters()} == {getattr(torch, dtype)}
+    assert loaded_model.provenance.dtype == dtype
 
 
 def test_auto_takes_what_there_is():

@@ -72,10 +72,10 @@ def test_case_13_a_family_with_a_split_of_its_own_keeps_it(tmp_path):
 def test_case_13_a_model_whose_tokenizer_is_vocab_json_and_merges_txt(tmp_path):
     write_huggingface(tmp_path, gpt2(), tokenizer=False)
     vocabulary_files(tmp_path)
-    subject = load(str(tmp_path), device="cpu")
-    assert "".join(subject.tokenization.pieces("import numpy as np")) == "import numpy as np"
-    assert len(subject.tokenization.word_tokens()) > 400
-    assert len(subject.provenance.tokenizer_sha256) == 64
+    loaded_model = load(str(tmp_path), device="cpu")
+    assert "".join(loaded_model.tokenization.pieces("import numpy as np")) == "import numpy as np"
+    assert len(loaded_model.tokenization.word_tokens()) > 400
+    assert len(loaded_model.provenance.tokenizer_sha256) == 64
 
 
 @pytest.mark.parametrize(
@@ -258,18 +258,18 @@ PROMPTS = {
 def test_case_11_a_token_more_than_the_embedding_has_rows(tmp_path):
     """As Gemma 3 1B is published: it loads, and only prompts with that token are refused."""
     with_tokens(tmp_path, llama(), 2)
-    subject = load(str(tmp_path), device="cpu")
-    assert subject.tokenization.rows == VOCABULARY
-    batch = build_prompts(Prompts.model_validate(PROMPTS), subject.tokenization, behaviour="x")
+    loaded_model = load(str(tmp_path), device="cpu")
+    assert loaded_model.tokenization.rows == VOCABULARY
+    batch = build_prompts(Prompts.model_validate(PROMPTS), loaded_model.tokenization, behaviour="x")
     tokens = torch.tensor([pair.clean.tokens for pair in batch.pairs])
     assert tokens.max() < VOCABULARY
     with torch.no_grad():
-        assert subject.bridge(tokens).isfinite().all()
+        assert loaded_model.bridge(tokens).isfinite().all()
     for template, where in (("<extra1>{{ A }}", "clean prompt"), ("{{ A }}", "foil '<extra0>'")):
         foils = ["<extra0>"] if "foil" in where else ["{{ B }}"]
         prompts = Prompts.model_validate(PROMPTS | {"template": template, "foils": foils})
         with pytest.raises(MiChecksError) as error:
-            build_prompts(prompts, subject.tokenization, behaviour="x")
+            build_prompts(prompts, loaded_model.tokenization, behaviour="x")
         assert f"{where} holds the token '<extra" in str(error.value)
         assert f"the model has no embedding: it embeds {VOCABULARY} tokens" in str(error.value)
 
@@ -286,7 +286,9 @@ def test_case_11_a_padded_embedding_changes_no_prompt(tmp_path):
     assert padded.tokenization.rows is whole.tokenization.rows is None
     assert max(padded.tokenization.ordinary) < VOCABULARY
     prompts = Prompts.model_validate(PROMPTS)
-    ours, theirs = (build_prompts(prompts, subject.tokenization, behaviour="x") for subject in (padded, whole))
+    ours, theirs = (
+        build_prompts(prompts, loaded_model.tokenization, behaviour="x") for loaded_model in (padded, whole)
+    )
     assert ours.sha256 == theirs.sha256
     assert padded.reads_as == whole.reads_as
 

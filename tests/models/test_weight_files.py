@@ -53,11 +53,11 @@ def test_case_13_pickles_of_tensors_are_read(tmp_path, config, shards):
     model = write_huggingface(tmp_path, config())
     as_pickles(tmp_path, shards)
     files = sorted(tmp_path.glob("pytorch_model*.bin"))
-    subject = load(str(tmp_path), device="cpu")
+    loaded_model = load(str(tmp_path), device="cpu")
     with torch.no_grad():
-        torch.testing.assert_close(subject.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(loaded_model.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
     assert len(files) == shards
-    assert subject.provenance.weights_sha256 == sha256(files) == weights_sha256(resolve(str(tmp_path)))
+    assert loaded_model.provenance.weights_sha256 == sha256(files) == weights_sha256(resolve(str(tmp_path)))
 
 
 def test_case_13_safetensors_are_preferred(tmp_path):

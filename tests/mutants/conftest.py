@@ -3,7 +3,7 @@ import torch
 
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.suite.subjects import Settings
+from mi_checks.suite.loaded_models import Settings
 from mi_checks.suite.suite import Suite
 from tests.engine.cases import native, prompts
 
@@ -16,8 +16,8 @@ def random_engine():
 
     def get(architecture):
         if architecture not in made:
-            subject = native(architecture)
-            made[architecture] = ReplayEngine(subject, prompts(count=6, seed=4), trusted(subject))
+            loaded_model = native(architecture)
+            made[architecture] = ReplayEngine(loaded_model, prompts(count=6, seed=4), trusted(loaded_model))
         return made[architecture]
 
     return get

@@ -69,12 +69,12 @@ def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
     weights = load_file(tmp_path / "model.safetensors")
     edit(weights)
     save_file(weights, tmp_path / "model.safetensors")
-    subject, written = load(model, device="cpu"), load(f"{model}={tmp_path}", device="cpu")
-    batch = build_prompts(INDUCTION, subject.tokenization, behaviour="test", n_ctx=subject.n_ctx)
-    engine = ReplayEngine(subject, batch, trusted(subject))
+    loaded_model, written = load(model, device="cpu"), load(f"{model}={tmp_path}", device="cpu")
+    batch = build_prompts(INDUCTION, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
+    engine = ReplayEngine(loaded_model, batch, trusted(loaded_model))
     other = engine.on(mutation.applied(engine.model), mutation.since(engine.model))
     expected = choose("reference", written, batch)
-    heads = [denoise(node) for node in all_nodes("head", subject.shape)]
+    heads = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     assert np.allclose(other.scores(heads), expected.scores(heads), atol=1e-4)
     assert np.allclose(other.base.clean.logit_diff, expected.base.clean.logit_diff, atol=1e-4)
     assert np.abs(engine.scores(heads) - expected.scores(heads)).max() > 0.01

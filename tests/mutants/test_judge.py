@@ -12,7 +12,7 @@ from mi_checks.results.run import Place
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.suite.against_mutants import MutantSuite
-from mi_checks.suite.subjects import Settings
+from mi_checks.suite.loaded_models import Settings
 from mi_checks.suite.suite import Suite
 from tests.plugin.conftest import BEHAVIOUR
 

@@ -43,8 +43,8 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
     kept = {name: weight.clone() for name, weight in engine.model.weights.items()}
     model = mutation.applied(engine.model)
     shared = engine.on(model, mutation.since(engine.model))
-    alone = ReplayEngine(engine.subject, engine.batch, model)
-    sweep = [denoise(node) for node in (*all_nodes("head", engine.subject.shape), *nodes("L0N3", "L1N7"))]
+    alone = ReplayEngine(engine.loaded_model, engine.batch, model)
+    sweep = [denoise(node) for node in (*all_nodes("head", engine.loaded_model.shape), *nodes("L0N3", "L1N7"))]
     assert close(shared.scores(sweep), alone.scores(sweep))
     assert close(shared.base.clean.logit_diff, alone.base.clean.logit_diff)
     assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, Exchanged)
@@ -100,7 +100,7 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
     """The oracle: a sweep of the mutated model is one of the model itself, its nodes renamed."""
     engine, exchanged = random_engine(architecture), Exchanged(PAIRS)
     other = mutated(engine, exchanged)
-    heads = all_nodes("head", engine.subject.shape)
+    heads = all_nodes("head", engine.loaded_model.shape)
     assert close(other.base.clean.logit_diff, engine.base.clean.logit_diff)
     expected = engine.scores([denoise(exchanged.renamed(head)) for head in heads])
     assert close(other.scores([denoise(head) for head in heads]), expected)

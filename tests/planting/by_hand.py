@@ -12,9 +12,9 @@ class ByHand:
     add to what the input sees.
     """
 
-    def __init__(self, subject):
-        self.weights = {name: weight.double() for name, weight in subject.bridge.state_dict().items()}
-        self.shape = subject.shape
+    def __init__(self, loaded_model):
+        self.weights = {name: weight.double() for name, weight in loaded_model.bridge.state_dict().items()}
+        self.shape = loaded_model.shape
 
     def logits(self, tokens, *, replaced=None, added=None):
         """Logits at END and every head's z, (layer, index) → `pos d_head`."""
@@ -53,7 +53,7 @@ class ByHand:
 
 def path_effects(planted, sender, receiver, *, recovers=True):
     """What one path recovers (or removes) of each pair's score, and how far the sender's z differs, both float64."""
-    model, place = ByHand(planted.subject), (sender.layer, sender.index)
+    model, place = ByHand(planted.loaded_model), (sender.layer, sender.index)
     moved, differs = [], []
     for pair in planted.batch.pairs:
         (own, other) = (pair.corrupt, pair.clean) if recovers else (pair.clean, pair.corrupt)

@@ -33,7 +33,7 @@ def opposed(n_layers=2, n_heads=3, *, heads=((0, 1), (1, 2)), gains=(5.0, -4.0),
         "b": {"values": FILLERS[:3]},
     }
     return Planted(
-        weights.subject("planted-opposed", noise),
+        weights.loaded_model("planted-opposed", noise),
         {f"head{i}": (node,) for i, node in enumerate(nodes)},
         tuple((node, LOGITS) for node in nodes),
         prompts(
@@ -64,7 +64,7 @@ def copy_suppression(n_layers=2, n_heads=3, *, writer=(0, 1), suppressor=(1, 0),
     weights.v[second.layer, second.index, values, dims("answer", ids(VALUES))] = 1
     weights.o[second.layer, second.index, dims("answer", ids(VALUES)), values] = -0.5
     return Planted(
-        weights.subject("planted-copy-suppression", noise),
+        weights.loaded_model("planted-copy-suppression", noise),
         {"writer": (first,), "suppressor": (second,)},
         ((first, LOGITS), (first, Node(second.layer, "v", second.index)), (second, LOGITS)),
         planted.prompts,
@@ -102,7 +102,7 @@ def team(
     )
     key = Node(last.layer, "k", last.index)
     return Planted(
-        weights.subject("planted-team", noise),
+        weights.loaded_model("planted-team", noise),
         {"previous_token": nodes, "induction": (last,)},
         (*((node, key) for node in nodes), (last, LOGITS)),
         prompts(variables, template, {"A": "X"}, "{{ B }}", "{{ C }}"),
@@ -144,7 +144,7 @@ def gate(n_layers=1, n_heads=3, d_mlp=16, *, heads=((0, 0), (0, 1)), neuron=(0, 
     }
     mlp = Node(cell.layer, "mlp")
     return Planted(
-        weights.subject("planted-gate", noise),
+        weights.loaded_model("planted-gate", noise),
         {"fetch": (first, second), "and": (cell,)},
         ((first, mlp), (second, mlp), (cell, LOGITS)),
         prompts(
@@ -195,7 +195,7 @@ def saturated(n_heads=3, d_mlp=16, *, head=(0, 1), flags=(5,), size=1.0, clip=(3
     }
     mlps = Node(0, "mlp"), Node(1, "mlp")
     return Planted(
-        weights.subject("planted-saturated", noise),
+        weights.loaded_model("planted-saturated", noise),
         {"fetch": (fetch,), "flag": cells, "clip": (plus, minus)},
         ((fetch, mlps[0]), *((cell, mlps[1]) for cell in cells), (plus, LOGITS), (minus, LOGITS)),
         prompts(

@@ -10,7 +10,7 @@ ALONE = {name: make for name, make in OF_HEADS.items() if name not in REDUNDANT_
 
 
 def others(planted):
-    return [node for node in all_nodes("head", planted.subject.shape) if node not in planted.nodes]
+    return [node for node in all_nodes("head", planted.loaded_model.shape) if node not in planted.nodes]
 
 
 @pytest.mark.parametrize("name", OF_HEADS)

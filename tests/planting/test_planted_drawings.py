@@ -21,7 +21,7 @@ def drawn(planted, *checks, measuring=None):
     measured = planted.measurements(*checks)
     measured.sweep("head")
     batch = few(measured)
-    made = choose("replay", planted.subject, batch) if measuring is None else measuring(batch)
+    made = choose("replay", planted.loaded_model, batch) if measuring is None else measuring(batch)
     return circuit(measured, measured.on(batch).by(made))
 
 
@@ -114,7 +114,7 @@ def test_a_recalled_circuit_equals_a_fresh_one(tmp_path):
     store, made = Store(tmp_path), []
 
     def measuring(batch):
-        made.append(Recalling(lambda: choose("replay", planted.subject, batch), store, "key"))
+        made.append(Recalling(lambda: choose("replay", planted.loaded_model, batch), store, "key"))
         return made[-1]
 
     fresh = drawn(planted, claim(planted), measuring=measuring)

@@ -20,7 +20,7 @@ BY_HOOKS = (
 def test_only_planted_edges_carry_anything(name, planted_at):
     """A path alone may carry more than everything together, where noise takes some of it back."""
     planted = planted_at(name)
-    edges = all_edges(planted.subject.shape)
+    edges = all_edges(planted.loaded_model.shape)
     assert set(planted.edges) <= set(edges)
     shares = planted.shares([denoise(sender, into=(receiver,)) for sender, receiver in edges])
     for edge, share in zip(edges, shares, strict=True):
@@ -32,7 +32,7 @@ def test_only_planted_edges_carry_anything(name, planted_at):
 def test_hooks_find_the_same_edges(name, planted_at):
     """TransformerLens' hooks and the replayed function agree on every edge, patched and noised."""
     planted = planted_at(name)
-    edges = all_edges(planted.subject.shape)
+    edges = all_edges(planted.loaded_model.shape)
     for patched in (denoise, noise):
         paths = [patched(sender, into=(receiver,)) for sender, receiver in edges]
         by_hooks, replayed = (planted.shares(paths, engine) for engine in ("reference", "replay"))

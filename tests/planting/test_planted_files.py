@@ -16,13 +16,15 @@ def test_a_written_model_is_the_same_model(name, planted_at, tmp_path):
     planted = planted_at(name)
     file, model = planted.write(tmp_path, {"patching": {"nodes": [*planted.roles], "recovers": {"at_least": 0.8}}})
     (loaded,) = load_behaviours(file)
-    subject = load(str(model), device="cpu")
-    assert check_models(loaded, ()) == check_shapes(loaded, {str(model): subject.shape}) == ()
-    assert subject.shape == planted.subject.shape
-    batch = build_prompts(loaded.behaviour.prompts, subject.tokenization, behaviour="planted", n_ctx=subject.n_ctx)
+    loaded_model = load(str(model), device="cpu")
+    assert check_models(loaded, ()) == check_shapes(loaded, {str(model): loaded_model.shape}) == ()
+    assert loaded_model.shape == planted.loaded_model.shape
+    batch = build_prompts(
+        loaded.behaviour.prompts, loaded_model.tokenization, behaviour="planted", n_ctx=loaded_model.n_ctx
+    )
     assert batch.sha256 == planted.batch.sha256
     tokens = torch.tensor([pair.clean.tokens for pair in batch.pairs])
-    torch.testing.assert_close(subject.bridge(tokens), planted.subject.bridge(tokens))
+    torch.testing.assert_close(loaded_model.bridge(tokens), planted.loaded_model.bridge(tokens))
 
 
 def test_prompts_of_another_seed_are_others(planted_at):

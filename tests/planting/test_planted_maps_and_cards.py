@@ -23,7 +23,7 @@ def on_few(planted, *checks):
     measured = planted.measurements(*checks)
     measured.sweep("head")
     batch = few(measured)
-    return measured, measured.on(batch).by(choose("replay", planted.subject, batch))
+    return measured, measured.on(batch).by(choose("replay", planted.loaded_model, batch))
 
 
 def shares(heatmap):
@@ -44,7 +44,7 @@ def relabelled(measured, change):
         replace(pair, clean=prompt(pair.clean), corrupt=prompt(pair.corrupt)) for pair in measured.batch.pairs
     )
     batch = replace(measured.batch, pairs=pairs)
-    return measured.on(batch).by(choose("replay", measured.subject, batch))
+    return measured.on(batch).by(choose("replay", measured.loaded_model, batch))
 
 
 def test_what_tells_clean_from_corrupt_moves_as_planted():
@@ -81,7 +81,7 @@ def test_without_a_gap_there_is_no_map():
     _, measured = on_few(planting.skip_trigram())
     pairs = tuple(replace(pair, corrupt=pair.clean) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs)
-    assert position_map(measured.on(batch).by(choose("replay", measured.subject, batch))) is None
+    assert position_map(measured.on(batch).by(choose("replay", measured.loaded_model, batch))) is None
 
 
 def test_of_many_labels_the_first_and_the_last_are_shown():
@@ -111,7 +111,7 @@ def test_clean_and_corrupt_may_differ_in_length():
 
     pairs = tuple(replace(pair, corrupt=longer(pair.corrupt)) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs, by_labels=True)
-    share = shares(position_map(measured.on(batch).by(choose("replay", measured.subject, batch))))
+    share = shares(position_map(measured.on(batch).by(choose("replay", measured.loaded_model, batch))))
     assert share["L0", "a"] == pytest.approx(1, abs=0.1)
     assert abs(share["L0", "b END"]) < 0.1
 
@@ -172,7 +172,7 @@ def test_maps_and_cards_are_recalled(tmp_path):
     batch = few(measured)
     store, seen = Store(tmp_path), []
     for _ in range(2):
-        recalling = Recalling(lambda: choose("replay", planted.subject, batch), store, "key")
+        recalling = Recalling(lambda: choose("replay", planted.loaded_model, batch), store, "key")
         some = measured.on(batch).by(recalling)
         seen.append((circuit(measured, some), position_map(some)))
         recalling.save()
@@ -184,14 +184,14 @@ def test_maps_and_cards_are_recalled(tmp_path):
 
 def grouped(*checks):
     """Claims of a model whose heads share keys and values by two: H0 and H1 the first, H2 and H3 the second."""
-    subject, batch = native("llama"), prompts(count=6, seed=1)
+    loaded_model, batch = native("llama"), prompts(count=6, seed=1)
     written = {
         "name": "grouped", "summary": "s", "checks": list(checks), "models": {"llama": {}},
         "prompts": {"variables": {"a": {"values": [" a", " b"]}}, "template": "{{ a }}", "corrupt": {"a": " b"},
                     "answer": " c", "foils": [" d"]},
     }  # fmt: skip
     behaviour = Behaviour.model_validate(written, by_alias=True, by_name=False)
-    measured = Measurements(behaviour, subject, batch, choose("replay", subject, batch))
+    measured = Measurements(behaviour, loaded_model, batch, choose("replay", loaded_model, batch))
     measured.sweep("head")
     return {(edge.sender, edge.receiver, edge.via) for edge in circuit(measured, measured).edges if edge.claimed}
 

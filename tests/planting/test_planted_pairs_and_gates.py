@@ -64,7 +64,7 @@ def test_the_neuron_is_active_where_both_tokens_are_there(name, planted_at):
         others = [word for words in (KEYS, FILLERS) for word in ids(words) if word not in tokens]
         tokens[a] = tokens[a] if keeps_a else others[0]
         tokens[b] = tokens[b] if keeps_b else others[-1]
-        _, cache = planted.subject.bridge.run_with_cache(torch.tensor([tokens]), names_filter=neuron.hook)
+        _, cache = planted.loaded_model.bridge.run_with_cache(torch.tensor([tokens]), names_filter=neuron.hook)
         table[keeps_a, keeps_b] = float(cache[neuron.hook][0, b, neuron.index])
     assert table.pop((True, True)) > 0.6
     assert np.abs([*table.values()]).max() < 0.1

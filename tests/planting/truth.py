@@ -12,7 +12,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.nodes import Node
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, Prompts
@@ -24,13 +24,13 @@ class Planted:
     """A model and the truth about it.
 
     Attributes:
-        subject: the model.
+        loaded_model: the model.
         roles: what each planted node does → the nodes; a behaviour can call them by these names.
         edges: sender → the input of a head, MLP or the logits that reads it: all that a path carries.
         prompts: clean and corrupt, as a behaviour file has them.
     """
 
-    subject: Subject
+    loaded_model: LoadedModel
     roles: dict[str, tuple[Node, ...]]
     edges: tuple[tuple[Node, Node], ...]
     prompts: Prompts
@@ -47,17 +47,17 @@ class Planted:
 
     def drawn(self, *, count: int | None = None, seed: int | None = None) -> PromptBatch:
         """More of the same prompts, or others."""
-        tokenization, name = self.subject.tokenization, self.subject.name
+        tokenization, name = self.loaded_model.tokenization, self.loaded_model.name
         return build_prompts(self.prompts, tokenization, behaviour=name, count=count, seed=seed)
 
     def behaviour(self, *checks: dict) -> Behaviour:
         """A behaviour with these checks, written as in a file, and the roles as node sets."""
-        return Behaviour.model_validate(self._written(checks, self.subject.name), by_alias=True, by_name=False)
+        return Behaviour.model_validate(self._written(checks, self.loaded_model.name), by_alias=True, by_name=False)
 
     def engine(self, name: str = "replay") -> Engine:
         """`replay` or `reference`, on the pairs of the batch; each is made once."""
         if name not in self._engines:
-            self._engines[name] = choose(name, self.subject, self.batch)
+            self._engines[name] = choose(name, self.loaded_model, self.batch)
         return self._engines[name]
 
     @cached_property
@@ -66,7 +66,7 @@ class Planted:
 
     def measurements(self, *checks: dict, engine: str = "replay") -> Measurements:
         """What the checks read."""
-        return Measurements(self.behaviour(*checks), self.subject, self.batch, self.engine(engine))
+        return Measurements(self.behaviour(*checks), self.loaded_model, self.batch, self.engine(engine))
 
     def shares(self, interventions, engine: str = "replay"):
         """What they recover (in the corrupt run) or remove (in the clean run) of clean − corrupt, `intervention`."""
@@ -80,9 +80,9 @@ class Planted:
         """A behaviour file about a model's folder beside it, both in a folder → their paths."""
         file, model = folder / "planted.yaml", folder / "model"
         model.mkdir()
-        save_file(self.subject.bridge.state_dict(), model / "model.safetensors")
-        (model / "config.json").write_text(json.dumps(config(self.subject.shape)))
-        self.subject.tokenization.tokenizer.save(str(model / "tokenizer.json"))
+        save_file(self.loaded_model.bridge.state_dict(), model / "model.safetensors")
+        (model / "config.json").write_text(json.dumps(config(self.loaded_model.shape)))
+        self.loaded_model.tokenization.tokenizer.save(str(model / "tokenizer.json"))
         file.write_text(yaml.safe_dump(self._written(checks, str(model)), sort_keys=False))
         return file, model
 

@@ -10,9 +10,9 @@ import math
 import torch
 
 from mi_checks.engine.nodes import Node
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.loaded import Placement
 from mi_checks.models.loaders.native import fill, native_bridge
-from mi_checks.models.subject import Provenance, Subject
 from mi_checks.spec.shapes import ModelShape
 from tests.planting.vocabulary import BOS, D_VOCAB, tokenization
 
@@ -133,7 +133,7 @@ class Weights:
             self.w_out[neuron.layer, :, neuron.index] = 0
             self.w_out[neuron.layer, dims("answer", answer), neuron.index] = sign
 
-    def subject(self, name, noise):
+    def loaded_model(self, name, noise):
         """The model, with noise of this standard deviation on every weight."""
         n_layers, n_heads, d_mlp = self.shape.n_layers, self.shape.n_heads, self.shape.d_mlp
         turn = torch.linalg.qr(self._normal(D_MODEL, D_MODEL)).Q  # a stream x becomes turn x
@@ -155,7 +155,7 @@ class Weights:
         fill(bridge, weights, here)
         bridge.requires_grad_(False)
         provenance = Provenance("planted by hand", "", "", "float32", "cpu", "raw")
-        return Subject(name, bridge, tokenization(), self.shape, N_CTX, provenance)
+        return LoadedModel(name, bridge, tokenization(), self.shape, N_CTX, provenance)
 
 
 def head_at(place):

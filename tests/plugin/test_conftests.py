@@ -17,8 +17,8 @@ def probability(logits, answers, foils):
     return logits.softmax(-1).gather(1, answers)[:, 0]
 
 
-def ascending(subject):
-    shape = subject.shape
+def ascending(loaded_model):
+    shape = loaded_model.shape
     return np.arange(shape.n_layers * shape.n_heads, dtype=float).reshape(shape.n_layers, shape.n_heads)
 
 

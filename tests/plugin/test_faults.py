@@ -84,7 +84,7 @@ def test_measuring(two, breaks_for, error):
 @pytest.mark.parametrize(
     ("place", "wanted"),
     [
-        ("mi_checks.suite.subjects.build_prompts", lambda *_, behaviour, **__: behaviour == "ab"),
+        ("mi_checks.suite.loaded_models.build_prompts", lambda *_, behaviour, **__: behaviour == "ab"),
         ("mi_checks.suite.suite.check_shapes", lambda loaded, *_: loaded.behaviour.name == "ab"),
         ("mi_checks.suite.suite.choose", None),
         ("mi_checks.suite.suite.measurement_key", None),
@@ -123,7 +123,7 @@ def test_case_14_a_failed_load_is_remembered(two, monkeypatch):
         tried.append(name)
         raise AssertionError
 
-    monkeypatch.setattr("mi_checks.suite.subjects.load", broken)
+    monkeypatch.setattr("mi_checks.suite.loaded_models.load", broken)
     result = two.run("-rN")
     assert result.ret == 1
     result.assert_outcomes(failed=4)
@@ -154,7 +154,7 @@ def test_a_failed_load_is_said_where_the_baseline_is_asked_alone(two, monkeypatc
         raise Odd("odd")
 
     assert two.run("--mi-update").ret == 0
-    monkeypatch.setattr("mi_checks.suite.subjects.load", broken)
+    monkeypatch.setattr("mi_checks.suite.loaded_models.load", broken)
     result = two.run("behaviours/ab.yaml::nano-attn-2l::baseline")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(

@@ -108,7 +108,7 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
 
     from mi_checks.spec.load_file import load_behaviour
     from mi_checks.suite.lints import _embedding_parts
-    from mi_checks.suite.subjects import Settings
+    from mi_checks.suite.loaded_models import Settings
     from mi_checks.suite.suite import Suite
 
     project.copy("bigram", BIGRAM % ("def", "class", " __", " Node", "nano-attn-1l"))
@@ -116,7 +116,7 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
     suite = Suite(Settings(device="cpu"))
     measured = suite.measurements(loaded, "nano-attn-1l")
     (alone, gap, _), (written, clean, _) = _embedding_parts(measured)
-    bridge = measured.subject.bridge
+    bridge = measured.loaded_model.bridge
     for place, pair in enumerate(measured.batch.pairs):
         answer, foil = pair.answer_tokens[0][0], pair.foil_tokens[0][0]
         with torch.no_grad():

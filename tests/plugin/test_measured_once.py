@@ -22,11 +22,11 @@ BOUND = "  nano-attn-2l: {nodes: {induction: [L1H2]}}"
 def counted(project, monkeypatch):
     """How often each model was loaded, each intervention measured and each pattern read."""
     from mi_checks.engine.replay.replay_engine import ReplayEngine
-    from mi_checks.suite import subjects
+    from mi_checks.suite import loaded_models
 
     counts = Counter()
     engines = []
-    load, measure, attention = subjects.load, ReplayEngine.scores, ReplayEngine.pattern
+    load, measure, attention = loaded_models.load, ReplayEngine.scores, ReplayEngine.pattern
 
     def counting_load(name, **kwargs):
         counts["load", name] += 1
@@ -42,7 +42,7 @@ def counted(project, monkeypatch):
         counts["attention", id(self), head] += 1
         return attention(self, head)
 
-    monkeypatch.setattr(subjects, "load", counting_load)
+    monkeypatch.setattr(loaded_models, "load", counting_load)
     monkeypatch.setattr(ReplayEngine, "scores", counting_measure)
     monkeypatch.setattr(ReplayEngine, "pattern", counting_attention)
     return counts

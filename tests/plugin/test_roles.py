@@ -242,9 +242,9 @@ def test_a_score_is_computed_once_for_each_model(roles, monkeypatch):
     asked = Counter()
     score = binder.score
 
-    def counting(name, subject, model):
-        asked[name, subject.name] += 1
-        return score(name, subject, model)
+    def counting(name, loaded_model, model):
+        asked[name, loaded_model.name] += 1
+        return score(name, loaded_model, model)
 
     monkeypatch.setattr(binder, "score", counting)
     behaviour(roles, "cd", roles=ROLES.replace("0.5", "0.6"))
@@ -312,8 +312,8 @@ OWN = """\
 import numpy as np
 
 
-def first(subject):
-    scores = np.zeros((subject.shape.n_layers, subject.shape.n_heads))
+def first(loaded_model):
+    scores = np.zeros((loaded_model.shape.n_layers, loaded_model.shape.n_heads))
     scores[1, 2] = 1
     return scores
 

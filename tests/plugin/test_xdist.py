@@ -49,10 +49,10 @@ def test_a_bad_option_ends_the_run_before_any_worker_starts(project):
 
 
 FAULTY = """\
-from mi_checks.suite import subjects, suite
+from mi_checks.suite import loaded_models, suite
 from mi_checks.suite.evidence import gather
 
-run_check, loading = suite.run_check, subjects.load
+run_check, loading = suite.run_check, loaded_models.load
 
 
 def faulty(check, measured):
@@ -73,7 +73,7 @@ def nothing(*_):
 
 def pytest_configure(config):
     if hasattr(config, "workerinput"):  # and not the controller, which is the process of these tests
-        suite.run_check, subjects.load, gather._example = faulty, unloadable, nothing
+        suite.run_check, loaded_models.load, gather._example = faulty, unloadable, nothing
 """
 
 

@@ -5,7 +5,7 @@ from mi_checks.models.load_model import load
 
 
 @pytest.fixture(scope="session")
-def subject_of():
+def loaded_model_of():
     torch.set_num_threads(1)
     loaded = {}
 

@@ -29,20 +29,20 @@ def test_they_are_those_that_the_grammar_names():
 
 @pytest.mark.parametrize("name", ATTENTION)
 @pytest.mark.parametrize("model", MODELS)
-def test_weights_and_hooks_agree(name, model, subject_of):
-    subject = subject_of(model)
-    found = score(name, subject, trusted(subject))
-    assert found.shape == (subject.shape.n_layers, 6)
+def test_weights_and_hooks_agree(name, model, loaded_model_of):
+    loaded_model = loaded_model_of(model)
+    found = score(name, loaded_model, trusted(loaded_model))
+    assert found.shape == (loaded_model.shape.n_layers, 6)
     assert found.max() > 0.005
-    assert close(found, score(name, subject, None))
+    assert close(found, score(name, loaded_model, None))
 
 
 @pytest.mark.parametrize("name", ATTENTION)
-def test_transformer_lens_detector(name, subject_of):
+def test_transformer_lens_detector(name, loaded_model_of):
     """Its score is over the attention of all positions; ours is the mean over those that have something to look at."""
-    subject = subject_of("nano-attn-2l")
-    tokens = torch.as_tensor(repeated(subject).tokens)
-    _, cache = subject.bridge.run_with_cache(tokens, names_filter=lambda hook: hook.endswith("hook_pattern"))
+    loaded_model = loaded_model_of("nano-attn-2l")
+    tokens = torch.as_tensor(repeated(loaded_model).tokens)
+    _, cache = loaded_model.bridge.run_with_cache(tokens, names_filter=lambda hook: hook.endswith("hook_pattern"))
     expected = torch.zeros(len(tokens), 2, 6)
     for prompt in range(len(tokens)):
         wanted = getattr(head_detector, f"get_{name}_head_detection_pattern")(tokens[prompt : prompt + 1])
@@ -54,27 +54,27 @@ def test_transformer_lens_detector(name, subject_of):
                     cache[f"blocks.{layer}.attn.hook_pattern"][prompt, head], wanted,
                     exclude_bos=False, exclude_current_token=False, error_measure="mul",
                 ) * tokens.shape[1] / places  # fmt: skip
-    assert close(score(name, subject, trusted(subject)), expected.mean(0).numpy())
+    assert close(score(name, loaded_model, trusted(loaded_model)), expected.mean(0).numpy())
 
 
-def test_the_known_heads_of_a_model(subject_of):
-    subject = subject_of("nano-attn-2l")
-    model = trusted(subject)
-    assert score("previous_token", subject, model)[0, 3] > 0.9
-    assert sorted(score("induction", subject, model)[1].argsort()[-2:]) == [1, 2]
-    assert score("induction", subject, model)[1, 1:3].min() > 0.8
-    assert score("copying", subject, model)[1, 1:3].min() > 0.9
+def test_the_known_heads_of_a_model(loaded_model_of):
+    loaded_model = loaded_model_of("nano-attn-2l")
+    model = trusted(loaded_model)
+    assert score("previous_token", loaded_model, model)[0, 3] > 0.9
+    assert sorted(score("induction", loaded_model, model)[1].argsort()[-2:]) == [1, 2]
+    assert score("induction", loaded_model, model)[1, 1:3].min() > 0.8
+    assert score("copying", loaded_model, model)[1, 1:3].min() > 0.9
 
 
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "folded norms", "no norm"])
 def test_copying_is_of_the_eigenvalues_of_the_folded_circuit(architecture):
     """TransformerLens folds gains and centring into the weights; the whole product then has the same eigenvalues."""
-    subject, folded = native(architecture), native(architecture).bridge
+    loaded_model, folded = native(architecture), native(architecture).bridge
     # The unembedding's mean over tokens, which no probability depends on, is left in.
     folded.enable_compatibility_mode(disable_warnings=True, center_unembed=False)
-    found = score("copying", subject, read(subject.bridge))
-    for layer in range(subject.shape.n_layers):
-        for head in range(subject.shape.n_heads):
+    found = score("copying", loaded_model, read(loaded_model.bridge))
+    for layer in range(loaded_model.shape.n_layers):
+        for head in range(loaded_model.shape.n_heads):
             circuit = FactoredMatrix(
                 folded.W_E @ folded.W_V[layer, head], folded.W_O[layer, head] @ folded.W_U
             ).eigenvalues
@@ -83,26 +83,26 @@ def test_copying_is_of_the_eigenvalues_of_the_folded_circuit(architecture):
 
 
 def test_copying_of_shared_values():
-    subject = native("llama")
-    found = score("copying", subject, read(subject.bridge))
+    loaded_model = native("llama")
+    found = score("copying", loaded_model, read(loaded_model.bridge))
     assert found.shape == (2, 4)
     assert (abs(found) <= 1).all()
     assert len(set(found.ravel().round(6).tolist())) == 8  # heads that share values have outputs of their own
 
 
-def test_a_head_cut_off_copies_nothing(subject_of):
-    subject = subject_of("nano-attn-2l")
-    weights = dict(trusted(subject).weights)
+def test_a_head_cut_off_copies_nothing(loaded_model_of):
+    loaded_model = loaded_model_of("nano-attn-2l")
+    weights = dict(trusted(loaded_model).weights)
     weights["blocks.1.attn.o.weight"] = torch.zeros_like(weights["blocks.1.attn.o.weight"])
-    found = score("copying", subject, replace(trusted(subject), weights=weights))
+    found = score("copying", loaded_model, replace(trusted(loaded_model), weights=weights))
     assert (found[1] == 0).all()
     assert (found[0] != 0).all()
 
 
 @pytest.mark.parametrize("model", ["nano-attn-2l", "nano-gelu-2l"])
-def test_name_mover_by_the_bridges_own_modules(model, subject_of):
-    subject = subject_of(model)
-    bridge, probes = subject.bridge, named(subject)
+def test_name_mover_by_the_bridges_own_modules(model, loaded_model_of):
+    loaded_model = loaded_model_of(model)
+    bridge, probes = loaded_model.bridge, named(loaded_model)
     prompts, once = torch.arange(len(probes.once)), torch.as_tensor(probes.once)
     with torch.no_grad():
         _, cache = bridge.run_with_cache(torch.as_tensor(probes.tokens))
@@ -118,16 +118,16 @@ def test_name_mover_by_the_bridges_own_modules(model, subject_of):
                 written = out(alone.flatten(1)) - out(torch.zeros_like(alone.flatten(1)))
                 logits = bridge.unembed(bridge.ln_final(written[:, None]))[:, 0]
                 copied = (logits.topk(TOP).indices == torch.as_tensor(probes.names)[:, None]).any(1).float().mean()
-                found = score("name_mover", subject, trusted(subject))[layer, head]
+                found = score("name_mover", loaded_model, trusted(loaded_model))[layer, head]
                 assert found == pytest.approx(float(pattern[head] * copied), abs=1e-5)
-    assert score("name_mover", subject, trusted(subject)).max() > 0.005
+    assert score("name_mover", loaded_model, trusted(loaded_model)).max() > 0.005
 
 
 @pytest.mark.parametrize("name", ROLE_SCORES)
-def test_a_role_follows_the_weights(name, subject_of):
+def test_a_role_follows_the_weights(name, loaded_model_of):
     """Two heads of a layer with their weights exchanged have each other's score: what mutants rest on."""
-    subject = subject_of("nano-attn-2l")
-    model = trusted(subject)
+    loaded_model = loaded_model_of("nano-attn-2l")
+    model = trusted(loaded_model)
     weights, d = dict(model.weights), model.d_head
     order = torch.arange(6 * d).view(6, d)[[0, 1, 5, 3, 4, 2]].flatten()  # L1H2 and L1H5
     for kind in "qkv":
@@ -136,25 +136,25 @@ def test_a_role_follows_the_weights(name, subject_of):
             if key in weights:
                 weights[key] = weights[key][order]
     weights["blocks.1.attn.o.weight"] = weights["blocks.1.attn.o.weight"][:, order]
-    before, after = score(name, subject, model), score(name, subject, replace(model, weights=weights))
+    before, after = score(name, loaded_model, model), score(name, loaded_model, replace(model, weights=weights))
     assert close(after[1, [0, 1, 5, 3, 4, 2]], before[1])
     assert abs(after[1] - before[1]).max() > 0.005
     assert close(after[0], before[0])
 
 
 @pytest.mark.parametrize("name", ["copying", "name_mover"])
-def test_weights_that_cannot_be_read(name, subject_of):
+def test_weights_that_cannot_be_read(name, loaded_model_of):
     with pytest.raises(MiChecksError) as caught:
-        score(name, subject_of("nano-attn-2l"), None)
+        score(name, loaded_model_of("nano-attn-2l"), None)
     assert str(caught.value) == (
         f"nano-attn-2l: the score {name} is of the weights, which cannot be read off this model; "
         "use a score of attention, or one of your own (pytest_mi_role_scores)"
     )
 
 
-def test_broken_weights(subject_of):
-    subject = subject_of("nano-attn-2l")
-    weights = dict(trusted(subject).weights)
+def test_broken_weights(loaded_model_of):
+    loaded_model = loaded_model_of("nano-attn-2l")
+    weights = dict(trusted(loaded_model).weights)
     weights["blocks.1.attn.q.weight"] = weights["blocks.1.attn.q.weight"] * float("nan")
     with pytest.raises(MiChecksError, match="the role score induction is not a number; are the weights whole"):
-        score("induction", subject, replace(trusted(subject), weights=weights))
+        score("induction", loaded_model, replace(trusted(loaded_model), weights=weights))

@@ -10,19 +10,19 @@ from mi_checks.roles.project_role_scores import user_score
 HEADS = "one number for each of the 2 × 6 heads, `layer head`"
 
 
-def test_an_array_a_tensor_or_lists(subject_of):
-    subject = subject_of("nano-attn-2l")
+def test_an_array_a_tensor_or_lists(loaded_model_of):
+    loaded_model = loaded_model_of("nano-attn-2l")
     scores = np.arange(12.0).reshape(2, 6)
     for given in (scores, torch.tensor(scores, dtype=torch.bfloat16, requires_grad=True), scores.tolist()):
-        found = user_score("mine", lambda model, given=given: given, subject, "head")
+        found = user_score("mine", lambda model, given=given: given, loaded_model, "head")
         assert found.dtype == np.float64
         assert (found == scores).all()
 
 
-def test_of_neurons(subject_of):
-    subject = subject_of("nano-gelu-2l")
-    found = user_score("mine", lambda model: torch.ones(2, model.shape.d_mlp), subject, "neuron")
-    assert found.shape == (2, subject.shape.d_mlp)
+def test_of_neurons(loaded_model_of):
+    loaded_model = loaded_model_of("nano-gelu-2l")
+    found = user_score("mine", lambda model: torch.ones(2, model.shape.d_mlp), loaded_model, "neuron")
+    assert found.shape == (2, loaded_model.shape.d_mlp)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_of_neurons(subject_of):
         (np.full((2, 6), np.inf), "of L0H0 in nano-attn-2l is inf"),
     ],
 )
-def test_error_text(given, message, subject_of):
+def test_error_text(given, message, loaded_model_of):
     with pytest.raises(MiChecksError) as caught:
-        user_score("mine", lambda model: given, subject_of("nano-attn-2l"), "head")
+        user_score("mine", lambda model: given, loaded_model_of("nano-attn-2l"), "head")
     assert str(caught.value) == f"the role score 'mine' {message}"
 
 
-def test_neurons_of_a_model_without(subject_of):
+def test_neurons_of_a_model_without(loaded_model_of):
     with pytest.raises(MiChecksError) as caught:
-        user_score("mine", lambda model: 0, subject_of("nano-attn-2l"), "neuron")
+        user_score("mine", lambda model: 0, loaded_model_of("nano-attn-2l"), "neuron")
     assert str(caught.value) == ("nano-attn-2l has attention layers only, and so no neurons for the role score 'mine'")

@@ -14,7 +14,7 @@ from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from tests.zoo.configurations import Configuration, original
 from tests.zoo.oracle import Oracle
@@ -51,7 +51,7 @@ class Specimen:
         return Comparison(self.oracle)
 
     @cached_property
-    def subject(self) -> Subject:
+    def loaded_model(self) -> LoadedModel:
         """The model as the project loads it.
 
         Raises:
@@ -85,10 +85,10 @@ class Specimen:
         Raises:
             MiChecksError: the project refuses the model.
         """
-        found: dict[str, Engine] = {"reference": ReferenceEngine(self.subject, batch, padding=padding)}
-        model = trusted(self.subject)
+        found: dict[str, Engine] = {"reference": ReferenceEngine(self.loaded_model, batch, padding=padding)}
+        model = trusted(self.loaded_model)
         if model is not None:
-            found["replay"] = ReplayEngine(self.subject, batch, model, padding=padding)
+            found["replay"] = ReplayEngine(self.loaded_model, batch, model, padding=padding)
         return found
 
     @cached_property

@@ -29,7 +29,7 @@ def broken(zoo, monkeypatch):
 
         monkeypatch.setattr(TransformerBridge, "boot_transformers", breaking)
         found = Specimen(whole.configuration, whole.folder)
-        return ReferenceEngine(found.subject, whole.batch), whole.comparison
+        return ReferenceEngine(found.loaded_model, whole.batch), whole.comparison
 
     return load
 

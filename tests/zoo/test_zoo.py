@@ -56,7 +56,7 @@ def test_a_model_that_cannot_be_loaded_is_refused_with_the_reason(name, zoo):
 def test_the_shape_is_that_of_the_weights(name, zoo):
     specimen = zoo(name)
     assert specimen.refusal is None
-    sizes, shape = specimen.comparison.sizes, specimen.subject.shape
+    sizes, shape = specimen.comparison.sizes, specimen.loaded_model.shape
     assert (shape.n_layers, shape.n_heads, shape.n_kv_heads) == (3, sizes.heads, sizes.keys)
     if specimen.comparison.neurons:
         assert shape.d_mlp == sizes.neurons
@@ -110,7 +110,7 @@ def test_case_04_neurons_of_a_mixture_of_experts_are_refused(name, zoo):
 @pytest.mark.parametrize("name", ["opt-narrow-mlp", "falcon-mqa"])
 def test_case_04_as_many_neurons_as_the_weights_have(name, zoo):
     specimen = zoo(name)
-    assert specimen.subject.shape.d_mlp == specimen.comparison.sizes.neurons == 80
+    assert specimen.loaded_model.shape.d_mlp == specimen.comparison.sizes.neurons == 80
     check(specimen, "neurons")
 
 
@@ -141,9 +141,9 @@ HALF = {"float16": 1e-2, "bfloat16": 1e-1}  # what may be off, by the largest lo
 def test_case_06_half_precision(name, dtype, zoo):
     """As far off as the type rounds, from the oracle with the same rounded weights; each family in one of the types."""
     specimen = zoo(name)
-    subject = load(str(specimen.folder), device="cpu", dtype=dtype)
+    loaded_model = load(str(specimen.folder), device="cpu", dtype=dtype)
     oracle = Oracle(original(specimen.configuration, specimen.folder, getattr(torch, dtype)), specimen.batch)
-    engine = choose("auto", subject, specimen.batch)
+    engine = choose("auto", loaded_model, specimen.batch)
     scale = float(oracle.runs["clean"].logits.abs().max())
     assert np.abs(engine.base.clean.logit_diff - oracle.base("clean")).max() < HALF[dtype] * scale
     if "z" not in specimen.configuration.refused:

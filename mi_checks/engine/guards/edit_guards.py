@@ -18,7 +18,7 @@ from mi_checks.engine.guards.tolerance import Tolerance
 from mi_checks.engine.nodes import HOOKS, PARTS, Kind, Node
 from mi_checks.engine.reference.site import Site
 from mi_checks.models.guards import Guard
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 
 EDITED_KINDS: tuple[Kind, ...] = (
     "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"
@@ -63,7 +63,7 @@ class _Trial:
 
 
 def compare_edits(
-    subject: Subject,
+    loaded_model: LoadedModel,
     plain: PlainModel,
     probes: Probes,
     activations: Activations,
@@ -73,7 +73,7 @@ def compare_edits(
     """Compare the effect of each kind of edit, which replaces half of a layer's heads or neurons by the other prompt's.
 
     Args:
-        subject: the model.
+        loaded_model: the model.
         plain: the model without TransformerLens.
         probes: the prompts and layers.
         activations: what the bridge's hooks read on the probes.
@@ -86,30 +86,30 @@ def compare_edits(
     trials = [
         trial
         for layer in probes.layers
-        for trial in _trials(subject, layer, plain.record(probes.tokens, layer), activations, tolerance)
+        for trial in _trials(loaded_model, layer, plain.record(probes.tokens, layer), activations, tolerance)
     ]
     rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
     numbered = [(row, trial) for row, trial in enumerate(trials)]
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.edited(rows, edits, last).float()
-    actual, z = _bridge_run(subject, rows, numbered, last)
+    actual, z = _bridge_run(loaded_model, rows, numbered, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
         errors = []
         for row, trial in numbered:
             if trial.kind == kind:
                 errors.append(_judge(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
-                errors.append(_other_heads(subject, trial, z[trial.layer][[row, -1]], tolerance))
+                errors.append(_other_heads(loaded_model, trial, z[trial.layer][[row, -1]], tolerance))
         refuses = (kind, "paths") if kind in PATH_KINDS else (kind,)
-        wrong = _wrong_shape(subject, kind, probes, activations)
+        wrong = _wrong_shape(loaded_model, kind, probes, activations)
         if wrong:
             refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
             yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
         elif errors:
             error, reason = max(errors)
             yield Guard(f"replacing {KIND_NAMES[kind]}", error, tolerance.relative, refuses, reason)
-        elif _has(subject, kind):
+        elif _has(loaded_model, kind):
             reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {KIND_NAMES[kind]}"
             yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
 
@@ -133,11 +133,11 @@ def _judge(trial: _Trial, actual: Tensor, expected: Tensor, size: float, toleran
     )
 
 
-def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
+def _other_heads(loaded_model: LoadedModel, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
     """Return how much an edit of the upper half of q, k, v or patterns moves z of the lower half of heads, and why."""
     if trial.kind not in PARTS or z.dim() != 4:
         return 0.0, ""
-    heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
+    heads, keys = loaded_model.shape.n_heads, loaded_model.shape.n_kv_heads
     first = keys // 2 * (heads // keys) if trial.kind in ("k", "v") else heads // 2
     moved = (z[0] - z[1]).abs()  # pos head d_head
     error = float(moved[:, :first].max() / moved.max().clamp(min=1e-20)) if first and bool(moved.any()) else 0.0
@@ -150,9 +150,9 @@ def _other_heads(subject: Subject, trial: _Trial, z: Tensor, tolerance: Toleranc
     )
 
 
-def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Activations) -> str:
+def _wrong_shape(loaded_model: LoadedModel, kind: Kind, probes: Probes, activations: Activations) -> str:
     """Return why the shape of a kind's activations does not separate heads or neurons, or ""."""
-    shape, positions = subject.shape, probes.tokens.shape[1]
+    shape, positions = loaded_model.shape, probes.tokens.shape[1]
     by_kind: dict[Kind, tuple[int | None, ...]] = {
         "head": (positions, shape.n_heads, None),
         "q": (positions, shape.n_heads, None),
@@ -161,7 +161,7 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
         "pattern": (shape.n_heads, positions, positions),
         "neuron": (positions, shape.d_mlp),
     }
-    expected = by_kind.get(kind, (positions, int(subject.bridge.cfg.d_model)))
+    expected = by_kind.get(kind, (positions, int(loaded_model.bridge.cfg.d_model)))
     for layer in probes.layers:
         activation = activations.by_place.get((layer, kind))
         if activation is None:
@@ -175,17 +175,17 @@ def _wrong_shape(subject: Subject, kind: Kind, probes: Probes, activations: Acti
     return ""
 
 
-def _has(subject: Subject, kind: Kind) -> bool:
+def _has(loaded_model: LoadedModel, kind: Kind) -> bool:
     """Return whether a model of this shape has nodes of a kind."""
     if kind == "neuron":
-        return subject.shape.d_mlp is not None
-    if kind == "resid_mid" and is_parallel(subject.bridge):
+        return loaded_model.shape.d_mlp is not None
+    if kind == "resid_mid" and is_parallel(loaded_model.bridge):
         return False
-    return kind not in ("mlp", "resid_mid") or subject.shape.has_mlps
+    return kind not in ("mlp", "resid_mid") or loaded_model.shape.has_mlps
 
 
 def _trials(
-    subject: Subject,
+    loaded_model: LoadedModel,
     layer: int,
     recorded: dict[tuple[str, Where], Tensor],
     activations: Activations,
@@ -194,14 +194,14 @@ def _trials(
     """Yield the trials of one layer, each with the plain edit that corresponds to it."""
     for kind in EDITED_KINDS:
         activation = activations.get(layer, kind)
-        if activation is None or not _has(subject, kind):
+        if activation is None or not _has(loaded_model, kind):
             continue
-        entries = _upper_half(subject, kind, activation)
+        entries = _upper_half(loaded_model, kind, activation)
         own, values = activation[0][:, entries], activation[1][:, entries]
         if kind in ("q", "k"):  # scaled to the length of the old values, so that a norm over all heads keeps the others
             values = values * own.norm(dim=1, keepdim=True) / values.norm(dim=1, keepdim=True).clamp(min=1e-12)
         if kind == "pattern":
-            edit = _pattern_edit(subject, layer, recorded, activations, tolerance)
+            edit = _pattern_edit(loaded_model, layer, recorded, activations, tolerance)
         elif kind == "resid_mid":
             edit = _middle_edit(layer, recorded, activations, tolerance)
         else:
@@ -211,7 +211,7 @@ def _trials(
 
 
 def _pattern_edit(
-    subject: Subject,
+    loaded_model: LoadedModel,
     layer: int,
     recorded: dict[tuple[str, Where], Tensor],
     activations: Activations,
@@ -236,7 +236,7 @@ def _pattern_edit(
     if not bool((mixed - z).abs().max() <= tolerance.equal * z.abs().max()):
         own = torch.linalg.lstsq(pattern[0].double().cpu(), z[0].double().transpose(0, 1).cpu()).solution.to(z.device)
     new = (pattern[1].double() @ own).transpose(0, 1).flatten(1)
-    entries = _upper_half(subject, "head", z.flatten(2))
+    entries = _upper_half(loaded_model, "head", z.flatten(2))
     return Edit(place, 0, entries, new[:, entries])
 
 
@@ -257,17 +257,17 @@ def _middle_edit(
     return Edit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
 
 
-def _upper_half(subject: Subject, kind: Kind, activation: Tensor) -> Tensor:
+def _upper_half(loaded_model: LoadedModel, kind: Kind, activation: Tensor) -> Tensor:
     """Return the entries of a layer's upper half of heads or neurons, to reveal a wrong order; all of a stream."""
     width = activation.shape[-1]
-    heads, keys = subject.shape.n_heads, subject.shape.n_kv_heads
+    heads, keys = loaded_model.shape.n_heads, loaded_model.shape.n_kv_heads
     count = {"head": heads, "q": heads, "pattern": heads, "k": keys, "v": keys, "neuron": width}.get(kind, 1)
     first = width // count * (count // 2) if width % count == 0 else 0
     return torch.arange(first, width, device=activation.device)
 
 
 def _bridge_run(
-    subject: Subject, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
+    loaded_model: LoadedModel, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
     """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
     streams: list[Tensor] = []
@@ -299,8 +299,8 @@ def _bridge_run(
     for layer in sorted({trial.layer for _, trial in numbered}):
         hooks += keeping(layer).hooks(fired)
     hooks.append((Node(last, "resid_post").hook, stop))
-    with torch.no_grad(), quietly(), subject.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
-        subject.bridge(rows)
+    with torch.no_grad(), quietly(), loaded_model.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
+        loaded_model.bridge(rows)
     return streams[0].float(), z
 
 

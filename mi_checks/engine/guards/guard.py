@@ -18,39 +18,41 @@ from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 
 
-def guard(subject: Subject) -> Guards:
+def guard(loaded_model: LoadedModel) -> Guards:
     """Return the guards of a model, from comparisons of the bridge with the wrapped model, of edits, and of sums.
 
     Measurements that rely on a failed guard are later refused on this model, by name and with the reason. Nothing is
     raised.
     """
-    probes = probes_of(subject)
+    probes = probes_of(loaded_model)
     with quietly():
         try:
-            return Guards(tuple(_compared(subject, probes)), probes.about)
+            return Guards(tuple(_compared(loaded_model, probes)), probes.about)
         except Exception as error:  # a library's error on a model that it cannot run; only the reason matters
             reason = f"it cannot be run on random tokens ({in_short(error)})"
             failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
             return Guards((failed,), probes.about)
 
 
-def _compared(subject: Subject, probes: Probes) -> list[Guard]:
-    dtype = next(subject.bridge.parameters()).dtype
+def _compared(loaded_model: LoadedModel, probes: Probes) -> list[Guard]:
+    dtype = next(loaded_model.bridge.parameters()).dtype
     tolerance = TOLERANCES.get(dtype, TOLERANCES[torch.float32])
-    engine = ReferenceEngine(replace(subject, guards=Guards()), probes.batch())
+    engine = ReferenceEngine(replace(loaded_model, guards=Guards()), probes.batch())
     logits, broken = _fetched(engine)
     results = [Guard(f"reading {KIND_NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
-    if subject.unwrapped is not None:
-        plain = PlainModel(subject.unwrapped, [str(block.name) for block in subject.bridge.blocks])
+    if loaded_model.unwrapped is not None:
+        plain = PlainModel(loaded_model.unwrapped, [str(block.name) for block in loaded_model.bridge.blocks])
         same = _same_logits(plain.logits(probes.tokens), logits.float(), tolerance)
         results.append(same)
         if not same.holds:
             return results
         readable = [kind for kind in EDITED_KINDS if kind not in broken]
-        results += compare_edits(subject, plain, probes, _activations(engine, probes, readable), readable, tolerance)
+        results += compare_edits(
+            loaded_model, plain, probes, _activations(engine, probes, readable), readable, tolerance
+        )
     return [*results, *compare_sums(engine, probes, tolerance)]
 
 

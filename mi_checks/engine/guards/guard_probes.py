@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, Prompt, PromptBatch, PromptPair
 
 PROBE_TOKENS = 12  # tokens of a probe, unless an attention window needs more
@@ -52,41 +52,44 @@ class Probes:
         return PromptBatch((PromptPair(prompts[0], prompts[1], ("",), ("",), (answer,), (foil,)),))
 
 
-def probes_of(subject: Subject) -> Probes:
+def probes_of(loaded_model: LoadedModel) -> Probes:
     """Return the probes of a model, which are the same every time."""
-    windows = sorted(set(_windows(subject)))
+    windows = sorted(set(_windows(loaded_model)))
     reachable = [window for window in windows if window + TOKENS_BEYOND_WINDOW <= MAX_PROBE_TOKENS]
     length = max([PROBE_TOKENS, *(window + TOKENS_BEYOND_WINDOW for window in reachable)])
-    while length in (subject.shape.n_heads, subject.shape.n_kv_heads):  # so that no two axes have the same size
+    while length in (
+        loaded_model.shape.n_heads,
+        loaded_model.shape.n_kv_heads,
+    ):  # so that no two axes have the same size
         length += 1
-    length = min(length, subject.n_ctx)
-    known = [subject.bridge.cfg.d_vocab]
-    if subject.tokenization is not None:
-        known.append(subject.tokenization.tokenizer.get_vocab_size())
+    length = min(length, loaded_model.n_ctx)
+    known = [loaded_model.bridge.cfg.d_vocab]
+    if loaded_model.tokenization is not None:
+        known.append(loaded_model.tokenization.tokenizer.get_vocab_size())
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(0, min(known), (2, length), generator=generator)
     tokens[1] = torch.where(tokens[1] == tokens[0], (tokens[1] + 1) % min(known), tokens[1])
-    device = next(subject.bridge.parameters()).device
-    return Probes(tokens.to(device), _layers(subject), max((w for w in windows if w >= length), default=None))
+    device = next(loaded_model.bridge.parameters()).device
+    return Probes(tokens.to(device), _layers(loaded_model), max((w for w in windows if w >= length), default=None))
 
 
-def _windows(subject: Subject) -> Iterator[int]:
+def _windows(loaded_model: LoadedModel) -> Iterator[int]:
     """Yield the lengths of a model's attention windows that are shorter than its context."""
-    configs: list[Any] = [subject.bridge.cfg, getattr(subject.bridge.original_model, "config", None)]
+    configs: list[Any] = [loaded_model.bridge.cfg, getattr(loaded_model.bridge.original_model, "config", None)]
     for config in configs:
         for name in WINDOW_NAMES:
             window = getattr(config, name, None)
-            if isinstance(window, int) and 0 < window < subject.n_ctx:
+            if isinstance(window, int) and 0 < window < loaded_model.n_ctx:
                 yield window
 
 
-def _layers(subject: Subject) -> tuple[int, ...]:
+def _layers(loaded_model: LoadedModel) -> tuple[int, ...]:
     """Return all layers of a shallow model; of a deep one, the first two and the first of each structure."""
-    n_layers = subject.shape.n_layers
+    n_layers = loaded_model.shape.n_layers
     if n_layers <= MAX_FULLY_PROBED_LAYERS:
         return tuple(range(n_layers))
     first_layers: dict[object, int] = {}
-    for layer, block in enumerate(subject.bridge.blocks):
+    for layer, block in enumerate(loaded_model.bridge.blocks):
         first_layers.setdefault(_structure(getattr(block, "original_component", block)), layer)
     return tuple(sorted({0, 1, *list(first_layers.values())[:MAX_PROBED_LAYERS]}))
 

@@ -36,7 +36,7 @@ def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) 
     yield from _sublayers(engine, probes, tolerance)
     yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
     yield from _guarded("the stream gives the logits", ("attribution",), tolerance, lambda: _logits(engine))
-    if not_linear(engine.batch, engine.subject) is None:
+    if not_linear(engine.batch, engine.loaded_model) is None:
         name = "embedding and layers add up to the logit difference"
         yield from _guarded(name, ("attribution",), tolerance, lambda: _attributed(engine))
     name = "paths out of a head add up to replacing it"
@@ -67,7 +67,7 @@ def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Toleranc
 
 
 def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
-    shape = engine.subject.shape
+    shape = engine.loaded_model.shape
     for name, part, whole, refuses in SUBLAYER_SUMS:
         if part == "neuron" and shape.d_mlp is None:
             continue
@@ -86,9 +86,9 @@ def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) ->
 
 def _layers(engine: ReferenceEngine) -> tuple[float, str]:
     errors = []
-    for layer in range(engine.subject.shape.n_layers):
+    for layer in range(engine.loaded_model.shape.n_layers):
         before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
-        kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.subject.shape.has_mlps else ("attn",)
+        kinds: tuple[Kind, ...] = ("attn", "mlp") if engine.loaded_model.shape.has_mlps else ("attn",)
         total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
         errors.append(
             (
@@ -100,10 +100,10 @@ def _layers(engine: ReferenceEngine) -> tuple[float, str]:
 
 
 def _logits(engine: ReferenceEngine) -> tuple[float, str]:
-    last = engine.subject.shape.n_layers - 1
+    last = engine.loaded_model.shape.n_layers - 1
     with torch.no_grad():
         logits = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
-    cap = float(engine.subject.bridge.cfg.output_logits_soft_cap)
+    cap = float(engine.loaded_model.bridge.cfg.output_logits_soft_cap)
     logits = cap * torch.tanh(logits / cap) if cap > 0 else logits
     at_end = logits[engine.rows, engine.end]
     return _relative(
@@ -112,7 +112,7 @@ def _logits(engine: ReferenceEngine) -> tuple[float, str]:
 
 
 def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
-    shape = engine.subject.shape
+    shape = engine.loaded_model.shape
     kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
     parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
     total = engine.measure(DirectEffects(tuple(parts))).sum(0)
@@ -132,14 +132,14 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
     In a shallow model these paths lead to all later readers and the logits. In a deep one they lead to the readers up
     to the second layer, and the stream after it is compared.
     """
-    shape = engine.subject.shape
+    shape = engine.loaded_model.shape
     head, last = Node(0, "head", shape.n_heads // 2), shape.n_layers - 1
     until = last if shape.n_layers <= MAX_FULLY_PROBED_LAYERS else 1
     later = range(1, until + 1)
     into = [Node(layer, "q", index) for layer in later for index in range(shape.n_heads)]
     into += [Node(layer, part, index) for layer in later for part in ("k", "v") for index in range(shape.n_kv_heads)]
     if shape.has_mlps:
-        own = 1 if is_parallel(engine.subject.bridge) else 0
+        own = 1 if is_parallel(engine.loaded_model.bridge) else 0
         into += [Node(layer, "mlp") for layer in range(own, until + 1)]
     if until == last:
         replaced, along = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])

@@ -13,13 +13,13 @@ from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
 from mi_checks.engine.interventions import Intervention, Side, ablate, reaches
 from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.engine.reference.site import Site, chosen
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 
 
 class Hooked(Protocol):
     """The part of `ReferenceEngine` that edge circuits use."""
 
-    subject: Subject
+    loaded_model: LoadedModel
 
     def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
         """Return the logits at END of a run with all sites installed, `row d_vocab`."""
@@ -49,7 +49,7 @@ class EdgeReference:
         self.engine = engine
         self.circuit = circuit
         self.incoming = circuit.incoming
-        self.shape = engine.subject.shape
+        self.shape = engine.loaded_model.shape
         # (layer, kind) → z of all heads or what the MLP adds, in this circuit's own run and ablated, `row pos …`.
         self.own: dict[tuple[int, Kind], Tensor] = {}
         self.cut: dict[tuple[int, Kind], Tensor] = {}

@@ -23,7 +23,7 @@ from mi_checks.engine.reference.edges_by_hooks import EdgeReference
 from mi_checks.engine.reference.site import Hook, Site, chosen
 from mi_checks.engine.residual import Sublayer, SublayerKind, Unembedding, sublayer, unembedding
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 
@@ -38,14 +38,14 @@ class ReferenceEngine(Engine):
 
     def __init__(
         self,
-        subject: Subject,
+        loaded_model: LoadedModel,
         batch: PromptBatch,
         progress: Progress = no_progress,
         *,
         padding: Padding = "right",
         score: ScoreFunction | None = None,
     ) -> None:
-        super().__init__(subject, batch, progress, padding=padding, score=score)
+        super().__init__(loaded_model, batch, progress, padding=padding, score=score)
         self._activations: dict[tuple[Side, str], dict[int, Tensor]] = {}  # side, hook → layer → activation
         self._sublayers: dict[tuple[int, SublayerKind], Sublayer] = {}
         self._norms: dict[int, Norm | None] = {}
@@ -82,7 +82,7 @@ class ReferenceEngine(Engine):
 
     def direction(self) -> Tensor:
         """Return the direction, by autograd through the unembedding and a frozen final norm; see `Engine.direction`."""
-        layer = self.subject.shape.n_layers - 1
+        layer = self.loaded_model.shape.n_layers - 1
         whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end]
         unembedding = self.unembedding
 
@@ -105,7 +105,7 @@ class ReferenceEngine(Engine):
 
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
         """Return what the receiver reads, through the norm and the bridge's projection; see `Engine.taken`."""
-        block = self.subject.bridge.blocks[receiver.layer]
+        block = self.loaded_model.bridge.blocks[receiver.layer]
         norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
         seen = part if norm is None else norm.linear(whole, part).to(part.dtype)
         one, none = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
@@ -116,7 +116,7 @@ class ReferenceEngine(Engine):
     @cached_property
     def unembedding(self) -> Unembedding:
         """Return the function from the final stream to the logits."""
-        return unembedding(self.subject.bridge)
+        return unembedding(self.loaded_model.bridge)
 
     def sublayer(self, node: Node) -> Sublayer:
         """Return how the heads or the neurons of a node's layer add to the residual stream.
@@ -126,11 +126,12 @@ class ReferenceEngine(Engine):
         """
         kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
         if (node.layer, kind) not in self._sublayers:
-            own_sublayer = sublayer(self.subject.bridge, node.layer, kind)
+            own_sublayer = sublayer(self.loaded_model.bridge, node.layer, kind)
             if own_sublayer is None:
                 raise MiChecksError(
-                    f"{self.subject.name}: what {node} adds to the residual stream is unknown, because TransformerLens "
-                    "names no output projection of its layer in this model; make the claim about the whole layer"
+                    f"{self.loaded_model.name}: what {node} adds to the residual stream is unknown, because "
+                    "TransformerLens names no output projection of its layer in this model; make the claim about the "
+                    "whole layer"
                 )
             self._sublayers[node.layer, kind] = own_sublayer
         return self._sublayers[node.layer, kind]
@@ -138,8 +139,8 @@ class ReferenceEngine(Engine):
     def norm_before(self, layer: int) -> Norm | None:
         """Return the norm between the residual stream and the queries, keys and values of a layer."""
         if layer not in self._norms:
-            block: Any = self.subject.bridge.blocks[layer]
-            self._norms[layer] = read_norm(getattr(block, "ln1", None), self.subject.bridge.cfg.d_model)
+            block: Any = self.loaded_model.bridge.blocks[layer]
+            self._norms[layer] = read_norm(getattr(block, "ln1", None), self.loaded_model.bridge.cfg.d_model)
         return self._norms[layer]
 
     def fetch(self, sides: Sequence[Side], kinds: Iterable[Kind], *, keep_logits: bool = False) -> Tensor:
@@ -153,7 +154,7 @@ class ReferenceEngine(Engine):
         Returns:
             The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
         """
-        layers = range(self.subject.shape.n_layers)
+        layers = range(self.loaded_model.shape.n_layers)
         hooks = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
         arguments_by_side = [self.padding_arguments(side) for side in sides]
         all_arguments = {
@@ -162,7 +163,7 @@ class ReferenceEngine(Engine):
         tokens = torch.cat([self.layouts[side].tokens for side in sides])
         with torch.no_grad():
             logits: Tensor
-            logits, cache = self.subject.bridge.run_with_cache(
+            logits, cache = self.loaded_model.bridge.run_with_cache(
                 tokens, names_filter=lambda name: name in hooks, **all_arguments
             )
         for number, side in enumerate(sides):
@@ -182,7 +183,9 @@ class ReferenceEngine(Engine):
             self.fetch([side], [kind])
         activation = self._activations[side, hook].get(layer)
         if activation is None:
-            raise MiChecksError(f"{self.subject.name}: TransformerLens has no hook {hook.format(layer)} in this model")
+            raise MiChecksError(
+                f"{self.loaded_model.name}: TransformerLens has no hook {hook.format(layer)} in this model"
+            )
         return activation
 
     def _patched_logits(self, intervention: Intervention) -> Tensor:
@@ -211,7 +214,7 @@ class ReferenceEngine(Engine):
         unfired = {site.name for site in sites} - fired
         if unfired:
             raise MiChecksError(
-                f"{self.subject.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
+                f"{self.loaded_model.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
             )
         return logits
 
@@ -285,7 +288,7 @@ class ReferenceEngine(Engine):
             sent: the change, `row pos d_model`.
         """
         sites: list[Site] = []
-        last = self.subject.shape.n_layers - 1
+        last = self.loaded_model.shape.n_layers - 1
         first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
         for layer in sorted({r.layer for r in receivers if r.kind != "logits"}):
             places: dict[str, list[Node]] = {}
@@ -346,7 +349,7 @@ class ReferenceEngine(Engine):
         def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             return resid[self.rows, self.end][:, None]
 
-        bridge = self.subject.bridge
+        bridge = self.loaded_model.bridge
         skips = (
             first > 0
             and self.padding == "right"

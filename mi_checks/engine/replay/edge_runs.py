@@ -162,7 +162,7 @@ class EdgeRuns:
 
     def _masks(self) -> dict[tuple[int, str], Tensor]:
         """Return which senders each reader sees, (layer, kind) of readers → `variant reader sender`."""
-        shape, embedded = self.runs.subject.shape, self.model.weights["embed.weight"]
+        shape, embedded = self.runs.loaded_model.shape, self.model.weights["embed.weight"]
         place = {sender: index for index, sender in enumerate(senders(shape, mlps=self.mlps))}
         counts = Counter((reader.layer, reader.kind) for reader in readers(shape, mlps=self.mlps))
         masks = {group: np.zeros((len(self.circuits), count, len(place))) for group, count in counts.items()}

@@ -158,7 +158,7 @@ def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, star
     run = runs.passes[how.run][layer]
     written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
-        raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
+        raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
     return Entry(layer, "post", runs.model.mlp(layer, written.mlp_in[:, None] + delta) - written.mlp_out[:, None])
 
 

@@ -35,7 +35,7 @@ def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: 
         if mlps:
             written = runs.passes[side][layer].after(start)
             if written.mlp_out is None:
-                raise ValueError(f"{runs.subject.name} has no MLP, so no path into one")
+                raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
             total[:, mlps] += runs.model.mlp(layer, written.mlp_in[:, None] + sent[:, mlps]) - written.mlp_out[:, None]
     return total
 

@@ -15,7 +15,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.replay.forward_pass import ForwardPass, Since, Written
 from mi_checks.engine.transformer import Transformer
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 
@@ -27,7 +27,7 @@ class KeptRuns(Engine, ABC):
 
     def __init__(
         self,
-        subject: Subject,
+        loaded_model: LoadedModel,
         batch: PromptBatch,
         model: Transformer,
         progress: Progress = no_progress,
@@ -35,7 +35,7 @@ class KeptRuns(Engine, ABC):
         padding: Padding = "right",
         score: ScoreFunction | None = None,
     ) -> None:
-        super().__init__(subject, batch, progress, padding=padding, score=score)
+        super().__init__(loaded_model, batch, progress, padding=padding, score=score)
         self.model = model
         self.last = model.n_layers - 1
         left, right = self.layouts["clean"], self.layouts["corrupt"]
@@ -164,5 +164,5 @@ class KeptRuns(Engine, ABC):
             case _:
                 part = written.resid_post
         if part is None:
-            raise ValueError(f"{self.subject.name} has no MLP, so no {node}")  # unreachable from behaviour files
+            raise ValueError(f"{self.loaded_model.name} has no MLP, so no {node}")  # unreachable from behaviour files
         return part

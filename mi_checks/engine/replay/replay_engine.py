@@ -30,7 +30,7 @@ from mi_checks.engine.replay.kept_runs import KeptRuns
 from mi_checks.engine.replay.memory import Memory
 from mi_checks.engine.replay.several_nodes import Edits
 from mi_checks.engine.transformer import Transformer
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 
@@ -46,7 +46,7 @@ class ReplayEngine(KeptRuns):
 
     def __init__(
         self,
-        subject: Subject,
+        loaded_model: LoadedModel,
         batch: PromptBatch,
         model: Transformer,
         progress: Progress = no_progress,
@@ -55,7 +55,7 @@ class ReplayEngine(KeptRuns):
         score: ScoreFunction | None = None,
         memory: int | None = None,
     ) -> None:
-        super().__init__(subject, batch, model, progress, padding=padding, score=score)
+        super().__init__(loaded_model, batch, model, progress, padding=padding, score=score)
         self.memory = Memory(self.device, memory)
         self.computed: Counter[str] = Counter()
 
@@ -122,16 +122,16 @@ class ReplayEngine(KeptRuns):
 
     def _edge_bytes(self, circuit: EdgeCircuit) -> int:
         """Return about how many bytes one circuit takes while its edges are measured."""
-        model, d_model, heads = self.model, self.subject.bridge.cfg.d_model, self.model.n_heads
+        model, d_model, heads = self.model, self.loaded_model.bridge.cfg.d_model, self.model.n_heads
         streams = 3 * heads + model.n_layers * (heads + 1)
-        floats = self.width * d_model * streams + 4 * self.width * (self.subject.shape.d_mlp or 0)
+        floats = self.width * d_model * streams + 4 * self.width * (self.loaded_model.shape.d_mlp or 0)
         if model.n_layers <= 2 and (model.attn_only or not circuit.mlps):  # no reader's stream is computed
             floats = self.width * heads * (6 * model.d_head + self.width)
         return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
 
     def _like(self, batch: PromptBatch, model: Transformer) -> ReplayEngine:
         other = ReplayEngine(
-            self.subject, batch, model, self.progress, padding=self.padding, score=self.readout.function
+            self.loaded_model, batch, model, self.progress, padding=self.padding, score=self.readout.function
         )
         other.memory = self.memory
         return other
@@ -147,13 +147,15 @@ class ReplayEngine(KeptRuns):
 
     def _bytes(self, intervention: Intervention) -> int:
         """Return about how many bytes one variant takes while it is replayed."""
-        cfg = self.subject.bridge.cfg
+        cfg = self.loaded_model.bridge.cfg
         first = min((node.layer for node in intervention.nodes), default=self.last)
         rest = 1 if first == self.last else self.width - self.start(intervention)
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
         if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
-            floats += 2 * (self.subject.shape.d_mlp or 0)  # otherwise computed a few rows at a time: `Transformer.mlp`
+            floats += 2 * (
+                self.loaded_model.shape.d_mlp or 0
+            )  # otherwise computed a few rows at a time: `Transformer.mlp`
         whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
         return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
 

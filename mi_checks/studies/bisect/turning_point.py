@@ -25,7 +25,7 @@ from mi_checks.spec.claimed import claimed
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
 from mi_checks.studies.bisect.bisection import bisect
-from mi_checks.suite.subjects import Settings
+from mi_checks.suite.loaded_models import Settings
 from mi_checks.suite.suite import Suite
 from mi_checks.suite.threads import one_thread
 
@@ -98,7 +98,7 @@ class Bisecting:
     def _ask(self, place: int) -> Checkpoint:
         suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
         given = self.given[place]
-        weights = weights_sha256(resolve(given)) or suite.subjects.subject(given).provenance.weights_sha256
+        weights = weights_sha256(resolve(given)) or suite.loaded_models.loaded_model(given).provenance.weights_sha256
         query = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip

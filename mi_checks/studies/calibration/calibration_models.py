@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from mi_checks.models.load_model import load
+from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.loaded import Placement
 from mi_checks.models.loaders.native import native_bridge
-from mi_checks.models.subject import Provenance, Subject
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.model_shape import ModelShape
 
@@ -25,12 +25,12 @@ def tokenization() -> Tokenization:
     return trained("nano-attn-2l").tokenization
 
 
-def trained(name: str) -> Subject:
+def trained(name: str) -> LoadedModel:
     """Return a bundled model."""
     return load(name, device="cpu")
 
 
-def fresh(seed: int, tokens: Tokenization, *, mlps: bool) -> Subject:
+def fresh(seed: int, tokens: Tokenization, *, mlps: bool) -> LoadedModel:
     """Return an untrained model with TransformerLens's initialisation; the same seed gives the same weights."""
     d_mlp = 4 * WIDTH
     config = {
@@ -52,7 +52,7 @@ def fresh(seed: int, tokens: Tokenization, *, mlps: bool) -> Subject:
         torch.manual_seed(seed)
         bridge = native_bridge(config, Placement(torch.device("cpu"), torch.float32)).eval()
     bridge.requires_grad_(False)
-    return Subject(
+    return LoadedModel(
         name="fresh",
         bridge=bridge,
         tokenization=tokens,

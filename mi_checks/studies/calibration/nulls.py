@@ -49,11 +49,13 @@ def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
 
     def measured(run: int) -> Measurements:
         rng = np.random.default_rng((seed, run, 0))
-        subject = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
+        loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         batch = with_drawn_positions(drawn(tokens, PROMPTS, int(rng.integers(2**31))), rng)
         first, second = (int(head) for head in rng.integers(calibration_models.HEADS, size=2))
         heads = {PREVIOUS: (f"L0H{first}",), INDUCTION: (f"L1H{second}",)}
-        return Measurements(behaviour_of(subject.name), subject, batch, choose("auto", subject, batch), heads)
+        return Measurements(
+            behaviour_of(loaded_model.name), loaded_model, batch, choose("auto", loaded_model, batch), heads
+        )
 
     chosen = (*calibrated_claims.without_effect(POSITIONS, kinds), *calibrated_claims.of_weights(kinds))
     return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, bar, FRESH))
@@ -113,7 +115,7 @@ def random_circuits(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar 
     shipped: list[list[Verdict]] = [[] for _ in chosen]
     for run in bar(range(runs if chosen else 0), CIRCUITS):
         rng = np.random.default_rng((seed, run, 3))
-        shape = pools[0].subject.shape
+        shape = pools[0].loaded_model.shape
         places = rng.choice(shape.n_layers * shape.n_heads, CIRCUIT_SIZE, replace=False)
         heads = tuple(f"L{place // shape.n_heads}H{place % shape.n_heads}" for place in sorted(places))
         measured = pools[0].run(pools[0].drawn(rng, PROMPTS), rng, roles={DRAWN: heads})
@@ -162,11 +164,11 @@ def _pools(seed: int, *, answers: bool) -> list[Pool]:
     """Return a pool for each trained model, with the behaviour's own answers or with random ones."""
     pools: list[Pool] = []
     for name, roles in calibration_models.TRAINED.items():
-        subject = calibration_models.trained(name)
-        batch = drawn(subject.tokenization, POOL, seed)
+        loaded_model = calibration_models.trained(name)
+        batch = drawn(loaded_model.tokenization, POOL, seed)
         if not answers:
-            batch = with_random_answers(batch, subject.tokenization, np.random.default_rng((seed, 4)))
-        pools.append(Pool(subject, batch, roles))
+            batch = with_random_answers(batch, loaded_model.tokenization, np.random.default_rng((seed, 4)))
+        pools.append(Pool(loaded_model, batch, roles))
     return pools
 
 
@@ -202,7 +204,7 @@ def _at_its_truth(claim: Claim, population: Measurements) -> Check:
         if bound.at_least == value:
             return claim.held_to(Bound(at_most=value) if claim.shipped.at_least is None else bound)
         bound = Bound(at_least=value)
-    raise RuntimeError(f"{claim.check.id} on {population.subject.name}: no value that is true of it")
+    raise RuntimeError(f"{claim.check.id} on {population.loaded_model.name}: no value that is true of it")
 
 
 SHIPPED = tuple(
@@ -218,11 +220,11 @@ def roles_by_chance(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar 
     tokens = calibration_models.tokenization()
     verdicts: dict[str, list[Verdict]] = {check.id: [] for check in SHIPPED}
     for run in bar(range(runs), "roles of fresh models"):
-        subject = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
+        loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         for check in SHIPPED:
-            scores = score(check.role.score, subject, trusted(subject))
+            scores = score(check.role.score, loaded_model, trusted(loaded_model))
             binding = Binding(check.name, check.role.component, check.role.score, scores, check.role.at_least)
-            verdicts[check.id].append(check_role(binding, None, subject.name, free=True))
+            verdicts[check.id].append(check_role(binding, None, loaded_model.name, free=True))
     return tuple(
         Row(FRESH, check.kind, check.id, "", shipped=str(check.bound), as_shipped=passes(verdicts[check.id]))
         for check in SHIPPED

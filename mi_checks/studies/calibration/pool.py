@@ -20,7 +20,7 @@ from mi_checks.engine.direct import EffectsFromSources
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.ranks import Ranks
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.stats.bootstrap import IntervalCache
@@ -32,13 +32,13 @@ Rows = npt.NDArray[np.int64]
 class Pool:
     """The prompts of one model with all measurements on them; ablations use the means of the pool."""
 
-    def __init__(self, subject: Subject, batch: PromptBatch, roles: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, loaded_model: LoadedModel, batch: PromptBatch, roles: Mapping[str, tuple[str, ...]]) -> None:
         """Create a pool without measurements; `roles` are the nodes that claims name."""
-        self.subject = subject
+        self.loaded_model = loaded_model
         self.batch = batch
         self.roles = dict(roles)
-        self.engine: Engine = choose("auto", subject, batch)
-        self.behaviour = behaviour_of(subject.name)
+        self.engine: Engine = choose("auto", loaded_model, batch)
+        self.behaviour = behaviour_of(loaded_model.name)
         self._kept: dict[str, Floats] = {}
 
     def population(self) -> Measurements:
@@ -83,7 +83,7 @@ class Pool:
         roles: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Measurements:
         measuring = _Drawn(self, rows, signs, batch)
-        return Measurements(self.behaviour, self.subject, batch, measuring, {**self.roles, **(roles or {})})
+        return Measurements(self.behaviour, self.loaded_model, batch, measuring, {**self.roles, **(roles or {})})
 
     def measure(self, quantity: Quantity) -> Floats:
         """Measure a quantity on the whole pool, once for each row; see `Engine.measure`."""

@@ -12,7 +12,7 @@ from mi_checks.cache.store import Store
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.models.load_model import load
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -84,13 +84,13 @@ def discover(
             or there is nothing to discover.
     """
     refuse_absent(loaded, model)
-    subject = guarded(load(model), store)
-    return explore(loaded.behaviour, subject, settings, progress=progress, score=loaded.score, store=store)
+    loaded_model = guarded(load(model), store)
+    return explore(loaded.behaviour, loaded_model, settings, progress=progress, score=loaded.score, store=store)
 
 
 def explore(
     behaviour: Behaviour,
-    subject: Subject,
+    loaded_model: LoadedModel,
     settings: Settings = USUAL,
     *,
     progress: Progress = no_progress,
@@ -99,17 +99,19 @@ def explore(
 ) -> Discovery:
     """Discover what implements a behaviour in a loaded model, whatever the behaviour declares; see `discover`."""
     began = time.perf_counter()
-    drawn = samples(behaviour, subject, settings)
-    explorer = Explorer(behaviour, subject, drawn, settings, progress, score, store)
+    drawn = samples(behaviour, loaded_model, settings)
+    explorer = Explorer(behaviour, loaded_model, drawn, settings, progress, score, store)
     try:
         held_out, engine = explorer.measurements(behaviour, drawn.held_out)
         explorer.refuse_no_effect(held_out)
         found = explorer.found()
         sets: dict[str, NodeNames] = {
-            name: tuple(map(str, nodes)) for name, nodes in node_sets(behaviour, found, subject.name).items() if nodes
+            name: tuple(map(str, nodes))
+            for name, nodes in node_sets(behaviour, found, loaded_model.name).items()
+            if nodes
         }
-        binding = behaviour.model_copy(update={"models": {subject.name: ModelEntry(nodes=sets)}})
-        measured = Measurements(binding, subject, drawn.held_out, engine)
+        binding = behaviour.model_copy(update={"models": {loaded_model.name: ModelEntry(nodes=sets)}})
+        measured = Measurements(binding, loaded_model, drawn.held_out, engine)
         circuits = minimality_circuits(measured, engine, found, explorer.pace)
         drafted = draft(behaviour, found, HeldOut(measured, drawn.checks), settings.faithful, circuits)
     except KeyboardInterrupt:
@@ -118,4 +120,4 @@ def explore(
         explorer.save()
         raise
     explorer.save()
-    return Discovery(behaviour, subject.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began)
+    return Discovery(behaviour, loaded_model.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began)

@@ -46,7 +46,7 @@ def draft(behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float
         faithful: the required faithfulness of a circuit.
         circuits: how many circuits there is time to measure for minimality; None for no limit.
     """
-    model = held_out.measured.subject.name
+    model = held_out.measured.loaded_model.name
     beside = stands_beside(behaviour, model)
     file_ids = {part.id for entry in behaviour.checks for part in entry.check.parts}
     lines: list[Line] = []
@@ -108,7 +108,7 @@ def _present(behaviour: Behaviour, model: str) -> list[str]:
 def _claims(
     behaviour: Behaviour, found: Found, held_out: HeldOut, faithful: float, circuits: int | None
 ) -> Iterator[Callable[[], Line]]:
-    model = held_out.measured.subject.name
+    model = held_out.measured.loaded_model.name
     yield from preferences(behaviour, held_out)
     heads, neurons, circuit = (_name(what, behaviour, model) for what in NAMES)
     for effects, name in ((found.heads, heads), (found.neurons, neurons)):

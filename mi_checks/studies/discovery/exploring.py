@@ -18,7 +18,7 @@ from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
@@ -60,7 +60,7 @@ class Explorer:
     def __init__(
         self,
         behaviour: Behaviour,
-        subject: Subject,
+        loaded_model: LoadedModel,
         drawn: Samples,
         settings: Settings,
         progress: Progress = no_progress,
@@ -69,7 +69,7 @@ class Explorer:
     ) -> None:
         """Store what is given, without measuring anything; see `explore`."""
         self.behaviour = behaviour
-        self.subject = subject
+        self.loaded_model = loaded_model
         self.drawn = drawn
         self.settings = settings
         self.pace = Pace(settings.exact_seconds)
@@ -82,15 +82,15 @@ class Explorer:
 
     def measurements(self, behaviour: Behaviour, batch: PromptBatch) -> tuple[Measurements, Keeping]:
         """Return an object that measures a behaviour's claims on a batch of prompts, and its engine."""
-        key = measurement_key(self.subject, batch, "auto") if self._store is not None else ""
+        key = measurement_key(self.loaded_model, batch, "auto") if self._store is not None else ""
         engine = Keeping(
-            lambda: choose("auto", self.subject, batch, no_progress, None, self._score),
+            lambda: choose("auto", self.loaded_model, batch, no_progress, None, self._score),
             self._store,
             key,
             self._progress,
         )
         self._engines.append(engine)
-        return Measurements(behaviour, self.subject, batch, engine), engine
+        return Measurements(behaviour, self.loaded_model, batch, engine), engine
 
     def save(self) -> int:
         """Write all measurements to the cache, if there is one, and return their number."""
@@ -114,12 +114,12 @@ class Explorer:
             measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"), again
         )
         if heads is None:
-            raise MiChecksError(f"{self.subject.name} has no attention heads to discover")
+            raise MiChecksError(f"{self.loaded_model.name} has no attention heads to discover")
         neurons = swept(
             measured, engine, "neuron", NEURON_THRESHOLD_FACTOR * above, self.pace,
             lambda: self._estimated(measured, engine, "neuron"), again,
         )  # fmt: skip
-        layers = [Node(layer, "mlp") for layer in range(self.subject.shape.n_layers)]
+        layers = [Node(layer, "mlp") for layer in range(self.loaded_model.shape.n_layers)]
         mlps = None if neurons is None else effects(measured, layers, above, "MLP layers")
         senders = unaccounted(measured, mlps, neurons) if mlps is not None and neurons is not None else ()
         joint = self._groups(measured, few, heads, neurons, kind)
@@ -146,7 +146,7 @@ class Explorer:
             most=lambda interventions: self._allowed(measured, engine, interventions),
             strength=found.strength,
         )  # fmt: skip
-        return replace(found, paths=carrying, roles=named(self.subject, found.nodes))
+        return replace(found, paths=carrying, roles=named(self.loaded_model, found.nodes))
 
     def _of_first(self, count: int) -> tuple[Measurements, Keeping]:
         """Return measurements on the first `count` prompt pairs, and their engine."""
@@ -166,7 +166,7 @@ class Explorer:
         none = no_gap(measured) or too_little(held_out, self.drawn.checks)
         if none:
             raise MiChecksError(
-                f"{self.behaviour.name} on {self.subject.name}: there is nothing to discover: {none} "
+                f"{self.behaviour.name} on {self.loaded_model.name}: there is nothing to discover: {none} "
                 f"({len(measured.batch)} prompt pairs, seed {self.drawn.seed})"
             )
 
@@ -175,7 +175,7 @@ class Explorer:
         pairs = len(self.drawn.found_on)
         if pairs > EXPLORED:
             few, engine = self._of_first(min(SCREENED, pairs))
-            interventions = _both_ways(all_nodes("head", self.subject.shape), few.everywhere)
+            interventions = _both_ways(all_nodes("head", self.loaded_model.shape), few.everywhere)
             each = self.pace.seconds_each(few, engine, interventions) * pairs / len(few.batch)
             if not math.isinf(self.pace.limit) and each and not self.pace.allows(len(interventions), each):
                 fewer = self._of_first(EXPLORED)
@@ -184,7 +184,7 @@ class Explorer:
 
     def _estimated(self, measured: Measurements, engine: Keeping, component: Component) -> Floats:
         """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
-        shape, at = self.subject.shape, measured.everywhere
+        shape, at = self.loaded_model.shape, measured.everywhere
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
         both = engine.estimated(
             f"gradients of {components} at {at} by {code(ESTIMATING, ())}",
@@ -203,7 +203,7 @@ class Explorer:
         if neurons is not None:
             mattering = {*neurons.sufficient, *neurons.needed}
             strongest += sorted(mattering, key=lambda node: (-neurons.strength(node), node))[:MAX_PAIRED_NEURONS]
-        all_heads = all_nodes("head", self.subject.shape)
+        all_heads = all_nodes("head", self.loaded_model.shape)
         pairs: list[Set] = [
             pair
             for pair in combinations(sorted({*all_heads, *strongest}), 2)
@@ -231,7 +231,7 @@ class Explorer:
 
     def _circuit(self, measured: Measurements, heads: Effects, kind: Ablated) -> tuple[Pruned, int]:
         """Return a circuit, and the number of prompt pairs that it was searched on."""
-        strength = dict.fromkeys(all_nodes("head", self.subject.shape), 0.0)
+        strength = dict.fromkeys(all_nodes("head", self.loaded_model.shape), 0.0)
         strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}
         few, engine = self._of_first(min(SCREENED, len(measured.batch)))
         half = list(strength)[: len(strength) // 2]
@@ -277,7 +277,7 @@ def minimality_circuits(measured: Measurements, engine: Keeping, found: Found, p
     nodes = found.circuit.nodes
     if not nodes:
         return None
-    universe = all_nodes("head", measured.subject.shape)
+    universe = all_nodes("head", measured.loaded_model.shape)
     without_last = [ablate(*(node for node in universe if node not in nodes[:-1]), kind=found.ablated_by)]
     each = pace.seconds_each(measured, engine, without_last, timed=1)
     return int(pace.limit / 2 / each) if each else None

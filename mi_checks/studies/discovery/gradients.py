@@ -95,8 +95,8 @@ def _gradients(
     engine: Engine, components: Sequence[Component], side: Side, start: Tensor
 ) -> dict[Component, list[Tensor]]:
     """Return the score's gradient at each layer's activations, `row pos …`, if the first layer reads `start`."""
-    bridge = engine.subject.bridge
-    layers = range(engine.subject.shape.n_layers)
+    bridge = engine.loaded_model.bridge
+    layers = range(engine.loaded_model.shape.n_layers)
     activations: dict[str, Tensor] = {}
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001 — TransformerLens passes it by name

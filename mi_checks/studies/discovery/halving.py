@@ -52,7 +52,7 @@ def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: floa
     """
     base, gap = measured.base, float(measured.base.gap.mean())
 
-    width, at = measured.subject.shape.d_mlp, measured.everywhere
+    width, at = measured.loaded_model.shape.d_mlp, measured.everywhere
 
     def patched(group: Group) -> Group:
         # the whole layer: the same effect, and measured anyway

@@ -20,7 +20,7 @@ def preferences(behaviour: Behaviour, held_out: HeldOut) -> Iterator[Callable[[]
     If the file names other models, its claims remain as they are, because these models may be declared absent or held
     to their bounds; this model's bounds are written into its own entry.
     """
-    model = held_out.measured.subject.name
+    model = held_out.measured.loaded_model.name
     if all(other == model for other in behaviour.models):
         rival = against(behaviour)
         fields = {} if rival == "foils" else {"against": rival}
@@ -33,7 +33,7 @@ def preferences(behaviour: Behaviour, held_out: HeldOut) -> Iterator[Callable[[]
 
 
 def _kept(entry: CheckEntry, behaviour: Behaviour, held_out: HeldOut) -> Line:
-    check, model = entry.check, held_out.measured.subject.name
+    check, model = entry.check, held_out.measured.loaded_model.name
     data = entry.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if check.models is not None and model not in check.models:
         return Line(data, note=f"as it was: not of {model}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, PromptBatch, PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.rejection import TooFewPrompts
@@ -35,7 +35,7 @@ class Samples:
     equally_long: bool
 
 
-def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Samples:
+def samples(behaviour: Behaviour, loaded_model: LoadedModel, settings: Settings) -> Samples:
     """Draw twice as many pairs as requested that no check uses, and halve them.
 
     If there are fewer (rows of a data file, quotes), the available ones are halved.
@@ -46,10 +46,10 @@ def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Sampl
     """
     prompts = behaviour.prompts
     seed = prompts.seed + SEED_OFFSET if settings.seed is None else settings.seed
-    checks = _built(behaviour, subject, behaviour.pairs_for(subject.name), prompts.seed)
+    checks = _built(behaviour, loaded_model, behaviour.pairs_for(loaded_model.name), prompts.seed)
     count = settings.count or min(len(checks), MAX_PAIRS)
     used = {pair.clean.text for pair in checks.pairs}
-    fresh = _fresh(behaviour, subject, 2 * count, seed, used)
+    fresh = _fresh(behaviour, loaded_model, 2 * count, seed, used)
     half = len(fresh) // 2
     if half < min(count, MIN_PAIRS):
         raise MiChecksError(
@@ -62,12 +62,14 @@ def samples(behaviour: Behaviour, subject: Subject, settings: Settings) -> Sampl
     return Samples(first, second, len(checks), seed, equally_long=len(lengths) == 1)
 
 
-def _fresh(behaviour: Behaviour, subject: Subject, wanted: int, seed: int, used: set[str]) -> tuple[PromptPair, ...]:
+def _fresh(
+    behaviour: Behaviour, loaded_model: LoadedModel, wanted: int, seed: int, used: set[str]
+) -> tuple[PromptPair, ...]:
     """Return the wanted number of unused pairs, or all there are."""
     requested, last = wanted, False
     while True:
         try:
-            batch = _built(behaviour, subject, requested, seed)
+            batch = _built(behaviour, loaded_model, requested, seed)
         except TooFewPrompts as few:
             if few.found == 0:
                 raise
@@ -79,12 +81,12 @@ def _fresh(behaviour: Behaviour, subject: Subject, wanted: int, seed: int, used:
         requested += max(2 * (wanted - len(fresh)), MIN_PAIRS)
 
 
-def _built(behaviour: Behaviour, subject: Subject, count: int | None, seed: int) -> PromptBatch:
+def _built(behaviour: Behaviour, loaded_model: LoadedModel, count: int | None, seed: int) -> PromptBatch:
     return build_prompts(
         behaviour.prompts,
-        subject.tokenization,
+        loaded_model.tokenization,
         behaviour=behaviour.name,
         count=count,
         seed=seed,
-        n_ctx=subject.n_ctx,
+        n_ctx=loaded_model.n_ctx,
     )

@@ -46,7 +46,7 @@ def swept(
         again: the number of prompt pairs on which all nodes are denoised again for verification, as a multiple of those
             here.
     """
-    nodes = all_nodes(component, measured.subject.shape)
+    nodes = all_nodes(component, measured.loaded_model.shape)
     if not nodes:
         return None
     each = pace.seconds_each(measured, engine, _both_ways(nodes, measured.everywhere))
@@ -71,7 +71,9 @@ def _screened(
     by_gradient = largest(estimates, pace.affordable(2 * each, MIN_CHOSEN, MAX_CHOSEN))
     groups = Halved((), 0, unfinished=False)
     if component == "neuron":
-        layers = [[node for node in nodes if node.layer == layer] for layer in range(measured.subject.shape.n_layers)]
+        layers = [
+            [node for node in nodes if node.layer == layer] for layer in range(measured.loaded_model.shape.n_layers)
+        ]
         groups = halved(measured, layers, above, pace.affordable(2 * each, MIN_GROUPS, MAX_GROUPS))
     place = {node: i for i, node in enumerate(nodes)}
     by_halving = [place[node] for node in groups.nodes if place[node] not in by_gradient][:MAX_CHOSEN]

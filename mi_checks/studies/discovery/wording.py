@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
-from mi_checks.models.subject import Subject
+from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.role_scores import score
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import Estimate
@@ -45,11 +45,11 @@ SCORE_NAMES = ("previous_token", "duplicate_token", "induction")  # scores of at
 MIN_SCORE = 0.3
 
 
-def named(subject: Subject, nodes: Sequence[Node]) -> Mapping[Node, Mapping[str, float]]:
+def named(loaded_model: LoadedModel, nodes: Sequence[Node]) -> Mapping[Node, Mapping[str, float]]:
     """Map each head to the roles for which it scores enough, highest first; empty if a model is too small to probe."""
     heads = [node for node in nodes if node.kind == "head"]
     try:
-        scores = {name: score(name, subject, trusted(subject)) for name in SCORE_NAMES} if heads else {}
+        scores = {name: score(name, loaded_model, trusted(loaded_model)) for name in SCORE_NAMES} if heads else {}
     except MiChecksError:
         return {}
     roles_of: dict[Node, Mapping[str, float]] = {}

@@ -117,7 +117,7 @@ def begun(count: int | None = None, seed: int | None = None, kept: Path | None =
     """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
     one_thread()
     from mi_checks.cache.store import Store
-    from mi_checks.suite.subjects import Settings
+    from mi_checks.suite.loaded_models import Settings
     from mi_checks.suite.suite import Suite
 
     return Suite(Settings(count, seed), store=None if kept is None else Store(kept))

@@ -132,9 +132,9 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
 
     A node that reaches neither the others nor the logits directly may do so through an MLP layer.
     """
-    shape = on_few.subject.shape
+    shape = on_few.loaded_model.shape
     ends = sorted(drawn, key=lambda node: -drawn[node].size)[:ENDS]
-    parallel = is_parallel(on_few.subject.bridge)
+    parallel = is_parallel(on_few.loaded_model.bridge)
     edges = _measured([*claimed.edges[:EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
     silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
     if silent and shape.has_mlps:
@@ -197,7 +197,7 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
         return receiver
     first, shared = receiver.index or 0, 1
     if receiver.kind != "q":
-        shared = measured.subject.shape.n_heads // measured.subject.shape.n_kv_heads
+        shared = measured.loaded_model.shape.n_heads // measured.loaded_model.shape.n_kv_heads
         first *= shared
     group = [Node(receiver.layer, "head", index) for index in range(first, first + shared)]
     return next((head for head in group if head in drawn), group[0])

@@ -52,7 +52,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
         MiChecksError: not even the effect can be measured.
     """
     behaviour = loaded.behaviour
-    name = measured.subject.name
+    name = measured.loaded_model.name
     # A share of a gap that rounding may have made is no number to draw.
     told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
     sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
@@ -165,7 +165,7 @@ def _differing(tokens: tuple[int, ...], others: tuple[int, ...]) -> set[int]:
 
 
 def _top(side: SideRun, index: int, measured: Measurements) -> tuple[Prediction, ...]:
-    return tuple(Prediction(measured.subject.tokenization.piece(token), p) for token, p in side.guesses(index))
+    return tuple(Prediction(measured.loaded_model.tokenization.piece(token), p) for token, p in side.guesses(index))
 
 
 def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
@@ -181,7 +181,7 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
         )
         title = f"share recovered, strongest {len(columns)} of {len(sweep.nodes)} neurons{where}"
         return Heatmap(title, rows, columns, values, "neuron", sweep.at or "")
-    heads = range(measured.subject.shape.n_heads)
+    heads = range(measured.loaded_model.shape.n_heads)
     shares = dict(zip(sweep.nodes, sweep.shares.tolist(), strict=True))
     by_place = {(node.layer, node.index): share for node, share in shares.items()}
     values = tuple(tuple(by_place.get((layer, head)) for head in heads) for layer in layers)
@@ -196,7 +196,7 @@ def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
     It is what heat maps, circuits and lists of mediators are made of; on a large model it takes minutes. Where it
     cannot be done it is left out, and not tried again.
     """
-    name = measured.subject.name
+    name = measured.loaded_model.name
     if measured.behaviour.models.get(name) == ABSENT:
         return
     claims = measured.behaviour.checks_for(name)

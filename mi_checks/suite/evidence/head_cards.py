@@ -68,7 +68,7 @@ def _card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, o
 
 def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
     """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
-    if not nodes or not_linear(measured.batch, measured.subject) is not None:
+    if not nodes or not_linear(measured.batch, measured.loaded_model) is not None:
         return {}
     estimates = [
         mean_interval(each, score_unit(measured.batch.score), measured.intervals)

@@ -62,7 +62,7 @@ def _card(
 def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
     """Return the promoted tokens, the most first, and after them the suppressed ones, the most last."""
     return [
-        Promotion(measured.subject.tokenization.piece(int(token)), float(logit))
+        Promotion(measured.loaded_model.tokenization.piece(int(token)), float(logit))
         for token, logit in measured.measure(Promoted(neuron, TOKENS))
     ]
 

@@ -29,7 +29,7 @@ def position_map(on_few: Measurements) -> Heatmap | None:
     if len(columns) < 2 or not has_gap(on_few):
         return None
     shown = _chosen(columns)
-    n_layers = on_few.subject.shape.n_layers
+    n_layers = on_few.loaded_model.shape.n_layers
     layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
     moved = on_few.logit_diffs(streams, "positions") - on_few.base.corrupt.logit_diff

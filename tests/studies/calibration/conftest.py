@@ -14,5 +14,5 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def pool():
     """A trained model with the behaviour's own answers."""
-    subject = calibration_models.trained("nano-attn-2l")
-    return Pool(subject, drawn(subject.tokenization, 48, 0), calibration_models.TRAINED["nano-attn-2l"])
+    loaded_model = calibration_models.trained("nano-attn-2l")
+    return Pool(loaded_model, drawn(loaded_model.tokenization, 48, 0), calibration_models.TRAINED["nano-attn-2l"])

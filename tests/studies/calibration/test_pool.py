@@ -37,7 +37,7 @@ def generator():
 )
 def test_it_measures_what_an_engine_does(pool, what):
     batch = replace(pool.batch, pairs=tuple(pool.batch.pairs[row] for row in ROWS))
-    engine = choose("auto", pool.subject, batch)
+    engine = choose("auto", pool.loaded_model, batch)
     run = pool.run(ROWS, generator())
     np.testing.assert_allclose(run.logit_diff(what), engine.scores([what])[0], atol=1e-4)
     np.testing.assert_allclose(run.base.gap, engine.base.gap, atol=1e-4)
@@ -84,13 +84,13 @@ def test_a_drawn_position_is_looked_at_as_often_as_any(pool):
 
 
 def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
-    tokens = pool.subject.tokenization
+    tokens = pool.loaded_model.tokenization
     batch = with_random_answers(pool.batch, tokens, generator())
     answers = np.array([[pair.answer_tokens[0][0], pair.foil_tokens[0][0]] for pair in batch.pairs])
     assert (answers[:, 0] != answers[:, 1]).all()
     assert answers.max() > 1800
     assert answers.min() < 250
-    scores = Pool(pool.subject, batch, pool.roles).engine.base.clean.logit_diff
+    scores = Pool(pool.loaded_model, batch, pool.roles).engine.base.clean.logit_diff
     assert abs(scores.mean()) < 4 * scores.std() / np.sqrt(len(scores))
     assert abs(pool.engine.base.clean.logit_diff.mean()) > 10 * scores.std() / np.sqrt(len(scores))
 

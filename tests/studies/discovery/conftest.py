@@ -51,7 +51,7 @@ def behaviour():
 
 
 @pytest.fixture(scope="session")
-def subject():
+def loaded_model():
     torch.set_num_threads(1)
     return load(MODEL, device="cpu")
 

@@ -23,8 +23,8 @@ HEADS = ["L0H3", "L1H1", "L1H2"]
 
 
 @pytest.fixture(scope="module")
-def discovery(behaviour, subject):
-    return explore(behaviour(), subject, EXACT)
+def discovery(behaviour, loaded_model):
+    return explore(behaviour(), loaded_model, EXACT)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_heads_and_the_paths_between_them_are_found(discovery):
     assert {*HEADS} <= {str(node) for node in discovery.found.circuit.nodes}
 
 
-def test_no_prompt_that_checks_use_is_ever_measured(behaviour, subject, monkeypatch):
+def test_no_prompt_that_checks_use_is_ever_measured(behaviour, loaded_model, monkeypatch):
     batches = []
     made = ReplayEngine.__init__
 
@@ -50,8 +50,8 @@ def test_no_prompt_that_checks_use_is_ever_measured(behaviour, subject, monkeypa
 
     monkeypatch.setattr(ReplayEngine, "__init__", noted)
     demo = behaviour(count=16)
-    explore(demo, subject, Settings(count=24, exact_seconds=math.inf))
-    checks = build_prompts(demo.prompts, subject.tokenization, behaviour="demo")
+    explore(demo, loaded_model, Settings(count=24, exact_seconds=math.inf))
+    checks = build_prompts(demo.prompts, loaded_model.tokenization, behaviour="demo")
     assert {pair.clean.text for pair in checks.pairs}.isdisjoint(set.union(*batches))
     found_on, held_out, *fewer = batches
     assert found_on.isdisjoint(held_out)
@@ -123,11 +123,11 @@ def test_every_line_after_the_draft_is_a_comment(text):
     assert all(line.startswith("#") for line in after.strip().splitlines())
 
 
-def test_what_the_file_names_is_set_beside_what_is_found(behaviour, subject):
+def test_what_the_file_names_is_set_beside_what_is_found(behaviour, loaded_model):
     sets = {"right": "L0H3", "wrong": ["L0H0", "L1H1"]}
     checks = [{"patching": {"nodes": name, "recovers": {"at_least": 0}}} for name in sets]
     named = behaviour(checks=checks, models={"nano-attn-2l": {"nodes": sets}})
-    text = written(explore(named, subject, EXACT))
+    text = written(explore(named, loaded_model, EXACT))
     assert "# the file's right (L0H3): found\n" in text
     assert "# the file's wrong (L0H0, L1H1): found, but for L0H0\n" in text
     assert "# found, and not named in the file: L1H2\n" in text
@@ -157,33 +157,33 @@ def test_layers_of_which_no_neuron_is_found_send_and_receive(screened):
     assert {"L0H1 -> L0.mlp", "L0.mlp -> L1H4.k", "L1H4 -> logits"} <= {str(edge) for edge in found.paths.found}
 
 
-def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, subject):
+def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, loaded_model):
     variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b", " a b c"]}}
     uneven = behaviour(variables=variables, template="{{ pre }}" + INDUCTION["template"])
-    discovery = explore(uneven, subject, EXACT)
+    discovery = explore(uneven, loaded_model, EXACT)
     assert discovery.found.ablated_by == "zero"
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["circuit"]["with"] == "zero"
     assert "zero, as prompts that are not equally long have no mean at a position" in written(discovery)
 
 
-def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, subject):
+def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, loaded_model):
     variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b"]}, "other": {"values": [" a", " a b"]}}
     template = "{{ pre }}" + INDUCTION["template"]
     apart = behaviour(
         variables=variables, template=template, corrupt={"A": "D", "D": "A", "pre": "other"}, align="labels"
     )
-    discovery = explore(apart, subject, EXACT)
+    discovery = explore(apart, loaded_model, EXACT)
     assert (discovery.found.at, discovery.found.ablated_by) == ("END", "zero")
     assert {"L1H1", "L1H2"} <= {str(node) for node in discovery.found.nodes}
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["mediators"]["at"] == kinds["patching"]["at"] == kinds["path"]["at"] == "END"
 
 
-def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, subject):
+def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, loaded_model):
     none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
     with pytest.raises(MiChecksError) as caught:
-        explore(none, subject, Settings(count=16, exact_seconds=math.inf))
+        explore(none, loaded_model, Settings(count=16, exact_seconds=math.inf))
     assert re.fullmatch(
         r"demo on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d\.\d+ logits \[.*\], which is not "
         r"above zero \(16 prompt pairs, seed 1000\)",
@@ -202,29 +202,29 @@ def random_answers(behaviour, seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_where_there_is_nothing_nothing_is_drafted(behaviour, subject, seed):
+def test_where_there_is_nothing_nothing_is_drafted(behaviour, loaded_model, seed):
     with pytest.raises(
         MiChecksError, match=r"^demo on nano-attn-2l: there is nothing to discover: clean − corrupt is "
     ):
-        explore(random_answers(behaviour, seed), subject, Settings(count=48))
+        explore(random_answers(behaviour, seed), loaded_model, Settings(count=48))
 
 
-def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_the_others(behaviour, subject):
+def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_the_others(behaviour, loaded_model):
     """Of 200 such runs 5 are like this one: the interval on the prompts of discovery lies above zero."""
     said = (
         r": clean − corrupt is 0\.\d+ \[-.*\] logits on the held-out prompts, too little for checks on 48 pairs \(48 p"
     )
     with pytest.raises(MiChecksError, match=said):
-        explore(random_answers(behaviour, 54), subject, Settings(count=48))
+        explore(random_answers(behaviour, 54), loaded_model, Settings(count=48))
 
 
-def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, subject, monkeypatch):
+def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, loaded_model, monkeypatch):
     monkeypatch.setattr("mi_checks.studies.discovery.exploring.SEARCHED", 1)
     monkeypatch.setattr("mi_checks.studies.discovery.exploring.SCREENED", 1)
     monkeypatch.setattr(
         "mi_checks.studies.discovery.exploring.no_gap", lambda measured: "none" if len(measured.batch) == 1 else ""
     )
-    discovery = explore(behaviour(), subject, EXACT)
+    discovery = explore(behaviour(), loaded_model, EXACT)
     assert discovery.found.searched == PAIRS
     assert [*map(str, discovery.found.nodes)] == HEADS
 

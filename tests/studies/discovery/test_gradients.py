@@ -20,8 +20,8 @@ COMPONENTS = ("head", "neuron")
 
 @pytest.fixture(scope="module")
 def engine(behaviour):
-    subject = load("nano-gelu-2l", device="cpu")
-    return choose("replay", subject, samples(behaviour(), subject, Settings(count=16)).found_on)
+    loaded_model = load("nano-gelu-2l", device="cpu")
+    return choose("replay", loaded_model, samples(behaviour(), loaded_model, Settings(count=16)).found_on)
 
 
 def test_in_the_corrupted_run_they_are_attribution_patching(engine):
@@ -34,7 +34,7 @@ def test_in_the_corrupted_run_they_are_attribution_patching(engine):
 def test_in_the_clean_run_they_are_the_first_order_effect_of_noising(engine):
     """Against a finite difference: a neuron's activation moved a little towards the corrupted run's."""
     found = gradient_estimates(engine, ("neuron",), None, no_progress)
-    bridge, nodes = engine.subject.bridge, all_nodes("neuron", engine.subject.shape)
+    bridge, nodes = engine.loaded_model.bridge, all_nodes("neuron", engine.loaded_model.shape)
     step = 1e-2
     for place in np.argsort(-np.abs(found[1]))[:3]:
         node = nodes[place]
@@ -57,7 +57,7 @@ def test_case_33_behind_saturated_readers_no_gradient_may_tell():
     planted = saturated()
     engine = planted.engine()
     found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.gap.mean()
-    nodes = all_nodes("neuron", planted.subject.shape)
+    nodes = all_nodes("neuron", planted.loaded_model.shape)
     place = nodes.index(planted.roles["flag"][0])
     exact = engine.scores([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
     assert exact.mean() / engine.base.gap.mean() == pytest.approx(1, abs=1e-3)

@@ -189,14 +189,14 @@ def stopping_after(count):
 
 
 @pytest.fixture
-def stored(subject, tmp_path):
-    """A subject as if it came from a file, whose weights are known by a digest, and a store."""
-    assert subject.provenance.weights_sha256
-    return subject, Store(tmp_path / "measurements")
+def stored(loaded_model, tmp_path):
+    """A model as if it came from a file, whose weights are known by a digest, and a store."""
+    assert loaded_model.provenance.weights_sha256
+    return loaded_model, Store(tmp_path / "measurements")
 
 
 def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, monkeypatch):
-    subject, store = stored
+    loaded_model, store = stored
     asked = []
     measure = ReplayEngine.scores
 
@@ -207,17 +207,17 @@ def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, m
     monkeypatch.setattr(ReplayEngine, "scores", counted)
     settings = Settings(count=24, exact_seconds=float("inf"))
     with pytest.raises(Interrupted) as stopped:
-        explore(behaviour(), subject, settings, store=store, progress=stopping_after(40))
+        explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40))
     first, kept = sum(asked), stopped.value.kept
     assert kept >= 30
     asked.clear()
-    went_on = explore(behaviour(), subject, settings, store=store)
+    went_on = explore(behaviour(), loaded_model, settings, store=store)
     second = sum(asked)
     asked.clear()
-    again = explore(behaviour(), subject, settings, store=store)
+    again = explore(behaviour(), loaded_model, settings, store=store)
     third = sum(asked)
     asked.clear()
-    alone = explore(behaviour(), subject, settings)
+    alone = explore(behaviour(), loaded_model, settings)
     whole = sum(asked)
     assert second <= whole - kept
     assert first + second <= whole + first - kept
@@ -235,9 +235,9 @@ def test_nothing_is_kept_of_a_score_that_nobody_knows(behaviour, stored):
     def twice(logits, answers, foils):
         return 2 * (logits.gather(1, answers) - logits.gather(1, foils)).mean(1)
 
-    subject, store = stored
+    loaded_model, store = stored
     settings = Settings(count=16, exact_seconds=float("inf"))
     with pytest.raises(Interrupted) as stopped:
-        explore(behaviour(), subject, settings, store=store, progress=stopping_after(40), score=twice)
+        explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40), score=twice)
     assert stopped.value.kept == 0
     assert not store.folder.exists()

@@ -23,7 +23,7 @@ def found_at():
             planted = PLACEMENTS[name]()
             made[name] = (
                 planted,
-                explore(planted.behaviour(), planted.subject, Settings(count=PAIRS, exact_seconds=math.inf)),
+                explore(planted.behaviour(), planted.loaded_model, Settings(count=PAIRS, exact_seconds=math.inf)),
             )
         return made[name]
 

@@ -64,7 +64,7 @@ def found_at():
             planted = make()
             made[name] = (
                 planted,
-                explore(planted.behaviour(), planted.subject, Settings(count=PAIRS, exact_seconds=seconds)),
+                explore(planted.behaviour(), planted.loaded_model, Settings(count=PAIRS, exact_seconds=seconds)),
             )
         return made[name]
 
@@ -250,10 +250,10 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     """The model named last has no noise at all, so that bounds rest on values without variance."""
     planted, discovery = found_at(name, MAKES[name])
     entry = dict(discovery.draft.entry.get("nodes", {}).items())
-    behaviour = planted.behaviour().model_copy(update={"models": {planted.subject.name: ModelEntry(nodes=entry)}})
+    behaviour = planted.behaviour().model_copy(update={"models": {planted.loaded_model.name: ModelEntry(nodes=entry)}})
     batch = discovery.samples.held_out
-    engine = choose("reference", planted.subject, batch)
-    measured = Measurements(behaviour, planted.subject, batch, engine)
+    engine = choose("reference", planted.loaded_model, batch)
+    measured = Measurements(behaviour, planted.loaded_model, batch, engine)
     verdicts = [run_check(part, measured) for line in discovery.draft.lines for part in parsed(line.entry).check.parts]
     assert [verdict.claim for verdict in verdicts if verdict.outcome != "pass"] == []
     assert len(verdicts) >= 8
@@ -270,7 +270,7 @@ def test_a_draft_stands_in_a_behaviour_file(name, found_at, tmp_path):
     planted, discovery = found_at(name, MAKES[name])
     file, _ = planted.write(tmp_path)
     before, draft = yaml.safe_load(file.read_text()), yaml.safe_load(written(discovery))
-    draft["models"] = dict.fromkeys(before["models"], draft["models"][planted.subject.name])
+    draft["models"] = dict.fromkeys(before["models"], draft["models"][planted.loaded_model.name])
     file.write_text(yaml.safe_dump({**before, **draft}, sort_keys=False))
     loaded = load_behaviour(file)
     assert len(loaded.behaviour.checks) == len(discovery.draft.lines)

@@ -14,12 +14,12 @@ def texts(batch):
     return {pair.clean.text for pair in batch.pairs}
 
 
-def drawn(behaviour, subject, **settings):
-    return samples(behaviour, subject, Settings(**settings))
+def drawn(behaviour, loaded_model, **settings):
+    return samples(behaviour, loaded_model, Settings(**settings))
 
 
-def checked(behaviour, subject):
-    return build_prompts(behaviour.prompts, subject.tokenization, behaviour="demo")
+def checked(behaviour, loaded_model):
+    return build_prompts(behaviour.prompts, loaded_model.tokenization, behaviour="demo")
 
 
 def table(behaviour, count):
@@ -45,40 +45,40 @@ def quotes(behaviour, count):
     )
 
 
-def test_no_prompt_is_in_two_batches(behaviour, subject):
+def test_no_prompt_is_in_two_batches(behaviour, loaded_model):
     demo = table(behaviour, 20)
-    found = drawn(demo, subject, count=16)
-    batches = [texts(checked(demo, subject)), texts(found.found_on), texts(found.held_out)]
+    found = drawn(demo, loaded_model, count=16)
+    batches = [texts(checked(demo, loaded_model)), texts(found.found_on), texts(found.held_out)]
     assert [len(batch) for batch in batches] == [20, 16, 16]
     assert len(set.union(*batches)) == 52
 
 
-def test_there_are_as_many_as_the_checks_use_and_no_more_than_128(behaviour, subject):
+def test_there_are_as_many_as_the_checks_use_and_no_more_than_128(behaviour, loaded_model):
     for count, pairs in ((64, 64), (200, 128)):
-        found = drawn(behaviour(count=count), subject)
+        found = drawn(behaviour(count=count), loaded_model)
         assert (len(found.found_on), len(found.held_out), found.checks) == (pairs, pairs, count)
 
 
-def test_the_seed_is_1000_more_than_the_behaviours_own(behaviour, subject):
-    own = drawn(behaviour(seed=7), subject, count=4)
+def test_the_seed_is_1000_more_than_the_behaviours_own(behaviour, loaded_model):
+    own = drawn(behaviour(seed=7), loaded_model, count=4)
     assert own.seed == 1007
-    assert texts(own.found_on) == texts(drawn(behaviour(), subject, count=4, seed=1007).found_on)
-    assert texts(own.found_on).isdisjoint(texts(drawn(behaviour(), subject, count=4).found_on))
+    assert texts(own.found_on) == texts(drawn(behaviour(), loaded_model, count=4, seed=1007).found_on)
+    assert texts(own.found_on).isdisjoint(texts(drawn(behaviour(), loaded_model, count=4).found_on))
 
 
-def test_of_a_table_that_is_nearly_used_up_the_rest_is_halved(behaviour, subject):
+def test_of_a_table_that_is_nearly_used_up_the_rest_is_halved(behaviour, loaded_model):
     demo = table(behaviour, 24)
-    found = drawn(demo, subject, count=64)
+    found = drawn(demo, loaded_model, count=64)
     assert (len(found.found_on), len(found.held_out)) == (20, 20)
-    everything = texts(checked(demo, subject)) | texts(found.found_on) | texts(found.held_out)
+    everything = texts(checked(demo, loaded_model)) | texts(found.found_on) | texts(found.held_out)
     assert len(everything) == 64
 
 
-def test_quotes_that_no_check_uses_are_halved(behaviour, subject):
+def test_quotes_that_no_check_uses_are_halved(behaviour, loaded_model):
     demo = quotes(behaviour, 8)
-    found = drawn(demo, subject)
+    found = drawn(demo, loaded_model)
     assert (len(found.found_on), len(found.held_out), found.checks) == (8, 8, 8)
-    assert texts(checked(demo, subject)).isdisjoint(texts(found.found_on) | texts(found.held_out))
+    assert texts(checked(demo, loaded_model)).isdisjoint(texts(found.found_on) | texts(found.held_out))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_quotes_that_no_check_uses_are_halved(behaviour, subject):
         ),
     ],
 )
-def test_too_few_prompts_are_told_with_what_there_is(behaviour, subject, make, count, said):
+def test_too_few_prompts_are_told_with_what_there_is(behaviour, loaded_model, make, count, said):
     with pytest.raises(MiChecksError) as caught:
-        drawn(make(behaviour, count), subject)
+        drawn(make(behaviour, count), loaded_model)
     assert str(caught.value) == said

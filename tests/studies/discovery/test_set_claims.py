@@ -23,7 +23,7 @@ def line(stubbed):
     """The line on shares by head, found at 0.1 on other prompts and held out here; a second mapping is held out."""
 
     def line(shares, held=None, pairs=64, gap=1.0):
-        nodes = all_nodes("head", stubbed(None).subject.shape)
+        nodes = all_nodes("head", stubbed(None).loaded_model.shape)
         rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
         found = mediation(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
         measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, gap=gap)
@@ -71,7 +71,7 @@ def test_why_there_is_no_circuit_is_told(stubbed):
 
 
 def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
-    nodes = all_nodes("head", stubbed(None).subject.shape)
+    nodes = all_nodes("head", stubbed(None).loaded_model.shape)
     found = mediation(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
     with pytest.raises(NotClaimed, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"):
         mediators_line(found, "mediators", HeldOut(stubbed(lambda i: 0.0), 64), screened=True)

@@ -12,8 +12,8 @@ from mi_checks.cache.store import Store
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import SaidBefore, placed
 from mi_checks.models.load_model import load
+from mi_checks.models.loaded_model import LoadedModel, ReadsAs
 from mi_checks.models.sources.source import NotFetched
-from mi_checks.models.subject import ReadsAs, Subject
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.results.run import GuardResult, ModelGuards
@@ -36,19 +36,19 @@ class Settings:
     update: bool = False  # bind roles anew, whatever they are locked to
 
 
-class Subjects:
+class LoadedModels:
     """Loads each model once and draws each behaviour's prompts once."""
 
     def __init__(self, settings: Settings, store: Store | None) -> None:
         """Begin with nothing loaded; with a store, what an earlier run has drawn is recalled from it."""
         self.settings = settings
         self.store = store
-        self.loaded: dict[str, Subject] = {}  # by the name that was asked for
+        self.loaded: dict[str, LoadedModel] = {}  # by the name that was asked for
         self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
         self._batches: dict[Drawn, PromptBatch] = {}
         self._undrawn: dict[Drawn, MiChecksError] = {}  # why there are none: drawing takes as long each time
 
-    def subject(self, model: str) -> Subject:
+    def loaded_model(self, model: str) -> LoadedModel:
         """Return a model, loaded on first use.
 
         Raises:
@@ -69,50 +69,50 @@ class Subjects:
                 raise
         return self.loaded[model]
 
-    def prompts(self, loaded: LoadedBehaviour, subject: Subject) -> PromptBatch:
+    def prompts(self, loaded: LoadedBehaviour, loaded_model: LoadedModel) -> PromptBatch:
         """Return the prompts of a behaviour on a model, drawn on first use.
 
         Raises:
             MiChecksError: there are too few; each time for the same reason.
         """
-        count = self.settings.count or loaded.behaviour.pairs_for(subject.name)
-        key = (loaded.key, subject.reads_as, count)  # models that read alike share prompts
+        count = self.settings.count or loaded.behaviour.pairs_for(loaded_model.name)
+        key = (loaded.key, loaded_model.reads_as, count)  # models that read alike share prompts
         if key in self._undrawn:
             raise self._undrawn[key].with_traceback(None)
         if key not in self._batches:
             try:
-                self._batches[key] = self._built(loaded, subject, count)
+                self._batches[key] = self._built(loaded, loaded_model, count)
             except MiChecksError as error:
                 self._undrawn[key] = error
                 raise
         return self._batches[key]
 
-    def _built(self, loaded: LoadedBehaviour, subject: Subject, count: int | None) -> PromptBatch:
+    def _built(self, loaded: LoadedBehaviour, loaded_model: LoadedModel, count: int | None) -> PromptBatch:
         prompts, seed = loaded.behaviour.prompts, self.settings.seed
 
         def build() -> PromptBatch:
             return build_prompts(
                 prompts,
-                subject.tokenization,
+                loaded_model.tokenization,
                 behaviour=loaded.behaviour.name,
                 count=count,
                 seed=seed,
-                n_ctx=subject.n_ctx,
+                n_ctx=loaded_model.n_ctx,
             )
 
         if self.store is None:
             return build()
-        key = prompts_key(prompts, subject, count=prompts.pairs if count is None else count, seed=seed)
-        return recalled_prompts(self.store, key, subject.tokenization, build)
+        key = prompts_key(prompts, loaded_model, count=prompts.pairs if count is None else count, seed=seed)
+        return recalled_prompts(self.store, key, loaded_model.tokenization, build)
 
     def guards(self) -> dict[str, ModelGuards]:
         """Return what was checked of each loaded model, by name."""
         found: dict[str, ModelGuards] = {}
-        for subject in self.loaded.values():
+        for loaded_model in self.loaded.values():
             results = tuple(
                 GuardResult(one.name, one.error if isfinite(one.error) else None, one.limit, one.refuses, one.reason)
-                for one in subject.guards.results
+                for one in loaded_model.guards.results
             )
             if results:
-                found[subject.name] = ModelGuards(subject.guards.about, results)
+                found[loaded_model.name] = ModelGuards(loaded_model.guards.about, results)
         return found

@@ -28,7 +28,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedModel:
     """A loaded model that is ready to be measured.
 
     Attributes:
