@@ -39,11 +39,11 @@ def remarks(counted: Calibration) -> list[str]:
         f"- Where there is no effect, no claim held to its null value passed more often than {_percent(most)} of runs, "
         + ("all within binomial error of 2.5 % or below." if not above else f"above 2.5 %: {', '.join(above)}."),
         f"- With typical bounds, {len(shipped)} of {len(without)} claims ever passed, at most {_percent(worst)} "
-        "of runs: shares, in the runs in which the gap happened to be above zero. Their behaviour is red all the "
-        "same, as its `logit_diff` is.",
-        "- Shares are conservative where there is no effect, since they need a gap first. Where there is one by chance "
-        "they pass often: a node that carries the logits at all carries a gap made of noise as well. `minimal`, "
-        "`sufficient` and `necessary` are conservative by their corrections and the wider of two intervals.",
+        "of runs: fractions, in the runs in which the effect size happened to be above zero. Their behaviour fails all "
+        "the same, since its `logit_diff` fails.",
+        "- Fractions are conservative if there is no effect, since they need an effect size above zero. Where chance "
+        "produces one they pass often: a node that carries the logits also carries an effect size made of noise. "
+        "`minimal`, `sufficient` and `necessary` are conservative by their corrections and the wider of two intervals.",
         f"- `{writes.claim}`, what a head writes of the norm of another's input, is {writes.shipped} in "
         f"{_percent(writes.as_shipped)} of untrained models: it says how large a part is, and is no evidence that it "
         "was learned.",

@@ -172,7 +172,7 @@ def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floa
     at, base = measured.everywhere, measured.base
     recovered = measured.logit_diffs([denoise(node, at=at) for node in nodes], "denoised") - base.corrupt.logit_diff
     removed = base.clean.logit_diff - measured.logit_diffs([noise(node, at=at) for node in nodes], "noised")
-    return recovered / base.gap.mean(), removed / base.gap.mean()
+    return recovered / base.effect_size.mean(), removed / base.effect_size.mean()
 
 
 def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:

@@ -16,13 +16,13 @@ def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Ver
 
     An answer that is ahead by no more than rounding may change is not ahead: it is a tie, and nothing wins it.
     """
-    clean, gap = measured.base.clean, measured.base.gap
+    clean, effect_size = measured.base.clean, measured.base.effect_size
     won, how = {
         "foils": (clean.beats_foils, "the answer beats every foil"),
         "vocabulary": (clean.is_top, "the answer beats every other token"),
-        "corrupt": (gap > measured.floor.per_prompt, "the answer is preferred more than on the corrupt prompt"),
+        "corrupt": (effect_size > measured.floor.per_prompt, "the answer is preferred more than on the corrupt prompt"),
     }[check.against]
     claim = f"{how} on {bound} of the prompts"
     estimate = proportion_interval(int(won.sum()), len(won))
-    margin = gap if check.against == "corrupt" else clean.logit_diff
+    margin = effect_size if check.against == "corrupt" else clean.logit_diff
     return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))

@@ -21,7 +21,7 @@ from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.circuit_size import whole_model
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.intervals import NoGap, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 
@@ -56,7 +56,7 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
                 return check_minimality(title, bound, circuits, members)
             case aspect:
                 return check_against_random(title, aspect, bound, circuits, members)
-    except NoGap as none:
+    except NoEffectSize as none:
         return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
 
 

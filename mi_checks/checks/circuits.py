@@ -79,7 +79,7 @@ class Circuits:
             prompts: those of which a share is taken.
 
         Raises:
-            NoGap: m(M) − m(∅) is not above zero, or not above what rounding makes up; with the reason and a remedy.
+            NoEffectSize: m(M) − m(∅) is not above zero, or not above rounding error; with the reason and a remedy.
         """
         require_span(self.span, self._measured, self._kind, self._everything, self._by_zero, prompts)
 
@@ -87,7 +87,7 @@ class Circuits:
         """Return f(C) = (m(C) − m(∅))/(m(M) − m(∅)), a ratio of means (Wang et al. 2022; Mueller et al. 2025).
 
         Raises:
-            NoGap: as `require_span`.
+            NoEffectSize: as `require_span`.
         """
         self.require_span()
         return ratio_interval(self.scores([circuit])[0] - self.nothing, self.span, WHOLE_EFFECT, self.floor, self.cache)

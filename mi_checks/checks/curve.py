@@ -16,7 +16,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
-from mi_checks.stats.intervals import NoGap, ratio_area_interval, ratio_area_parts
+from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 
 # Of the nodes: where the curve is measured, in a model with more nodes than these (Mueller et al. 2025, MIB).
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -35,7 +35,7 @@ def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
     claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
     try:
         circuits.require_span(ODD)  # before all that it takes to measure a curve
-    except NoGap as none:
+    except NoEffectSize as none:
         return nothing_to_share(claim, bound, none, measured)
     key = (check.among, check.with_)
     if key not in measured.curves:
@@ -50,7 +50,7 @@ def area_interval(curve: MeasuredCurve, area: Callable[[Floats, Floats], Floats]
     """`cpr` or `cmd` of a curve, whose sign is `CPR` or `CMD`.
 
     Raises:
-        NoGap: m(M) − m(∅) is not above zero.
+        NoEffectSize: m(M) − m(∅) is not above zero.
     """
     return ratio_area_interval(curve.kept, curve.span, _summary(curve, area), WHOLE_EFFECT, _method(sign), curve.floor)
 

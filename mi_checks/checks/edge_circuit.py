@@ -21,7 +21,7 @@ from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
-from mi_checks.stats.intervals import NoGap, ratio_interval, ratio_parts
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 from mi_checks.stats.p_values import holm, ratio_p_values
 
 
@@ -59,7 +59,7 @@ def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict
     try:
         require_span(span, measured, check.with_, "all edges", by_zero)
         faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor, measured.intervals)
-    except NoGap as none:
+    except NoEffectSize as none:
         return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
     if check.aspect == "faithfulness":
         claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"

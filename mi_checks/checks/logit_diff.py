@@ -16,7 +16,7 @@ from mi_checks.stats.intervals import mean_interval
 
 def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
     """Clean logit difference, or by how much it exceeds that on the corrupt prompts, `prompt`."""
-    return base.clean.logit_diff if against == "foils" else base.gap
+    return base.clean.logit_diff if against == "foils" else base.effect_size
 
 
 def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:

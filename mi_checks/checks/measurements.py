@@ -62,7 +62,7 @@ class Sweep:
         nodes: what was swept.
         at: the label patched at, or None for all positions.
         recovered: patched − corrupt logit difference, `node prompt`.
-        gap: clean − corrupt logit difference, `prompt`.
+        effect_size: clean − corrupt logit difference, `prompt`.
         floor: what rounding may make up in either; None for nothing.
         cache: of intervals.
     """
@@ -70,14 +70,14 @@ class Sweep:
     nodes: tuple[Node, ...]
     at: str | None
     recovered: Floats
-    gap: Floats
+    effect_size: Floats
     floor: Floor | None = None
     cache: IntervalCache | None = field(default=None, compare=False)
 
     @property
     def shares(self) -> Floats:
         """Ratio of means for each node, `node`."""
-        shares: Floats = self.recovered.mean(1) / self.gap.mean()
+        shares: Floats = self.recovered.mean(1) / self.effect_size.mean()
         return shares
 
     @cached_property
@@ -85,15 +85,15 @@ class Sweep:
         """The share of each node with its interval, `node`.
 
         Raises:
-            NoGap: there is nothing to share.
+            NoEffectSize: there is nothing to share.
         """
-        return ratio_intervals(self.recovered, self.gap, floor=self.floor, cache=self.cache)
+        return ratio_intervals(self.recovered, self.effect_size, floor=self.floor, cache=self.cache)
 
     def strongest(self, count: int) -> list[tuple[Node, Estimate]]:
         """Return the nodes that recover most, with intervals.
 
         Raises:
-            NoGap: there is nothing to share.
+            NoEffectSize: there is nothing to share.
         """
         estimates = self.estimates
         return [(self.nodes[i], estimates[i]) for i in self.shares.argsort()[::-1][:count]]
@@ -185,7 +185,7 @@ class Measurements:
     @property
     def examples(self) -> dict[Rank, int]:
         """The prompt pairs that are shown, by where they stand in effect size: the median first, then both ends."""
-        order = np.argsort(self.base.gap, kind="stable").tolist()
+        order = np.argsort(self.base.effect_size, kind="stable").tolist()
         places: dict[Rank, int] = {"median": order[(len(order) - 1) // 2], "best": order[-1], "worst": order[0]}
         return {rank: place for rank, place in places.items() if rank == "median" or place != places["median"]}
 
@@ -224,7 +224,7 @@ class Measurements:
         patched = self.logit_diffs([denoise(node, at=at) for node in nodes], title)
         where = None if at is None else str(at)
         recovered = patched - self.base.corrupt.logit_diff
-        return Sweep(tuple(nodes), where, recovered, self.base.gap, self.floor, self.intervals)
+        return Sweep(tuple(nodes), where, recovered, self.base.effect_size, self.floor, self.intervals)
 
     def nodes(self, expression: NodeNames) -> tuple[Node, ...]:
         """Return the nodes of an expression on this model.

@@ -15,7 +15,7 @@ from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Outcome
-from mi_checks.stats.intervals import NoGap, ratio_interval, ratio_parts, require_gap
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts, require_effect_size
 from mi_checks.stats.p_values import holm, ratio_p_values
 
 
@@ -42,15 +42,15 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
             "widen 'layers', or take them out of the claim"
         )
     try:
-        require_gap(sweep.gap, floor=measured.floor, cache=measured.intervals)
-    except NoGap as none:
+        require_effect_size(sweep.effect_size, floor=measured.floor, cache=measured.intervals)
+    except NoEffectSize as none:
         return nothing_to_share(claim, bound, none, measured)
     recovered = measured.floor.cleared(sweep.recovered)
     if not recovered.any():  # that none is above the threshold would be green for nothing
         why = untested(denoise(*sweep.nodes, at=check.at), measured)
         if why is not None:
-            return Verdict("fail", claim, ratio_interval(recovered[0], sweep.gap), bound, why)
-    above, below = ratio_p_values(recovered, sweep.gap, check.above)
+            return Verdict("fail", claim, ratio_interval(recovered[0], sweep.effect_size), bound, why)
+    above, below = ratio_p_values(recovered, sweep.effect_size, check.above)
     is_claimed = np.array([node in claimed for node in sweep.nodes])
     family = np.ones(len(sweep.nodes), dtype=bool) if check.exactly is not None else is_claimed
     supports = holm(np.where(is_claimed, above, below)[family])
@@ -61,7 +61,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
-    estimate = ratio_interval(recovered[row], sweep.gap, cache=measured.intervals)
+    estimate = ratio_interval(recovered[row], sweep.effect_size, cache=measured.intervals)
     test = f"Holm-corrected over {len(nodes)} {PLURAL[check.component]}"
     reason = []
     for title, chosen in (
@@ -71,7 +71,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     ):
         if chosen:
             reason.append(f"{title} ({test}): {', '.join(map(str, chosen[:12]))}{' …' if len(chosen) > 12 else ''}")
-    values = recovered[row] / sweep.gap.mean()
+    values = recovered[row] / sweep.effect_size.mean()
     side = Bound(at_least=check.above) if deciding in claimed else Bound(at_most=check.above)
     return Verdict(
         outcome,
@@ -86,5 +86,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
         detail=test,
         lost=tuple(str(node) for node in wrong if node in claimed),
         gained=tuple(str(node) for node in wrong if node not in claimed),
-        parts=ratio_parts(recovered[row], sweep.gap, score_unit(measured.batch.score), cache=measured.intervals),
+        parts=ratio_parts(
+            recovered[row], sweep.effect_size, score_unit(measured.batch.score), cache=measured.intervals
+        ),
     )

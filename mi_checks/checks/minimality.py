@@ -42,7 +42,7 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     and said to be.
 
     Raises:
-        NoGap: as `Circuits.require_span`.
+        NoEffectSize: as `Circuits.require_span`.
     """
     circuits.require_span()
     span = circuits.span

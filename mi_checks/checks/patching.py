@@ -12,7 +12,7 @@ from mi_checks.spec.bound import Bound
 from mi_checks.spec.node_checks import Patching
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.words import listed
-from mi_checks.stats.intervals import NoGap, ratio_interval, ratio_parts
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
 
 def check_patching(check: Patching, bound: Bound, measured: Measurements) -> Verdict:
@@ -38,12 +38,12 @@ def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured
     moved = patched - base.corrupt.logit_diff if intervention.run == "corrupt" else base.clean.logit_diff - patched
     moved = measured.floor.cleared(moved)
     try:
-        estimate = ratio_interval(moved, base.gap, floor=measured.floor, cache=measured.intervals)
-    except NoGap as none:
+        estimate = ratio_interval(moved, base.effect_size, floor=measured.floor, cache=measured.intervals)
+    except NoEffectSize as none:
         return nothing_to_share(claim, bound, none, measured)
-    # Per prompt, over the mean gap: their mean is the estimate, and no prompt's own small gap can blow one up.
-    judged = verdict(claim, estimate, bound, tuple((moved / base.gap.mean()).tolist()), suspects=True)
-    parts = ratio_parts(moved, base.gap, score_unit(measured.batch.score), cache=measured.intervals)
+    # A prompt is divided by the mean effect size: their mean is the estimate, and no single small one can inflate it.
+    judged = verdict(claim, estimate, bound, tuple((moved / base.effect_size.mean()).tolist()), suspects=True)
+    parts = ratio_parts(moved, base.effect_size, score_unit(measured.batch.score), cache=measured.intervals)
     judged = replace(judged, nodes=intervention.nodes, at=intervention.at, parts=parts)
     if moved.any():
         return judged

@@ -30,7 +30,7 @@ def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circui
     there are were measured), and the bootstrap over prompts.
 
     Raises:
-        NoGap: as `Circuits.require_span`.
+        NoEffectSize: as `Circuits.require_span`.
     """
     circuits.require_span()
     others, total = random_circuits(circuits.universe, members)

@@ -11,7 +11,7 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.intervals import NoGap, mean_interval, require_gap
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
 
 EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b", foil: " a"}]'
 
@@ -35,17 +35,17 @@ def require_span(
         prompts: those of which a share is taken.
 
     Raises:
-        NoGap: the span is not above zero, or not above what rounding makes up.
+        NoEffectSize: the span is not above zero, or not above what rounding makes up.
     """
     floor = measured.floor.of(prompts)
     try:
-        require_gap(span[prompts], WHOLE_EFFECT, floor)
-    except NoGap as none:
+        require_effect_size(span[prompts], WHOLE_EFFECT, floor)
+    except NoEffectSize as none:
         if kind == "zero":
             raise
         zero = by_zero()[prompts]
         causes = tuple(_reasons(span[prompts], zero, measured, kind, what))
-        raise NoGap(none.of, none.whole, none.rounding, causes) from None
+        raise NoEffectSize(none.of, none.whole, none.rounding, causes) from None
 
 
 def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablated, what: str) -> list[str]:
@@ -53,8 +53,8 @@ def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablate
     taken = mean_interval(by_zero, unit)
     shown = f"{taken.value:.3f} {unit} [{taken.low:.3f}, {taken.high:.3f}]"
     try:
-        require_gap(by_zero, WHOLE_EFFECT, measured.floor)
-    except NoGap:
+        require_effect_size(by_zero, WHOLE_EFFECT, measured.floor)
+    except NoEffectSize:
         return [f"zero ablation of {what} does not take the score away either ({shown})"]
     remedy = f"zero ablation of {what} takes away {shown}: claim the circuit 'with: zero'"
     only = _one_direction(measured.batch)

@@ -9,7 +9,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.spec.bound import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
-from mi_checks.stats.intervals import NoGap
+from mi_checks.stats.intervals import NoEffectSize
 from mi_checks.stats.judgement import judge, prompts_to_settle
 
 
@@ -89,7 +89,7 @@ def only_above_zero(bound: Bound) -> bool:
     return bound.at_least == 0 and bound.at_most is None
 
 
-def nothing_to_share(claim: str, bound: Bound, none: NoGap, measured: Measurements) -> Verdict:
+def nothing_to_share(claim: str, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
     """Return the verdict for clean and corrupt prompts that do not differ, where no fraction can be claimed."""
     unit = score_unit(measured.batch.score)
     reason = f"there is nothing to mediate: {none.in_unit(unit)}"

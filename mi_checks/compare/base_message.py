@@ -58,7 +58,7 @@ def _because(judgement: Judgement) -> Iterator[str]:
     if effect.state != "kept":
         yield f"{effect.name} {effect.then.value:.3f} → {effect.now.value:.3f} {effect.now.unit}"
     if heads.changed:
-        why = "" if judgement.gap else ": clean and corrupt are no longer told apart"
+        why = "" if judgement.has_effect_size else ": clean and corrupt are no longer told apart"
         yield f"mediators {', '.join(heads.signed[:NAMED])}{why}"
     if heads.unsure and not heads.changed:
         yield f"whether {', '.join(list(heads.unsure)[:NAMED])} mediates in both"

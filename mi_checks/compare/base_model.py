@@ -83,13 +83,13 @@ class Judgement:
         effects: of the preference.
         mechanism: whether the same heads mediate; not applicable where nothing is claimed of nodes, or none mediates.
         mediators: which heads left and joined.
-        gap: whether the model tells clean and corrupt apart, without which no head has a share.
+        has_effect_size: whether the model tells clean and corrupt apart, without which no head has a share.
     """
 
     effects: tuple[EffectChange, ...]
     mechanism: State
     mediators: SetChange
-    gap: bool = True
+    has_effect_size: bool = True
 
     @property
     def behaviour(self) -> State:
@@ -142,7 +142,7 @@ def judge_against(
         return Judgement(effects, "not applicable", SetChange())
     before, after = mediators
     heads = set_change(before, after, effect_sizes, unit) if after else all_lost(before)
-    return Judgement(effects, _mechanism(heads), heads, gap=bool(after))
+    return Judgement(effects, _mechanism(heads), heads, has_effect_size=bool(after))
 
 
 def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: float) -> EffectChange:

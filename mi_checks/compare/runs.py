@@ -247,8 +247,8 @@ def _test(pair: Pair) -> Test | None:
 def _kept(result: CheckResult) -> bool:
     """Whether the values per prompt are those whose mean is the estimate.
 
-    Of a share they are divided by the mean gap, which a paired test takes as known. As a rule that is
-    cautious: recovered and gap rise and fall together over prompts.
+    Of a share they are divided by the mean effect size, which a paired test takes as known. As a rule that is
+    cautious: the recovered effect and the effect size rise and fall together over prompts.
     """
     if result.estimate is None or not result.per_prompt:
         return False

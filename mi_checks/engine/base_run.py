@@ -44,7 +44,7 @@ class BaseRun:
     corrupt: SideRun
 
     @property
-    def gap(self) -> Floats:
+    def effect_size(self) -> Floats:
         """Return the effect size, `prompt`: clean − corrupted logit difference, which patching can recover."""
         return self.clean.logit_diff - self.corrupt.logit_diff
 

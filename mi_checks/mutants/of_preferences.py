@@ -16,7 +16,7 @@ def logits_turned(claim: Claim) -> tuple[Mutation, ...]:
     if claim.from_below or claim.bound is None:
         return (LogitsTurned(),)
     base, against = claim.measured.base, getattr(claim.check, "against", "foils")
-    values = base.gap if against == "corrupt" else base.clean.logit_diff
+    values = base.effect_size if against == "corrupt" else base.clean.logit_diff
     turned = (values < 0).mean() if isinstance(claim.check, Accuracy) else -values.mean()
     return (LogitsTurned(),) if claim.bound.at_most is not None and turned > claim.bound.at_most else ()
 

@@ -14,7 +14,7 @@ from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate, Parts
 from mi_checks.stats.floor import Floor
 
 
-class NoGap(ValueError):
+class NoEffectSize(ValueError):
     """Clean and corrupt cannot be told apart, so shares of their difference mean nothing.
 
     Attributes:
@@ -39,7 +39,7 @@ class NoGap(ValueError):
         return "\n".join((reason, *self.causes))
 
 
-def require_gap(
+def require_effect_size(
     whole: Floats, of: str = EFFECT_SIZE, floor: Floor | None = None, cache: IntervalCache | None = None
 ) -> None:
     """Raise if there is nothing to take a share of.
@@ -51,21 +51,21 @@ def require_gap(
         cache: of intervals; None to work it out anew.
 
     Raises:
-        NoGap: the bootstrap interval of the mean of `whole` is not above zero, or not above what rounding makes up.
+        NoEffectSize: the bootstrap interval of the mean of `whole` is not above zero, or not above rounding error.
     """
     unit, least = ("", 0.0) if floor is None else (floor.unit, floor.mean)
-    gap = mean_interval(whole, unit, cache)
-    if gap.low > least:
+    effect_size = mean_interval(whole, unit, cache)
+    if effect_size.low > least:
         return
-    rounding = least > 0 and (gap.low > 0 or max(-gap.low, gap.high) <= least)
-    raise NoGap(of, gap, least if rounding else None)
+    rounding = least > 0 and (effect_size.low > 0 or max(-effect_size.low, effect_size.high) <= least)
+    raise NoEffectSize(of, effect_size, least if rounding else None)
 
 
-def _shown(gap: Estimate) -> str:
+def _shown(effect_size: Estimate) -> str:
     """`1.234 logits [1.100, 1.300]`; what three decimals do not show, with its power of ten."""
-    digits = ".1e" if 0 < abs(gap.value) < 0.0005 else ".3f"
-    unit = f" {gap.unit}" if gap.unit else ""
-    return f"{gap.value:{digits}}{unit} [{gap.low:{digits}}, {gap.high:{digits}}]"
+    digits = ".1e" if 0 < abs(effect_size.value) < 0.0005 else ".3f"
+    unit = f" {effect_size.unit}" if effect_size.unit else ""
+    return f"{effect_size.value:{digits}}{unit} [{effect_size.low:{digits}}, {effect_size.high:{digits}}]"
 
 
 def mean_interval(values: Floats, unit: str, cache: IntervalCache | None = None) -> Estimate:
@@ -100,8 +100,8 @@ def ratio_interval(
         cache: of intervals; None to work it out anew.
 
     Raises:
-        NoGap: as `require_gap`. Of a negative gap a share could be had, but it would count what takes the answer's lead
-            away.
+        NoEffectSize: as `require_effect_size`. A fraction of a negative effect size
+            would count what lowers the logit difference.
     """
     return ratio_intervals(part[None], whole, of, floor, cache)[0]
 
@@ -125,9 +125,9 @@ def ratio_area_interval(
         floor: as of `ratio_interval`.
 
     Raises:
-        NoGap: as `require_gap`.
+        NoEffectSize: as `require_effect_size`.
     """
-    require_gap(whole, of, floor)
+    require_effect_size(whole, of, floor)
     parts = parts if floor is None else floor.cleared(parts)
     low, high = np.quantile(summary(_shares(parts, whole)), PERCENTILES)
     value = float(summary(parts.mean(1) / whole.mean()))
@@ -151,10 +151,10 @@ def ratio_intervals(
         cache: of intervals.
 
     Raises:
-        NoGap: as there.
+        NoEffectSize: as there.
     """
     cache = IntervalCache() if cache is None else cache
-    require_gap(whole, of, floor, cache)
+    require_effect_size(whole, of, floor, cache)
     parts = parts if floor is None else floor.cleared(parts)
     low, high = cache.of("ratio", lambda: _shares(parts, whole), parts, whole)
     values = parts.mean(1) / whole.mean()

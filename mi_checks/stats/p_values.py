@@ -27,7 +27,7 @@ def ratio_p_values(parts: Floats, whole: Floats, bound: float) -> tuple[Floats, 
     excess = parts - bound * whole
     mean = excess.mean(1)
     error = excess.std(1, ddof=1) / math.sqrt(excess.shape[1])
-    # A node with no variance at all (an effect of exactly zero scaled by a constant gap) is certain, not undefined.
+    # A node with no variance at all (an effect of exactly zero, say) is certain, not undefined.
     certain = np.where(mean > 0, np.inf, np.where(mean < 0, -np.inf, 0.0))
     t = np.where(error > 0, mean / np.where(error > 0, error, 1), certain)
     freedom = excess.shape[1] - 1

@@ -27,7 +27,7 @@ from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
 from mi_checks.spec.yaml_source import Keys
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, ratio_interval
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
 UNLIKELY_RANK = 100  # tokens; one that as many others exceed is not among the likely ones
 # Of the prompts on which the answer is unlikely. A behaviour that prefers it to its foils claims that it is likely, and
@@ -66,7 +66,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     for lint in (_unlikely_answers, _by_embedding):
         try:
             found += lint(measured)
-        except (MiChecksError, NoGap):  # the checks of the behaviour have told, or this quantity has no meaning here
+        except (MiChecksError, NoEffectSize):  # the checks have reported it, or this quantity is undefined here
             continue
     found += _too_faithful(loaded, model, results)
     places = [loaded.place_of(each.path) for each in found]
@@ -149,7 +149,7 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
         ]
         # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
         alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
-        yield alone, base.gap, "clean − corrupt"
+        yield alone, base.effect_size, "clean − corrupt"
     if against(measured.behaviour) == "foils" and not_linear(measured.batch, loaded_model) is None:
         yield (
             measured.measure(DirectEffects((Node(0, "resid_pre"),)))[0],

@@ -13,7 +13,7 @@ from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, require_gap
+from mi_checks.stats.intervals import NoEffectSize, require_effect_size
 from mi_checks.stats.p_values import holm, ratio_p_values
 
 MAX_NAMED = 5
@@ -27,8 +27,8 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     too few prompts for a test.
     """
     try:
-        require_gap(measured.base.gap, floor=measured.floor, cache=measured.intervals)
-    except NoGap:
+        require_effect_size(measured.base.effect_size, floor=measured.floor, cache=measured.intervals)
+    except NoEffectSize:
         return []
     if len(measured.batch) < MIN_PROMPTS:
         return []
@@ -52,7 +52,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
 def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tuple[Node, Estimate]]:
     """Return the nodes that recover significantly more than `NEGLIGIBLE`, strongest first."""
     recovered = measured.floor.cleared(sweep.recovered)
-    above, _ = ratio_p_values(recovered, sweep.gap, NEGLIGIBLE)
+    above, _ = ratio_p_values(recovered, sweep.effect_size, NEGLIGIBLE)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
     order = np.argsort(-sweep.shares, kind="stable")
     return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]

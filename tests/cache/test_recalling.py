@@ -130,12 +130,14 @@ def test_nothing_is_written_where_nothing_is_new(store, make):
 
 def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, monkeypatch):
     first = Recalling(make, store, "key")
-    gap = np.abs(first.base.gap) + 1
-    shares = np.stack([0.5 * gap, 0.25 * gap + np.arange(len(gap))])
+    effect_size = np.abs(first.base.effect_size) + 1
+    shares = np.stack([0.5 * effect_size, 0.25 * effect_size + np.arange(len(effect_size))])
 
     def worked_out(measuring):
         cache = measuring.intervals
-        return intervals.mean_interval(gap, "logits", cache), intervals.ratio_intervals(shares, gap, cache=cache)
+        return intervals.mean_interval(effect_size, "logits", cache), intervals.ratio_intervals(
+            shares, effect_size, cache=cache
+        )
 
     expected = worked_out(first)
     first.keep_intervals()
@@ -151,7 +153,7 @@ def test_intervals_are_recalled_with_the_measurements_they_are_of(store, make, m
 
 def test_intervals_by_other_code_are_not_recalled(store, make, monkeypatch):
     first = Recalling(make, store, "key")
-    intervals.mean_interval(first.base.gap, "logits", first.intervals)
+    intervals.mean_interval(first.base.effect_size, "logits", first.intervals)
     first.keep_intervals()
     first.save()
     monkeypatch.setattr(entry, "RESAMPLING_WITH", ("scipy",))

@@ -61,7 +61,7 @@ def test_what_is_above_the_floor_is_measured(judged, around, aspect):
 
 
 @pytest.mark.parametrize("check", SHARES, ids=str)
-def test_case_32_no_share_of_a_gap_that_rounding_makes(judged, check):
+def test_case_32_no_share_of_an_effect_size_that_rounding_makes(judged, check):
     """Clean and corrupt differ by the same tiny amount on every prompt, so that the interval has no width."""
     effects = {"L1H2": np.full(64, TINY)}
     verdict = judged(check, np.full(64, TINY), effects=effects, rounding=ROUNDING)

@@ -7,16 +7,18 @@ from mi_checks.errors import MiChecksError
 
 EXACTLY = {"mediators": {"component": "head", "above": 0.25, "exactly": ["L0H1", "L1H2"]}}
 INCLUDE = {"mediators": {"component": "head", "above": 0.25, "include": ["L0H1", "L1H2"]}}
-GAP = 4.0
+EFFECT_SIZE = 4.0
 
 
 def shares(around, spread=0.2, **nodes):
-    """Node → effects with that mean share of the gap; the six heads' noise is each its own."""
-    return {node: around(GAP * share, spread=spread, seed=i) for i, (node, share) in enumerate(nodes.items())}
+    """Node → effects with that mean fraction of the effect size; the six heads' noise is each its own."""
+    return {node: around(EFFECT_SIZE * share, spread=spread, seed=i) for i, (node, share) in enumerate(nodes.items())}
 
 
 def test_exactly_these(judged, around):
-    verdict = judged(EXACTLY, around(GAP, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L0H0=0.05, L1H0=-0.2))
+    verdict = judged(
+        EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L0H0=0.05, L1H0=-0.2)
+    )
     assert verdict.outcome == "pass"
     assert verdict.reason == ""
     assert verdict.claim == "exactly L0H1, L1H2 recover more than 0.25 of clean − corrupt"
@@ -26,17 +28,17 @@ def test_exactly_these(judged, around):
 
 def test_one_more_than_claimed(judged, around):
     effects = shares(around, L0H1=0.6, L1H2=0.5, L1H0=0.9)
-    verdict = judged(EXACTLY, around(GAP, seed=9), effects=effects)
+    verdict = judged(EXACTLY, around(EFFECT_SIZE, seed=9), effects=effects)
     assert verdict.outcome == "fail"
     assert verdict.reason == "above the threshold, but not claimed (Holm-corrected over 6 heads): L1H0"
     assert verdict.estimate.value == pytest.approx(0.9, abs=0.01)
     assert str(verdict.bound) == "at most 0.25"  # the side that the deciding node is held to
-    assert judged(INCLUDE, around(GAP, seed=9), effects=effects).outcome == "pass"
+    assert judged(INCLUDE, around(EFFECT_SIZE, seed=9), effects=effects).outcome == "pass"
 
 
 @pytest.mark.parametrize(("check", "tests"), [(EXACTLY, 6), (INCLUDE, 2)])
 def test_one_less_than_claimed(judged, around, check, tests):
-    verdict = judged(check, around(GAP, seed=9), effects=shares(around, L0H1=0.6))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6))
     assert verdict.outcome == "fail"
     assert verdict.reason == f"claimed, but below the threshold (Holm-corrected over {tests} heads): L1H2"
     assert verdict.estimate.value == pytest.approx(0)
@@ -45,14 +47,16 @@ def test_one_less_than_claimed(judged, around, check, tests):
 
 @pytest.mark.parametrize("check", [EXACTLY, INCLUDE])
 def test_one_on_the_threshold(judged, around, check):
-    verdict = judged(check, around(GAP, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.25))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.25))
     assert verdict.outcome == "inconclusive"
     assert verdict.reason.startswith("too close to the threshold to tell (Holm-corrected over ")
     assert verdict.reason.endswith(": L1H2")
 
 
 def test_all_that_is_wrong_is_told(judged, around):
-    verdict = judged(EXACTLY, around(GAP, seed=9), effects=shares(around, L0H1=0.1, L1H0=0.9, L1H2=0.25, L0H0=0.25))
+    verdict = judged(
+        EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.1, L1H0=0.9, L1H2=0.25, L0H0=0.25)
+    )
     assert verdict.outcome == "fail"
     assert verdict.reason.splitlines() == [
         "claimed, but below the threshold (Holm-corrected over 6 heads): L0H1",
@@ -65,45 +69,47 @@ def test_holm_asks_more_of_six_than_one_test_would(judged, around):
     """A node that is above at 5 % alone, but not among six: that is what the correction is for."""
     from mi_checks.stats.p_values import ratio_p_values
 
-    gap = around(GAP, seed=9)
-    effects = shares(around, spread=1.0, L0H1=0.6, L1H2=0.6) | {"L1H0": around(0.19 * GAP, spread=1.0, seed=5)}
-    below = ratio_p_values(effects["L1H0"][None], gap, 0.25)[1][0]
+    effect_size = around(EFFECT_SIZE, seed=9)
+    effects = shares(around, spread=1.0, L0H1=0.6, L1H2=0.6) | {"L1H0": around(0.19 * EFFECT_SIZE, spread=1.0, seed=5)}
+    below = ratio_p_values(effects["L1H0"][None], effect_size, 0.25)[1][0]
     assert 0.01 < below < 0.05
     # Five others are certain; of six tests the weakest is held to 5 % as it stands, so it passes …
-    assert judged(EXACTLY, gap, effects=effects).outcome == "pass"
+    assert judged(EXACTLY, effect_size, effects=effects).outcome == "pass"
     # … and with three as weak, the smallest p-value is three times as large.
     weak = dict.fromkeys(("L1H0", "L0H0", "L0H2"), effects["L1H0"])
     assert below * 3 > 0.05
-    verdict = judged(EXACTLY, gap, effects=effects | weak)
+    verdict = judged(EXACTLY, effect_size, effects=effects | weak)
     assert verdict.outcome == "inconclusive"
     assert verdict.reason.endswith(": L0H0, L0H2, L1H0")
 
 
 def test_none_at_all_is_a_claim(judged, around):
     check = {"mediators": {"component": "head", "above": 0.25, "exactly": []}}
-    verdict = judged(check, around(GAP), effects=shares(around, L0H0=0.05))
+    verdict = judged(check, around(EFFECT_SIZE), effects=shares(around, L0H0=0.05))
     assert verdict.outcome == "pass"
     assert verdict.claim.startswith("exactly no heads recover more than 0.25")
-    assert judged(check, around(GAP, seed=9), effects=shares(around, L0H0=0.5)).outcome == "fail"
+    assert judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H0=0.5)).outcome == "fail"
 
 
 def test_neurons_of_one_layer(judged, measurements, around):
     check = {"mediators": {"component": "neuron", "above": 0.25, "exactly": ["L1N0"], "layers": [-1], "at": "A"}}
-    verdict = judged(check, around(GAP, seed=9), effects=shares(around, L1N0=0.5, L0N1=0.9))
+    verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L1N0=0.5, L0N1=0.9))
     assert verdict.outcome == "pass"  # L0N1 is in a layer that was not asked about
     assert verdict.claim.endswith(" at A")
     assert verdict.detail == "Holm-corrected over 2 neurons"
 
 
-@pytest.mark.parametrize("gap", [0.0, -4.0])
-def test_without_a_gap_there_is_nothing_to_mediate(judged, around, gap):
-    verdict = judged(EXACTLY, around(gap), effects={"L0H1": around(gap, seed=1), "L1H2": around(gap, seed=2)})
+@pytest.mark.parametrize("effect_size", [0.0, -4.0])
+def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, effect_size):
+    verdict = judged(
+        EXACTLY, around(effect_size), effects={"L0H1": around(effect_size, seed=1), "L1H2": around(effect_size, seed=2)}
+    )
     assert (verdict.outcome, verdict.estimate) == ("fail", None)
     assert verdict.reason.startswith("there is nothing to mediate: clean − corrupt is ")
 
 
 def test_prompts_keep_the_values_of_the_deciding_node(judged, around):
-    verdict = judged(EXACTLY, around(GAP, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L1H0=0.9))
+    verdict = judged(EXACTLY, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H1=0.6, L1H2=0.5, L1H0=0.9))
     assert np.mean(verdict.per_prompt) == pytest.approx(verdict.estimate.value)
 
 
@@ -111,7 +117,7 @@ def test_prompts_keep_the_values_of_the_deciding_node(judged, around):
 def test_a_claimed_node_outside_the_swept_layers_is_not_passed_over(judged, around, how):
     check = {"mediators": {"component": "head", "above": 0.25, how: ["L0H1"], "layers": [1]}}
     with pytest.raises(MiChecksError) as error:
-        judged(check, around(GAP, seed=9))
+        judged(check, around(EFFECT_SIZE, seed=9))
     assert str(error.value) == (
         "mediators claims L0H1, outside the layers swept: widen 'layers', or take them out of the claim"
     )

@@ -24,8 +24,8 @@ def test_the_share_is_a_ratio_of_means(judged, around, check):
 
 @pytest.mark.parametrize(("share", "outcome"), [(0.8, "pass"), (0.5, "inconclusive"), (0.2, "fail"), (-0.5, "fail")])
 def test_three_ways(judged, around, share, outcome):
-    gap = around(4, spread=1)
-    verdict = judged(RECOVERS, gap, effects={"L1H2": share * gap + around(0, seed=3)})
+    effect_size = around(4, spread=1)
+    verdict = judged(RECOVERS, effect_size, effects={"L1H2": share * effect_size + around(0, seed=3)})
     assert verdict.outcome == outcome
 
 
@@ -64,17 +64,17 @@ def test_what_is_asked_of_the_engine(measurements, around, check, intervention, 
 
 
 @pytest.mark.parametrize("check", [RECOVERS, REMOVES, ABLATES])
-@pytest.mark.parametrize("gap", [0.0, -4.0])
-def test_without_a_gap_there_is_nothing_to_mediate(judged, around, check, gap):
-    verdict = judged(check, around(gap), effects={"L1H2": around(0.9 * gap, seed=1)})
+@pytest.mark.parametrize("effect_size", [0.0, -4.0])
+def test_without_an_effect_size_there_is_nothing_to_mediate(judged, around, check, effect_size):
+    verdict = judged(check, around(effect_size), effects={"L1H2": around(0.9 * effect_size, seed=1)})
     assert (verdict.outcome, verdict.estimate, verdict.suspects) == ("fail", None, False)
     assert verdict.reason.startswith("there is nothing to mediate: clean − corrupt is ")
     assert verdict.reason.endswith("], which is not above zero")
 
 
-def test_values_of_single_prompts_are_finite_where_one_has_no_gap(judged):
-    gap = np.array([4.0] * 63 + [0.0])
-    verdict = judged(RECOVERS, gap, effects={"L1H2": np.full(64, 3.0)})
+def test_values_of_single_prompts_are_finite_where_one_has_no_effect_size(judged):
+    effect_size = np.array([4.0] * 63 + [0.0])
+    verdict = judged(RECOVERS, effect_size, effects={"L1H2": np.full(64, 3.0)})
     assert np.isfinite(verdict.per_prompt).all()
     assert np.mean(verdict.per_prompt) == pytest.approx(verdict.estimate.value)
 

@@ -91,7 +91,7 @@ def test_where_no_head_mediates_there_is_no_mechanism():
     assert (found.mechanism, found.outcome) == ("not applicable", "pass")
 
 
-def test_without_a_gap_all_are_lost():
+def test_without_an_effect_size_all_are_lost():
     found = judged(result(), shifted(-2), (SAME[0], ()))
     assert (found.verdict, list(found.mediators.lost)) == ("both changed", ["L0H1"])
 

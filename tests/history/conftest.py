@@ -24,10 +24,10 @@ def share(value: float, width: float = 0.02) -> Estimate:
 
 
 def heads(**values: float | None) -> Evidence:
-    """A sweep of six heads in two layers: those above 0.05 are listed with intervals; None: there was no gap."""
+    """Sweep six heads in two layers: those above 0.05 are listed with intervals; None: there was no effect size."""
     named = {"L0H0": 0.9, "L0H1": 0.0, "L0H2": 0.0, "L1H0": 0.0, "L1H1": 0.0, "L1H2": 0.0} | values
     rows = [[named[f"L{layer}H{head}"] for head in range(3)] for layer in range(2)]
-    gap = None not in named.values()
+    has_effect_size = None not in named.values()
     shown = tuple(tuple(9.0 if value is None else value for value in row) for row in rows)
     listed = [(name, value) for name, value in named.items() if value is not None and value > 0.05]
     return Evidence(
@@ -35,7 +35,7 @@ def heads(**values: float | None) -> Evidence:
         yaml_path="", n=64, logit_diff=effect("nano-attn-2l", around(3)).estimate,
         effect=effect("nano-attn-2l", around(3)), examples=(),
         heatmaps=(Heatmap("heads", ("L0", "L1"), ("H0", "H1", "H2"), shown, "head"),),
-        mediators=tuple(Mediator(name, "", share(value)) for name, value in listed) if gap else (),
+        mediators=tuple(Mediator(name, "", share(value)) for name, value in listed) if has_effect_size else (),
     )  # fmt: skip
 
 

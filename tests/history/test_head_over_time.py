@@ -93,7 +93,7 @@ def test_a_large_share_without_an_interval_cannot_tell(history_of):
     assert lines(found)[2].endswith("0.30  cannot tell: not among the strongest")
 
 
-def test_without_a_gap_there_is_nothing_to_mediate(over):
+def test_without_an_effect_size_there_is_nothing_to_mediate(over):
     found = over(None, 0.6)
     assert [each.mediates for each in found.standings] == [False, True]
     assert lines(found)[2].endswith(

@@ -85,14 +85,14 @@ def test_with_the_logits_turned_the_preference_is_reversed(random_engine, archit
     engine = random_engine(architecture)
     other = mutated(engine, LogitsTurned())
     assert close(other.base.clean.logit_diff, -engine.base.clean.logit_diff)
-    assert close(other.base.gap, -engine.base.gap)
+    assert close(other.base.effect_size, -engine.base.effect_size)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_without_heads_nothing_reaches_the_end(random_engine, architecture):
     engine = random_engine(architecture)  # whose prompts differ before END
-    assert np.abs(engine.base.gap).max() > 1e-3
-    assert close(mutated(engine, Silenced()).base.gap, np.zeros(6))
+    assert np.abs(engine.base.effect_size).max() > 1e-3
+    assert close(mutated(engine, Silenced()).base.effect_size, np.zeros(6))
 
 
 @pytest.mark.parametrize("architecture", DEEP)

@@ -77,7 +77,7 @@ def test_one_column_is_no_map():
     assert position_map(relabelled(measured, lambda labels: {"END": labels["END"], "b": labels["b"]})) is None
 
 
-def test_without_a_gap_there_is_no_map():
+def test_without_an_effect_size_there_is_no_map():
     _, measured = on_few(planting.skip_trigram())
     pairs = tuple(replace(pair, corrupt=pair.clean) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs)

@@ -40,7 +40,7 @@ def test_a_single_previous_token_head_is_missed(name, planted_at):
     """What tells a redundant pair from a head that is alone."""
     planted = planted_at(name)
     shares = planted.shares([ablate(node, kind="zero") for node in planted.nodes])
-    assert (shares > 0.4).all()  # of a gap that has the other answer at its other end
+    assert (shares > 0.4).all()  # of an effect size that has the other answer at its other end
 
 
 @pytest.mark.parametrize("name", [name for name in INDUCTION if "decoy" in INDUCTION[name].keywords])

@@ -74,7 +74,7 @@ class Planted:
         base, patched = measured.base, measured.scores(interventions)
         runs = np.array([[intervention.run == "corrupt"] for intervention in interventions])
         moved = np.where(runs, patched - base.corrupt.logit_diff, base.clean.logit_diff - patched)
-        return moved.mean(1) / base.gap.mean()
+        return moved.mean(1) / base.effect_size.mean()
 
     def write(self, folder, *checks: dict):
         """A behaviour file about a model's folder beside it, both in a folder → their paths."""

@@ -31,7 +31,7 @@ def test_one_head_less_moves_its_own_share_to_nothing(project, folder):
     result.stdout.re_match_lines([r"fail: measured -?0\.000 \[-?0\.000, -?0\.000\], bound at least 0\.3"])
 
 
-def test_a_gap_that_is_none_has_no_shares(project, folder):
+def test_an_effect_size_that_is_none_has_no_shares(project, folder):
     """Without any head of the last layer clean and corrupt end alike."""
     project.whole()
     result = project.run(*claims(folder(zero_heads=[(1, head) for head in range(6)])), "-k", "patching or mediators")
@@ -129,7 +129,7 @@ def test_config_without_what_it_must_say(project, folder, config):
 
 
 def test_case_32_a_model_whose_logits_are_all_alike_passes_nothing(project, folder):
-    """An unembedding of zeros: no preference, no win, no gap, and no share of it; and no division by it either."""
+    """An unembedding of zeros: no preference, no win, no effect size, and no fraction of it or division by it."""
     checks = """\
   - logit_diff: {at_least: 0}
   - accuracy: {at_least: 0.5}

@@ -115,7 +115,7 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
     loaded = load_behaviour(project.path / "behaviours/bigram.yaml")
     suite = Suite(Settings(device="cpu"))
     measured = suite.measurements(loaded, "nano-attn-1l")
-    (alone, gap, _), (written, clean, _) = _embedding_parts(measured)
+    (alone, effect_size, _), (written, clean, _) = _embedding_parts(measured)
     bridge = measured.loaded_model.bridge
     for place, pair in enumerate(measured.batch.pairs):
         answer, foil = pair.answer_tokens[0][0], pair.foil_tokens[0][0]
@@ -132,7 +132,7 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
         difference = (mixed - corrupt)[answer] - (mixed - corrupt)[foil]
         assert alone[place] == pytest.approx(difference.item(), abs=1e-4)
         assert written[place] == pytest.approx(direct.item(), abs=1e-4)
-    assert alone.mean() / gap.mean() > 0.5 < written.mean() / clean.mean()
+    assert alone.mean() / effect_size.mean() > 0.5 < written.mean() / clean.mean()
 
 
 CIRCUIT = "  - circuit: {nodes: [L0H1, L1H4], faithfulness: {%s}}"

@@ -12,7 +12,7 @@ from mi_checks.spec.bound import Bound
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import (
-    NoGap,
+    NoEffectSize,
     mean_interval,
     paired_proportion_interval,
     proportion_interval,
@@ -95,7 +95,7 @@ def test_a_ratio_does_not_depend_on_the_unit(scale, seed):
 
 
 def test_a_ratio_is_of_means_and_not_the_mean_of_ratios():
-    """One prompt without a gap would be most of a mean of ratios."""
+    """One prompt without an effect size would be most of a mean of ratios."""
     whole = np.array([2.0] * 15 + [1e-9])
     part = np.array([1.0] * 16)
     assert np.mean(part / whole) > 1e7
@@ -116,20 +116,20 @@ def test_the_bootstrap_of_a_ratio_covers_it():
     assert 0.95 - SHORT - chance(SIMULATIONS) <= covered(draw, 0.4, ratio_interval) <= 0.95 + chance(SIMULATIONS)
 
 
-def test_without_a_gap_there_is_no_ratio():
+def test_without_an_effect_size_there_is_no_ratio():
     whole = np.random.default_rng(4).normal(0, 1, 64)
-    with pytest.raises(NoGap) as error:
+    with pytest.raises(NoEffectSize) as error:
         ratio_interval(whole, whole)
-    gap = mean_interval(whole, "logits")
+    shown = mean_interval(whole, "logits")
     assert error.value.in_unit("nats") == (
-        f"clean − corrupt is {gap.value:.3f} nats [{gap.low:.3f}, {gap.high:.3f}], which is not above zero"
+        f"clean − corrupt is {shown.value:.3f} nats [{shown.low:.3f}, {shown.high:.3f}], which is not above zero"
     )
 
 
-def test_a_gap_the_wrong_way_round_is_none():
-    """A share of a negative gap would praise what makes the corrupt prompt better."""
+def test_an_effect_size_the_wrong_way_round_is_none():
+    """A fraction of a negative effect size would praise what makes the corrupt prompt better."""
     whole = np.random.default_rng(5).normal(-5, 1, 64)
-    with pytest.raises(NoGap, match="which is not above zero"):
+    with pytest.raises(NoEffectSize, match="which is not above zero"):
         ratio_interval(0.9 * whole, whole)
 
 

@@ -43,7 +43,7 @@ class Claim:
         return self.check.id
 
     @property
-    def needs_gap(self) -> bool:
+    def needs_effect_size(self) -> bool:
         """Return whether the check is a fraction of an effect size, and so fails unless that is above zero."""
         return isinstance(self.check, Patching | Ablation | Mediators | Path | Circuit | Curve)
 

@@ -17,8 +17,9 @@ LEGEND = (
 ABOUT: Mapping[str, str] = {
     FRESH: "Nano-shaped models that were never trained, another in every run, on new prompts, claims about heads drawn "
     "at random: no effect has a direction. Held to the value that an effect has where there is none, a claim should "
-    "pass in 2.5 % of runs at most, and one of no share surely fail in as many. A share needs a gap first, so that it "
-    "passes in fewer; beside it, how often where there was one. Attention is to a position drawn at random. Typical "
+    "pass in 2.5 % of runs at most, and a claim that is not about a fraction should fail significantly in as many. A "
+    "fraction needs an effect size above zero, so it passes in fewer; the next "
+    "column counts only such runs. Attention is to a position drawn at random. Typical "
     "bounds are about those of the induction behaviours that ship, where these have such a check. What a head writes "
     "(`composes` at a label) has no null value: untrained heads write too.",
     ANSWERS: "Trained models with a known induction circuit, claims about its heads; answer and foil of every prompt "
@@ -53,7 +54,7 @@ def _null(null: str, calibration: Calibration) -> Table:
         "claim": [row.claim for row in rows],
         "held to": [row.bound or "–" for row in rows],
         "passes": [_rate(row.passed) for row in rows],
-        "of runs with a gap": [_counted(row.with_gap) for row in rows],
+        "of runs with an effect size": [_counted(row.with_gap) for row in rows],
         "surely fails": [_rate(row.failed) for row in rows],
         "typical bound": [row.shipped for row in rows],
         "passes so": [_rate(row.as_shipped) for row in rows],

@@ -12,7 +12,13 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.output.progress import Bar, unseen
 from mi_checks.stats.bootstrap import CONFIDENCE
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, mean_interval, proportion_interval, ratio_area_interval, ratio_interval
+from mi_checks.stats.intervals import (
+    NoEffectSize,
+    mean_interval,
+    proportion_interval,
+    ratio_area_interval,
+    ratio_interval,
+)
 from mi_checks.studies.calibration import alternatives
 from mi_checks.studies.calibration.effect_shapes import AREAS, PROPORTIONS, RATIOS, VALUES, Rng, Shares, Values
 from mi_checks.studies.calibration.rate import Rate, rate_of
@@ -139,7 +145,7 @@ def _of_fraction(shape: Shares, rng: Rng, n: int) -> Ends | None:
     parts, whole = shape.draw(rng, n)
     try:
         return _ends(ratio_interval(parts[0], whole))
-    except NoGap:
+    except NoEffectSize:
         return None
 
 
@@ -147,7 +153,7 @@ def _of_fractions(shape: Shares, rng: Rng, n: int) -> Ends | None:
     parts, whole = shape.draw(rng, n)
     try:
         return _ends(ratio_area_interval(parts, whole, lambda shares: np.abs(shares).mean(0), "the whole", "bootstrap"))
-    except NoGap:
+    except NoEffectSize:
         return None
 
 

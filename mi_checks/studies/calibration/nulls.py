@@ -33,7 +33,7 @@ from mi_checks.studies.calibration.calibration_prompts import (
     with_random_answers,
 )
 from mi_checks.studies.calibration.pool import Pool, behaviour_of
-from mi_checks.studies.calibration.verdict_rows import Row, fails, passes, with_gap
+from mi_checks.studies.calibration.verdict_rows import Row, fails, passes, with_effect_size
 
 PROMPTS = 64  # prompts of a run; the default of a behaviour without a `count`
 POOL = 128  # prompts in the pool that runs draw from
@@ -146,8 +146,8 @@ def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measu
             claim.title,
             "" if claim.null is None else str(claim.null),
             passes(tight),
-            passes(with_gap(tight)) if claim.needs_gap else None,
-            None if claim.needs_gap else fails(tight),
+            passes(with_effect_size(tight)) if claim.needs_effect_size else None,
+            None if claim.needs_effect_size else fails(tight),
             str(claim.shipped),
             passes(loose),
         )

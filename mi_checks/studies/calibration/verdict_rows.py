@@ -49,6 +49,6 @@ def fails(verdicts: Sequence[Verdict], nominal: float = ONE_SIDED) -> Rate | Non
     return rate_of((each.outcome == "fail" for each in verdicts), nominal) if verdicts else None
 
 
-def with_gap(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def with_effect_size(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the verdicts with an estimate, whose effect size was above zero."""
     return [each for each in verdicts if each.estimate is not None]

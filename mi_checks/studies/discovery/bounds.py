@@ -48,8 +48,8 @@ def clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
     t is expected to be √(pairs / n) times that of the n measured pairs, with a standard deviation of √(1 + pairs / n).
     """
     n = sweep.recovered.shape[1]
-    excess = sweep.recovered - above * sweep.gap
-    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), MAX_ROUNDING * abs(float(sweep.gap.mean())))
+    excess = sweep.recovered - above * sweep.effect_size
+    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), MAX_ROUNDING * abs(float(sweep.effect_size.mean())))
     expected = excess.mean(1) / error * math.sqrt(pairs / n)
     needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN_SE * math.sqrt(1 + pairs / n)
     return expected >= needed, expected <= -needed

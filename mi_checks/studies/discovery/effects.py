@@ -96,4 +96,4 @@ def noised(measured: Measurements, nodes: Sequence[Node], title: str) -> Sweep:
     at, clean = measured.everywhere, measured.base.clean.logit_diff
     patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
     removed: np.typing.NDArray[np.float64] = clean - patched
-    return Sweep(tuple(nodes), at, removed, measured.base.gap)
+    return Sweep(tuple(nodes), at, removed, measured.base.effect_size)

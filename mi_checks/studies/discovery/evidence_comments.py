@@ -30,7 +30,7 @@ def _lines(discovery: Discovery) -> Iterator[str]:
         f"Evidence, of the {found.drawn} pairs of seed {samples.seed} that it was found on"
         f"{fewer if found.pairs < found.drawn else ''}"
     )
-    yield f"clean − corrupt: {exact(found.gap)} {found.gap.unit}"
+    yield f"clean − corrupt: {exact(found.effect_size)} {found.effect_size.unit}"
     yield from _roles(found)
     for effects in found.parts:
         yield from _effects(effects)

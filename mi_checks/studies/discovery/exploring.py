@@ -22,7 +22,7 @@ from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
-from mi_checks.stats.intervals import NoGap, mean_interval, require_gap
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
 from mi_checks.studies.discovery.effects import Effects, effects
 from mi_checks.studies.discovery.found import Found
 from mi_checks.studies.discovery.gradients import gradient_estimates
@@ -125,7 +125,7 @@ class Explorer:
         joint = self._groups(measured, few, heads, neurons, kind)
         circuit, searched = self._circuit(measured, heads, kind)
         found = Found(
-            gap=mean_interval(whole.base.gap, score_unit(whole.batch.score)),
+            effect_size=mean_interval(whole.base.effect_size, score_unit(whole.batch.score)),
             pairs=len(measured.batch),
             drawn=len(whole.batch),
             searched=searched,
@@ -163,7 +163,7 @@ class Explorer:
             MiChecksError: the effect size is not significantly above zero, or too small for the checks to detect it.
         """
         measured, _ = self._of_first(len(self.drawn.found_on))
-        none = no_gap(measured) or too_little(held_out, self.drawn.checks)
+        none = no_effect_size(measured) or too_little(held_out, self.drawn.checks)
         if none:
             raise MiChecksError(
                 f"{self.behaviour.name} on {self.loaded_model.name}: there is nothing to discover: {none} "
@@ -179,7 +179,7 @@ class Explorer:
             each = self.pace.seconds_each(few, engine, interventions) * pairs / len(few.batch)
             if not math.isinf(self.pace.limit) and each and not self.pace.allows(len(interventions), each):
                 fewer = self._of_first(EXPLORED)
-                return self._of_first(pairs) if no_gap(fewer[0]) else fewer
+                return self._of_first(pairs) if no_effect_size(fewer[0]) else fewer
         return self._of_first(pairs)
 
     def _estimated(self, measured: Measurements, engine: Keeping, component: Component) -> Floats:
@@ -192,13 +192,13 @@ class Explorer:
         )
         heads = len(all_nodes("head", shape))
         own = both[:, :heads] if component == "head" else both[:, heads:]
-        shares: Floats = own / measured.base.gap.mean()
+        shares: Floats = own / measured.base.effect_size.mean()
         return shares
 
     def _groups(
         self, measured: Measurements, few: Measurements, heads: Effects, neurons: Effects | None, kind: Ablated
     ) -> Groups:
-        few = measured if no_gap(few) else few
+        few = measured if no_effect_size(few) else few
         strongest = sorted({*heads.sufficient, *heads.needed}, key=lambda node: (-heads.strength(node), node))
         if neurons is not None:
             mattering = {*neurons.sufficient, *neurons.needed}
@@ -240,7 +240,7 @@ class Explorer:
         fitting = (size for size in (most_pairs, EXPLORED) if N_SEARCH_CIRCUITS * each * size <= self.pace.limit / 2)
         pairs = next(fitting, SCREENED) if each else most_pairs
         search, _ = self._of_first(pairs)
-        search = measured if no_gap(search) else search
+        search = measured if no_effect_size(search) else search
         most = (
             self.pace.affordable(each * len(search.batch), N_SEARCH_CIRCUITS // 2, 100 * N_SEARCH_CIRCUITS)
             if each
@@ -249,7 +249,7 @@ class Explorer:
         whole, _ = self._of_first(len(self.drawn.found_on))
         pruned = prune(
             Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
-            gap=float(measured.base.gap.mean()), most=most,
+            effect_size=float(measured.base.effect_size.mean()), most=most,
         )  # fmt: skip
         if kind == "mean" and pruned.why.startswith(NOTHING):
             pruned = replace(pruned, why=f"{pruned.why}; {REMEDY}")
@@ -263,11 +263,11 @@ class Explorer:
         return self.pace.affordable(each, MIN_PATHS, MAX_PATHS)
 
 
-def no_gap(measured: Measurements) -> str:
+def no_effect_size(measured: Measurements) -> str:
     """Return why no fraction of clean − corrupt is defined, or "" if it is."""
     try:
-        require_gap(measured.base.gap, floor=measured.floor)
-    except NoGap as none:
+        require_effect_size(measured.base.effect_size, floor=measured.floor)
+    except NoEffectSize as none:
         return str(none)
     return ""
 

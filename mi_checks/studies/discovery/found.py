@@ -19,7 +19,7 @@ class Found:
     """The result of discovery for one behaviour on one model.
 
     Attributes:
-        gap: the effect size, the clean − corrupt logit difference.
+        effect_size: the effect size, the clean − corrupt logit difference.
         pairs: the number of prompt pairs on which nodes and paths were patched.
         drawn: the number of prompt pairs drawn for discovery: more than `pairs` if all would have taken too long.
         searched: the number of prompt pairs on which circuits were searched.
@@ -35,7 +35,7 @@ class Found:
         roles: maps a discovered head to the roles for which it scores enough on probe prompts, with the scores.
     """
 
-    gap: Estimate
+    effect_size: Estimate
     pairs: int
     drawn: int
     searched: int

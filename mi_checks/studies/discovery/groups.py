@@ -151,11 +151,11 @@ def _pairs(
     """Return the pairs with a much larger joint effect."""
     if not pairs:
         return []
-    gap = float(few.base.gap.mean())
+    effect_size = float(few.base.effect_size.mean())
     near = [
         pair
         for pair, rows in zip(pairs, _excess(Patching(few, by), pairs), strict=True)
-        if rows.mean() / gap > MIN_SCREENED_EXCESS * MIN_EXCESS * above
+        if rows.mean() / effect_size > MIN_SCREENED_EXCESS * MIN_EXCESS * above
     ]
     return _significant(Patching(measured, by), near, above, tested, much=True)
 
@@ -172,8 +172,8 @@ def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: 
     """Return the sets with a significant excess; `much` requires it to be large beside each node's own effect."""
     if not sets:
         return []
-    gap = patching.measured.base.gap
-    more, _ = significant(_excess(patching, sets), gap, MIN_EXCESS * above, tested)
+    effect_size = patching.measured.base.effect_size
+    more, _ = significant(_excess(patching, sets), effect_size, MIN_EXCESS * above, tested)
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
     joints = []
@@ -181,8 +181,8 @@ def _significant(patching: Patching, sets: Sequence[Set], above: float, tested: 
         own = [float(alone[node].mean()) for node in nodes]
         rest = float(row.mean()) - sum(max(0.0, value) for value in own)
         if surely and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
-            estimates = tuple(ratio_interval(alone[node], gap) for node in nodes)
-            joints.append(Joint(nodes, patching.by, estimates, ratio_interval(row, gap)))
+            estimates = tuple(ratio_interval(alone[node], effect_size) for node in nodes)
+            joints.append(Joint(nodes, patching.by, estimates, ratio_interval(row, effect_size)))
     return joints
 
 
@@ -218,8 +218,8 @@ def _shrunk(patching: Patching, nodes: Sequence[Node]) -> Set:
 
 def _idle(patching: Patching, nodes: Sequence[Node], above: float) -> set[Node]:
     """Return the nodes that remove less than the threshold when each is ablated alone."""
-    gap = float(patching.measured.base.gap.mean())
-    return {node for node, row in patching.alone(nodes).items() if row.mean() < above * gap}
+    effect_size = float(patching.measured.base.effect_size.mean())
+    return {node for node, row in patching.alone(nodes).items() if row.mean() < above * effect_size}
 
 
 def _unique(joints: Sequence[Joint]) -> list[Joint]:

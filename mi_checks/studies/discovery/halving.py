@@ -50,7 +50,7 @@ def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: floa
         above: the threshold, a fraction of clean − corrupt.
         most: the number of groups that may be patched in each direction.
     """
-    base, gap = measured.base, float(measured.base.gap.mean())
+    base, effect_size = measured.base, float(measured.base.effect_size.mean())
 
     width, at = measured.loaded_model.shape.d_mlp, measured.everywhere
 
@@ -60,12 +60,12 @@ def halved(measured: Measurements, layers: Sequence[Sequence[Node]], above: floa
 
     def recovered(groups: Sequence[Group]) -> Floats:
         left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{TITLE}, denoised")
-        shares: Floats = (left - base.corrupt.logit_diff).mean(1) / gap
+        shares: Floats = (left - base.corrupt.logit_diff).mean(1) / effect_size
         return shares
 
     def removed(groups: Sequence[Group]) -> Floats:
         left = measured.logit_diffs([noise(*patched(each), at=at) for each in groups], f"{TITLE}, noised")
-        shares: Floats = (base.clean.logit_diff - left).mean(1) / gap
+        shares: Floats = (base.clean.logit_diff - left).mean(1) / effect_size
         return shares
 
     whole = [tuple(layer) for layer in layers if layer]

@@ -96,10 +96,11 @@ def too_little(measured: Measurements, pairs: int) -> str:
     A fraction of clean − corrupt needs a difference that is significantly above zero. A difference that is above zero
     on the prompts of discovery by chance is not expected to be so on others.
     """
-    gap = mean_interval(measured.base.gap, score_unit(measured.batch.score))
-    if bounds.stays_above_zero(gap, pairs) and gap.value > measured.floor.mean:
+    effect_size = mean_interval(measured.base.effect_size, score_unit(measured.batch.score))
+    if bounds.stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
         return ""
-    return f"clean − corrupt is {exact(gap)} {gap.unit} on the held-out prompts, too little for checks on {pairs} pairs"
+    measured_effect = f"clean − corrupt is {exact(effect_size)} {effect_size.unit} on the held-out prompts"
+    return f"{measured_effect}, too little for checks on {pairs} pairs"
 
 
 def parsed(entry: Mapping[str, Any]) -> CheckEntry:

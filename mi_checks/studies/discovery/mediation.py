@@ -44,7 +44,7 @@ class Mediation:
 
     def share(self, node: Node) -> Estimate:
         """Return the fraction recovered, or removed, by a node, with its interval."""
-        return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.gap)
+        return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.effect_size)
 
 
 def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediation:
@@ -56,8 +56,8 @@ def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediatio
         tested: the number of tests to correct for; None for one per node.
     """
     tested = len(sweep.nodes) if tested is None else tested
-    more, less = significant(sweep.recovered, sweep.gap, above, tested)
-    _, against = significant(sweep.recovered, sweep.gap, -above, tested)
+    more, less = significant(sweep.recovered, sweep.effect_size, above, tested)
+    _, against = significant(sweep.recovered, sweep.effect_size, -above, tested)
     order = np.argsort(-sweep.shares, kind="stable")
     return Mediation(
         sweep,
@@ -69,16 +69,16 @@ def mediation(sweep: Sweep, above: float, tested: int | None = None) -> Mediatio
     )
 
 
-def significant(recovered: Floats, gap: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
+def significant(recovered: Floats, effect_size: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
     """Test whether each fraction is above, and whether it is below a threshold, `node` each.
 
     Args:
         recovered: `node prompt`.
-        gap: `prompt`.
+        effect_size: `prompt`.
         above: the threshold.
         tested: the number of tests to correct for; tests of other nodes count as never significant.
     """
     unseen = np.ones(max(0, tested - len(recovered)))
-    sides = ratio_p_values(recovered, gap, above)
+    sides = ratio_p_values(recovered, effect_size, above)
     more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
     return more, less

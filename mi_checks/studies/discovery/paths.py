@@ -124,15 +124,15 @@ def paths(
     removed = measured.logit_diffs([edge.patched(noise, at) for edge in edges], "paths, noised")
     tested = TESTS_PER_NODE * len(every)
     rows = (recovered - base.corrupt.logit_diff, base.clean.logit_diff - removed)
-    more, less = zip(*(significant(row, base.gap, above, tested) for row in rows), strict=True)
-    against = [significant(row, base.gap, -above, tested)[1] for row in rows]
+    more, less = zip(*(significant(row, base.effect_size, above, tested) for row in rows), strict=True)
+    against = [significant(row, base.effect_size, -above, tested)[1] for row in rows]
     order = np.argsort(-np.maximum(*(np.abs(row.mean(1)) for row in rows)), kind="stable")
     some, reverse = more[0] | more[1], (against[0] | against[1]) & ~(more[0] | more[1])
     return Paths(
         edges,
         left_out=len(every) - len(edges),
-        recovers=tuple(ratio_interval(each, base.gap) for each in rows[0]),
-        removes=tuple(ratio_interval(each, base.gap) for each in rows[1]),
+        recovers=tuple(ratio_interval(each, base.effect_size) for each in rows[0]),
+        removes=tuple(ratio_interval(each, base.effect_size) for each in rows[1]),
         found=tuple(edges[i] for i in order if some[i]),
         against=tuple(edges[i] for i in order if reverse[i]),
         unsure=tuple(edges[i] for i in order if not some[i] and not less[0][i]),

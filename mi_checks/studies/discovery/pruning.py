@@ -11,7 +11,7 @@ import numpy as np
 from mi_checks.checks.circuits import Circuits
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
-from mi_checks.stats.intervals import NoGap, ratio_interval
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 
 # up to this size, circuits of every size are tried; above it, each is SIZE_GROWTH times as large as the last
 MAX_CONSECUTIVE_SIZE = 16
@@ -118,7 +118,7 @@ def prune(
     strength: Mapping[Node, float],
     faithful: float,
     *,
-    gap: float = 0.0,
+    effect_size: float = 0.0,
     most: int | None = None,
 ) -> Pruned:
     """Start with the fewest strongest nodes that are faithful together, then remove the least needed nodes.
@@ -131,16 +131,18 @@ def prune(
         whole: circuits on all prompts of discovery.
         strength: the strength of every node of the universe; stronger nodes are tried first.
         faithful: the faithfulness that must be kept.
-        gap: the effect size, clean − corrupt, a mean over prompts, with which m(M) − m(∅) is compared.
+        effect_size: the effect size, clean − corrupt, a mean over prompts, with which m(M) − m(∅) is compared.
         most: the number of circuits to measure while nodes are removed; None for no limit.
     """
     span = float(whole.span.mean())
-    if abs(span) < MIN_RELATIVE_SPAN * gap:
-        return Pruned(why=f"{NOTHING}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt {gap:.3f}")
+    if abs(span) < MIN_RELATIVE_SPAN * effect_size:
+        return Pruned(
+            why=f"{NOTHING}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt {effect_size:.3f}"
+        )
     try:
         for circuits in (search, whole):
             circuits.require_span()
-    except NoGap as none:
+    except NoEffectSize as none:
         return Pruned(why=f"{NOTHING}: {none}")
     searching = _Search(search, whole, faithful, most)
     order = sorted(search.universe, key=lambda node: (-strength[node], node))

@@ -12,7 +12,7 @@ from mi_checks.output.numbers import exact
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.words import listed
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, ratio_interval, require_gap
+from mi_checks.stats.intervals import NoEffectSize, ratio_interval, require_effect_size
 from mi_checks.studies.discovery import bounds
 from mi_checks.studies.discovery.candidate_claims import Candidate
 from mi_checks.studies.discovery.draft import Line, NotClaimed
@@ -44,8 +44,8 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screen
         )
     sweep = held_out.measured.sweep(component, at=at)  # type: ignore[arg-type]
     try:
-        require_gap(sweep.gap, floor=held_out.measured.floor)
-    except NoGap as none:
+        require_effect_size(sweep.effect_size, floor=held_out.measured.floor)
+    except NoEffectSize as none:
         raise NotClaimed(f"mediators[{component}]: {none}, on the held-out prompts") from None
     is_found = np.array([node in mediation.found for node in sweep.nodes])
     weakest = _fraction(sweep, int(np.where(is_found, sweep.shares, np.inf).argmin()))
@@ -123,4 +123,4 @@ def _threshold(sweep: Sweep, is_found: np.typing.NDArray[np.bool_], above: float
 
 
 def _fraction(sweep: Sweep, place: int) -> tuple[str, Estimate]:
-    return str(sweep.nodes[place]), ratio_interval(sweep.recovered[place], sweep.gap)
+    return str(sweep.nodes[place]), ratio_interval(sweep.recovered[place], sweep.effect_size)

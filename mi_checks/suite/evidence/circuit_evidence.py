@@ -18,12 +18,12 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
 from mi_checks.spec.model_shape import ModelShape
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, ratio_intervals, require_gap
+from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
 from mi_checks.suite.evidence.head_cards import head_cards
 from mi_checks.suite.evidence.neuron_cards import neuron_cards
 
 FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
-STANDARD_ERRORS = 4  # by which the mean gap of as many pairs lies above zero, as far as `MOST` allows
+STANDARD_ERRORS = 4  # by which the mean effect size of as many pairs lies above zero, as far as `MOST` allows
 NODES = 10  # drawn
 ENDS = 4  # nodes between which paths are looked for: those with the largest effects
 EDGES = 24  # claimed, that are measured
@@ -32,8 +32,8 @@ CARDS = 3  # heads, likewise
 
 def few(measured: Measurements) -> PromptBatch:
     """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
-    gap = measured.base.gap
-    spread = gap.std() / max(gap.mean(), 1e-9)
+    effect_size = measured.base.effect_size
+    spread = effect_size.std() / max(effect_size.mean(), 1e-9)
     count = int(np.clip(np.ceil((STANDARD_ERRORS * spread) ** 2), FEW, MOST))
     return replace(measured.batch, pairs=measured.batch.pairs[:count])
 
@@ -83,7 +83,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | Non
         ),
         cards=tuple(head_cards(heads[:CARDS], measured, on_few, omitted)),
         omitted=len(set(nodes) - set(drawn)),
-        n=len(on_few.batch) if has_gap(on_few) else 0,
+        n=len(on_few.batch) if has_effect_size(on_few) else 0,
         neurons=tuple(neuron_cards(neurons, measured, on_few, omitted)),
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def _mediating(measured: Measurements) -> dict[Node, _Alone]:
             continue
         try:
             estimates: Sequence[Estimate | None] = sweep.estimates
-        except NoGap:
+        except NoEffectSize:
             estimates = [None] * len(sweep.nodes)
         for node, estimate in zip(sweep.nodes, estimates, strict=True):
             before = found.get(node)
@@ -179,8 +179,8 @@ def _recovered(interventions: Sequence[Intervention], measured: Measurements) ->
         return []
     moved = measured.logit_diffs(interventions, "paths") - measured.base.corrupt.logit_diff
     try:
-        return list(ratio_intervals(moved, measured.base.gap, floor=measured.floor, cache=measured.intervals))
-    except NoGap:
+        return list(ratio_intervals(moved, measured.base.effect_size, floor=measured.floor, cache=measured.intervals))
+    except NoEffectSize:
         return [None] * len(interventions)
 
 
@@ -203,11 +203,11 @@ def _owner(receiver: Node, drawn: Container[Node], measured: Measurements) -> No
     return next((head for head in group if head in drawn), group[0])
 
 
-def has_gap(measured: Measurements) -> bool:
+def has_effect_size(measured: Measurements) -> bool:
     """Whether clean and corrupt differ surely enough for shares."""
     try:
-        require_gap(measured.base.gap, floor=measured.floor, cache=measured.intervals)
-    except NoGap:
+        require_effect_size(measured.base.effect_size, floor=measured.floor, cache=measured.intervals)
+    except NoEffectSize:
         return False
     return True
 

@@ -32,7 +32,7 @@ from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import WHOLE_EFFECT
-from mi_checks.stats.intervals import NoGap, mean_interval, ratio_intervals
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 from mi_checks.suite.evidence.circuit_evidence import circuit
 from mi_checks.suite.evidence.position_map import position_map
 
@@ -53,8 +53,8 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     """
     behaviour = loaded.behaviour
     name = measured.loaded_model.name
-    # A share of a gap that rounding may have made is no number to draw.
-    told_apart = abs(measured.base.gap.mean()) > measured.floor.mean
+    # A fraction of an effect size that rounding may have produced is not drawn.
+    told_apart = abs(measured.base.effect_size.mean()) > measured.floor.mean
     sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
     shown = effect(measured)
     logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score), measured.intervals)
@@ -81,7 +81,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
         heatmaps=tuple(heatmap for heatmap in heatmaps if heatmap is not None),
         mediators=mediators,
         score=measured.batch.score,
-        effect_sizes=tuple(measured.base.gap.tolist()),
+        effect_sizes=tuple(measured.base.effect_size.tolist()),
         omitted=omitted.sentences,
     )
 
@@ -130,7 +130,7 @@ def _place(sweep: Sweep) -> tuple[bool, str, list[str]]:
 def _strongest(sweep: Sweep) -> list[Mediator]:
     try:
         return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MEDIATORS)]
-    except NoGap:
+    except NoEffectSize:
         return []
 
 
@@ -203,5 +203,5 @@ def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
     if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
         return
     with omitted.unless(HEAD_SWEEP):
-        if measured.base.gap.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
+        if measured.base.effect_size.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             measured.sweep("head", at=measured.everywhere)

@@ -20,7 +20,7 @@ from mi_checks.results.evidence import HeadCard
 from mi_checks.spec.node_checks import Ablation
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
-from mi_checks.stats.intervals import NoGap, mean_interval, ratio_intervals
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
 
 TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
 DECIMALS = 4  # kept of what is written from one token
@@ -88,8 +88,10 @@ def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
             refuse_unequal_lengths(measured, check.with_, check.at)
             patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
             removed = (measured.base.clean.logit_diff - patched)[None]
-            (removes,) = ratio_intervals(removed, measured.base.gap, floor=measured.floor, cache=measured.intervals)
-        except (MiChecksError, NoGap):  # the check itself has told
+            (removes,) = ratio_intervals(
+                removed, measured.base.effect_size, floor=measured.floor, cache=measured.intervals
+            )
+        except (MiChecksError, NoEffectSize):  # the check itself has told
             continue
         return check.with_ + (f" at {check.at}" if check.at else ""), removes
     return "", None

@@ -11,7 +11,7 @@ from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.results.evidence import Heatmap
-from mi_checks.suite.evidence.circuit_evidence import has_gap
+from mi_checks.suite.evidence.circuit_evidence import has_effect_size
 
 LABELS = 12  # columns at most
 LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
@@ -20,20 +20,20 @@ LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
 def position_map(on_few: Measurements) -> Heatmap | None:
     """Return the fraction that the residual stream before each layer recovers when denoised at one label alone.
 
-    None where there is no gap to share, or no label but END.
+    None where there is no effect size to recover, or no label but END.
 
     Args:
         on_few: measurements on the prompts that a circuit's paths are measured on.
     """
     columns = _columns(on_few.batch)
-    if len(columns) < 2 or not has_gap(on_few):
+    if len(columns) < 2 or not has_effect_size(on_few):
         return None
     shown = _chosen(columns)
     n_layers = on_few.loaded_model.shape.n_layers
     layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, LAYERS))]
     streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
     moved = on_few.logit_diffs(streams, "positions") - on_few.base.corrupt.logit_diff
-    shares = (moved.mean(1) / on_few.base.gap.mean()).reshape(len(layers), len(shown))
+    shares = (moved.mean(1) / on_few.base.effect_size.mean()).reshape(len(layers), len(shown))
     which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
     where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
     return Heatmap(

@@ -49,7 +49,7 @@ def test_few_skewed_prompts_are_found_to_cost_coverage():
     assert percentile.covered.hits < studentized.covered.hits
 
 
-def test_draws_without_a_gap_are_counted_and_make_no_interval():
+def test_draws_without_an_effect_size_are_counted_and_make_no_interval():
     found = coverage(ratios()[1], 16, DRAWS, 0)
     assert 0.3 * DRAWS < found.refused < 0.6 * DRAWS
     assert found.covered.runs == DRAWS - found.refused

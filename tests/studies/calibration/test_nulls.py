@@ -70,7 +70,7 @@ def test_a_role_that_anything_is_would_be_counted(monkeypatch):
     assert (row.as_shipped.hits, row.as_shipped.beside) == (4, "above")
 
 
-def test_a_share_passes_only_where_there_is_a_gap(fresh):
+def test_a_share_passes_only_where_there_is_an_effect_size(fresh):
     for row in fresh:
         if row.with_gap is not None:
             assert row.with_gap.hits == row.passed.hits

@@ -40,7 +40,7 @@ def test_it_measures_what_an_engine_does(pool, what):
     engine = choose("auto", pool.loaded_model, batch)
     run = pool.run(ROWS, generator())
     np.testing.assert_allclose(run.logit_diff(what), engine.scores([what])[0], atol=1e-4)
-    np.testing.assert_allclose(run.base.gap, engine.base.gap, atol=1e-4)
+    np.testing.assert_allclose(run.base.effect_size, engine.base.effect_size, atol=1e-4)
     np.testing.assert_array_equal(run.base.clean.beats_foils, engine.base.clean.beats_foils)
     found = run.measure(Attended(head("L0H3"), "B1", "A1"))[0]
     np.testing.assert_allclose(found, engine.measure(Attended(head("L0H3"), "B1", "A1"))[0], atol=1e-5)
@@ -49,7 +49,7 @@ def test_it_measures_what_an_engine_does(pool, what):
 def test_swapped_answers_turn_every_score(pool):
     rows = np.arange(len(pool.batch))
     swapped, kept = pool.run(rows, generator(), swap=True), pool.run(rows, generator())
-    signs = np.sign(swapped.base.gap / kept.base.gap)
+    signs = np.sign(swapped.base.effect_size / kept.base.effect_size)
     assert set(signs) == {-1.0, 1.0}
     patch = denoise(head("L1H1"))
     np.testing.assert_array_equal(swapped.logit_diff(patch), signs * kept.logit_diff(patch))
@@ -60,16 +60,16 @@ def test_the_population_is_the_pool(pool):
     check = CheckEntry.model_validate({"patching": {"nodes": "induction", "recovers": {"at_least": 0}}}).check
     patched = pool.measure(Scores((denoise(*map(head, pool.roles["induction"])),)))[0]
     base = pool.engine.base
-    truth = (patched - base.corrupt.logit_diff).mean() / base.gap.mean()
+    truth = (patched - base.corrupt.logit_diff).mean() / base.effect_size.mean()
     assert run_check(check, pool.population()).estimate.value == pytest.approx(truth)
     assert truth > 0.8
 
 
 def test_the_odd_prompts_of_an_order_are_the_whole_pool(pool):
     ordered = pool.ordered_by(ROWS)
-    gap = pool.engine.base.gap
-    assert ordered.base.gap[1::2].tolist() == gap.tolist()
-    assert set(ordered.base.gap[::2]) == set(gap[ROWS[::2]])
+    effect_size = pool.engine.base.effect_size
+    assert ordered.base.effect_size[1::2].tolist() == effect_size.tolist()
+    assert set(ordered.base.effect_size[::2]) == set(effect_size[ROWS[::2]])
 
 
 def test_a_drawn_position_is_looked_at_as_often_as_any(pool):

@@ -42,7 +42,7 @@ def test_a_row_says_how_often_and_how_that_is_beside_nominal():
         "claim": "logit_diff",
         "held to": "at least 0",
         "passes": "15.0 % ▲",
-        "of runs with a gap": "–",
+        "of runs with an effect size": "–",
         "surely fails": "2.0 %",
         "typical bound": "at least 2",
         "passes so": "0.0 %",

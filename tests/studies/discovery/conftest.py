@@ -77,12 +77,14 @@ class StubEngine:
 
 @pytest.fixture
 def stubbed(behaviour):
-    """`stubbed(removed, shape=…)`: measurements of 64 prompts whose gap is 1 on average."""
+    """`stubbed(removed, shape=…)`: measurements of 64 prompts whose effect size is 1 on average."""
 
-    def stubbed(removed, shape=None, gap=1.0):
+    def stubbed(removed, shape=None, effect_size=1.0):
         noise = np.random.default_rng(0).normal(0, 0.1, 64)
         none = np.empty((64, 0))
-        sides = [SideRun(x, x > 0, x > 0, none.astype(int), none, np.zeros(64)) for x in (gap + noise, np.zeros(64))]
+        sides = [
+            SideRun(x, x > 0, x > 0, none.astype(int), none, np.zeros(64)) for x in (effect_size + noise, np.zeros(64))
+        ]
         prompt = Prompt("text", tuple(range(7)), ("t",) * 7, {"END": (6,)})
         batch = PromptBatch((PromptPair(prompt, prompt, ("a",), ("b",), ((0,),), ((1,),)),) * 64)
         engine = StubEngine(BaseRun(*sides), removed)

@@ -180,7 +180,7 @@ def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, l
     assert kinds["mediators"]["at"] == kinds["patching"]["at"] == kinds["path"]["at"] == "END"
 
 
-def test_a_gap_that_is_none_is_nothing_to_discover(behaviour, loaded_model):
+def test_an_effect_size_that_is_none_is_nothing_to_discover(behaviour, loaded_model):
     none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
     with pytest.raises(MiChecksError) as caught:
         explore(none, loaded_model, Settings(count=16, exact_seconds=math.inf))
@@ -218,11 +218,12 @@ def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_t
         explore(random_answers(behaviour, 54), loaded_model, Settings(count=48))
 
 
-def test_where_a_few_prompts_have_no_gap_all_are_searched(behaviour, loaded_model, monkeypatch):
+def test_where_a_few_prompts_have_no_effect_size_all_are_searched(behaviour, loaded_model, monkeypatch):
     monkeypatch.setattr("mi_checks.studies.discovery.exploring.SEARCHED", 1)
     monkeypatch.setattr("mi_checks.studies.discovery.exploring.SCREENED", 1)
     monkeypatch.setattr(
-        "mi_checks.studies.discovery.exploring.no_gap", lambda measured: "none" if len(measured.batch) == 1 else ""
+        "mi_checks.studies.discovery.exploring.no_effect_size",
+        lambda measured: "none" if len(measured.batch) == 1 else "",
     )
     discovery = explore(behaviour(), loaded_model, EXACT)
     assert discovery.found.searched == PAIRS

@@ -56,10 +56,10 @@ def test_case_33_behind_saturated_readers_no_gradient_may_tell():
     """The flag steps from 0 to 1, and its readers between 0.6 and 0.7, where none of the points between lies."""
     planted = saturated()
     engine = planted.engine()
-    found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.gap.mean()
+    found = gradient_estimates(engine, ("neuron",), None, no_progress) / engine.base.effect_size.mean()
     nodes = all_nodes("neuron", planted.loaded_model.shape)
     place = nodes.index(planted.roles["flag"][0])
     exact = engine.scores([denoise(nodes[place])])[0] - engine.base.corrupt.logit_diff
-    assert exact.mean() / engine.base.gap.mean() == pytest.approx(1, abs=1e-3)
+    assert exact.mean() / engine.base.effect_size.mean() == pytest.approx(1, abs=1e-3)
     assert np.abs(found[:, place]).max() < 1e-5
     assert np.abs(found[:, [nodes.index(node) for node in planted.roles["clip"]]]).min() > 1  # these write the answer

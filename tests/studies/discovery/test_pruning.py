@@ -12,15 +12,21 @@ HEADS = ("L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2")
 NOTHING = "ablating every head takes nothing away for sure: m(M) − m(∅) is "
 
 
-def circuits(stubbed, score, gap=1.0, shape=None, heads=HEADS):
+def circuits(stubbed, score, effect_size=1.0, shape=None, heads=HEADS):
     """`score` of the names of the heads that are left → m(C)."""
-    return Circuits(stubbed(lambda i: gap - score({*heads} - {str(node) for node in i.nodes}), shape=shape, gap=gap))
+    return Circuits(
+        stubbed(
+            lambda i: effect_size - score({*heads} - {str(node) for node in i.nodes}),
+            shape=shape,
+            effect_size=effect_size,
+        )
+    )
 
 
 def pruned(stubbed, score, strength=None, most=None, **given):
     known = circuits(stubbed, score, **given)
     order = {node: (strength or {}).get(str(node), 0.0) for node in known.universe}
-    return prune(known, known, order, 0.8, gap=1.0, most=most)
+    return prune(known, known, order, 0.8, effect_size=1.0, most=most)
 
 
 def names(nodes):

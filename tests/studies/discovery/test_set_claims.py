@@ -22,11 +22,11 @@ SPREAD = np.random.default_rng(1).normal(0, 0.02, 64)
 def line(stubbed):
     """The line on shares by head, found at 0.1 on other prompts and held out here; a second mapping is held out."""
 
-    def line(shares, held=None, pairs=64, gap=1.0):
+    def line(shares, held=None, pairs=64, effect_size=1.0):
         nodes = all_nodes("head", stubbed(None).loaded_model.shape)
         rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
         found = mediation(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
-        measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, gap=gap)
+        measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, effect_size=effect_size)
         sets = {"mediators": tuple(map(str, sorted(found.found)))}
         behaviour = measured.behaviour.model_copy(update={"models": {"nano-attn-2l": ModelEntry(nodes=sets)}})
         measured._bound = behaviour.sets_for("nano-attn-2l")
@@ -60,9 +60,9 @@ def test_what_does_not_come_again_is_not_claimed(line):
         line({"L0H1": 0.5, "L1H2": 0.3}, {"L0H1": 0.5})
 
 
-def test_no_gap_on_the_held_out_prompts_is_told(line):
+def test_no_effect_size_on_the_held_out_prompts_is_told(line):
     with pytest.raises(NotClaimed, match=r"^mediators\[head\]: clean − corrupt is .*, on the held-out prompts$"):
-        line({"L0H1": 0.5}, gap=0.0)
+        line({"L0H1": 0.5}, effect_size=0.0)
 
 
 def test_why_there_is_no_circuit_is_told(stubbed):
