@@ -39,7 +39,7 @@ from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 LENGTH = 64
 MIDDLE = LENGTH // 2

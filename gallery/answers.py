@@ -10,7 +10,7 @@ from gallery.questions import BUGS, Compared, Done, Fixed, Pair
 from mi_checks.compare.paired import Difference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.judgement import prompts_to_settle
 from mi_checks.studies.matrix.matrix_markdown import table
 

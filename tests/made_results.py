@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mi_checks.results.run import CheckResult, Place, Run
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
 

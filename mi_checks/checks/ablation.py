@@ -8,9 +8,9 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.interventions import Ablated, ablate
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Ablation
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 
 
 def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Verdict:

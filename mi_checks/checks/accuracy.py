@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.preference_checks import Accuracy
 from mi_checks.stats.intervals import proportion_interval
 

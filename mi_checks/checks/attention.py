@@ -7,9 +7,9 @@ from dataclasses import replace
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.attended import Attended
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Attention
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.stats.intervals import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")

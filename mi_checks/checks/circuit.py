@@ -16,10 +16,10 @@ from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.circuit_size import whole_model
-from mi_checks.spec.words import listed
+from mi_checks.spec.nodes_on_model import whole_model
+from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 

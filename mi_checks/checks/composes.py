@@ -14,9 +14,9 @@ from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.rounding import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.path_checks import Composes
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floor

@@ -13,7 +13,7 @@ from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts

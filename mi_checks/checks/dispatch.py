@@ -15,8 +15,7 @@ from mi_checks.checks.mediators import check_mediators
 from mi_checks.checks.patching import check_patching
 from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check
+from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
 from mi_checks.spec.path_checks import Attribution, Composes, Path

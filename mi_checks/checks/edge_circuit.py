@@ -15,7 +15,7 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit

@@ -14,13 +14,13 @@ from mi_checks.engine.nodes import PARTS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check, NodeNames, names
+from mi_checks.spec.check_refs import is_portable
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.edges import LOGITS, parse_edge
 from mi_checks.spec.named_nodes import claimed_nodes
 from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_expressions import parse_group
+from mi_checks.spec.node_names import parse_group
 from mi_checks.spec.path_checks import Path
-from mi_checks.spec.role_refs import is_portable
 
 
 @dataclass(frozen=True)

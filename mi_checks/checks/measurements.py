@@ -26,11 +26,10 @@ from mi_checks.results.evidence import Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import NodeNames, joined, names
-from mi_checks.spec.node_expressions import expanded, referenced
-from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.node_names import PLURAL, expanded, referenced
+from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.spec.shapes import outside
-from mi_checks.spec.words import listed
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floor

@@ -9,7 +9,7 @@ from mi_checks.checks.unmoved import untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Mediators
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.scoring import score_unit

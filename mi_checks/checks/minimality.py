@@ -11,8 +11,8 @@ from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.words import listed
+from mi_checks.spec.check import Bound
+from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import WHOLE_EFFECT, Outcome
 from mi_checks.stats.intervals import ratio_interval

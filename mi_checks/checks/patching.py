@@ -8,10 +8,10 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.unmoved import effect_of_zero, untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero, verdict
 from mi_checks.engine.interventions import Intervention, denoise, noise
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Patching
+from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
-from mi_checks.spec.words import listed
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
 

@@ -13,14 +13,12 @@ from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
 from mi_checks.spec import path_checks
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import NodeNames
-from mi_checks.spec.edge_order import counted_twice
+from mi_checks.spec.check import Bound, NodeNames
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
-from mi_checks.spec.edges import Input
+from mi_checks.spec.edges import Input, counted_twice
 from mi_checks.spec.path_checks import Attribution
+from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
-from mi_checks.spec.words import listed
 from mi_checks.stats.intervals import mean_interval
 
 

@@ -12,7 +12,7 @@ from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import proportion_interval

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from mi_checks.checks.verdict import Verdict
 from mi_checks.roles.binding import Binding
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
+from mi_checks.spec.problems import listed
 from mi_checks.spec.roles import LOCK
-from mi_checks.spec.words import listed
 
 NEAREST = 3  # nodes named that score highest, where none scores enough
 

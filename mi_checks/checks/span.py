@@ -9,7 +9,7 @@ from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 from mi_checks.stats.intervals import NoEffectSize

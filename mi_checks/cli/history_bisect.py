@@ -45,7 +45,7 @@ def bisect(options: argparse.Namespace) -> int:
     from mi_checks.history.run_store import History
     from mi_checks.models.names import resolve, without_label
     from mi_checks.models.series import with_series
-    from mi_checks.spec.claimed import claimed
+    from mi_checks.spec.load_file import claimed
     from mi_checks.studies.bisect import bisect_output
 
     models = with_series(options.over)

@@ -15,13 +15,13 @@ from typing import TextIO
 from mi_checks import __version__
 from mi_checks.cli import calibrate, compare, discover, emergence, history, matrix, mine, models, report
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.traces import shown_at_once
 from mi_checks.faults.unexpected import (
     FEWER_PROMPTS,
     Unexpected,
     in_a_line,
     out_of_memory,
     passes_through,
+    shown_at_once,
     tell_cause,
     tell_traceback,
     unexpected,

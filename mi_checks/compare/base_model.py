@@ -18,7 +18,7 @@ from mi_checks.compare.agreement import Agreement, agreement
 from mi_checks.compare.mediator_sets import MATTERS, SetChange, all_lost, set_change
 from mi_checks.compare.recorded import Recorded
 from mi_checks.results.evidence import Mediator
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import PROPORTION, Estimate, Outcome
 from mi_checks.stats.intervals import mean_interval, paired_proportion_interval

@@ -10,7 +10,7 @@ import numpy as np
 
 from mi_checks.compare.neighbouring import Step, steps
 from mi_checks.results.evidence import Effect
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import mean_interval

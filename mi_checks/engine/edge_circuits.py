@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mi_checks.engine.interventions import Ablated, reaches
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 Edge = tuple[Node, Node]  # sender, receiver
 

@@ -4,6 +4,5 @@
 __all__ = [
     "omitted",
     "project_code",
-    "traces",
     "unexpected",
 ]

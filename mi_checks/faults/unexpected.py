@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from mi_checks.errors import MiChecksError
 
@@ -134,3 +135,42 @@ def raised_at(error: BaseException, files: Collection[str]) -> tuple[str, int] |
     """Return the file and line of a traceback's innermost frame in one of these files, or None if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return (frames[-1].filename, frames[-1].lineno or 1) if frames else None
+
+
+class Traces:
+    """A collector of tracebacks, active between `start` and `stop`.
+
+    Attributes:
+        found: each error in one line, followed by its traceback.
+    """
+
+    def __init__(self) -> None:
+        """Begin without tracebacks."""
+        self.found: list[str] = []
+
+    def start(self) -> None:
+        """Start collecting."""
+        LISTENERS.append(self.found.append)
+
+    def stop(self) -> None:
+        """Stop collecting."""
+        if self.found.append in LISTENERS:
+            LISTENERS.remove(self.found.append)
+
+    def lines(self) -> list[str]:
+        """Return all collected errors and tracebacks, line by line."""
+        return [line for each in self.found for line in ("", *each.splitlines())]
+
+
+@contextmanager
+def shown_at_once(stream: TextIO) -> Iterator[None]:
+    """Write every error with its traceback to a stream as soon as it occurs, while this context lasts."""
+
+    def show(text: str) -> None:
+        stream.write(text)
+
+    LISTENERS.append(show)
+    try:
+        yield
+    finally:
+        LISTENERS.remove(show)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 
 MAX_SHOWN_NAMES = 20
 

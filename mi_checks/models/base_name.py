@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 
 def under_base(models: Iterable[str], base: str) -> tuple[str, ...]:

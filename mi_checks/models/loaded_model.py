@@ -9,7 +9,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.models.guards import NOT_GUARDED, Guards
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 ReadsAs = tuple[str, int | None, int | None, int]  # tokenizer's digest, first token, embedded tokens, context length
 

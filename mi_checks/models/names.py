@@ -24,7 +24,7 @@ from mi_checks.models.sources.gguf import Gguf
 from mi_checks.models.sources.hub import TOYS, Hub
 from mi_checks.models.sources.packaged import PACKAGED
 from mi_checks.models.sources.source import NotFetched, Source, Unloadable
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 NANO = Path(__file__).parent / "nano"
 TOKENIZER = NANO / "tokenizer.json"

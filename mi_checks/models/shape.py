@@ -8,7 +8,7 @@ from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.models.sources.source import Unloadable
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 
 def shape_of(bridge: TransformerBridge) -> ModelShape:

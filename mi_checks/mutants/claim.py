@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.nodes import Node
 from mi_checks.mutants.partners import heads_among
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check, NodeNames
+from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
 from mi_checks.spec.edges import parse_edge

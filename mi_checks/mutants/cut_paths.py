@@ -11,7 +11,7 @@ from torch import Tensor
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import ALL_ROWS, Edited, Mutation, first_layer, rows, verb
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 
 CUTTABLE_KINDS = ("head", "neuron")  # senders that write into few directions; a whole layer writes into all of them
 

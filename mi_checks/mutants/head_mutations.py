@@ -11,7 +11,7 @@ from torch import Tensor
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import Edited, Mutation, first_layer, heads_of, rows, verb, zero
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 
 
 @dataclass(frozen=True)

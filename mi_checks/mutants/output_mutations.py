@@ -10,7 +10,7 @@ from torch import Tensor
 from mi_checks.engine.nodes import PARTS, Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import Edited, Mutation, first_layer, heads_of, negate, rows, verb, zero
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 
 KINDS_WITH_OUTPUT = ("head", *PARTS, "neuron", "attn", "mlp")  # kinds of nodes that have output weights of their own
 

@@ -10,7 +10,7 @@ from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.head_mutations import Exchanged
 from mi_checks.mutants.mutation import heads_of
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.path_checks import Composes
 
 Rank = Callable[[Node], float | None]  # head → how much it matters to the claim; None if it must not be chosen

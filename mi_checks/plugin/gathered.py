@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from mi_checks.faults.omitted import Omitted
-from mi_checks.faults.traces import Traces
+from mi_checks.faults.unexpected import Traces
 from mi_checks.plugin.lint_tally import LintTally
 from mi_checks.plugin.mutant_tally import Tally
 from mi_checks.plugin.options import Options

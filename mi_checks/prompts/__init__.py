@@ -4,8 +4,7 @@
 __all__ = [
     "batch",
     "build_prompts",
-    "project_pools",
-    "project_scores",
+    "project_additions",
     "rejection",
     "tokenization",
     "visible",

@@ -1,12 +1,15 @@
-"""The reasons why a draw of the variables gives no usable prompt pair."""
+"""The reasons why a draw of the variables gives no prompt pair, and the error if there are too few pairs."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt
+from mi_checks.prompts.visible import visible_tokens
 
 Kind = Literal[
     "exhausted", "repeat", "identical", "length", "labels", "continuation", "same_tokens", "no_embedding", "unknown"
@@ -42,3 +45,52 @@ class Rejection:
     kind: Kind
     detail: str
     prompts: tuple[Prompt, Prompt] | None = None
+
+
+_CONTEXT_TOKENS = 12  # shown on either side of the first difference
+
+_REMEDIES: Mapping[Kind, str] = {
+    "exhausted": "give the variable more values, or take a name out of its `differs_from`",
+    "repeat": "ask for fewer pairs (`count`, or --mi-count), or give the variables more values",
+    "identical": "let the variable that stands in be told apart by `differs_from`, and see that the template uses it",
+    "length": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
+    "give them values of equally many tokens, or let the prompts correspond at their labels (`align: labels`)",
+    "labels": "ask `where: [single_token_after_space]` of the variables that `corrupt` exchanges, "
+    "or give them values of equally many tokens",
+    "continuation": "end the template before the space and begin answer and foils with it: a space belongs to the "
+    "token of the word that follows",
+    "no_embedding": "write the prompts without that token, or run them on a model that embeds it",
+    "unknown": "choose answers and foils that the tokenizer knows, or run them on a model that reads them",
+    "same_tokens": "only the first token of each is scored: let the answer begin with another token than the foils, or "
+    "score the first token in which they differ (`score: first_difference`) or all (`score: log_probability`)",
+}
+
+
+def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> TooFewPrompts:
+    """Return the error for a pair that no draw gave, with the most common of the rejections (at least one)."""
+    kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
+    example = next(rejection for rejection in rejections if rejection.kind == kind)
+    if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not found:
+        lines = [f"behaviour {behaviour!r}: {example.detail}"]
+    else:
+        often = "each time" if times == len(rejections) else "most often"
+        lines = [
+            f"behaviour {behaviour!r}: found {found} of the {asked} distinct prompt pairs asked for; "
+            f"the last {len(rejections)} draws gave no other",
+            f"  {often} ({times} of {len(rejections)}): {example.detail}",
+        ]
+    if example.prompts is not None:
+        clean, corrupt = example.prompts
+        first = _first_difference(clean, corrupt)
+        lines += [f"  clean:   {_around(clean.pieces, first)}", f"  corrupt: {_around(corrupt.pieces, first)}"]
+    return TooFewPrompts("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]), found, asked)
+
+
+def _first_difference(clean: Prompt, corrupt: Prompt) -> int:
+    pairs = enumerate(zip(clean.tokens, corrupt.tokens, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), 0)
+
+
+def _around(pieces: Sequence[str], place: int) -> str:
+    start, end = max(0, place - _CONTEXT_TOKENS), place + _CONTEXT_TOKENS + 1
+    return ("… " if start else "") + visible_tokens(pieces[start:end]) + (" …" if end < len(pieces) else "")

@@ -11,8 +11,7 @@ from functools import cached_property
 from tokenizers import Encoding, Tokenizer
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.pieces import Pieces, settings
-from mi_checks.prompts.spans import Span, spans
+from mi_checks.prompts.token_text import Pieces, Span, settings, spans
 
 _WORD = re.compile(r" [A-Za-z]{2,}")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")

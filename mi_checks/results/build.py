@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mi_checks import __version__
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import NOWHERE, CheckResult, Lint, ModelGuards, MutantsResult, Place, Run
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
 
 LIBRARIES = ("torch", "transformer_lens", "numpy")  # whose versions may change what is measured

@@ -20,8 +20,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, replace_text
 from mi_checks.roles.lock_problems import REMEDY, SCHEMA, lock_problems
 from mi_checks.spec.load_file import shown_path
-from mi_checks.spec.model_shape import ModelShape
-from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.node_names import ModelShape, NodeName, parse_node
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import LOCK
 from mi_checks.spec.yaml_source import parse_yaml, read_text

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mi_checks.spec.model_shape import ModelShape
-from mi_checks.spec.node_names import parse_node
-from mi_checks.spec.problems import Problem
+from mi_checks.spec.node_names import ModelShape, parse_node
+from mi_checks.spec.problems import Keys, Problem, describe
 from mi_checks.spec.roles import LOCK
 from mi_checks.spec.shapes import outside
-from mi_checks.spec.words import describe
-from mi_checks.spec.yaml_source import Keys, YamlSource
+from mi_checks.spec.yaml_source import YamlSource
 
 SCHEMA = 1
 REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.spec.pools import pool
+from mi_checks.spec.variables import pool
 
 Tokens = npt.NDArray[np.int64]
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringConstraints, Tag, model_validator
 
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check, NodeNames
+from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
 from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part

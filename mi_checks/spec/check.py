@@ -1,14 +1,108 @@
-"""The base classes of the checks, and the spelling of the nodes that a check names."""
+"""The base classes of the checks, and the bounds and scales of what they measure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, Tag
+from pydantic import ConfigDict, Field, Tag, model_validator
 
-from mi_checks.spec.bound import Bound, Scale
 from mi_checks.spec.part import ONE_OR_SEVERAL, TAG, Part
+
+
+class Bound(Part):
+    """One or both ends of the range in which the whole confidence interval of the measured value must lie."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]})
+
+    at_least: float | None = Field(None, allow_inf_nan=False)
+    at_most: float | None = Field(None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _some_side(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a bound needs 'at_least' or 'at_most'")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}: nothing could pass")
+        return self
+
+    def __str__(self) -> str:
+        sides = [f"at least {self.at_least:g}"] if self.at_least is not None else []
+        sides += [f"at most {self.at_most:g}"] if self.at_most is not None else []
+        return " and ".join(sides)
+
+    @property
+    def sides(self) -> dict[str, float | None]:
+        """Return both sides, by their keys."""
+        return {"at_least": self.at_least, "at_most": self.at_most}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of a measured quantity, and its value for nodes that have no effect.
+
+    Attributes:
+        what: the quantity, as messages name it.
+        low: its lowest possible value; None if there is none.
+        high: its highest possible value; None if there is none.
+        share: whether the quantity is a fraction of a whole, which may still be above 1 or below 0.
+        null: its value for nodes that have no effect, which a one-sided bound must exclude; None if it has no such
+            value.
+        large: whether an effect raises the quantity above `null`; False if an effect lowers it.
+    """
+
+    what: str
+    low: float | None = None
+    high: float | None = None
+    share: bool = False
+    null: float | None = None
+    large: bool = True
+
+    def refuses(self, bound: Bound) -> str | None:
+        """Return why a bound makes no sense for this quantity, or None if it can be claimed.
+
+        A bound makes no sense if it lies outside the quantity's range, if every value satisfies it, or if nodes that
+        have no effect satisfy it.
+        """
+        for value in (bound.at_least, bound.at_most):
+            if value is not None and (self._below(value) or self._above(value)):
+                percent = (
+                    f"; did you mean {value / 100:g}?" if self.high == 1 and _MIN_PERCENTAGE <= value <= 100 else ""
+                )
+                return f"{self.what} is {self._extent}, never {value:g}{percent}"
+            if value is not None and self.share and abs(value) >= _MIN_PERCENTAGE:
+                return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
+        low_is_free = bound.at_least is None or bound.at_least == self.low
+        high_is_free = bound.at_most is None or bound.at_most == self.high
+        if low_is_free and high_is_free:
+            return f"{self.what} is always {bound}: nothing could fail"
+        if self.null is not None and self._holds_at_null(bound, self.null):
+            sides = ("above", "at_most") if self.large else ("below", "at_least")
+            return (
+                f"{self.what} is {self.null:g} for nodes that do nothing, so they would pass '{bound}'; claim a value "
+                f"{sides[0]} {self.null:g}, or say {sides[1]!r} as well"
+            )
+        return None
+
+    def _holds_at_null(self, bound: Bound, null: float) -> bool:
+        if self.large:
+            return bound.at_most is None and bound.at_least is not None and bound.at_least <= null
+        return bound.at_least is None and bound.at_most is not None and bound.at_most >= null
+
+    def _below(self, value: float) -> bool:
+        return self.low is not None and value < self.low
+
+    def _above(self, value: float) -> bool:
+        return self.high is not None and value > self.high
+
+    @property
+    def _extent(self) -> str:
+        return f"at least {self.low:g}" if self.high is None else f"between {self.low:g} and {self.high:g}"
+
+
+_MIN_PERCENTAGE = 10  # a fraction with a bound this large was probably written as a percentage
+
 
 NodeNames = Annotated[
     Annotated[str, Tag(TAG + "one")] | Annotated[tuple[str, ...], Tag(TAG + "several")],

@@ -1,23 +1,26 @@
-"""Validation of a behaviour's checks: their labels, ids and bounds, and the models that they are for."""
+"""Validation of checks, roles and the entries of `models`: labels, ids, bounds, and the models they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour
-from mi_checks.spec.check import Check
+from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, ModelEntry
+from mi_checks.spec.check import Check, names
+from mi_checks.spec.edges import LOGITS
+from mi_checks.spec.grammar_errors import unknown_override
+from mi_checks.spec.named_nodes import claimed_nodes
 from mi_checks.spec.node_checks import Attention, Mediators, Patching
+from mi_checks.spec.node_names import parse_group, parse_node, referenced
 from mi_checks.spec.path_checks import Attribution, Path
-from mi_checks.spec.problems import Problem
-from mi_checks.spec.quote_refs import quote_labels
-from mi_checks.spec.quotes import QuotedPrompts
+from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.quotes import QuotedPrompts, quote_labels
+from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.spec.scoring import LINEAR_SCORES
 from mi_checks.spec.template import END, template_labels
-from mi_checks.spec.words import listed
-from mi_checks.spec.yaml_source import Keys, YamlSource
+from mi_checks.spec.yaml_source import YamlSource
 
 _FROM_AND_TO = {"from_": "from", "to": "to"}
 
@@ -138,3 +141,101 @@ def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) 
             known = f"declared under 'models': {listed(behaviour.models)}"
             message = f"unknown model {model!r}; {known}{did_you_mean(model, behaviour.models)}"
         yield source.problem((*path, index), message)
+
+
+def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+    """Yield the mistakes in the entries of `models`, except those in their node sets."""
+    checks: dict[str, Check] = {check.id: check for check in _all(behaviour)}
+    bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
+    message: str | None
+    for model, entry in behaviour.models.items():
+        if not isinstance(entry, ModelEntry):
+            continue
+        applying = (*behaviour.checks_for(model), *behaviour.role_checks)
+        if not behaviour.checks_for(model):
+            message = f"no check is for {model!r}, so nothing would be tested; remove it or widen a check's 'models'"
+            yield source.problem(("models", model), message, of_key=True)
+        for index, key in enumerate(entry.checks or ()):
+            if key not in checks:
+                message = f"unknown check {key!r}; checks: {listed(checks)}{did_you_mean(key, checks)}"
+                yield source.problem(("models", model, "checks", index), message)
+        for key, bound in entry.bounds.items():
+            if key not in checks:
+                message = unknown_override(model, key, bounded)
+            elif key not in bounded:
+                message = f"the check {key!r} has no bound that a model could override"
+            elif checks[key] not in applying:
+                message = (
+                    f"the check {key!r} is not for {model!r}: its 'models', or this entry's 'checks', leaves it out"
+                )
+            else:
+                message = checks[key].senseless(bound)
+            if message is not None:
+                yield source.problem(("models", model, key), message, of_key=True)
+
+
+def _all(behaviour: Behaviour) -> Iterator[Check]:
+    for entry in behaviour.checks:
+        yield from entry.check.parts
+    yield from behaviour.role_checks
+
+
+def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[str]) -> Iterator[Problem]:
+    """Yield the mistakes in roles that do not depend on the models; `scores` are those that the project adds."""
+    known = (*ROLE_SCORES, *scores)
+    used = _named(check for _, check in placed_checks(behaviour))
+    for name, role in behaviour.roles.items():
+        path = ("roles", name)
+        if parse_node(name) is not None:
+            yield source.problem(path, f"a role cannot be called {name!r}: that is a node", of_key=True)
+        elif name == LOGITS:
+            yield source.problem(path, f"a role cannot be called {name!r}: that is where a path may end", of_key=True)
+        elif name not in used:
+            yield source.problem(path, f"the role {name!r} is used by no check", of_key=True)
+        if role.score not in known:
+            message = (
+                f"unknown role score {role.score!r}; role scores: {listed(known)}{did_you_mean(role.score, known)}"
+            )
+            yield source.problem((*path, "score"), message)
+        elif role.component != "head" and role.score in ROLE_SCORES:
+            message = f"the score {role.score!r} is of heads; {role.component}s need one that a conftest.py adds"
+            yield source.problem((*path, "component"), message)
+    for check in behaviour.role_checks:
+        why = check.senseless(check.bound)
+        if why is not None:
+            yield source.problem(("roles", check.name, "at_least"), why)
+
+
+def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:
+    """Return the roles that are tested on a model.
+
+    These are all roles, unless the model's entry selects some checks: then only those that its checks name or use.
+    """
+    entry = behaviour.models.get(model)
+    if not isinstance(entry, ModelEntry) or entry.checks is None:
+        return behaviour.role_checks
+    used = _named(behaviour.checks_for(model))
+    return tuple(check for check in behaviour.role_checks if check.id in entry.checks or check.name in used)
+
+
+def is_portable(check: Check, behaviour: Behaviour) -> bool:
+    """Return whether a check has a meaning on a model that the file does not list.
+
+    This is true of the checks of the preference itself, and of checks whose nodes are all roles or groups.
+    """
+    expressions = [place.expression for place in claimed_nodes((), check)]
+    mentions = [name for expression in expressions for name in names(expression)]
+    everywhere = bool(mentions) and all(
+        part in behaviour.roles for name in mentions for part in referenced(name) if parse_group(part) is None
+    )
+    return check.kind in BEHAVIOURAL or (everywhere and all(map(names, expressions)))
+
+
+def _named(checks: Iterable[Check]) -> set[str]:
+    return {
+        part
+        for check in checks
+        for place in claimed_nodes((), check)
+        for name in names(place.expression)
+        for part in referenced(name)
+    }

@@ -8,11 +8,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
-from mi_checks.spec.bound import Bound, Scale
-from mi_checks.spec.check import Check, NodeNames, joined
+from mi_checks.spec.check import Bound, Check, NodeNames, Scale, joined
 from mi_checks.spec.edges import SPELLING, Edge, parse_edge
 from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG
-from mi_checks.spec.words import describe
+from mi_checks.spec.problems import describe
 
 Among = Literal["heads", "heads_and_mlps"]
 

@@ -1,12 +1,20 @@
-"""The syntax of edges in a behaviour file: `previous_token -> induction.k`."""
+"""The syntax of edges (`previous_token -> induction.k`), and the order of nodes, which decides which edges exist.
+
+The functions that test the order take names of single nodes, such as `L1H6`. The nodes of roles are known only once the
+roles are bound, so the code that measures a behaviour with roles tests them then.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from itertools import pairwise, product
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
+
+from mi_checks.spec.node_names import NodeName, parse_node
 
 LOGITS = "logits"  # the end of a path or an edge that does not end in a node
 Input = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
@@ -48,3 +56,93 @@ def _edge(text: str) -> str:
 Edge = Annotated[
     str, AfterValidator(_edge), Field(json_schema_extra={"pattern": "^[^<>]*[^<> ] *-> *[^<> ][^<>]*$"})
 ]  # fmt: skip
+
+
+WRITERS = ("head", "neuron", "attn", "mlp")  # the components that write to the residual stream
+
+
+class Stop(NamedTuple):
+    """The nodes of one stop on a path, and for heads the input through which the path enters them."""
+
+    nodes: tuple[str, ...]
+    via: Input | None = None
+
+
+class Misstep(NamedTuple):
+    """An impossible step of a path: the index of the stop it leads to (from 0), its two nodes, and the reason."""
+
+    stop: int
+    sender: str
+    receiver: str
+    message: str
+
+
+def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | None:
+    """Return why the receiver cannot read what the sender writes, or None if it can.
+
+    A head's q, k or v reads what earlier layers wrote to the residual stream; an MLP also reads what the heads of its
+    own layer wrote; the logits read everything.
+
+    Args:
+        sender: a head, a neuron, an attention layer or an MLP.
+        receiver: a head, an MLP or `logits`.
+        via: the input of a head.
+    """
+    writes, reads = parse_node(sender), parse_node(receiver)
+    if writes is None or reads is None or _before(writes, reads):
+        return None
+    if writes.component not in WRITERS or reads.component not in ("head", "mlp"):
+        return None  # a component that cannot send or receive is reported elsewhere
+    also = ", and its own layer's heads" if reads.component == "mlp" else ""
+    what = f"{receiver}.{via}" if via else receiver
+    return f"{sender!r} does not come before {what!r}, which reads what earlier layers write{also}"
+
+
+def _before(sender: NodeName, receiver: NodeName) -> bool:
+    own = receiver.component == "mlp" and sender.component in ("head", "attn") and sender.layer == receiver.layer
+    return sender.layer < receiver.layer or own
+
+
+def misstep(stops: Iterable[Stop]) -> Misstep | None:
+    """Return the first impossible step of a path, or None if every step is possible.
+
+    Each node of a stop must be able to read each node of the stop before.
+    """
+    for index, (before, after) in enumerate(pairwise(stops), start=1):
+        if LOGITS in after.nodes:
+            continue
+        for sender, receiver in product(_one_of_each(before.nodes), _one_of_each(after.nodes)):
+            message = out_of_order(sender, receiver, after.via)
+            if message:
+                return Misstep(index, sender, receiver, message)
+    return None
+
+
+def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
+    """Return the first node of each layer and component: the order of nodes depends on nothing else."""
+    first: dict[tuple[int, str], str] = {}
+    for node in nodes:
+        parts = parse_node(node)
+        if parts is not None:
+            first.setdefault((parts.layer, parts.component), node)
+    return first.values()
+
+
+def wrong_input(component: str, via: Input | None) -> str | None:
+    """Return why nodes of a component, or the logits, cannot be reached through this input, or None if they can."""
+    if component == "head" and via is None:
+        return "a head is reached by its q, k or v"
+    if component in ("mlp", LOGITS) and via is not None:
+        return f"{'the logits have' if component == LOGITS else 'an MLP layer has'} one input, and no {via}"
+    return None
+
+
+def counted_twice(nodes: Iterable[str]) -> str | None:
+    """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
+    names = tuple(nodes)
+    for node in names:
+        parts = parse_node(node)
+        whole = {"head": "attn", "neuron": "mlp"}.get(parts.component) if parts is not None else None
+        if parts is not None and whole is not None and f"L{parts.layer}.{whole}" in names:
+            return f"{node!r} is part of 'L{parts.layer}.{whole}', and would count twice"
+    return None

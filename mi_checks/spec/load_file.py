@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,19 @@ from pydantic import ValidationError
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.additions import NOTHING, Additions
-from mi_checks.spec.behaviour import Behaviour
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.cases import bound_problems, case_source, cases_of, for_case
-from mi_checks.spec.crossrefs import crossref_problems
-from mi_checks.spec.extends import with_bases
-from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.shape_errors import shape_problems
-from mi_checks.spec.supply import supplied
-from mi_checks.spec.words import listed
-from mi_checks.spec.yaml_source import Keys, Position, YamlSource, parse_yaml, read_text
+from mi_checks.spec.behaviour import AnyPrompts, Behaviour
+from mi_checks.spec.check import Bound, Check
+from mi_checks.spec.check_refs import check_problems, model_problems, placed_checks, role_problems
+from mi_checks.spec.data_files import supplied
+from mi_checks.spec.grammar_errors import shape_problems
+from mi_checks.spec.inheritance import bound_problems, case_source, cases_of, for_case, with_bases
+from mi_checks.spec.node_refs import node_problems
+from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
+from mi_checks.spec.problems import Keys, Problem, SpecError, listed
+from mi_checks.spec.prompt_refs import template_problems, variable_problems
+from mi_checks.spec.quotes import QuotedPrompts, quote_problems
+from mi_checks.spec.scoring import SCORES
+from mi_checks.spec.yaml_source import Position, YamlSource, parse_yaml, read_text
 
 
 @dataclass(frozen=True)
@@ -185,3 +188,63 @@ def shown_path(path: Path, root: Path | None) -> str:
     if root is not None and path.absolute().is_relative_to(root.absolute()):
         path = path.absolute().relative_to(root.absolute())
     return path.as_posix()
+
+
+def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions = NOTHING) -> list[Problem]:
+    """Return every reference in the file that is undefined or contradicts another."""
+    return [
+        *_prompt_problems(source, behaviour.prompts, added),
+        *check_problems(source, behaviour),
+        *node_problems(source, behaviour),
+        *model_problems(source, behaviour),
+        *role_problems(source, behaviour, tuple(added.role_scores)),
+    ]
+
+
+def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) -> Iterator[Problem]:
+    known = (*SCORES, *added.scores)
+    if prompts.score not in known:
+        message = f"unknown score {prompts.score!r}; scores: {listed(known)}{did_you_mean(prompts.score, known)}"
+        yield source.problem(("prompts", "score"), message)
+    if isinstance(prompts, QuotedPrompts):
+        yield from quote_problems(source, prompts)
+    else:
+        problems = tuple(variable_problems(source, prompts, added.pools))
+        yield from problems
+        yield from template_problems(source, prompts, sound=not problems)
+
+
+def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Position]]:
+    """Return the checks that are claimed for a model, without the checks of roles, with their places in the file."""
+    return [
+        (check, loaded.place_of(path[:2]))
+        for path, check in placed_checks(loaded.behaviour)
+        if loaded.behaviour.claims(check, claims)
+    ]
+
+
+def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Position]:
+    """Return the check with the given id that a file claims for a model, with its place.
+
+    Raises:
+        MiChecksError: the file claims nothing about that model, has no such check for it, or the check is a role's.
+    """
+    behaviour, shown = loaded.behaviour, loaded.source.shown
+    if claims not in behaviour.models:
+        raise MiChecksError(
+            f"{shown} claims nothing of {claims!r}; say with --model whose claims the checkpoints are held to: "
+            f"{listed(behaviour.models)}{did_you_mean(claims, behaviour.models)}"
+        )
+    if behaviour.models[claims] == ABSENT:
+        checks: dict[str, tuple[Check, Position]] = {ABSENT: (AbsentCheck(), loaded.place_of(("models", claims)))}
+    else:
+        checks = {each.id: (each, place) for each, place in claimed_checks(loaded, claims)}
+    if check not in checks:
+        if check in {each.id for each in behaviour.role_checks}:
+            raise MiChecksError(
+                f"{check} says where a role is bound, not what a checkpoint does; bisect one of {listed(checks)}"
+            )
+        raise MiChecksError(
+            f"{shown} has no check {check!r} of {claims}; it has {listed(checks)}{did_you_mean(check, checks)}"
+        )
+    return checks[check]

@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check, NodeCheck, NodeNames
 from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.edge_order import WRITERS
-from mi_checks.spec.edges import LOGITS, Input, parse_edge
+from mi_checks.spec.edges import LOGITS, WRITERS, Input, parse_edge
 from mi_checks.spec.node_checks import Attention, Mediators
-from mi_checks.spec.node_expressions import GROUPS, near_groups
-from mi_checks.spec.node_names import PLURAL, SPELLING
+from mi_checks.spec.node_names import GROUPS, PLURAL, SPELLING, near_groups
 from mi_checks.spec.path_checks import Attribution, Composes, Path
-from mi_checks.spec.words import listed
-from mi_checks.spec.yaml_source import Keys
+from mi_checks.spec.problems import Keys, listed
 
 
 def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]]:

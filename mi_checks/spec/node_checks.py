@@ -6,8 +6,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.bound import Bound, Scale
-from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
+from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, joined
 
 
 class Patching(NodeCheck):

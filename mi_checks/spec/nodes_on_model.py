@@ -7,24 +7,19 @@ the code that measures the check tests them then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
-from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.circuit_size import whole_graph, whole_model
-from mi_checks.spec.edge_order import Stop, counted_twice, misstep, out_of_order
-from mi_checks.spec.edges import LOGITS, EdgeName, parse_edge
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.circuit_checks import Among, Circuit
+from mi_checks.spec.edges import LOGITS, EdgeName, Stop, counted_twice, misstep, out_of_order, parse_edge
 from mi_checks.spec.named_nodes import Place, claimed_nodes
 from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_expressions import expanded, parse_group, referenced
-from mi_checks.spec.node_names import parse_node
+from mi_checks.spec.node_names import ModelShape, expanded, parse_group, parse_node, referenced
 from mi_checks.spec.path_checks import Attribution, Composes, Hop, Path
-from mi_checks.spec.problems import Problem
-from mi_checks.spec.words import listed
-from mi_checks.spec.yaml_source import Keys, YamlSource
+from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.yaml_source import YamlSource
 
 
 def problems_on_model(
@@ -154,3 +149,36 @@ def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iter
         message = whole_graph(first, check.among, on.shape)
         if message:
             yield source.problem(path, f"for {on.model}, {message}")
+
+
+_NO_NULL = "with nothing ablated there is nothing to compare it with"
+
+
+def whole_model(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | None:
+    """Return why a circuit of these nodes is not testable if it has every node that could be ablated, or None."""
+    heads, mlps = _universe(among, shape)
+    left_out = {*heads, *mlps}.difference(nodes)
+    return None if left_out else f"the circuit is {_all(among, shape)}: {_NO_NULL}"
+
+
+def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
+    """Return why a circuit of these edges is not testable if it has every edge between single nodes, or None."""
+    heads, mlps = shape.n_heads, int(among == "heads_and_mlps" and shape.has_mlps)
+    earlier = sum(layer * (heads + mlps) for layer in range(shape.n_layers))
+    into_heads = 3 * heads * earlier  # by q, k and v
+    into_mlps = mlps * (earlier + shape.n_layers * heads)  # their own layers' heads come before them
+    into_logits = shape.n_layers * (heads + mlps)
+    if len(set(edges)) < into_heads + into_mlps + into_logits:
+        return None
+    return f"the circuit is all edges between {_all(among, shape)}: {_NO_NULL}"
+
+
+def _universe(among: Among, shape: ModelShape) -> tuple[list[str], list[str]]:
+    layers = range(shape.n_layers)
+    heads = [f"L{layer}H{head}" for layer in layers for head in range(shape.n_heads)]
+    return heads, [f"L{layer}.mlp" for layer in layers if among == "heads_and_mlps" and shape.has_mlps]
+
+
+def _all(among: Among, shape: ModelShape) -> str:
+    heads, mlps = _universe(among, shape)
+    return f"all {len(heads)} heads" + (f" and {len(mlps)} MLP layers" if mlps else "")

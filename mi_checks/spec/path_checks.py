@@ -6,8 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.bound import Bound, Scale
-from mi_checks.spec.check import Check, NodeCheck, NodeNames, SidedCheck, joined
+from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, joined
 from mi_checks.spec.edges import LOGITS, Input
 from mi_checks.spec.part import Part
 

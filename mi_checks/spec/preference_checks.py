@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mi_checks.spec.bound import Scale
-from mi_checks.spec.check import Check, SidedCheck
+from mi_checks.spec.check import Check, Scale, SidedCheck
 
 
 class _Preference(SidedCheck):

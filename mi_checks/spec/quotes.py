@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, Tag
 
 from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.problems import Keys, Problem, listed
 from mi_checks.spec.scoring import Scoring, Text, Texts, texts
 from mi_checks.spec.template import CLOSE, END, OPEN, SEP, mark
+from mi_checks.spec.yaml_source import YamlSource
 
 SPAN = "span"  # the label of a mark without one
 
@@ -138,3 +141,55 @@ def _read(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+_QUOTES: Keys = ("prompts", "quotes")
+
+
+def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Problem]:
+    """Yield the mistakes in quoted prompts."""
+    quotes = prompts.whole
+    if prompts.count is not None and prompts.count > len(quotes):
+        message = f"'prompts.count' is {prompts.count}, and there are {len(quotes)} quotes, each of which is one pair"
+        yield source.problem(("prompts", "count"), message)
+    first: Marks | None = None
+    seen: dict[str, int] = {}
+    for index, (quote, written) in enumerate(zip(quotes, prompts.quotes, strict=True)):
+        place = (*_QUOTES, index)
+        text = (*place, "text") if isinstance(written, Quote) else place
+        try:
+            marks = marks_of(quote.text)
+        except QuoteError as error:
+            yield source.problem(text, str(error))
+        else:
+            first = first or marks
+            if set(marks.labels) != set(first.labels):
+                message = f"this quote has the labels {listed(marks.labels)}, and the first has {listed(first.labels)}"
+                yield source.problem(text, f"{message}; give all the same")
+            if marks.clean in seen:
+                yield source.problem(
+                    text, f"this clean prompt is that of 'prompts.quotes[{seen[marks.clean]}]' as well"
+                )
+            seen.setdefault(marks.clean, index)
+        for key in ("answer", "foils"):
+            if getattr(quote, key) is None:
+                message = f"no {key}: give this quote {key!r}, or all of them 'prompts.{key}'"
+                yield source.problem(place, message)
+        for key, own, firsts in (
+            ("answer", quote.answers, quotes[0].answers),
+            ("foils", quote.foils or (), quotes[0].foils or ()),
+        ):
+            if own and firsts and len(own) != len(firsts):
+                has = f"{len(firsts)} {key.removesuffix('s')}{'' if len(firsts) == 1 else 's'}"
+                message = f"the first quote has {has} and this one {len(own)}; give all equally many"
+                yield source.problem((*place, key), message)
+
+
+def quote_labels(prompts: QuotedPrompts) -> tuple[str, ...] | None:
+    """Return the labels that a check may name, or None if no quote is readable, which `quote_problems` reports."""
+    for quote in prompts.whole:
+        try:
+            return marks_of(quote.text).labels
+        except QuoteError:
+            continue
+    return None

@@ -8,7 +8,8 @@ from typing import Any
 
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.yaml_source import Keys, Position
+from mi_checks.spec.problems import Keys
+from mi_checks.spec.yaml_source import Position
 
 
 def with_models_called(loaded: LoadedBehaviour, names: Mapping[str, str]) -> LoadedBehaviour:

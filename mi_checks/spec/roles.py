@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mi_checks.spec.bound import Bound, Scale
-from mi_checks.spec.check import Check
+from mi_checks.spec.check import Bound, Check, Scale
 from mi_checks.spec.part import Part
 
 ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")

@@ -8,15 +8,12 @@ from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import placed_checks, present_models
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.model_shape import ModelShape
 from mi_checks.spec.named_nodes import claimed_nodes, placed_names
 from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_expressions import mentioned, parse_group
-from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.node_names import ModelShape, NodeName, mentioned, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
-from mi_checks.spec.problems import Problem
-from mi_checks.spec.words import listed
-from mi_checks.spec.yaml_source import Keys, YamlSource
+from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.yaml_source import YamlSource
 
 
 def check_models(

@@ -1,12 +1,19 @@
-"""The kinds of variables, which differ in the source of the values that fill a prompt."""
+"""The kinds of variables, which differ in the source of their values, and the pools that come with mi-checks.
+
+A pool is a text file in `pools/` with one value per line; `#` begins a comment.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
+from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.problems import listed
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Fields = Annotated[dict[Identifier, str], Field(min_length=1)]
@@ -113,3 +120,48 @@ AnyVariable = Annotated[
     | Annotated[SameAs, Tag(TAG + "same_as")],
     Discriminator(variable_source),
 ]
+
+
+def fields_of(variable: AnyVariable) -> tuple[str, ...]:
+    """Return the fields of a row variable (those of its first row), or an empty tuple if its values are plain."""
+    first = variable.values[0] if isinstance(variable, FromValues) else ""
+    return tuple(first) if isinstance(first, dict) else ()
+
+
+def value_problem(name: str, field: str | None, variables: dict[str, AnyVariable]) -> str | None:
+    """Return why `name` or `name.field` does not give a text, or None if it does."""
+    if name not in variables:
+        return f"unknown variable {name!r}; variables: {listed(variables) or 'none'}{did_you_mean(name, variables)}"
+    fields = fields_of(variables[name])
+    if field is None:
+        return f"{name!r} has fields; name one of them: {listed(f'{name}.{f}' for f in fields)}" if fields else None
+    if not fields:
+        return f"{name!r} has no fields, so {name + '.' + field!r} is nothing; write {name!r}"
+    if field not in fields:
+        return f"{name!r} has no field {field!r}; fields: {listed(fields)}{did_you_mean(field, fields)}"
+    return None
+
+
+_SUFFIX = ".txt"
+
+
+@cache
+def pool_names() -> tuple[str, ...]:
+    """Return the names of all pools, sorted."""
+    entries = (files(__package__) / "pools").iterdir()
+    return tuple(sorted(entry.name.removesuffix(_SUFFIX) for entry in entries if entry.name.endswith(_SUFFIX)))
+
+
+@cache
+def pool(name: str) -> tuple[str, ...]:
+    """Return a pool's values, in the file's order.
+
+    Raises:
+        MiChecksError: there is no pool with that name.
+    """
+    known = pool_names()
+    if name not in known:
+        raise MiChecksError(f"no pool named {name!r}{did_you_mean(name, known)} (pools: {', '.join(known)})")
+    text = (files(__package__) / "pools" / f"{name}{_SUFFIX}").read_text("utf-8")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return tuple(line for line in lines if line)

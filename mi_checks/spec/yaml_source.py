@@ -5,19 +5,18 @@ Plain scalars are read by YAML 1.2's core schema (`core_scalars.py`), which PyYA
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import yaml
 
-from mi_checks.errors import MiChecksError
+from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.core_scalars import RESOLVERS, SCALARS, kind_of
-from mi_checks.spec.problems import Problem, SpecError
-
-Keys = tuple[str | int, ...]  # the path from the top of the file to a value: keys and list indices
+from mi_checks.spec.problems import Keys, Problem, SpecError
 
 MAX_NODES = 100_000  # values; aliases are copied wherever they are used, so a few lines of aliases could mean billions
 MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
@@ -234,3 +233,28 @@ def _position(mark: Any) -> Position:
 def _position_after(before: str) -> Position:
     lines = _LINE_BREAK.split(before)
     return Position(len(lines), len(lines[-1]) + 1)
+
+
+def beside(owner: Path, name: str) -> Path | str:
+    """Return the path of the file `name` in the folder of `owner`, or a message that says why it is not allowed."""
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        return f"{name!r} is an absolute path; name the file relative to the folder of this one"
+    if "\\" in name:
+        return f"{name!r} has a backslash; write the path with '/'"
+    depth = 0
+    for part in PurePosixPath(name).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return f"{name!r} leaves the folder of this file; move the file there, or into a folder inside it"
+    return owner.parent / name
+
+
+def missing(path: Path, name: str) -> str:
+    """Return the message for a file that does not exist, with the files of the same suffix in its folder."""
+    if os.path.isdir(path):
+        return f"{name!r} is a folder; name a file"
+    if not os.path.isdir(path.parent):
+        return f"no file {name!r} beside this one: there is no folder {PurePosixPath(name).parent.as_posix()!r}"
+    others = sorted(file.name for file in path.parent.iterdir() if file.suffix == path.suffix and file.is_file())
+    known = f"; {path.suffix} files there: {', '.join(others)}" if others else f"; there is no {path.suffix} file there"
+    return f"no file {name!r} beside this one{known}{did_you_mean(path.name, others)}"

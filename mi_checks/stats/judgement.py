@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.stats.estimate import Estimate, Outcome
 
 

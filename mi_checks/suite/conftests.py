@@ -16,8 +16,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling
-from mi_checks.prompts.project_pools import user_pools
-from mi_checks.prompts.project_scores import user_scores
+from mi_checks.prompts.project_additions import user_pools, user_scores
 from mi_checks.spec.additions import HOOK_QUERY, NOTHING, Additions
 from mi_checks.spec.load_file import shown_path
 from mi_checks.spec.problems import Problem, SpecError

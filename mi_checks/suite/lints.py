@@ -24,8 +24,8 @@ from mi_checks.results.run import CheckResult, Lint, LintKind, Place
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
+from mi_checks.spec.problems import Keys
 from mi_checks.spec.scoring import FIRST_DIFFERENCE
-from mi_checks.spec.yaml_source import Keys
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval
 

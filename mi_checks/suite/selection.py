@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import resolve
 from mi_checks.spec.check import Check
-from mi_checks.spec.claimed import claimed_checks
-from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.check_refs import is_portable, roles_for
+from mi_checks.spec.load_file import LoadedBehaviour, claimed_checks
 from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
 from mi_checks.spec.problems import SpecError
-from mi_checks.spec.role_refs import is_portable, roles_for
 from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import Position
 

@@ -17,7 +17,7 @@ from mi_checks.engine.nodes import parse_node
 from mi_checks.engine.scores import Scores
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.bootstrap import IntervalCache
 
 MODEL = "nano-attn-2l"

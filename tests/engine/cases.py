@@ -12,7 +12,7 @@ from mi_checks.engine.interventions import ablate, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 TOLERANCE = 1e-5
 KINDS = ("zero", "mean", "resample")  # of ablation

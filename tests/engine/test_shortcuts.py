@@ -9,7 +9,7 @@ from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 PAIRS, LENGTH, DIFFERS, LAYERS, HEADS = 3, 12, 5, 3, 4
 REST = LENGTH - DIFFERS  # positions from the first difference on

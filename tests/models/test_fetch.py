@@ -15,7 +15,7 @@ import pytest
 from mi_checks.errors import MiChecksError
 from mi_checks.models.fetch import fetch
 from mi_checks.models.sources.packaged import PACKAGED, Packaged
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from tests.models.written import write_wheel
 
 CONTENT = bytes(range(256)) * 8192  # 2 MB

@@ -8,7 +8,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.names import NANO, bundled, checkpoints, is_known, known_names, resolve
 from mi_checks.models.sources.folder import Folder
 from mi_checks.models.sources.hub import TOYS, Hub
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 
 def message(name):

@@ -6,7 +6,7 @@ from mi_checks.engine.nodes import parse_node
 from mi_checks.mutants.choose_mutations import mutations
 from mi_checks.mutants.partners import all_at_once, heads_among, layer_by_layer
 from mi_checks.spec.load_file import load_behaviour
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from tests.plugin.conftest import BEHAVIOUR
 
 NANO = "nano-attn-2l"

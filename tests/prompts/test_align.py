@@ -6,9 +6,8 @@ from tokenizers import Tokenizer, normalizers
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
-from mi_checks.prompts.marks import Marked
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.render import Marked, Rendered
 from mi_checks.prompts.tokenization import Span, Tokenization
 
 

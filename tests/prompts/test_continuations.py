@@ -4,9 +4,8 @@ import pytest
 
 from mi_checks.prompts.align import align
 from mi_checks.prompts.batch import PromptPair
-from mi_checks.prompts.marks import Marked
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.render import Marked, Rendered
 from mi_checks.prompts.tokenization import Tokenization
 
 

@@ -14,10 +14,9 @@ from mi_checks.models.names import TOKENIZER
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
-from mi_checks.prompts.marks import Marked, unmark
-from mi_checks.prompts.predicates import passes
+from mi_checks.prompts.candidates import passes
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.render import Marked, Rendered, unmark
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.load_file import load_behaviour

@@ -1,7 +1,7 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.marks import Marked, unmark
+from mi_checks.prompts.render import Marked, unmark
 from mi_checks.spec.template import CLOSE, OPEN, mark
 
 

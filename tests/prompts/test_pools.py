@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.pools import pool, pool_names
+from mi_checks.spec.variables import pool, pool_names
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from mi_checks.prompts.predicates import passes, tokens_shown
+from mi_checks.prompts.candidates import passes, tokens_shown
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.variables import Predicate
 

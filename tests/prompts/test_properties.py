@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mi_checks.prompts.align import tokenized
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.marks import Marked
+from mi_checks.prompts.render import Marked
 from mi_checks.prompts.tokenization import Tokenization
 
 Build = Callable[..., PromptBatch]

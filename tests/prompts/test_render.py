@@ -5,8 +5,7 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.candidates import Value
-from mi_checks.prompts.marks import Marked
-from mi_checks.prompts.render import Rendered, Renderer, substituted
+from mi_checks.prompts.render import Marked, Rendered, Renderer, substituted
 from mi_checks.spec.behaviour import Prompts
 
 CASE = {"a": "(", "a2": "[", "b": ")", "items": "x", "_b": "y"}

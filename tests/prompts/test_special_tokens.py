@@ -7,9 +7,8 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
-from mi_checks.prompts.marks import Marked, unmark
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Rendered
+from mi_checks.prompts.render import Marked, Rendered, unmark
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
 from tests.tokenizers_of_families import BEGINNINGS, MANNERS, tokenizer_of

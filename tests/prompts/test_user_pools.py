@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.project_pools import user_pools
+from mi_checks.prompts.project_additions import user_pools
 
 COLLECTION = "a list, or another collection, of texts"
 

@@ -10,7 +10,7 @@ from mi_checks import files
 from mi_checks.errors import MiChecksError
 from mi_checks.roles import lock
 from mi_checks.roles.lock import read_lock, write_lock
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import LOCK
 

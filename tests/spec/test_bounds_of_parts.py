@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.spec.behaviour import CHECKS
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviours
 
 EDGES = "circuit[previous->induction.k+mover->logits,faithfulness,zero]"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour, load_behaviours
 from mi_checks.spec.variables import FromPool, RandomTokens
 

@@ -9,10 +9,9 @@ import pytest
 from mi_checks.engine.edge_circuits import all_edges
 from mi_checks.engine.interventions import reaches
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.spec.circuit_size import whole_graph, whole_model
-from mi_checks.spec.edge_order import Stop, counted_twice, misstep, out_of_order
-from mi_checks.spec.edges import EdgeName
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.edges import EdgeName, Stop, counted_twice, misstep, out_of_order
+from mi_checks.spec.node_names import ModelShape
+from mi_checks.spec.nodes_on_model import whole_graph, whole_model
 
 SHAPE = ModelShape(n_layers=3, n_heads=2, d_mlp=2)
 ATTENTION_ONLY = ModelShape(n_layers=3, n_heads=2, d_mlp=None)

@@ -7,9 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mi_checks.spec.edges import EdgeName, parse_edge
-from mi_checks.spec.model_shape import ModelShape
-from mi_checks.spec.node_expressions import Group, expanded, mentioned, parse_group, referenced
-from mi_checks.spec.node_names import parse_node
+from mi_checks.spec.node_names import Group, ModelShape, expanded, mentioned, parse_group, parse_node, referenced
 
 SHAPE = ModelShape(n_layers=2, n_heads=3, d_mlp=2)
 nodes = st.builds("L{}H{}".format, st.integers(0, 3), st.integers(0, 5))

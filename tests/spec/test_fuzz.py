@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mi_checks.spec.cases import case_source
+from mi_checks.spec.inheritance import case_source
 from mi_checks.spec.load_file import LoadedBehaviour, validate
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.shapes import check_shapes
 from mi_checks.spec.yaml_source import parse_yaml

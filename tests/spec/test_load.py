@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.spec.behaviour import ModelEntry
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import names
+from mi_checks.spec.check import Bound, names
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
 from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.problems import Problem, SpecError
@@ -123,6 +122,6 @@ def test_accepted_variants(load: Load, valid: str, old: str, new: str) -> None:
 
 
 def test_loading_imports_no_torch() -> None:
-    modules = "mi_checks.spec.load_file, mi_checks.spec.shapes, mi_checks.spec.pools"
+    modules = "mi_checks.spec.load_file, mi_checks.spec.shapes, mi_checks.spec.variables"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

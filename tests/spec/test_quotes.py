@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from mi_checks.prompts.marks import unmark
+from mi_checks.prompts.render import unmark
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, marks_of
 from mi_checks.spec.schema import json_schema

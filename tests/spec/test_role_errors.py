@@ -3,9 +3,9 @@
 import pytest
 
 from mi_checks.spec.additions import Additions
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
+from mi_checks.spec.check_refs import is_portable, roles_for
 from mi_checks.spec.load_file import load_behaviour
-from mi_checks.spec.role_refs import is_portable, roles_for
 
 SCORES = "previous_token, duplicate_token, induction, copying, name_mover"
 ROLES = """\

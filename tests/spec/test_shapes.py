@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.model_shape import ModelShape
-from mi_checks.spec.node_names import NodeName, parse_node
+from mi_checks.spec.node_names import ModelShape, NodeName, parse_node
 from mi_checks.spec.shapes import check_models, check_shapes
 
 Load = Callable[[str], LoadedBehaviour]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 REQUIRED_NUMBERS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab")
 # Architectures on the hub use different keys for the same number.

@@ -15,7 +15,7 @@ from mi_checks.models.sources.config_json import (
 )
 from mi_checks.models.sources.source import Source, Unloadable
 from mi_checks.models.sources.weight_files import refuse_adapter
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 Layout = Literal["native", "legacy", "huggingface"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mi_checks.models.sources.gguf_header import header_shape, read_header
 from mi_checks.models.sources.source import Source, Unloadable
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 
 @dataclass(frozen=True)

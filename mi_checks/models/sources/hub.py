@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mi_checks.models.sources.config_json import huggingface_shape, is_huggingface, read_config
 from mi_checks.models.sources.source import Source
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 LEGACY_OWNERS = ("NeelNanda", "ArthurConmy", "Baidicoot")  # published before TransformerLens used transformers' layout
 

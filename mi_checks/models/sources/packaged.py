@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from mi_checks.models.download_folder import cache_folder
 from mi_checks.models.sources.gguf import require_reader
 from mi_checks.models.sources.source import NotFetched, Source
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from mi_checks.results.run import CheckResult, Place
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.lock import read_lock
 from mi_checks.spec.behaviour import BEHAVIOURAL
-from mi_checks.spec.claimed import claimed
-from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.load_file import LoadedBehaviour, claimed
 from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
 from mi_checks.studies.bisect.bisection import bisect
 from mi_checks.suite.loaded_models import Settings

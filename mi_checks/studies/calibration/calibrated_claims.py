@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mi_checks.spec.behaviour import CHECKS, CheckEntry
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check
+from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import Circuit, Curve
 from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
 from mi_checks.spec.path_checks import Composes, Path

@@ -11,7 +11,7 @@ from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.loaded import Placement
 from mi_checks.models.loaders.native import native_bridge
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 
 TRAINED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "nano-attn-2l": {"previous_token": ("L0H3",), "induction": ("L1H1", "L1H2")},

@@ -20,8 +20,7 @@ from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.output.progress import Bar, unseen
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.role_scores import score
-from mi_checks.spec.bound import Bound
-from mi_checks.spec.check import Check
+from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.studies.calibration import calibrated_claims, calibration_models

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mi_checks.output.numbers import exact
 from mi_checks.spec.node_names import PLURAL
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.studies.discovery.discovery import Discovery
 from mi_checks.studies.discovery.effects import Effects
 from mi_checks.studies.discovery.found import Found

@@ -10,7 +10,7 @@ from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.interventions import Ablated
 from mi_checks.output.numbers import exact
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, require_effect_size
 from mi_checks.studies.discovery import bounds

@@ -9,7 +9,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.role_scores import score
-from mi_checks.spec.words import listed
+from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.found import Found
 

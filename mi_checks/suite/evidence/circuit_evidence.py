@@ -16,7 +16,7 @@ from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
 from mi_checks.suite.evidence.head_cards import head_cards

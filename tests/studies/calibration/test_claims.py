@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.spec.behaviour import CHECKS
-from mi_checks.spec.bound import Bound
+from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.calibration import calibrated_claims
 from mi_checks.studies.calibration.calibrated_claims import DRAWN

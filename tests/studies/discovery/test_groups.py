@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.groups import groups
 
 SMALL = ModelShape(2, 3, None)

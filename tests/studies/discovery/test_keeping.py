@@ -8,7 +8,7 @@ from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.scores import Scores
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.discovery import Interrupted, explore
 from mi_checks.studies.discovery.draft_yaml import written
 from mi_checks.studies.discovery.keeping import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, Keeping

@@ -5,7 +5,7 @@ import pytest
 
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.effects import Effects
 from mi_checks.studies.discovery.mediation import mediation
 from mi_checks.studies.discovery.neurons import unaccounted

@@ -3,7 +3,7 @@
 import pytest
 
 from mi_checks.engine.nodes import parse_node
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.paths import paths
 
 NODES = [parse_node(name) for name in ("L0H1", "L1H0", "L0N2")]

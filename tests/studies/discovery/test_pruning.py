@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.circuits import Circuits
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.pruning import is_faithful, prune
 

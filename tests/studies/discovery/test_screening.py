@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.halving import halved
 from mi_checks.studies.discovery.screening import agreement, drawn_from, largest
 

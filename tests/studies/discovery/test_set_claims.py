@@ -6,7 +6,7 @@ import pytest
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.spec.behaviour import ModelEntry
-from mi_checks.spec.model_shape import ModelShape
+from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.candidate_claims import Candidate
 from mi_checks.studies.discovery.draft import NotClaimed
