@@ -20,7 +20,7 @@ from sweeps import machine
 
 from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import load_behaviour
-from mi_checks.suite.loaded_models import Settings
+from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.selection import checks_on
 from mi_checks.suite.suite import Suite
 
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 
 def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
     """Return the result of every check of the behaviours, by node id, and the total seconds with loading."""
-    suite, results, began = Suite(Settings(engine=engine)), {}, time.perf_counter()
+    suite, results, began = Suite(SuiteSettings(engine=engine)), {}, time.perf_counter()
     for path in paths:
         loaded = load_behaviour(path, ROOT)
         for model in loaded.behaviour.models:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mi_checks.cli.whole_number import at_least
+from mi_checks.cli.shared_options import at_least
 from mi_checks.studies.calibration.calibrated_claims import KINDS
-from mi_checks.suite.threads import one_thread
+from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
     from mi_checks.studies.calibration.calibration import Calibration
@@ -44,7 +44,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def show(options: argparse.Namespace) -> None:
     """Run `calibrate`."""
-    one_thread()
+    limit_to_one_thread()
     from mi_checks.studies.calibration.calibration import calibrate
 
     print(_written(calibrate(options.runs, options.seed, options.kind, bar), options.format))

@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.behaviour_options import behaviour_of
-from mi_checks.cli.waiting import Waiting
-from mi_checks.cli.whole_number import at_least
+from mi_checks.cli.progress_line import ProgressLine
+from mi_checks.cli.shared_options import at_least, behaviour_of
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
 from mi_checks.files import write_file
@@ -24,7 +23,7 @@ from mi_checks.models.names import resolve
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.discovery.declared import refuse_absent
 from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Settings
-from mi_checks.suite.threads import as_many_as_help, one_thread
+from mi_checks.suite.threads import limit_to_one_thread, use_all_cores_if_faster
 
 if TYPE_CHECKING:
     from mi_checks.models.loaded_model import LoadedModel
@@ -82,7 +81,7 @@ def draft(options: argparse.Namespace) -> int:
         loaded = behaviour_of(options.file, options.case)
     refuse_absent(loaded, options.model)
     folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS_FOLDER
-    with Waiting(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
+    with ProgressLine(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
         try:
             with placed(f"{options.file}: discovering what carries it on {options.model}", FEWER_PROMPTS):
                 text = _drafted(loaded, options, folder, waiting)
@@ -102,10 +101,10 @@ def draft(options: argparse.Namespace) -> int:
     return 0
 
 
-def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, waiting: Waiting) -> str:
+def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path | None, waiting: ProgressLine) -> str:
     """Return the draft as text."""
     with waiting.step(f"loading {options.model}"):
-        one_thread()
+        limit_to_one_thread()
         from mi_checks.cache.kept_guards import guarded
         from mi_checks.cache.store import Store
         from mi_checks.models.load_model import load
@@ -114,7 +113,7 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
 
         store = None if folder is None else Store(folder)
         loaded_model = guarded(load(options.model), store)
-        as_many_as_help(partial(_forward, loaded_model))
+        use_all_cores_if_faster(partial(_forward, loaded_model))
     settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
     discovery = explore(
         loaded.behaviour, loaded_model, settings, progress=waiting.progress, score=loaded.score, store=store

@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from mi_checks.cli.behaviour_options import add_paths, add_prompts, behaviours_of
 from mi_checks.cli.matrix import bar
+from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 
 FORMATS = ("text", "md", "json", "html")

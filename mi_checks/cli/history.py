@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mi_checks.cli import history_bisect
-from mi_checks.cli.whole_number import at_least
+from mi_checks.cli.shared_options import at_least
 from mi_checks.errors import MiChecksError
 from mi_checks.history.history_place import USUAL
 from mi_checks.history.moment import ORDERS

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from mi_checks.cli.behaviour_options import add_prompts, behaviour_of
+from mi_checks.cli.shared_options import add_prompts, behaviour_of
 from mi_checks.errors import MiChecksError
 
 DESCRIPTION = """\

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mi_checks.cli.behaviour_options import add_paths, add_prompts, behaviours_of
+from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "judge",
-    "mutants_message",
-    "of_preferences",
+    "choose_mutations",
+    "judge_mutants",
 ]

@@ -31,7 +31,7 @@ class Mutation(ABC):
         """Return the edited model, leaving the given one unchanged."""
 
 
-class Edited:
+class WeightEditor:
     """A copy of a model's weights in which each tensor is copied when it is first edited."""
 
     def __init__(self, model: Transformer) -> None:
@@ -63,12 +63,12 @@ def negate(weight: Tensor) -> None:
     weight.neg_()
 
 
-def rows(model: Transformer, head: int) -> slice:
+def head_slice(model: Transformer, head: int) -> slice:
     """Return the slice of a head in the rows of W_Q, W_K or W_V, or in the columns of W_O."""
     return slice(head * model.d_head, (head + 1) * model.d_head)
 
 
-def heads_of(node: Node, group: int) -> tuple[int, ...]:
+def head_indices(node: Node, group: int) -> tuple[int, ...]:
     """Return the indices of the heads that a node is part of; for a shared key or value, all heads of its group."""
     if node.index is None:
         raise ValueError(f"{node} is no head")  # unreachable: mutations of heads are only made for heads
@@ -77,7 +77,7 @@ def heads_of(node: Node, group: int) -> tuple[int, ...]:
     return (node.index,)
 
 
-def verb(nodes: Sized, word: str) -> str:
+def conjugated(nodes: Sized, word: str) -> str:
     """Return a verb in the plural for several nodes, and in the third person singular for one."""
     return word if len(nodes) > 1 else f"{word}s"
 

@@ -12,36 +12,18 @@ from mi_checks.baselines.baseline_place import orphans, place
 from mi_checks.compare.conditions import header_of, invalid, told
 from mi_checks.compare.recorded import NO_CHECKS, baseline
 from mi_checks.errors import MiChecksError
+from mi_checks.plugin.options import BaselineOptions
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
 from mi_checks.stats.estimate import Outcome
 
-NAMED = 5  # files named at the end of a run
+MAX_NAMED_FILES = 5  # files named at the end of a run
 Provenance = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run is to do about baselines.
-
-    Attributes:
-        update: write that of every behaviour and model whose checks all ran.
-        new_only: write where there is none yet; compare with the others.
-        prune: delete those of which no behaviour is left.
-        other: the options that make this run one of other prompts or precision, such as `--mi-count 16`.
-        selected: only a part of the tests was asked for, by `-k`, `-m` or ids.
-    """
-
-    update: bool = False
-    new_only: bool = False
-    prune: bool = False
-    other: str = ""
-    selected: bool = False
-
-
-@dataclass(frozen=True)
-class Comparison:
+class BaselineOutcome:
     """What the item that compares with a baseline came to.
 
     Attributes:
@@ -59,14 +41,14 @@ class Comparison:
     gained: tuple[str, ...] = ()
 
 
-class Baselines:
+class BaselineFiles:
     """What pytest's session asks about baselines.
 
     Attributes:
         failed: why files could not be written or deleted; empty as long as none was.
     """
 
-    def __init__(self, root: Path, asked: Asked, versions: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, asked: BaselineOptions, versions: Mapping[str, str]) -> None:
         self.asked = asked
         self.failed: list[str] = []
         self._root = root
@@ -108,30 +90,30 @@ class Baselines:
         results: Mapping[str, CheckResult],
         evidence: Evidence | None,
         provenance: Mapping[str, str] | None,
-    ) -> Comparison:
+    ) -> BaselineOutcome:
         """Compare what was measured with what was recorded.
 
         An item that drifted fails; one that cannot be compared is an error. Results are those of all checks but roles.
         """
         if self.asked.other:
             why = f"not compared: {self.asked.other} measures on other prompts or in another precision"
-            return Comparison("skipped", why)
+            return BaselineOutcome("skipped", why)
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         if skipped:
-            return Comparison("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
+            return BaselineOutcome("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
         shown = shown_path(place(loaded, model), self._root)
         try:
             then = read_baseline(place(loaded, model), shown)
         except MiChecksError as error:
-            return Comparison("error", f"invalid: {error}")
+            return BaselineOutcome("error", f"invalid: {error}")
         errors = [result.check for result in results.values() if result.outcome == "error"]
         if errors or evidence is None or provenance is None:
             which = errors[0] if errors else loaded.behaviour.name
-            return Comparison("error", f"not compared: {which} could not be measured")
+            return BaselineOutcome("error", f"not compared: {which} could not be measured")
         now = header_of(evidence, provenance, self._versions)
         why = invalid(then.header, now)
         if why:
-            return Comparison("error", f"invalid: {shown}: {why}")
+            return BaselineOutcome("error", f"invalid: {shown}: {why}")
         from mi_checks.compare.drift_message import drift_message, drift_reason, unlike_message
         from mi_checks.compare.with_baseline import compare  # numpy and scipy, which collecting does without
 
@@ -140,10 +122,10 @@ class Baselines:
         if found.drifted:
             message = drift_message(found, then.header, now, shown)
             heads = found.mediators
-            return Comparison("fail", message, drift_reason(found), tuple(heads.lost), tuple(heads.gained))
+            return BaselineOutcome("fail", message, drift_reason(found), tuple(heads.lost), tuple(heads.gained))
         if found.unlike:
-            return Comparison("error", unlike_message(found.unlike, shown))
-        return Comparison("pass")
+            return BaselineOutcome("error", unlike_message(found.unlike, shown))
+        return BaselineOutcome("pass")
 
     def finish(
         self,
@@ -221,9 +203,9 @@ class Baselines:
         if written or same:
             self._said.append(f"baselines: {written} written, {same} up to date")
         self._said += [f"baselines: recorded {line}" for line in others.values()]
-        self._said += [f"baselines: {line}" for line in left[:NAMED]]
-        if len(left) > NAMED:
-            self._said.append(f"baselines: and {len(left) - NAMED} more not written")
+        self._said += [f"baselines: {line}" for line in left[:MAX_NAMED_FILES]]
+        if len(left) > MAX_NAMED_FILES:
+            self._said.append(f"baselines: and {len(left) - MAX_NAMED_FILES} more not written")
 
     def _prune(self) -> None:
         if not self._orphans:
@@ -239,7 +221,9 @@ class Baselines:
                     continue
                 _tidy(path.parent)
             gone.append(shown)
-        some = ", ".join(gone[:NAMED]) + (f" and {len(gone) - NAMED} more" if len(gone) > NAMED else "")
+        some = ", ".join(gone[:MAX_NAMED_FILES]) + (
+            f" and {len(gone) - MAX_NAMED_FILES} more" if len(gone) > MAX_NAMED_FILES else ""
+        )
         if gone and self.asked.prune:
             self._said.append(f"baselines: deleted {some}")
         elif gone:

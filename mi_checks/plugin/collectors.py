@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mi_checks.errors import MiChecksError
-    from mi_checks.plugin.measuring import Asked
+    from mi_checks.plugin.run_items import ItemRequest
     from mi_checks.plugin.session import Session
     from mi_checks.results.run import CheckResult, MutantsResult
     from mi_checks.spec.check import Check
@@ -31,7 +31,7 @@ def session_of(config: pytest.Config) -> Session:
         MiChecksError: an option's value cannot be used.
     """
     if SESSION not in config.stash:
-        from mi_checks.plugin.options import read_options
+        from mi_checks.plugin.read_options import read_options
         from mi_checks.plugin.session import Session
 
         config.stash[SESSION] = Session(config.rootpath, read_options(config), terminal_of(config))
@@ -59,7 +59,7 @@ def terminal_of(config: pytest.Config) -> Terminal | None:
 
 
 @contextmanager
-def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
+def one_line_errors(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
     """Turn whatever is raised within into one line, which ends the collection of this file alone."""
     from mi_checks.errors import MiChecksError
     from mi_checks.faults.unexpected import placed, tell_cause
@@ -69,10 +69,10 @@ def collecting(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
             yield
     except MiChecksError as error:
         tell_cause(error)
-        raise mistake(collector, error) from None
+        raise collect_error(collector, error) from None
 
 
-def mistake(collector: pytest.Collector, error: MiChecksError) -> Exception:
+def collect_error(collector: pytest.Collector, error: MiChecksError) -> Exception:
     """Return the exception that ends the collection of a file, and note it for CI if a session has begun."""
     if SESSION in collector.config.stash:
         collector.config.stash[SESSION].files.ci.mistaken(error, collector.path)
@@ -89,7 +89,7 @@ class BehaviourFile(pytest.File):
     """A behaviour: one child per model. A file with a table of cases: one child per case."""
 
     def collect(self) -> Iterator[CaseNode | ModelNode]:
-        with collecting(self, shown(self)):
+        with one_line_errors(self, shown(self)):
             own = session_of(self.config)
             if not own.is_first_path_of(self.path, named=self.session.isinitpath(self.path)):
                 return
@@ -108,7 +108,7 @@ class LockFile(pytest.File):
     """What roles are bound to: no behaviour and no test, but named on a command line as its neighbours are."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        with collecting(self, shown(self)):
+        with one_line_errors(self, shown(self)):
             session_of(self.config).locks.require(self.path.parent)
         return iter(())
 
@@ -145,7 +145,7 @@ class ModelNode(pytest.Collector):
         from mi_checks.results.run import BASE, BASELINE, LINT
         from mi_checks.suite.selection import checks_on
 
-        with collecting(self, f"{shown(self)}: {self.model}"):
+        with one_line_errors(self, f"{shown(self)}: {self.model}"):
             checks = checks_on(self.loaded, self.model)
             items: list[tuple[type[CheckItem], str, Check | None, Position]] = [
                 (kind, name, check, place) for check, place in checks for kind, name in self._kinds(check.id)
@@ -201,11 +201,11 @@ class CheckItem(pytest.Item):
         return path, self.place.line - 1, f"{case}{self.parent.name}::{self.name}"
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> ItemRequest:
         """What is measured."""
-        from mi_checks.plugin.measuring import Asked
+        from mi_checks.plugin.run_items import ItemRequest
 
-        return Asked(self.parent.loaded, self.parent.model, self.check, self.written_id, self.place)
+        return ItemRequest(self.parent.loaded, self.parent.model, self.check, self.written_id, self.place)
 
     def runtest(self) -> None:
         from mi_checks.errors import MiChecksError
@@ -300,4 +300,4 @@ class MutantsItem(CheckItem):
         return result
 
 
-MEASURING = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has
+MEASURED_ITEMS = BehaviourItem | BaselineItem | BaseItem | LintItem  # those whose results the run has

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mi_checks.plugin.collectors import MEASURING, SESSION, BehaviourFile, LockFile, MutantsItem, session_of
+from mi_checks.plugin.collectors import MEASURED_ITEMS, SESSION, BehaviourFile, LockFile, MutantsItem, session_of
 
 CRASHED: pytest.StashKey[bool] = pytest.StashKey()  # whether a worker of `pytest -n` did
 SKIPPED_FILES: pytest.StashKey[list[Path]] = pytest.StashKey()  # YAML files, where nothing was collected
@@ -130,7 +130,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix not in (".yaml", ".yml"):
         return None
-    from mi_checks.plugin.collecting import is_collected
+    from mi_checks.plugin.yaml_files import is_collected
 
     if not is_collected(file_path, parent.session):
         return None
@@ -146,12 +146,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.items:
-        from mi_checks.plugin.collecting import UNRECOGNISED
+        from mi_checks.plugin.yaml_files import UNRECOGNISED
 
         session.config.stash[SKIPPED_FILES] = session.config.stash.get(UNRECOGNISED, [])
     if SESSION in session.config.stash:
         own = session.config.stash[SESSION]
-        own.gathered.selected = [item.written_id for item in session.items if isinstance(item, MEASURING)]
+        own.gathered.selected = [item.written_id for item in session.items if isinstance(item, MEASURED_ITEMS)]
         own.gathered.mutants.selected = [item.written_id for item in session.items if isinstance(item, MutantsItem)]
 
 
@@ -182,7 +182,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if SKIPPED_FILES in config.stash:
-        from mi_checks.plugin.collecting import skipped_file_lines
+        from mi_checks.plugin.yaml_files import skipped_file_lines
 
         for line in skipped_file_lines(config.stash[SKIPPED_FILES], config.invocation_params.dir):
             terminalreporter.write_line(line)

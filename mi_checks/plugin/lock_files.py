@@ -14,7 +14,7 @@ from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.roles import LOCK
 
 
-class Locks:
+class LockFiles:
     """What pytest's session asks about lock files.
 
     Attributes:

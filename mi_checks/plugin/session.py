@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mi_checks.models.names import resolve
-from mi_checks.plugin.baseline_files import Baselines
-from mi_checks.plugin.finishing import Written
-from mi_checks.plugin.gathered import Gathered
-from mi_checks.plugin.last_words import LastWords
-from mi_checks.plugin.lock_files import Locks
-from mi_checks.plugin.measuring import Measuring
+from mi_checks.plugin.baseline_files import BaselineFiles
+from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
+from mi_checks.plugin.output_files import OutputFiles
+from mi_checks.plugin.run_items import ItemRunner
+from mi_checks.plugin.session_results import SessionResults
+from mi_checks.plugin.terminal_summary import TerminalSummary
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.yaml_source import Position
 from mi_checks.suite.conftests import additions
-from mi_checks.suite.loading import Names, load_file
+from mi_checks.suite.selection import BehaviourNames, load_file
 
 if TYPE_CHECKING:
     import pluggy
@@ -46,16 +46,16 @@ class Session:
         """
         self.root = root
         self.options = options
-        self.gathered = Gathered(options)
+        self.gathered = SessionResults(options)
         if options.debug:
             self.gathered.traces.start()
-        self.locks = Locks(root, update=options.update)
+        self.locks = LockFiles(root, update=options.update)
         versions = {name: version for name, version in self.gathered.versions.items() if name != "pytest"}
-        self.baselines = Baselines(root, options.baselines, versions)
-        self.measuring = Measuring(root, options, self.gathered, self.baselines, self.locks, terminal)
-        self.files = Written(root, self.gathered, self.locks, self.baselines)
-        self.last_words = LastWords(self.gathered, self.files)
-        self._names = Names(root)
+        self.baselines = BaselineFiles(root, options.baselines, versions)
+        self.measuring = ItemRunner(root, options, self.gathered, self.baselines, self.locks, terminal)
+        self.files = OutputFiles(root, self.gathered, self.locks, self.baselines)
+        self.last_words = TerminalSummary(self.gathered, self.files)
+        self._names = BehaviourNames(root)
         self._paths: dict[Path, Path] = {}  # a file, links followed → the path that it is collected under
         self._added: dict[Path, Additions] = {}  # folder → what its conftest.py and those above add
 

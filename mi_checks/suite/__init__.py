@@ -6,7 +6,6 @@ __all__ = [
     "against_mutants",
     "conftests",
     "loaded_models",
-    "loading",
     "selection",
     "suite",
     "threads",

@@ -25,7 +25,7 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour, shown_path
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.stats.estimate import Outcome
-from mi_checks.suite.suite import Reuse, Suite
+from mi_checks.suite.suite import CacheCounts, Suite
 
 EFFECT = "effect"  # what is compared where no check of the preference is claimed
 
@@ -123,7 +123,7 @@ class BaseSuite:
         return {f"{name} (base)": facts for name, facts in self._own.provenance().items()}
 
     @property
-    def reuse(self) -> Reuse:
+    def reuse(self) -> CacheCounts:
         """Of what was measured of the base."""
         return self._own.reuse
 

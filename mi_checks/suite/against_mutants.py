@@ -12,9 +12,8 @@ from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.names import resolve
-from mi_checks.mutants.judge import Mutants, taken_for
-from mi_checks.mutants.mutants_message import survived
-from mi_checks.mutants.of_preferences import comparable, models_that_have
+from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_prompts
+from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
 from mi_checks.results.run import Mutant, MutantsResult, Place
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -31,7 +30,7 @@ class MutantSuite:
     def __init__(self, suite: Suite) -> None:
         """Begin with none."""
         self._suite = suite
-        self._mutants: dict[tuple[tuple[str, str], str], Mutants] = {}
+        self._mutants: dict[tuple[tuple[str, str], str], MutantJudge] = {}
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str
@@ -49,7 +48,7 @@ class MutantSuite:
             mutants, message = (), f"the check itself does not pass on the model as it is ({verdict.outcome})"
         slept = any(not mutant.killed for mutant in mutants)
         if mutants:
-            message = survived(verdict.claim, str(verdict.bound), mutants, location=str(place), rerun=rerun)
+            message = survivors_message(verdict.claim, str(verdict.bound), mutants, location=str(place), rerun=rerun)
         return MutantsResult(
             behaviour=loaded.behaviour.name,
             model=resolve(model).claims,
@@ -81,7 +80,7 @@ class MutantSuite:
             engine = partial(_replaying, suite, loaded, model)
             store = suite.store if loaded.score is None else None
             role = partial(self._role, loaded, model)
-            self._mutants[key] = Mutants(suite.measurements(loaded, model), engine, role, store)
+            self._mutants[key] = MutantJudge(suite.measurements(loaded, model), engine, role, store)
         return self._mutants[key].of(check), f"no mutation is defined for this kind of check ({check.kind})"
 
     def _role(self, loaded: LoadedBehaviour, model: str, check: RoleCheck, weights: Transformer) -> Verdict:
@@ -95,11 +94,11 @@ class MutantSuite:
         """Return a model that has the behaviour, to stand in for one that is declared not to have it."""
         suite = self._suite
         measured = suite.measurements(loaded, model)
-        for name in models_that_have(loaded.behaviour):
+        for name in bundled_models_with(loaded.behaviour):
             loaded_model = suite.loaded_models.loaded_model(name)
-            if comparable(loaded_model, measured.loaded_model):
+            if read_same_prompts(loaded_model, measured.loaded_model):
                 engine = choose(suite.settings.engine, loaded_model, measured.batch, score=loaded.score)
-                return (taken_for(measured, name, engine),), ""
+                return (stand_in_mutant(measured, name, engine),), ""
         return (), "no bundled model with this tokenizer is declared to have the behaviour"
 
 

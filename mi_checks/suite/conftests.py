@@ -21,7 +21,7 @@ from mi_checks.spec.additions import HOOK_QUERY, NOTHING, Additions
 from mi_checks.spec.load_file import shown_path
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.roles import ROLE_SCORES
-from mi_checks.suite.loading import AdditionsOf
+from mi_checks.suite.selection import AdditionsOf
 
 if TYPE_CHECKING:
     import pluggy

@@ -33,7 +33,7 @@ UNLIKELY_RANK = 100  # tokens; one that as many others exceed is not among the l
 # Of the prompts on which the answer is unlikely. A behaviour that prefers it to its foils claims that it is likely, and
 # one that only prefers it more than on the corrupt prompts does not, so that there it must be so nearly everywhere: the
 # bundled behaviours of random tokens reach 0.95.
-MOST_PROMPTS, NEARLY_ALL_PROMPTS = 0.5, 0.98
+MOST_PROMPTS_FRACTION, NEARLY_ALL_PROMPTS_FRACTION = 0.5, 0.98
 SPACE_FACTOR = 10  # by which the answer with or without its space must be nearer to the first rank
 # A tenth above the whole: ablation is off the distribution, and of the bundled circuits most lie between 1 and 1.1.
 FAITHFULNESS_MARGIN = 0.1
@@ -41,7 +41,7 @@ EMBEDDING_FRACTION = 0.5  # of the effect; what is carried by no head and no MLP
 
 
 @dataclass(frozen=True)
-class _Found:
+class _UnplacedLint:
     """A lint without its place."""
 
     kind: LintKind
@@ -62,7 +62,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     behaviour, model = loaded.behaviour, measured.loaded_model.name
     if behaviour.models.get(model) == ABSENT:
         return ()
-    found: list[_Found] = []
+    found: list[_UnplacedLint] = []
     for lint in (_unlikely_answers, _by_embedding):
         try:
             found += lint(measured)
@@ -76,7 +76,7 @@ def lints(loaded: LoadedBehaviour, measured: Measurements, results: Mapping[str,
     )
 
 
-def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
+def _unlikely_answers(measured: Measurements) -> Iterator[_UnplacedLint]:
     """Look for answers whose first token is never among the likely ones, such as one that forgot its leading space."""
     batch, tokenization = measured.batch, measured.loaded_model.tokenization
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
@@ -89,17 +89,19 @@ def _unlikely_answers(measured: Measurements) -> Iterator[_Found]:
     unlikely = int((own >= UNLIKELY_RANK).sum())
     rank = f"its median rank after the clean prompts is {np.median(own) + 1:.0f} of {vocabulary:,}"
     path = ("prompts", "answer")
-    if (own >= SPACE_FACTOR * (other + 1)).mean() > MOST_PROMPTS:
+    if (own >= SPACE_FACTOR * (other + 1)).mean() > MOST_PROMPTS_FRACTION:
         answer = batch.pairs[0].answers[0]
         how = "without its leading space" if answer.startswith(" ") else "with a leading space"
-        yield _Found(
+        yield _UnplacedLint(
             "answer",
             f"the first token of the answer {answer!r} is not the likely one: {rank}, and {how}, as "
             f"{_respaced(answer)!r}, it is {np.median(other) + 1:.0f}; write answer and foils {how}",
             path,
         )
-    elif unlikely / n > (MOST_PROMPTS if against(measured.behaviour) == "foils" else NEARLY_ALL_PROMPTS):
-        yield _Found(
+    elif unlikely / n > (
+        MOST_PROMPTS_FRACTION if against(measured.behaviour) == "foils" else NEARLY_ALL_PROMPTS_FRACTION
+    ):
+        yield _UnplacedLint(
             "answer",
             f"the answer's first token is not among the {UNLIKELY_RANK} most probable on {unlikely} of {n} prompts: "
             f"{rank}; see that the answer follows the end of the template as the model would write it",
@@ -122,12 +124,12 @@ def _respaced_tokens(pair: PromptPair, tokenization: Tokenization, score: str) -
     return found
 
 
-def _by_embedding(measured: Measurements) -> Iterator[_Found]:
+def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
     """Look for an effect that goes from the embedding straight to the logits: a bigram statistic of the last token."""
     for part, whole, of in _embedding_parts(measured):
         estimate = ratio_interval(part, whole, of)
         if estimate.low > EMBEDDING_FRACTION:
-            yield _Found(
+            yield _UnplacedLint(
                 "embedding",
                 f"the direct path from the embedding to the logits carries {estimate.value:.2f} [{estimate.low:.2f}, "
                 f"{estimate.high:.2f}] of {of}, past all heads and MLPs: the behaviour measures what usually follows "
@@ -158,7 +160,7 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
         )
 
 
-def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_Found]:
+def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> Iterator[_UnplacedLint]:
     """Look for circuits that keep more than the whole model: nodes that work against them are left out."""
     for index, entry in enumerate(loaded.behaviour.checks):
         for check in entry.check.parts:
@@ -169,7 +171,7 @@ def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, Che
             bounded = bound is not None and bound.at_most is not None  # then its author has judged it from above
             estimate = result.estimate
             if estimate is not None and not bounded and estimate.low > 1 + FAITHFULNESS_MARGIN:
-                yield _Found(
+                yield _UnplacedLint(
                     "faithfulness",
                     f"{check.id}: the circuit alone keeps {estimate.value:.2f} [{estimate.low:.2f}, "
                     f"{estimate.high:.2f}] of the score, more than the whole model: nodes that work against it are "

@@ -20,11 +20,11 @@ from mi_checks.results.run import GuardResult, ModelGuards
 from mi_checks.spec.load_file import LoadedBehaviour
 
 SMALLER_MODEL = "use --mi-dtype bfloat16, which takes half as much, or a smaller model"
-Drawn = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
+PromptsKey = tuple[tuple[str, str], ReadsAs, int | None]  # a behaviour, what its prompts depend on of a model, a count
 
 
 @dataclass(frozen=True)
-class Settings:
+class SuiteSettings:
     """What a run may change without changing a behaviour."""
 
     count: int | None = None  # prompt pairs; None: as each behaviour says
@@ -39,14 +39,14 @@ class Settings:
 class LoadedModels:
     """Loads each model once and draws each behaviour's prompts once."""
 
-    def __init__(self, settings: Settings, store: Store | None) -> None:
+    def __init__(self, settings: SuiteSettings, store: Store | None) -> None:
         """Begin with nothing loaded; with a store, what an earlier run has drawn is recalled from it."""
         self.settings = settings
         self.store = store
         self.loaded: dict[str, LoadedModel] = {}  # by the name that was asked for
         self._unloadable: set[str] = set()  # models that could not be loaded, which takes as long each time
-        self._batches: dict[Drawn, PromptBatch] = {}
-        self._undrawn: dict[Drawn, MiChecksError] = {}  # why there are none: drawing takes as long each time
+        self._batches: dict[PromptsKey, PromptBatch] = {}
+        self._undrawn: dict[PromptsKey, MiChecksError] = {}  # why there are none: drawing takes as long each time
 
     def loaded_model(self, model: str) -> LoadedModel:
         """Return a model, loaded on first use.

@@ -1,6 +1,6 @@
 """Behaviours × models, measured on demand: the one place where spec, prompts, engine, checks and record meet.
 
-Usable without pytest: `Suite(Settings()).measurements(load_behaviour(path), "nano-attn-2l").sweep("head")`.
+Usable without pytest: `Suite(SuiteSettings()).measurements(load_behaviour(path), "nano-attn-2l").sweep("head")`.
 """
 
 from __future__ import annotations
@@ -41,41 +41,41 @@ from mi_checks.suite.evidence.circuit_evidence import few
 from mi_checks.suite.evidence.gather import curves, drawn, gather, sweep_heads
 from mi_checks.suite.failure_message import explain
 from mi_checks.suite.lints import lints
-from mi_checks.suite.loaded_models import LoadedModels, Settings
+from mi_checks.suite.loaded_models import LoadedModels, SuiteSettings
 
-Pair = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
+BehaviourAndModel = tuple[tuple[str, str], str]  # of a behaviour, and a model's name
 
 
 @dataclass(frozen=True)
-class Reuse:
+class CacheCounts:
     """How many measurements were asked for, and how many of them an earlier run had made."""
 
     asked: int = 0
     recalled: int = 0
 
-    def plus(self, other: Reuse | Recalling) -> Reuse:
+    def plus(self, other: CacheCounts | Recalling) -> CacheCounts:
         """Return the sum."""
-        return Reuse(self.asked + other.asked, self.recalled + other.recalled)
+        return CacheCounts(self.asked + other.asked, self.recalled + other.recalled)
 
 
 class Suite:
     """Loads each model once and measures each behaviour on it once."""
 
-    def __init__(self, settings: Settings, progress: Progress = no_progress, store: Store | None = None) -> None:
+    def __init__(self, settings: SuiteSettings, progress: Progress = no_progress, store: Store | None = None) -> None:
         """Begin with nothing loaded; with a store, what an earlier run has measured is recalled from it."""
         self.settings = settings
         self.progress = progress
-        self.reuse = Reuse()
+        self.reuse = CacheCounts()
         self.bindings: dict[tuple[Path, Key], Scores] = {}  # folder, and what its lock is to say
         self.store = store
         self.loaded_models = LoadedModels(settings, store)
         self._binder = Binder(update=settings.update)
-        self._omitted: dict[Pair, Omitted] = {}
+        self._omitted: dict[BehaviourAndModel, Omitted] = {}
         self._engines: dict[str, str] = {}
-        self._measurements: dict[Pair, Measurements] = {}
-        self._measuring: dict[Pair, Engine | Recalling] = {}
+        self._measurements: dict[BehaviourAndModel, Measurements] = {}
+        self._measuring: dict[BehaviourAndModel, Engine | Recalling] = {}
         hold_freed()
-        self._evidence: dict[Pair, tuple[int, Evidence]] = {}  # with how many sweeps it is of
+        self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(
         self, loaded: LoadedBehaviour, model: str, check: Check, *, node_id: str, place: Place, rerun: str

@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Callable
 
-CLEARLY = 0.8  # of the time with one thread: what several must not exceed to be worth it
+MAX_TIME_RATIO = 0.8  # of the time with one thread: what several must not exceed to be worth it
 
 
-def one_thread() -> None:
+def limit_to_one_thread() -> None:
     """One, unless `OMP_NUM_THREADS` says otherwise.
 
     One is faster on models this small (the suite's first behaviours: 24 s against 61 s with two, on two cores), and
@@ -27,7 +27,7 @@ def one_thread() -> None:
     threadpool_limits(1, user_api="blas")
 
 
-def as_many_as_help(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> None:
+def use_all_cores_if_faster(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> None:
     """Compute with all cores from here on, if that is clearly faster than with one, unless `OMP_NUM_THREADS` is set.
 
     Larger models gain by it, small ones lose, and so do all where other processes use the cores.
@@ -48,7 +48,7 @@ def as_many_as_help(run: Callable[[], object], clock: Callable[[], float] = time
         began = clock()
         run()
         taken[threads] = clock() - began
-    torch.set_num_threads(cores if taken[cores] < CLEARLY * taken[1] else 1)
+    torch.set_num_threads(cores if taken[cores] < MAX_TIME_RATIO * taken[1] else 1)
 
 
 def _cores() -> int:

@@ -7,7 +7,7 @@ import pytest
 from mi_checks.cache import key as keys
 from mi_checks.cache.key import measurement_key, prompts_key
 from mi_checks.models.load_model import load
-from mi_checks.mutants.measured import MUTATING
+from mi_checks.mutants.judge_mutants import MUTATION_CODE
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.studies.discovery.exploring import ESTIMATING
@@ -92,7 +92,7 @@ def test_a_part_that_was_renamed_is_told_and_not_left_out():
         keys.code(("engine", "engines"), ())
 
 
-@pytest.mark.parametrize("parts", [keys.MEASURING, keys.DRAWING, keys.RESAMPLING, MUTATING, ESTIMATING])
+@pytest.mark.parametrize("parts", [keys.MEASURING, keys.DRAWING, keys.RESAMPLING, MUTATION_CODE, ESTIMATING])
 def test_all_parts_are_there(parts):
     assert keys.code(parts, ())
 

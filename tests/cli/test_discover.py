@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from mi_checks.cli.main import main
-from mi_checks.cli.waiting import Waiting
+from mi_checks.cli.progress_line import ProgressLine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.studies.discovery.keeping import Keeping
 from tests.cli.test_matrix import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
 QUICK = ("--count", "32")
-PROGRESS = Waiting.progress
+PROGRESS = ProgressLine.progress
 CASES = "cases:\n  one: {summary: one}\n  two: {summary: two}\n"
 
 
@@ -170,7 +170,7 @@ def stopped(monkeypatch):
                     how()
                 yield item
 
-        monkeypatch.setattr(Waiting, "progress", counting)
+        monkeypatch.setattr(ProgressLine, "progress", counting)
 
     return stopped
 
@@ -198,7 +198,7 @@ def test_case_25_what_was_measured_is_kept_when_it_is_stopped(capsys, file, stop
     )
     assert int(said[1]) >= 50
     assert signal.getsignal(signal.SIGTERM) is before
-    monkeypatch.setattr(Waiting, "progress", PROGRESS)
+    monkeypatch.setattr(ProgressLine, "progress", PROGRESS)
     recalled = []
     unknown = Keeping.unknown
 

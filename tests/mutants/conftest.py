@@ -3,7 +3,7 @@ import torch
 
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.suite.loaded_models import Settings
+from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
 from tests.engine.cases import native, prompts
 
@@ -26,4 +26,4 @@ def random_engine():
 @pytest.fixture(scope="session")
 def suite():
     torch.set_num_threads(1)
-    return Suite(Settings(count=24))
+    return Suite(SuiteSettings(count=24))

@@ -13,8 +13,7 @@ from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.load_model import load
 from mi_checks.models.names import NANO
-from mi_checks.mutants.head_mutations import Blinded, Exchanged
-from mi_checks.mutants.output_mutations import LogitsTurned, Turned, Zeroed
+from mi_checks.mutants.node_mutations import ExchangedHeads, NegatedLogits, NegatedNodes, UniformHeads, ZeroedNodes
 from mi_checks.prompts.build_prompts import build_prompts
 from tests.engine.conftest import INDUCTION
 
@@ -54,11 +53,11 @@ def turned(weights):
 @pytest.mark.parametrize(
     ("model", "mutation", "edit"),
     [
-        ("nano-attn-2l", Zeroed((ONE,)), zeroed),
-        ("nano-attn-2l", Exchanged(((ONE, OTHER),)), exchanged),
-        ("nano-attn-2l", Blinded((ONE,)), blinded),
-        ("nano-attn-2l", LogitsTurned(), logits_turned),
-        ("nano-gelu-2l", Turned(tuple(parse_node(f"L0N{i}") for i in range(200))), turned),
+        ("nano-attn-2l", ZeroedNodes((ONE,)), zeroed),
+        ("nano-attn-2l", ExchangedHeads(((ONE, OTHER),)), exchanged),
+        ("nano-attn-2l", UniformHeads((ONE,)), blinded),
+        ("nano-attn-2l", NegatedLogits(), logits_turned),
+        ("nano-gelu-2l", NegatedNodes(tuple(parse_node(f"L0N{i}") for i in range(200))), turned),
     ],
     ids=["zeroed", "exchanged", "blinded", "logits turned", "neurons turned"],
 )

@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.engine.nodes import parse_node
 from mi_checks.mutants.choose_mutations import mutations
-from mi_checks.mutants.partners import all_at_once, heads_among, layer_by_layer
+from mi_checks.mutants.exchange_partners import exchange_by_layer, exchange_together, heads_among
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.node_names import ModelShape
 from tests.plugin.conftest import BEHAVIOUR
@@ -142,16 +142,16 @@ def shown(exchanges):
 
 def test_the_head_that_matters_least_is_changed_with():
     values = {"L0H0": 0.3, "L0H1": 0.1, "L0H3": 0.2, "L0H2": 0.0}
-    assert shown(all_at_once(heads("L0H2"), SHAPE, rank(values))) == ["L0H2 changed places with L0H1"]
-    assert shown(layer_by_layer(heads("L0H2", "L0H0"), SHAPE, rank(values))) == [
+    assert shown(exchange_together(heads("L0H2"), SHAPE, rank(values))) == ["L0H2 changed places with L0H1"]
+    assert shown(exchange_by_layer(heads("L0H2", "L0H0"), SHAPE, rank(values))) == [
         "L0H0, L0H2 changed places with L0H1, L0H3"
     ]
 
 
 def test_what_has_no_other_stays_and_that_is_said():
     claimed = heads("L0H0", "L0H1", "L0H2", "L1H0")
-    assert all_at_once(claimed, SHAPE, rank({})) == ()
-    assert shown(layer_by_layer(claimed, SHAPE, rank({}))) == [
+    assert exchange_together(claimed, SHAPE, rank({})) == ()
+    assert shown(exchange_by_layer(claimed, SHAPE, rank({}))) == [
         "L0H0 changed places with L0H3 (L0H1, L0H2 had no other to change places with)",
         "L1H0 changed places with L1H1",
     ]
@@ -159,14 +159,14 @@ def test_what_has_no_other_stays_and_that_is_said():
 
 def test_a_head_that_must_not_be_chosen_is_not():
     none = lambda head: None  # noqa: E731
-    assert layer_by_layer(heads("L0H0"), SHAPE, none) == ()
+    assert exchange_by_layer(heads("L0H0"), SHAPE, none) == ()
 
 
 def test_heads_that_share_a_key_change_places_among_themselves():
-    assert shown(layer_by_layer(heads("L0H2"), SHARED, rank({"L0H0": -1, "L0H1": -1}))) == [
+    assert shown(exchange_by_layer(heads("L0H2"), SHARED, rank({"L0H0": -1, "L0H1": -1}))) == [
         "L0H2 changed places with L0H3"
     ]
-    assert layer_by_layer(heads("L0H2", "L0H3"), SHARED, rank({})) == ()
+    assert exchange_by_layer(heads("L0H2", "L0H3"), SHARED, rank({})) == ()
 
 
 def test_a_shared_key_is_part_of_all_heads_that_read_it():

@@ -6,13 +6,13 @@ import pytest
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.mutants.choose_mutations import mutations
-from mi_checks.mutants.head_mutations import Exchanged
-from mi_checks.mutants.measured import judged
+from mi_checks.mutants.judge_mutants import judge_check
+from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.results.run import Place
 from mi_checks.spec.check_refs import placed_checks
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.suite.against_mutants import MutantSuite
-from mi_checks.suite.loaded_models import Settings
+from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
 from tests.plugin.conftest import BEHAVIOUR
 
@@ -68,14 +68,14 @@ def test_of_mediators_the_claimed_nodes_alone_are_measured_where_they_decide(cla
         other = Counted(engine.on(weights, mutation.since(engine.model)))
         whole = run_check(check, measured.by(other.engine, weights))
         assert whole.outcome != "pass"
-        assert judged(check, measured, other, weights).outcome != "pass"
+        assert judge_check(check, measured, other, weights).outcome != "pass"
         assert other.interventions == 3  # of twelve heads
 
 
 def test_exactly_these_is_judged_by_a_whole_sweep_where_these_hold(claimed):
     check, measured, engine = claimed("mediators: {component: head, above: 0.1, exactly: L1H2}")
     other = Counted(engine)
-    verdict = judged(check, measured, other, engine.model)  # on the model as it is, where others mediate too
+    verdict = judge_check(check, measured, other, engine.model)  # on the model as it is, where others mediate too
     assert verdict.outcome == "fail"
     assert "above the threshold, but not claimed" in verdict.reason
     assert other.interventions == 1 + 12
@@ -84,7 +84,7 @@ def test_exactly_these_is_judged_by_a_whole_sweep_where_these_hold(claimed):
 @pytest.mark.parametrize(("at_least", "prompts"), [(0.3, 32), (-5, 128)])
 def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, prompts):
     mutants, loaded = (
-        MutantSuite(Suite(Settings(count=128))),
+        MutantSuite(Suite(SuiteSettings(count=128))),
         written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}, at_most: 5}}}}"),
     )
     ((_, check),) = placed_checks(loaded.behaviour)
@@ -97,9 +97,9 @@ def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, 
 def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):
     """The oracle: what is measured of a head of the mutant is what is measured of the other head of the model."""
     check, measured, engine = claimed("patching: {nodes: L1H2, recovers: {at_least: 0.3}}")
-    (exchanged,) = [mutation for mutation in mutations(check, measured) if isinstance(mutation, Exchanged)]
+    (exchanged,) = [mutation for mutation in mutations(check, measured) if isinstance(mutation, ExchangedHeads)]
     weights = exchanged.applied(engine.model)
-    found = judged(check, measured, engine.on(weights, exchanged.since(engine.model)), weights)
+    found = judge_check(check, measured, engine.on(weights, exchanged.since(engine.model)), weights)
     partner = exchanged.pairs[0][1]
     expected = run_check(check.model_copy(update={"nodes": str(partner)}), measured)
     assert found.outcome == expected.outcome == "fail"
@@ -139,7 +139,7 @@ def test_claims_of_how_heads_are_connected_could_have_been_red(claimed, check):
     assert len(found) >= 2
     for mutation in found:
         weights = mutation.applied(engine.model)
-        verdict = judged(read, measured, engine.on(weights, mutation.since(engine.model)), weights)
+        verdict = judge_check(read, measured, engine.on(weights, mutation.since(engine.model)), weights)
         assert verdict.outcome != "pass", (mutation.words, verdict.estimate)
 
 
@@ -149,6 +149,6 @@ def test_a_circuit_beside_which_nothing_writes_is_all_there_is(claimed):
     assert run_check(check, measured).estimate.high < 0.5
     (zeroed,) = mutations(check, measured)
     weights = zeroed.applied(engine.model)
-    verdict = judged(check, measured, engine.on(weights, zeroed.since(engine.model)), weights)
+    verdict = judge_check(check, measured, engine.on(weights, zeroed.since(engine.model)), weights)
     assert verdict.outcome == "fail"
     assert verdict.estimate is None or verdict.estimate.value == pytest.approx(1, abs=1e-4)

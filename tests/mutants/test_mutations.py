@@ -7,9 +7,15 @@ import torch
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes, parse_node
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.mutants.cut_paths import Cut
-from mi_checks.mutants.head_mutations import Blinded, Exchanged
-from mi_checks.mutants.output_mutations import LogitsTurned, Silenced, Turned, Zeroed
+from mi_checks.mutants.node_mutations import (
+    ExchangedHeads,
+    NegatedLogits,
+    NegatedNodes,
+    SilencedHeads,
+    UniformHeads,
+    ZeroedNodes,
+)
+from mi_checks.mutants.path_mutations import CutPath
 from tests.engine.cases import ARCHITECTURES, TOLERANCE
 
 
@@ -22,10 +28,15 @@ PAIRS = (nodes("L0H0", "L0H1"), nodes("L1H3", "L1H2"))  # of one key and value, 
 WITH_MLPS = [name for name, config in ARCHITECTURES.items() if not config.get("attn_only") and config["n_layers"] > 1]
 DEEP = [name for name, config in ARCHITECTURES.items() if config["n_layers"] > 1]
 EVERY = (
-    Zeroed(HEADS), Turned(nodes("L1H0")), Silenced(), LogitsTurned(), Exchanged(PAIRS), Blinded(HEADS),
-    Cut(nodes("L0H1"), nodes("L1H2.q")), Cut(HEADS, (LOGITS,)),
+    ZeroedNodes(HEADS), NegatedNodes(nodes("L1H0")), SilencedHeads(), NegatedLogits(), ExchangedHeads(PAIRS),
+    UniformHeads(HEADS),
+    CutPath(nodes("L0H1"), nodes("L1H2.q")), CutPath(HEADS, (LOGITS,)),
 )  # fmt: skip
-MLPS = (Zeroed(nodes("L0N3", "L1N7", "L1.mlp")), Turned(nodes("L0N5", "L1N2")), Cut(nodes("L0H0"), nodes("L0.mlp")))
+MLPS = (
+    ZeroedNodes(nodes("L0N3", "L1N7", "L1.mlp")),
+    NegatedNodes(nodes("L0N5", "L1N2")),
+    CutPath(nodes("L0H0"), nodes("L0.mlp")),
+)
 
 
 def close(found, expected):
@@ -47,7 +58,7 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
     sweep = [denoise(node) for node in (*all_nodes("head", engine.loaded_model.shape), *nodes("L0N3", "L1N7"))]
     assert close(shared.scores(sweep), alone.scores(sweep))
     assert close(shared.base.clean.logit_diff, alone.base.clean.logit_diff)
-    assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, Exchanged)
+    assert not close(alone.base.clean.logit_diff, engine.base.clean.logit_diff) or isinstance(mutation, ExchangedHeads)
     assert all(torch.equal(weight, kept[name]) for name, weight in engine.model.weights.items())
 
 
@@ -56,7 +67,7 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
 def test_what_is_zeroed_is_zero_ablated_for_good(random_engine, architecture, names):
     engine = random_engine(architecture)
     ablated = engine.scores([ablate(*nodes(*names), kind="zero")])[0]
-    other = mutated(engine, Zeroed(nodes(*names)))
+    other = mutated(engine, ZeroedNodes(nodes(*names)))
     assert close(other.base.clean.logit_diff, ablated)
     assert close(other.scores([denoise(*nodes(*names))])[0], other.base.corrupt.logit_diff)
 
@@ -64,8 +75,8 @@ def test_what_is_zeroed_is_zero_ablated_for_good(random_engine, architecture, na
 def test_of_a_shared_key_all_heads_that_read_it_are_zeroed(random_engine):
     engine = random_engine("llama")  # two keys for four heads
     ablated = engine.scores([ablate(*nodes("L1H2", "L1H3"), kind="zero")])[0]
-    assert close(mutated(engine, Zeroed(nodes("L1H1.k"))).base.clean.logit_diff, ablated)
-    assert close(mutated(engine, Zeroed(nodes("L1H2.q", "L1H3.pattern"))).base.clean.logit_diff, ablated)
+    assert close(mutated(engine, ZeroedNodes(nodes("L1H1.k"))).base.clean.logit_diff, ablated)
+    assert close(mutated(engine, ZeroedNodes(nodes("L1H2.q", "L1H3.pattern"))).base.clean.logit_diff, ablated)
 
 
 @pytest.mark.parametrize("architecture", WITH_MLPS)
@@ -74,16 +85,16 @@ def test_what_is_turned_writes_the_opposite(random_engine, architecture):
     neurons = torch.zeros(1, 48)
     neurons[:, [3, 4]] = torch.tensor([2.0, 1.0])
     bias = model.mlp_out(0, torch.zeros(1, 48))
-    turned = Turned(nodes("L0N3", "L0N4")).applied(model)
+    turned = NegatedNodes(nodes("L0N3", "L0N4")).applied(model)
     assert torch.allclose(turned.mlp_out(0, neurons) - bias, bias - model.mlp_out(0, neurons), atol=1e-6)
-    assert torch.equal(Turned(nodes("L0.mlp")).applied(model).mlp_out(0, neurons), -model.mlp_out(0, neurons))
-    assert torch.equal(Turned(nodes("L0H1")).applied(model).w_o(0)[1], -model.w_o(0)[1])
+    assert torch.equal(NegatedNodes(nodes("L0.mlp")).applied(model).mlp_out(0, neurons), -model.mlp_out(0, neurons))
+    assert torch.equal(NegatedNodes(nodes("L0H1")).applied(model).w_o(0)[1], -model.w_o(0)[1])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_with_the_logits_turned_the_preference_is_reversed(random_engine, architecture):
     engine = random_engine(architecture)
-    other = mutated(engine, LogitsTurned())
+    other = mutated(engine, NegatedLogits())
     assert close(other.base.clean.logit_diff, -engine.base.clean.logit_diff)
     assert close(other.base.effect_size, -engine.base.effect_size)
 
@@ -92,13 +103,13 @@ def test_with_the_logits_turned_the_preference_is_reversed(random_engine, archit
 def test_without_heads_nothing_reaches_the_end(random_engine, architecture):
     engine = random_engine(architecture)  # whose prompts differ before END
     assert np.abs(engine.base.effect_size).max() > 1e-3
-    assert close(mutated(engine, Silenced()).base.effect_size, np.zeros(6))
+    assert close(mutated(engine, SilencedHeads()).base.effect_size, np.zeros(6))
 
 
 @pytest.mark.parametrize("architecture", DEEP)
 def test_heads_that_changed_places_do_what_the_others_did(random_engine, architecture):
     """The oracle: a sweep of the mutated model is one of the model itself, its nodes renamed."""
-    engine, exchanged = random_engine(architecture), Exchanged(PAIRS)
+    engine, exchanged = random_engine(architecture), ExchangedHeads(PAIRS)
     other = mutated(engine, exchanged)
     heads = all_nodes("head", engine.loaded_model.shape)
     assert close(other.base.clean.logit_diff, engine.base.clean.logit_diff)
@@ -112,7 +123,7 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
 @pytest.mark.parametrize("architecture", DEEP)
 def test_a_blinded_head_attends_alike_to_all_before_it(random_engine, architecture):
     engine = random_engine(architecture)
-    other = mutated(engine, Blinded(HEADS))
+    other = mutated(engine, UniformHeads(HEADS))
     pattern = other.attention(HEADS[1])[0, 4]
     assert torch.allclose(pattern[:5], torch.full((5,), 0.2))
     assert float(pattern[5:].sum()) == 0
@@ -125,7 +136,7 @@ def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
     (sender,), into = nodes("L0H1"), nodes(receiver)
     path, others = denoise(sender, into=into), denoise(sender)
     moved = np.abs(engine.scores([path])[0] - engine.base.corrupt.logit_diff)
-    other = mutated(engine, Cut((sender,), into))
+    other = mutated(engine, CutPath((sender,), into))
     assert moved.max() > 1e-3
     assert close(other.scores([path])[0], other.base.corrupt.logit_diff)
     assert not close(other.scores([others])[0], other.base.corrupt.logit_diff)  # by other ways it still gets there
@@ -134,7 +145,7 @@ def test_nothing_is_sent_by_a_path_that_is_cut(random_engine, receiver):
 @pytest.mark.parametrize("architecture", WITH_MLPS)
 def test_a_receiver_sees_of_the_sender_nothing_but_the_scale_of_the_norm(random_engine, architecture):
     model = random_engine(architecture).model
-    cut = Cut(nodes("L0H1", "L0N5"), nodes("L1H0.q", "L1.mlp")).applied(model)
+    cut = CutPath(nodes("L0H1", "L0N5"), nodes("L1H0.q", "L1.mlp")).applied(model)
     generator = torch.Generator().manual_seed(0)
     stream = torch.randn(1, 32, generator=generator)
     sent = torch.randn(1, 8, generator=generator) @ model.w_o(0)[1] + 0.7 * model.w_out(0)[5]

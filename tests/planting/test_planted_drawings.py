@@ -6,7 +6,7 @@ from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import Node
-from mi_checks.suite.evidence.circuit_evidence import FEW, circuit, few
+from mi_checks.suite.evidence.circuit_evidence import MIN_PATH_PROMPTS, circuit, few
 from tests import planted as planting
 from tests.planting.placements import PLACEMENTS
 
@@ -41,7 +41,7 @@ def test_what_was_planted_is_drawn(name, planted_at):
     assert edges_of(found) == {(str(sender), str(receiver)) for sender, receiver in planted.edges}
     assert all(edge.found and not edge.claimed for edge in found.edges)
     assert found.omitted == 0
-    assert found.n == FEW < len(planted.batch)
+    assert found.n == MIN_PATH_PROMPTS < len(planted.batch)
 
 
 def test_a_neuron_is_reached_through_its_layer():

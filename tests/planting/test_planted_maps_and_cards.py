@@ -13,8 +13,8 @@ from mi_checks.engine.direct import DirectEffects
 from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.suite.evidence.circuit_evidence import circuit, few
-from mi_checks.suite.evidence.neuron_cards import PLACES, TOKENS, most_active
-from mi_checks.suite.evidence.position_map import LABELS, LAYERS, position_map
+from mi_checks.suite.evidence.gather import MAX_MAP_LABELS, MAX_MAP_LAYERS, position_map
+from mi_checks.suite.evidence.node_cards import PLACES, TOKENS, most_active
 from tests import planted as planting
 from tests.engine.cases import native, prompts
 
@@ -89,15 +89,17 @@ def test_of_many_labels_the_first_and_the_last_are_shown():
     last = measured.batch.pairs[0].clean.labels["END"][0]
     many = relabelled(measured, lambda labels: {**{f"t{i}": (i,) for i in range(last)}, "END": labels["END"]})
     found = position_map(many)
-    assert found.columns == (*(f"t{i}" for i in range(LABELS - 1)), "END")
-    assert f"at {LABELS} of {last + 1} labels, on" in found.title
+    assert found.columns == (*(f"t{i}" for i in range(MAX_MAP_LABELS - 1)), "END")
+    assert f"at {MAX_MAP_LABELS} of {last + 1} labels, on" in found.title
 
 
 def test_of_a_deep_model_some_layers_are_shown():
-    _, measured = on_few(planting.skip_trigram(LAYERS + 2, 2, head=(3, 1)))
+    _, measured = on_few(planting.skip_trigram(MAX_MAP_LAYERS + 2, 2, head=(3, 1)))
     found = position_map(measured)
-    assert (len(found.rows), found.rows[0], found.rows[-1]) == (LAYERS, "L0", f"L{LAYERS + 1}")
-    assert found.title.startswith(f"share recovered by the residual stream before {LAYERS} of {LAYERS + 2} layers, at")
+    assert (len(found.rows), found.rows[0], found.rows[-1]) == (MAX_MAP_LAYERS, "L0", f"L{MAX_MAP_LAYERS + 1}")
+    assert found.title.startswith(
+        f"share recovered by the residual stream before {MAX_MAP_LAYERS} of {MAX_MAP_LAYERS + 2} layers, at"
+    )
 
 
 def test_clean_and_corrupt_may_differ_in_length():

@@ -439,10 +439,10 @@ def test_another_tokenizer_is_invalid_and_no_diff(recorded):
 
 
 def test_another_library_is_told(recorded, monkeypatch):
-    from mi_checks.plugin.gathered import Gathered
+    from mi_checks.plugin.session_results import SessionResults
 
-    versions = {**Gathered.versions.func(None), "torch": "0.1"}
-    monkeypatch.setattr(Gathered, "versions", versions)
+    versions = {**SessionResults.versions.func(None), "torch": "0.1"}
+    monkeypatch.setattr(SessionResults, "versions", versions)
     result = recorded.run()
     result.assert_outcomes(passed=8)
     result.stdout.re_match_lines([r"baselines: recorded with torch \S+ \(now 0\.1\)"])

@@ -232,7 +232,7 @@ DIGESTS = """\
 from pathlib import Path
 from mi_checks.models.tokenizer import load_tokenization
 from mi_checks.prompts.build_prompts import build_prompts
-from mi_checks.cli.behaviour_options import behaviours_of
+from mi_checks.cli.shared_options import behaviours_of
 tokenization = load_tokenization("nano-attn-2l")
 for loaded in behaviours_of([Path("behaviours")]):
     print(build_prompts(loaded.behaviour.prompts, tokenization, behaviour="ab").sha256)

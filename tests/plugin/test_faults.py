@@ -197,7 +197,9 @@ def test_out_of_memory_says_what_to_lower(two, breaks_for, text):
 
 def test_a_file_that_breaks_the_collection(two, breaks_for):
     """pytest's own exit code for a file that cannot be collected; the other file is named by no error."""
-    breaks_for("mi_checks.suite.loading.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for(
+        "mi_checks.suite.selection.load_behaviours", KeyError("prompts"), lambda path, *_: path.name == "ab.yaml"
+    )
     for arguments in (), ("--collect-only",):
         result = two.run(*arguments)
         assert result.ret == 2
@@ -211,7 +213,7 @@ def test_a_file_that_breaks_the_collection(two, breaks_for):
     assert outcomes(two) == {"cd logit_diff": "pass", "cd accuracy": "pass"}
 
 
-@pytest.mark.parametrize("place", ["mi_checks.suite.selection.checks_on", "mi_checks.plugin.options.with_series"])
+@pytest.mark.parametrize("place", ["mi_checks.suite.selection.checks_on", "mi_checks.plugin.read_options.with_series"])
 def test_models_and_options_that_break(two, breaks_for, place):
     breaks_for(place, Odd("odd"))
     result = two.run("--mi-model", "nano-attn-2l")
@@ -265,13 +267,13 @@ def test_the_run_itself(two, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "option", "told", "code"),
     [
-        ("mi_checks.plugin.last_words.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
+        ("mi_checks.plugin.terminal_summary.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
         ("mi_checks.ci.paragraph.paragraph", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
         ("mi_checks.ci.annotations.commands", ["--mi-annotations=github"], f"The list of annotations for CI {LEFT}", 0),
         ("mi_checks.cache.store.Store.prune", [], f"note: The pruning of the cache {LEFT}", 0),
         ("mi_checks.suite.suite.Suite.provenance", [], f"note: The provenance of nano-attn-2l {LEFT}", 0),
         ("mi_checks.plugin.baseline_files.orphans", [], f"writing baselines {STOPPED}", 1),
-        ("mi_checks.plugin.lock_files.Locks.write", [], f"writing the lock files of roles {STOPPED}", 1),
+        ("mi_checks.plugin.lock_files.LockFiles.write", [], f"writing the lock files of roles {STOPPED}", 1),
     ],
 )  # fmt: skip
 def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
@@ -290,12 +292,12 @@ def test_the_end_of_a_run(two, monkeypatch, place, option, told, code):
 
 def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
     """The run fails because nothing was written, although all of its checks passed."""
-    from mi_checks.plugin.gathered import Gathered
+    from mi_checks.plugin.session_results import SessionResults
 
     def broken(_):
         raise Odd("odd")
 
-    monkeypatch.setattr(Gathered, "record", broken)
+    monkeypatch.setattr(SessionResults, "record", broken)
     result = two.run()
     assert result.ret == 1
     result.assert_outcomes(passed=4)
@@ -305,12 +307,12 @@ def test_an_end_that_breaks_as_a_whole(two, monkeypatch):
 
 def test_mutants(two, monkeypatch):
     """A defect kills no mutant."""
-    from mi_checks.mutants.judge import Mutants
+    from mi_checks.mutants.judge_mutants import MutantJudge
 
     def broken(*_):
         raise Odd("odd")
 
-    monkeypatch.setattr(Mutants, "_verdict", broken)
+    monkeypatch.setattr(MutantJudge, "_verdict", broken)
     result = two.run("--mi-mutants", "-k", "ab")
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=2)
@@ -340,7 +342,7 @@ def test_debug_shows_where(two, breaks_for):
 
 
 def test_debug_from_the_ini_file(two, breaks_for):
-    breaks_for("mi_checks.suite.loading.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
+    breaks_for("mi_checks.suite.selection.load_behaviours", Odd("odd"), lambda path, *_: path.name == "ab.yaml")
     two.ini("mi_debug = true")
     for arguments, shown in ([], 1), (["--collect-only"], 1), (["-o", "mi_debug=false"], 0):
         result = two.run(*arguments)

@@ -97,15 +97,15 @@ def test_case_07_no_final_norm(project, tmp_path):
 
 
 PARTS = [
-    ("mi_checks.suite.evidence.head_cards.written", "The direct logit attribution of heads"),
-    ("mi_checks.suite.evidence.head_cards.ablated", "The ablation of L1H2"),
-    ("mi_checks.suite.evidence.head_cards._card", "The card of L1H2"),
+    ("mi_checks.suite.evidence.node_cards.written", "The direct logit attribution of heads"),
+    ("mi_checks.suite.evidence.node_cards.ablated", "The ablation of L1H2"),
+    ("mi_checks.suite.evidence.node_cards._head_card", "The card of L1H2"),
     ("mi_checks.suite.evidence.circuit_evidence._edges", "The set of paths in the circuit"),
     ("mi_checks.suite.evidence.gather.circuit", "The circuit"),
     ("mi_checks.suite.evidence.gather.position_map", "The map of layers and labels"),
     ("mi_checks.suite.evidence.gather._example", "The list of example prompts"),
     ("mi_checks.suite.evidence.gather._heatmap", "A heat map"),
-    ("mi_checks.suite.evidence.gather._strongest", "The list of mediators"),
+    ("mi_checks.suite.evidence.gather._strongest_mediators", "The list of mediators"),
     ("mi_checks.suite.suite.curves", "The curve of faithfulness"),
     ("mi_checks.suite.suite.few", "The circuit"),
 ]

@@ -108,12 +108,12 @@ def test_case_31_the_direct_path_is_what_transformer_lens_says(project):
 
     from mi_checks.spec.load_file import load_behaviour
     from mi_checks.suite.lints import _embedding_parts
-    from mi_checks.suite.loaded_models import Settings
+    from mi_checks.suite.loaded_models import SuiteSettings
     from mi_checks.suite.suite import Suite
 
     project.copy("bigram", BIGRAM % ("def", "class", " __", " Node", "nano-attn-1l"))
     loaded = load_behaviour(project.path / "behaviours/bigram.yaml")
-    suite = Suite(Settings(device="cpu"))
+    suite = Suite(SuiteSettings(device="cpu"))
     measured = suite.measurements(loaded, "nano-attn-1l")
     (alone, effect_size, _), (written, clean, _) = _embedding_parts(measured)
     bridge = measured.loaded_model.bridge

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.suite.loading import load_file
-from mi_checks.suite.selection import checks_on
+from mi_checks.suite.selection import checks_on, load_file
 from tests.spec.conftest import CONNECTED, VALID
 
 BEHAVIOURS = Path(__file__).parents[2] / "behaviours"

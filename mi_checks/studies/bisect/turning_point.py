@@ -24,9 +24,9 @@ from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.load_file import LoadedBehaviour, claimed
 from mi_checks.studies.bisect.bisect_output import Bisection, Checkpoint
 from mi_checks.studies.bisect.bisection import bisect
-from mi_checks.suite.loaded_models import Settings
+from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
-from mi_checks.suite.threads import one_thread
+from mi_checks.suite.threads import limit_to_one_thread
 
 DTYPE = "float32"
 
@@ -65,7 +65,7 @@ class Bisecting:
         """
         self.check, self.place = claimed(loaded, claims, check)
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
-        self.command, self.settings, self.tell = command, Settings(count, seed, dtype=DTYPE), tell
+        self.command, self.settings, self.tell = command, SuiteSettings(count, seed, dtype=DTYPE), tell
         self.models = tuple(models)
         self.given = [model if resolve(model).stands_in or model == claims else f"{claims}={model}" for model in models]
         for model in map(resolve, self.given):
@@ -83,7 +83,7 @@ class Bisecting:
             MiChecksError: a checkpoint cannot be measured, or the history cannot be written; earlier measurements are
                 in the history.
         """
-        one_thread()
+        limit_to_one_thread()
         change = bisect(len(self.models), self._passes)
         turns = None if change is None else (self.found[change.before], self.found[change.after])
         checkpoints = tuple(self.found[place] for place in sorted(self.found))

@@ -16,8 +16,8 @@ from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import LOCK
-from mi_checks.suite.loading import AdditionsOf, load_files, no_additions
-from mi_checks.suite.threads import one_thread
+from mi_checks.suite.selection import AdditionsOf, load_files, no_additions
+from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
@@ -115,12 +115,12 @@ def survey(
 
 def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
     """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
-    one_thread()
+    limit_to_one_thread()
     from mi_checks.cache.store import Store
-    from mi_checks.suite.loaded_models import Settings
+    from mi_checks.suite.loaded_models import SuiteSettings
     from mi_checks.suite.suite import Suite
 
-    return Suite(Settings(count, seed), store=None if kept is None else Store(kept))
+    return Suite(SuiteSettings(count, seed), store=None if kept is None else Store(kept))
 
 
 def _files(path: Path) -> list[Path]:

@@ -19,22 +19,26 @@ from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNo
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_intervals, require_effect_size
-from mi_checks.suite.evidence.head_cards import head_cards
-from mi_checks.suite.evidence.neuron_cards import neuron_cards
+from mi_checks.suite.evidence.node_cards import head_cards, neuron_cards
 
-FEW, MOST = 16, 48  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
-STANDARD_ERRORS = 4  # by which the mean effect size of as many pairs lies above zero, as far as `MOST` allows
-NODES = 10  # drawn
-ENDS = 4  # nodes between which paths are looked for: those with the largest effects
-EDGES = 24  # claimed, that are measured
-CARDS = 3  # heads, likewise
+MIN_PATH_PROMPTS, MAX_PATH_PROMPTS = (
+    16,
+    48,
+)  # prompt pairs on which paths are measured: all would take as long as the sweep of heads
+MIN_STANDARD_ERRORS = (
+    4  # by which the mean effect size of as many pairs lies above zero, as far as `MAX_PATH_PROMPTS` allows
+)
+MAX_DRAWN_NODES = 10  # drawn
+MAX_PATH_ENDS = 4  # nodes between which paths are looked for: those with the largest effects
+MAX_CLAIMED_EDGES = 24  # claimed, that are measured
+MAX_HEAD_CARDS = 3  # heads, likewise
 
 
 def few(measured: Measurements) -> PromptBatch:
     """Return the first prompt pairs, as many as estimate the effect size well enough: on these, paths are measured."""
     effect_size = measured.base.effect_size
     spread = effect_size.std() / max(effect_size.mean(), 1e-9)
-    count = int(np.clip(np.ceil((STANDARD_ERRORS * spread) ** 2), FEW, MOST))
+    count = int(np.clip(np.ceil((MIN_STANDARD_ERRORS * spread) ** 2), MIN_PATH_PROMPTS, MAX_PATH_PROMPTS))
     return replace(measured.batch, pairs=measured.batch.pairs[:count])
 
 
@@ -62,7 +66,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | Non
         return None
     # What is claimed comes first, and then what has most effect.
     order = sorted(nodes, key=lambda node: (node not in claimed.nodes, -nodes[node].size, node))
-    drawn = {node: nodes[node] for node in order[:NODES]}
+    drawn = {node: nodes[node] for node in order[:MAX_DRAWN_NODES]}
     nothing: dict[Edge, Estimate | None] = {}
     edges = omitted.attempt("the set of paths in the circuit", lambda: _edges(drawn, claimed, on_few), nothing)
     readers = {receiver: _owner(receiver, drawn, measured) for _, receiver in edges}
@@ -70,7 +74,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | Non
     drawn |= {node: nodes[node] for node in passed & set(nodes)}
     between = sorted(passed - set(drawn))  # MLP layers, by which a neuron or a later head is reached
     drawn |= dict(zip(between, _alone(between, on_few), strict=True))
-    heads = [node for node in order[:NODES] if node.kind == "head"]
+    heads = [node for node in order[:MAX_DRAWN_NODES] if node.kind == "head"]
     neurons = [node for node in sorted(drawn) if node.kind == "neuron"]
     return Circuit(
         nodes=tuple(_node(node, claimed, drawn[node]) for node in sorted(drawn)),
@@ -81,7 +85,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | Non
             )
             for (sender, receiver), estimate in sorted(edges.items())
         ),
-        cards=tuple(head_cards(heads[:CARDS], measured, on_few, omitted)),
+        cards=tuple(head_cards(heads[:MAX_HEAD_CARDS], measured, on_few, omitted)),
         omitted=len(set(nodes) - set(drawn)),
         n=len(on_few.batch) if has_effect_size(on_few) else 0,
         neurons=tuple(neuron_cards(neurons, measured, on_few, omitted)),
@@ -133,9 +137,9 @@ def _edges(drawn: dict[Node, _Alone], claimed: Hypothesis, on_few: Measurements)
     A node that reaches neither the others nor the logits directly may do so through an MLP layer.
     """
     shape = on_few.loaded_model.shape
-    ends = sorted(drawn, key=lambda node: -drawn[node].size)[:ENDS]
+    ends = sorted(drawn, key=lambda node: -drawn[node].size)[:MAX_PATH_ENDS]
     parallel = is_parallel(on_few.loaded_model.bridge)
-    edges = _measured([*claimed.edges[:EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
+    edges = _measured([*claimed.edges[:MAX_CLAIMED_EDGES], *_among(ends, shape)], claimed, on_few, parallel=parallel)
     silent = [node for node in ends if not any(sender == node for sender, _ in edges)]
     if silent and shape.has_mlps:
         mlps = [Node(layer, "mlp") for layer in range(shape.n_layers)]

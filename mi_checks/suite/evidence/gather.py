@@ -1,10 +1,11 @@
-"""Measurements → the evidence a report shows."""
+"""The evidence that a report shows, from the measurements of a behaviour on a model."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import partial
+from statistics import mean
 
 import numpy as np
 
@@ -12,8 +13,10 @@ from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.base_run import SideRun
+from mi_checks.engine.interventions import denoise
+from mi_checks.engine.nodes import Node
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
-from mi_checks.prompts.batch import Prompt
+from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.results.evidence import (
     HEAD_SWEEP,
     MEDIATOR_LIST,
@@ -33,11 +36,10 @@ from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
-from mi_checks.suite.evidence.circuit_evidence import circuit
-from mi_checks.suite.evidence.position_map import position_map
+from mi_checks.suite.evidence.circuit_evidence import circuit, has_effect_size
 
-MEDIATORS = 12  # heads named of a sweep: its strongest
-NEURONS = 24  # neurons shown of a sweep: its strongest
+MAX_MEDIATORS = 12  # heads named of a sweep: its strongest
+MAX_HEATMAP_NEURONS = 24  # neurons shown of a sweep: its strongest
 
 
 def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) -> Evidence:
@@ -55,13 +57,15 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     name = measured.loaded_model.name
     # A fraction of an effect size that rounding may have produced is not drawn.
     told_apart = abs(measured.base.effect_size.mean()) > measured.floor.mean
-    sweeps = sorted(measured.sweeps, key=_place) if told_apart else []
+    sweeps = sorted(measured.sweeps, key=_sweep_order) if told_apart else []
     shown = effect(measured)
     logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score), measured.intervals)
     refuse_unstorable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
     of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
-    mediators = omitted.attempt(MEDIATOR_LIST, lambda: tuple(m for sweep in of_heads for m in _strongest(sweep)), ())
+    mediators = omitted.attempt(
+        MEDIATOR_LIST, lambda: tuple(m for sweep in of_heads for m in _strongest_mediators(sweep)), ()
+    )
     return Evidence(
         behaviour=behaviour.name,
         model=name,
@@ -122,14 +126,14 @@ def curves(measured: Measurements) -> tuple[Curve, ...]:
     )
 
 
-def _place(sweep: Sweep) -> tuple[bool, str, list[str]]:
+def _sweep_order(sweep: Sweep) -> tuple[bool, str, list[str]]:
     """Heads before neurons, everywhere before at one label: in whatever order checks have asked for them."""
     return sweep.nodes[0].kind != "head", sweep.at or "", list(map(str, sweep.nodes))
 
 
-def _strongest(sweep: Sweep) -> list[Mediator]:
+def _strongest_mediators(sweep: Sweep) -> list[Mediator]:
     try:
-        return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MEDIATORS)]
+        return [Mediator(str(node), sweep.at or "", share) for node, share in sweep.strongest(MAX_MEDIATORS)]
     except NoEffectSize:
         return []
 
@@ -173,7 +177,7 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     layers = sorted({node.layer for node in sweep.nodes})
     rows = tuple(f"L{layer}" for layer in layers)
     if sweep.nodes[0].kind == "neuron":
-        strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:NEURONS])
+        strongest = np.sort(np.argsort(-np.abs(sweep.shares))[:MAX_HEATMAP_NEURONS])
         columns = tuple(str(sweep.nodes[i]) for i in strongest)
         values = tuple(
             tuple(float(sweep.shares[i]) if sweep.nodes[i].layer == layer else None for i in strongest)
@@ -205,3 +209,55 @@ def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
     with omitted.unless(HEAD_SWEEP):
         if measured.base.effect_size.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             measured.sweep("head", at=measured.everywhere)
+
+
+MAX_MAP_LABELS = 12  # columns at most
+MAX_MAP_LAYERS = 12  # rows at most: of a deep model some, as far apart as each other
+
+
+def position_map(on_few: Measurements) -> Heatmap | None:
+    """Return the fraction that the residual stream before each layer recovers when denoised at one label alone.
+
+    None where there is no effect size to recover, or no label but END.
+
+    Args:
+        on_few: measurements on the prompts that a circuit's paths are measured on.
+    """
+    columns = _columns(on_few.batch)
+    if len(columns) < 2 or not has_effect_size(on_few):
+        return None
+    shown = _chosen(columns)
+    n_layers = on_few.loaded_model.shape.n_layers
+    layers = [round(float(layer)) for layer in np.linspace(0, n_layers - 1, min(n_layers, MAX_MAP_LAYERS))]
+    streams = [denoise(Node(layer, "resid_pre"), at=label) for layer in layers for label in shown.values()]
+    moved = on_few.logit_diffs(streams, "positions") - on_few.base.corrupt.logit_diff
+    shares = (moved.mean(1) / on_few.base.effect_size.mean()).reshape(len(layers), len(shown))
+    which = "each layer" if len(layers) == n_layers else f"{len(layers)} of {n_layers} layers"
+    where = "each label" if len(shown) == len(columns) else f"{len(shown)} of {len(columns)} labels"
+    return Heatmap(
+        f"share recovered by the residual stream before {which}, at {where}, on {len(on_few.batch)} prompts",
+        tuple(f"L{layer}" for layer in layers),
+        tuple(shown),
+        tuple(tuple(row) for row in shares.tolist()),
+        "resid_pre",
+    )
+
+
+def _columns(batch: PromptBatch) -> dict[str, str]:
+    """Return a label for each column name, in the order in which they stand in the prompts, END last."""
+    sides = [(pair.clean.labels, pair.corrupt.labels) for pair in batch.pairs]
+    everywhere = [label for label in sides[0][0] if all(label in clean for clean, _ in sides)]
+    places = {label: tuple((clean[label], corrupt[label]) for clean, corrupt in sides) for label in everywhere}
+    together: dict[tuple[object, ...], list[str]] = {}
+    for label in sorted(everywhere, key=lambda label: (label == END, mean(clean[0] for clean, _ in places[label]))):
+        together.setdefault(places[label], []).append(label)
+    ordered = sorted(together.values(), key=lambda labels: labels[-1] == END)
+    return {" ".join(labels): labels[-1] for labels in ordered}
+
+
+def _chosen(columns: dict[str, str]) -> dict[str, str]:
+    """Return the first columns, and the last one, which is END's."""
+    if len(columns) <= MAX_MAP_LABELS:
+        return columns
+    names = list(columns)
+    return {name: columns[name] for name in (*names[: MAX_MAP_LABELS - 1], names[-1])}

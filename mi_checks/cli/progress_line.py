@@ -1,4 +1,4 @@
-"""A progress display for long commands, on standard error: the current step and an estimate of the time left."""
+"""Progress of long commands on standard error: a bar, or a line with the current step and the time left."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 DELAY_S = 3.0  # seconds from the start before anything is shown
-BEAT_S = 0.5  # seconds between updates
+UPDATE_EVERY_S = 0.5  # seconds between updates
 LINES_EVERY_S = 10.0  # seconds between lines if standard error is not a terminal
 ERASE = "\r\x1b[K"
 
 
-class Waiting:
+class ProgressLine:
     """A display of a command's steps: one changing line on a terminal, otherwise a line now and then.
 
     It is a context manager: between entering and leaving it, a separate thread updates the display.
@@ -82,7 +82,7 @@ class Waiting:
         self._stream.flush()
 
     def _beats(self) -> None:
-        while not self._ended.wait(BEAT_S):
+        while not self._ended.wait(UPDATE_EVERY_S):
             self.beat()
 
     def _erase(self) -> None:

@@ -1,29 +1,131 @@
-"""What one pytest run has measured so far, in this process and in workers: what its record is made of."""
+"""Everything that one pytest run has measured, in this process and in the workers of pytest -n."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from mi_checks.faults.omitted import Omitted
 from mi_checks.faults.unexpected import Traces
-from mi_checks.plugin.lint_tally import LintTally
-from mi_checks.plugin.mutant_tally import Tally
 from mi_checks.plugin.options import Options
 from mi_checks.results.as_data import as_data
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import Evidence
-from mi_checks.results.from_data import evidence_from_dict, guards_from_dict, result_from_dict
+from mi_checks.results.from_data import (
+    evidence_from_dict,
+    guards_from_dict,
+    lint_from_dict,
+    mutants_from_dict,
+    result_from_dict,
+)
 from mi_checks.results.journal import SUFFIX, Journal
 from mi_checks.results.merge import joined
-from mi_checks.results.run import CheckResult, ModelGuards, Run
+from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult, Run
+from mi_checks.stats.estimate import Outcome
+
+LINT_CLAIM = "nothing gives reason to doubt what the behaviour measures"
+MAX_WARNING_LINES = 10  # of the terminal
+
+BehaviourAndModel = tuple[str, str]  # of a behaviour and a model
 
 
-class Gathered:
+class LintTally:
+    """What pytest's session knows of lints."""
+
+    def __init__(self) -> None:
+        self._found: dict[BehaviourAndModel, tuple[Lint, ...]] = {}
+
+    @property
+    def all(self) -> tuple[Lint, ...]:
+        """In the order in which they were found."""
+        return tuple(lint for found in self._found.values() for lint in found)
+
+    def once(self, key: BehaviourAndModel, look: Callable[[], tuple[Lint, ...]]) -> tuple[Lint, ...]:
+        """Return the lints of a behaviour on a model, and look for them if that was not done yet."""
+        if key not in self._found:
+            self._found[key] = look()
+        return self._found[key]
+
+    def lines(self) -> list[str]:
+        """Return one line of the terminal for each lint, as many as can be taken in at a glance."""
+        lines = [f"warning: {each.behaviour} on {each.model}: {each.message} ({each.place})" for each in self.all]
+        more = len(lines) - MAX_WARNING_LINES
+        return [*lines[:MAX_WARNING_LINES], *([f"warning: {more} more, which the report lists"] if more > 0 else [])]
+
+    def to_wire(self) -> Any:
+        """For the controller of `pytest -n`."""
+        return as_data(list(self.all))
+
+    def from_wire(self, wire: Sequence[dict[str, Any]]) -> None:
+        """Take over what a worker found; another one may have found the same."""
+        for lint in map(lint_from_dict, wire):
+            before = self._found.get((lint.behaviour, lint.model), ())
+            self._found[lint.behaviour, lint.model] = before if lint in before else (*before, lint)
+
+
+def lint_outcome(found: Sequence[Lint], unmeasured: CheckResult | None) -> Outcome:
+    """Return what the item of `--mi-strict` comes to; it is skipped where a check could not be measured."""
+    return "skipped" if unmeasured is not None else "fail" if found else "pass"
+
+
+def lint_reasons(found: Sequence[Lint]) -> str:
+    """Return why the item of `--mi-strict` fails, a line for each lint."""
+    return "\n".join(f"{each.message} ({each.place})" for each in found)
+
+
+def lint_message(found: Sequence[Lint], unmeasured: CheckResult | None, behaviour: str) -> str:
+    """Return the message of the item of `--mi-strict`, without where it is and how to run it again."""
+    if unmeasured is not None:
+        return f"not looked for: {unmeasured.check} could not be measured"
+    if not found:
+        return ""
+    reasons = "a reason" if len(found) == 1 else f"{len(found)} reasons"
+    because = [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(lint_reasons(found).splitlines())]
+    return "\n".join([f"fail: {reasons} to doubt what {behaviour} measures", *because])
+
+
+class MutantTally:
+    """What the items made of mutants."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.results: list[MutantsResult] = []
+        self.selected: list[str] = []  # ids of the items that pytest meant to run, in order
+
+    def add(self, result: MutantsResult) -> MutantsResult:
+        """Count one check's."""
+        self.results.append(result)
+        return result
+
+    def to_wire(self) -> dict[str, Any]:
+        """Everything, for the controller of `pytest -n`."""
+        return {"results": [asdict(result) for result in self.results], "selected": self.selected}
+
+    def from_wire(self, wire: dict[str, Any]) -> None:
+        """Take over what a worker has; workers finish in any order."""
+        self.results += map(mutants_from_dict, wire["results"])
+        self.selected = wire["selected"]  # each worker collects all
+        order = {node_id: place for place, node_id in enumerate(self.selected)}
+        self.results.sort(key=lambda result: order.get(result.node_id, len(order)))
+
+    def lines(self) -> list[str]:
+        """How many were killed, and each that was not."""
+        if not self.results:
+            return []
+        total = sum(len(result.mutants) for result in self.results)
+        survivors = [(result, mutant) for result in self.results for mutant in result.survivors]
+        return [
+            f"mutants: {total - len(survivors)} killed of {total}",
+            *(f"  survived: {result.node_id}: {mutant.mutation}" for result, mutant in survivors),
+        ]
+
+
+class SessionResults:
     """Everything that the record of a run is made of."""
 
     def __init__(self, options: Options) -> None:
@@ -32,7 +134,7 @@ class Gathered:
         self.omitted = Omitted()  # what could not be added to the record
         self.traces = Traces()
         self.reuse = {"asked": 0, "recalled": 0}
-        self.mutants = Tally()
+        self.mutants = MutantTally()
         self.journal = Journal(options.kept_run, options.worker)
         self.began = time.time()
         self.results: list[CheckResult] = []

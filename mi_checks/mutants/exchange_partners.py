@@ -8,8 +8,8 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.attended import Attended
 from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
-from mi_checks.mutants.head_mutations import Exchanged
-from mi_checks.mutants.mutation import heads_of
+from mi_checks.mutants.mutation import head_indices
+from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.path_checks import Composes
 
@@ -22,7 +22,7 @@ def heads_among(nodes: Iterable[Node], shape: ModelShape) -> tuple[Node, ...]:
         Node(node.layer, "head", head)
         for node in nodes
         if node.kind in ("head", *PARTS)
-        for head in heads_of(node, group_size(shape))
+        for head in head_indices(node, group_size(shape))
     ]
     return tuple(sorted(set(heads)))
 
@@ -32,14 +32,14 @@ def group_size(shape: ModelShape) -> int:
     return shape.n_heads // shape.n_kv_heads
 
 
-def all_at_once(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
+def exchange_together(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[ExchangedHeads, ...]:
     """Return one exchange of all heads, for a claim about their joint effect; empty if one of them has no partner."""
-    layers = layer_by_layer(heads, shape, rank)
+    layers = exchange_by_layer(heads, shape, rank)
     moved = tuple(pair for exchange in layers for pair in exchange.pairs)
-    return (Exchanged(moved),) if moved and len(moved) == len(heads) else ()
+    return (ExchangedHeads(moved),) if moved and len(moved) == len(heads) else ()
 
 
-def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[Exchanged, ...]:
+def exchange_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tuple[ExchangedHeads, ...]:
     """Return one exchange for each layer, for a claim about each head by itself.
 
     Such a claim is false as soon as one head has moved.
@@ -59,11 +59,11 @@ def layer_by_layer(heads: Collection[Node], shape: ModelShape, rank: Rank) -> tu
             else:
                 staying.append(head)
         if pairs:
-            exchanges.append(Exchanged(tuple(pairs), tuple(staying)))
+            exchanges.append(ExchangedHeads(tuple(pairs), tuple(staying)))
     return tuple(exchanges)
 
 
-def by_share(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
+def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str | None = None) -> Rank:
     """Return a rank by what a head of these heads' layers recovers when it alone is denoised."""
     layers = tuple(sorted({head.layer for head in heads}))
     nodes = all_nodes("head", measured.loaded_model.shape, layers)
@@ -98,11 +98,11 @@ def by_composition(measured: Measurements, check: Composes, others: Iterable[Nod
 def reversed_rank(rank: Rank) -> Rank:
     """Return the opposite rank, for a claim that something is small."""
 
-    def other_way_round(head: Node) -> float | None:
+    def negated_rank(head: Node) -> float | None:
         value = rank(head)
         return None if value is None else -value
 
-    return other_way_round
+    return negated_rank
 
 
 def _interchangeable(head: Node, other: Node, shape: ModelShape) -> bool:

@@ -10,16 +10,16 @@ from mi_checks.faults.unexpected import (
 from mi_checks.models.names import resolve
 from mi_checks.output.guard_sentences import refusal_lines
 from mi_checks.output.verdict_table import matrix_lines
-from mi_checks.plugin.finishing import Written, relative
-from mi_checks.plugin.gathered import Gathered
+from mi_checks.plugin.output_files import OutputFiles, relative
+from mi_checks.plugin.session_results import SessionResults
 
-MAX_LINES = 5  # of what was left out
+MAX_NOTES = 5  # of what was left out
 
 
-class LastWords:
+class TerminalSummary:
     """What the terminal says when a run ends."""
 
-    def __init__(self, gathered: Gathered, files: Written) -> None:
+    def __init__(self, gathered: SessionResults, files: OutputFiles) -> None:
         """Speak of this run.
 
         Args:
@@ -89,8 +89,8 @@ class LastWords:
             for sentence in each.omitted
         )
         found = [*of_evidence, *self.gathered.omitted.sentences]
-        lines = [f"note: {line}" for line in found[:MAX_LINES]]
-        more = [f"note: {len(found) - MAX_LINES} more parts of the report were left out"] * (len(found) > MAX_LINES)
+        lines = [f"note: {line}" for line in found[:MAX_NOTES]]
+        more = [f"note: {len(found) - MAX_NOTES} more parts of the report were left out"] * (len(found) > MAX_NOTES)
         return [*lines, *more, *([f"note: no outcome depends on this; {how_to_see_where()}"] if found else [])]
 
     def _verdicts(self) -> list[str]:

@@ -1,7 +1,4 @@
-"""Items of a pytest run, measured: each becomes a result, whatever goes wrong. Light to import.
-
-The suite (torch, TransformerLens) is built when the first check runs, never for `--collect-only`.
-"""
+"""The measurement of items: each becomes a result, whatever goes wrong. Light to import."""
 
 from __future__ import annotations
 
@@ -25,11 +22,10 @@ from mi_checks.faults.unexpected import (
 )
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
-from mi_checks.plugin.baseline_files import Baselines
-from mi_checks.plugin.gathered import Gathered
-from mi_checks.plugin.lint_tally import CLAIM, message_of, outcome_of, reason_of
-from mi_checks.plugin.lock_files import Locks
+from mi_checks.plugin.baseline_files import BaselineFiles
+from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
+from mi_checks.plugin.session_results import LINT_CLAIM, SessionResults, lint_message, lint_outcome, lint_reasons
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.rerun import rerun_command
@@ -39,19 +35,20 @@ from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.selection import checks_on
-from mi_checks.suite.threads import one_thread
+from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
     from mi_checks.suite.against_base import BaseSuite
     from mi_checks.suite.against_mutants import MutantSuite
     from mi_checks.suite.suite import Suite
 
-GARBAGE = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
+
+GC_THRESHOLDS = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
 PROGRESS_DELAY_S = 3.0  # seconds a sweep may take before it shows a bar
 
 
 @dataclass(frozen=True)
-class Asked:
+class ItemRequest:
     """One item: a check of a behaviour on a model, or what is asked of all of its checks together."""
 
     loaded: LoadedBehaviour
@@ -91,16 +88,16 @@ class Asked:
         return self.loaded.behaviour.name, resolve(self.model).claims
 
 
-class Measuring:
+class ItemRunner:
     """Measures items, and keeps what came of them."""
 
     def __init__(
         self,
         root: Path,
         options: Options,
-        gathered: Gathered,
-        baselines: Baselines,
-        locks: Locks,
+        gathered: SessionResults,
+        baselines: BaselineFiles,
+        locks: LockFiles,
         terminal: io.TextIOBase | None,
     ) -> None:
         """Begin with nothing imported.
@@ -123,17 +120,17 @@ class Measuring:
     @cached_property
     def suite(self) -> Suite:
         """The measuring side, imported only now."""
-        one_thread()
+        limit_to_one_thread()
         from mi_checks.cache.store import Store
-        from mi_checks.suite.loaded_models import Settings
+        from mi_checks.suite.loaded_models import SuiteSettings
         from mi_checks.suite.suite import Suite
 
         # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
         # run makes is seldom garbage. Together a sixth of a run that recalls everything.
         gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        gc.set_threshold(*GC_THRESHOLDS)
         asked = self.options
-        settings = Settings(
+        settings = SuiteSettings(
             asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
         )
         return Suite(settings, self._progress, None if asked.kept is None else Store(asked.kept))
@@ -153,23 +150,23 @@ class Measuring:
         base, other = str(self.options.base), bool(self.baselines.asked.other)
         return BaseSuite(self.suite, base, self.root, self.gathered.versions, other=other)
 
-    def run(self, item: Asked) -> CheckResult:
+    def run(self, item: ItemRequest) -> CheckResult:
         """Measure, judge and remember one check."""
         return self._remember(self._measured(item))
 
-    def compare(self, item: Asked) -> CheckResult:
+    def compare(self, item: ItemRequest) -> CheckResult:
         """Compare a behaviour on a model with its baseline; what this run left out is measured for it."""
         return self._remember(self._or_error(lambda: self._compared(item), item, (BASELINE, BASELINE)))
 
-    def judge(self, item: Asked) -> CheckResult:
+    def judge(self, item: ItemRequest) -> CheckResult:
         """Judge a behaviour on a model against the base; what this run left out is measured for it."""
         return self._remember(self._or_error(lambda: self._judged(item), item, (BASE, BASE)))
 
-    def lint(self, item: Asked) -> CheckResult:
+    def lint(self, item: ItemRequest) -> CheckResult:
         """Look for reasons to doubt a behaviour on a model; what this run left out is measured for it."""
         return self._remember(self._or_error(lambda: self._linted(item), item, (LINT, LINT)))
 
-    def run_mutants(self, item: Asked) -> MutantsResult:
+    def run_mutants(self, item: ItemRequest) -> MutantsResult:
         """Run the same check on models in which its claim is false; skip it where it cannot be measured as it is."""
         loaded, model, check, location = item.loaded, item.model, item.one, item.location
         rerun = f"{self.rerun(item.node_id, model)} --mi-mutants"
@@ -231,19 +228,19 @@ class Measuring:
                 self._take_provenance()
                 self.gathered.write_journal()
 
-    def _measured(self, item: Asked) -> CheckResult:
+    def _measured(self, item: ItemRequest) -> CheckResult:
         """Measure and judge one check."""
         measure = partial(self._asked_of_suite, item)
         return self._or_error(measure, item, (item.one.id, item.one.kind))
 
-    def _asked_of_suite(self, item: Asked) -> CheckResult:
+    def _asked_of_suite(self, item: ItemRequest) -> CheckResult:
         """Ask the suite, which is imported within, so that what goes wrong there is told as well."""
         rerun = self.rerun(item.node_id, item.model)
         return self.suite.check(
             item.loaded, item.model, item.one, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
 
-    def _compared(self, item: Asked) -> CheckResult:
+    def _compared(self, item: ItemRequest) -> CheckResult:
         loaded, model = item.loaded, item.model
         _, claims = item.key
         results = {} if self.baselines.asked.other else self._all_results(item)
@@ -259,7 +256,7 @@ class Measuring:
         result = check_result(item.named(BASELINE), found.outcome, claim=claim, message=message)
         return replace(result, reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained)
 
-    def _judged(self, item: Asked) -> CheckResult:
+    def _judged(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         rerun = self.rerun(item.node_id, item.model)
         result = self.base_suite.judge(
@@ -268,22 +265,22 @@ class Measuring:
         refuse_unstorable("the judgement", (result.estimate, result.per_prompt))
         return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
 
-    def _linted(self, item: Asked) -> CheckResult:
+    def _linted(self, item: ItemRequest) -> CheckResult:
         results = self._all_results(item)
         unmeasured = next((each for each in results.values() if each.outcome in ("error", "skipped")), None)
         found = self._lint(item.loaded, item.model, results) if unmeasured is None else ()
         behaviour, _ = item.key
-        message, outcome = message_of(found, unmeasured, behaviour), outcome_of(found, unmeasured)
+        message, outcome = lint_message(found, unmeasured, behaviour), lint_outcome(found, unmeasured)
         if outcome == "fail":
             message += self._where(item)
-        result = check_result(item.named(LINT), outcome, claim=CLAIM, message=message)
-        return replace(result, reason=reason_of(found))
+        result = check_result(item.named(LINT), outcome, claim=LINT_CLAIM, message=message)
+        return replace(result, reason=lint_reasons(found))
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
         key = (loaded.behaviour.name, resolve(model).claims)
         return self.gathered.lints.once(key, lambda: self.suite.lints(loaded, model, results))
 
-    def _all_results(self, item: Asked) -> dict[str, CheckResult]:
+    def _all_results(self, item: ItemRequest) -> dict[str, CheckResult]:
         """Of every check but roles, by id: those that ran, and the others measured now."""
         ran = self.gathered.ran.get(item.key, {})
         return {
@@ -298,11 +295,11 @@ class Measuring:
         errors = [each for each in results.values() if each.outcome == "error" and id(each) not in said]
         return f"\n  because   {errors[0].message.partition(chr(10))[0]}" if errors else ""
 
-    def _where(self, item: Asked) -> str:
+    def _where(self, item: ItemRequest) -> str:
         """Where an item is claimed and how to run it again, as the end of a message."""
         return f"\n  claimed   {item.location}\n  re-run    {self.rerun(item.node_id, item.model)}"
 
-    def _or_error(self, measure: Callable[[], CheckResult], item: Asked, check: tuple[str, str]) -> CheckResult:
+    def _or_error(self, measure: Callable[[], CheckResult], item: ItemRequest, check: tuple[str, str]) -> CheckResult:
         """Return what `measure` returns, or a result that says why it could not.
 
         Any error becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer of a

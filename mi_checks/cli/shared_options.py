@@ -1,14 +1,24 @@
-"""Options that several verbs share, and loading of the behaviours that they name."""
+"""Options that several verbs share, the types of their values, and loading of the behaviours that they name."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mi_checks.cli.whole_number import at_least
 from mi_checks.spec.load_file import LoadedBehaviour, chosen_case
-from mi_checks.suite.loading import load_files
+from mi_checks.suite.selection import load_files
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return the argparse type of a whole number with a lower bound."""
+
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: use a whole number of at least {least}")
+        return int(text)
+
+    return whole_number
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:

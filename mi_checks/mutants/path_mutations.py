@@ -10,14 +10,14 @@ from torch import Tensor
 
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.transformer import Transformer
-from mi_checks.mutants.mutation import ALL_ROWS, Edited, Mutation, first_layer, rows, verb
+from mi_checks.mutants.mutation import ALL_ROWS, Mutation, WeightEditor, conjugated, first_layer, head_slice
 from mi_checks.spec.problems import listed
 
 CUTTABLE_KINDS = ("head", "neuron")  # senders that write into few directions; a whole layer writes into all of them
 
 
 @dataclass(frozen=True)
-class Cut(Mutation):
+class CutPath(Mutation):
     """Receivers whose inputs ignore the directions that the senders write into, whatever else is written there.
 
     Only the scale of the receivers' norm still depends on the senders.
@@ -33,7 +33,7 @@ class Cut(Mutation):
     @property
     def words(self) -> str:
         """Return a clause that names senders and receivers."""
-        return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {verb(self.senders, 'write')}"
+        return f"{listed(self.receivers)} cannot see what {listed(self.senders)} {conjugated(self.senders, 'write')}"
 
     def since(self, model: Transformer, /) -> int:
         """Return the layer of the first receiver."""
@@ -42,7 +42,7 @@ class Cut(Mutation):
 
     def applied(self, model: Transformer) -> Transformer:
         """Return the model with W − W B Bᵀ as input weights; B: an orthonormal basis of the senders' normed outputs."""
-        edited = Edited(model)
+        edited = WeightEditor(model)
         for receiver in self.receivers:
             block = f"blocks.{receiver.layer}"
             if receiver.kind == "logits":
@@ -51,10 +51,10 @@ class Cut(Mutation):
                 matrices, norm, place = [f"{block}.mlp.in", f"{block}.mlp.gate"], f"{block}.ln2", ALL_ROWS
             else:
                 matrices, norm = [f"{block}.attn.{receiver.kind}"], f"{block}.ln1"
-                place = rows(model, int(receiver.index or 0))
+                place = head_slice(model, int(receiver.index or 0))
             seen = _basis(self._written(model), model, norm)
             for matrix in matrices:
-                edited.edit(f"{matrix}.weight", partial(_blind, place=place, basis=seen))
+                edited.edit(f"{matrix}.weight", partial(_remove_directions, place=place, basis=seen))
         return edited.model
 
     def _written(self, model: Transformer) -> Tensor:
@@ -83,6 +83,6 @@ def _basis(directions: Tensor, model: Transformer, norm: str) -> Tensor:
     return basis
 
 
-def _blind(weight: Tensor, place: slice, basis: Tensor) -> None:
+def _remove_directions(weight: Tensor, place: slice, basis: Tensor) -> None:
     wide = weight[place].double()
     weight[place] = (wide - (wide @ basis) @ basis.T).to(weight.dtype)

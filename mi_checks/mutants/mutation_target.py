@@ -1,4 +1,4 @@
-"""A check of one model, as the choice of mutations needs it."""
+"""A check that passes on the unmutated model, as the choice of mutations needs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.nodes import Node
-from mi_checks.mutants.partners import heads_among
+from mi_checks.mutants.exchange_partners import heads_among
 from mi_checks.spec.check import Bound, Check, NodeNames
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
@@ -16,7 +16,7 @@ from mi_checks.spec.roles import RoleCheck
 
 
 @dataclass(frozen=True)
-class Claim:
+class MutationTarget:
     """A check of one model.
 
     Attributes:
@@ -42,7 +42,7 @@ class Claim:
         return self.bound is None or self.bound.at_least is not None
 
 
-def named(check: Check, measured: Measurements) -> tuple[Node, ...]:
+def nodes_of_check(check: Check, measured: Measurements) -> tuple[Node, ...]:
     """Return the nodes that a check is about: its own, a path's senders, a circuit's members or a role's heads."""
     if isinstance(check, Circuit) and check.edges is not None:
         ends = [edge for text in check.edges if (edge := parse_edge(text)) is not None]

@@ -1,4 +1,4 @@
-"""Which YAML files pytest collects. Light: every run in whose folders there is one asks."""
+"""The choice of the YAML files that pytest collects. Light: every run asks that has one in its folders."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mi_checks.cli.waiting import ERASE, Waiting
+from mi_checks.cli.progress_line import ERASE, ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -26,7 +26,7 @@ def waiting():
 
     def waiting(stream):
         clock = Clock()
-        return Waiting(stream, clock=clock), clock
+        return ProgressLine(stream, clock=clock), clock
 
     return waiting
 
@@ -89,7 +89,7 @@ def test_between_steps_it_is_said_that_something_goes_on(waiting):
 
 def test_the_line_on_a_terminal_is_taken_away_at_the_end():
     stream, clock = Terminal(), Clock()
-    with Waiting(stream, clock=clock) as shown, shown.step("loading"):
+    with ProgressLine(stream, clock=clock) as shown, shown.step("loading"):
         clock.now += 5
         shown.beat()
     assert stream.getvalue().startswith(f"{ERASE}loading, 5 s so far")
@@ -97,7 +97,7 @@ def test_the_line_on_a_terminal_is_taken_away_at_the_end():
 
 
 def test_an_error_leaves_the_step_that_it_happened_in():
-    with Waiting(io.StringIO()) as shown:
+    with ProgressLine(io.StringIO()) as shown:
         with pytest.raises(ValueError, match="broken"), shown.step("loading"):
             raise ValueError("broken")
         assert shown.doing == "loading"
@@ -110,7 +110,7 @@ def test_a_thread_looks_at_how_far_it_is():
             return len(text)
 
     heard, clock = [], Clock()
-    with Waiting(Heard(), clock=clock) as shown, shown.step("loading"):
+    with ProgressLine(Heard(), clock=clock) as shown, shown.step("loading"):
         clock.now += 5
         while not heard:
             shown._thread.join(0.05)

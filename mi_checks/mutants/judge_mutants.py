@@ -1,0 +1,216 @@
+"""The verdicts of a check on mutants of a model on which it passes: it should fail on each of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+
+from mi_checks.cache.key import code, measurement_key
+from mi_checks.cache.recalling import Recalling
+from mi_checks.cache.store import Store
+from mi_checks.checks.absent import check_absent
+from mi_checks.checks.dispatch import run_check
+from mi_checks.checks.measurements import Measurements, Measuring
+from mi_checks.checks.verdict import Verdict
+from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.transformer import Transformer
+from mi_checks.errors import MiChecksError
+from mi_checks.mutants.choose_mutations import mutations
+from mi_checks.mutants.mutation import Mutation
+from mi_checks.output.numbers import exact
+from mi_checks.results.run import Mutant
+from mi_checks.spec.check import Check
+from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.roles import RoleCheck
+
+MUTATION_CODE = ("mutants",)  # parts of the package that a mutant's measurements depend on besides the measuring code
+
+
+class MutantRuns:
+    """A measurer of mutants. Its runs are large, so only those of the latest mutant are held in memory."""
+
+    def __init__(self, measured: Measurements, engine: Callable[[], ReplayEngine], store: Store | None) -> None:
+        """Begin with no mutant.
+
+        Args:
+            measured: measurements of the unmutated model on the prompts.
+            engine: returns the engine of the unmutated model.
+            store: the cache for measurements of mutants; None if they should not outlive the run.
+        """
+        self._measured = measured
+        self._engine = engine
+        self._store = store
+        self._made: dict[Mutation, Recalling] = {}
+
+    def verdict(self, check: Check, mutation: Mutation, weights: Transformer) -> Verdict:
+        """Return the verdict on a check of a mutant.
+
+        Raises:
+            MiChecksError: the mutant cannot be measured.
+        """
+        return judge_check(check, self._measured, self._measuring(mutation, weights), weights)
+
+    def close(self) -> None:
+        """Store what was measured for later runs and free the rest."""
+        for measuring in self._made.values():
+            measuring.save()
+        self._made.clear()
+
+    def _measuring(self, mutation: Mutation, weights: Transformer) -> Recalling:
+        for other, measuring in self._made.items():
+            if other != mutation:
+                measuring.give_up_engine()
+        if mutation not in self._made:
+            key = "" if self._store is None else mutant_key(self._measured, mutation)
+            self._made[mutation] = Recalling(partial(_replaying, self._engine, weights, mutation), self._store, key)
+        return self._made[mutation]
+
+
+def mutant_key(measured: Measurements, mutation: Mutation) -> str:
+    """Return the cache key of a mutant: a digest of the model's own key, the mutation and the code that makes it."""
+    own = measurement_key(measured.loaded_model, measured.batch, ReplayEngine.name)
+    about = [own, repr(mutation), code(MUTATION_CODE, ())]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def judge_check(check: Check, measured: Measurements, engine: Measuring, weights: Transformer) -> Verdict:
+    """Return the verdict on a check of a model with other weights.
+
+    For `mediators`, the claimed nodes are measured first. They alone decide `include`. If `include` fails for them,
+    `exactly` fails too, because it claims more and corrects for more tests.
+    """
+    if isinstance(check, Mediators):
+        included = check.model_copy(update={"exactly": None, "include": check.nodes})
+        verdict = run_check(included, measured.by(engine, weights, only=measured.nodes(check.nodes)))
+        if check.exactly is None or verdict.outcome != "pass":
+            return verdict
+    return run_check(check, measured.by(engine, weights))
+
+
+def _replaying(unmutated: Callable[[], ReplayEngine], weights: Transformer, mutation: Mutation) -> ReplayEngine:
+    engine = unmutated()
+    return engine.on(weights, mutation.since(engine.model))
+
+
+MIN_SUBSET_PROMPTS = 32  # the least number of prompts in the subset, a quarter of all, on which a mutant is tried first
+
+
+class MutantJudge:
+    """The mutants of one model on the prompts of one behaviour.
+
+    Most mutants fail significantly on a quarter of the prompts. Only the others are measured on all prompts.
+    """
+
+    def __init__(
+        self,
+        measured: Measurements,
+        engine: Callable[[], ReplayEngine],
+        role: Callable[[RoleCheck, Transformer], Verdict],
+        store: Store | None = None,
+    ) -> None:
+        """Begin with no mutant.
+
+        Args:
+            measured: measurements of the unmutated model, which must be one that the replay engine can run.
+            engine: returns the engine of the unmutated model.
+            role: returns the verdict on a role check of the model with other weights.
+            store: the cache for measurements of mutants; None if they should not outlive the run.
+        """
+        self._measured = measured
+        self._role = role
+        self._all = MutantRuns(measured, engine, store)
+        n_subset = len(measured.batch) // 4
+        self._subset_runs: MutantRuns | None = None
+        if n_subset >= MIN_SUBSET_PROMPTS:
+            subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
+            reading = cache(lambda: engine().reading(subset))
+            self._subset_runs = MutantRuns(measured.on(subset), reading, store)
+
+    def of(self, check: Check) -> tuple[Mutant, ...]:
+        """Return every mutant of a check that passes on the unmutated model; empty if no mutation of it is defined.
+
+        Raises:
+            MiChecksError: the choice of mutations needs a measurement of the unmutated model that cannot be made.
+        """
+        return tuple(self._mutant(check, mutation) for mutation in mutations(check, self._measured))
+
+    def close(self) -> None:
+        """Store what was measured for later runs and free the rest."""
+        for runs in (self._subset_runs, self._all):
+            if runs is not None:
+                runs.close()
+
+    def _mutant(self, check: Check, mutation: Mutation) -> Mutant:
+        try:
+            return mutant_from_verdict(mutation.words, self._verdict(check, mutation))
+        except MiChecksError as error:  # a mutant that cannot be measured is not a pass
+            return Mutant(mutation.words, "error", None, str(error))
+
+    def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
+        model = trusted(self._measured.loaded_model)
+        if model is None:
+            raise ValueError(f"{self._measured.loaded_model.name} cannot be mutated")  # unreachable, see `__init__`
+        weights = mutation.applied(model)
+        if isinstance(check, RoleCheck):
+            return self._role(check, weights)
+        if self._subset_runs is not None:
+            verdict = self._verdict_on_subset(check, mutation, weights, self._subset_runs)
+            if verdict is not None:
+                return verdict
+        return self._all.verdict(check, mutation, weights)
+
+    @staticmethod
+    def _verdict_on_subset(check: Check, mutation: Mutation, weights: Transformer, runs: MutantRuns) -> Verdict | None:
+        """Return the verdict on the subset of prompts if it is a failure with an estimate, otherwise None."""
+        try:
+            verdict = runs.verdict(check, mutation, weights)
+        except MiChecksError:  # the subset may be too small
+            return None
+        return verdict if verdict.outcome == "fail" and verdict.estimate is not None else None
+
+
+def stand_in_mutant(measured: Measurements, present: str, engine: Measuring) -> Mutant:
+    """Return, as a mutant of an absence check, the check's verdict on a model that has the behaviour.
+
+    Args:
+        measured: measurements of the model for which the behaviour is declared absent.
+        present: the name of the model that has the behaviour.
+        engine: measures that model on the same prompts.
+    """
+    words = f"{present}, which is declared to have it, stands in its place"
+    try:
+        return mutant_from_verdict(words, check_absent(measured.by(engine)))
+    except MiChecksError as error:
+        return Mutant(words, "error", None, str(error))
+
+
+def mutant_from_verdict(words: str, verdict: Verdict) -> Mutant:
+    """Return the record of a verdict on a mutant."""
+    return Mutant(words, verdict.outcome, verdict.estimate, verdict.reason.partition("\n")[0])
+
+
+def survivors_message(claim: str, bound: str, mutants: tuple[Mutant, ...], *, location: str, rerun: str) -> str:
+    """Return the message about mutants that survived, its first line fit for pytest's summary; empty if none did."""
+    survivors = [mutant for mutant in mutants if not mutant.killed]
+    if not survivors:
+        return ""
+    first = survivors[0]
+    lines = [
+        f"fail: {len(survivors)} of {len(mutants)} mutants survived; the check still passes where {first.mutation}",
+        f"  claim     {claim}",
+        *(f"  survived  {mutant.mutation}: {_measured(mutant)}, bound {bound}" for mutant in survivors),
+        *(f"  killed    {mutant.mutation}: {_measured(mutant)}" for mutant in mutants if mutant.killed),
+        f"  claimed   {location}",
+        f"  re-run    {rerun}",
+    ]
+    return "\n".join(lines)
+
+
+def _measured(mutant: Mutant) -> str:
+    if mutant.estimate is None:
+        return mutant.reason.splitlines()[0] if mutant.reason else "nothing measured"
+    return f"measured {exact(mutant.estimate)}"

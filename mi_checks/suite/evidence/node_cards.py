@@ -1,0 +1,179 @@
+"""Cards of heads and neurons for the report: what each writes, where it attends or is active, what ablation removes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from mi_checks.checks.ablation import refuse_unequal_lengths
+from mi_checks.checks.hypothesis import checks_made
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.attended import AttentionPattern
+from mi_checks.engine.base_run import Floats
+from mi_checks.engine.direct import DirectEffects, EffectsFromSources, not_linear
+from mi_checks.engine.interventions import ablate
+from mi_checks.engine.neuron_quantities import Activity, Promoted
+from mi_checks.engine.nodes import Node
+from mi_checks.errors import MiChecksError
+from mi_checks.faults.omitted import Omitted
+from mi_checks.prompts.batch import Prompt
+from mi_checks.results.evidence import Activation, HeadCard, NeuronCard, Promotion
+from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
+
+MAX_PATTERN_TOKENS = 40  # of an example whose whole attention pattern is kept; of a longer one only the last token's
+SOURCE_DECIMALS = 4  # kept of what is written from one token
+
+
+def head_cards(
+    heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> Iterator[HeadCard]:
+    """Yield what each head writes, where it looks and what its ablation removes.
+
+    Args:
+        heads: the heads.
+        measured: where a check may have ablated them.
+        on_few: the same claims on fewer prompts, where the rest is measured.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    direct = omitted.attempt("the direct logit attribution of heads", lambda: written(heads, on_few), {})
+    for head in heads:
+        card = omitted.attempt(f"the card of {head}", partial(_head_card, head, direct, measured, omitted), None)
+        if card is not None:
+            yield card
+
+
+def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omitted) -> HeadCard:
+    """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
+    shown = measured.examples["median"]
+    pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
+    rows = enumerate(pattern) if len(pattern) <= MAX_PATTERN_TOKENS else [(len(pattern) - 1, pattern[-1])]
+    ablation, removes = omitted.attempt(f"the ablation of {head}", lambda: ablated(head, measured), ("", None))
+    sources: tuple[float, ...] = ()
+    if head in direct:
+        what = f"the direct logit attribution of {head} by token"
+        sources = omitted.attempt(
+            what,
+            lambda: tuple(np.round(measured.measure(EffectsFromSources(head, shown)), SOURCE_DECIMALS).tolist()),
+            (),
+        )
+    return HeadCard(
+        head=str(head),
+        direct=direct.get(head),
+        ablation=ablation,
+        removes=removes,
+        attention=tuple(tuple(row[: destination + 1]) for destination, row in rows),
+        sources=sources,
+    )
+
+
+def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
+    """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
+    if not nodes or not_linear(measured.batch, measured.loaded_model) is not None:
+        return {}
+    estimates = [
+        mean_interval(each, score_unit(measured.batch.score), measured.intervals)
+        for each in measured.measure(DirectEffects(tuple(nodes)))
+    ]
+    return dict(zip(nodes, estimates, strict=True))
+
+
+def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
+    """How the first check that ablates this node alone does so, and what that removes."""
+    for check in checks_made(measured):
+        if not isinstance(check, Ablation):
+            continue
+        try:
+            if measured.nodes(check.nodes) != (node,):
+                continue
+            refuse_unequal_lengths(measured, check.with_, check.at)
+            patched = measured.logit_diff(ablate(node, kind=check.with_, at=check.at))
+            removed = (measured.base.clean.logit_diff - patched)[None]
+            (removes,) = ratio_intervals(
+                removed, measured.base.effect_size, floor=measured.floor, cache=measured.intervals
+            )
+        except (MiChecksError, NoEffectSize):  # the check itself has told
+            continue
+        return check.with_ + (f" at {check.at}" if check.at else ""), removes
+    return "", None
+
+
+MAX_ACTIVE_PLACES = 5  # where it is active
+N_CONTEXT_TOKENS = 6  # tokens shown on the left of such a place
+N_PROMOTED_TOKENS = 5  # promoted, and as many suppressed
+
+
+def neuron_cards(
+    neurons: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> Iterator[NeuronCard]:
+    """Yield what each neuron writes, where it is active and what it promotes.
+
+    Args:
+        neurons: the neurons.
+        measured: where a check may have ablated them.
+        on_few: the same claims on fewer prompts, where the rest is measured.
+        omitted: collects what cannot be had, and so is left out.
+    """
+    direct = omitted.attempt("the direct logit attribution of neurons", lambda: written(neurons, on_few), {})
+    for neuron in neurons:
+        what = f"the card of {neuron}"
+        card = omitted.attempt(what, partial(_neuron_card, neuron, direct.get(neuron), measured, on_few, omitted), None)
+        if card is not None:
+            yield card
+
+
+def _neuron_card(
+    neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omitted
+) -> NeuronCard:
+    """One neuron's."""
+    ablation, removes = omitted.attempt(f"the ablation of {neuron}", lambda: ablated(neuron, measured), ("", None))
+    tokens = omitted.attempt(f"the list of tokens that {neuron} promotes", lambda: _promotions(neuron, on_few), [])
+    prompts = [pair.clean for pair in on_few.batch.pairs]
+    return NeuronCard(
+        neuron=str(neuron),
+        direct=direct,
+        ablation=ablation,
+        removes=removes,
+        active=tuple(most_active(on_few.measure(Activity(neuron)), prompts)),
+        promotes=tuple(tokens[:N_PROMOTED_TOKENS]),
+        suppresses=tuple(reversed(tokens[N_PROMOTED_TOKENS:])),
+    )
+
+
+def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
+    """Return the promoted tokens, the most first, and after them the suppressed ones, the most last."""
+    return [
+        Promotion(measured.loaded_model.tokenization.piece(int(token)), float(logit))
+        for token, logit in measured.measure(Promoted(neuron, N_PROMOTED_TOKENS))
+    ]
+
+
+def most_active(activity: Floats, prompts: Sequence[Prompt]) -> Iterator[Activation]:
+    """Where a neuron's activation is largest, the largest first.
+
+    After the same tokens it is the same: of prompts that begin alike, what they share counts once.
+
+    Args:
+        activity: `prompt pos`.
+        prompts: as many, each no longer than there are positions.
+    """
+    seen: set[tuple[int, ...]] = set()
+    for place in np.argsort(-activity, axis=None, kind="stable"):
+        index, position = divmod(int(place), activity.shape[1])
+        prompt = prompts[index]
+        read = prompt.tokens[: position + 1]
+        if position >= len(prompt.tokens) or read in seen:
+            continue
+        seen.add(read)
+        yield Activation(
+            before=prompt.pieces[max(position - N_CONTEXT_TOKENS, 0) : position],
+            token=prompt.pieces[position],
+            label=prompt.label_at(position),
+            value=float(activity[index, position]),
+        )
+        if len(seen) == MAX_ACTIVE_PLACES:
+            return
