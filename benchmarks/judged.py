@@ -14,10 +14,10 @@ import numpy as np
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
+from mi_checks.engine.readout import Floats
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.build_prompts import build_prompts

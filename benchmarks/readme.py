@@ -38,7 +38,7 @@ brackets: the limits that this project must meet.
 The floor is the time of the matrix products that seemed unavoidable when the engine was planned
 ([products.py](products.py)), with each shape timed alone in the same run. The engine comes near the floor, or goes
 below it, because it reads the last layer's attention from END without projecting keys and values
-([few_positions.py](../mi_checks/engine/replay/few_positions.py)).
+(`attend_from` of [transformer.py](../mi_checks/engine/transformer.py)).
 
 `python benchmarks/profile_sweep.py ROW` prints torch's profile, which shows where the rest of the time goes. In the
 4-layer GELU row, nearly all of it goes into the matrix products of the MLPs and projections. In the small

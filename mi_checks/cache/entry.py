@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.cache.key import RESAMPLING, RESAMPLING_WITH, code
-from mi_checks.engine.base_run import BaseRun, Floats, SideRun
+from mi_checks.engine.readout import BaseRun, Floats, SideRun
 from mi_checks.stats.bootstrap import DIGEST_BYTES
 
 SIDES = ("clean", "corrupt")

@@ -9,7 +9,7 @@ import numpy as np
 
 from mi_checks.cache.key import guards_key
 from mi_checks.cache.store import Store
-from mi_checks.engine.guards.guard import guard
+from mi_checks.engine.guards.guard_model import guard
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
 from mi_checks.models.loaded_model import LoadedModel

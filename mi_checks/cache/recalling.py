@@ -9,8 +9,8 @@ import numpy as np
 
 from mi_checks.cache.entry import Entry, entry_of
 from mi_checks.cache.store import Store
-from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.engine.engine import Engine, Quantity
+from mi_checks.engine.readout import BaseRun, Floats
 from mi_checks.stats.bootstrap import IntervalCache
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.engine.attended import Attended
+from mi_checks.engine.clean_run_quantities import Attended
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.problems import listed

@@ -13,8 +13,8 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
 from mi_checks.checks.random_circuits import check_against_random
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Circuit

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.span import require_span
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.readout import Floats
 from mi_checks.spec.circuit_checks import Among
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import IntervalCache

@@ -12,7 +12,7 @@ from mi_checks.checks.path import receivers
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.rounding import FLOAT32_FLOOR
+from mi_checks.engine.readout import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
 from mi_checks.spec.path_checks import Composes

@@ -10,9 +10,9 @@ import numpy as np
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate

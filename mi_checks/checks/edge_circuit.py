@@ -11,9 +11,9 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.span import require_span
 from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.edge_circuits import Edge, EdgeCircuit, all_edges
+from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Circuit

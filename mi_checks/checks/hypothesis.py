@@ -8,8 +8,7 @@ from itertools import pairwise, product
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
-from mi_checks.engine.edge_circuits import Edge
-from mi_checks.engine.interventions import WRITERS
+from mi_checks.engine.interventions import WRITERS, Edge
 from mi_checks.engine.nodes import PARTS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.behaviour import BEHAVIOURAL

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
-from mi_checks.engine.base_run import BaseRun, Floats
+from mi_checks.engine.readout import BaseRun, Floats
 from mi_checks.spec.check import Bound
 from mi_checks.spec.preference_checks import LogitDiff
 from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit

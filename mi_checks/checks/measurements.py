@@ -10,14 +10,13 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.composition import composition_scores, random_scores
-from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Quantity
-from mi_checks.engine.interventions import Intervention, denoise
+from mi_checks.engine.intervention_quantities import EdgeScores, Scores
+from mi_checks.engine.interventions import EdgeCircuit, Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
-from mi_checks.engine.scores import EdgeScores, Scores
+from mi_checks.engine.readout import BaseRun, Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel

@@ -9,8 +9,8 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA

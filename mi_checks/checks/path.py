@@ -7,7 +7,7 @@ from dataclasses import replace
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import share_verdict
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
-from mi_checks.engine.direct import DirectEffects
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated
+from mi_checks.engine.readout import Floats
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.problems import listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.changes import Changes
+from mi_checks.engine.intervention_quantities import Changes
 from mi_checks.engine.interventions import Ablated, Intervention, Side
 from mi_checks.spec.problems import listed
 

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
+from mi_checks.engine.readout import Floats
 
 
 @dataclass(frozen=True)

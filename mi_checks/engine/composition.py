@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import WRITERS, reaches
 from mi_checks.engine.nodes import Kind, Node
+from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 

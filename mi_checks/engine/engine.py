@@ -11,16 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.admission import Admission
-from mi_checks.engine.base_run import N_TOP_TOKENS, BaseRun, Floats, SideRun
-from mi_checks.engine.donors import averaged, resampled
-from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.ablation_values import averaged, resampled
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.layout import Layout, Padding, rows_of
+from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import Readout, ScoreFunction
-from mi_checks.engine.rounding import relative_floor
+from mi_checks.engine.prompt_layout import Layout, Padding, rows_of
+from mi_checks.engine.readout import N_TOP_TOKENS, BaseRun, Floats, Readout, ScoreFunction, SideRun, relative_floor
+from mi_checks.engine.supported_measurements import Admission
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, Prompt, PromptBatch

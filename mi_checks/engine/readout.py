@@ -1,18 +1,86 @@
-"""The readout at END: one number for each prompt, which is larger the more the answer is preferred."""
+"""What is read at END: the score, the results of the clean and the corrupted run, and how far rounding may change them.
+
+A score is a difference of logits, which are sums of many terms in float32, so that its error grows with the size of the
+logits and not with its own: a difference of 1e-6 between two logits of 10 is no measurement. The replay engine and
+TransformerLens' hooks, which add the same terms in another order, differ on the nano models by up to 117 float32
+roundings of the largest logit on single prompts, and by up to 10 in the mean over 16 prompts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mi_checks.engine.layout import Row
+from mi_checks.engine.prompt_layout import Row
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
+
+FLOAT32_ROUNDINGS = 256  # relative to the largest value: twice the largest difference seen between two engines
+
+
+def relative_floor(dtype: torch.dtype) -> float:
+    """Return the fraction of the largest value that rounding may change: 3.1e-5, or one rounding of a coarser dtype."""
+    return max(FLOAT32_ROUNDINGS * torch.finfo(torch.float32).eps, torch.finfo(dtype).eps)
+
+
+FLOAT32_FLOOR = relative_floor(torch.float32)
+
+
+Floats = npt.NDArray[np.float64]
+N_TOP_TOKENS = 5  # number of most probable tokens stored for each prompt
+
+
+@dataclass(frozen=True)
+class SideRun:
+    """The clean or the corrupted run at the answer position.
+
+    Attributes:
+        logit_diff: logit(answer) − mean (or max) logit(foils), `prompt`.
+        beats_foils: the answer's logit is above every foil's by more than rounding, `prompt`.
+        is_top: the answer's logit is the highest of the vocabulary by more than rounding, `prompt`.
+        top_tokens: ids of the most probable tokens, most probable first, `prompt rank`.
+        top_probabilities: their probabilities, `prompt rank`.
+        rounding: by how much rounding may change the score, in its units, `prompt`; see `mi_checks.engine.readout`.
+    """
+
+    logit_diff: Floats
+    beats_foils: npt.NDArray[np.bool_]
+    is_top: npt.NDArray[np.bool_]
+    top_tokens: npt.NDArray[np.int64]
+    top_probabilities: Floats
+    rounding: Floats
+
+    def guesses(self, prompt: int) -> list[tuple[int, float]]:
+        """Return the most probable tokens of one prompt, as (token id, probability)."""
+        return list(zip(self.top_tokens[prompt].tolist(), self.top_probabilities[prompt].tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class BaseRun:
+    """The clean and the corrupted run of a batch."""
+
+    clean: SideRun
+    corrupt: SideRun
+
+    @property
+    def effect_size(self) -> Floats:
+        """Return the effect size, `prompt`: clean − corrupted logit difference, which patching can recover."""
+        return self.clean.logit_diff - self.corrupt.logit_diff
+
+    @property
+    def rounding(self) -> Floats:
+        """Return by how much rounding may change a difference of two scores, `prompt`."""
+        larger: Floats = np.maximum(self.clean.rounding, self.corrupt.rounding)
+        return larger
+
 
 # (logits `row d_vocab`, answer tokens `row answer`, foil tokens `row foil`) → score of each row, `row`
 ScoreFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -27,7 +95,7 @@ class Readout:
 
     Args:
         batch: the prompts.
-        rows: the rows that are run, see `mi_checks.engine.layout.rows_of`.
+        rows: the rows that are run, see `mi_checks.engine.prompt_layout.rows_of`.
         device: the device of the logits.
         function: the project's own score function, or None.
 

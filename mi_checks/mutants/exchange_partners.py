@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import Attended
+from mi_checks.engine.clean_run_quantities import Attended
 from mi_checks.engine.composition import InputShare
 from mi_checks.engine.nodes import PARTS, Node, all_nodes
 from mi_checks.mutants.mutation import head_indices

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.roles.binding import Binding

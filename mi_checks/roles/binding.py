@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 
 
 @dataclass(frozen=True, eq=False)

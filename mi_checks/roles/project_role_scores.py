@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling, file_of
 from mi_checks.models.loaded_model import LoadedModel

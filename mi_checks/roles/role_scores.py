@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import HOOKS
+from mi_checks.engine.readout import Floats
 from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError

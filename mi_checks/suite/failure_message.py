@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.base_run import SideRun
+from mi_checks.engine.readout import SideRun
 from mi_checks.output.numbers import exact
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.scoring import score_name

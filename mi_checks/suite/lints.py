@@ -12,11 +12,11 @@ import numpy as np
 
 from mi_checks.checks.effect import against
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.direct import DirectEffects, not_linear
+from mi_checks.engine.clean_run_quantities import Ranks
+from mi_checks.engine.direct_attribution import DirectEffects, not_linear
 from mi_checks.engine.interventions import noise
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.ranks import Ranks
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization

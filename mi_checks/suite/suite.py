@@ -19,7 +19,7 @@ from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import Engine, Progress, no_progress
-from mi_checks.engine.replay.memory import hand_back, hold_freed
+from mi_checks.engine.replay.memory_budget import hand_back, hold_freed
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.faults.omitted import Omitted, refuse_unstorable

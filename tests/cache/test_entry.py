@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mi_checks.cache.entry import Entry, entry_of
-from mi_checks.engine.attended import Attended
-from mi_checks.engine.base_run import BaseRun, SideRun
-from mi_checks.engine.changes import Changes
+from mi_checks.engine.clean_run_quantities import Attended
+from mi_checks.engine.intervention_quantities import Changes, intervention_name
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.engine.scores import intervention_name
+from mi_checks.engine.readout import BaseRun, SideRun
 
 floats = arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False))
 bools = arrays(np.bool_, 3)

@@ -8,18 +8,15 @@ import pytest
 from mi_checks.cache import entry
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
-from mi_checks.engine.attended import Attended, AttentionPattern
 from mi_checks.engine.attribution_patching import AttributionPatching
-from mi_checks.engine.base_run import SideRun
-from mi_checks.engine.changes import Changes
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.clean_run_quantities import Activity, Attended, AttentionPattern, Promoted
 from mi_checks.engine.composition import InputShare
-from mi_checks.engine.direct import DirectEffects, EffectsFromSources
-from mi_checks.engine.edge_circuits import EdgeCircuit
-from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.neuron_quantities import Activity, Promoted
+from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources
+from mi_checks.engine.intervention_quantities import Changes, EdgeScores, Scores
+from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.engine.scores import EdgeScores, Scores
+from mi_checks.engine.readout import SideRun
 from mi_checks.stats import intervals
 from tests.engine.cases import native, prompts
 

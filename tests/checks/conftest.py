@@ -10,11 +10,10 @@ import torch
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import Attended, attended
-from mi_checks.engine.base_run import BaseRun, SideRun
-from mi_checks.engine.changes import Changes
+from mi_checks.engine.clean_run_quantities import Attended, attended
+from mi_checks.engine.intervention_quantities import Changes, Scores
 from mi_checks.engine.nodes import parse_node
-from mi_checks.engine.scores import Scores
+from mi_checks.engine.readout import BaseRun, SideRun
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.node_names import ModelShape

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.changes import Changes
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.intervention_quantities import Changes
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine

@@ -6,8 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mi_checks.engine.choose_engine import choose, trusted
-from mi_checks.engine.edge_circuits import EdgeCircuit, all_edges
-from mi_checks.engine.interventions import ablate
+from mi_checks.engine.interventions import EdgeCircuit, ablate, all_edges
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine

@@ -10,10 +10,9 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.choose_engine import choose, trusted
 from mi_checks.engine.composition import InputShare
-from mi_checks.engine.direct import DirectEffects
-from mi_checks.engine.edge_circuits import EdgeCircuit
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.families import is_parallel, read
-from mi_checks.engine.interventions import ablate, denoise
+from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.intervention_quantities import intervention_name
 from mi_checks.engine.interventions import Intervention, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.engine.scores import intervention_name
 from tests.engine.cases import ARCHITECTURES, TOLERANCE, multi_hop, native, prompts
 
 HEAD = Node(0, "head", 1)

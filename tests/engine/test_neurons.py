@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.neuron_quantities import Activity
+from mi_checks.engine.clean_run_quantities import Activity
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.norms import read_norm
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
+from mi_checks.engine.residual_stream import read_norm
 from tests.engine.cases import ARCHITECTURES, native, prompts
 
 NEURON = Node(1, "neuron", 7)

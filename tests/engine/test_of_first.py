@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.engine.attended import AttentionPattern
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.clean_run_quantities import AttentionPattern
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine

@@ -6,8 +6,8 @@ import torch
 
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.layout import rows_of
 from mi_checks.engine.nodes import Node, all_nodes
+from mi_checks.engine.prompt_layout import rows_of
 from mi_checks.engine.readout import Readout
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine

@@ -6,11 +6,10 @@ import torch
 
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.interventions import ablate, denoise
-from mi_checks.engine.layout import rows_of
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.readout import Readout
+from mi_checks.engine.prompt_layout import rows_of
+from mi_checks.engine.readout import FLOAT32_FLOOR, Readout, relative_floor
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
-from mi_checks.engine.rounding import FLOAT32_FLOOR, relative_floor
 from tests.engine.cases import native, prompts
 from tests.engine.test_readout import SEVERAL, batch_of
 

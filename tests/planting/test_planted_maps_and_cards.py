@@ -9,7 +9,7 @@ from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.direct import DirectEffects
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.suite.evidence.circuit_evidence import circuit, few

@@ -6,8 +6,7 @@ from itertools import product
 
 import pytest
 
-from mi_checks.engine.edge_circuits import all_edges
-from mi_checks.engine.interventions import reaches
+from mi_checks.engine.interventions import all_edges, reaches
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.spec.edges import EdgeName, Stop, counted_twice, misstep, out_of_order
 from mi_checks.spec.node_names import ModelShape

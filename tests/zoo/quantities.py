@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from mi_checks.engine.direct import DirectEffects
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Kind, Node

@@ -9,7 +9,7 @@ from pathlib import Path
 from mi_checks.cache.kept_guards import guarded
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.layout import Padding
+from mi_checks.engine.prompt_layout import Padding
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mi_checks.engine.direct import DirectEffects
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.direct import DirectEffects
+from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.guard_probes import Probes
+from mi_checks.engine.guards.guard_probes import Probes, Tolerance
 from mi_checks.engine.guards.plain_model import Edit, PlainModel, Where, find
-from mi_checks.engine.guards.tolerance import Tolerance
 from mi_checks.engine.nodes import HOOKS, PARTS, Kind, Node
-from mi_checks.engine.reference.site import Site
+from mi_checks.engine.reference.hook_sites import Site
 from mi_checks.models.guards import Guard
 from mi_checks.models.loaded_model import LoadedModel
 

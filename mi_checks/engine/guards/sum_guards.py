@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.direct import DirectEffects, not_linear
+from mi_checks.engine.direct_attribution import DirectEffects, not_linear
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, Probes
-from mi_checks.engine.guards.tolerance import Tolerance
+from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, Probes, Tolerance
 from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
+from mi_checks.engine.readout import Floats
+from mi_checks.engine.reference.hook_sites import Site
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
-from mi_checks.engine.reference.site import Site
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard
 

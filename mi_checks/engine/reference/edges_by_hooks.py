@@ -9,10 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
-from mi_checks.engine.interventions import Intervention, Side, ablate, reaches
+from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side, ablate, reaches, readers, senders
 from mi_checks.engine.nodes import LOGITS, Kind, Node
-from mi_checks.engine.reference.site import Site, chosen
+from mi_checks.engine.reference.hook_sites import Site, chosen
 from mi_checks.models.loaded_model import LoadedModel
 
 

@@ -11,17 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Engine, Progress, no_progress
-from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.layout import Padding
+from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import HOOKS, Kind, Node
-from mi_checks.engine.norms import Norm, read_norm
-from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.prompt_layout import Padding
+from mi_checks.engine.readout import Floats, ScoreFunction
 from mi_checks.engine.reference.edges_by_hooks import EdgeReference
-from mi_checks.engine.reference.site import Hook, Site, chosen
-from mi_checks.engine.residual import Sublayer, SublayerKind, Unembedding, sublayer, unembedding
+from mi_checks.engine.reference.hook_sites import Hook, Site, chosen
+from mi_checks.engine.residual_stream import Norm, Sublayer, SublayerKind, Unembedding, read_norm, sublayer, unembedding
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch

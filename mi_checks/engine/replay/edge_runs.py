@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.edge_circuits import EdgeCircuit, readers, senders
-from mi_checks.engine.interventions import ablate
+from mi_checks.engine.interventions import EdgeCircuit, ablate, readers, senders
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.replay.forward_pass import Since, Written
-from mi_checks.engine.replay.kept_runs import KeptRuns
+from mi_checks.engine.replay.stored_runs import KeptRuns
 
 
 class EdgeRuns:

@@ -8,8 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from mi_checks.engine.replay.few_positions import attend_from
-from mi_checks.engine.transformer import Transformer
+from mi_checks.engine.transformer import Transformer, attend_from
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.edge_circuits import EdgeCircuit
 from mi_checks.engine.engine import Progress, no_progress
-from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.layout import Padding
+from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import LOGITS
-from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.prompt_layout import Padding
+from mi_checks.engine.readout import Floats, ScoreFunction
 from mi_checks.engine.replay.edge_runs import EdgeRuns
-from mi_checks.engine.replay.entries import Entry, enter
-from mi_checks.engine.replay.few_positions import attend_from
-from mi_checks.engine.replay.kept_runs import KeptRuns
-from mi_checks.engine.replay.memory import Memory
-from mi_checks.engine.replay.several_nodes import Edits
-from mi_checks.engine.transformer import Transformer
+from mi_checks.engine.replay.joint_interventions import Edits
+from mi_checks.engine.replay.memory_budget import Memory
+from mi_checks.engine.replay.stored_runs import KeptRuns
+from mi_checks.engine.replay.stream_changes import Entry, enter
+from mi_checks.engine.transformer import Transformer, attend_from
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 

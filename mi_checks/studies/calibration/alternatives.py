@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 
 Interval = tuple[float, float]

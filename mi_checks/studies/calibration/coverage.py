@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 from mi_checks.output.progress import Bar, unseen
 from mi_checks.stats.bootstrap import CONFIDENCE
 from mi_checks.stats.estimate import Estimate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 
 Rng = np.random.Generator
 

@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import Attended, AttentionPattern, attended
-from mi_checks.engine.base_run import BaseRun, Floats, SideRun
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.direct import EffectsFromSources
+from mi_checks.engine.clean_run_quantities import Activity, Attended, AttentionPattern, Promoted, Ranks, attended
+from mi_checks.engine.direct_attribution import EffectsFromSources
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.neuron_quantities import Activity, Promoted
-from mi_checks.engine.ranks import Ranks
+from mi_checks.engine.readout import BaseRun, Floats, SideRun
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour

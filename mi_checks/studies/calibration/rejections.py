@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 from mi_checks.output.progress import Bar, unseen
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.p_values import holm, mean_p_value, ratio_p_values

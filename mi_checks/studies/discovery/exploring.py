@@ -12,11 +12,11 @@ from mi_checks.cache.key import code, measurement_key
 from mi_checks.cache.store import Store
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch

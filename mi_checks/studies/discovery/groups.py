@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.mediation import significant

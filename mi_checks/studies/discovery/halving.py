@@ -14,9 +14,9 @@ from heapq import heappop, heappush
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 
 N_PARTS = 4  # parts that a group is divided into
 MAX_DIVIDED_AT_ONCE = 8  # groups that are divided at a time

@@ -8,10 +8,10 @@ from functools import cached_property
 
 from mi_checks.cache.recalling import Recalling
 from mi_checks.cache.store import Store
-from mi_checks.engine.base_run import BaseRun, Floats
 from mi_checks.engine.engine import Engine, Progress, Quantity, no_progress
+from mi_checks.engine.intervention_quantities import Scores, intervention_name
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.scores import Scores, intervention_name
+from mi_checks.engine.readout import BaseRun, Floats
 
 CHUNK_S = 2.0  # seconds that interventions measured together should take
 MAX_CHUNK_GROWTH = 8  # factor by which a chunk may be larger than the one before

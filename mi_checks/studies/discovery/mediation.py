@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import ratio_interval

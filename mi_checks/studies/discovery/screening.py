@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.readout import Floats
 
 NO_EFFECT = 1e-5  # fraction of clean − corrupt; a smaller estimate is zero up to rounding
 MIN_COMPARED = 8  # nodes with estimates and exact values; with fewer, a rank correlation is meaningless

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
+from mi_checks.engine.readout import Floats
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.studies.discovery.effects import Effects, effects
 from mi_checks.studies.discovery.halving import Halved, halved

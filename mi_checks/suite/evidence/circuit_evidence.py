@@ -9,9 +9,8 @@ import numpy as np
 
 from mi_checks.checks.hypothesis import Hypothesis, hypothesis
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.edge_circuits import Edge
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.interventions import Intervention, denoise, reaches
+from mi_checks.engine.interventions import Edge, Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import PromptBatch

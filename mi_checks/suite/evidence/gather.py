@@ -12,9 +12,9 @@ import numpy as np
 from mi_checks.checks.curve import area_interval, cmd, cpr
 from mi_checks.checks.effect import effect
 from mi_checks.checks.measurements import Measurements, Sweep
-from mi_checks.engine.base_run import SideRun
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import SideRun
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.results.evidence import (

@@ -10,12 +10,11 @@ import numpy as np
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.hypothesis import checks_made
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.attended import AttentionPattern
-from mi_checks.engine.base_run import Floats
-from mi_checks.engine.direct import DirectEffects, EffectsFromSources, not_linear
+from mi_checks.engine.clean_run_quantities import Activity, AttentionPattern, Promoted
+from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources, not_linear
 from mi_checks.engine.interventions import ablate
-from mi_checks.engine.neuron_quantities import Activity, Promoted
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.omitted import Omitted
 from mi_checks.prompts.batch import Prompt

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.dispatch import run_check
-from mi_checks.engine.attended import Attended
 from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.clean_run_quantities import Attended
+from mi_checks.engine.intervention_quantities import Scores
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import parse_node
-from mi_checks.engine.scores import Scores
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.studies.calibration import calibration_models
 from mi_checks.studies.calibration.calibration_prompts import (

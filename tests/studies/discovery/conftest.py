@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.base_run import BaseRun, SideRun
+from mi_checks.engine.readout import BaseRun, SideRun
 from mi_checks.models.load_model import load
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.behaviour import Behaviour

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mi_checks.cache.store import Store
+from mi_checks.engine.intervention_quantities import Scores
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.engine.scores import Scores
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.studies.discovery.discovery import Interrupted, explore
 from mi_checks.studies.discovery.draft_yaml import written

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.nodes import PARTS, Node
-from mi_checks.engine.replay.kept_runs import KeptRuns
+from mi_checks.engine.replay.stored_runs import KeptRuns
 from mi_checks.engine.transformer import Transformer
 
 Point = Literal["pre", "mid", "post"]

@@ -8,7 +8,7 @@ import torch
 from transformer_lens.tools.analysis.direct_logit_attribution import direct_logit_attribution
 
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.direct import DirectEffects, EffectsFromSources
+from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError

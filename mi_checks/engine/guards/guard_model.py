@@ -9,10 +9,9 @@ from dataclasses import replace
 import torch
 
 from mi_checks.engine.guards.edit_guards import EDITED_KINDS, KIND_NAMES, Activations, compare_edits, quietly
-from mi_checks.engine.guards.guard_probes import Probes, probes_of
+from mi_checks.engine.guards.guard_probes import TOLERANCES, Probes, Tolerance, probes_of
 from mi_checks.engine.guards.plain_model import PlainModel
 from mi_checks.engine.guards.sum_guards import compare_sums, in_short
-from mi_checks.engine.guards.tolerance import TOLERANCES, Tolerance
 from mi_checks.engine.interventions import Side
 from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine

@@ -7,12 +7,11 @@ from abc import ABC
 import torch
 from torch import Tensor
 
-from mi_checks.engine.base_run import Floats
 from mi_checks.engine.engine import Engine, Progress, no_progress
 from mi_checks.engine.interventions import Intervention, Side
-from mi_checks.engine.layout import Padding
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.readout import ScoreFunction
+from mi_checks.engine.prompt_layout import Padding
+from mi_checks.engine.readout import Floats, ScoreFunction
 from mi_checks.engine.replay.forward_pass import ForwardPass, Since, Written
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel

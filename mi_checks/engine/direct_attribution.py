@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mi_checks.engine.attended import AttentionPattern
-from mi_checks.engine.base_run import Floats
+from mi_checks.engine.clean_run_quantities import AttentionPattern
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.nodes import Kind, Node
+from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mi_checks.engine.layout import Layout, Row
 from mi_checks.engine.nodes import Node
+from mi_checks.engine.prompt_layout import Layout, Row
 from mi_checks.errors import MiChecksError
 
 
