@@ -1,10 +1,9 @@
-"""The cache: measurements, prompts and guards of earlier runs, stored so that they need not be computed again."""
+"""The cache: measurements, prompts and guard results of earlier runs, stored so that they are not computed again."""
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "drawn_prompts",
-    "kept_guards",
-    "key",
-    "recalling",
-    "store",
+    "cache_keys",
+    "cache_store",
+    "cached_engine",
+    "cached_prompts_and_guards",
 ]

@@ -38,7 +38,7 @@ DRAWS = 1000  # pairs of random matrices that composition scores are compared wi
 
 
 class Measuring(Protocol):
-    """An engine, or one that recalls what an earlier run has measured."""
+    """An engine, or a cached engine in front of one."""
 
     @property
     def base(self) -> BaseRun:

@@ -61,7 +61,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "interval must keep, and by how little it may exceed 1: with 0.8 by 0.2 (default: %(default)s)")  # fmt: skip
     add("--exact-seconds", metavar="S", type=_seconds, default=usual.exact_seconds, help="sweeps expected to take "
         "longer are screened by gradients, and on fewer prompt pairs (default: %(default)g; inf: never)")  # fmt: skip
-    add("--no-cache", action="store_true", help="neither recall what an earlier run has measured nor keep it")
+    add("--no-cache", action="store_true", help="measure everything anew, and neither read nor write the cache")
     add("--output", metavar="FILE", type=Path, help="write the draft there (default: to standard output)")
     add("--force", action="store_true", help="write over an output file that is there")
     parser.set_defaults(run=draft)
@@ -105,14 +105,14 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
     """Return the draft as text."""
     with waiting.step(f"loading {options.model}"):
         limit_to_one_thread()
-        from mi_checks.cache.kept_guards import guarded
-        from mi_checks.cache.store import Store
+        from mi_checks.cache.cache_store import CacheStore
+        from mi_checks.cache.cached_prompts_and_guards import with_guards
         from mi_checks.models.load_model import load
         from mi_checks.studies.discovery.discovery import explore
         from mi_checks.studies.discovery.draft_yaml import written
 
-        store = None if folder is None else Store(folder)
-        loaded_model = guarded(load(options.model), store)
+        store = None if folder is None else CacheStore(folder)
+        loaded_model = with_guards(load(options.model), store)
         use_all_cores_if_faster(partial(_forward, loaded_model))
     settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
     discovery = explore(

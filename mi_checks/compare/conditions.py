@@ -73,7 +73,7 @@ def told(then: Header, now: Header) -> Iterator[str]:
     """Return the differences that do not prevent a comparison, such as `torch 2.8.0 (now 2.9.1)`."""
     for name in ("engine", "device"):
         before, after = getattr(then, name), getattr(now, name)
-        if before != after and "none" not in (before, after):  # all was recalled: nothing measured
+        if before != after and "none" not in (before, after):  # all measurements were cached: no engine ran
             yield f"{name} {before} (now {after})"
     for name, version in sorted(then.versions.items()):
         if now.versions.get(name, version) != version:

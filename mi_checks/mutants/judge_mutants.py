@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
-from mi_checks.cache.key import code, measurement_key
-from mi_checks.cache.recalling import Recalling
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_keys import code_digest, measurement_key
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.checks.absent import check_absent
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements, Measuring
@@ -33,7 +33,7 @@ MUTATION_CODE = ("mutants",)  # parts of the package that a mutant's measurement
 class MutantRuns:
     """A measurer of mutants. Its runs are large, so only those of the latest mutant are held in memory."""
 
-    def __init__(self, measured: Measurements, engine: Callable[[], ReplayEngine], store: Store | None) -> None:
+    def __init__(self, measured: Measurements, engine: Callable[[], ReplayEngine], store: CacheStore | None) -> None:
         """Begin with no mutant.
 
         Args:
@@ -44,7 +44,7 @@ class MutantRuns:
         self._measured = measured
         self._engine = engine
         self._store = store
-        self._made: dict[Mutation, Recalling] = {}
+        self._made: dict[Mutation, CachedEngine] = {}
 
     def verdict(self, check: Check, mutation: Mutation, weights: Transformer) -> Verdict:
         """Return the verdict on a check of a mutant.
@@ -60,20 +60,20 @@ class MutantRuns:
             measuring.save()
         self._made.clear()
 
-    def _measuring(self, mutation: Mutation, weights: Transformer) -> Recalling:
+    def _measuring(self, mutation: Mutation, weights: Transformer) -> CachedEngine:
         for other, measuring in self._made.items():
             if other != mutation:
-                measuring.give_up_engine()
+                measuring.release_engine()
         if mutation not in self._made:
             key = "" if self._store is None else mutant_key(self._measured, mutation)
-            self._made[mutation] = Recalling(partial(_replaying, self._engine, weights, mutation), self._store, key)
+            self._made[mutation] = CachedEngine(partial(_replaying, self._engine, weights, mutation), self._store, key)
         return self._made[mutation]
 
 
 def mutant_key(measured: Measurements, mutation: Mutation) -> str:
     """Return the cache key of a mutant: a digest of the model's own key, the mutation and the code that makes it."""
     own = measurement_key(measured.loaded_model, measured.batch, ReplayEngine.name)
-    about = [own, repr(mutation), code(MUTATION_CODE, ())]
+    about = [own, repr(mutation), code_digest(MUTATION_CODE, ())]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
@@ -110,7 +110,7 @@ class MutantJudge:
         measured: Measurements,
         engine: Callable[[], ReplayEngine],
         role: Callable[[RoleCheck, Transformer], Verdict],
-        store: Store | None = None,
+        store: CacheStore | None = None,
     ) -> None:
         """Begin with no mutant.
 

@@ -194,11 +194,11 @@ class OutputFiles:
                 self.history.add(run, self.options.kept_run)
         with self.gathered.omitted.unless("the summary for CI"):
             self.ci.write(run, self.left)
-        if self.gathered.reuse["asked"] and self.options.kept is not None:
-            from mi_checks.cache.store import Store
+        if self.gathered.reuse["requested"] and self.options.kept is not None:
+            from mi_checks.cache.cache_store import CacheStore
 
             with self.gathered.omitted.unless("the pruning of the cache"):
-                Store(self.options.kept).prune()
+                CacheStore(self.options.kept).prune()
 
     @property
     def failed(self) -> bool:

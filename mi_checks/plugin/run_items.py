@@ -121,19 +121,19 @@ class ItemRunner:
     def suite(self) -> Suite:
         """The measuring side, imported only now."""
         limit_to_one_thread()
-        from mi_checks.cache.store import Store
+        from mi_checks.cache.cache_store import CacheStore
         from mi_checks.suite.loaded_models import SuiteSettings
         from mi_checks.suite.suite import Suite
 
         # What was imported stays, half a million objects that each collection of garbage would walk through; and what a
-        # run makes is seldom garbage. Together a sixth of a run that recalls everything.
+        # run makes is seldom garbage. Together a sixth of a run whose measurements are all cached.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         asked = self.options
         settings = SuiteSettings(
             asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
         )
-        return Suite(settings, self._progress, None if asked.kept is None else Store(asked.kept))
+        return Suite(settings, self._progress, None if asked.kept is None else CacheStore(asked.kept))
 
     @cached_property
     def mutant_suite(self) -> MutantSuite:
@@ -348,7 +348,7 @@ class ItemRunner:
                 omitted.add(f"the evidence of {of}", error)
 
     def _take_provenance(self) -> None:
-        """Note where models come from, and how much was recalled."""
+        """Record where models come from, and how many measurements came from the cache."""
         gathered = self.gathered
         if "suite" in self.__dict__:
             gathered.provenance.update(self.suite.provenance())

@@ -133,7 +133,7 @@ class SessionResults:
         self.options = options
         self.omitted = Omitted()  # what could not be added to the record
         self.traces = Traces()
-        self.reuse = {"asked": 0, "recalled": 0}
+        self.reuse = {"requested": 0, "cached": 0}
         self.mutants = MutantTally()
         self.journal = Journal(options.kept_run, options.worker)
         self.began = time.time()

@@ -113,6 +113,6 @@ class TerminalSummary:
         return [f"engine: {', '.join(sorted(used))}"] if used else []
 
     def _reused(self) -> list[str]:
-        if not self.gathered.reuse["asked"]:
+        if not self.gathered.reuse["requested"]:
             return []
-        return [f"cache: {self.gathered.reuse['recalled']} of {self.gathered.reuse['asked']} measurements reused"]
+        return [f"cache: {self.gathered.reuse['cached']} of {self.gathered.reuse['requested']} measurements reused"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from mi_checks.cache.drawn_prompts import recalled_prompts
-from mi_checks.cache.kept_guards import guarded
-from mi_checks.cache.key import prompts_key
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_keys import prompts_key
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_prompts_and_guards import cached_prompts, with_guards
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import SaidBefore, placed
 from mi_checks.models.load_model import load
@@ -39,8 +38,8 @@ class SuiteSettings:
 class LoadedModels:
     """Loads each model once and draws each behaviour's prompts once."""
 
-    def __init__(self, settings: SuiteSettings, store: Store | None) -> None:
-        """Begin with nothing loaded; with a store, what an earlier run has drawn is recalled from it."""
+    def __init__(self, settings: SuiteSettings, store: CacheStore | None) -> None:
+        """Load nothing yet; with a store, prompts and guard results of earlier runs are read from it."""
         self.settings = settings
         self.store = store
         self.loaded: dict[str, LoadedModel] = {}  # by the name that was asked for
@@ -61,7 +60,7 @@ class LoadedModels:
             try:
                 with placed(f"loading {model}", SMALLER_MODEL):
                     loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
-                    self.loaded[model] = guarded(loaded, self.store)
+                    self.loaded[model] = with_guards(loaded, self.store)
             except NotFetched:  # which is found out at once, and worth saying each time
                 raise
             except MiChecksError:
@@ -103,7 +102,7 @@ class LoadedModels:
         if self.store is None:
             return build()
         key = prompts_key(prompts, loaded_model, count=prompts.pairs if count is None else count, seed=seed)
-        return recalled_prompts(self.store, key, loaded_model.tokenization, build)
+        return cached_prompts(self.store, key, loaded_model.tokenization, build)
 
     def guards(self) -> dict[str, ModelGuards]:
         """Return what was checked of each loaded model, by name."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mi_checks.cache.key import measurement_key
-from mi_checks.cache.recalling import Recalling
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_keys import measurement_key
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
@@ -50,19 +50,21 @@ BehaviourAndModel = tuple[tuple[str, str], str]  # of a behaviour, and a model's
 class CacheCounts:
     """How many measurements were asked for, and how many of them an earlier run had made."""
 
-    asked: int = 0
-    recalled: int = 0
+    requested: int = 0
+    cached: int = 0
 
-    def plus(self, other: CacheCounts | Recalling) -> CacheCounts:
+    def plus(self, other: CacheCounts | CachedEngine) -> CacheCounts:
         """Return the sum."""
-        return CacheCounts(self.asked + other.asked, self.recalled + other.recalled)
+        return CacheCounts(self.requested + other.requested, self.cached + other.cached)
 
 
 class Suite:
     """Loads each model once and measures each behaviour on it once."""
 
-    def __init__(self, settings: SuiteSettings, progress: Progress = no_progress, store: Store | None = None) -> None:
-        """Begin with nothing loaded; with a store, what an earlier run has measured is recalled from it."""
+    def __init__(
+        self, settings: SuiteSettings, progress: Progress = no_progress, store: CacheStore | None = None
+    ) -> None:
+        """Load nothing yet; with a store, measurements of earlier runs are read from it."""
         self.settings = settings
         self.progress = progress
         self.reuse = CacheCounts()
@@ -73,7 +75,7 @@ class Suite:
         self._omitted: dict[BehaviourAndModel, Omitted] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
-        self._measuring: dict[BehaviourAndModel, Engine | Recalling] = {}
+        self._measuring: dict[BehaviourAndModel, Engine | CachedEngine] = {}
         hold_freed()
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
@@ -160,7 +162,7 @@ class Suite:
         """Return the engine that measures a behaviour on a model, made now if the cache held everything so far."""
         self.measurements(loaded, model)
         measuring = self._measuring[loaded.key, model]
-        return measuring.engine if isinstance(measuring, Recalling) else measuring
+        return measuring.engine if isinstance(measuring, CachedEngine) else measuring
 
     def measurements(self, loaded: LoadedBehaviour, model: str) -> Measurements:
         """Return the measurements of a behaviour on a model, begun on first use."""
@@ -182,12 +184,12 @@ class Suite:
         loaded: LoadedBehaviour,
         loaded_model: LoadedModel,
         batch: PromptBatch,
-        whole: Engine | Recalling | None = None,
-    ) -> Engine | Recalling:
+        whole: Engine | CachedEngine | None = None,
+    ) -> Engine | CachedEngine:
         """Return what measures a batch; `whole` measures one that begins with it."""
 
         def engine() -> Engine:
-            made = whole.engine if isinstance(whole, Recalling) and whole.has_engine else whole
+            made = whole.engine if isinstance(whole, CachedEngine) and whole.has_engine else whole
             if isinstance(made, ReplayEngine):
                 made = made.of_first(batch)
             else:
@@ -199,7 +201,7 @@ class Suite:
 
         if self.store is None or loaded.score is not None:  # of a project's own score nobody knows what it reads
             return engine()
-        return Recalling(engine, self.store, measurement_key(loaded_model, batch, self.settings.engine))
+        return CachedEngine(engine, self.store, measurement_key(loaded_model, batch, self.settings.engine))
 
     def prompts(self, loaded: LoadedBehaviour, model: str) -> PromptBatch:
         """Return the prompts of a behaviour on a model, drawn on first use."""
@@ -260,8 +262,8 @@ class Suite:
             if drawn:
                 evidence = self._drawn(loaded, measured, measuring, evidence, omitted)
             evidence = replace(evidence, omitted=omitted.sentences)
-            if isinstance(measuring, Recalling):
-                measuring.keep_intervals()
+            if isinstance(measuring, CachedEngine):
+                measuring.add_intervals()
             activations = self._keep(measuring, measured.loaded_model)
         finally:
             self._evidence.pop(key, None)
@@ -275,7 +277,7 @@ class Suite:
         self,
         loaded: LoadedBehaviour,
         measured: Measurements,
-        by: Engine | Recalling,
+        by: Engine | CachedEngine,
         evidence: Evidence,
         omitted: Omitted,
     ) -> Evidence:
@@ -290,7 +292,7 @@ class Suite:
         self,
         loaded: LoadedBehaviour,
         measured: Measurements,
-        by: Engine | Recalling,
+        by: Engine | CachedEngine,
         evidence: Evidence,
         omitted: Omitted,
     ) -> Evidence:
@@ -302,9 +304,9 @@ class Suite:
         self._keep(measuring, measured.loaded_model)
         return found
 
-    def _keep(self, measuring: Engine | Recalling, loaded_model: LoadedModel) -> bool:
+    def _keep(self, measuring: Engine | CachedEngine, loaded_model: LoadedModel) -> bool:
         """Keep what was measured for later runs; whether an engine was made for it."""
-        if not isinstance(measuring, Recalling):
+        if not isinstance(measuring, CachedEngine):
             return True
         try:
             measuring.save()

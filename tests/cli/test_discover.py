@@ -13,7 +13,7 @@ import yaml
 from mi_checks.cli.main import main
 from mi_checks.cli.progress_line import ProgressLine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.studies.discovery.keeping import Keeping
+from mi_checks.studies.discovery.chunked_engine import ChunkedEngine
 from tests.cli.test_matrix import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")
@@ -200,14 +200,14 @@ def test_case_25_what_was_measured_is_kept_when_it_is_stopped(capsys, file, stop
     assert signal.getsignal(signal.SIGTERM) is before
     monkeypatch.setattr(ProgressLine, "progress", PROGRESS)
     recalled = []
-    unknown = Keeping.unknown
+    unknown = ChunkedEngine.unknown
 
     def noted(self, interventions):
         left = unknown(self, interventions)
         recalled.append(len({*interventions}) - len(left))
         return left
 
-    monkeypatch.setattr(Keeping, "unknown", noted)
+    monkeypatch.setattr(ChunkedEngine, "unknown", noted)
     assert told(capsys, file, *MODEL, *QUICK)[0] == 0
     assert sum(recalled) >= int(said[1])
 

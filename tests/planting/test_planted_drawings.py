@@ -2,8 +2,8 @@
 
 import pytest
 
-from mi_checks.cache.recalling import Recalling
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.nodes import Node
 from mi_checks.suite.evidence.circuit_evidence import MIN_PATH_PROMPTS, circuit, few
@@ -111,17 +111,17 @@ def test_without_a_sweep_nothing_is_drawn(planted_at):
 
 def test_a_recalled_circuit_equals_a_fresh_one(tmp_path):
     planted = planting.induction()
-    store, made = Store(tmp_path), []
+    store, made = CacheStore(tmp_path), []
 
     def measuring(batch):
-        made.append(Recalling(lambda: choose("replay", planted.loaded_model, batch), store, "key"))
+        made.append(CachedEngine(lambda: choose("replay", planted.loaded_model, batch), store, "key"))
         return made[-1]
 
     fresh = drawn(planted, claim(planted), measuring=measuring)
     made[0].save()
     assert drawn(planted, claim(planted), measuring=measuring) == fresh
-    assert (made[0].recalled, made[1].has_engine) == (0, False)
-    assert made[1].asked == made[1].recalled == made[0].asked
+    assert (made[0].cached, made[1].has_engine) == (0, False)
+    assert made[1].requested == made[1].cached == made[0].requested
 
 
 def test_a_head_that_is_claimed_by_a_part_is_drawn_whole():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.cache.recalling import Recalling
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
 from mi_checks.engine.direct_attribution import DirectEffects
@@ -172,14 +172,14 @@ def test_maps_and_cards_are_recalled(tmp_path):
     planted = planting.and_neuron(2, head=(0, 1), neuron=(1, 5))
     measured, _ = on_few(planted, AND)
     batch = few(measured)
-    store, seen = Store(tmp_path), []
+    store, seen = CacheStore(tmp_path), []
     for _ in range(2):
-        recalling = Recalling(lambda: choose("replay", planted.loaded_model, batch), store, "key")
-        some = measured.on(batch).by(recalling)
+        cached_engine = CachedEngine(lambda: choose("replay", planted.loaded_model, batch), store, "key")
+        some = measured.on(batch).by(cached_engine)
         seen.append((circuit(measured, some), position_map(some)))
-        recalling.save()
+        cached_engine.save()
     assert seen[0] == seen[1]
-    assert not recalling.has_engine
+    assert not cached_engine.has_engine
     assert seen[0][1] is not None
     assert seen[0][0].neurons
 

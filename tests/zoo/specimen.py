@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mi_checks.cache.kept_guards import guarded
+from mi_checks.cache.cached_prompts_and_guards import with_guards
 from mi_checks.engine.choose_engine import trusted
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.prompt_layout import Padding
@@ -57,7 +57,7 @@ class Specimen:
         Raises:
             MiChecksError: the project refuses it.
         """
-        return guarded(load(str(self.folder), device="cpu"), None)
+        return with_guards(load(str(self.folder), device="cpu"), None)
 
     @cached_property
     def engines(self) -> dict[str, Engine]:

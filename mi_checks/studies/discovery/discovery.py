@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mi_checks.cache.kept_guards import guarded
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_prompts_and_guards import with_guards
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.models.load_model import load
@@ -67,7 +67,7 @@ def discover(
     settings: Settings = USUAL,
     *,
     progress: Progress = no_progress,
-    store: Store | None = None,
+    store: CacheStore | None = None,
 ) -> Discovery:
     """Discover the nodes, paths and circuit that implement a behaviour in a model.
 
@@ -84,7 +84,7 @@ def discover(
             or there is nothing to discover.
     """
     refuse_absent(loaded, model)
-    loaded_model = guarded(load(model), store)
+    loaded_model = with_guards(load(model), store)
     return explore(loaded.behaviour, loaded_model, settings, progress=progress, score=loaded.score, store=store)
 
 
@@ -95,7 +95,7 @@ def explore(
     *,
     progress: Progress = no_progress,
     score: Callable[..., Any] | None = None,
-    store: Store | None = None,
+    store: CacheStore | None = None,
 ) -> Discovery:
     """Discover what implements a behaviour in a loaded model, whatever the behaviour declares; see `discover`."""
     began = time.perf_counter()

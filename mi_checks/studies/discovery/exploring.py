@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from mi_checks.cache.key import code, measurement_key
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_keys import code_digest, measurement_key
+from mi_checks.cache.cache_store import CacheStore
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
@@ -23,12 +23,12 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, require_effect_size
+from mi_checks.studies.discovery.chunked_engine import ChunkedEngine
 from mi_checks.studies.discovery.effects import Effects, effects
 from mi_checks.studies.discovery.found import Found
 from mi_checks.studies.discovery.gradients import gradient_estimates
 from mi_checks.studies.discovery.groups import Groups, Set, groups
 from mi_checks.studies.discovery.held_out import too_little
-from mi_checks.studies.discovery.keeping import Keeping
 from mi_checks.studies.discovery.neurons import NEURON_THRESHOLD_FACTOR, unaccounted
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.paths import Paths, paths
@@ -39,7 +39,7 @@ from mi_checks.studies.discovery.sweeps import swept
 from mi_checks.studies.discovery.wording import named
 
 # further source files that the cached estimates depend on, beside those of all measurements
-ESTIMATING = ("studies/discovery/gradients.py",)
+ESTIMATE_SOURCES = ("studies/discovery/gradients.py",)
 MAX_HEADS_FOR_ALL_PAIRS = 24  # heads; in larger models only pairs with a node of known effect are measured
 MAX_PAIRED_NEURONS = 8  # the strongest neurons, which are measured in pairs
 REMEDY = (
@@ -65,7 +65,7 @@ class Explorer:
         settings: Settings,
         progress: Progress = no_progress,
         score: Callable[..., Any] | None = None,
-        store: Store | None = None,
+        store: CacheStore | None = None,
     ) -> None:
         """Store what is given, without measuring anything; see `explore`."""
         self.behaviour = behaviour
@@ -77,13 +77,13 @@ class Explorer:
         self._score = score
         # nobody knows what a project's own score depends on, so it is not cached
         self._store = None if score is not None else store
-        self._engines: list[Keeping] = []
-        self._batches: dict[int, tuple[Measurements, Keeping]] = {}
+        self._engines: list[ChunkedEngine] = []
+        self._batches: dict[int, tuple[Measurements, ChunkedEngine]] = {}
 
-    def measurements(self, behaviour: Behaviour, batch: PromptBatch) -> tuple[Measurements, Keeping]:
+    def measurements(self, behaviour: Behaviour, batch: PromptBatch) -> tuple[Measurements, ChunkedEngine]:
         """Return an object that measures a behaviour's claims on a batch of prompts, and its engine."""
         key = measurement_key(self.loaded_model, batch, "auto") if self._store is not None else ""
-        engine = Keeping(
+        engine = ChunkedEngine(
             lambda: choose("auto", self.loaded_model, batch, no_progress, None, self._score),
             self._store,
             key,
@@ -148,7 +148,7 @@ class Explorer:
         )  # fmt: skip
         return replace(found, paths=carrying, roles=named(self.loaded_model, found.nodes))
 
-    def _of_first(self, count: int) -> tuple[Measurements, Keeping]:
+    def _of_first(self, count: int) -> tuple[Measurements, ChunkedEngine]:
         """Return measurements on the first `count` prompt pairs, and their engine."""
         if count not in self._batches:
             batch = self.drawn.found_on
@@ -170,7 +170,7 @@ class Explorer:
                 f"({len(measured.batch)} prompt pairs, seed {self.drawn.seed})"
             )
 
-    def _explored(self) -> tuple[Measurements, Keeping]:
+    def _explored(self) -> tuple[Measurements, ChunkedEngine]:
         """Return measurements on all pairs, or on fewer if sweeps would take too long and these show the effect."""
         pairs = len(self.drawn.found_on)
         if pairs > EXPLORED:
@@ -182,12 +182,12 @@ class Explorer:
                 return self._of_first(pairs) if no_effect_size(fewer[0]) else fewer
         return self._of_first(pairs)
 
-    def _estimated(self, measured: Measurements, engine: Keeping, component: Component) -> Floats:
+    def _estimated(self, measured: Measurements, engine: ChunkedEngine, component: Component) -> Floats:
         """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
         shape, at = self.loaded_model.shape, measured.everywhere
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
         both = engine.estimated(
-            f"gradients of {components} at {at} by {code(ESTIMATING, ())}",
+            f"gradients of {components} at {at} by {code_digest(ESTIMATE_SOURCES, ())}",
             lambda made: gradient_estimates(made, components, at, self._progress),
         )
         heads = len(all_nodes("head", shape))
@@ -255,7 +255,7 @@ class Explorer:
             pruned = replace(pruned, why=f"{pruned.why}; {REMEDY}")
         return pruned, len(search.batch)
 
-    def _allowed(self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention]) -> int:
+    def _allowed(self, measured: Measurements, engine: ChunkedEngine, interventions: Sequence[Intervention]) -> int:
         """Return how many interventions on paths there is time for."""
         each = self.pace.seconds_each(measured, engine, interventions)
         if self.pace.allows(len(interventions), each):
@@ -272,7 +272,7 @@ def no_effect_size(measured: Measurements) -> str:
     return ""
 
 
-def minimality_circuits(measured: Measurements, engine: Keeping, found: Found, pace: Pace) -> int | None:
+def minimality_circuits(measured: Measurements, engine: ChunkedEngine, found: Found, pace: Pace) -> int | None:
     """Return how many circuits there is time to measure on the held-out prompts; None for no limit."""
     nodes = found.circuit.nodes
     if not nodes:

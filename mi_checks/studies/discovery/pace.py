@@ -11,7 +11,7 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Intervention
-from mi_checks.studies.discovery.keeping import Keeping
+from mi_checks.studies.discovery.chunked_engine import ChunkedEngine
 
 N_TIMED = 16  # interventions of a sweep, from N_BLOCKS places in it
 N_BLOCKS = 4
@@ -36,7 +36,7 @@ class Pace:
         return self.limit / 4
 
     def seconds_each(
-        self, measured: Measurements, engine: Keeping, interventions: Sequence[Intervention], timed: int = N_TIMED
+        self, measured: Measurements, engine: ChunkedEngine, interventions: Sequence[Intervention], timed: int = N_TIMED
     ) -> float:
         """Return about how many seconds each intervention takes, by measuring a few that are not cached.
 

@@ -12,9 +12,9 @@ from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.engine.readout import Floats
 from mi_checks.spec.node_names import PLURAL
+from mi_checks.studies.discovery.chunked_engine import ChunkedEngine
 from mi_checks.studies.discovery.effects import Effects, effects
 from mi_checks.studies.discovery.halving import Halved, halved
-from mi_checks.studies.discovery.keeping import Keeping
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.screening import Screening, agreement, drawn_from, largest
 
@@ -27,7 +27,7 @@ Estimated = Callable[[], Floats]  # returns `estimate node`, fractions of clean 
 
 def swept(
     measured: Measurements,
-    engine: Keeping,
+    engine: ChunkedEngine,
     component: Component,
     above: float,
     pace: Pace,

@@ -116,11 +116,11 @@ def survey(
 def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
     """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
     limit_to_one_thread()
-    from mi_checks.cache.store import Store
+    from mi_checks.cache.cache_store import CacheStore
     from mi_checks.suite.loaded_models import SuiteSettings
     from mi_checks.suite.suite import Suite
 
-    return Suite(SuiteSettings(count, seed), store=None if kept is None else Store(kept))
+    return Suite(SuiteSettings(count, seed), store=None if kept is None else CacheStore(kept))
 
 
 def _files(path: Path) -> list[Path]:

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.intervention_quantities import Scores
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.spec.node_names import ModelShape
+from mi_checks.studies.discovery.chunked_engine import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, ChunkedEngine
 from mi_checks.studies.discovery.discovery import Interrupted, explore
 from mi_checks.studies.discovery.draft_yaml import written
-from mi_checks.studies.discovery.keeping import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, Keeping
 from mi_checks.studies.discovery.pace import Pace
 from mi_checks.studies.discovery.settings import Settings
 
@@ -47,7 +47,7 @@ def keeping(stubbed, tmp_path):
                 return made.measure(quantity)
 
         given = {} if progress is None else {"progress": progress}
-        return Keeping(Slow, store or Store(tmp_path / "kept"), "key", clock=clock, **given), asked, clock
+        return ChunkedEngine(Slow, store or CacheStore(tmp_path / "kept"), "key", clock=clock, **given), asked, clock
 
     return keeping
 
@@ -192,7 +192,7 @@ def stopping_after(count):
 def stored(loaded_model, tmp_path):
     """A model as if it came from a file, whose weights are known by a digest, and a store."""
     assert loaded_model.provenance.weights_sha256
-    return loaded_model, Store(tmp_path / "measurements")
+    return loaded_model, CacheStore(tmp_path / "measurements")
 
 
 def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, monkeypatch):

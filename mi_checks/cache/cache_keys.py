@@ -13,12 +13,13 @@ from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import AnyPrompts
 
 PACKAGE = Path(__file__).parents[1]
-# The parts of this package, and the libraries they use, whose changes invalidate cached results.
-DRAWING = ("prompts", "cache", "spec")
-DRAWING_WITH = ("jinja2", "numpy", "tokenizers")
-MEASURING = ("engine", "models/load_model.py", "models/loaders", "cache")
-RESAMPLING, RESAMPLING_WITH = ("stats",), ("numpy",)
-MEASURING_WITH = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
+# The folders and files of this package, and the libraries they use, whose changes invalidate cached results.
+PROMPT_SOURCES = ("prompts", "cache", "spec")
+PROMPT_LIBRARIES = ("jinja2", "numpy", "tokenizers")
+MEASUREMENT_SOURCES = ("engine", "models/load_model.py", "models/loaders", "cache")
+MEASUREMENT_LIBRARIES = ("numpy", "tokenizers", "torch", "transformer_lens", "transformers")
+RESAMPLING_SOURCES = ("stats",)
+RESAMPLING_LIBRARIES = ("numpy",)
 
 
 def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, seed: int | None) -> str:
@@ -30,8 +31,8 @@ def prompts_key(prompts: AnyPrompts, loaded_model: LoadedModel, *, count: int, s
         count: number of prompt pairs.
         seed: the seed to use instead of the behaviour's own, or None.
     """
-    about = [repr(prompts), *loaded_model.reads_as, count, seed]
-    return _sha256([*about, code(DRAWING, DRAWING_WITH)])
+    dependencies = [repr(prompts), *loaded_model.reads_as, count, seed]
+    return _sha256([*dependencies, code_digest(PROMPT_SOURCES, PROMPT_LIBRARIES)])
 
 
 def measurement_key(loaded_model: LoadedModel, batch: PromptBatch, engine: str) -> str:
@@ -42,12 +43,14 @@ def measurement_key(loaded_model: LoadedModel, batch: PromptBatch, engine: str) 
         batch: its prompts.
         engine: the requested engine; which engine `auto` chooses follows from the rest.
     """
-    return _sha256([*_model(loaded_model), batch.sha256, engine, code(MEASURING, MEASURING_WITH)])
+    return _sha256(
+        [*_model(loaded_model), batch.sha256, engine, code_digest(MEASUREMENT_SOURCES, MEASUREMENT_LIBRARIES)]
+    )
 
 
 def guards_key(loaded_model: LoadedModel) -> str:
     """Return the sha256 of the model, the code that guards it and the libraries this code uses."""
-    return _sha256([*_model(loaded_model), "guards", code(MEASURING, MEASURING_WITH)])
+    return _sha256([*_model(loaded_model), "guards", code_digest(MEASUREMENT_SOURCES, MEASUREMENT_LIBRARIES)])
 
 
 def _model(loaded_model: LoadedModel) -> list[object]:
@@ -61,24 +64,24 @@ def _model(loaded_model: LoadedModel) -> list[object]:
 
 
 @cache
-def code(parts: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """Return the sha256 of the files in some parts of this package, including word lists, and of library versions.
+def code_digest(sources: tuple[str, ...], libraries: tuple[str, ...]) -> str:
+    """Return the sha256 of some source files of this package, including word lists, and of library versions.
 
     Args:
-        parts: folders or files, relative to the package.
+        sources: folders or files, relative to the package.
         libraries: names of distributions.
 
     Raises:
-        LookupError: a part does not exist. After a rename nothing would be hashed, and results of other code would be
-            taken for results of the current code.
+        LookupError: a source does not exist. After a rename nothing would be hashed, and results of other code would
+            be taken for results of the current code.
     """
-    missing = [part for part in parts if not (PACKAGE / part).exists()]
+    missing = [source for source in sources if not (PACKAGE / source).exists()]
     if missing:
-        raise LookupError(f"cache keys name parts of mi_checks that are not there: {', '.join(missing)}")
-    files = sorted(path for part in parts for path in (PACKAGE / part, *(PACKAGE / part).rglob("*")) if path.is_file())
-    files = [path for path in files if "__pycache__" not in path.parts]
-    sources = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
-    return _sha256([sources, {name: importlib.metadata.version(name) for name in libraries}])
+        raise LookupError(f"a cache key names source files that do not exist in mi_checks: {', '.join(missing)}")
+    paths = [path for source in sources for path in (PACKAGE / source, *(PACKAGE / source).rglob("*"))]
+    files = sorted(path for path in paths if path.is_file() and "__pycache__" not in path.parts)
+    digests = [(path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    return _sha256([digests, {name: importlib.metadata.version(name) for name in libraries}])
 
 
 def _sha256(data: object) -> str:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.cache import key as keys
-from mi_checks.cache.key import measurement_key, prompts_key
+from mi_checks.cache import cache_keys as keys
+from mi_checks.cache.cache_keys import measurement_key, prompts_key
 from mi_checks.models.load_model import load
 from mi_checks.mutants.judge_mutants import MUTATION_CODE
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.load_file import load_behaviours
-from mi_checks.studies.discovery.exploring import ESTIMATING
+from mi_checks.studies.discovery.exploring import ESTIMATE_SOURCES
 
 TEXT = """\
 name: ab
@@ -66,35 +66,38 @@ def test_other_prompts_or_another_engine(loaded_model):
 
 def test_other_code(loaded_model, tmp_path, monkeypatch):
     before = measurement_key(loaded_model, BATCH, "auto")
-    for part in keys.MEASURING:
+    for part in keys.MEASUREMENT_SOURCES:
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "engine" / "replay.py").write_text("# another way")
     monkeypatch.setattr(keys, "PACKAGE", tmp_path)
-    keys.code.cache_clear()
+    keys.code_digest.cache_clear()
     try:
         assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
-        keys.code.cache_clear()
+        keys.code_digest.cache_clear()
 
 
 def test_other_libraries(loaded_model, monkeypatch):
     before = measurement_key(loaded_model, BATCH, "auto")
     monkeypatch.setattr(keys.importlib.metadata, "version", lambda name: "0.0.1")
-    keys.code.cache_clear()
+    keys.code_digest.cache_clear()
     try:
         assert measurement_key(loaded_model, BATCH, "auto") != before
     finally:
-        keys.code.cache_clear()
+        keys.code_digest.cache_clear()
 
 
-def test_a_part_that_was_renamed_is_told_and_not_left_out():
-    with pytest.raises(LookupError, match="cache keys name parts of mi_checks that are not there: engines"):
-        keys.code(("engine", "engines"), ())
+def test_a_missing_source_raises():
+    with pytest.raises(LookupError, match="a cache key names source files that do not exist in mi_checks: engines"):
+        keys.code_digest(("engine", "engines"), ())
 
 
-@pytest.mark.parametrize("parts", [keys.MEASURING, keys.DRAWING, keys.RESAMPLING, MUTATION_CODE, ESTIMATING])
-def test_all_parts_are_there(parts):
-    assert keys.code(parts, ())
+@pytest.mark.parametrize(
+    "sources",
+    [keys.MEASUREMENT_SOURCES, keys.PROMPT_SOURCES, keys.RESAMPLING_SOURCES, MUTATION_CODE, ESTIMATE_SOURCES],
+)
+def test_all_sources_exist(sources):
+    assert keys.code_digest(sources, ())
 
 
 @pytest.mark.parametrize(

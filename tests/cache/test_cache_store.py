@@ -6,14 +6,14 @@ import time
 import numpy as np
 import pytest
 
-from mi_checks.cache.store import ABANDONED, Store
+from mi_checks.cache.cache_store import ABANDONED, CacheStore
 
 ARRAYS = {"about": np.frombuffer(b"{}", dtype=np.uint8), "values": np.array([[1.5, -2.0], [np.pi, 0.0]])}
 
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "kept")
+    return CacheStore(tmp_path / "kept")
 
 
 def test_what_is_written_is_read_bit_by_bit(store):
@@ -82,7 +82,7 @@ def test_a_full_disk_costs_only_the_entry(store, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_costs_only_the_entry(tmp_path):
     (tmp_path / "kept").write_text("a file where the folder would be")
-    store = Store(tmp_path / "kept")
+    store = CacheStore(tmp_path / "kept")
     store.write("a", ARRAYS)
     assert store.read("a") == {}
     store.prune()

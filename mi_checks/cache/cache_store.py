@@ -26,7 +26,7 @@ ABANDONED = 3600.0  # seconds after which an unfinished file is assumed to belon
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
 
 
-class Store:
+class CacheStore:
     """A store of entries by key, from which the least recently used are deleted first."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from mi_checks.cache.recalling import Recalling
-from mi_checks.cache.store import Store
+from mi_checks.cache.cache_store import CacheStore
+from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.engine.engine import Engine, Progress, Quantity, no_progress
 from mi_checks.engine.intervention_quantities import Scores, intervention_name
 from mi_checks.engine.interventions import Intervention
@@ -19,7 +19,7 @@ MAX_CHUNK = 512  # interventions
 SAVE_EVERY_S = 10.0  # seconds; later measurements are lost if the process is killed
 
 
-class Keeping(Recalling):
+class ChunkedEngine(CachedEngine):
     """An engine that measures in short chunks and writes each to the cache.
 
     The size of the chunks depends on the speed of the machine; the measurements do not.
@@ -28,7 +28,7 @@ class Keeping(Recalling):
     def __init__(
         self,
         make: Callable[[], Engine],
-        store: Store | None,
+        store: CacheStore | None,
         key: str,
         progress: Progress = no_progress,
         clock: Callable[[], float] = time.monotonic,
@@ -42,17 +42,17 @@ class Keeping(Recalling):
     @property
     def measurements(self) -> int:
         """Return the number of measurements, including those of earlier runs."""
-        return len(self._kept.values)
+        return len(self._entry.values)
 
     @cached_property
     def base(self) -> BaseRun:
         """Return the clean and the corrupted run."""
-        (base,) = (super(Keeping, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
+        (base,) = (super(ChunkedEngine, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
         return base
 
     def unknown(self, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return the interventions that are not measured yet, in order and without duplicates."""
-        known = self._kept.values
+        known = self._entry.values
         return [each for each in dict.fromkeys(interventions) if intervention_name(each) not in known]
 
     def measure(self, quantity: Quantity) -> Floats:
