@@ -7,7 +7,7 @@ from functools import singledispatch
 
 from gallery.facts import HEADER, Facts, about, told
 from gallery.questions import BUGS, Compared, Done, Fixed, Pair
-from mi_checks.compare.paired import Difference
+from mi_checks.compare.paired import NeighbourDifference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.check import Bound
@@ -104,7 +104,7 @@ def _(question: Done, facts: Facts) -> list[str]:
     return [*lines, *table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
 
 
-def fixed(test: Difference) -> str:
+def fixed(test: NeighbourDifference) -> str:
     """Return what became of a bug that the smaller model has."""
     if test.turn == "can → cannot":
         return "fixed"
@@ -165,9 +165,9 @@ def _unmeasured(pairs: Sequence[Pair], facts: Facts) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _models(tests: Iterable[Difference]) -> str:
+def _models(tests: Iterable[NeighbourDifference]) -> str:
     return ", ".join(f"{test.behaviour} {test.step.before} → {test.step.after}" for test in tests)
 
 
-def _size(test: Difference) -> tuple[float, str]:
+def _size(test: NeighbourDifference) -> tuple[float, str]:
     return -round(abs(test.estimate.value), 2), test.behaviour

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gallery.questions import Model, Pair
-from mi_checks.compare.effect_matrix import Matrix
-from mi_checks.compare.neighbouring import Step, step
-from mi_checks.compare.paired import Difference, differences
+from mi_checks.compare.effect_matrix import EffectMatrix
+from mi_checks.compare.neighbouring import ModelStep, step
+from mi_checks.compare.paired import NeighbourDifference, differences
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -31,7 +31,7 @@ class Facts:
         pairs: the models that any question compares; the tests are corrected over all of them together.
     """
 
-    matrix: Matrix
+    matrix: EffectMatrix
     behaviours: Sequence[LoadedBehaviour]
     pairs: Sequence[Pair]
 
@@ -42,21 +42,21 @@ class Facts:
         return {(effect.architecture.kind, effect.architecture.n_layers): effect.model for effect in reversed(trained)}
 
     @cached_property
-    def steps(self) -> dict[Pair, Step]:
+    def steps(self) -> dict[Pair, ModelStep]:
         """Return the step of each pair both of whose models were measured."""
         return {pair: self._step(pair) for pair in dict.fromkeys(self.pairs) if set(pair) <= set(self.models)}
 
-    def _step(self, pair: Pair) -> Step:
+    def _step(self, pair: Pair) -> ModelStep:
         before, after = (self.models[model] for model in pair)
         known = self.matrix.architectures
         return step(before, known[before], after, known[after])
 
     @cached_property
-    def tests(self) -> tuple[Difference, ...]:
+    def tests(self) -> tuple[NeighbourDifference, ...]:
         """Return all tests, corrected together."""
         return differences(self.matrix.effects, self.steps.values())
 
-    def between(self, pair: Pair) -> tuple[Difference, ...]:
+    def between(self, pair: Pair) -> tuple[NeighbourDifference, ...]:
         """Return the tests of one pair."""
         return tuple(test for test in self.tests if pair in self.steps and test.step == self.steps[pair])
 
@@ -91,7 +91,7 @@ class Facts:
         check = "absent" if effect.declared == "absent" else first
         return "::".join(filter(None, (loaded.source.shown, loaded.case, effect.model, check)))
 
-    def row(self, test: Difference, reading: str) -> list[str]:
+    def row(self, test: NeighbourDifference, reading: str) -> list[str]:
         """Return a row with the columns of `HEADER`."""
         return [
             self.behaviour_link(test.behaviour),
@@ -104,7 +104,7 @@ class Facts:
             f"`{self.node_id(test.before)}` `{self.node_id(test.after)}`",
         ]
 
-    def brief_row(self, test: Difference) -> list[str]:
+    def brief_row(self, test: NeighbourDifference) -> list[str]:
         """Return a row with the columns of `BRIEF`."""
         full = self.row(test, told(test))
         before, after = (f"{mark(effect)} {value(effect)}" for effect in (test.before, test.after))
@@ -119,7 +119,7 @@ def about(prompts: int | None) -> str:
     return f"about {round(prompts / magnitude) * magnitude:,} prompts would tell"
 
 
-def told(test: Difference) -> str:
+def told(test: NeighbourDifference) -> str:
     """Return the reading of a difference."""
     if not test.significant:
         return f"not told apart; {about(test.prompts)}"

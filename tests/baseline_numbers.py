@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.compare.conditions import Header
+from mi_checks.compare.conditions import BaselineHeader
 from mi_checks.compare.recorded import Baseline, baseline
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.stats.estimate import Estimate
 from tests.effects import effect, evidence_of
 
-HEADER = Header(
+HEADER = BaselineHeader(
     behaviour="ab", model="m", revision="", weights="1" * 64, tokenizer="2" * 64, prompts="3" * 64, engine="replay",
     mode="raw", dtype="float32", device="cpu", versions={"torch": "2.8.0", "numpy": "2.0.0"},
 )  # fmt: skip

@@ -15,8 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mi_checks.compare.conditions import HASHES, TEXTS, Header
-from mi_checks.compare.recorded import Baseline, Recorded, settled
+from mi_checks.compare.conditions import HASHES, TEXTS, BaselineHeader
+from mi_checks.compare.recorded import Baseline, RecordedCheck, settled
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, replace_text, sweep
 from mi_checks.results.evidence import Mediator
@@ -28,11 +28,11 @@ METHOD = "bootstrap of the mean"  # of the parts' intervals
 REMEDY = "restore it, or record it anew with pytest --mi-update"
 
 
-class NewerSchema(MiChecksError):
+class NewerSchemaError(MiChecksError):
     """A newer mi-checks wrote it: what it says is not known here, and so not to be written over."""
 
 
-class _Wrong(Exception):
+class _InvalidBaseline(Exception):
     """Something in it is not what it must be."""
 
 
@@ -67,13 +67,13 @@ def read_baseline(path: Path, shown: str) -> Baseline:
         raise MiChecksError(f"{shown}: no baseline: nested too deep, or a number that is none; {REMEDY}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
-        raise NewerSchema(
+        raise NewerSchemaError(
             f"{shown}: written by a newer mi-checks (schema {schema}, and this one reads {SCHEMA}); update mi-checks, "
             "or delete it and record it anew with pytest --mi-update"
         )
     try:
         return _baseline(data)
-    except _Wrong as wrong:
+    except _InvalidBaseline as wrong:
         raise MiChecksError(f"{shown}: {wrong}; {REMEDY}") from None
 
 
@@ -95,7 +95,7 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
     old: Baseline | None = None
     try:
         old = read_baseline(path, shown)
-    except NewerSchema as error:
+    except NewerSchemaError as error:
         raise MiChecksError(f"{error}; it is as it was") from None
     except MiChecksError:  # there is none yet, or one that is to be replaced
         pass
@@ -181,46 +181,46 @@ def _no_constant(name: str) -> float:
 
 def _baseline(data: Any) -> Baseline:
     if not isinstance(data, dict) or data.get("schema") not in (1, SCHEMA):
-        raise _Wrong("no baseline: it has no schema")
+        raise _InvalidBaseline("no baseline: it has no schema")
     sizes = {"effect_sizes"} if data["schema"] > 1 else set()
     missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
     if missing:
-        raise _Wrong(f"no baseline: {', '.join(missing)} is missing")
+        raise _InvalidBaseline(f"no baseline: {', '.join(missing)} is missing")
     if data["checksum"] != _checksum(data):
-        raise _Wrong("edited by hand, or damaged: its checksum is that of other contents")
+        raise _InvalidBaseline("edited by hand, or damaged: its checksum is that of other contents")
     for name in ("checks", "header", "mediators"):
         if not isinstance(data[name], dict):
-            raise _Wrong(f"{name} is no mapping")
+            raise _InvalidBaseline(f"{name} is no mapping")
     read = _check if data["schema"] > 1 else _check_of_schema_1
     checks = {name: read(name, check) for name, check in data["checks"].items()}
     mediators = tuple(_mediator(name, each) for name, each in data["mediators"].items())
     return Baseline(_header(data["header"]), checks, mediators, _numbers("effect_sizes", data.get("effect_sizes", [])))
 
 
-def _header(data: Mapping[str, Any]) -> Header:
+def _header(data: Mapping[str, Any]) -> BaselineHeader:
     for name in TEXTS:
         if not isinstance(data.get(name), str):
-            raise _Wrong(f"header: {name} is not a text")
+            raise _InvalidBaseline(f"header: {name} is not a text")
     for name in HASHES:
         if not re.fullmatch("[0-9a-f]{64}", data[name]):
-            raise _Wrong(f"header: {name} is no sha256")
+            raise _InvalidBaseline(f"header: {name} is no sha256")
     versions = data.get("versions")
     if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
-        raise _Wrong("header: versions is no mapping of texts")
-    return Header(**{name: data[name] for name in TEXTS}, versions=versions)
+        raise _InvalidBaseline("header: versions is no mapping of texts")
+    return BaselineHeader(**{name: data[name] for name in TEXTS}, versions=versions)
 
 
-def _check(name: str, data: Any) -> Recorded:
+def _check(name: str, data: Any) -> RecordedCheck:
     where = f"checks: {name}"
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
-        raise _Wrong(f"{where} is no check")
+        raise _InvalidBaseline(f"{where} is no check")
     values = _numbers(f"{where}: per_prompt", data.get("per_prompt"))
     estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
     parts = None if data.get("parts") is None else _parts(where, data["parts"], estimate)
-    return Recorded(data["claim"], data["deciding"], estimate, values, parts)
+    return RecordedCheck(data["claim"], data["deciding"], estimate, values, parts)
 
 
-def _check_of_schema_1(name: str, data: Any) -> Recorded:
+def _check_of_schema_1(name: str, data: Any) -> RecordedCheck:
     """Of `composes`, which is claimed of several readers, the deciding one stood in a sentence."""
     check = _check(name, data)
     return replace(check, deciding=reader_of(check.deciding) or check.deciding)
@@ -233,44 +233,46 @@ def _numbers(where: str, values: Any) -> tuple[float, ...]:
         or not set(map(type, values)) <= {int, float}
         or not all(map(math.isfinite, values))
     ):
-        raise _Wrong(f"{where} is no list of numbers")
+        raise _InvalidBaseline(f"{where} is no list of numbers")
     return tuple(map(float, values))
 
 
 def _parts(where: str, data: Any, fraction: Estimate | None) -> Parts:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("of", "unit")):
-        raise _Wrong(f"{where}: parts are no numerator and denominator")
+        raise _InvalidBaseline(f"{where}: parts are no numerator and denominator")
     n = 1 if fraction is None else fraction.n
     numerator, denominator = (
         None if data.get(name) is None else _ends(f"{where}: {name}", data[name], data["unit"], n)
         for name in ("numerator", "denominator")
     )
     if denominator is None:
-        raise _Wrong(f"{where}: parts have no denominator")
+        raise _InvalidBaseline(f"{where}: parts have no denominator")
     return Parts(numerator, denominator, data["of"])
 
 
 def _ends(where: str, data: Any, unit: str, n: int) -> Estimate:
     numbers = _numbers(where, data)
     if len(numbers) != 3 or numbers[1] > numbers[2]:
-        raise _Wrong(f"{where} is no value with an interval")
+        raise _InvalidBaseline(f"{where} is no value with an interval")
     value, low, high = numbers
     return Estimate(value, low, high, n, unit, METHOD)
 
 
 def _mediator(name: str, data: Any) -> Mediator:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("node", "at")):
-        raise _Wrong(f"mediators: {name} is no mediator")
+        raise _InvalidBaseline(f"mediators: {name} is no mediator")
     return Mediator(data["node"], data["at"], _estimate(f"mediators: {name}", data.get("estimate")))
 
 
 def _estimate(where: str, data: Any) -> Estimate:
     if not isinstance(data, dict) or not all(_is_number(data.get(name)) for name in ("value", "low", "high", "n")):
-        raise _Wrong(f"{where}: the estimate has no value, low, high and n")
+        raise _InvalidBaseline(f"{where}: the estimate has no value, low, high and n")
     if not all(isinstance(data.get(name), str) for name in ("unit", "method", "over")):
-        raise _Wrong(f"{where}: the estimate has no unit, method and over")
+        raise _InvalidBaseline(f"{where}: the estimate has no unit, method and over")
     if data["low"] > data["high"] or data["n"] < 1:
-        raise _Wrong(f"{where}: its numbers are inconsistent: from {data['low']} to {data['high']}, n {data['n']}")
+        raise _InvalidBaseline(
+            f"{where}: its numbers are inconsistent: from {data['low']} to {data['high']}, n {data['n']}"
+        )
     numbers = {name: float(data[name]) for name in ("value", "low", "high")}
     return Estimate(**numbers, n=int(data["n"]), unit=data["unit"], method=data["method"], over=data["over"])
 

@@ -11,7 +11,7 @@ from mi_checks.spec.load_file import LoadedBehaviour
 FOLDER = "baselines"
 
 
-def place(loaded: LoadedBehaviour, model: str) -> Path:
+def baseline_path(loaded: LoadedBehaviour, model: str) -> Path:
     """Of a behaviour on a model, by the name that its file has for it; whether or not it is there."""
     parts = [loaded.path.stem, *([loaded.case] if loaded.case else [])]
     return loaded.path.parent.joinpath(FOLDER, *map(_name, parts), f"{_name(model)}.json")
@@ -23,7 +23,7 @@ def orphans(collected: Iterable[LoadedBehaviour]) -> Iterator[Path]:
     Of a file that is there and was not collected nothing is known, and its baselines are left alone.
     """
     loaded = list(collected)
-    wanted = {place(each, model) for each in loaded for model in each.behaviour.models}
+    wanted = {baseline_path(each, model) for each in loaded for model in each.behaviour.models}
     files = {each.path for each in loaded}
     for folder in sorted({file.parent for file in files}):
         for path in sorted((folder / FOLDER).rglob("*.json")):

@@ -12,7 +12,7 @@ from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 
 if TYPE_CHECKING:
-    from mi_checks.compare.effect_matrix import Matrix
+    from mi_checks.compare.effect_matrix import EffectMatrix
     from mi_checks.studies.matrix.survey import Cell
 
 PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown
@@ -60,7 +60,7 @@ def show(options: argparse.Namespace) -> None:
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}{more}: {first.reason}")
 
 
-def _written(matrix: Matrix, form: str) -> str:
+def _written(matrix: EffectMatrix, form: str) -> str:
     from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
 
     if form == "json":

@@ -22,7 +22,7 @@ MAX_ROUNDED_FLIPS = 1  # prompts whose yes or no may turn by rounding: it takes 
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PromptAgreement:
     """A paired comparison of single prompts.
 
     Attributes:
@@ -52,7 +52,7 @@ class Agreement:
         return f"prompts differ by {self.rms:.3f} {unit} (root mean square; margin {self.margin:.3f}{related})"
 
 
-def agreement(then: Floats, now: Floats, *, yes_or_no: bool) -> Agreement:
+def agreement(then: Floats, now: Floats, *, yes_or_no: bool) -> PromptAgreement:
     """Compare two runs prompt by prompt.
 
     Args:
@@ -65,4 +65,4 @@ def agreement(then: Floats, now: Floats, *, yes_or_no: bool) -> Agreement:
     margin = max(MATTERS, MATTERS * abs(float(then.mean())), SPREAD_MATTERS * spreads[0])
     correlation = float(np.corrcoef(then, now)[0, 1]) if min(spreads) > 0 else None
     flipped = int((then != now).sum()) if yes_or_no else None
-    return Agreement(rms, margin, correlation, flipped, len(then))
+    return PromptAgreement(rms, margin, correlation, flipped, len(then))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mi_checks.compare.base_model import EffectChange, Judgement
+from mi_checks.compare.base_model import EffectChange, ReferenceComparison
 from mi_checks.compare.drift_message import NAMED, brief_shares, interval_text, share_lines
 from mi_checks.results.run import BASE, CheckResult
 from mi_checks.stats.judgement import prompts_to_settle
 
 
-def claim(judgement: Judgement, base: str) -> str:
+def claim(judgement: ReferenceComparison, base: str) -> str:
     """Return the verdict, also that of an item that passes: `both kept, against nano-attn-2l`."""
     return f"{judgement.verdict}, against {base}"
 
 
-def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> str:
+def base_message(judgement: ReferenceComparison, base: str, weights: tuple[str, str]) -> str:
     """Return the verdict, what decided it, and each effect and head in both models.
 
     Args:
@@ -29,7 +29,7 @@ def base_message(judgement: Judgement, base: str, weights: tuple[str, str]) -> s
     return "\n".join([*lines, *share_lines(judgement.mediators, ("lost", "gained", "unsure", "relative", "stayed"))])
 
 
-def base_reason(judgement: Judgement) -> str:
+def base_reason(judgement: ReferenceComparison) -> str:
     """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
     heads = brief_shares(judgement.mediators, ("lost", "gained", "unsure"))
     return "\n".join([_effect(judgement.deciding), *heads])
@@ -53,7 +53,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-def _because(judgement: Judgement) -> Iterator[str]:
+def _because(judgement: ReferenceComparison) -> Iterator[str]:
     effect, heads = judgement.deciding, judgement.mediators
     if effect.state != "kept":
         yield f"{effect.name} {effect.then.value:.3f} → {effect.now.value:.3f} {effect.now.unit}"

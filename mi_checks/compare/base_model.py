@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 
-from mi_checks.compare.agreement import Agreement, agreement
-from mi_checks.compare.mediator_sets import MATTERS, SetChange, all_lost, set_change
-from mi_checks.compare.recorded import Recorded
+from mi_checks.compare.agreement import PromptAgreement, agreement
+from mi_checks.compare.mediator_sets import MATTERS, MediatorSetChange, all_lost, set_change
+from mi_checks.compare.recorded import RecordedCheck
 from mi_checks.results.evidence import Mediator
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA
@@ -67,7 +67,7 @@ class EffectChange:
     matters: float
     state: State
     per_prompt: tuple[float, ...]
-    prompts: Agreement
+    prompts: PromptAgreement
 
     @property
     def bound(self) -> Bound:
@@ -76,7 +76,7 @@ class EffectChange:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ReferenceComparison:
     """What a model is to its base in one behaviour.
 
     Attributes:
@@ -88,7 +88,7 @@ class Judgement:
 
     effects: tuple[EffectChange, ...]
     mechanism: State
-    mediators: SetChange
+    mediators: MediatorSetChange
     has_effect_size: bool = True
 
     @property
@@ -115,12 +115,12 @@ class Judgement:
 
 
 def judge_against(
-    then: Mapping[str, Recorded],
-    now: Mapping[str, Recorded],
+    then: Mapping[str, RecordedCheck],
+    now: Mapping[str, RecordedCheck],
     mediators: tuple[tuple[Mediator, ...], tuple[Mediator, ...]] | None,
     effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
     unit: str = "",
-) -> Judgement:
+) -> ReferenceComparison:
     """Compare a model with its base.
 
     Args:
@@ -139,13 +139,13 @@ def judge_against(
         for name, margin, p_value in zip(names, margins, holm(np.array(p_values)), strict=True)
     )
     if mediators is None:
-        return Judgement(effects, "not applicable", SetChange())
+        return ReferenceComparison(effects, "not applicable", MediatorSetChange())
     before, after = mediators
     heads = set_change(before, after, effect_sizes, unit) if after else all_lost(before)
-    return Judgement(effects, _mechanism(heads), heads, has_effect_size=bool(after))
+    return ReferenceComparison(effects, _mechanism(heads), heads, has_effect_size=bool(after))
 
 
-def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: float) -> EffectChange:
+def _effect(name: str, then: RecordedCheck, now: RecordedCheck, matters: float, p_value: float) -> EffectChange:
     if then.estimate is None or now.estimate is None:
         raise ValueError(f"{name} was not measured")
     before, after = np.array(then.per_prompt), np.array(now.per_prompt)
@@ -160,13 +160,13 @@ def _effect(name: str, then: Recorded, now: Recorded, matters: float, p_value: f
     return EffectChange(name, then.estimate, now.estimate, change, matters, state, differences, prompts)
 
 
-def _matters(then: Recorded) -> float:
+def _matters(then: RecordedCheck) -> float:
     """Return a tenth of the mean or, if larger, of the standard deviation: half of what Cohen (1988) calls small."""
     values = np.array(then.per_prompt)
     return float(max(MATTERS, TENTH * abs(values.mean()), TENTH * values.std(ddof=1)))
 
 
-def _mechanism(heads: SetChange) -> State:
+def _mechanism(heads: MediatorSetChange) -> State:
     if heads.changed:
         return "changed"
     if heads.unsure:

@@ -11,7 +11,7 @@ UPDATE = "pytest --mi-update records it anew, where that is meant"
 
 
 @dataclass(frozen=True)
-class Header:
+class BaselineHeader:
     """Of one behaviour on one model; hashes are sha256 in hexadecimal."""
 
     behaviour: str
@@ -27,9 +27,9 @@ class Header:
     versions: Mapping[str, str]  # library → version
 
 
-def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mapping[str, str]) -> Header:
+def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mapping[str, str]) -> BaselineHeader:
     """Return what a run measured on and with."""
-    return Header(
+    return BaselineHeader(
         behaviour=evidence.behaviour,
         model=evidence.model,
         revision=provenance.get("revision", ""),
@@ -45,10 +45,10 @@ def header_of(evidence: Evidence, provenance: Mapping[str, str], versions: Mappi
 
 
 HASHES = ("weights", "tokenizer", "prompts")
-TEXTS = tuple(field.name for field in fields(Header) if field.name != "versions")
+TEXTS = tuple(field.name for field in fields(BaselineHeader) if field.name != "versions")
 
 
-def invalid(then: Header, now: Header) -> str:
+def reason_not_comparable(then: BaselineHeader, now: BaselineHeader) -> str:
     """Why effects cannot be compared, with the remedy; nothing where they can.
 
     Other weights, another revision, engine, device or library are what a baseline is there to be compared across.
@@ -69,7 +69,7 @@ def invalid(then: Header, now: Header) -> str:
     return ""
 
 
-def told(then: Header, now: Header) -> Iterator[str]:
+def environment_differences(then: BaselineHeader, now: BaselineHeader) -> Iterator[str]:
     """Return the differences that do not prevent a comparison, such as `torch 2.8.0 (now 2.9.1)`."""
     for name in ("engine", "device"):
         before, after = getattr(then, name), getattr(now, name)

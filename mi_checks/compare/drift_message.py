@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mi_checks.compare.conditions import UPDATE, Header
-from mi_checks.compare.mediator_sets import SetChange
-from mi_checks.compare.with_baseline import Comparison, Drift
+from mi_checks.compare.conditions import UPDATE, BaselineHeader
+from mi_checks.compare.mediator_sets import MediatorSetChange
+from mi_checks.compare.with_baseline import BaselineComparison, Drift
 from mi_checks.stats.estimate import Estimate
 
 NAMED = 12  # checks and heads
@@ -23,7 +23,7 @@ def unlike_message(unlike: Mapping[str, str], shown: str) -> str:
     return "\n".join(lines)
 
 
-def drift_message(comparison: Comparison, then: Header, now: Header, shown: str) -> str:
+def drift_message(comparison: BaselineComparison, then: BaselineHeader, now: BaselineHeader, shown: str) -> str:
     """Say what drifted, smallest p-value and largest change first, and which heads stopped or started to mediate."""
     drifts, mediators = comparison.drifts, comparison.mediators
     heads = mediators.signed
@@ -40,7 +40,7 @@ def drift_message(comparison: Comparison, then: Header, now: Header, shown: str)
     return "\n".join([*lines, _remedy(comparison)])
 
 
-def drift_reason(comparison: Comparison) -> str:
+def drift_reason(comparison: BaselineComparison) -> str:
     """Return the message's most important lines, for the terminal."""
     drifts, mediators = comparison.drifts, comparison.mediators
     lines = brief_shares(mediators, ("lost", "gained"))
@@ -49,14 +49,14 @@ def drift_reason(comparison: Comparison) -> str:
     return "\n".join([*lines, _remedy(comparison).strip()])
 
 
-def _remedy(comparison: Comparison) -> str:
+def _remedy(comparison: BaselineComparison) -> str:
     drifts = comparison.drifts
     if drifts and all(drift.better for drift in drifts) and not comparison.mediators.lost:
         return f"  better    than recorded, and a later loss of it would go unseen: {UPDATE}"
     return f"  meant?    {UPDATE}"
 
 
-def share_lines(change: SetChange, kinds: Iterable[str], most: int = NAMED) -> list[str]:
+def share_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = NAMED) -> list[str]:
     """Return heads of these kinds, each with what it recovers then and now: as a fraction, and in the score's unit.
 
     Where the effect sizes are known their change comes last, since every fraction is of them.
@@ -73,12 +73,12 @@ def share_lines(change: SetChange, kinds: Iterable[str], most: int = NAMED) -> l
     return lines
 
 
-def brief_shares(change: SetChange, kinds: Iterable[str]) -> list[str]:
+def brief_shares(change: MediatorSetChange, kinds: Iterable[str]) -> list[str]:
     """Return `share_lines` of few heads for the terminal, without the effect sizes."""
     return [line.strip() for line in share_lines(replace(change, effects=None), kinds, BRIEFLY_NAMED)]
 
 
-def _in_units(change: SetChange, before: Estimate | None, after: Estimate | None) -> str:
+def _in_units(change: MediatorSetChange, before: Estimate | None, after: Estimate | None) -> str:
     if change.effects is None:
         return ""
     values = zip((before, after), change.effects, strict=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from mi_checks.compare.neighbouring import Step, order
-from mi_checks.compare.paired import Difference, neighbour_differences
+from mi_checks.compare.neighbouring import ModelStep, order
+from mi_checks.compare.paired import NeighbourDifference, neighbour_differences
 from mi_checks.results.evidence import Architecture, Effect
 
 
 @dataclass(frozen=True)
-class Unmeasured:
+class UnmeasuredCell:
     """A behaviour that could not be measured on a model.
 
     `skipped` where it was nobody's mistake: the model is to be fetched first, or too few prompts survive the tokenizer
@@ -27,11 +27,11 @@ class Unmeasured:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class EffectMatrix:
     """All effects measured, and what was asked for and could not be."""
 
     effects: tuple[Effect, ...]
-    unmeasured: tuple[Unmeasured, ...] = ()
+    unmeasured: tuple[UnmeasuredCell, ...] = ()
 
     @property
     def behaviours(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Matrix:
         return tuple((kind, tuple(names)) for kind, names in grouped)
 
     @property
-    def _told(self) -> tuple[Unmeasured, ...]:
+    def _told(self) -> tuple[UnmeasuredCell, ...]:
         """What gets a place in the table although it was not measured: a model or behaviour skipped whole gets none."""
         return tuple(cell for cell in self.unmeasured if not (cell.skipped and self.effects))
 
@@ -66,12 +66,12 @@ class Matrix:
         return {(effect.behaviour, effect.model): effect for effect in self.effects}
 
     @cached_property
-    def failed(self) -> dict[tuple[str, str], Unmeasured]:
+    def failed(self) -> dict[tuple[str, str], UnmeasuredCell]:
         """By behaviour and model, what could not be measured."""
         return {(cell.behaviour, cell.model): cell for cell in self.unmeasured}
 
     @cached_property
-    def differences(self) -> tuple[Difference, ...]:
+    def differences(self) -> tuple[NeighbourDifference, ...]:
         """Between neighbours, corrected together."""
         return neighbour_differences(self.effects)
 
@@ -84,13 +84,13 @@ class Matrix:
         return found
 
     @property
-    def changes(self) -> dict[Step, tuple[Difference, ...]]:
+    def changes(self) -> dict[ModelStep, tuple[NeighbourDifference, ...]]:
         """Of each step between neighbours the significant ones, those first that turn «cannot» and «can»."""
         by_step = groupby(self.differences, lambda test: test.step)
         return {step: ranked(tests) for step, tests in by_step}
 
 
-def ranked(tests: Iterable[Difference]) -> tuple[Difference, ...]:
+def ranked(tests: Iterable[NeighbourDifference]) -> tuple[NeighbourDifference, ...]:
     """Return the significant differences: first those between «cannot» and «can», then by size."""
     significant = (test for test in tests if test.significant)
     return tuple(sorted(significant, key=lambda test: (not test.turn, -abs(test.estimate.value))))

@@ -15,7 +15,7 @@ Shares = Mapping[str, tuple[Estimate | None, Estimate | None]]
 
 
 @dataclass(frozen=True)
-class SetChange:
+class MediatorSetChange:
     """Heads, each with its share then and now; None: not among the strongest there, of which alone shares are kept.
 
     Attributes:
@@ -53,7 +53,7 @@ def set_change(
     now: tuple[Mediator, ...],
     effect_sizes: tuple[Sequence[float], Sequence[float]] = ((), ()),
     unit: str = "",
-) -> SetChange:
+) -> MediatorSetChange:
     """Compare the strongest heads of two runs, sweep by sweep; a head near the threshold does not leave by chance.
 
     Sweeps that were made only then or only now (a check was added) say nothing.
@@ -85,13 +85,13 @@ def set_change(
         where = f" at {at}" if at else ""
         for kind, nodes in kinds.items():
             found[kind] |= {f"{node}{where}": (before.get(node), after.get(node)) for node in sorted(nodes)}
-    return SetChange(**found, effects=effects, unit=unit)
+    return MediatorSetChange(**found, effects=effects, unit=unit)
 
 
-def all_lost(then: tuple[Mediator, ...]) -> SetChange:
+def all_lost(then: tuple[Mediator, ...]) -> MediatorSetChange:
     """Where clean and corrupt are no longer told apart: there is nothing left of which a head could have a share."""
     mediating = [each for each in then if each.estimate.low > MEDIATES]
-    return SetChange(
+    return MediatorSetChange(
         lost={f"{each.node}{f' at {each.at}' if each.at else ''}": (each.estimate, None) for each in mediating}
     )
 

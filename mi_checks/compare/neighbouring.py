@@ -10,7 +10,7 @@ from mi_checks.results.evidence import Architecture
 
 
 @dataclass(frozen=True)
-class Step:
+class ModelStep:
     """From one model to a neighbour that has something more."""
 
     before: str
@@ -34,7 +34,7 @@ def other_kind(before: Architecture, after: Architecture) -> bool:
     return same_size and order(before)[:2] < order(after)[:2]
 
 
-def steps(models: Mapping[str, Architecture]) -> tuple[Step, ...]:
+def steps(models: Mapping[str, Architecture]) -> tuple[ModelStep, ...]:
     """Every step between neighbours: to one layer more, kind by kind; then to another kind, depth by depth."""
     ordered = sorted(models.items(), key=lambda item: (order(item[1]), item[0]))
     pairs = list(permutations(ordered, 2))
@@ -44,7 +44,7 @@ def steps(models: Mapping[str, Architecture]) -> tuple[Step, ...]:
     return (*down, *across)
 
 
-def step(before: str, first: Architecture, after: str, second: Architecture) -> Step:
+def step(before: str, first: Architecture, after: str, second: Architecture) -> ModelStep:
     """Return the step between any two models."""
     if first.kind == second.kind:
         change = f"{first.kind}, {first.n_layers} → {second.n_layers} layers"
@@ -53,4 +53,4 @@ def step(before: str, first: Architecture, after: str, second: Architecture) -> 
         change = f"{layers}, {first.kind} → {second.kind}"
     else:
         change = f"{first.kind}, {first.n_layers} → {second.kind}, {second.n_layers} layers"
-    return Step(before, after, change)
+    return ModelStep(before, after, change)

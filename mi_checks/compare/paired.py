@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mi_checks.compare.neighbouring import Step, steps
+from mi_checks.compare.neighbouring import ModelStep, steps
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, Floats
@@ -24,7 +24,7 @@ METHOD = (
 
 
 @dataclass(frozen=True, eq=False)
-class Difference:
+class NeighbourDifference:
     """What a behaviour's effect does from one model to another.
 
     Attributes:
@@ -36,7 +36,7 @@ class Difference:
         prompts: about how many would make it significant; None where no number helps.
     """
 
-    step: Step
+    step: ModelStep
     before: Effect
     after: Effect
     change: Floats
@@ -72,7 +72,7 @@ class Difference:
         return f"{self.before.ability} → {self.after.ability}"
 
 
-def neighbour_differences(effects: Sequence[Effect]) -> tuple[Difference, ...]:
+def neighbour_differences(effects: Sequence[Effect]) -> tuple[NeighbourDifference, ...]:
     """Every behaviour between every two neighbours among the models, corrected together.
 
     A training checkpoint is nobody's neighbour: it lacks more than a layer.
@@ -80,7 +80,7 @@ def neighbour_differences(effects: Sequence[Effect]) -> tuple[Difference, ...]:
     return differences(effects, steps({e.model: e.architecture for e in effects if not e.checkpoint}))
 
 
-def differences(effects: Iterable[Effect], between: Iterable[Step]) -> tuple[Difference, ...]:
+def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tuple[NeighbourDifference, ...]:
     """Every behaviour that was measured on both models of a step, on the same prompts; corrected together."""
     by_model: dict[str, dict[str, Effect]] = {}
     for effect in effects:
@@ -94,7 +94,7 @@ def differences(effects: Iterable[Effect], between: Iterable[Step]) -> tuple[Dif
     changes = [np.subtract(after.per_prompt, before.per_prompt) for _, before, after in pairs]
     raw = np.array([mean_p_value(change) for change in changes])
     return tuple(
-        Difference(
+        NeighbourDifference(
             step,
             before,
             after,
@@ -119,6 +119,6 @@ def comparable(first: Effect, second: Effect) -> bool:
     return mine == other
 
 
-def method(tests: Sequence[Difference]) -> str:
+def method(tests: Sequence[NeighbourDifference]) -> str:
     """How these differences were tested, in words."""
     return METHOD.format(f"{len(tests):,} comparison{'' if len(tests) == 1 else 's'}")

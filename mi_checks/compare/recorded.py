@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from mi_checks.compare.conditions import Header
+from mi_checks.compare.conditions import BaselineHeader
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
 from mi_checks.stats.estimate import Estimate, Parts
@@ -14,12 +14,12 @@ from mi_checks.stats.estimate import Estimate, Parts
 DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
 NO_CHECKS = ("role", BASELINE, BASE, LINT)  # kinds of results that measure nothing of their own on prompts
-UNMOVED = 1.1  # of the last decimal: one step is what two machines may make of one number
+MAX_ROUNDING_STEPS = 1.1  # of the last decimal: one step is what two machines may make of one number
 _LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedCheck:
     """What one check measured.
 
     Attributes:
@@ -48,14 +48,14 @@ class Baseline:
         effect_sizes: clean − corrupt score, `prompt`: what most fractions are of; empty in files of schema 1.
     """
 
-    header: Header
-    checks: Mapping[str, Recorded]
+    header: BaselineHeader
+    checks: Mapping[str, RecordedCheck]
     mediators: tuple[Mediator, ...]
     effect_sizes: tuple[float, ...] = ()
 
 
 def baseline(
-    header: Header,
+    header: BaselineHeader,
     results: Iterable[CheckResult],
     mediators: tuple[Mediator, ...],
     effect_sizes: tuple[float, ...] = (),
@@ -66,7 +66,7 @@ def baseline(
     return Baseline(header, checks, rounded, _rounded_per_prompt(effect_sizes))
 
 
-def recorded(result: CheckResult) -> Recorded:
+def recorded(result: CheckResult) -> RecordedCheck:
     """Return what a check measured, rounded."""
     claim = result.claim
     if result.kind == "composes":  # its claim names the reader that decides
@@ -75,7 +75,7 @@ def recorded(result: CheckResult) -> Recorded:
         claim = f"absent: {result.estimate.unit}" if result.estimate is not None else "absent"
     elif result.bound:
         claim = claim.replace(result.bound, "…")
-    return Recorded(
+    return RecordedCheck(
         _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
         result.deciding,
         None if result.estimate is None else _rounded(result.estimate),
@@ -101,7 +101,7 @@ def settled(new: Baseline, old: Baseline) -> Baseline:
     return Baseline(new.header, checks, mediators, sizes)
 
 
-def _settled_check(new: Recorded, old: Recorded) -> Recorded:
+def _settled_check(new: RecordedCheck, old: RecordedCheck) -> RecordedCheck:
     if new.estimate is None or old.estimate is None or len(new.per_prompt) != len(old.per_prompt):
         return new
     return replace(
@@ -137,7 +137,7 @@ def _near(new: Estimate, old: Estimate) -> Estimate:
 
 
 def _settled(value: float, before: float, decimals: int) -> float:
-    return before if abs(value - before) <= UNMOVED * 10**-decimals else value
+    return before if abs(value - before) <= MAX_ROUNDING_STEPS * 10**-decimals else value
 
 
 def _rounded_per_prompt(values: tuple[float, ...]) -> tuple[float, ...]:

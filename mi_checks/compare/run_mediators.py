@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mi_checks.compare.mediator_sets import SetChange, set_change
+from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
 from mi_checks.compare.run_pairs import two_models
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import Run
@@ -23,7 +23,7 @@ class MediatorChange:
     behaviour: str
     before: str
     after: str
-    heads: SetChange
+    heads: MediatorSetChange
 
     @property
     def size(self) -> float:
@@ -48,7 +48,7 @@ def mediator_changes(before: Run, after: Run) -> tuple[MediatorChange, ...]:
     return tuple(sorted(found, key=lambda change: (-change.size, change.behaviour)))
 
 
-def _set_change(then: Evidence, now: Evidence) -> SetChange:
+def _set_change(then: Evidence, now: Evidence) -> MediatorSetChange:
     sizes = then.effect_sizes, now.effect_sizes
     return set_change(then.mediators, now.mediators, sizes, now.logit_diff.unit)
 

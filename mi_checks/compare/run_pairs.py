@@ -12,7 +12,7 @@ EFFECT = "effect"  # stands for a check where two models are held to different o
 
 
 @dataclass(frozen=True)
-class Pair:
+class CheckPair:
     """A check in both runs, or in one of them."""
 
     before: CheckResult | None
@@ -27,7 +27,7 @@ class Pair:
         return found
 
 
-def pairs(before: Run, after: Run) -> tuple[Pair, ...]:
+def pairs(before: Run, after: Run) -> tuple[CheckPair, ...]:
     """By behaviour, model and check; across the models where each run has one and they differ.
 
     What was skipped was not measured, and is as if it were not there. Where two models share no check of a behaviour
@@ -35,11 +35,11 @@ def pairs(before: Run, after: Run) -> tuple[Pair, ...]:
     """
     across = two_models(before, after) is not None
     first, second = (_by_key(run, across=across) for run in (before, after))
-    found = [Pair(first.get(key), second.get(key)) for key in dict.fromkeys([*first, *second])]
+    found = [CheckPair(first.get(key), second.get(key)) for key in dict.fromkeys([*first, *second])]
     shared = {key[:2] for key in first.keys() & second.keys()}
     effects = [{_key(e.effect, across=across): e.effect for e in run.evidence} for run in (before, after)]
     found += [
-        Pair(_as_result(effect), _as_result(effects[1][key]))
+        CheckPair(_as_result(effect), _as_result(effects[1][key]))
         for key, effect in effects[0].items()
         if key in effects[1] and key not in shared
     ]

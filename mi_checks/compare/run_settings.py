@@ -10,7 +10,7 @@ from mi_checks.results.run import Run
 SHORT = 12  # characters of a hash that are shown
 
 
-def otherwise(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
+def differing_settings(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
     """Return what differs, before and after: provenance of models, then versions, then settings."""
     between = two_models(before, after)
     found = [("model", *between)] if between else []

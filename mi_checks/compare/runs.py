@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from mi_checks.compare.agreement import Agreement, agreement
+from mi_checks.compare.agreement import PromptAgreement, agreement
 from mi_checks.compare.fractions import STILL, FractionChange, fraction_change
 from mi_checks.compare.recorded import NO_CHECKS
-from mi_checks.compare.run_pairs import Pair, pairs
+from mi_checks.compare.run_pairs import CheckPair, pairs
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import EFFECT_SIZE, PROPORTION, Estimate
@@ -46,7 +46,7 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Change:
+class CheckChange:
     """What became of one check from one run to another.
 
     Attributes:
@@ -63,13 +63,13 @@ class Change:
         prompts: how far single prompts are apart, where that is all that moved.
     """
 
-    pair: Pair
+    pair: CheckPair
     state: State
     estimate: Estimate | None = None
     p_value: float | None = None
     notes: tuple[str, ...] = ()
     parts: FractionChange | None = None
-    prompts: Agreement | None = None
+    prompts: PromptAgreement | None = None
 
     @property
     def size(self) -> float:
@@ -82,7 +82,7 @@ class Change:
         return abs(self.estimate.value) / larger if larger else 0.0
 
 
-def compare(before: Run, after: Run) -> tuple[Change, ...]:
+def compare(before: Run, after: Run) -> tuple[CheckChange, ...]:
     """Every check of both runs: what drifted, then what improved, each by how sure and how large; then the rest."""
     found = pairs(before, after)
     tests = {place: test for place, pair in enumerate(found) if (test := _test(pair)) is not None}
@@ -101,11 +101,11 @@ def compare(before: Run, after: Run) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=_order))
 
 
-def _weights(run: Run, pair: Pair) -> str:
+def _weights(run: Run, pair: CheckPair) -> str:
     return run.models.get(pair.either.model, {}).get("weights_sha256", "")
 
 
-def _fraction(pair: Pair, sizes: Sequence[Sizes]) -> FractionChange | None:
+def _fraction(pair: CheckPair, sizes: Sequence[Sizes]) -> FractionChange | None:
     """Return how the parts of a fraction changed; None for other values, or if a run does not hold the parts."""
     before, after = pair.before, pair.after
     if before is None or after is None:
@@ -117,19 +117,19 @@ def _fraction(pair: Pair, sizes: Sequence[Sizes]) -> FractionChange | None:
     return fraction_change(before.parts, after.parts, fractions, denominators, matters=ROUNDING)
 
 
-def counts(changes: Sequence[Change]) -> dict[State, int]:
+def counts(changes: Sequence[CheckChange]) -> dict[State, int]:
     """How many there are of each state that occurs."""
     number = Counter(change.state for change in changes)
     return {state: number[state] for state in STATES if number[state]}
 
 
-def method(changes: Sequence[Change]) -> str:
+def method(changes: Sequence[CheckChange]) -> str:
     """How these were tested, in words."""
     n = sum(change.p_value is not None for change in changes)
     return METHOD.format(f"{n:,} comparison{'' if n == 1 else 's'}")
 
 
-def _order(change: Change) -> tuple[int, int, float, str, str]:
+def _order(change: CheckChange) -> tuple[int, int, float, str, str]:
     p = 0.0 if change.p_value is None else change.p_value
     sure = sum(
         p >= level for level in (0.001, 0.01, ALPHA)
@@ -139,14 +139,14 @@ def _order(change: Change) -> tuple[int, int, float, str, str]:
 
 
 def _change(
-    pair: Pair, test: Test | None, p_value: float | None, parts: FractionChange | None, *, same_weights: bool
-) -> Change:
+    pair: CheckPair, test: Test | None, p_value: float | None, parts: FractionChange | None, *, same_weights: bool
+) -> CheckChange:
     before, after = pair.before, pair.after
     if before is None or after is None:
-        return Change(pair, "only after" if before is None else "only before")
+        return CheckChange(pair, "only after" if before is None else "only before")
     why = _incomparable(before, after)
     if why:
-        return Change(pair, "invalid", notes=(why,))
+        return CheckChange(pair, "invalid", notes=(why,))
     estimate = None if test is None else test.estimate
     moved = test is not None and p_value is not None and p_value < ALPHA and not test.rounding
     sign = (estimate.value > 0) - (estimate.value < 0) if estimate is not None and moved else 0
@@ -155,14 +155,14 @@ def _change(
     if apart is not None:
         unit = "" if after.estimate is None else after.estimate.unit
         moved_prompts: State = "drifted" if same_weights else "prompts moved"
-        return Change(pair, moved_prompts, estimate, p_value, (*notes, apart.text(unit)), prompts=apart)
+        return CheckChange(pair, moved_prompts, estimate, p_value, (*notes, apart.text(unit)), prompts=apart)
     if state == "unchanged":
-        return Change(pair, state, estimate, p_value, tuple(notes))
+        return CheckChange(pair, state, estimate, p_value, tuple(notes))
     if parts is not None:
         notes.append(parts.text)
     elif sign and _is_fraction(before, after):
         notes.append(UNKNOWN_PARTS)
-    return Change(pair, state, estimate, p_value, tuple(notes), parts)
+    return CheckChange(pair, state, estimate, p_value, tuple(notes), parts)
 
 
 def _state(before: CheckResult, after: CheckResult, sign: int, parts: FractionChange | None) -> State:
@@ -191,7 +191,7 @@ def _is_gain(parts: FractionChange | None, favour: int, sign: int) -> bool:
     return still or favour == 0 or parts.is_gain("rose" if favour > 0 else "fell")
 
 
-def _apart(before: CheckResult, after: CheckResult) -> Agreement | None:
+def _apart(before: CheckResult, after: CheckResult) -> PromptAgreement | None:
     """How far single prompts are apart in two measurements of one model, where that is more than rounding."""
     if before.model != after.model or after.kind in NO_CHECKS or not _paired(before, after):
         return None
@@ -224,7 +224,7 @@ def _incomparable(before: CheckResult, after: CheckResult) -> str:
     return ""
 
 
-def _test(pair: Pair) -> Test | None:
+def _test(pair: CheckPair) -> Test | None:
     before, after = pair.before, pair.after
     if before is None or after is None or before.estimate is None or after.estimate is None:
         return None

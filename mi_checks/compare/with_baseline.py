@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mi_checks.compare.agreement import MATTERS, Agreement, agreement
+from mi_checks.compare.agreement import MATTERS, PromptAgreement, agreement
 from mi_checks.compare.fractions import Direction, FractionChange, fraction_change
-from mi_checks.compare.mediator_sets import SetChange, set_change
-from mi_checks.compare.recorded import Baseline, Recorded, recorded
+from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
+from mi_checks.compare.recorded import Baseline, RecordedCheck, recorded
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.bootstrap import ALPHA
@@ -40,16 +40,16 @@ class Drift:
     """
 
     check: str
-    then: Recorded
-    now: Recorded
+    then: RecordedCheck
+    now: RecordedCheck
     better: bool | None
     p_value: float | None
-    prompts: Agreement | None = None
+    prompts: PromptAgreement | None = None
     parts: FractionChange | None = None
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """A run against a baseline.
 
     Attributes:
@@ -61,7 +61,7 @@ class Comparison:
 
     unlike: Mapping[str, str]
     drifts: tuple[Drift, ...]
-    mediators: SetChange
+    mediators: MediatorSetChange
     compared: int
 
     @property
@@ -70,7 +70,7 @@ class Comparison:
         return bool(self.drifts or self.mediators.changed)
 
 
-def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Evidence) -> Comparison:
+def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Evidence) -> BaselineComparison:
     """Compare what was recorded with what was measured, on the same prompts.
 
     Args:
@@ -104,23 +104,23 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
     drifts.sort(key=lambda drift: (drift.prompts is not None, drift.p_value or 0.0, -_size(drift)))
     sizes = then.effect_sizes, evidence.effect_sizes
     heads = set_change(then.mediators, evidence.mediators, sizes, evidence.logit_diff.unit)
-    return Comparison(unlike, tuple(drifts), heads, len(pairs))
+    return BaselineComparison(unlike, tuple(drifts), heads, len(pairs))
 
 
-def _parts(then: Baseline, before: Recorded, evidence: Evidence, now: Recorded) -> FractionChange | None:
+def _parts(then: Baseline, before: RecordedCheck, evidence: Evidence, now: RecordedCheck) -> FractionChange | None:
     fractions = (before.per_prompt, now.per_prompt) if before.deciding == now.deciding else ((), ())
     of_all = now.parts is not None and now.parts.of == EFFECT_SIZE
     denominators = (then.effect_sizes, evidence.effect_sizes) if of_all else ((), ())
     return fraction_change(before.parts, now.parts, fractions, denominators, MATTERS)
 
 
-def _agreement(pair: Drift) -> Agreement:
+def _agreement(pair: Drift) -> PromptAgreement:
     unit = "" if pair.then.estimate is None else pair.then.estimate.unit
     then, now = np.array(pair.then.per_prompt), np.array(pair.now.per_prompt)
     return agreement(then, now, yes_or_no=unit == PROPORTION)
 
 
-def _paired(then: Recorded, now: Recorded) -> bool:
+def _paired(then: RecordedCheck, now: RecordedCheck) -> bool:
     both = then.estimate is not None and now.estimate is not None
     same = then.deciding == now.deciding and len(then.per_prompt) == len(now.per_prompt)
     return both and same and len(then.per_prompt) > 1
@@ -142,7 +142,7 @@ def _apart(then: Estimate | None, now: Estimate | None) -> bool:
     return max(now.low - then.high, then.low - now.high) > _least(then)
 
 
-def _better(then: Recorded, now: Recorded, result: CheckResult, parts: FractionChange | None) -> bool | None:
+def _better(then: RecordedCheck, now: RecordedCheck, result: CheckResult, parts: FractionChange | None) -> bool | None:
     one_sided = (result.at_least is None) != (result.at_most is None)
     if then.estimate is None or now.estimate is None or not one_sided:
         return None

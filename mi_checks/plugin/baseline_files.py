@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.baselines.baseline_file import read_baseline, write_baseline
-from mi_checks.baselines.baseline_place import orphans, place
-from mi_checks.compare.conditions import header_of, invalid, told
+from mi_checks.baselines.baseline_place import baseline_path, orphans
+from mi_checks.compare.conditions import environment_differences, header_of, reason_not_comparable
 from mi_checks.compare.recorded import NO_CHECKS, baseline
 from mi_checks.errors import MiChecksError
 from mi_checks.plugin.options import BaselineOptions
@@ -76,7 +76,7 @@ class BaselineFiles:
         """
         if model not in loaded.behaviour.models:  # no claim is made of it
             return False
-        path = place(loaded, model)
+        path = baseline_path(loaded, model)
         there = path.exists() or path.is_symlink()
         if self.asked.update or (self.asked.new_only and not there):
             self._to_write[path] = (loaded.behaviour.name, model, list(checks), stand_in)
@@ -101,9 +101,9 @@ class BaselineFiles:
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         if skipped:
             return BaselineOutcome("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
-        shown = shown_path(place(loaded, model), self._root)
+        shown = shown_path(baseline_path(loaded, model), self._root)
         try:
-            then = read_baseline(place(loaded, model), shown)
+            then = read_baseline(baseline_path(loaded, model), shown)
         except MiChecksError as error:
             return BaselineOutcome("error", f"invalid: {error}")
         errors = [result.check for result in results.values() if result.outcome == "error"]
@@ -111,13 +111,13 @@ class BaselineFiles:
             which = errors[0] if errors else loaded.behaviour.name
             return BaselineOutcome("error", f"not compared: {which} could not be measured")
         now = header_of(evidence, provenance, self._versions)
-        why = invalid(then.header, now)
+        why = reason_not_comparable(then.header, now)
         if why:
             return BaselineOutcome("error", f"invalid: {shown}: {why}")
         from mi_checks.compare.drift_message import drift_message, drift_reason, unlike_message
         from mi_checks.compare.with_baseline import compare  # numpy and scipy, which collecting does without
 
-        self._told |= set(told(then.header, now))
+        self._told |= set(environment_differences(then.header, now))
         found = compare(then, results, evidence)
         if found.drifted:
             message = drift_message(found, then.header, now, shown)

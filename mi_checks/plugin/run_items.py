@@ -38,7 +38,7 @@ from mi_checks.suite.selection import checks_on
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
-    from mi_checks.suite.against_base import BaseSuite
+    from mi_checks.suite.against_base import ReferenceSuite
     from mi_checks.suite.against_mutants import MutantSuite
     from mi_checks.suite.suite import Suite
 
@@ -143,12 +143,12 @@ class ItemRunner:
         return MutantSuite(self.suite)
 
     @cached_property
-    def base_suite(self) -> BaseSuite:
+    def base_suite(self) -> ReferenceSuite:
         """What judges models against another one, likewise."""
-        from mi_checks.suite.against_base import BaseSuite
+        from mi_checks.suite.against_base import ReferenceSuite
 
         base, other = str(self.options.base), bool(self.baselines.asked.other)
-        return BaseSuite(self.suite, base, self.root, self.gathered.versions, other=other)
+        return ReferenceSuite(self.suite, base, self.root, self.gathered.versions, other=other)
 
     def run(self, item: ItemRequest) -> CheckResult:
         """Measure, judge and remember one check."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mi_checks.compare.paired import Difference, method, neighbour_differences
+from mi_checks.compare.paired import NeighbourDifference, method, neighbour_differences
 from mi_checks.output import numbers
 from mi_checks.report.by_behaviour import Group
 
@@ -30,7 +30,7 @@ class Comparison:
 class Neighbours:
     """All comparisons of a run; `turns` are those in which the verdict changes between "cannot" and "can"."""
 
-    tests: tuple[Difference, ...]
+    tests: tuple[NeighbourDifference, ...]
     anchors: dict[str, str]
 
     @cached_property
@@ -67,7 +67,7 @@ def neighbours(groups: Sequence[Group]) -> Neighbours | None:
     return Neighbours(tests, anchors)
 
 
-def _comparison(test: Difference, anchors: dict[str, str]) -> Comparison:
+def _comparison(test: NeighbourDifference, anchors: dict[str, str]) -> Comparison:
     return Comparison(
         behaviour=test.behaviour,
         anchor=anchors[test.behaviour],
@@ -81,7 +81,7 @@ def _comparison(test: Difference, anchors: dict[str, str]) -> Comparison:
     )
 
 
-def _reading(test: Difference) -> str:
+def _reading(test: NeighbourDifference) -> str:
     if test.significant:
         return test.turn or ("higher" if test.change.mean() > 0 else "lower")
     return "not significant" if test.prompts is None else f"not significant; about {test.prompts:,} prompts would tell"

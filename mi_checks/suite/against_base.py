@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mi_checks.baselines.baseline_file import read_baseline
-from mi_checks.baselines.baseline_place import place
+from mi_checks.baselines.baseline_place import baseline_path
 from mi_checks.compare.base_message import base_message, base_reason, claim
-from mi_checks.compare.base_model import Judgement, judge_against
-from mi_checks.compare.conditions import Header, header_of, invalid
+from mi_checks.compare.base_model import ReferenceComparison, judge_against
+from mi_checks.compare.conditions import BaselineHeader, header_of, reason_not_comparable
 from mi_checks.compare.drift_message import unlike_message
-from mi_checks.compare.recorded import Recorded, recorded
+from mi_checks.compare.recorded import RecordedCheck, recorded
 from mi_checks.compare.with_baseline import compare
 from mi_checks.errors import MiChecksError
 from mi_checks.models.base_name import check_same_heads
@@ -35,13 +35,13 @@ class _Base:
     """What the base measured."""
 
     told: str
-    header: Header
-    effects: Mapping[str, Recorded]
+    header: BaselineHeader
+    effects: Mapping[str, RecordedCheck]
     mediators: tuple[Mediator, ...]
     effect_sizes: tuple[float, ...]
 
 
-class BaseSuite:
+class ReferenceSuite:
     """Judges the behaviours of a suite's model against a base, which is measured by a suite of its own.
 
     Of its own, because both go by one name: the base's, under whose claims the model runs.
@@ -84,7 +84,7 @@ class BaseSuite:
             place: file and line, for the message.
             rerun: the command that runs just this again, likewise.
         """
-        found: Judgement | None = None
+        found: ReferenceComparison | None = None
         outcome: Outcome = "error"
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         errors = [result.check for result in results.values() if result.outcome == "error"]
@@ -127,7 +127,9 @@ class BaseSuite:
         """Of what was measured of the base."""
         return self._own.reuse
 
-    def _judged(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Judgement, str]:
+    def _judged(
+        self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]
+    ) -> tuple[ReferenceComparison, str]:
         """Return the judgement and its whole message.
 
         Raises:
@@ -152,19 +154,19 @@ class BaseSuite:
 
     def _is_recorded(self, loaded: LoadedBehaviour) -> bool:
         own = self._base.given == self._base.claims  # NAME=FOLDER is another than what is recorded under NAME
-        return own and not self._other and place(loaded, self._base.claims).exists()
+        return own and not self._other and baseline_path(loaded, self._base.claims).exists()
 
     def _read(
-        self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], evidence: Evidence, now: Header
+        self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], evidence: Evidence, now: BaselineHeader
     ) -> _Base:
-        path = place(loaded, self._base.claims)
+        path = baseline_path(loaded, self._base.claims)
         shown = shown_path(path, self._root)
         try:
             then = read_baseline(path, shown)
         except MiChecksError as error:
             raise MiChecksError(f"invalid: {error}") from None
         self._check_tokenizers(then.header.tokenizer, now.tokenizer)
-        why = invalid(then.header, now)
+        why = reason_not_comparable(then.header, now)
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
         preference = [name for name, result in results.items() if result.kind in BEHAVIOURAL]
@@ -177,7 +179,7 @@ class BaseSuite:
         return _Base(told, then.header, effects, then.mediators, then.effect_sizes)
 
     def _measured(
-        self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: Header, *, swept: bool
+        self, loaded: LoadedBehaviour, model: str, preference: Mapping[str, Check], now: BaselineHeader, *, swept: bool
     ) -> _Base:
         """Of the base what is compared: these checks, or where there are none its effect, and the model's sweeps."""
         base, own = self._base.given, self._own
@@ -219,10 +221,10 @@ class BaseSuite:
             )
 
 
-def _brief(found: Judgement | None, message: str) -> str:
+def _brief(found: ReferenceComparison | None, message: str) -> str:
     """Return the most important lines of the message, for the terminal."""
     return message.partition("\n")[2] if found is None else base_reason(found)
 
 
-def _of(effect: Effect) -> Recorded:
-    return Recorded(EFFECT, "", effect.estimate, effect.per_prompt)
+def _of(effect: Effect) -> RecordedCheck:
+    return RecordedCheck(EFFECT, "", effect.estimate, effect.per_prompt)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mi_checks.baselines.baseline_place import orphans, place
+from mi_checks.baselines.baseline_place import baseline_path, orphans
 
 
 def loaded(path, *models, case=""):
@@ -22,7 +22,7 @@ def loaded(path, *models, case=""):
     ],
 )
 def test_place(case, model, where):
-    assert place(loaded("b/ab.yaml", case=case), model) == Path(where)
+    assert baseline_path(loaded("b/ab.yaml", case=case), model) == Path(where)
 
 
 def test_orphans(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.run_settings import otherwise
+from mi_checks.compare.run_settings import differing_settings
 from mi_checks.compare.runs import UNKNOWN_PARTS, compare, counts
 from mi_checks.report.comparison import comparison_json
 from mi_checks.stats.intervals import ratio_interval, ratio_parts
@@ -196,12 +196,14 @@ def test_what_the_runs_have_otherwise():
     before = run_of(diff(5))
     changed = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64, "revision": "checkpoint 500"}}
     after = run_of(diff(5), diff(5, check="other"), models=changed, settings={"dtype": "bfloat16"})
-    assert otherwise(before, after) == (
+    assert differing_settings(before, after) == (
         ("nano-attn-2l weights_sha256", "a" * 12, "b" * 12),
         ("nano-attn-2l revision", "none", "checkpoint 500"),
         ("dtype", "float32", "bfloat16"),
     )
-    assert otherwise(before, run_of(diff(5, model="nano-attn-1l"))) == (("model", "nano-attn-2l", "nano-attn-1l"),)
+    assert differing_settings(before, run_of(diff(5, model="nano-attn-1l"))) == (
+        ("model", "nano-attn-2l", "nano-attn-1l"),
+    )
 
 
 def test_a_verdict_about_a_base_changes_by_its_outcome_alone():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from mi_checks.compare.agreement import MATTERS
-from mi_checks.compare.conditions import Header, invalid, told
+from mi_checks.compare.conditions import BaselineHeader, environment_differences, reason_not_comparable
 from mi_checks.compare.drift_message import drift_message, unlike_message
 from mi_checks.compare.recorded import recorded
 from mi_checks.compare.with_baseline import compare
@@ -173,13 +173,13 @@ def test_a_sweep_that_only_one_of_them_made_says_nothing():
     ],
 )
 def test_a_header_that_hinders(change, message):
-    assert invalid(HEADER, replace(HEADER, **change)).startswith(message)
+    assert reason_not_comparable(HEADER, replace(HEADER, **change)).startswith(message)
 
 
 def test_a_header_that_does_not():
-    now = Header(**{**vars(HEADER), "weights": "9" * 64, "device": "cuda", "versions": {"torch": "2.9.0"}})
-    assert invalid(HEADER, now) == ""
-    assert list(told(HEADER, now)) == ["device cpu (now cuda)", "torch 2.8.0 (now 2.9.0)"]
+    now = BaselineHeader(**{**vars(HEADER), "weights": "9" * 64, "device": "cuda", "versions": {"torch": "2.9.0"}})
+    assert reason_not_comparable(HEADER, now) == ""
+    assert list(environment_differences(HEADER, now)) == ["device cpu (now cuda)", "torch 2.8.0 (now 2.9.0)"]
 
 
 def test_the_test_against_what_matters():

@@ -10,7 +10,7 @@ from gallery.answers import answer
 from gallery.facts import Facts, about
 from gallery.findings import PAGE, composed, differing
 from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
-from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.effect_matrix import EffectMatrix
 from mi_checks.models.names import bundled
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK
@@ -40,7 +40,9 @@ def facts(behaviours):
             effect(model, around(value, spread, seed), behaviour, declared="present" if value > 1 else "absent")
             for seed, (model, value) in enumerate(values.items())
         )
-        return Facts(Matrix(effects), behaviours, pairs or [pair for question in QUESTIONS for pair in question.pairs])
+        return Facts(
+            EffectMatrix(effects), behaviours, pairs or [pair for question in QUESTIONS for pair in question.pairs]
+        )
 
     return facts
 

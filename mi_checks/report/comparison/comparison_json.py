@@ -8,18 +8,22 @@ from dataclasses import asdict
 from typing import Any
 
 from mi_checks.compare.run_mediators import MediatorChange
-from mi_checks.compare.run_settings import otherwise
-from mi_checks.compare.runs import Change, counts, method
+from mi_checks.compare.run_settings import differing_settings
+from mi_checks.compare.runs import CheckChange, counts, method
 from mi_checks.results.run import CheckResult, Run
 
 
-def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:
+def document(
+    runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange]
+) -> str:
     """Return one JSON object with every check, unchanged ones included, but without the values of single prompts."""
     (_, first), (_, second) = runs
     return json.dumps(
         {
             "runs": [{"path": path, "started": run.started, "command": run.command} for path, run in runs],
-            "otherwise": [{"what": w, "before": old, "after": new} for w, old, new in otherwise(first, second)],
+            "otherwise": [
+                {"what": w, "before": old, "after": new} for w, old, new in differing_settings(first, second)
+            ],
             "counts": counts(changes),
             "changes": [_change(change) for change in changes],
             "mediators": [_set(change) for change in mediators],
@@ -31,7 +35,7 @@ def document(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediato
     )
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: CheckChange) -> dict[str, Any]:
     either = change.pair.either
     return {
         "behaviour": either.behaviour,

@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from mi_checks.compare.run_mediators import METHOD, MediatorChange
-from mi_checks.compare.run_settings import otherwise
-from mi_checks.compare.runs import Change, State, counts, method
+from mi_checks.compare.run_settings import differing_settings
+from mi_checks.compare.runs import CheckChange, State, counts, method
 from mi_checks.files import write_file
 from mi_checks.output import numbers
 from mi_checks.report import dumbbell as chart
@@ -74,13 +74,13 @@ class Page:
     headline: str
     totals: tuple[tuple[int, str, str], ...]
     runs: tuple[tuple[str, str, Run], ...]
-    otherwise: tuple[tuple[str, str, str], ...]
+    differing_settings: tuple[tuple[str, str, str], ...]
     parts: tuple[Part, ...]
     method: str
 
 
 def write(
-    runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange], path: Path
+    runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], path: Path
 ) -> None:
     """Write the page; an older one stays intact until the new one is complete.
 
@@ -90,7 +90,7 @@ def write(
     write_file(path, render(runs, changes, mediators), "the comparison")
 
 
-def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange]) -> str:
+def render(runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange]) -> str:
     """Return one HTML document, without scripts and without references to anything outside it."""
     (before, first), (after, second) = runs
     shares = [pair for change in mediators for pair in _moved(change).values()]
@@ -105,7 +105,7 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators
             *([(len(mediators), sets, "fail")] if mediators else []),
         ),
         runs=(("Before", before, first), ("After", after, second)),
-        otherwise=otherwise(first, second),
+        differing_settings=differing_settings(first, second),
         parts=tuple(_parts(changes, mediators, shared)),
         method=how,
     )
@@ -121,7 +121,7 @@ def _headline(drifted: int, sets: int, total: int) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _parts(changes: Sequence[Change], mediators: Sequence[MediatorChange], shared: dict[str, Axis]) -> list[Part]:
+def _parts(changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], shared: dict[str, Axis]) -> list[Part]:
     parts = [
         Part(TITLES[state], tuple(_row(change, shared) for change in group), folded=state == "unchanged")
         for state, group in groupby(changes, lambda change: change.state)
@@ -130,7 +130,7 @@ def _parts(changes: Sequence[Change], mediators: Sequence[MediatorChange], share
     return [Part("Mediators lost (−) and gained (+)", heads), *parts] if heads else parts
 
 
-def _row(change: Change, shared: dict[str, Axis]) -> Row:
+def _row(change: CheckChange, shared: dict[str, Axis]) -> Row:
     result = change.pair.either
     before, after = _estimates(change)
     models = dict.fromkeys(side.model for side in (change.pair.before, change.pair.after) if side is not None)
@@ -183,7 +183,7 @@ def _chart(title: str, before: Estimate | None, after: Estimate | None, shared: 
     return dumbbell(title, before, after, shared[after.unit])
 
 
-def _estimates(change: Change) -> tuple[Estimate | None, Estimate | None]:
+def _estimates(change: CheckChange) -> tuple[Estimate | None, Estimate | None]:
     return _estimate(change.pair.before), _estimate(change.pair.after)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from mi_checks.compare.run_mediators import METHOD, MediatorChange
-from mi_checks.compare.run_settings import otherwise
-from mi_checks.compare.runs import Change, counts, method
+from mi_checks.compare.run_settings import differing_settings
+from mi_checks.compare.runs import CheckChange, counts, method
 from mi_checks.output import numbers
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate
@@ -23,12 +23,12 @@ TITLES = {
 
 
 def lines(
-    runs: Sequence[tuple[str, Run]], changes: Sequence[Change], mediators: Sequence[MediatorChange], width: int
+    runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], width: int
 ) -> list[str]:
     """Return the lines of the comparison; `runs` are the two files' names with their runs."""
     (before, first), (after, second) = runs
     all_lines = [f"{before}  {first.started}", f"{after}  {second.started}"]
-    all_lines += [f"  {what}: {old} → {new}" for what, old, new in otherwise(first, second)]
+    all_lines += [f"  {what}: {old} → {new}" for what, old, new in differing_settings(first, second)]
     summary = [f"{number:,} {TITLES.get(state, state)}" for state, number in counts(changes).items()]
     summary += (
         [f"mediators of {len(mediators):,} behaviour{'s' if len(mediators) > 1 else ''} changed"] if mediators else []
@@ -43,7 +43,7 @@ def lines(
     return [*all_lines, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 
-def drawn(change: Change) -> str:
+def drawn(change: CheckChange) -> str:
     """Return a bar such as `    ███▏        `: a decrease to the left of the middle, an increase to the right.
 
     A full side means a change as large as the larger of the two values.
@@ -73,7 +73,7 @@ def _share(estimate: Estimate | None) -> str:
     return f"{numbers.value(estimate)} {numbers.interval(estimate)}" if estimate else "not among the strongest"
 
 
-def _told(change: Change) -> list[str]:
+def _told(change: CheckChange) -> list[str]:
     result = change.pair.either
     models = [side.model for side in (change.pair.before, change.pair.after) if side is not None]
     where = f"  ({models[0]})" if len(set(models)) == 1 else ""

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.compare.effect_matrix import Matrix
-from mi_checks.compare.paired import Difference, method
+from mi_checks.compare.effect_matrix import EffectMatrix
+from mi_checks.compare.paired import NeighbourDifference, method
 from mi_checks.results.evidence import Effect
 
 
-def document(matrix: Matrix) -> str:
+def document(matrix: EffectMatrix) -> str:
     """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
     return json.dumps(
         {
@@ -30,7 +30,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
     return {key: value for key, value in asdict(effect).items() if key != "per_prompt"}
 
 
-def _difference(test: Difference) -> dict[str, Any]:
+def _difference(test: NeighbourDifference) -> dict[str, Any]:
     return {
         "behaviour": test.behaviour,
         "from": test.step.before,

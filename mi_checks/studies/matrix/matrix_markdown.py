@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mi_checks.compare.effect_matrix import Matrix
+from mi_checks.compare.effect_matrix import EffectMatrix
 from mi_checks.compare.paired import method
 from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
 
 
-def lines(matrix: Matrix) -> list[str]:
+def lines(matrix: EffectMatrix) -> list[str]:
     """Return the lines without a heading, so that they fit anywhere in a page."""
     all_lines: list[str] = []
     for _, models in matrix.kinds:
@@ -25,7 +25,7 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in escaped]
 
 
-def _changes(matrix: Matrix) -> list[str]:
+def _changes(matrix: EffectMatrix) -> list[str]:
     if not matrix.differences:
         return ["No two neighbouring models were measured on the same prompts."]
     rows = [

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import textwrap
 
-from mi_checks.compare.effect_matrix import Matrix
-from mi_checks.compare.paired import Difference, method
+from mi_checks.compare.effect_matrix import EffectMatrix
+from mi_checks.compare.paired import NeighbourDifference, method
 from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, change, label
 
 COLUMN_SEPARATOR = "  "
 
 
-def lines(matrix: Matrix, width: int) -> list[str]:
+def lines(matrix: EffectMatrix, width: int) -> list[str]:
     """Return the lines of the result, none longer than the width unless a single column is."""
     all_lines = [line for models in _blocks(matrix, width) for line in (*_table(matrix, models), "")]
     all_lines += [*_wrapped(WHAT, width), *_wrapped("   ".join(map(_unbroken, LEGEND)), width)]
@@ -24,7 +24,7 @@ def lines(matrix: Matrix, width: int) -> list[str]:
     return [line.rstrip() for line in (*all_lines, "", *_changes(matrix, width))]
 
 
-def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
+def _blocks(matrix: EffectMatrix, width: int) -> list[tuple[str, ...]]:
     """Return blocks of models: as many kinds side by side as fit; a kind that is too wide by itself is divided."""
     room = width - _first(matrix)
     blocks: list[tuple[str, ...]] = []
@@ -42,7 +42,7 @@ def _blocks(matrix: Matrix, width: int) -> list[tuple[str, ...]]:
     return blocks
 
 
-def _table(matrix: Matrix, models: tuple[str, ...]) -> list[str]:
+def _table(matrix: EffectMatrix, models: tuple[str, ...]) -> list[str]:
     first, widths = _first(matrix), {model: _width(matrix, model) for model in models}
     header = " " * first + "".join(f"{COLUMN_SEPARATOR}{model:<{widths[model]}}" for model in models)
     return [
@@ -55,19 +55,19 @@ def _table(matrix: Matrix, models: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _first(matrix: Matrix) -> int:
+def _first(matrix: EffectMatrix) -> int:
     return max((len(label(matrix, behaviour)) for behaviour in matrix.behaviours), default=0)
 
 
-def _width(matrix: Matrix, model: str) -> int:
+def _width(matrix: EffectMatrix, model: str) -> int:
     return max(len(model), *(len(cell(matrix, behaviour, model)) for behaviour in matrix.behaviours))
 
 
-def _wide(matrix: Matrix, models: tuple[str, ...]) -> int:
+def _wide(matrix: EffectMatrix, models: tuple[str, ...]) -> int:
     return sum(len(COLUMN_SEPARATOR) + _width(matrix, model) for model in models)
 
 
-def _changes(matrix: Matrix, width: int) -> list[str]:
+def _changes(matrix: EffectMatrix, width: int) -> list[str]:
     if not matrix.differences:
         return ["No two neighbouring models were measured on the same prompts."]
     changes = ["Between neighbouring models, where the difference is significant:"]
@@ -86,7 +86,7 @@ def _changes(matrix: Matrix, width: int) -> list[str]:
     ]
 
 
-def _listed(word: str, tests: list[Difference], width: int) -> list[str]:
+def _listed(word: str, tests: list[NeighbourDifference], width: int) -> list[str]:
     texts = ", ".join(_unbroken(f"{test.behaviour} {numbers.signed(test.estimate)}") for test in tests)
     return _wrapped(f"{word}: {texts}", width, "  ", "    ") if texts else []
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mi_checks.compare.effect_matrix import Matrix
-from mi_checks.compare.paired import Difference
+from mi_checks.compare.effect_matrix import EffectMatrix
+from mi_checks.compare.paired import NeighbourDifference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 
@@ -28,7 +28,7 @@ def mark(effect: Effect) -> str:
     return {"inconclusive": "?", "skipped": "·"}.get(effect.outcome, "✗")
 
 
-def cell(matrix: Matrix, behaviour: str, model: str) -> str:
+def cell(matrix: EffectMatrix, behaviour: str, model: str) -> str:
     """Return a cell, such as `✓ 2.31 [2.10, 2.52]`, or why there is no value."""
     effect = matrix.cells.get((behaviour, model))
     if effect is not None:
@@ -42,7 +42,7 @@ def value(effect: Effect) -> str:
     return f"{numbers.value(effect.estimate)} {numbers.interval(effect.estimate)}"
 
 
-def label(matrix: Matrix, behaviour: str) -> str:
+def label(matrix: EffectMatrix, behaviour: str) -> str:
     """Return the behaviour's name, with a mark if its effect is clean − corrupt, and the unit if it is not logits."""
     effect = next((effect for effect in matrix.effects if effect.behaviour == behaviour), None)
     if effect is None:
@@ -51,7 +51,7 @@ def label(matrix: Matrix, behaviour: str) -> str:
     return f"{'Δ ' if effect.against == 'corrupt' else ''}{behaviour}{unit}"
 
 
-def change(test: Difference) -> str:
+def change(test: NeighbourDifference) -> str:
     """Return a difference, such as `0.10 → 5.20, +5.10 [4.80, 5.40], p < 0.001`."""
     return (
         f"{numbers.value(test.before.estimate)} → {numbers.value(test.after.estimate)}, "

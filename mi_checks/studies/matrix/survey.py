@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mi_checks.compare.effect_matrix import Matrix, Unmeasured
+from mi_checks.compare.effect_matrix import EffectMatrix, UnmeasuredCell
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.models.names import called, resolve
@@ -86,7 +86,7 @@ def survey(
     seed: int | None = None,
     kept: Path | None = None,
     progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
-) -> Matrix:
+) -> EffectMatrix:
     """Measure each behaviour on the models given, or on those it names, restricted to `only` if that is given.
 
     What cannot be measured is left out, with the reason. Measurements that an earlier run cached in the folder `kept`
@@ -94,7 +94,7 @@ def survey(
     """
     suite = begun(count, seed, kept)
     effects: list[Effect] = []
-    unmeasured: list[Unmeasured] = []
+    unmeasured: list[UnmeasuredCell] = []
     cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
     cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells):
@@ -107,10 +107,10 @@ def survey(
             claims = resolve(model).claims
             foreign = isinstance(error, TooFewPrompts) and claims not in loaded.behaviour.models
             skipped = foreign or isinstance(error, NotFetched)
-            unmeasured.append(Unmeasured(loaded.behaviour.name, claims, str(error), skipped))
+            unmeasured.append(UnmeasuredCell(loaded.behaviour.name, claims, str(error), skipped))
         else:
             effects += [evidence.effect] if evidence is not None else []
-    return Matrix(tuple(effects), tuple(unmeasured))
+    return EffectMatrix(tuple(effects), tuple(unmeasured))
 
 
 def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.effect_matrix import Matrix, Unmeasured
+from mi_checks.compare.effect_matrix import EffectMatrix, UnmeasuredCell
 from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
 from tests.effects import around, effect
 
@@ -24,7 +24,7 @@ def small():
         effect("nano-attn-1l", constant(3), "agreement", against="corrupt"),
         effect("nano-attn-2l", constant(2), "agreement", against="corrupt"),
     )
-    return Matrix(effects, (Unmeasured("agreement", "nano-gelu-1l", "only 3 prompts are left"),))
+    return EffectMatrix(effects, (UnmeasuredCell("agreement", "nano-gelu-1l", "only 3 prompts are left"),))
 
 
 def test_the_whole_answer(small):
@@ -63,14 +63,14 @@ def test_what_was_skipped_is_no_mistake(small):
 def test_another_unit_than_logits_is_named():
     found = effect("nano-attn-1l", constant(2), against="corrupt")
     scored = replace(found, estimate=replace(found.estimate, unit="nats"))
-    assert matrix_text.lines(Matrix((scored,)), 80)[1].startswith("Δ induction (nats)  ✓ 2.00")
+    assert matrix_text.lines(EffectMatrix((scored,)), 80)[1].startswith("Δ induction (nats)  ✓ 2.00")
 
 
 @pytest.fixture
 def twelve():
     models = [f"nano-{kind}-{n}l" for n in (4, 2, 3, 1) for kind in ("solu", "attn", "gelu")]
     names = [f"behaviour_number_{i}" for i in range(30)]
-    return Matrix(
+    return EffectMatrix(
         tuple(effect(m, around(i, seed=i + 7 * j), b) for i, b in enumerate(names) for j, m in enumerate(models))
     )
 
@@ -91,13 +91,13 @@ def test_twelve_models_fit_the_terminal(twelve, width):
 
 
 def test_a_model_alone_is_compared_with_nobody():
-    lines = matrix_text.lines(Matrix((effect("nano-attn-2l", constant(5)),)), 80)
+    lines = matrix_text.lines(EffectMatrix((effect("nano-attn-2l", constant(5)),)), 80)
     assert lines[-1] == "No two neighbouring models were measured on the same prompts."
 
 
 def test_where_nothing_is_significant_it_says_so():
     effects = (effect("nano-attn-1l", around(0)), effect("nano-attn-2l", around(0, seed=1)))
-    assert "  nothing significant" in matrix_text.lines(Matrix(effects), 80)
+    assert "  nothing significant" in matrix_text.lines(EffectMatrix(effects), 80)
 
 
 def test_markdown_has_every_cell_and_every_significant_change(small):
