@@ -7,7 +7,7 @@ from functools import singledispatch
 
 from gallery.facts import HEADER, Facts, about, told
 from gallery.questions import BUGS, Compared, Done, Fixed, Pair
-from mi_checks.compare.paired import NeighbourDifference
+from mi_checks.compare.neighbouring_models import NeighbourDifference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.check import Bound

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gallery.questions import Model, Pair
-from mi_checks.compare.effect_matrix import EffectMatrix
-from mi_checks.compare.neighbouring import ModelStep, step
-from mi_checks.compare.paired import NeighbourDifference, differences
+from mi_checks.compare.neighbouring_models import EffectMatrix, ModelStep, NeighbourDifference, differences, step
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour

@@ -12,7 +12,7 @@ from gallery.answers import answer
 from gallery.facts import BRIEF, Facts
 from gallery.questions import KINDS, QUESTIONS
 from mi_checks.cli.matrix import bar
-from mi_checks.compare.paired import method
+from mi_checks.compare.neighbouring_models import method
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import bundled
 from mi_checks.output import numbers

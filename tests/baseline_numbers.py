@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.compare.conditions import BaselineHeader
-from mi_checks.compare.recorded import Baseline, baseline
+from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.stats.estimate import Estimate

@@ -3,5 +3,4 @@
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
     "baseline_file",
-    "baseline_place",
 ]

@@ -10,17 +10,18 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from mi_checks.compare.conditions import HASHES, TEXTS, BaselineHeader
-from mi_checks.compare.recorded import Baseline, RecordedCheck, settled
+from mi_checks.compare.baseline_record import HASHES, TEXTS, Baseline, BaselineHeader, RecordedCheck, settled
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, replace_text, sweep
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_claims import reader_of
+from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.stats.estimate import Estimate, Parts
 
 SCHEMA = 2  # 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding reader
@@ -279,3 +280,37 @@ def _estimate(where: str, data: Any) -> Estimate:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+FOLDER = "baselines"
+
+
+def baseline_path(loaded: LoadedBehaviour, model: str) -> Path:
+    """Of a behaviour on a model, by the name that its file has for it; whether or not it is there."""
+    parts = [loaded.path.stem, *([loaded.case] if loaded.case else [])]
+    return loaded.path.parent.joinpath(FOLDER, *map(_name, parts), f"{_name(model)}.json")
+
+
+def orphans(collected: Iterable[LoadedBehaviour]) -> Iterator[Path]:
+    """Baselines of which no file, or none of a collected file's cases and models, is left.
+
+    Of a file that is there and was not collected nothing is known, and its baselines are left alone.
+    """
+    loaded = list(collected)
+    wanted = {baseline_path(each, model) for each in loaded for model in each.behaviour.models}
+    files = {each.path for each in loaded}
+    for folder in sorted({file.parent for file in files}):
+        for path in sorted((folder / FOLDER).rglob("*.json")):
+            stem = path.relative_to(folder / FOLDER).parts[0]
+            there = [file for file in _sources(folder) if _name(file.stem) == stem]
+            if path not in wanted and all(file in files for file in there):
+                yield path
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+
+
+def _name(text: str) -> str:
+    """Return a file name that every system takes: a model's name may have slashes and colons."""
+    return quote(text, safe="@ +=,~()") if text.strip(".") else quote(text).replace(".", "%2E")

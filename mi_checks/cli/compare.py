@@ -39,8 +39,8 @@ def show(options: argparse.Namespace) -> int:
             check of the runs could be compared.
     """
     # Imported late, so that `mi-checks models list` does not wait for scipy.
-    from mi_checks.compare.run_mediators import mediator_changes
-    from mi_checks.compare.runs import compare, counts
+    from mi_checks.compare.mediator_sets import mediator_changes
+    from mi_checks.compare.run_comparison import compare, counts
     from mi_checks.report.comparison import comparison_json, comparison_page, comparison_text
     from mi_checks.results.read_run import read_run
 

@@ -12,7 +12,7 @@ from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
 
 if TYPE_CHECKING:
-    from mi_checks.compare.effect_matrix import EffectMatrix
+    from mi_checks.compare.neighbouring_models import EffectMatrix
     from mi_checks.studies.matrix.survey import Cell
 
 PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown

@@ -38,8 +38,8 @@ def show(options: argparse.Namespace) -> None:
     Raises:
         MiChecksError: a file is not a run, or the page cannot be written; the destination is checked first.
     """
-    from mi_checks.compare.run_mediators import mediator_changes
-    from mi_checks.compare.runs import compare
+    from mi_checks.compare.mediator_sets import mediator_changes
+    from mi_checks.compare.run_comparison import compare
     from mi_checks.report.comparison import comparison_page, series_page
     from mi_checks.report.report_folder import write_report
     from mi_checks.report.report_place import Place, place, writable

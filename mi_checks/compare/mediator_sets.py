@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from mi_checks.results.evidence import MEDIATES, Mediator
+from mi_checks.compare.run_pairs import run_key, two_models
+from mi_checks.results.evidence import MEDIATES, Evidence, Mediator
+from mi_checks.results.run import Run
 from mi_checks.stats.estimate import Estimate
 
 MATTERS = 0.01  # of clean − corrupt; rounding is a twentieth of it
+
+MEDIATOR_METHOD = (
+    "a head mediates where the interval of what it recovers alone lies above 0.1 of clean − corrupt; it has left the "
+    "set, or joined it, where it also recovers significantly less, or more, than it did, and not only as a fraction of "
+    "another clean − corrupt"
+)
 
 Shares = Mapping[str, tuple[Estimate | None, Estimate | None]]
 
@@ -113,3 +121,47 @@ def _left(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> set[
         if estimate.low > MEDIATES and not mediates and high < estimate.low - MATTERS:
             found.add(node)
     return found
+
+
+@dataclass(frozen=True)
+class MediatorChange:
+    """What became of the set of mediators of one behaviour; `before` and `after` are the two models' names."""
+
+    behaviour: str
+    before: str
+    after: str
+    heads: MediatorSetChange
+
+    @property
+    def size(self) -> float:
+        """The largest share that a head lost or gained."""
+        moved = (*self.heads.lost.values(), *self.heads.gained.values())
+        return max(abs((now.value if now else 0.0) - (then.value if then else 0.0)) for then, now in moved)
+
+
+def mediator_changes(before: Run, after: Run) -> tuple[MediatorChange, ...]:
+    """Those sets that surely changed, the largest change first; of a model, or across the two where each run has one.
+
+    Sets are compared on equal prompts only, and across models only where these are of one kind and size: a head's name
+    says nothing of another model's heads.
+    """
+    across = two_models(before, after) is not None
+    first, second = ({run_key(each, across=across): each for each in run.evidence} for run in (before, after))
+    found = [
+        MediatorChange(then.behaviour, then.model, now.model, heads)
+        for key, then in first.items()
+        if (now := second.get(key)) is not None
+        and _comparable(then, now)
+        and (heads := _heads_of_runs(then, now)).changed
+    ]
+    return tuple(sorted(found, key=lambda change: (-change.size, change.behaviour)))
+
+
+def _heads_of_runs(then: Evidence, now: Evidence) -> MediatorSetChange:
+    sizes = then.effect_sizes, now.effect_sizes
+    return set_change(then.mediators, now.mediators, sizes, now.logit_diff.unit)
+
+
+def _comparable(then: Evidence, now: Evidence) -> bool:
+    mine, other = ((each.effect.prompts_sha256, each.effect.architecture) for each in (then, now))
+    return mine == other

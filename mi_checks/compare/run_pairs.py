@@ -1,13 +1,15 @@
-"""Two runs → what of one is to be compared with what of the other."""
+"""Two runs → the pairs of checks to compare, and the settings in which the runs differ."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mi_checks.results.build import ItemId, check_result
-from mi_checks.results.evidence import Effect
+from mi_checks.results.evidence import Effect, Evidence
 from mi_checks.results.run import CheckResult, Run
 
+HASH_CHARACTERS = 12  # of a hash that are shown
 EFFECT = "effect"  # stands for a check where two models are held to different ones
 
 
@@ -37,7 +39,7 @@ def pairs(before: Run, after: Run) -> tuple[CheckPair, ...]:
     first, second = (_by_key(run, across=across) for run in (before, after))
     found = [CheckPair(first.get(key), second.get(key)) for key in dict.fromkeys([*first, *second])]
     shared = {key[:2] for key in first.keys() & second.keys()}
-    effects = [{_key(e.effect, across=across): e.effect for e in run.evidence} for run in (before, after)]
+    effects = [{run_key(e.effect, across=across): e.effect for e in run.evidence} for run in (before, after)]
     found += [
         CheckPair(_as_result(effect), _as_result(effects[1][key]))
         for key, effect in effects[0].items()
@@ -53,14 +55,40 @@ def two_models(before: Run, after: Run) -> tuple[str, str] | None:
 
 
 def _by_key(run: Run, *, across: bool) -> dict[tuple[str, str, str], CheckResult]:
-    return {(*_key(r, across=across), r.check): r for r in run.results if r.outcome != "skipped"}
+    return {(*run_key(r, across=across), r.check): r for r in run.results if r.outcome != "skipped"}
 
 
-def _key(of: CheckResult | Effect, *, across: bool) -> tuple[str, str]:
-    return of.behaviour, "" if across else of.model
+def run_key(measured: CheckResult | Effect | Evidence, *, across: bool) -> tuple[str, str]:
+    """Return the key by which two runs are paired; without the model where it differs between them."""
+    return measured.behaviour, "" if across else measured.model
 
 
 def _as_result(effect: Effect) -> CheckResult:
     identity = ItemId(effect.behaviour, effect.model, EFFECT, f"{EFFECT} against {effect.against}")
     result = check_result(identity, effect.outcome, estimate=effect.estimate)
     return replace(result, per_prompt=effect.per_prompt, prompts_sha256=effect.prompts_sha256)
+
+
+def differing_settings(before: Run, after: Run) -> tuple[tuple[str, str, str], ...]:
+    """Return what differs, before and after: provenance of models, then versions, then settings."""
+    between = two_models(before, after)
+    found = [("model", *between)] if between else []
+    shared = [between] if between else [(name, name) for name in before.models if name in after.models]
+    for first, second in shared:
+        name = "" if between else f"{first} "
+        found += _differing(name, before.models.get(first, {}), after.models.get(second, {}))
+    found += _differing("", before.versions, after.versions)
+    return (*found, *_differing("", before.settings, after.settings))
+
+
+def _differing(name: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    keys = dict.fromkeys([*first, *second])
+    return [
+        (f"{name}{key}", *(_short(key, side.get(key, "none")) for side in (first, second)))  # type: ignore[misc]
+        for key in keys
+        if first.get(key) != second.get(key)
+    ]
+
+
+def _short(key: str, value: str) -> str:
+    return value[:HASH_CHARACTERS] if key.endswith("sha256") else value

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mi_checks.baselines.baseline_file import read_baseline, write_baseline
-from mi_checks.baselines.baseline_place import baseline_path, orphans
-from mi_checks.compare.conditions import environment_differences, header_of, reason_not_comparable
-from mi_checks.compare.recorded import NO_CHECKS, baseline
+from mi_checks.baselines.baseline_file import baseline_path, orphans, read_baseline, write_baseline
+from mi_checks.compare.baseline_record import (
+    NO_CHECKS,
+    baseline,
+    environment_differences,
+    header_of,
+    reason_not_comparable,
+)
 from mi_checks.errors import MiChecksError
 from mi_checks.plugin.options import BaselineOptions
 from mi_checks.results.evidence import Evidence
@@ -114,8 +118,12 @@ class BaselineFiles:
         why = reason_not_comparable(then.header, now)
         if why:
             return BaselineOutcome("error", f"invalid: {shown}: {why}")
-        from mi_checks.compare.drift_message import drift_message, drift_reason, unlike_message
-        from mi_checks.compare.with_baseline import compare  # numpy and scipy, which collecting does without
+        from mi_checks.compare.baseline_drift import (
+            compare,  # numpy and scipy, which collecting does without
+            drift_message,
+            drift_reason,
+            unlike_message,
+        )
 
         self._told |= set(environment_differences(then.header, now))
         found = compare(then, results, evidence)

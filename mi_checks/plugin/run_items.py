@@ -38,8 +38,8 @@ from mi_checks.suite.selection import checks_on
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
-    from mi_checks.suite.against_base import ReferenceSuite
     from mi_checks.suite.against_mutants import MutantSuite
+    from mi_checks.suite.reference_suite import ReferenceSuite
     from mi_checks.suite.suite import Suite
 
 
@@ -145,7 +145,7 @@ class ItemRunner:
     @cached_property
     def base_suite(self) -> ReferenceSuite:
         """What judges models against another one, likewise."""
-        from mi_checks.suite.against_base import ReferenceSuite
+        from mi_checks.suite.reference_suite import ReferenceSuite
 
         base, other = str(self.options.base), bool(self.baselines.asked.other)
         return ReferenceSuite(self.suite, base, self.root, self.gathered.versions, other=other)

@@ -98,7 +98,7 @@ class TerminalSummary:
         base = self.options.base
         if base is None:
             return []
-        from mi_checks.compare.base_message import verdict_lines  # numpy and scipy, which collecting does without
+        from mi_checks.compare.reference_model import verdict_lines  # numpy and scipy, which collecting does without
 
         none = [f"against {base}: nothing was judged: no behaviour that ran makes a claim of {resolve(base).claims}"]
         return verdict_lines(self.gathered.results, base) or none

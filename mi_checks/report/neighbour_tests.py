@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mi_checks.compare.paired import NeighbourDifference, method, neighbour_differences
+from mi_checks.compare.neighbouring_models import NeighbourDifference, method, neighbour_differences
 from mi_checks.output import numbers
 from mi_checks.report.by_behaviour import Group
 

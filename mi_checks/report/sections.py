@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-from mi_checks.compare.recorded import NO_CHECKS
+from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
 from mi_checks.output.readable import web_address
 from mi_checks.report.by_behaviour import Group, Pair, drifted

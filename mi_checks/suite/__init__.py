@@ -2,10 +2,10 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "against_base",
     "against_mutants",
     "conftests",
     "loaded_models",
+    "reference_suite",
     "selection",
     "suite",
     "threads",

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mi_checks import files
-from mi_checks.baselines.baseline_file import baseline_text, read_baseline, write_baseline
+from mi_checks.baselines.baseline_file import baseline_path, baseline_text, orphans, read_baseline, write_baseline
 from mi_checks.errors import MiChecksError
 from tests.baseline_numbers import HEADER, made, mediator, result, unmeasured
 
@@ -205,3 +207,34 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(path):
 def test_many_prompts_take_few_bytes():
     """The suite that ships has about 2,400 checks, most of them on 256 prompts."""
     assert len(baseline_text(made(*(result(f"check{i}") for i in range(8))))) < 8 * 256 * 8
+
+
+def loaded(path, *models, case=""):
+    return SimpleNamespace(path=Path(path), case=case, behaviour=SimpleNamespace(models=dict.fromkeys(models)))
+
+
+@pytest.mark.parametrize(
+    ("case", "model", "where"),
+    [
+        ("", "nano-attn-2l", "b/baselines/ab/nano-attn-2l.json"),
+        ("far", "nano-attn-2l@100", "b/baselines/ab/far/nano-attn-2l@100.json"),
+        ("", "org/name", "b/baselines/ab/org%2Fname.json"),
+        ("..", "gguf:x", "b/baselines/ab/%2E%2E/gguf%3Ax.json"),
+    ],
+)
+def test_place(case, model, where):
+    assert baseline_path(loaded("b/ab.yaml", case=case), model) == Path(where)
+
+
+def test_orphans(tmp_path):
+    for name in ("ab", "cd", "gone"):
+        for model in ("m", "n"):
+            file = tmp_path / f"baselines/{name}/{model}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("{}")
+    for name in ("ab", "cd"):
+        (tmp_path / f"{name}.yaml").write_text("")
+    found = orphans([loaded(tmp_path / "ab.yaml", "m")])
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        *("baselines/ab/n.json", "baselines/gone/m.json", "baselines/gone/n.json"),
+    ]  # of cd.yaml, which was not collected, nothing is known

@@ -235,7 +235,7 @@ def test_no_permission(case, tmp_path_factory):
             "import os, sys\nfrom mi_checks.cli.main import main\n"
             "import mi_checks.history.run_store, mi_checks.results.read_run, mi_checks.report.report_folder\n"
             "import mi_checks.report.comparison.series_page, mi_checks.report.comparison.comparison_page\n"
-            "import mi_checks.compare.runs, mi_checks.compare.run_mediators, mi_checks.history.listing\n"
+            "import mi_checks.compare.run_comparison, mi_checks.compare.run_comparison, mi_checks.history.listing\n"
             "import mi_checks.history.history_json, mi_checks.history.history_text\n"
             f"os.setuid(65534)\nsys.exit(main({case!r}))\n"
         )

@@ -9,7 +9,7 @@ import pytest
 
 from mi_checks.cli.main import main
 from mi_checks.results.write_run import write_run
-from tests.compare.test_run_mediators import NOW, THEN, shown
+from tests.compare.test_mediator_sets import NOW, THEN, shown
 from tests.effects import around
 from tests.made_results import result, run_of
 

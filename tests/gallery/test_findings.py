@@ -10,7 +10,7 @@ from gallery.answers import answer
 from gallery.facts import Facts, about
 from gallery.findings import PAGE, composed, differing
 from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
-from mi_checks.compare.effect_matrix import EffectMatrix
+from mi_checks.compare.neighbouring_models import EffectMatrix
 from mi_checks.models.names import bundled
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK

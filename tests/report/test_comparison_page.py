@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.compare.run_mediators import mediator_changes
-from mi_checks.compare.runs import compare
+from mi_checks.compare.mediator_sets import mediator_changes
+from mi_checks.compare.run_comparison import compare
 from mi_checks.errors import MiChecksError
 from mi_checks.report.comparison import comparison_page
-from tests.compare.test_run_mediators import NOW, THEN, shown
+from tests.compare.test_mediator_sets import NOW, THEN, shown
 from tests.effects import around
 from tests.made_results import result, run_of
 from tests.pages import Page

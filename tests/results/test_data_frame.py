@@ -47,7 +47,7 @@ def test_without_pandas(run, monkeypatch):
 def test_pandas_and_torch_are_not_imported_to_read(path):
     code = (
         "import sys\nfrom mi_checks.results.read_run import read_run\n"
-        "import mi_checks.results.data_frame, mi_checks.compare.runs\n"
+        "import mi_checks.results.data_frame, mi_checks.compare.run_comparison\n"
         f"read_run({str(path)!r})\nassert not {{'pandas', 'torch'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

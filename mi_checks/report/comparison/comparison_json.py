@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.compare.run_mediators import MediatorChange
-from mi_checks.compare.run_settings import differing_settings
-from mi_checks.compare.runs import CheckChange, counts, method
+from mi_checks.compare.mediator_sets import MediatorChange
+from mi_checks.compare.run_comparison import CheckChange, counts, method
+from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.results.run import CheckResult, Run
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from mi_checks.compare.run_mediators import METHOD, MediatorChange
-from mi_checks.compare.run_settings import differing_settings
-from mi_checks.compare.runs import CheckChange, State, counts, method
+from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
+from mi_checks.compare.run_comparison import CheckChange, State, counts, method
+from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.files import write_file
 from mi_checks.output import numbers
 from mi_checks.report import dumbbell as chart
@@ -96,7 +96,7 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], medi
     shares = [pair for change in mediators for pair in _moved(change).values()]
     shared = axes([*(_estimates(change) for change in changes if change.state in DRAWN), *shares])
     state_counts = counts(changes)
-    how = method(changes) + (f". Mediators: {METHOD}" if mediators else "")
+    how = method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
     sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
     page = Page(
         headline=_headline(state_counts.get("drifted", 0), len(mediators), len(changes)),

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from mi_checks.compare.run_mediators import METHOD, MediatorChange
-from mi_checks.compare.run_settings import differing_settings
-from mi_checks.compare.runs import CheckChange, counts, method
+from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
+from mi_checks.compare.run_comparison import CheckChange, counts, method
+from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.output import numbers
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate
@@ -39,7 +39,7 @@ def lines(
     for state, group in groupby(changes, lambda change: change.state):
         if state != "unchanged":
             all_lines += ["", TITLES.get(state, state), *(line for change in group for line in _told(change))]
-    how = f"Method: {method(changes)}.{f' Mediators: {METHOD}.' if mediators else ''}"
+    how = f"Method: {method(changes)}.{f' Mediators: {MEDIATOR_METHOD}.' if mediators else ''}"
     return [*all_lines, "", *textwrap.wrap(how, width, break_on_hyphens=False)]
 
 

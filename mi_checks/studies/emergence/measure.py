@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mi_checks.compare.paired import comparable
+from mi_checks.compare.neighbouring_models import comparable
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.prompts.rejection import TooFewPrompts

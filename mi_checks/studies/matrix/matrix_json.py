@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mi_checks.compare.effect_matrix import EffectMatrix
-from mi_checks.compare.paired import NeighbourDifference, method
+from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, method
 from mi_checks.results.evidence import Effect
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mi_checks.compare.effect_matrix import EffectMatrix
-from mi_checks.compare.paired import method
+from mi_checks.compare.neighbouring_models import EffectMatrix, method
 from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
 

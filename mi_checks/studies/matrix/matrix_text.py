@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from mi_checks.compare.effect_matrix import EffectMatrix
-from mi_checks.compare.paired import NeighbourDifference, method
+from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, method
 from mi_checks.output import numbers
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, change, label
 

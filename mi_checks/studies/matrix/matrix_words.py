@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mi_checks.compare.effect_matrix import EffectMatrix
-from mi_checks.compare.paired import NeighbourDifference
+from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mi_checks.compare.effect_matrix import EffectMatrix, UnmeasuredCell
+from mi_checks.compare.neighbouring_models import EffectMatrix, UnmeasuredCell
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.models.names import called, resolve

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.effect_matrix import EffectMatrix, UnmeasuredCell
+from mi_checks.compare.neighbouring_models import EffectMatrix, UnmeasuredCell
 from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
 from tests.effects import around, effect
 

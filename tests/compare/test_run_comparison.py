@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.run_settings import differing_settings
-from mi_checks.compare.runs import UNKNOWN_PARTS, compare, counts
+from mi_checks.compare.run_comparison import UNKNOWN_PARTS, compare, counts
+from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.report.comparison import comparison_json
 from mi_checks.stats.intervals import ratio_interval, ratio_parts
 from tests.effects import around, effect, evidence_of

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.compare.run_mediators import mediator_changes
+from mi_checks.compare.mediator_sets import mediator_changes
 from mi_checks.results.evidence import Architecture, Evidence
 from tests.baseline_numbers import mediator
 from tests.effects import around, effect

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.compare.base_message import base_message, claim, verdict_lines
-from mi_checks.compare.base_model import VERDICTS, judge_against
-from mi_checks.compare.recorded import recorded
+from mi_checks.compare.baseline_record import recorded
+from mi_checks.compare.reference_model import VERDICTS, base_message, claim, judge_against, verdict_lines
 from tests.baseline_numbers import NOISE, mediator, result
 
 SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4), mediator("L0H2", 0.02)))

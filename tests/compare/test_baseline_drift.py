@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mi_checks.compare.agreement import MATTERS
-from mi_checks.compare.conditions import BaselineHeader, environment_differences, reason_not_comparable
-from mi_checks.compare.drift_message import drift_message, unlike_message
-from mi_checks.compare.recorded import recorded
-from mi_checks.compare.with_baseline import compare
+from mi_checks.compare.baseline_drift import compare, drift_message, unlike_message
+from mi_checks.compare.baseline_record import BaselineHeader, environment_differences, reason_not_comparable, recorded
+from mi_checks.compare.paired_change import MATTERS
 from mi_checks.stats.intervals import ratio_interval, ratio_intervals
 from mi_checks.stats.p_values import mean_beyond_p_value
 from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, result, unmeasured

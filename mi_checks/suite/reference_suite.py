@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mi_checks.baselines.baseline_file import read_baseline
-from mi_checks.baselines.baseline_place import baseline_path
-from mi_checks.compare.base_message import base_message, base_reason, claim
-from mi_checks.compare.base_model import ReferenceComparison, judge_against
-from mi_checks.compare.conditions import BaselineHeader, header_of, reason_not_comparable
-from mi_checks.compare.drift_message import unlike_message
-from mi_checks.compare.recorded import RecordedCheck, recorded
-from mi_checks.compare.with_baseline import compare
+from mi_checks.baselines.baseline_file import baseline_path, read_baseline
+from mi_checks.compare.baseline_drift import compare, unlike_message
+from mi_checks.compare.baseline_record import BaselineHeader, RecordedCheck, header_of, reason_not_comparable, recorded
+from mi_checks.compare.reference_model import ReferenceComparison, base_message, base_reason, claim, judge_against
 from mi_checks.errors import MiChecksError
 from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve

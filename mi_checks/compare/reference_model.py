@@ -8,21 +8,23 @@ recovers may shift. That nothing was found is never read as kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from mi_checks.compare.agreement import PromptAgreement, agreement
+from mi_checks.compare.baseline_drift import NAMED, brief_shares, interval_text, share_lines
+from mi_checks.compare.baseline_record import RecordedCheck
 from mi_checks.compare.mediator_sets import MATTERS, MediatorSetChange, all_lost, set_change
-from mi_checks.compare.recorded import RecordedCheck
+from mi_checks.compare.paired_change import PromptAgreement, agreement
 from mi_checks.results.evidence import Mediator
+from mi_checks.results.run import BASE, CheckResult
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import PROPORTION, Estimate, Outcome
 from mi_checks.stats.intervals import mean_interval, paired_proportion_interval
-from mi_checks.stats.judgement import judge
+from mi_checks.stats.judgement import judge, prompts_to_settle
 from mi_checks.stats.p_values import holm, mean_beyond_p_value
 
 TENTH = 0.1  # of the base's mean, or of its standard deviation over prompts where that is more
@@ -172,3 +174,65 @@ def _mechanism(heads: MediatorSetChange) -> State:
     if heads.unsure:
         return "cannot tell"
     return "kept" if heads.stayed or heads.relative else "not applicable"
+
+
+def claim(judgement: ReferenceComparison, base: str) -> str:
+    """Return the verdict, also that of an item that passes: `both kept, against nano-attn-2l`."""
+    return f"{judgement.verdict}, against {base}"
+
+
+def base_message(judgement: ReferenceComparison, base: str, weights: tuple[str, str]) -> str:
+    """Return the verdict, what decided it, and each effect and head in both models.
+
+    Args:
+        judgement: what was found.
+        base: how the base is called, and where its numbers are from.
+        weights: hashes of the base's and of the model's.
+    """
+    lines = [f"{judgement.verdict}: {'; '.join(_because(judgement))}", f"  base      {base}"]
+    lines.append(f"  weights   {' → '.join(each[:12] for each in weights)}")
+    lines += [f"  {'effects' if i == 0 else '':<9} {_effect_line(each)}" for i, each in enumerate(judgement.effects)]
+    return "\n".join([*lines, *share_lines(judgement.mediators, ("lost", "gained", "unsure", "relative", "stayed"))])
+
+
+def base_reason(judgement: ReferenceComparison) -> str:
+    """Return the message's most important lines, for the terminal: the deciding effect, and heads lost and gained."""
+    heads = brief_shares(judgement.mediators, ("lost", "gained", "unsure"))
+    return "\n".join([_effect_line(judgement.deciding), *heads])
+
+
+def verdict_lines(results: Iterable[CheckResult], base: str) -> list[str]:
+    """For the last lines of the terminal: how many behaviours there are of each verdict, and which."""
+    behaviours: dict[str, list[str]] = {}
+    for result in results:
+        if result.kind == BASE:
+            told = result.verdict or {"skipped": "skipped"}.get(result.outcome, "not judged")
+            behaviours.setdefault(told, []).append(result.behaviour)
+    if not behaviours:
+        return []
+    width = len(str(max(map(len, behaviours.values()))))
+    ordered = sorted(behaviours.items(), key=lambda item: -len(item[1]))
+    return [f"against {base}:", *(f"  {len(names):>{width}} {told}: {_some(names)}" for told, names in ordered)]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _because(judgement: ReferenceComparison) -> Iterator[str]:
+    effect, heads = judgement.deciding, judgement.mediators
+    if effect.state != "kept":
+        yield f"{effect.name} {effect.then.value:.3f} → {effect.now.value:.3f} {effect.now.unit}"
+    if heads.changed:
+        why = "" if judgement.has_effect_size else ": clean and corrupt are no longer told apart"
+        yield f"mediators {', '.join(heads.signed[:NAMED])}{why}"
+    if heads.unsure and not heads.changed:
+        yield f"whether {', '.join(list(heads.unsure)[:NAMED])} mediates in both"
+
+
+def _effect_line(effect: EffectChange) -> str:
+    told = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
+    held = f"differs by {interval_text(effect.change)}, ±{effect.matters:.3f} matters: {effect.state}"
+    needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "cannot tell" else None
+    apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts.apart else ""
+    return f"{told}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")

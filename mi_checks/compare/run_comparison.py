@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from mi_checks.compare.agreement import PromptAgreement, agreement
-from mi_checks.compare.fractions import STILL, FractionChange, fraction_change
-from mi_checks.compare.recorded import NO_CHECKS
+from mi_checks.compare.baseline_record import NO_CHECKS
+from mi_checks.compare.fraction_change import STILL, FractionChange, fraction_change
+from mi_checks.compare.paired_change import PromptAgreement, agreement
 from mi_checks.compare.run_pairs import CheckPair, pairs
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.bootstrap import ALPHA

@@ -1,0 +1,255 @@
+"""The paired test between two models on the same prompts, and its correction over all that are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, permutations
+
+import numpy as np
+
+from mi_checks.results.evidence import Architecture, Effect
+from mi_checks.spec.check import Bound
+from mi_checks.stats.bootstrap import ALPHA, Floats
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.stats.judgement import judge
+from mi_checks.stats.p_values import holm, mean_p_value, prompts_to_tell
+
+METHOD = (
+    "paired t-test, two-sided, on the prompts' differences; p corrected by Holm over the {} made here; "
+    "95 % intervals by bootstrap over prompts, uncorrected"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourDifference:
+    """What a behaviour's effect does from one model to another.
+
+    Attributes:
+        step: the two models.
+        before: the effect on the first.
+        after: the effect on the second, on the same prompts.
+        change: `prompt`, after − before.
+        p_value: Holm-corrected.
+        prompts: about how many would make it significant; None where no number helps.
+    """
+
+    step: ModelStep
+    before: Effect
+    after: Effect
+    change: Floats
+    p_value: float
+    prompts: int | None
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The mean over prompts of after − before; made when asked for: a bootstrap costs far more than the test."""
+        return mean_interval(self.change, self.before.estimate.unit)
+
+    @property
+    def behaviour(self) -> str:
+        """Which behaviour's effect it is."""
+        return self.after.behaviour
+
+    @property
+    def significant(self) -> bool:
+        """Whether it is more than chance would do, all comparisons considered."""
+        return self.p_value < ALPHA
+
+    @property
+    def turn(self) -> str:
+        """`cannot → can` or `can → cannot`, where it is one and the difference significant; otherwise nothing.
+
+        By one yardstick: the model that cannot surely fails each bound that the other is held to, too.
+        """
+        by_ability = {effect.ability: effect for effect in (self.before, self.after)}
+        if not self.significant or set(by_ability) != {"can", "cannot"}:
+            return ""
+        if not misses(by_ability["cannot"], held_to=by_ability["can"]):
+            return ""
+        return f"{self.before.ability} → {self.after.ability}"
+
+
+def neighbour_differences(effects: Sequence[Effect]) -> tuple[NeighbourDifference, ...]:
+    """Every behaviour between every two neighbours among the models, corrected together.
+
+    A training checkpoint is nobody's neighbour: it lacks more than a layer.
+    """
+    return differences(effects, steps({e.model: e.architecture for e in effects if not e.checkpoint}))
+
+
+def differences(effects: Iterable[Effect], between: Iterable[ModelStep]) -> tuple[NeighbourDifference, ...]:
+    """Every behaviour that was measured on both models of a step, on the same prompts; corrected together."""
+    by_model: dict[str, dict[str, Effect]] = {}
+    for effect in effects:
+        by_model.setdefault(effect.model, {})[effect.behaviour] = effect
+    pairs = [
+        (step, effect, after)
+        for step in between
+        for behaviour, effect in by_model.get(step.before, {}).items()
+        if (after := by_model.get(step.after, {}).get(behaviour)) is not None and comparable(effect, after)
+    ]
+    changes = [np.subtract(after.per_prompt, before.per_prompt) for _, before, after in pairs]
+    raw = np.array([mean_p_value(change) for change in changes])
+    return tuple(
+        NeighbourDifference(
+            step,
+            before,
+            after,
+            change,
+            float(corrected),
+            prompts_to_tell(float(p_value), len(change), len(pairs)),
+        )
+        for (step, before, after), change, p_value, corrected in zip(pairs, changes, raw, holm(raw), strict=True)
+    )
+
+
+def misses(effect: Effect, held_to: Effect) -> bool:
+    """Whether each check of the preference surely fails by the bounds that another model is held to."""
+    bounds = {check.check: Bound(at_least=check.at_least, at_most=check.at_most) for check in held_to.preferences}
+    outcomes = [judge(check.estimate, bounds[check.check]) for check in effect.preferences if check.check in bounds]
+    return bool(outcomes) and set(outcomes) == {"fail"}
+
+
+def comparable(first: Effect, second: Effect) -> bool:
+    """Whether both are the same quantity on the same prompts under the same tokenizer."""
+    mine, other = ((one.prompts_sha256, one.against, one.estimate.unit) for one in (first, second))
+    return mine == other
+
+
+def method(tests: Sequence[NeighbourDifference]) -> str:
+    """How these differences were tested, in words."""
+    return METHOD.format(f"{len(tests):,} comparison{'' if len(tests) == 1 else 's'}")
+
+
+@dataclass(frozen=True)
+class ModelStep:
+    """From one model to a neighbour that has something more."""
+
+    before: str
+    after: str
+    change: str  # "attention-only, 1 → 2 layers"; "1 layer, attention-only → gelu"
+
+
+def order(architecture: Architecture) -> tuple[bool, str, int]:
+    """Attention-only models first, then those with MLPs by activation; each kind by depth."""
+    return architecture.kind != "attention-only", architecture.kind, architecture.n_layers
+
+
+def deeper(before: Architecture, after: Architecture) -> bool:
+    """Whether the second is the first with one layer more."""
+    return (after.kind, after.n_layers, after.n_heads) == (before.kind, before.n_layers + 1, before.n_heads)
+
+
+def other_kind(before: Architecture, after: Architecture) -> bool:
+    """Whether the second is the first with other MLPs, or with MLPs where the first has none."""
+    same_size = (before.n_layers, before.n_heads) == (after.n_layers, after.n_heads)
+    return same_size and order(before)[:2] < order(after)[:2]
+
+
+def steps(models: Mapping[str, Architecture]) -> tuple[ModelStep, ...]:
+    """Every step between neighbours: to one layer more, kind by kind; then to another kind, depth by depth."""
+    ordered = sorted(models.items(), key=lambda item: (order(item[1]), item[0]))
+    pairs = list(permutations(ordered, 2))
+    down = [step(*first, *second) for first, second in pairs if deeper(first[1], second[1])]
+    by_depth = sorted(pairs, key=lambda pair: pair[0][1].n_layers)
+    across = [step(*first, *second) for first, second in by_depth if other_kind(first[1], second[1])]
+    return (*down, *across)
+
+
+def step(before: str, first: Architecture, after: str, second: Architecture) -> ModelStep:
+    """Return the step between any two models."""
+    if first.kind == second.kind:
+        change = f"{first.kind}, {first.n_layers} → {second.n_layers} layers"
+    elif first.n_layers == second.n_layers:
+        layers = f"{first.n_layers} layer{'' if first.n_layers == 1 else 's'}"
+        change = f"{layers}, {first.kind} → {second.kind}"
+    else:
+        change = f"{first.kind}, {first.n_layers} → {second.kind}, {second.n_layers} layers"
+    return ModelStep(before, after, change)
+
+
+@dataclass(frozen=True)
+class UnmeasuredCell:
+    """A behaviour that could not be measured on a model.
+
+    `skipped` where it was nobody's mistake: the model is to be fetched first, or too few prompts survive the tokenizer
+    of a model that its file does not name.
+    """
+
+    behaviour: str
+    model: str
+    reason: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class EffectMatrix:
+    """All effects measured, and what was asked for and could not be."""
+
+    effects: tuple[Effect, ...]
+    unmeasured: tuple[UnmeasuredCell, ...] = ()
+
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        """In the order they were measured."""
+        return tuple(dict.fromkeys([*(e.behaviour for e in self.effects), *(cell.behaviour for cell in self._told)]))
+
+    @cached_property
+    def architectures(self) -> dict[str, Architecture]:
+        """Of every model measured: attention-only first, each kind by depth."""
+        found = {effect.model: effect.architecture for effect in self.effects}
+        return dict(sorted(found.items(), key=lambda item: order(item[1])))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those measured in that order, then those that never could be."""
+        return tuple(dict.fromkeys([*self.architectures, *(cell.model for cell in self._told)]))
+
+    @property
+    def kinds(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The models of each kind."""
+        grouped = groupby(self.models, lambda name: self.architectures[name].kind if name in self.architectures else "")
+        return tuple((kind, tuple(names)) for kind, names in grouped)
+
+    @property
+    def _told(self) -> tuple[UnmeasuredCell, ...]:
+        """What gets a place in the table although it was not measured: a model or behaviour skipped whole gets none."""
+        return tuple(cell for cell in self.unmeasured if not (cell.skipped and self.effects))
+
+    @cached_property
+    def cells(self) -> dict[tuple[str, str], Effect]:
+        """By behaviour and model."""
+        return {(effect.behaviour, effect.model): effect for effect in self.effects}
+
+    @cached_property
+    def failed(self) -> dict[tuple[str, str], UnmeasuredCell]:
+        """By behaviour and model, what could not be measured."""
+        return {(cell.behaviour, cell.model): cell for cell in self.unmeasured}
+
+    @cached_property
+    def differences(self) -> tuple[NeighbourDifference, ...]:
+        """Between neighbours, corrected together."""
+        return neighbour_differences(self.effects)
+
+    @property
+    def reasons(self) -> dict[str, tuple[str, ...]]:
+        """Why something could not be measured → what: `induction on smollm2-135m`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for cell in self.unmeasured:
+            found[cell.reason] = (*found.get(cell.reason, ()), f"{cell.behaviour} on {cell.model}")
+        return found
+
+    @property
+    def changes(self) -> dict[ModelStep, tuple[NeighbourDifference, ...]]:
+        """Of each step between neighbours the significant ones, those first that turn «cannot» and «can»."""
+        by_step = groupby(self.differences, lambda test: test.step)
+        return {step: ranked(tests) for step, tests in by_step}
+
+
+def ranked(tests: Iterable[NeighbourDifference]) -> tuple[NeighbourDifference, ...]:
+    """Return the significant differences: first those between «cannot» and «can», then by size."""
+    significant = (test for test in tests if test.significant)
+    return tuple(sorted(significant, key=lambda test: (not test.turn, -abs(test.estimate.value))))
