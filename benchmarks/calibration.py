@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mi_checks.output.numbers import percent
 from mi_checks.studies.calibration import calibration_json, calibration_markdown
 from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.calibration_tables import tables
@@ -79,4 +80,4 @@ def _share(rate: Rate | None) -> float:
 
 
 def _percent(rate: Rate | None) -> str:
-    return f"{100 * _share(rate):.1f} %"
+    return percent(_share(rate))

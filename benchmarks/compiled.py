@@ -24,6 +24,7 @@ from judged import ABOVE, Claims, Counted, Judged, Missed, judge, load_model, re
 from side_by_side import Model, read_programs
 
 from mi_checks.models.download_folder import cache_folder
+from mi_checks.output.tables import markdown_row
 
 HERE = Path(__file__).parent
 PACKAGES = ("tracr-pypi==1.0.0", "jax==0.4.35", "jaxlib==0.4.35", "dm-haiku==0.0.12")
@@ -72,7 +73,7 @@ def _row(what: str, nodes: Counted, paths: Counted, areas: Sequence[float]) -> s
     counts = (
         figure for each in (nodes, paths) for figure in (each.true, each.right, each.true - each.right, each.false)
     )
-    return f"| {what} | {' | '.join(map(str, counts))} | {' | '.join(f'{area:.3f}' for area in areas)} |"
+    return markdown_row([what, *map(str, counts), *(f"{area:.3f}" for area in areas)])
 
 
 def totals(rows: Sequence[Judged]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mi_checks.output.tables import markdown_row
+
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import median_seconds, pairs, seeded_model
 
@@ -62,7 +64,7 @@ def seconds(*, repeats: int, **size: int) -> float:
 def line(growth: Growth) -> str:
     """Return a row of the Markdown table."""
     figures = ", ".join(f"{size}: {taken:.3f}" for size, taken in zip(growth.sizes, growth.seconds, strict=True))
-    return f"| {growth.what} | {figures} | {growth.exponent:.2f} |"
+    return markdown_row([growth.what, figures, f"{growth.exponent:.2f}"])
 
 
 def main() -> None:

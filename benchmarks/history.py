@@ -25,6 +25,7 @@ from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.head_over_time import mediations
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import Entry, History
+from mi_checks.output.tables import markdown_row
 from mi_checks.results.evidence import Architecture, Effect, Evidence, Heatmap, Mediator, Preference
 from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.results.write_run import run_text
@@ -141,7 +142,7 @@ def timed(path: Path, question: Callable[[History], object], repeats: int) -> li
 
 def line(answer: Answer) -> str:
     """Return a row of the Markdown table."""
-    return f"| {answer.question} | {answer.median:.2f} | {answer.largest:.2f} |"
+    return markdown_row([answer.question, f"{answer.median:.2f}", f"{answer.largest:.2f}"])
 
 
 def measured(number: int, repeats: int, folder: Path) -> Result:

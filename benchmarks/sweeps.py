@@ -28,6 +28,8 @@ import torch
 from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_checks.output.tables import markdown_row
+
 sys.path.insert(0, str(Path(__file__).parent))
 from products import Shape, floor_seconds, sweep_of_heads
 
@@ -381,9 +383,16 @@ def line(row: Row) -> str:
         if row.their_forwards_timed == row.interventions
         else f" ({row.their_forwards_timed} of {row.interventions} timed)"
     )
-    return (
-        f"| {row.case} | {row.theirs:.2f}{timed} | {row.ours:.3f} | {row.ratio:.0f} (≥ {row.wanted:g}) "
-        f"| {row.largest_difference:.1e} of {row.largest_effect:.2g} | {floor} | {share} |"
+    return markdown_row(
+        [
+            row.case,
+            f"{row.theirs:.2f}{timed}",
+            f"{row.ours:.3f}",
+            f"{row.ratio:.0f} (≥ {row.wanted:g})",
+            f"{row.largest_difference:.1e} of {row.largest_effect:.2g}",
+            floor,
+            share,
+        ]
     )
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
+from mi_checks.output.tables import markdown_row
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from tests.zoo.configurations import ZOO, write
@@ -81,7 +83,7 @@ def measured(name: str, folder: Path) -> Row:
 def line(row: Row) -> str:
     """Return a row of the table in the README."""
     cells = [_cell(row, quantities) for quantities in COLUMNS.values()]
-    return f"| {row.name} | {row.family} | {row.tier} | {' | '.join(cells)} |"
+    return markdown_row([row.name, row.family, row.tier, *cells])
 
 
 def _cell(row: Row, quantities: tuple[str, ...]) -> str:

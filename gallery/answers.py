@@ -9,10 +9,10 @@ from gallery.facts import HEADER, Facts, about, told
 from gallery.questions import BUGS, Compared, Done, Fixed, Pair
 from mi_checks.compare.neighbouring_models import NeighbourDifference
 from mi_checks.output import numbers
+from mi_checks.output.tables import markdown_table
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.check import Bound
 from mi_checks.stats.judgement import prompts_to_settle
-from mi_checks.studies.matrix.matrix_markdown import table
 
 MAX_DIFFERENCES = 5  # differences without a turn that a section shows; the end of the page has all
 
@@ -47,7 +47,7 @@ def _(question: Compared, facts: Facts) -> list[str]:
                 :MAX_DIFFERENCES
             ]
         rows = [facts.row(test, told(test)) for test in shown]
-        lines += [*table(HEADER, rows), ""] if rows else []
+        lines += [*markdown_table(HEADER, rows), ""] if rows else []
     return lines
 
 
@@ -74,7 +74,11 @@ def _(question: Fixed, facts: Facts) -> list[str]:
     if missing and tests:
         lines += [f"Not measured: {', '.join(missing)}.", ""]
     lines += _unmeasured(question.pairs, facts)
-    return [*lines, *(table(HEADER, [facts.row(test, reading) for test, reading in readings]) if bugs else []), ""]
+    return [
+        *lines,
+        *(markdown_table(HEADER, [facts.row(test, reading) for test, reading in readings]) if bugs else []),
+        "",
+    ]
 
 
 @answer.register
@@ -99,9 +103,9 @@ def _(question: Done, facts: Facts) -> list[str]:
         [model, *(facts.value_link(cell) if (cell := facts.matrix.cells.get((name, model))) else "·" for name in shown)]
         for model in models
     ]
-    lines += [*table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
+    lines += [*markdown_table(["model", *map(facts.behaviour_link, shown)], rows), ""] if shown else []
     tests = [t for pair in question.pairs for t in facts.between(pair) if t.behaviour in behaviours]
-    return [*lines, *table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
+    return [*lines, *markdown_table(HEADER, [facts.row(test, told(test)) for test in tests]), ""] if tests else lines
 
 
 def fixed(test: NeighbourDifference) -> str:

@@ -96,7 +96,7 @@ class Facts:
             f"{test.step.before} → {test.step.after}",
             self.value_link(test.before),
             self.value_link(test.after),
-            f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}",
+            numbers.signed_text(test.estimate),
             numbers.p_value(test.p_value),
             reading,
             f"`{self.node_id(test.before)}` `{self.node_id(test.after)}`",

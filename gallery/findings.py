@@ -11,12 +11,12 @@ from pathlib import Path
 from gallery.answers import answer
 from gallery.facts import BRIEF, Facts
 from gallery.questions import KINDS, QUESTIONS
-from mi_checks.cli.matrix import bar
 from mi_checks.compare.neighbouring_models import method
 from mi_checks.errors import MiChecksError
 from mi_checks.models.names import bundled
 from mi_checks.output import numbers
-from mi_checks.studies.matrix.matrix_markdown import table
+from mi_checks.output.progress import progress_bar
+from mi_checks.output.tables import markdown_table
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT
 from mi_checks.studies.matrix.survey import behaviours_in, survey
 
@@ -57,7 +57,7 @@ def page() -> str:
         MiChecksError: a behaviour is wrong or cannot be measured.
     """
     behaviours = behaviours_in([ROOT / "behaviours"], ROOT)
-    matrix = survey(behaviours, progress=bar, only=bundled(), kept=CACHE)
+    matrix = survey(behaviours, progress=progress_bar(sys.stderr), only=bundled(), kept=CACHE)
     if matrix.unmeasured:
         first = matrix.unmeasured[0]
         raise MiChecksError(f"{first.behaviour} could not be measured on {first.model}: {first.reason}")
@@ -117,7 +117,7 @@ def _summary(facts: Facts) -> list[str]:
                     layers.append(str(n) if effect.ability == "can" else f"({n})")
             row.append(", ".join(layers) or "–")
         rows.append(row)
-    return table(["behaviour", *KINDS], rows)
+    return markdown_table(["behaviour", *KINDS], rows)
 
 
 def _appendix(facts: Facts) -> list[str]:
@@ -127,7 +127,7 @@ def _appendix(facts: Facts) -> list[str]:
         significant = sum(test.significant for test in tests)
         lines += ["<details>", f"<summary>{step.before} → {step.after}: {step.change}; "]
         lines[-1] += f"{significant} of {numbers.count(len(tests), 'comparison')} significant</summary>"
-        lines += ["", *table(BRIEF, [facts.brief_row(test) for test in tests]), "", "</details>", ""]
+        lines += ["", *markdown_table(BRIEF, [facts.brief_row(test) for test in tests]), "", "</details>", ""]
     return lines
 
 

@@ -16,6 +16,7 @@ from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
+from mi_checks.output.numbers import signed_number
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import Circuit
 from mi_checks.spec.nodes_on_model import whole_model
@@ -86,7 +87,7 @@ def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
     )
     return replace(
         verdict(claim, estimate, bound, ()),
-        detail=f"most apart without {listed(sets[worst])}: {change:+.3f}",
+        detail=f"most apart without {listed(sets[worst])}: {signed_number(change, 3)}",
         parts=ratio_area_parts(differences, circuits.span, _mean_size, circuits.unit, WHOLE_EFFECT, how),
     )
 

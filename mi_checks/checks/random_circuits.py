@@ -12,6 +12,7 @@ from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
+from mi_checks.output.numbers import signed_number
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
@@ -47,7 +48,11 @@ def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circui
     claim = f"the circuit {title} {deed} {bound} of the others of its size ({drawn})"
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
     rival = ", ".join(map(str, others[closest]))
-    reason = "" if outcome == "pass" else f"the strongest rival: {rival} ({-ahead[closest].mean():+.3f} against it)"
+    reason = (
+        ""
+        if outcome == "pass"
+        else f"the strongest rival: {rival} ({signed_number(-ahead[closest].mean(), 3)} against it)"
+    )
     return Verdict(outcome, claim, estimate, bound, reason, tuple(ahead[closest].tolist()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mi_checks.checks.verdict import Verdict
+from mi_checks.output.numbers import number
 from mi_checks.roles.binding import Binding
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
@@ -58,7 +59,7 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
 
 def scored(nodes: Mapping[str, float]) -> str:
     """`L1H1 0.83, L1H2 0.71`."""
-    return ", ".join(f"{node} {score:.2f}" for node, score in nodes.items())
+    return ", ".join(f"{node} {number(score)}" for node, score in nodes.items())
 
 
 def _old(binding: Binding, locked: Mapping[str, float]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Ablated
 from mi_checks.engine.readout import Floats
+from mi_checks.output.numbers import precise
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.problems import listed
@@ -51,7 +52,7 @@ def require_span(
 def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablated, what: str) -> list[str]:
     unit = measured.floor.unit
     taken = mean_interval(by_zero, unit)
-    shown = f"{taken.value:.3f} {unit} [{taken.low:.3f}, {taken.high:.3f}]"
+    shown = f"{precise(taken)} {unit}"
     try:
         require_effect_size(by_zero, WHOLE_EFFECT, measured.floor)
     except NoEffectSize:

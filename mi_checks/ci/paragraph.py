@@ -111,7 +111,7 @@ def _failure_text(failure: Failure) -> str:
     what = f"{code(failure.check)} of {code(failure.behaviour)} on {code(failure.model)}"
     if failure.estimate is None:
         return f"{what}: {code(failure.headline)}"
-    measured = f"{numbers.value(failure.estimate)} {numbers.interval(failure.estimate)} {failure.estimate.unit}"
+    measured = f"{numbers.estimate_text(failure.estimate)} {failure.estimate.unit}"
     return f"{what} measured {measured}, bound {code(failure.bound)}"
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mi_checks.cli.shared_options import at_least
+from mi_checks.output.progress import progress_bar
 from mi_checks.studies.calibration.calibrated_claims import KINDS
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
     from mi_checks.studies.calibration.calibration import Calibration
 
-PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown
 FORMATS = ("text", "md", "json")
 
 
@@ -47,7 +46,7 @@ def show(options: argparse.Namespace) -> None:
     limit_to_one_thread()
     from mi_checks.studies.calibration.calibration import calibrate
 
-    print(_written(calibrate(options.runs, options.seed, options.kind, bar), options.format))
+    print(_written(calibrate(options.runs, options.seed, options.kind, progress_bar(sys.stderr)), options.format))
 
 
 def _written(calibration: Calibration, form: str) -> str:
@@ -61,10 +60,3 @@ def _written(calibration: Calibration, form: str) -> str:
     return "\n".join(
         calibration_markdown.lines(all_tables) if form == "md" else calibration_text.lines(all_tables, width)
     )
-
-
-def bar(items: Sequence[Any], title: str) -> Iterable[Any]:
-    """Show a progress bar on standard error if that is a terminal; see `mi_checks.output.progress.Bar`."""
-    from tqdm import tqdm
-
-    return tqdm(items, desc=title, delay=PROGRESS_DELAY_S, leave=False, disable=not sys.stderr.isatty())

@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from mi_checks.cli.matrix import bar
 from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
+from mi_checks.output.progress import progress_bar
 
 FORMATS = ("text", "md", "json", "html")
 
@@ -63,7 +63,7 @@ def show(options: argparse.Namespace) -> None:
         named_only=not options.model,
         count=options.count,
         seed=options.seed,
-        progress=bar,
+        progress=progress_bar(sys.stderr),
     )
     width = shutil.get_terminal_size((120, 24)).columns
     print(written(result, options.format, width))

@@ -11,6 +11,7 @@ from mi_checks.cli.shared_options import at_least
 from mi_checks.errors import MiChecksError
 from mi_checks.history.history_place import USUAL
 from mi_checks.history.moment import ORDERS
+from mi_checks.output.json_text import json_text
 
 FORMATS = ("text", "json")
 DESCRIPTION = """\
@@ -116,7 +117,7 @@ def list_runs(options: argparse.Namespace) -> None:
         summaries = runs(history, options.last)
         as_json = options.format == "json"
         print(
-            history_json.document(history_json.listing(summaries))
+            json_text(history_json.listing(summaries))
             if as_json
             else "\n".join(history_text.listing(options.history, summaries))
         )
@@ -138,15 +139,11 @@ def show(options: argparse.Namespace) -> None:
     with History.at(options.history) as history, readable(options.history):
         if options.check is None:
             short = outlines(history, options.behaviour, options.model, **how)
-            print(
-                history_json.document(history_json.outlines(short))
-                if as_json
-                else "\n".join(history_text.outlines(short))
-            )
+            print(json_text(history_json.outlines(short)) if as_json else "\n".join(history_text.outlines(short)))
             return
         all_courses = courses(history, options.behaviour, options.check, options.model, **how)
         if as_json:
-            print(history_json.document(history_json.courses(all_courses)))
+            print(json_text(history_json.courses(all_courses)))
         else:
             print("\n\n".join("\n".join(history_text.course(each)) for each in all_courses))
 
@@ -165,7 +162,7 @@ def mediators(options: argparse.Namespace) -> None:
     with History.at(options.history) as history, readable(options.history):
         results = mediations(history, options.behaviour, options.node, options.model, options.at, order=options.order)
         if options.format == "json":
-            print(history_json.document(history_json.mediations(results)))
+            print(json_text(history_json.mediations(results)))
         else:
             print("\n\n".join("\n".join(history_text.mediation(each)) for each in results))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mi_checks.cli.shared_options import add_prompts, behaviour_of
 from mi_checks.errors import MiChecksError
+from mi_checks.output.json_text import json_text
 
 DESCRIPTION = """\
 Find between which two neighbours of an ordered list of checkpoints a check turns from pass to anything else, or back:
@@ -41,7 +42,6 @@ def bisect(options: argparse.Namespace) -> int:
     Raises:
         MiChecksError: an argument is wrong, or a checkpoint cannot be measured.
     """
-    from mi_checks.history import history_json
     from mi_checks.history.run_store import History
     from mi_checks.models.names import resolve, without_label
     from mi_checks.models.series import with_series
@@ -72,7 +72,7 @@ def bisect(options: argparse.Namespace) -> int:
         ).run()  # fmt: skip
     as_json = options.format == "json"
     print(
-        history_json.document(bisect_output.plain(bisection))
+        json_text(bisect_output.plain(bisection))
         if as_json
         else "\n".join(bisect_output.lines(bisection, options.history))
     )

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mi_checks.cli.shared_options import add_paths, add_prompts, behaviours_of
 from mi_checks.errors import MiChecksError
+from mi_checks.output.progress import progress_bar
 
 if TYPE_CHECKING:
     from mi_checks.compare.neighbouring_models import EffectMatrix
-    from mi_checks.studies.matrix.survey import Cell
 
-PROGRESS_DELAY_S = 3.0  # seconds before a bar is shown
 FORMATS = ("text", "md", "json")
 
 
@@ -50,7 +48,7 @@ def show(options: argparse.Namespace) -> None:
 
     models = chosen(options.model)
     behaviours = behaviours_of(options.paths)
-    matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=bar)
+    matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=progress_bar(sys.stderr))
     print(_written(matrix, options.format))
     failed = [cell for cell in matrix.unmeasured if not cell.skipped]
     if failed:
@@ -67,13 +65,3 @@ def _written(matrix: EffectMatrix, form: str) -> str:
         return matrix_json.document(matrix)
     width = shutil.get_terminal_size((120, 24)).columns
     return "\n".join(matrix_markdown.lines(matrix) if form == "md" else matrix_text.lines(matrix, width))
-
-
-def bar(cells: Sequence[Cell]) -> Iterable[Cell]:
-    """Show a progress bar on standard error if that is a terminal."""
-    from tqdm import tqdm
-
-    shown = tqdm(cells, delay=PROGRESS_DELAY_S, leave=False, disable=not sys.stderr.isatty())
-    for loaded, model in shown:
-        shown.set_description(f"{loaded.behaviour.name} {model}", refresh=False)
-        yield loaded, model

@@ -10,6 +10,7 @@ from mi_checks.models.fetch import fetch
 from mi_checks.models.names import bundled, checkpoints, known_names, resolve
 from mi_checks.models.sources.hub import TOYS
 from mi_checks.models.sources.packaged import PACKAGED
+from mi_checks.output.tables import terminal_table
 
 OTHERS = """\
 Also: org/name or hf:name (Hugging Face hub, @revision), a folder (@checkpoint), gguf:FILE;
@@ -42,9 +43,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def show(_: argparse.Namespace) -> None:
     """Run `models list`."""
     rows = [("name", "layers", "heads", "d_mlp", "where"), *((name, *_size(name), _where(name)) for name in _names())]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        print(row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3)), row[4], sep="  ")
+    print("\n".join(terminal_table(rows, right=(1, 2, 3))))
     print(f"\n{OTHERS}")
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from mi_checks.output.numbers import duration
+
 DELAY_S = 3.0  # seconds from the start before anything is shown
 UPDATE_EVERY_S = 0.5  # seconds between updates
 LINES_EVERY_S = 10.0  # seconds between lines if standard error is not a terminal
@@ -58,7 +60,7 @@ class ProgressLine:
         self._step = ("", self._clock(), 0, 0)
 
     def progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
-        """Yield items and show how many are done; see `mi_checks.engine.engine.Progress`."""
+        """Yield items and show how many are done; see `mi_checks.output.progress.Progress`."""
         since = self._clock()
         self._step = (title, since, 0, total)
         for done, item in enumerate(items, 1):
@@ -95,11 +97,5 @@ class ProgressLine:
 def _left(passed: float, done: int, total: int) -> str:
     """Return text such as `about 35 s left`, or the time taken so far if the rest cannot be estimated."""
     if not done or not total:
-        return f"{_time(passed)} so far"
-    return f"about {_time(passed / done * (total - done))} left"
-
-
-def _time(seconds: float) -> str:
-    """Format seconds as `35 s` or `2 min 5 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return f"{duration(passed, whole=True)} so far"
+    return f"about {duration(passed / done * (total - done), whole=True)} left"

@@ -17,6 +17,7 @@ from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, 
 from mi_checks.compare.fraction_change import Direction, FractionChange, fraction_change
 from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
 from mi_checks.compare.paired_change import MATTERS, PromptAgreement, agreement
+from mi_checks.output.numbers import number, precise
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
 from mi_checks.stats.bootstrap import ALPHA
@@ -217,7 +218,7 @@ def share_lines(change: MediatorSetChange, kinds: Iterable[str], most: int = NAM
     ]
     if lines and change.effects is not None:
         then, now = change.effects
-        lines.append(f"  {'of':<9} clean − corrupt {then:.3f} → {now:.3f} {change.unit}")
+        lines.append(f"  {'of':<9} clean − corrupt {number(then, 3)} → {number(now, 3)} {change.unit}")
     return lines
 
 
@@ -230,7 +231,7 @@ def _in_units(change: MediatorSetChange, before: Estimate | None, after: Estimat
     if change.effects is None:
         return ""
     values = zip((before, after), change.effects, strict=True)
-    then, now = ("—" if share is None else f"{share.value * effect:.3f}" for share, effect in values)
+    then, now = ("—" if share is None else number(share.value * effect, 3) for share, effect in values)
     return f" ({then} → {now} {change.unit})"
 
 
@@ -248,8 +249,5 @@ def _drift(drift: Drift) -> list[str]:
 
 
 def interval_text(estimate: Estimate | None) -> str:
-    """`0.512 [0.480, 0.551]`, or a dash."""
-    if estimate is None:
-        return "—"
-    value, low, high = (f"{round(number, 3) + 0.0:.3f}" for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]"
+    """Return `0.512 [0.480, 0.551]`, or a dash if there is no estimate."""
+    return "—" if estimate is None else precise(estimate)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from mi_checks.output.numbers import number
 from mi_checks.stats.bootstrap import ALPHA, Floats
 from mi_checks.stats.estimate import Estimate, Parts
 from mi_checks.stats.p_values import independent_difference, mean_beyond_p_value
@@ -137,10 +138,6 @@ def _is_of(values: Floats, estimate: Estimate) -> bool:
 
 
 def _text(change: PartChange) -> str:
-    then, now = ("—" if each is None else _number(each.value) for each in (change.then, change.now))
+    then, now = ("—" if each is None else number(each.value, 3) for each in (change.then, change.now))
     unit = next((each.unit for each in (change.now, change.then) if each is not None), "")
     return f"{then} → {now} {unit} ({change.direction})"
-
-
-def _number(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")

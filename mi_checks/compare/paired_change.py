@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mi_checks.output.numbers import number
 from mi_checks.stats.bootstrap import Floats
 
 MATTERS = 0.01  # in the effect's own unit, or of its mean where that is more; float32 rounding is a twentieth of it
@@ -48,8 +49,9 @@ class PromptAgreement:
         """Return `prompts differ by 1.700 logits (root mean square; margin 0.437; correlation 0.850)`."""
         if self.flipped is not None:
             return f"{self.flipped} of {self.n} prompts come out otherwise"
-        related = "" if self.correlation is None else f"; correlation {self.correlation:.3f}"
-        return f"prompts differ by {self.rms:.3f} {unit} (root mean square; margin {self.margin:.3f}{related})"
+        related = "" if self.correlation is None else f"; correlation {number(self.correlation, 3)}"
+        margin = f"margin {number(self.margin, 3)}"
+        return f"prompts differ by {number(self.rms, 3)} {unit} (root mean square; {margin}{related})"
 
 
 def agreement(then: Floats, now: Floats, *, yes_or_no: bool) -> PromptAgreement:

@@ -18,6 +18,7 @@ from mi_checks.compare.baseline_drift import NAMED, brief_shares, interval_text,
 from mi_checks.compare.baseline_record import RecordedCheck
 from mi_checks.compare.mediator_sets import MATTERS, MediatorSetChange, all_lost, set_change
 from mi_checks.compare.paired_change import PromptAgreement, agreement
+from mi_checks.output.numbers import number
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.run import BASE, CheckResult
 from mi_checks.spec.check import Bound
@@ -222,7 +223,7 @@ def _some(names: list[str]) -> str:
 def _because(judgement: ReferenceComparison) -> Iterator[str]:
     effect, heads = judgement.deciding, judgement.mediators
     if effect.state != "kept":
-        yield f"{effect.name} {effect.then.value:.3f} → {effect.now.value:.3f} {effect.now.unit}"
+        yield f"{effect.name} {number(effect.then.value, 3)} → {number(effect.now.value, 3)} {effect.now.unit}"
     if heads.changed:
         why = "" if judgement.has_effect_size else ": clean and corrupt are no longer told apart"
         yield f"mediators {', '.join(heads.signed[:NAMED])}{why}"
@@ -232,7 +233,7 @@ def _because(judgement: ReferenceComparison) -> Iterator[str]:
 
 def _effect_line(effect: EffectChange) -> str:
     told = f"{effect.name} {interval_text(effect.then)} → {interval_text(effect.now)} {effect.now.unit}"
-    held = f"differs by {interval_text(effect.change)}, ±{effect.matters:.3f} matters: {effect.state}"
+    held = f"differs by {interval_text(effect.change)}, ±{number(effect.matters, 3)} matters: {effect.state}"
     needed = prompts_to_settle(effect.change, effect.bound) if effect.state == "cannot tell" else None
     apart = f"; {effect.prompts.text(effect.now.unit)}" if effect.prompts.apart else ""
     return f"{told}, {held}{apart}" + (f"; about {needed} prompts would tell" if needed else "")

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.families import read
 from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -16,6 +16,7 @@ from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # relative to the largest probe logit

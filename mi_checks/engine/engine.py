@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,15 +20,9 @@ from mi_checks.engine.readout import N_TOP_TOKENS, BaseRun, Floats, Readout, Sco
 from mi_checks.engine.supported_measurements import Admission
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.stats.bootstrap import IntervalCache
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
-
-
-def no_progress(items: Iterable[Any], _total: int, _title: str) -> Iterable[Any]:
-    """Return the items unchanged, showing no progress."""
-    return items
 
 
 class Quantity(ABC):

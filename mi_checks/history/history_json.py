@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,11 +11,6 @@ from mi_checks.history.head_over_time import Mediation
 from mi_checks.history.listing import Kept
 from mi_checks.history.mediation_sentence import answer
 from mi_checks.results.evidence import MEDIATES
-
-
-def document(data: object) -> str:
-    """Return data as JSON text, in the format of all verbs."""
-    return json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def listing(runs: Sequence[Kept]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from mi_checks.history.head_over_time import Mediation, Standing
 from mi_checks.history.listing import Kept
 from mi_checks.history.mediation_sentence import answer, standing
 from mi_checks.output import numbers
-from mi_checks.output.sparkline import sparkline
+from mi_checks.output.tables import sparkline, terminal_table
 from mi_checks.output.verdict_table import SYMBOLS
 from mi_checks.stats.estimate import Estimate
 
@@ -22,21 +22,20 @@ def listing(path: Path, runs: Sequence[Kept]) -> list[str]:
     """Return one line for each run, below a headline."""
     if not runs:
         return [f"{path} is empty"]
-    rows = [(each.started[:19].replace("T", " "), each.called, _outcomes(each), _models(each)) for each in runs]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join((*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)), each.command))
-        for row, each in zip(rows, runs, strict=True)
+    rows = [
+        (each.started[:19].replace("T", " "), each.called, _outcomes(each), _models(each), each.command)
+        for each in runs
     ]
-    return [f"{path}: {numbers.count(len(runs), 'run')}", *(f"  {line}".rstrip() for line in lines)]
+    return [f"{path}: {numbers.count(len(runs), 'run')}", *_indented(terminal_table(rows))]
 
 
 def outlines(found: Sequence[Outline]) -> list[str]:
     """Return one line for each check, below a headline: its values over the runs, and its last result."""
     rows = [(each.check, each.model, sparkline(each.values), _outcome(each.last), _runs(each)) for each in found]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return [f"{found[0].behaviour}: every check, its values over the runs, and the last of them", *_indented(lines)]
+    return [
+        f"{found[0].behaviour}: every check, its values over the runs, and the last of them",
+        *_indented(terminal_table(rows)),
+    ]
 
 
 def course(of: Course) -> list[str]:
@@ -51,25 +50,22 @@ def course(of: Course) -> list[str]:
     head = f"{of.behaviour} {of.check} on {of.model}, {_runs(of)}"
     if ends:
         head += f"  {line_of_values}  {ends[0]} to {ends[1]} {estimates[-1].unit}"
-    weights = max(len(point.at.weights) for point in of.points)
-    lines = [
-        f"{point.at.date}  {point.at.called}  {point.at.weights:<{weights}}  {_outcome(point)}{note}"
+    rows = [
+        (point.at.date, point.at.called, point.at.weights, f"{_outcome(point)}{note}")
         for point, note in zip(of.points, _notes(of.points), strict=True)
     ]
-    return [head, *_indented(lines)]
+    return [head, *_indented(terminal_table(rows))]
 
 
 def mediation(of: Mediation) -> list[str]:
     """Return the answer in words, followed by one line for each run."""
-    weights = max(len(each.at.weights) for each in of.standings)
-    values = [_share(each) for each in of.standings]
-    width = max(map(len, values))
-    lines = [
-        f"{each.at.date}  {each.at.called}  {each.at.weights:<{weights}}  {value:<{width}}  {standing(each)}"
-        for each, value in zip(of.standings, values, strict=True)
-    ]
+    rows = [(each.at.date, each.at.called, each.at.weights, _share(each), standing(each)) for each in of.standings]
     line_of_values = sparkline([each.value for each in of.standings])
-    return [answer(of), f"{_runs(of)}  {line_of_values}  {SHARE} that {of.node} recovers alone", *_indented(lines)]
+    return [
+        answer(of),
+        f"{_runs(of)}  {line_of_values}  {SHARE} that {of.node} recovers alone",
+        *_indented(terminal_table(rows)),
+    ]
 
 
 def _outcomes(run: Kept) -> str:
@@ -88,7 +84,7 @@ def _outcome(point: Point) -> str:
     symbol = SYMBOLS.get(point.outcome, point.outcome)
     if point.estimate is None:
         return f"{symbol} {point.outcome}, nothing measured"
-    return f"{symbol} {numbers.value(point.estimate)} {numbers.interval(point.estimate)}"
+    return f"{symbol} {numbers.estimate_text(point.estimate)}"
 
 
 def _notes(points: Sequence[Point]) -> Iterator[str]:
@@ -109,7 +105,7 @@ def _share(each: Standing) -> str:
     if each.low is None or each.high is None:
         return numbers.number(each.value)
     estimate = Estimate(each.value, each.low, each.high, 0, SHARE, "")
-    return f"{numbers.value(estimate)} {numbers.interval(estimate)}"
+    return numbers.estimate_text(estimate)
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

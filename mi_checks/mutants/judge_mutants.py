@@ -21,7 +21,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.mutants.choose_mutations import mutations
 from mi_checks.mutants.mutation import Mutation
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
 from mi_checks.spec.node_checks import Mediators
@@ -213,4 +213,4 @@ def survivors_message(claim: str, bound: str, mutants: tuple[Mutant, ...], *, lo
 def _measured(mutant: Mutant) -> str:
     if mutant.estimate is None:
         return mutant.reason.splitlines()[0] if mutant.reason else "nothing measured"
-    return f"measured {exact(mutant.estimate)}"
+    return f"measured {precise(mutant.estimate)}"

@@ -4,10 +4,11 @@
 __all__ = [
     "failure_lines",
     "guard_sentences",
+    "json_text",
     "markdown",
     "numbers",
     "progress",
     "readable",
-    "sparkline",
+    "tables",
     "verdict_table",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import COMPARING, Group, groups
 from mi_checks.results.evidence import MEDIATES, Evidence, Example
 from mi_checks.results.run import LINT, CheckResult
 from mi_checks.spec.scoring import score_name
-from mi_checks.stats.estimate import Estimate
 
 MAX_MESSAGE_LINES = 12
 MAX_REASON_LINES = 7
@@ -37,7 +37,7 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
     if result.estimate is not None and result.kind not in COMPARING:
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"
-        shown.append(f"  measured  {_number(measured)} {measured.unit} ({how})")
+        shown.append(f"  measured  {precise(measured)} {measured.unit} ({how})")
     reason = _cut(result.reason.splitlines(), MAX_REASON_LINES)
     shown += [f"  {'because' if i == 0 else '':<9} {line}" for i, line in enumerate(reason)]
     shown.append(f"  claimed   {result.place}")
@@ -74,7 +74,7 @@ def cause_text(group: Group) -> str:
         return f"{describe(cause.nodes_lost, cause.nodes_gained)} ({cause.check})"
     if group.kind == "no effect" and cause.parts is not None:
         whole = cause.parts.denominator
-        return f"the prompts have no effect to recover: {cause.parts.of} is {_number(whole)} {whole.unit}"
+        return f"the prompts have no effect to recover: {cause.parts.of} is {precise(whole)} {whole.unit}"
     if group.kind in ("role", "not measured"):
         return headline(cause)
     return f"{cause.check}: {headline(cause)}"
@@ -150,7 +150,7 @@ def _mediators(evidence: Evidence, width: int) -> list[str]:
     if not strongest:
         return []
     where = f", patched at {at}" if at else ""
-    shown = "; ".join(f"{each.node} {_number(each.estimate)}" for each in strongest[:MAX_MEDIATORS])
+    shown = "; ".join(f"{each.node} {precise(each.estimate)}" for each in strongest[:MAX_MEDIATORS])
     return _labelled("mediators", f"{shown} of clean − corrupt, alone{where}", width)
 
 
@@ -160,7 +160,7 @@ def _worst_prompt(evidence: Evidence, width: int) -> list[str]:
         return []
     title = f"prompt pair {example.prompt + 1} of {evidence.n} has the smallest effect size, clean − corrupt"
     name = score_name(evidence.score)
-    values = f"{name} {example.clean_logit_diff:.2f} clean, {example.corrupt_logit_diff:.2f} corrupt"
+    values = f"{name} {number(example.clean_logit_diff)} clean, {number(example.corrupt_logit_diff)} corrupt"
     answers, foils = (" ".join(map(visible, texts)) for texts in (example.answers, example.foils))
     return [
         *_labelled("worst prompt", title, width),
@@ -188,7 +188,3 @@ def _cut(lines: Sequence[str], most: int) -> list[str]:
         return list(lines)
     left = len(lines) - (most - 1)
     return [*lines[: most - 3], f"  … {left} more lines in the report", *lines[-2:]]
-
-
-def _number(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mi_checks.output.tables import terminal_table
 from mi_checks.results.run import CheckResult
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", "skipped": "–"}
@@ -19,17 +20,10 @@ def matrix_lines(results: Sequence[CheckResult]) -> list[str]:
         for behaviour in behaviours
         for model in models
     }
-    first = max(map(len, behaviours))
-    widths = [max(len(model), *(len(cells[b, model]) for b in behaviours)) for model in models]
-    header = " " * first + "".join(f"  {model:<{width}}" for model, width in zip(models, widths, strict=True))
-    rows = [
-        f"{behaviour:<{first}}"
-        + "".join(f"  {cells[behaviour, model]:<{width}}" for model, width in zip(models, widths, strict=True))
-        for behaviour in behaviours
-    ]
+    rows = [["", *models], *([behaviour, *(cells[behaviour, model] for model in models)] for behaviour in behaviours)]
     skipped = "   – skipped" if any(result.outcome == "skipped" for result in results) else ""
     legend = f"✓ all pass   ✗ a check fails   ? inconclusive   ! error{skipped}   absent: declared so, and found so"
-    return [line.rstrip() for line in ("", header, *rows, legend)]
+    return ["", *terminal_table(rows), legend]
 
 
 def _cell(results: list[CheckResult]) -> str:

@@ -45,6 +45,10 @@ class Terminal(io.TextIOBase):
         self._writer = config.get_terminal_writer()
         self._capture = config.pluginmanager.getplugin("capturemanager")
 
+    def isatty(self) -> bool:
+        """Return True: one is made only where pytest writes to a terminal."""
+        return True
+
     def write(self, text: str) -> int:
         """Characters written: all."""
         with nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled():

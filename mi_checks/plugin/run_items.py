@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.omitted import refuse_unstorable
@@ -22,6 +22,7 @@ from mi_checks.faults.unexpected import (
 )
 from mi_checks.models.names import resolve
 from mi_checks.models.sources.source import NotFetched
+from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 
 GC_THRESHOLDS = (50_000, 20, 20)  # objects, and collections of each generation, before the next is collected
-PROGRESS_DELAY_S = 3.0  # seconds a sweep may take before it shows a bar
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,11 @@ class ItemRunner:
         settings = SuiteSettings(
             asked.count, asked.seed, asked.device, asked.dtype, asked.engine, asked.memory, asked.update
         )
-        return Suite(settings, self._progress, None if asked.kept is None else CacheStore(asked.kept))
+        return Suite(
+            settings,
+            no_progress if self.terminal is None else progress_bar(self.terminal),
+            None if asked.kept is None else CacheStore(asked.kept),
+        )
 
     @cached_property
     def mutant_suite(self) -> MutantSuite:
@@ -357,13 +361,6 @@ class ItemRunner:
         if "base_suite" in self.__dict__:
             gathered.provenance.update(self.base_suite.provenance())
             gathered.reuse = asdict(self.suite.reuse.plus(self.base_suite.reuse))
-
-    def _progress(self, items: Iterable[Any], total: int, title: str) -> Iterable[Any]:
-        if self.terminal is None:
-            return items
-        from tqdm import tqdm
-
-        return tqdm(items, total=total, desc=title, delay=PROGRESS_DELAY_S, leave=False, file=self.terminal)
 
 
 def _claims(model: str) -> str:

@@ -139,7 +139,7 @@ def state(claimed: bool, found: bool) -> tuple[str, str]:
 
 def estimate_text(estimate: Estimate | None) -> str:
     """Return an estimate with its interval, such as `0.56 [0.46, 0.65]`."""
-    return "not measured" if estimate is None else f"{numbers.value(estimate)} {numbers.interval(estimate)}"
+    return "not measured" if estimate is None else numbers.estimate_text(estimate)
 
 
 def _node(node: CircuitNode, place: _Place, order: Mapping[str, int], reached: Mapping[str, set[str]]) -> NodeView:

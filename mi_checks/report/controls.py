@@ -44,4 +44,4 @@ def _effect(evidence: Evidence | None) -> str:
     if evidence is None:
         return "not measured"
     measured = evidence.effect.estimate
-    return f"{numbers.value(measured)} {numbers.interval(measured)}"
+    return numbers.estimate_text(measured)

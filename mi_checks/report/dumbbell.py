@@ -57,7 +57,7 @@ def drawable(before: Estimate | None, after: Estimate | None) -> bool:
 
 def dumbbell(title: str, before: Estimate, after: Estimate, axis: Axis) -> Dumbbell:
     """Return the chart of one change; `axis` is the axis of its unit."""
-    texts = [f"{numbers.value(each)} {numbers.interval(each)}" for each in (before, after)]
+    texts = [numbers.estimate_text(each) for each in (before, after)]
     return Dumbbell(
         title=title,
         description=f"before {texts[0]}, after {texts[1]} {after.unit}, with 95 % intervals",

@@ -194,8 +194,8 @@ def _model(pair: Pair, source: Evidence | None) -> ModelSection:
     effect = evidence.effect.estimate if evidence else None
     return ModelSection(
         pair=pair,
-        effect=f"{numbers.value(effect)} {numbers.interval(effect)} {effect.unit}" if effect else "",
-        logit_diff=f"{numbers.value(measured)} {numbers.interval(measured)}" if measured else "",
+        effect=f"{numbers.estimate_text(effect)} {effect.unit}" if effect else "",
+        logit_diff=numbers.estimate_text(measured) if measured else "",
         corrupt=on_corrupt(evidence) if evidence else "",
         checks=tuple(_check(pair, index, source) for index in range(len(pair.results))),
     )

@@ -50,7 +50,7 @@ def trend(title: str, estimates: Sequence[Estimate | None]) -> Trend | None:
         points.append(Point(MARGIN + STEP * place, y, low, high))
         path += f"{pen}{points[-1].x} {y}"
         pen = "L"
-    texts = (f"{numbers.value(each)} {numbers.interval(each)}" if each else "not measured" for each in estimates)
+    texts = (numbers.estimate_text(each) if each else "not measured" for each in estimates)
     return Trend(
         title=title,
         description=f"In the order of the runs: {', '.join(texts)}; in {measured[0].unit}, with 95 % intervals.",

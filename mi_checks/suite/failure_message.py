@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.readout import SideRun
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.scoring import score_name
 from mi_checks.suite.suspects import suspects
@@ -15,12 +15,12 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     """Return the whole message, whose first line fits pytest's short summary."""
     estimate = verdict.estimate
     of = f" of {verdict.deciding}" if verdict.deciding else ""
-    value = "nothing measured" if estimate is None else f"measured {exact(estimate)}{of}"
+    value = "nothing measured" if estimate is None else f"measured {precise(estimate)}{of}"
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
     lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
     if estimate is not None:
         how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
-        lines.append(f"  measured  {exact(estimate)} {estimate.unit} ({how})")
+        lines.append(f"  measured  {precise(estimate)} {estimate.unit} ({how})")
         lines += _about(verdict)
     if not verdict.headline:
         lines.append(f"  bound     {verdict.bound}")
@@ -41,7 +41,7 @@ def _about(verdict: Verdict) -> list[str]:
     parts = verdict.parts
     if parts is not None and parts.numerator is not None:
         unit = parts.denominator.unit
-        lines.append(f"  parts     {exact(parts.numerator)} of {exact(parts.denominator)} {unit} ({parts.of})")
+        lines.append(f"  parts     {precise(parts.numerator)} of {precise(parts.denominator)} {unit} ({parts.of})")
     return lines
 
 
@@ -57,7 +57,7 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
         f"    clean    {visible(pair.clean.text)}",
         f"    corrupt  {visible(pair.corrupt.text)}",
         f"    answer   {answers}   foil {foils}   {score_name(measured.batch.score)} "
-        f"{clean.logit_diff[worst]:.2f} clean, {corrupt.logit_diff[worst]:.2f} corrupt",
+        f"{number(clean.logit_diff[worst])} clean, {number(corrupt.logit_diff[worst])} corrupt",
         f"    predicts {_predictions(clean, worst, measured)} (clean)",
         f"             {_predictions(corrupt, worst, measured)} (corrupt)",
     ]
@@ -65,6 +65,6 @@ def _worst_prompt(verdict: Verdict, measured: Measurements) -> list[str]:
 
 def _predictions(side: SideRun, prompt: int, measured: Measurements) -> str:
     return ", ".join(
-        f"{visible(measured.loaded_model.tokenization.piece(token))} {probability:.2f}"
+        f"{visible(measured.loaded_model.tokenization.piece(token))} {number(probability)}"
         for token, probability in side.guesses(prompt)
     )

@@ -18,6 +18,7 @@ from mi_checks.engine.interventions import noise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
+from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.results.run import CheckResult, Lint, LintKind, Place
@@ -131,8 +132,8 @@ def _by_embedding(measured: Measurements) -> Iterator[_UnplacedLint]:
         if estimate.low > EMBEDDING_FRACTION:
             yield _UnplacedLint(
                 "embedding",
-                f"the direct path from the embedding to the logits carries {estimate.value:.2f} [{estimate.low:.2f}, "
-                f"{estimate.high:.2f}] of {of}, past all heads and MLPs: the behaviour measures what usually follows "
+                f"the direct path from the embedding to the logits carries {estimate_text(estimate)} of "
+                f"{of}, past all heads and MLPs: the behaviour measures what usually follows "
                 "the last token; let the answer depend on earlier tokens, or let the foils follow that token as often",
                 ("prompts", "template"),
                 estimate,
@@ -173,8 +174,8 @@ def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, Che
             if estimate is not None and not bounded and estimate.low > 1 + FAITHFULNESS_MARGIN:
                 yield _UnplacedLint(
                     "faithfulness",
-                    f"{check.id}: the circuit alone keeps {estimate.value:.2f} [{estimate.low:.2f}, "
-                    f"{estimate.high:.2f}] of the score, more than the whole model: nodes that work against it are "
+                    f"{check.id}: the circuit alone keeps {estimate_text(estimate)} of the "
+                    f"score, more than the whole model: nodes that work against it are "
                     "left out; add them, or say with 'at_most' how much is meant",
                     ("checks", index),
                     estimate,

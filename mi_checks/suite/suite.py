@@ -18,13 +18,14 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.replay.memory_budget import hand_back, hold_freed
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
 from mi_checks.faults.unexpected import passes_through, tell_traceback
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Evidence

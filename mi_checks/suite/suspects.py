@@ -8,7 +8,7 @@ from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.checks.strongest_neurons import DENOISED, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import precise
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.stats.bootstrap import ALPHA
@@ -43,7 +43,7 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     tested = len(all_nodes("neuron", measured.loaded_model.shape)) if among else len(sweep.nodes)
     found = _significant(sweep, measured, tested)
     if found:
-        shown = "; ".join(f"{node} {exact(estimate)}" for node, estimate in found[:MAX_NAMED])
+        shown = "; ".join(f"{node} {precise(estimate)}" for node, estimate in found[:MAX_NAMED])
         return [f"  mediators found, by share recovered alone{among}: {shown}"]
     test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {PLURAL[component]}"
     return [f"  mediators found: none{among}; no {component} alone recovers more than {NEGLIGIBLE:g} ({test})"]

@@ -7,7 +7,6 @@ from mi_checks.history import history_text
 from mi_checks.history.check_over_time import courses, outlines
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import History
-from mi_checks.output.sparkline import MAX_WIDTH, sparkline
 from tests.effects import around
 from tests.history.conftest import month
 from tests.made_results import result, run_of
@@ -117,13 +116,3 @@ def test_the_list_of_runs(history_of):
 def test_an_empty_list(history_of):
     with History.at(history_of()) as history:
         assert history_text.listing(history.path, runs(history)) == [f"{history.path} is empty"]
-
-
-def test_a_sparkline():
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
-    assert sparkline([2.0, None, 1.0]) == "█ ▁"
-    assert sparkline([3.0, 3.0]) == "▁▁"
-    assert sparkline([None]) == " "
-    assert sparkline([]) == ""
-    many = sparkline([float(value) for value in range(10_000)])
-    assert (len(many), many[0], many[-1]) == (MAX_WIDTH, "▁", "█")

@@ -40,9 +40,9 @@ SWEPT = "  - mediators: {component: head, above: 0.2, include: L1H2}"
 
 @pytest.fixture
 def impatient(project, monkeypatch):
-    from mi_checks.plugin import run_items
+    from mi_checks.output import progress
 
-    monkeypatch.setattr(run_items, "PROGRESS_DELAY_S", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_DELAY_S", 0.0)
     return project
 
 

@@ -44,7 +44,7 @@ def test_where_all_pass_there_is_no_group():
             "L1H2 does not mediate as claimed, and L0H1, L0H2 mediate and are not claimed (mediators[head])",
         ),
         ([fails("patching[L1H2]"), fails("logit_diff")], "preference", "logit_diff: measured 0.100, bound at least 2"),
-        ([NO_EFFECT], "no effect", "the prompts have no effect to recover: clean − corrupt is 0.010 [-0.2"),
+        ([NO_EFFECT], "no effect", "the prompts have no effect to recover: clean − corrupt is 0.010 [−0.2"),
         ([fails("circuit[a]"), fails("path[b]")], "check", "path[b]: measured 0.100, bound at least 2"),
         (
             [fails("logit_diff"), result("path[b]", None, outcome="error", message="no such node")],

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import HOOKS, Kind, Node
 from mi_checks.engine.prompt_layout import Padding
@@ -21,6 +21,7 @@ from mi_checks.engine.reference.hook_sites import Hook, Site, chosen
 from mi_checks.engine.residual_stream import Norm, Sublayer, SublayerKind, Unembedding, read_norm, sublayer, unembedding
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 

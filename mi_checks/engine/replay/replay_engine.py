@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.prompt_layout import Padding
@@ -28,6 +27,7 @@ from mi_checks.engine.replay.stored_runs import KeptRuns
 from mi_checks.engine.replay.stream_changes import Entry, enter
 from mi_checks.engine.transformer import Transformer, attend_from
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 

@@ -7,7 +7,7 @@ from abc import ABC
 import torch
 from torch import Tensor
 
-from mi_checks.engine.engine import Engine, Progress, no_progress
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.prompt_layout import Padding
@@ -15,6 +15,7 @@ from mi_checks.engine.readout import Floats, ScoreFunction
 from mi_checks.engine.replay.forward_pass import ForwardPass, Since, Written
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from mi_checks.compare.mediator_sets import MediatorChange
 from mi_checks.compare.run_comparison import CheckChange, counts, method
 from mi_checks.compare.run_pairs import differing_settings
+from mi_checks.output.json_text import json_text
 from mi_checks.results.run import CheckResult, Run
 
 
@@ -18,7 +18,7 @@ def document(
 ) -> str:
     """Return one JSON object with every check, unchanged ones included, but without the values of single prompts."""
     (_, first), (_, second) = runs
-    return json.dumps(
+    return json_text(
         {
             "runs": [{"path": path, "started": run.started, "command": run.command} for path, run in runs],
             "otherwise": [
@@ -29,9 +29,6 @@ def document(
             "mediators": [_set(change) for change in mediators],
             "method": method(changes),
         },
-        indent=1,
-        allow_nan=False,
-        ensure_ascii=False,
     )
 
 

@@ -10,6 +10,7 @@ from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
 from mi_checks.compare.run_comparison import CheckChange, counts, method
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.output import numbers
+from mi_checks.output.tables import terminal_table
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate
 
@@ -61,16 +62,20 @@ def _set(change: MediatorChange) -> list[str]:
     where = change.after if change.before == change.after else f"{change.before} → {change.after}"
     shares = {f"−{name}": share for name, share in change.heads.lost.items()}
     shares |= {f"+{name}": share for name, share in change.heads.gained.items()}
-    width = max(map(len, shares))
     head = f"  {change.behaviour} mediators  {' '.join(change.heads.signed)}  ({where})"
     of = change.heads.effects
-    lines = [f"    {name:<{width}}  {_share(then)} → {_share(now)}" for name, (then, now) in shares.items()]
-    effects = [] if of is None else [f"    clean − corrupt {of[0]:.2f} → {of[1]:.2f} {change.heads.unit}"]
+    table = terminal_table([(name, f"{_share(then)} → {_share(now)}") for name, (then, now) in shares.items()])
+    lines = [f"    {line}" for line in table]
+    effects = (
+        []
+        if of is None
+        else [f"    clean − corrupt {numbers.number(of[0])} → {numbers.number(of[1])} {change.heads.unit}"]
+    )
     return [head, *lines, *effects]
 
 
 def _share(estimate: Estimate | None) -> str:
-    return f"{numbers.value(estimate)} {numbers.interval(estimate)}" if estimate else "not among the strongest"
+    return numbers.estimate_text(estimate) if estimate else "not among the strongest"
 
 
 def _told(change: CheckChange) -> list[str]:
@@ -82,8 +87,7 @@ def _told(change: CheckChange) -> list[str]:
         return [f"  {result.behaviour} {result.check}{where}: {result.outcome}"]
     values = f"{_value(change.pair.before)} → {_value(change.pair.after)}"
     if change.estimate is not None and change.p_value is not None:
-        signed, interval = numbers.signed(change.estimate), numbers.interval(change.estimate)
-        values += f", {signed} {interval}, {numbers.p_value(change.p_value)}"
+        values += f", {numbers.signed_text(change.estimate)}, {numbers.p_value(change.p_value)}"
     indent = " " * (2 * HALF_BAR_WIDTH + 5)
     return [head, *(f"{indent}{line}" for line in (values, *change.notes))]
 
@@ -91,4 +95,4 @@ def _told(change: CheckChange) -> list[str]:
 def _value(result: CheckResult | None) -> str:
     if result is None or result.estimate is None:
         return "–"
-    return f"{numbers.value(result.estimate)} {numbers.interval(result.estimate)}"
+    return numbers.estimate_text(result.estimate)

@@ -116,4 +116,4 @@ def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
 def _value(checkpoint: Checkpoint) -> str:
     if checkpoint.estimate is None:
         return "nothing measured"
-    return f"{numbers.value(checkpoint.estimate)} {numbers.interval(checkpoint.estimate)}"
+    return numbers.estimate_text(checkpoint.estimate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mi_checks.output.progress import Bar, unseen
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.studies.calibration.coverage import Coverage, intervals
 from mi_checks.studies.calibration.nulls import (
     at_the_bound,
@@ -41,18 +41,22 @@ class Calibration:
     rejections: tuple[Rejections, ...] = ()
 
 
-def calibrate(runs: int = 200, seed: int = 0, kinds: Collection[str] = (), bar: Bar = unseen) -> Calibration:
+def calibrate(
+    runs: int = 200, seed: int = 0, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> Calibration:
     """Run the calibration.
 
     Args:
         runs: the number of runs of each null; trained models take turns.
         seed: the seed of all random draws.
         kinds: the kinds of checks, out of `calibrated_claims.KINDS`; empty for all, with the simulated effects.
-        bar: shows the progress.
+        progress: shows the progress.
     """
     nulls = (fresh_models, roles_by_chance, random_answers, at_the_bound, random_circuits)
-    rows = tuple(row for null in nulls for row in null(runs, seed, kinds, bar))
+    rows = tuple(row for null in nulls for row in null(runs, seed, kinds, progress))
     if kinds:
         return Calibration(runs, 0, seed, rows)
     draws = max(MIN_DRAWS, runs)
-    return Calibration(runs, draws, seed, rows, intervals(draws, seed, bar=bar), rejections(draws, seed, bar=bar))
+    return Calibration(
+        runs, draws, seed, rows, intervals(draws, seed, progress=progress), rejections(draws, seed, progress=progress)
+    )

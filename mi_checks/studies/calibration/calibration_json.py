@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mi_checks.output.json_text import json_text
 from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.coverage import Coverage
 from mi_checks.studies.calibration.rate import Rate
@@ -17,7 +18,7 @@ _RATES = ("passed", "with_gap", "failed", "as_shipped", "covered", "above", "bel
 
 def document(calibration: Calibration) -> str:
     """Return one JSON object; each rate has its hits, its runs and its nominal probability."""
-    return json.dumps(asdict(calibration), indent=1, allow_nan=False, ensure_ascii=False)
+    return json_text(asdict(calibration))
 
 
 def read(text: str) -> Calibration:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mi_checks.output.numbers import percent
 from mi_checks.studies.calibration.calibration import Calibration
 from mi_checks.studies.calibration.nulls import ANSWERS, BOUND, CIRCUITS, FRESH, PROMPTS
 from mi_checks.studies.calibration.rate import Rate
@@ -88,7 +89,7 @@ def _coverage(calibration: Calibration) -> Table:
 
 def _rejections(calibration: Calibration) -> Table:
     rows = [
-        (each.test, each.values, str(each.n), _percent(each.rejected.nominal), _rate(each.rejected))
+        (each.test, each.values, str(each.n), percent(each.rejected.nominal), _rate(each.rejected))
         for each in calibration.rejections
     ]
     about = "How often tests reject what is so."
@@ -97,12 +98,8 @@ def _rejections(calibration: Calibration) -> Table:
 
 
 def _rate(rate: Rate | None) -> str:
-    return "–" if rate is None else _percent(rate.share) + MARKS[rate.beside]
+    return "–" if rate is None else percent(rate.share) + MARKS[rate.beside]
 
 
 def _counted(rate: Rate | None) -> str:
     return "–" if rate is None else f"{rate.hits} of {rate.runs}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

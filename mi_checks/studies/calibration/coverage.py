@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from mi_checks.engine.readout import Floats
-from mi_checks.output.progress import Bar, unseen
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.stats.bootstrap import CONFIDENCE
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import (
@@ -73,10 +73,12 @@ class Cell:
     shipped: bool = True
 
 
-def intervals(draws: int, seed: int, sizes: Sequence[int] = SIZES, bar: Bar = unseen) -> tuple[Coverage, ...]:
+def intervals(
+    draws: int, seed: int, sizes: Sequence[int] = SIZES, progress: Progress = no_progress
+) -> tuple[Coverage, ...]:
     """Return the coverage of every interval on every distribution, and of the alternatives for the mean."""
     cells = [(cell, n) for cell in (*means(), *ratios(), *areas(), *proportions()) for n in sizes]
-    return tuple(coverage(cell, n, draws, seed) for cell, n in bar(cells, "simulated intervals"))
+    return tuple(coverage(cell, n, draws, seed) for cell, n in progress(cells, len(cells), "simulated intervals"))
 
 
 def coverage(cell: Cell, n: int, draws: int, seed: int) -> Coverage:

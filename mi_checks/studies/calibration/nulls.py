@@ -17,7 +17,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose, trusted
-from mi_checks.output.progress import Bar, unseen
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.role_scores import score
 from mi_checks.spec.check import Bound, Check
@@ -42,7 +42,9 @@ FRESH, ANSWERS, BOUND, CIRCUITS = "fresh models", "random answers", "at the boun
 NULLS = (FRESH, ANSWERS, BOUND, CIRCUITS)
 
 
-def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+def fresh_models(
+    runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> tuple[Row, ...]:
     """Measure a new untrained model, random heads of it and new prompts in every run; every second one has MLPs."""
     tokens = calibration_models.tokenization()
 
@@ -57,7 +59,7 @@ def fresh_models(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
         )
 
     chosen = (*calibrated_claims.without_effect(POSITIONS, kinds), *calibrated_claims.of_weights(kinds))
-    return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, bar, FRESH))
+    return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, progress, FRESH))
 
 
 def fresh_seed(seed: int, run: int) -> int:
@@ -65,7 +67,9 @@ def fresh_seed(seed: int, run: int) -> int:
     return int(np.random.default_rng((seed, run, 5)).integers(2**31))
 
 
-def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+def random_answers(
+    runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> tuple[Row, ...]:
     """Measure trained models with random tokens as answer and foil, swapped with probability 1/2."""
     chosen = calibrated_claims.without_effect(POSITIONS, kinds)
     pools = _pools(seed, answers=False) if chosen else []
@@ -74,16 +78,19 @@ def random_answers(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar =
         pool, rng = pools[run % len(pools)], np.random.default_rng((seed, run, 1))
         return pool.run(pool.drawn(rng, PROMPTS), rng, swap=True)
 
-    return _without_effect(ANSWERS, chosen, _measured(measured, runs if chosen else 0, bar, ANSWERS))
+    return _without_effect(ANSWERS, chosen, _measured(measured, runs if chosen else 0, progress, ANSWERS))
 
 
-def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+def at_the_bound(
+    runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> tuple[Row, ...]:
     """Measure trained models, with every claim held to its true value on the pool that its prompts come from."""
     chosen = calibrated_claims.with_effect(kinds)
     pools = _pools(seed, answers=True) if chosen else []
     held = [[_at_its_truth(claim, pool.population()) for claim in chosen] for pool in pools]
     verdicts: list[list[Verdict]] = [[] for _ in chosen]
-    for run in bar(range(runs if chosen else 0), BOUND):
+    n_runs = runs if chosen else 0
+    for run in progress(range(n_runs), n_runs, BOUND):
         which = run % len(pools)
         pool, rng = pools[which], np.random.default_rng((seed, run, 2))
         rows = pool.drawn(rng, PROMPTS)
@@ -106,13 +113,16 @@ def at_the_bound(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = u
     )
 
 
-def random_circuits(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+def random_circuits(
+    runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> tuple[Row, ...]:
     """Measure a trained model with a random circuit, whose rank among the circuits of its size is random too."""
     chosen = calibrated_claims.random_circuits(kinds)
     pools = _pools(seed, answers=True)[:1] if chosen else []
     at_null: list[list[Verdict]] = [[] for _ in chosen]
     shipped: list[list[Verdict]] = [[] for _ in chosen]
-    for run in bar(range(runs if chosen else 0), CIRCUITS):
+    n_runs = runs if chosen else 0
+    for run in progress(range(n_runs), n_runs, CIRCUITS):
         rng = np.random.default_rng((seed, run, 3))
         shape = pools[0].loaded_model.shape
         places = rng.choice(shape.n_layers * shape.n_heads, CIRCUIT_SIZE, replace=False)
@@ -154,8 +164,10 @@ def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measu
     )
 
 
-def _measured(measure: Callable[[int], Measurements], runs: int, bar: Bar, title: str) -> Iterator[Measurements]:
-    for run in bar(range(runs), title):
+def _measured(
+    measure: Callable[[int], Measurements], runs: int, progress: Progress, title: str
+) -> Iterator[Measurements]:
+    for run in progress(range(runs), runs, title):
         yield measure(run)
 
 
@@ -212,13 +224,15 @@ SHIPPED = tuple(
 )  # as behaviours/induction_circuit.yaml has them
 
 
-def roles_by_chance(runs: int, seed: int, kinds: Collection[str] = (), bar: Bar = unseen) -> tuple[Row, ...]:
+def roles_by_chance(
+    runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
+) -> tuple[Row, ...]:
     """Bind roles in fresh models: a role check passes if any head of the model has the role by chance."""
     if kinds and RoleCheck.kind not in kinds:
         return ()
     tokens = calibration_models.tokenization()
     verdicts: dict[str, list[Verdict]] = {check.id: [] for check in SHIPPED}
-    for run in bar(range(runs), "roles of fresh models"):
+    for run in progress(range(runs), runs, "roles of fresh models"):
         loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         for check in SHIPPED:
             scores = score(check.role.score, loaded_model, trusted(loaded_model))

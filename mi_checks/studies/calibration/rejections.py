@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mi_checks.engine.readout import Floats
-from mi_checks.output.progress import Bar, unseen
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.p_values import holm, mean_p_value, ratio_p_values
 from mi_checks.studies.calibration.coverage import SIZES
@@ -36,10 +36,12 @@ class Rejections:
     rejected: Rate
 
 
-def rejections(draws: int, seed: int, sizes: Sequence[int] = SIZES, bar: Bar = unseen) -> tuple[Rejections, ...]:
+def rejections(
+    draws: int, seed: int, sizes: Sequence[int] = SIZES, progress: Progress = no_progress
+) -> tuple[Rejections, ...]:
     """Return the rates of the t-test with a mean difference of zero, and of a family of fractions at their bound."""
     results: list[Rejections] = []
-    for n in bar(sizes, "simulated tests"):
+    for n in progress(sizes, len(sizes), "simulated tests"):
         for shape in VALUES:
             rng = np.random.default_rng((seed, n))
             wrong = [mean_p_value(shape.draw(rng, n) - shape.truth) < ALPHA for _ in range(draws)]

@@ -8,10 +8,11 @@ from functools import cached_property
 
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
-from mi_checks.engine.engine import Engine, Progress, Quantity, no_progress
+from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.intervention_quantities import Scores, intervention_name
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.readout import BaseRun, Floats
+from mi_checks.output.progress import Progress, no_progress
 
 CHUNK_S = 2.0  # seconds that interventions measured together should take
 MAX_CHUNK_GROWTH = 8  # factor by which a chunk may be larger than the one before

@@ -10,9 +10,9 @@ from typing import Any
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_prompts_and_guards import with_guards
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load_file import LoadedBehaviour

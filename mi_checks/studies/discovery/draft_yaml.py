@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import precise
 from mi_checks.studies.discovery.bounds import RULE
 from mi_checks.studies.discovery.discovery import Discovery
 from mi_checks.studies.discovery.draft import Line
@@ -49,7 +49,7 @@ def _said(line: Line, where: str) -> Iterator[str]:
     if line.note:
         yield line.note
     for what, estimate in line.estimates:
-        yield f"{what} {exact(estimate)}".lstrip()
+        yield f"{what} {precise(estimate)}".lstrip()
     if line.estimates:
         yield f"{line.estimates[0][1].unit}; {where}"
 

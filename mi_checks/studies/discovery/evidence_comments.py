@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import duration, number, precise
 from mi_checks.spec.node_names import PLURAL
 from mi_checks.spec.problems import listed
 from mi_checks.studies.discovery.discovery import Discovery
@@ -30,7 +30,7 @@ def _lines(discovery: Discovery) -> Iterator[str]:
         f"Evidence, of the {found.drawn} pairs of seed {samples.seed} that it was found on"
         f"{fewer if found.pairs < found.drawn else ''}"
     )
-    yield f"clean − corrupt: {exact(found.effect_size)} {found.effect_size.unit}"
+    yield f"clean − corrupt: {precise(found.effect_size)} {found.effect_size.unit}"
     yield from _roles(found)
     for effects in found.parts:
         yield from _effects(effects)
@@ -55,11 +55,11 @@ def _roles(found: Found) -> Iterator[str]:
     if not nodes:
         yield "  none"
     for node in sorted(nodes):
-        scores = "".join(f"; {name} score {value:.2f}" for name, value in found.roles.get(node, {}).items())
+        scores = "".join(f"; {name} score {number(value)}" for name, value in found.roles.get(node, {}).items())
         own = ""
         effects = found.effects_of(node)
         if effects is not None:
-            own = f"; recovers {exact(effects.recovers.share(node))}, removes {exact(effects.removes.share(node))}"
+            own = f"; recovers {precise(effects.recovers.share(node))}, removes {precise(effects.removes.share(node))}"
         part = "; accounted for by its neurons" if node in layers and node not in found.unaccounted else ""
         yield f"  {node}: {role(node, found)}{own}{scores}{part}"
 
@@ -75,14 +75,14 @@ def _effects(effects: Effects) -> Iterator[str]:
     if recovers.unsure:
         yield f"  too near to the threshold to tell whether they mediate: {listed(recovers.unsure)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
-    shown = (f"{node} {exact(recovers.share(node))} and {exact(removes.share(node))}" for node in order)
+    shown = (f"{node} {precise(recovers.share(node))} and {precise(removes.share(node))}" for node in order)
     yield f"  strongest of the {len(nodes)} patched, recovers and removes: {'; '.join(shown)}"
     if effects.screening is not None:
         yield from _screening(effects.screening, what)
 
 
 def _screening(screening: Screening, what: str) -> Iterator[str]:
-    took = f"expected to take {screening.seconds:.0f} s" if screening.seconds else "not asked for"
+    took = f"expected to take {duration(screening.seconds, whole=True)}" if screening.seconds else "not asked for"
     yield (
         f"  {screening.screened} {what} were screened, as patching all was {took}: {screening.by_gradient} chosen by "
         f"gradients in the corrupted run, the clean run and between"
@@ -92,12 +92,12 @@ def _screening(screening: Screening, what: str) -> Iterator[str]:
         yield "  there was no time to divide all groups that matter: single ones in them may have been missed"
     yield (
         f"  of {screening.sampled} others, drawn at random and patched as well, the largest effect is "
-        f"{screening.missed:.4f}"
+        f"{number(screening.missed, 4)}"
     )
     for each in screening.agreement:
         silent = f"; of {each.silent} more the estimate is zero, which says nothing of them" if each.silent else ""
         if each.correlation is not None:
-            agreed = f"rank correlation {each.correlation:.2f} over the {each.compared} whose estimate is not zero"
+            agreed = f"rank correlation {number(each.correlation)} over the {each.compared} whose estimate is not zero"
         elif each.compared < MIN_COMPARED:
             agreed = f"estimates other than zero: {each.compared}, too few to compare"
         else:
@@ -118,7 +118,7 @@ def _paths(found: Found) -> Iterator[str]:
     if paths.unsure:
         yield f"  too near to the threshold to tell: {listed(paths.unsure)}"
     order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(MAX_SHOWN, len(paths.found))]
-    shown = (f"{edge} {exact(paths.recovered(edge))} and {exact(paths.removed(edge))}" for edge in order)
+    shown = (f"{edge} {precise(paths.recovered(edge))} and {precise(paths.removed(edge))}" for edge in order)
     yield f"  strongest of the {len(paths.edges)} patched, recovers and removes: {'; '.join(shown)}"
     if paths.left_out:
         yield f"  {paths.left_out} paths between weaker nodes were not patched: all would have taken too long"
@@ -143,8 +143,8 @@ def _sets(found: Found) -> Iterator[str]:
 def _joint(joint: Joint) -> str:
     verb = "recover" if joint.by == "denoising" else "remove"
     by = joint.by if joint.by in ("denoising", "noising") else f"{joint.by} ablation"
-    alone = ", ".join(f"{node} {exact(own)}" for node, own in zip(joint.nodes, joint.alone, strict=True))
-    return f"by {by}, alone {alone}; together they {verb} {exact(joint.together)}"
+    alone = ", ".join(f"{node} {precise(own)}" for node, own in zip(joint.nodes, joint.alone, strict=True))
+    return f"by {by}, alone {alone}; together they {verb} {precise(joint.together)}"
 
 
 def _circuit(found: Found) -> Iterator[str]:
@@ -154,12 +154,12 @@ def _circuit(found: Found) -> Iterator[str]:
     how = f"everything else {found.ablated_by}-ablated, searched on {found.searched} pairs"
     if found.ablated_by == "zero":
         how += "; zero, as prompts that are not equally long have no mean at a position"
-    yield f"circuit: {listed(circuit.nodes)}, faithfulness {exact(circuit.faithfulness)} ({how})"
+    yield f"circuit: {listed(circuit.nodes)}, faithfulness {precise(circuit.faithfulness)} ({how})"
     yield f"  pruned from the strongest that are faithful together: {listed(circuit.began)}"
     for step in circuit.steps:
-        yield f"  without {listed(step.out)}: {exact(step.faithfulness)}"
+        yield f"  without {listed(step.out)}: {precise(step.faithfulness)}"
     for node in circuit.restraining:
-        yield f"  {node} works against the rest of it: without it {exact(circuit.without[node])}"
+        yield f"  {node} works against the rest of it: without it {precise(circuit.without[node])}"
     if circuit.unfinished:
         yield "  there was no time to try taking more out, so a smaller circuit may be as faithful"
 

@@ -13,12 +13,12 @@ from mi_checks.cache.cache_store import CacheStore
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.engine import Progress, no_progress
 from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.scoring import score_unit

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.engine import Engine, Progress
+from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side, denoise, noise
 from mi_checks.engine.nodes import HOOKS, Component, Node
 from mi_checks.engine.readout import Floats
+from mi_checks.output.progress import Progress
 
 INTERPOLATION_POINTS = (0.25, 0.5, 0.75)  # fractions of the way from the corrupted embedding to the clean one
 ESTIMATES = ("recovers", "removes", "between")  # by the gradient in the corrupted run, in the clean run, and in between

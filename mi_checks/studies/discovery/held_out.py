@@ -8,7 +8,7 @@ from typing import Any
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import precise
 from mi_checks.spec.behaviour import CheckEntry
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
@@ -66,7 +66,7 @@ class HeldOut:
         ):
             if not clear:
                 what = f"leaves no bound {side} {limit:.3g} for checks on {self.pairs} pairs"
-                raise NotClaimed(f"{identity(probe)}: {exact(estimate)} {what}")
+                raise NotClaimed(f"{identity(probe)}: {precise(estimate)} {what}")
         return estimate, values
 
     def verified(self, line: Line) -> Line:
@@ -78,7 +78,7 @@ class HeldOut:
         for part in parsed(line.entry).check.parts:
             senseless = None if part.bound is None else part.senseless(part.bound)
             if senseless is not None:
-                measured = "".join(f" {exact(estimate)}" for _, estimate in line.estimates[:1])
+                measured = "".join(f" {precise(estimate)}" for _, estimate in line.estimates[:1])
                 raise NotClaimed(f"{part.id}:{measured} is so far beyond the whole that no check may be held to it")
         failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
         if failed is not None:
@@ -99,7 +99,7 @@ def too_little(measured: Measurements, pairs: int) -> str:
     effect_size = mean_interval(measured.base.effect_size, score_unit(measured.batch.score))
     if bounds.stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
         return ""
-    measured_effect = f"clean − corrupt is {exact(effect_size)} {effect_size.unit} on the held-out prompts"
+    measured_effect = f"clean − corrupt is {precise(effect_size)} {effect_size.unit} on the held-out prompts"
     return f"{measured_effect}, too little for checks on {pairs} pairs"
 
 
@@ -115,6 +115,6 @@ def identity(entry: Mapping[str, Any]) -> str:
 
 def told(verdict: Verdict) -> str:
     """Return the outcome, the estimate, and the first line of the reason."""
-    measured = "" if verdict.estimate is None else f" {exact(verdict.estimate)}"
+    measured = "" if verdict.estimate is None else f" {precise(verdict.estimate)}"
     reason = verdict.reason.splitlines()
     return f"{verdict.outcome}{measured}" + (f", {reason[0]}" if reason else "")

@@ -8,7 +8,7 @@ import numpy as np
 
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.interventions import Ablated
-from mi_checks.output.numbers import exact
+from mi_checks.output.numbers import precise
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
@@ -59,7 +59,7 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screen
     more, _ = bounds.clear(sweep, mediation.above, held_out.pairs)
     if not more[is_found].all():
         raise NotClaimed(
-            f"mediators[{component}]: {weakest[0]} {exact(weakest[1])} is not clear of {mediation.above:g} with "
+            f"mediators[{component}]: {weakest[0]} {precise(weakest[1])} is not clear of {mediation.above:g} with "
             f"{held_out.pairs} pairs"
         )
     entry = {"mediators": {**fields, "above": mediation.above, "include": name}}
@@ -90,8 +90,8 @@ def circuit_line(
     faithfulness, values = held_out.bounds(candidate)
     if faithfulness.value > 2 - faithful:
         raise NotClaimed(
-            f"circuit: {listed(circuit.nodes)} keeps {exact(faithfulness)} of what ablating every head takes away, on "
-            "the held-out prompts: more than the whole, so heads outside it work against the behaviour"
+            f"circuit: {listed(circuit.nodes)} keeps {precise(faithfulness)} of what ablating every head takes away, "
+            "on the held-out prompts: more than the whole, so heads outside it work against the behaviour"
         )
     entry = candidate.with_bounds(values)
     line = held_out.verified(Line(entry, (("faithfulness", faithfulness),)))

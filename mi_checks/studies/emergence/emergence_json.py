@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from mi_checks.output.json_text import json_text
 from mi_checks.studies.emergence.appearance import Appearance
 from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.checkpoint_series import Series
@@ -16,15 +16,12 @@ from mi_checks.studies.emergence.role_curve import RoleCurve
 
 def document(emergence: Emergence) -> str:
     """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
-    return json.dumps(
+    return json_text(
         {
             "series": [_trained(trained) for trained in emergence.trained],
             "tests": emergence.tests,
             "method": method(emergence.tests),
         },
-        indent=1,
-        allow_nan=False,
-        ensure_ascii=False,
     )
 
 

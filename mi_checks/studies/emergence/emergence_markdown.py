@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mi_checks.output.tables import markdown_table, sparkline
 from mi_checks.studies.emergence import emergence_words
 from mi_checks.studies.emergence.effect_curve import method
 from mi_checks.studies.emergence.findings import Emergence, Trained
-from mi_checks.studies.matrix.matrix_markdown import table
 
 
 def lines(emergence: Emergence) -> list[str]:
@@ -39,7 +39,12 @@ def _behaviours(trained: Trained) -> list[str]:
         for each in trained.in_order
     ]
     notes = [f"- {line}" for line in emergence_words.without(trained)]
-    return [*table(["behaviour", "appears", "", *trained.series.labels], rows), "", *notes, *([""] if notes else [])]
+    return [
+        *markdown_table(["behaviour", "appears", "", *trained.series.labels], rows),
+        "",
+        *notes,
+        *([""] if notes else []),
+    ]
 
 
 def _roles(trained: Trained) -> list[str]:
@@ -50,9 +55,9 @@ def _roles(trained: Trained) -> list[str]:
         [
             emergence_words.definition(role),
             emergence_words.forms(role, trained.series),
-            emergence_words.sparkline(at.score for at in role.at),
+            sparkline([at.score for at in role.at], from_zero=True),
             *(emergence_words.bound(role, place) for place in places),
         ]
         for role in trained.roles
     ]
-    return [*table(["role", "forms", "", *trained.series.labels], rows), ""]
+    return [*markdown_table(["role", "forms", "", *trained.series.labels], rows), ""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mi_checks.output.tables import sparkline
 from mi_checks.report.html import environment
 from mi_checks.studies.emergence import chart, emergence_words
 from mi_checks.studies.emergence.chart import Chart, effect_chart, role_chart
@@ -84,7 +85,7 @@ def _section(trained: Trained, place: int) -> Section:
             f"r{place}-{number}",
             emergence_words.definition(role),
             emergence_words.forms(role, series),
-            emergence_words.sparkline(at.score for at in role.at),
+            sparkline([at.score for at in role.at], from_zero=True),
             f"carried at the end by {', '.join(role.carriers)}",
             role_chart(role, series),
         )

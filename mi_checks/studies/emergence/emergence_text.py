@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+from mi_checks.output.tables import sparkline, terminal_table
 from mi_checks.studies.emergence import emergence_words
 from mi_checks.studies.emergence.effect_curve import method
 from mi_checks.studies.emergence.findings import Emergence, Trained
-
-COLUMN_SEPARATOR = "  "
 
 
 def lines(emergence: Emergence, width: int) -> list[str]:
@@ -33,8 +32,9 @@ def lines(emergence: Emergence, width: int) -> list[str]:
 def _behaviours(trained: Trained, width: int) -> list[str]:
     if not trained.appearances:
         return []
-    whole = _table(_rows(trained, interval=True), right=False)
-    table = whole if max(map(len, whole)) <= width else _table(_rows(trained, interval=False), right=True)
+    whole = terminal_table(_rows(trained, interval=True))
+    values = range(3, 3 + len(trained.series.labels))
+    table = whole if max(map(len, whole)) <= width else terminal_table(_rows(trained, interval=False), right=values)
     return [*table, *(line for note in emergence_words.without(trained) for line in _wrapped(note, width)), ""]
 
 
@@ -66,28 +66,16 @@ def _roles(trained: Trained) -> list[str]:
             [
                 emergence_words.definition(role),
                 emergence_words.forms(role, trained.series),
-                emergence_words.sparkline(scores),
+                sparkline(scores, from_zero=True),
                 *cells,
             ]
         )
-    return [*_table(rows, right=False), ""]
+    return [*terminal_table(rows), ""]
 
 
 def _relations(trained: Trained) -> list[str]:
     relations = [emergence_words.relation(each, trained.series) for each in trained.relations]
     return [*relations, ""] if relations else []
-
-
-def _table(rows: list[list[str]], *, right: bool) -> list[str]:
-    """Return columns as wide as their widest cell; `right` aligns the values after the third column to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        COLUMN_SEPARATOR.join(
-            text.rjust(widths[column]) if right and column > 2 else text.ljust(widths[column])
-            for column, text in enumerate(row)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mi_checks.output import numbers
+from mi_checks.output.tables import sparkline
 from mi_checks.studies.emergence.appearance import Appearance
 from mi_checks.studies.emergence.bracket import Bracket
 from mi_checks.studies.emergence.checkpoint_series import Series
 from mi_checks.studies.emergence.findings import Relation, Trained
 from mi_checks.studies.emergence.role_curve import RoleCurve
 
-BARS = "▁▂▃▄▅▆▇█"
 WHAT = (
     "Mean over prompts of the score (the logit difference, unless a unit is given), by each behaviour's first "
     "logit_diff: on the clean prompts, or (marked Δ) less what it is on the corrupt ones."
@@ -74,18 +72,11 @@ def relation(found: Relation, series: Series) -> str:
     return f"{clause} ({forms(found.role, series)}; {when(behaviour, series)})"
 
 
-def sparkline(values: Iterable[float]) -> str:
-    """Return a block for each value: the lowest for zero and below, the full one for the largest value."""
-    all_values = list(values)
-    top = max(all_values)
-    if top <= 0:
-        return BARS[0] * len(all_values)
-    return "".join(BARS[round(max(value, 0.0) / top * (len(BARS) - 1))] for value in all_values)
-
-
 def curve(appearance: Appearance) -> str:
     """Return the behaviour's sparkline, which is flat if no value is significantly above zero."""
-    return sparkline(appearance.curve.means if appearance.shown else [0.0] * len(appearance.curve.means))
+    return sparkline(
+        appearance.curve.means if appearance.shown else [0.0] * len(appearance.curve.means), from_zero=True
+    )
 
 
 def label(appearance: Appearance) -> str:
@@ -98,7 +89,7 @@ def label(appearance: Appearance) -> str:
 def value(appearance: Appearance, place: int, *, interval: bool) -> str:
     """Return the effect at a checkpoint, such as `6.33 [5.90, 6.74]`, or without its interval."""
     estimate = appearance.curve.effects[place].estimate
-    return f"{numbers.value(estimate)} {numbers.interval(estimate)}" if interval else numbers.value(estimate)
+    return numbers.estimate_text(estimate) if interval else numbers.value(estimate)
 
 
 def headline(trained: Trained) -> str:

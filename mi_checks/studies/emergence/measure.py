@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mi_checks.compare.neighbouring_models import comparable
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -17,7 +18,7 @@ from mi_checks.studies.emergence.checkpoint_series import Series
 from mi_checks.studies.emergence.effect_curve import Curve
 from mi_checks.studies.emergence.findings import Emergence, Trained, Unmeasured
 from mi_checks.studies.emergence.role_curve import Bound, RoleCurve
-from mi_checks.studies.matrix.survey import Cell, all_of, begun
+from mi_checks.studies.matrix.survey import Cell, begun
 
 if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
@@ -30,7 +31,7 @@ def emergence(
     named_only: bool = False,
     count: int | None = None,
     seed: int | None = None,
-    progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
+    progress: Progress = no_progress,
 ) -> Emergence:
     """Measure every behaviour at every checkpoint, each under the claims made for the series.
 
@@ -53,11 +54,12 @@ def emergence(
             f"--model '{series[0].model}@*'"
         )
     suite = begun(count, seed)
-    cells = iter(progress([
+    cells = [
         (loaded, name) for one, wanted in zip(series, chosen, strict=True) for loaded in wanted for name in one.measured
-    ]))  # fmt: skip
-    measured = [_measured(suite, one, wanted, cells) for one, wanted in zip(series, chosen, strict=True)]
-    for _ in cells:  # exhausts the iterator, so that the progress display ends
+    ]
+    iterator: Iterator[Cell] = iter(progress(cells, len(cells), "behaviours at checkpoints"))
+    measured = [_measured(suite, one, wanted, iterator) for one, wanted in zip(series, chosen, strict=True)]
+    for _ in iterator:  # exhausts the iterator, so that the progress display ends
         pass
     verdicts, tests = appearances([curve for curves, *_ in measured for curve in curves])
     remaining = iter(verdicts)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, method
+from mi_checks.output.json_text import json_text
 from mi_checks.results.evidence import Effect
 
 
 def document(matrix: EffectMatrix) -> str:
     """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
-    return json.dumps(
+    return json_text(
         {
             "effects": [_effect(effect) for effect in matrix.effects],
             "differences": [_difference(test) for test in matrix.differences],
             "method": method(matrix.differences),
             "unmeasured": [asdict(cell) for cell in matrix.unmeasured],
         },
-        indent=1,
-        allow_nan=False,
-        ensure_ascii=False,
     )
 
 

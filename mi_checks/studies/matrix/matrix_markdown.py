@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mi_checks.compare.neighbouring_models import EffectMatrix, method
 from mi_checks.output import numbers
+from mi_checks.output.tables import markdown_table
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, label
 
 
@@ -12,16 +13,10 @@ def lines(matrix: EffectMatrix) -> list[str]:
     all_lines: list[str] = []
     for _, models in matrix.kinds:
         rows = [[label(matrix, name), *(cell(matrix, name, model) for model in models)] for name in matrix.behaviours]
-        all_lines += [*table(["behaviour", *models], rows), ""]
+        all_lines += [*markdown_table(["behaviour", *models], rows), ""]
     all_lines += [WHAT, "", "; ".join(LEGEND) + "."]
     all_lines += ["", *(f"- {', '.join(what)}: {_one_line(why)}" for why, what in matrix.reasons.items())]
     return [*all_lines, *([""] if matrix.unmeasured else []), *_changes(matrix)]
-
-
-def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the lines of a table, with the bars in its cells escaped."""
-    escaped = [[text.replace("|", "\\|") for text in row] for row in (header, ["---"] * len(header), *rows)]
-    return [f"| {' | '.join(row)} |" for row in escaped]
 
 
 def _changes(matrix: EffectMatrix) -> list[str]:
@@ -34,7 +29,7 @@ def _changes(matrix: EffectMatrix) -> list[str]:
             test.turn,
             numbers.value(test.before.estimate),
             numbers.value(test.after.estimate),
-            f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}",
+            numbers.signed_text(test.estimate),
             numbers.p_value(test.p_value),
         ]
         for step, tests in matrix.changes.items()
@@ -44,7 +39,7 @@ def _changes(matrix: EffectMatrix) -> list[str]:
     return [
         "Between neighbouring models, where the difference is significant:",
         "",
-        *table(header, rows),
+        *markdown_table(header, rows),
         "",
         f"Method: {method(matrix.differences)}.",
     ]

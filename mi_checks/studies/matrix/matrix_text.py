@@ -6,9 +6,10 @@ import textwrap
 
 from mi_checks.compare.neighbouring_models import EffectMatrix, NeighbourDifference, method
 from mi_checks.output import numbers
+from mi_checks.output.tables import terminal_table
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT, cell, change, label
 
-COLUMN_SEPARATOR = "  "
+COLUMN_GAP = 2  # spaces between the columns of a table
 
 
 def lines(matrix: EffectMatrix, width: int) -> list[str]:
@@ -42,16 +43,11 @@ def _blocks(matrix: EffectMatrix, width: int) -> list[tuple[str, ...]]:
 
 
 def _table(matrix: EffectMatrix, models: tuple[str, ...]) -> list[str]:
-    first, widths = _first(matrix), {model: _width(matrix, model) for model in models}
-    header = " " * first + "".join(f"{COLUMN_SEPARATOR}{model:<{widths[model]}}" for model in models)
-    return [
-        header,
-        *(
-            f"{label(matrix, behaviour):<{first}}"
-            + "".join(f"{COLUMN_SEPARATOR}{cell(matrix, behaviour, model):<{widths[model]}}" for model in models)
-            for behaviour in matrix.behaviours
-        ),
+    rows = [
+        [label(matrix, behaviour), *(cell(matrix, behaviour, model) for model in models)]
+        for behaviour in matrix.behaviours
     ]
+    return terminal_table([["", *models], *rows])
 
 
 def _first(matrix: EffectMatrix) -> int:
@@ -63,7 +59,7 @@ def _width(matrix: EffectMatrix, model: str) -> int:
 
 
 def _wide(matrix: EffectMatrix, models: tuple[str, ...]) -> int:
-    return sum(len(COLUMN_SEPARATOR) + _width(matrix, model) for model in models)
+    return sum(COLUMN_GAP + _width(matrix, model) for model in models)
 
 
 def _changes(matrix: EffectMatrix, width: int) -> list[str]:

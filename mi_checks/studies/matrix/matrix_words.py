@@ -38,7 +38,7 @@ def cell(matrix: EffectMatrix, behaviour: str, model: str) -> str:
 
 def value(effect: Effect) -> str:
     """Return an effect with its interval, such as `2.31 [2.10, 2.52]`."""
-    return f"{numbers.value(effect.estimate)} {numbers.interval(effect.estimate)}"
+    return numbers.estimate_text(effect.estimate)
 
 
 def label(matrix: EffectMatrix, behaviour: str) -> str:
@@ -54,5 +54,5 @@ def change(test: NeighbourDifference) -> str:
     """Return a difference, such as `0.10 → 5.20, +5.10 [4.80, 5.40], p < 0.001`."""
     return (
         f"{numbers.value(test.before.estimate)} → {numbers.value(test.after.estimate)}, "
-        f"{numbers.signed(test.estimate)} {numbers.interval(test.estimate)}, {numbers.p_value(test.p_value)}"
+        f"{numbers.signed_text(test.estimate)}, {numbers.p_value(test.p_value)}"
     )

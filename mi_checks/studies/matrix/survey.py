@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.models.names import called, resolve
 from mi_checks.models.series import with_series
 from mi_checks.models.sources.source import NotFetched
+from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
 
 Cell = tuple[LoadedBehaviour, str]
-
-
-def all_of(cells: Sequence[Cell]) -> Iterable[Cell]:
-    """Return the cells unchanged, without showing any progress."""
-    return cells
 
 
 def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_additions) -> tuple[LoadedBehaviour, ...]:
@@ -85,7 +81,7 @@ def survey(
     count: int | None = None,
     seed: int | None = None,
     kept: Path | None = None,
-    progress: Callable[[Sequence[Cell]], Iterable[Cell]] = all_of,
+    progress: Progress = no_progress,
 ) -> EffectMatrix:
     """Measure each behaviour on the models given, or on those it names, restricted to `only` if that is given.
 
@@ -97,7 +93,7 @@ def survey(
     unmeasured: list[UnmeasuredCell] = []
     cells = [(each, model) for each in behaviours for model in models or each.behaviour.models]
     cells = [(each, model) for each, model in cells if only is None or model in only]
-    for loaded, model in progress(cells):
+    for loaded, model in progress(cells, len(cells), "behaviours on models"):
         try:
             with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
                 suite.measurements(loaded, model)

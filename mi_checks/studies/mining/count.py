@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from mi_checks.output.progress import progress_bar
 from mi_checks.studies.mining.criteria import Criteria, Found, Triple
 from mi_checks.studies.mining.encode import NONE, Tokens
 from mi_checks.studies.mining.written_tokens import Bools, Masks
@@ -63,7 +64,7 @@ def mine(counter: Counter, criteria: Criteria, masks: Masks) -> list[Found]:
     """
     trigrams: list[Found] = []
     wanted = [b for b in np.flatnonzero(masks.b).tolist() if counter.occurrences(b) >= criteria.least_count]
-    for b in tqdm(wanted, desc="counting", unit=" tokens", delay=3, leave=False):
+    for b in progress_bar(sys.stderr)(wanted, len(wanted), "counting tokens"):
         after, total = counter.after(b), counter.occurrences(b)
         allowed = masks.c & (after >= criteria.least_count) & (after <= criteria.unlikely * total)
         if allowed.any():

@@ -7,6 +7,8 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 
+from mi_checks.output.numbers import number
+from mi_checks.output.tables import terminal_table
 from mi_checks.prompts.visible import visible
 from mi_checks.studies.mining.count import Counter, look_up
 from mi_checks.studies.mining.criteria import Found, Row, Triple
@@ -90,32 +92,32 @@ def table(groups: Sequence[Group], *, gap: bool, shared: Shared | None) -> list[
     head = ["a", "b", "c", "count", "P(c|a,b)", "held out", "95 % interval", "P(c|b)"]
     head += ["P(c2|a,b)"] if shared else []
     cells = [[_cells(row) for row in group] for group in groups]
-    widths = [
-        max(len(line[i]) for line in (head, *(line for group in cells for line in group))) for i in range(len(head))
-    ]
-
-    def joined(line: Sequence[str]) -> str:
-        texts = [cell.ljust(width) for cell, width in zip(line[:3], widths[:3], strict=True)]
-        numbers = [cell.rjust(width) for cell, width in zip(line[3:], widths[3:], strict=True)]
-        return ("  …  " if gap else "  ").join([texts[0], "  ".join([*texts[1:], *numbers])]).rstrip()
-
-    lines = [joined(head)]
-    for number, group in enumerate(cells):
-        lines += [""] if shared and number else []
-        lines += [joined(line) for line in group]
-    return lines
+    if gap:
+        head.insert(1, "…")
+        for line in (line for group in cells for line in group):
+            line.insert(1, "…")
+    n_tokens = 4 if gap else 3
+    first, *lines = terminal_table(
+        [head, *(line for group in cells for line in group)], right=range(n_tokens, len(head))
+    )
+    remaining = iter(lines)
+    shown = [first]
+    for place, group in enumerate(cells):
+        shown += [""] if shared and place else []
+        shown += [next(remaining) for _ in group]
+    return shown
 
 
 def _cells(row: Row) -> list[str]:
     found, held_out = row.found, row.held_out
     held_out_cells = ("–", "") if held_out is None else (
-        f"{held_out.value:.2f} of {held_out.n}", f"{held_out.low:.2f} to {held_out.high:.2f}"
+        f"{number(held_out.value)} of {held_out.n}", f"{number(held_out.low)} to {number(held_out.high)}"
     )  # fmt: skip
     cells = [
         *map(visible, row.texts),
         str(found.count),
-        f"{found.given_both:.2f}",
+        number(found.given_both),
         *held_out_cells,
-        f"{found.given_last:.3f}",
+        number(found.given_last, 3),
     ]
-    return cells if row.given_other is None else [*cells, f"{row.given_other:.3f}"]
+    return cells if row.given_other is None else [*cells, number(row.given_other, 3)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from mi_checks.errors import MiChecksError
+from mi_checks.output.progress import progress_bar
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.studies.mining.corpus import BLOCK, File, blocks, read
 
@@ -78,7 +79,7 @@ def encode(files: Sequence[File], tokenization: Tokenization, *, held_out: float
         waiting.clear()
 
     size = 0
-    for file in tqdm(files, desc="reading", unit=" files", delay=3, leave=False):
+    for file in progress_bar(sys.stderr)(files, len(files), "reading files"):
         text = read(file)
         if text is None:
             skipped += 1

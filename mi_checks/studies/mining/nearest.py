@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mi_checks.output.numbers import number
 from mi_checks.prompts.visible import visible
 from mi_checks.studies.mining.count import Counter, mine
 from mi_checks.studies.mining.criteria import Criteria, Found
@@ -54,7 +55,8 @@ def _best(
 
 def _told(found: Found, written: Written) -> str:
     a, b, c = (visible(written.texts[token]) for token in found.triple)
-    return f"'{a}' '{b}' → '{c}', {found.count} times, P(c|a,b) {found.given_both:.2f}, P(c|b) {found.given_last:.3f}"
+    probabilities = f"P(c|a,b) {number(found.given_both)}, P(c|b) {number(found.given_last, 3)}"
+    return f"'{a}' '{b}' → '{c}', {found.count} times, {probabilities}"
 
 
 def _floor(share: float) -> str:

@@ -76,7 +76,3 @@ def test_a_page_has_every_table_under_a_headline(title):
     assert f"### {title}" in shown
     rows = [line for line in shown if line.startswith("|")]
     assert "| patching[x] | at least 0.97 | 2.5 % | 3.0 % |" in rows
-
-
-def test_a_bar_does_not_end_a_cell():
-    assert calibration_markdown.line(["mean |share|", "1"]) == r"| mean \|share\| | 1 |"

@@ -6,10 +6,10 @@ import torch
 
 from mi_checks.engine.attribution_patching import AttributionPatching
 from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.engine import no_progress
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.models.load_model import load
+from mi_checks.output.progress import no_progress
 from mi_checks.studies.discovery.gradients import ESTIMATES, gradient_estimates
 from mi_checks.studies.discovery.samples import samples
 from mi_checks.studies.discovery.settings import Settings

@@ -57,14 +57,6 @@ def test_intervals_stand_where_they_fit():
     assert re.search(r"  ▁▁▄▇█  −0\.10 \[−0\.\d\d, −?0\.\d\d\]  0\.10 \[", line)
 
 
-@pytest.mark.parametrize(
-    ("values", "drawn"),
-    [((0, 1, 2), "▁▅█"), ((-3, 0, 7), "▁▁█"), ((-1, -2), "▁▁"), ((0.0, 0.0), "▁▁"), ((5.0, 5.0), "██")],
-)
-def test_a_sparkline_begins_at_zero(values, drawn):
-    assert emergence_words.sparkline(values) == drawn
-
-
 def test_what_may_have_been_there_from_the_start_is_told_so():
     found = small().trained[0].appearances[0]
     unsure = replace(found, appears=replace(found.appears, after=None))

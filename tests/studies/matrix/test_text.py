@@ -114,10 +114,6 @@ def test_markdown_has_every_cell_and_every_significant_change(small):
         assert not line.startswith("|") or line.endswith("|")
 
 
-def test_a_bar_does_not_end_a_cell():
-    assert matrix_markdown.table(["a"], [["x | y"]])[-1] == "| x \\| y |"
-
-
 def test_json_has_everything_but_single_prompts(small):
     told = json.loads(matrix_json.document(small))
     assert [(e["behaviour"], e["model"], e["ability"]) for e in told["effects"]] == [
