@@ -18,7 +18,8 @@ from mi_checks.output import numbers
 from mi_checks.output.progress import progress_bar
 from mi_checks.output.tables import markdown_table
 from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT
-from mi_checks.studies.matrix.survey import behaviours_in, survey
+from mi_checks.studies.matrix.survey import survey
+from mi_checks.suite.selection import behaviours_in
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".pytest_cache" / "d" / "mi_checks"  # the cache of a pytest run on the behaviours

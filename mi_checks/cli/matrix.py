@@ -44,9 +44,10 @@ def show(options: argparse.Namespace) -> None:
         MiChecksError: nothing was measured because of a mistake; or, after everything else is printed, a cell failed.
     """
     # Imported late, so that `mi-checks models list` does not wait for scipy.
-    from mi_checks.studies.matrix.survey import chosen, survey
+    from mi_checks.studies.matrix.survey import survey
+    from mi_checks.suite.selection import choose_models
 
-    models = chosen(options.model)
+    models = choose_models(options.model)
     behaviours = behaviours_of(options.paths)
     matrix = survey(behaviours, models, count=options.count, seed=options.seed, progress=progress_bar(sys.stderr))
     print(_written(matrix, options.format))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mi_checks.spec.load_file import LoadedBehaviour, chosen_case
-from mi_checks.suite.selection import load_files
+from mi_checks.suite.selection import behaviour_files, load_files
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -44,9 +44,6 @@ def behaviours_of(paths: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:
         SpecError: the files contain mistakes (the error lists all of them), or a conftest.py raised.
         MiChecksError: a path does not exist or contains no behaviour, or an addition of a conftest.py cannot be used.
     """
-    # Imported late, so that `mi-checks models list` does not wait for scipy.
-    from mi_checks.studies.matrix.survey import behaviour_files
-
     return _loaded(paths, behaviour_files(paths))
 
 

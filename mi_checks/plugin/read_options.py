@@ -11,13 +11,13 @@ import pytest
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.history.run_store import History
-from mi_checks.models.base_name import check_same_heads, under_base
-from mi_checks.models.names import called, resolve
-from mi_checks.models.series import with_series
+from mi_checks.models.base_name import check_same_heads
+from mi_checks.models.names import resolve
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.plugin.options import BaselineOptions, CiOptions, Options
 from mi_checks.report.report_place import Place, place, writable
 from mi_checks.results.rerun import repeated_options
+from mi_checks.suite.selection import choose_models
 
 ENGINES = ("auto", "replay", "reference")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -36,16 +36,10 @@ def read_options(config: pytest.Config) -> Options:
         return config.getini(name) if value is None else value
 
     base = chosen("mi_base") or None
-    models = tuple(dict.fromkeys(map(called, with_series(chosen("mi_model")))))
-    if base is not None:
-        models = under_base(models, base)
+    models = choose_models(chosen("mi_model"), "--mi-model", base)
     chosen_models = [resolve(model) for model in models]
-    for model in [*chosen_models, *([] if base is None else [resolve(base)])]:
-        model.require()
-    names = [model.claims for model in chosen_models]
-    if len(set(names)) < len(names):  # they would share a column, and one would hide the other
-        raise MiChecksError(f"--mi-model: {', '.join(models)} run under the same claims; run them one at a time")
     if base is not None:
+        resolve(base).require()
         check_same_heads(base, models[0], (resolve(base).shape, chosen_models[0].shape))
         if chosen("mi_update") or chosen("mi_update_new_only"):
             raise MiChecksError(

@@ -21,7 +21,6 @@ from mi_checks.faults.unexpected import (
     tell_cause,
 )
 from mi_checks.models.names import resolve
-from mi_checks.models.sources.source import NotFetched
 from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
@@ -35,7 +34,7 @@ from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.yaml_source import Position
 from mi_checks.stats.estimate import Outcome
-from mi_checks.suite.selection import checks_on
+from mi_checks.suite.selection import checks_on, is_skipped
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
@@ -306,8 +305,7 @@ class ItemRunner:
     def _or_error(self, measure: Callable[[], CheckResult], item: ItemRequest, check: tuple[str, str]) -> CheckResult:
         """Return what `measure` returns, or a result that says why it could not.
 
-        Any error becomes a result of outcome `error`; or `skipped`, where too few prompts survive the tokenizer of a
-        model that the behaviour does not name, or one that it names is not fetched yet.
+        Any error becomes a result of outcome `error` or, as `mi_checks.suite.selection.is_skipped` decides, `skipped`.
 
         Args:
             measure: the measurement.
@@ -323,15 +321,12 @@ class ItemRunner:
         try:
             with placed(f"{location}: {name} on {item.model}"):
                 return measure()
-        except TooFewPrompts as error:
-            if claims in item.loaded.behaviour.models:  # then it is its author's mistake
-                return unmeasured(f"{error}{self._where(item)}")
-            return unmeasured(f"{_too_few(item.model, error)}{self._where(item)}", "skipped")
-        except NotFetched as error:  # never so for a model that was asked for: the run would not have begun
-            return unmeasured(f"{error}{self._where(item)}", "skipped")
         except SaidBefore as error:
             return unmeasured(f"{location}: {error}")
         except MiChecksError as error:
+            if is_skipped(error, item.loaded, claims):
+                message = _too_few(item.model, error) if isinstance(error, TooFewPrompts) else str(error)
+                return unmeasured(f"{message}{self._where(item)}", "skipped")
             tell_cause(error)
             placeless = isinstance(error, Unexpected) and not str(error).startswith(location)
             return unmeasured(f"{location}: {error}{self._where(item)}" if placeless else f"{error}{self._where(item)}")

@@ -27,7 +27,7 @@ from mi_checks.spec.load_file import LoadedBehaviour, shown_path
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.yaml_source import Position
 from mi_checks.suite.conftests import additions
-from mi_checks.suite.selection import BehaviourNames, load_file
+from mi_checks.suite.selection import BehaviourNames, load_file, models_of
 
 if TYPE_CHECKING:
     import pluggy
@@ -92,12 +92,12 @@ class Session:
         if any(loaded.behaviour.roles for loaded in found):
             self.locks.require(path.parent)
         self.baselines.collected(found)
-        self._names.take(found)
+        self._names.claim(found)
         return found
 
     def models_for(self, loaded: LoadedBehaviour) -> tuple[str, ...]:
         """Return the models to run a behaviour on."""
-        return self.options.models or tuple(loaded.behaviour.models)
+        return models_of(loaded, self.options.models)
 
     def has_baseline(self, loaded: LoadedBehaviour, model: str, checks: Sequence[tuple[Check, Position]]) -> bool:
         """Whether there is one to compare a behaviour on a model with; of roles there is none."""

@@ -132,7 +132,7 @@ def test_a_model_that_is_not_fetched_is_left_out_with_the_reason(capsys, folder,
         ),
         (
             ["--model", "nano-attn-1l", "--model", "nano-attn-1l=behaviours"],
-            "nano-attn-1l and nano-attn-1l=behaviours run under the same claims; run them one at a time",
+            "--model: nano-attn-1l and nano-attn-1l=behaviours run under the same claims; run them one at a time",
         ),
     ],
 )  # fmt: skip
@@ -163,7 +163,7 @@ def test_two_behaviours_of_one_name(capsys, folder):
     (folder / "second.yaml").write_text(INDUCTION)
     assert told(capsys)[2] == (
         "mi-checks: behaviours/second.yaml:1:1: behaviour 'induction' is already defined in behaviours/induction.yaml; "
-        "give one of them another name\n"
+        "rename one of them\n"
     )
 
 
@@ -203,7 +203,8 @@ def test_mistakes_are_told_without_torch(folder):
 
 def test_a_survey_recalls_what_an_earlier_one_kept(tmp_path, monkeypatch):
     import mi_checks.suite.suite
-    from mi_checks.studies.matrix.survey import behaviours_in, survey
+    from mi_checks.studies.matrix.survey import survey
+    from mi_checks.suite.selection import behaviours_in
 
     root = Path(__file__).parents[2]
     found = behaviours_in([root / "behaviours/python_main_guard.yaml"], root)

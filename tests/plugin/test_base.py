@@ -220,8 +220,8 @@ def test_the_ini_twin(whole, folder):
         ),
         (
             ("--mi-model", "nano-attn-2l@650", "--mi-model", "nano-attn-2l@500"),
-            "--mi-model: nano-attn-2l=nano-attn-2l@650, nano-attn-2l=nano-attn-2l@500 run under the same claims; run "
-            "them one at a time",
+            "--mi-model: nano-attn-2l=nano-attn-2l@650 and nano-attn-2l=nano-attn-2l@500 run under the same claims; "
+            "run them one at a time",
         ),
         (
             ("--mi-model", "nano-attn-2l@650", "--mi-update"),

@@ -95,8 +95,7 @@ def test_two_behaviours_of_one_name(project):
     assert result.ret == 2
     result.stdout.fnmatch_lines(
         [
-            "*behaviours/second.yaml:1:1: behaviour 'ab' is already defined in behaviours/ab.yaml; "
-            "give one of them another name",
+            "*behaviours/second.yaml:1:1: behaviour 'ab' is already defined in behaviours/ab.yaml; rename one of them",
         ]
     )
     result.assert_outcomes(errors=1)

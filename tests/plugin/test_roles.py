@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.studies.matrix.survey import behaviours_in
+from mi_checks.suite.selection import behaviours_in
 
 CHECKS = """\
   - logit_diff: {at_least: 1.5}

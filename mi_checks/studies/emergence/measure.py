@@ -9,7 +9,6 @@ from mi_checks.compare.neighbouring_models import comparable
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.roles import RoleCheck
@@ -19,6 +18,7 @@ from mi_checks.studies.emergence.effect_curve import Curve
 from mi_checks.studies.emergence.findings import Emergence, Trained, Unmeasured
 from mi_checks.studies.emergence.role_curve import Bound, RoleCurve
 from mi_checks.studies.matrix.survey import Cell, begun
+from mi_checks.suite.selection import is_skipped
 
 if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
@@ -94,8 +94,8 @@ def _measured(
                     evidence = suite.close(loaded, name)
             except MiChecksError as error:
                 tell_cause(error)
-                foreign = isinstance(error, TooFewPrompts) and series.claims not in loaded.behaviour.models
-                unmeasured.append(Unmeasured(loaded.behaviour.name, label, str(error), foreign))
+                skipped = is_skipped(error, loaded, series.claims)
+                unmeasured.append(Unmeasured(loaded.behaviour.name, label, str(error), skipped))
             else:
                 effects += [evidence.effect] if evidence is not None else []
         if len(effects) == len(series.names):
