@@ -20,7 +20,7 @@ from mi_checks.output.tables import markdown_row
 sys.path.insert(0, str(Path(__file__).parent))
 from sweeps import median_seconds, pairs, seeded_model
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -54,7 +54,7 @@ def seconds(*, repeats: int, **size: int) -> float:
     heads, tokens = size["heads"], size["tokens"]
     loaded_model = seeded_model(size["layers"], heads * D_HEAD, D_VOCAB, gelu=True, heads=heads, n_ctx=tokens)
     batch = pairs(size["prompt pairs"], D_VOCAB, tokens)
-    model = trusted(loaded_model)
+    model = replayable_model(loaded_model)
     if model is None:
         raise SystemExit("the replay engine does not reproduce this model")
     what = [denoise(node) for node in all_nodes("head", loaded_model.shape)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node, parse_node
 from mi_checks.engine.readout import Floats
@@ -253,7 +253,7 @@ def measurements(behaviour: Behaviour, loaded_model: LoadedModel) -> Measurement
     batch = build_prompts(
         behaviour.prompts, loaded_model.tokenization, behaviour=behaviour.name, n_ctx=loaded_model.n_ctx
     )
-    return Measurements(behaviour, loaded_model, batch, choose("auto", loaded_model, batch))
+    return Measurements(behaviour, loaded_model, batch, choose_engine("auto", loaded_model, batch))
 
 
 def drafted(discovery: Discovery, loaded_model: LoadedModel) -> Claims:

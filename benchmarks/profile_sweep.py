@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 sys.path.insert(0, str(Path(__file__).parent))
 import sweeps
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("row", type=int, help="from 1")
     case = sweeps.cases()[parser.parse_args().row - 1]()
-    model = trusted(case.loaded_model)
+    model = replayable_model(case.loaded_model)
     assert model is not None
 
     def run() -> None:

@@ -33,7 +33,7 @@ from mi_checks.output.tables import markdown_row
 sys.path.insert(0, str(Path(__file__).parent))
 from products import Shape, floor_seconds, sweep_of_heads
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.interventions import Intervention, denoise, reaches
 from mi_checks.engine.nodes import Kind, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -327,7 +327,7 @@ def cases() -> list[Callable[[], Case]]:
 
 def measured(case: Case, repeats: int, forwards: int | None) -> Row:
     """Time both sides of a case."""
-    model = trusted(case.loaded_model)
+    model = replayable_model(case.loaded_model)
     if model is None:
         raise SystemExit(f"{case.name}: the replay engine does not reproduce this model")
 

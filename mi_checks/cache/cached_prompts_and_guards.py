@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mi_checks.cache.cache_keys import guards_key
 from mi_checks.cache.cache_store import CacheStore
-from mi_checks.engine.guards.guard_model import guard
+from mi_checks.engine.guards.guard_model import guard_model
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
 from mi_checks.models.loaded_model import LoadedModel
@@ -49,7 +49,7 @@ def with_guards(loaded_model: LoadedModel, store: CacheStore | None) -> LoadedMo
     key = guards_key(loaded_model)
     guards = None if store is None else _stored_guards(store, key)
     if guards is None:
-        guards = guard(loaded_model)
+        guards = guard_model(loaded_model)
         if store is not None:
             store.write(key, {GUARDS_ARRAY: _encoded(asdict(guards))})
     reason = guards.refusal("everything")

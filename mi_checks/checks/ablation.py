@@ -5,7 +5,7 @@ from __future__ import annotations
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import share_verdict
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.interventions import Ablated, ablate
+from mi_checks.engine.interventions import AblationKind, ablate
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
 from mi_checks.spec.check import Bound
@@ -23,7 +23,7 @@ def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Ver
     return share_verdict(claim, intervention, bound, measured)
 
 
-def refuse_unequal_lengths(measured: Measurements, kind: Ablated, at: str | None) -> None:
+def refuse_unequal_lengths(measured: Measurements, kind: AblationKind, at: str | None) -> None:
     """Nothing, where every prompt has what it needs of the others.
 
     Raises:

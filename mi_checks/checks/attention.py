@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.engine.clean_run_quantities import Attended
+from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import Attention
 from mi_checks.spec.problems import listed
@@ -29,7 +29,7 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
         return Verdict("fail", f"{attends} {places}", None, bound, always)
     verdicts: list[Verdict] = []
     for node in nodes:
-        values = measured.measure(Attended(node, check.from_, check.to))[0]
+        values = measured.measure(AttentionBetweenLabels(node, check.from_, check.to))[0]
         each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
         claim = f"{each} from {check.from_} to {check.to} with probability {bound}"
         judged = verdict(

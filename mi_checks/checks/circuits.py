@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.span import require_span
-from mi_checks.engine.interventions import Ablated, Intervention, ablate
+from mi_checks.engine.interventions import AblationKind, Intervention, ablate
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.readout import Floats
 from mi_checks.spec.circuit_checks import Among
@@ -25,7 +25,7 @@ class Circuits:
         universe: all heads, and with `heads_and_mlps` the layers' MLPs.
     """
 
-    def __init__(self, measured: Measurements, among: Among = "heads", kind: Ablated = "mean") -> None:
+    def __init__(self, measured: Measurements, among: Among = "heads", kind: AblationKind = "mean") -> None:
         """Begin with nothing measured.
 
         Raises:

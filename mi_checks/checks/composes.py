@@ -10,7 +10,7 @@ from mi_checks.checks.attention import WORST_FIRST, room
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.verdict import Verdict, verdict
-from mi_checks.engine.composition import InputShare
+from mi_checks.engine.composition import InputFraction
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
@@ -54,7 +54,7 @@ def _of_reader(
         return Verdict(outcome, claim, estimate, bound, reason, deciding=str(reader))
     # A share of a norm that is no more than rounding on every prompt is none.
     floor = Floor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
-    shares = [floor.cleared(measured.measure(InputShare(writer, reader, str(check.at)))[0]) for writer in before]
+    shares = [floor.cleared(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before]
     best = int(np.argmax([values.mean() for values in shares]))
     claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at}"
     unit = "share of the input's norm"

@@ -8,8 +8,8 @@ from itertools import pairwise, product
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
-from mi_checks.engine.interventions import WRITERS, Edge
-from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.interventions import WRITER_KINDS, Edge
+from mi_checks.engine.nodes import HEAD_PARTS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.behaviour import BEHAVIOURAL
 from mi_checks.spec.check import Check, NodeNames, names
@@ -78,8 +78,8 @@ def _nodes(check: Check, measured: Measurements) -> Iterator[tuple[Node, str]]:
             if parse_group(name) is not None:
                 continue
             for node in measured.nodes(name):
-                whole = Node(node.layer, "head", node.index) if node.kind in PARTS else node
-                if whole.kind in WRITERS:
+                whole = Node(node.layer, "head", node.index) if node.kind in HEAD_PARTS else node
+                if whole.kind in WRITER_KINDS:
                     yield whole, "" if name == str(node) else name
 
 

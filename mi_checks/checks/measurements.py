@@ -10,10 +10,10 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from mi_checks.engine.choose_engine import trusted
-from mi_checks.engine.composition import composition_scores, random_scores
+from mi_checks.engine.choose_engine import replayable_model
+from mi_checks.engine.composition import composition_scores, random_composition_scores
 from mi_checks.engine.engine import Quantity
-from mi_checks.engine.intervention_quantities import EdgeScores, Scores
+from mi_checks.engine.intervention_quantities import EdgeScores, InterventionScores
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, denoise
 from mi_checks.engine.nodes import Component, Kind, Node, all_nodes, parse_node
 from mi_checks.engine.readout import BaseRun, Floats
@@ -196,7 +196,7 @@ class Measurements:
     def logit_diff(self, intervention: Intervention) -> Floats:
         """Logit difference under an intervention, `prompt`."""
         if intervention not in self._measured:
-            self._measured[intervention] = self._engine.measure(Scores((intervention,)))[0]
+            self._measured[intervention] = self._engine.measure(InterventionScores((intervention,)))[0]
         return self._measured[intervention]
 
     def logit_diffs(self, interventions: Sequence[Intervention], title: str) -> Floats:
@@ -204,7 +204,7 @@ class Measurements:
         new = [each for each in dict.fromkeys(interventions) if each not in self._measured]
         if new:
             whole = f"{self.behaviour.name} {self.loaded_model.name}: {title}"
-            self._measured.update(zip(new, self._engine.measure(Scores(tuple(new), whole)), strict=True))
+            self._measured.update(zip(new, self._engine.measure(InterventionScores(tuple(new), whole)), strict=True))
         return np.stack([self._measured[each] for each in interventions])
 
     def sweep(self, component: Component, layers: tuple[int, ...] | None = None, at: str | None = None) -> Sweep:
@@ -267,14 +267,14 @@ class Measurements:
         Raises:
             MiChecksError: the model's weights are not known.
         """
-        model = self._model or trusted(self.loaded_model)
+        model = self._model or replayable_model(self.loaded_model)
         if model is None:
             raise MiChecksError(
                 f"{self.loaded_model.name}: the replay engine does not know this model's weights, so its heads have no "
                 "composition scores; measure on the prompts, at a label, instead"
             )
         if kind not in self._composition:
-            self._composition[kind] = composition_scores(model, kind), random_scores(model, DRAWS)
+            self._composition[kind] = composition_scores(model, kind), random_composition_scores(model, DRAWS)
         return self._composition[kind]
 
     @property

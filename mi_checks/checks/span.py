@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.interventions import Ablated
+from mi_checks.engine.interventions import AblationKind
 from mi_checks.engine.readout import Floats
 from mi_checks.output.numbers import precise
 from mi_checks.prompts.batch import PromptBatch
@@ -20,7 +20,7 @@ EXAMPLE = 'rows of a variable, values: [{answer: " a", foil: " b"}, {answer: " b
 def require_span(
     span: Floats,
     measured: Measurements,
-    kind: Ablated,
+    kind: AblationKind,
     what: str,
     by_zero: Callable[[], Floats],
     prompts: slice = slice(None),
@@ -49,7 +49,7 @@ def require_span(
         raise NoEffectSize(none.of, none.whole, none.rounding, causes) from None
 
 
-def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: Ablated, what: str) -> list[str]:
+def _reasons(span: Floats, by_zero: Floats, measured: Measurements, kind: AblationKind, what: str) -> list[str]:
     unit = measured.floor.unit
     taken = mean_interval(by_zero, unit)
     shown = f"{precise(taken)} {unit}"

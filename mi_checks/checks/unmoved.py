@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.intervention_quantities import Changes
-from mi_checks.engine.interventions import Ablated, Intervention, Side
+from mi_checks.engine.intervention_quantities import InterventionChanges
+from mi_checks.engine.interventions import AblationKind, Intervention, Side
 from mi_checks.spec.problems import listed
 
 MAX_NAMED = 6  # nodes
-_ALREADY: dict[Side | Ablated, str] = {
+_ALREADY: dict[Side | AblationKind, str] = {
     "clean": "is the same on the clean and the corrupt prompt of every pair; corrupt what it depends on",
     "corrupt": "is the same on the clean and the corrupt prompt of every pair; corrupt what it depends on",
     "zero": "is zero on every prompt already; name nodes that are active on these prompts",
@@ -24,7 +24,7 @@ def untested(intervention: Intervention, measured: Measurements) -> str | None:
     It says nothing where it puts in place of every activation what was there already, and where by causality no model
     could show the change at END. Where neither is so, the effect is zero, and a claim from above may pass on it.
     """
-    changed, seen = measured.measure(Changes(intervention))
+    changed, seen = measured.measure(InterventionChanges(intervention))
     what = _what(intervention)
     if not changed.any():
         return f"nothing was changed, so that nothing is shown: the activation of {what} {_ALREADY[intervention.value]}"
@@ -40,7 +40,7 @@ def untested(intervention: Intervention, measured: Measurements) -> str | None:
 
 def effect_of_zero(intervention: Intervention, measured: Measurements) -> str:
     """Return what is known of an intervention that changes activations but moves no score."""
-    changed, _ = measured.measure(Changes(intervention))
+    changed, _ = measured.measure(InterventionChanges(intervention))
     of_all = "every prompt" if changed.all() else f"{int(changed.sum())} of {len(changed)} prompts"
     return (
         f"the effect is zero: the activation of {_what(intervention)} is changed on {of_all}, and the change moves no "

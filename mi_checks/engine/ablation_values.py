@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.prompt_layout import Layout, Row
+from mi_checks.engine.prompt_layout import PromptLayout, PromptRow
 from mi_checks.errors import MiChecksError
 
 
 @dataclass(frozen=True)
-class _Places:
+class _MatchedColumns:
     """The columns of the places at which prompts correspond.
 
     Attributes:
@@ -36,7 +36,9 @@ class _Places:
         return self.there.sum(1) - 1
 
 
-def averaged(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
+def mean_ablation_values(
+    own: Tensor, node: Node, at: str | int | None, layout: PromptLayout, rows: Sequence[PromptRow]
+) -> Tensor:
     """Return the mean over prompts at each place, `row pos …`.
 
     Args:
@@ -49,18 +51,20 @@ def averaged(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows
     Raises:
         MiChecksError: the label has more tokens in some prompts than in others.
     """
-    places = _places(None if node.kind == "pattern" else at, layout, rows)
-    met = _met(own, node, places, layout)
+    places = _matched_columns(None if node.kind == "pattern" else at, layout, rows)
+    met = _by_place(own, node, places, layout)
     pairs = torch.tensor([row.pair for row in rows], device=own.device)
     of_pair = torch.zeros(int(pairs.max()) + 1, places.there.shape[1], device=own.device)
     of_pair.index_add_(0, pairs, places.there.float())
     weight = (places.there / of_pair[pairs].clamp(min=1)).view(*places.there.shape, *[1] * (own.dim() - 2))
     # In float32 whatever the weights are, because a mean over many prompts loses digits in half precision.
     total = (met.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
-    return _put(own, total.to(own.dtype).expand_as(met), node, places, layout)
+    return _put_back(own, total.to(own.dtype).expand_as(met), node, places, layout)
 
 
-def resampled(own: Tensor, node: Node, at: str | int | None, layout: Layout, rows: Sequence[Row]) -> Tensor:
+def resample_ablation_values(
+    own: Tensor, node: Node, at: str | int | None, layout: PromptLayout, rows: Sequence[PromptRow]
+) -> Tensor:
     """Return the activations of the next prompt at each place, `row pos …`.
 
     Prompts are drawn independently, so the next one is as good as a random one.
@@ -75,14 +79,14 @@ def resampled(own: Tensor, node: Node, at: str | int | None, layout: Layout, row
     Raises:
         MiChecksError: the label has more tokens in some prompts than in others.
     """
-    places = _places(None if node.kind == "pattern" else at, layout, rows)
-    met = _met(own, node, places, layout)
-    donor = torch.tensor(_donors(rows), device=own.device)
+    places = _matched_columns(None if node.kind == "pattern" else at, layout, rows)
+    met = _by_place(own, node, places, layout)
+    donor = torch.tensor(_donor_rows(rows), device=own.device)
     order = torch.arange(met.shape[1], device=own.device).minimum(places.last[donor][:, None])
-    return _put(own, met[donor[:, None], order], node, places, layout)
+    return _put_back(own, met[donor[:, None], order], node, places, layout)
 
 
-def _donors(rows: Sequence[Row]) -> list[int]:
+def _donor_rows(rows: Sequence[PromptRow]) -> list[int]:
     """Return for each row the row of the previous pair with the same continuation and, if possible, the same length."""
     by_place: dict[tuple[int, int], list[int]] = {}
     for index, row in enumerate(rows):
@@ -95,12 +99,12 @@ def _donors(rows: Sequence[Row]) -> list[int]:
     return donors
 
 
-def _places(at: str | int | None, layout: Layout, rows: Sequence[Row]) -> _Places:
+def _matched_columns(at: str | int | None, layout: PromptLayout, rows: Sequence[PromptRow]) -> _MatchedColumns:
     device = layout.end.device
     if not isinstance(at, str):
         columns = (torch.arange(layout.width, device=device) + layout.begin[:, None]) % layout.width
         there = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
-        return _Places(columns, there)
+        return _MatchedColumns(columns, there)
     by_row = layout.columns(at)
     counts = {len(columns) for columns, row in zip(by_row, rows, strict=True) if not row.forced}
     if len(counts) > 1:
@@ -111,10 +115,10 @@ def _places(at: str | int | None, layout: Layout, rows: Sequence[Row]) -> _Place
     n_places = max(map(len, by_row))
     padded = [columns + [columns[-1]] * (n_places - len(columns)) for columns in by_row]
     own = [[True] * len(columns) + [False] * (n_places - len(columns)) for columns in by_row]
-    return _Places(torch.tensor(padded, device=device), torch.tensor(own, device=device))
+    return _MatchedColumns(torch.tensor(padded, device=device), torch.tensor(own, device=device))
 
 
-def _met(own: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
+def _by_place(own: Tensor, node: Node, places: _MatchedColumns, layout: PromptLayout) -> Tensor:
     """Return activations by place, `row place …`; the sources of a pattern by position."""
     rows = torch.arange(len(own), device=own.device)[:, None]
     met = own[rows, places.columns]
@@ -124,7 +128,7 @@ def _met(own: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
     return met.take_along_dim(sources[:, None, None], -1)
 
 
-def _put(own: Tensor, new: Tensor, node: Node, places: _Places, layout: Layout) -> Tensor:
+def _put_back(own: Tensor, new: Tensor, node: Node, places: _MatchedColumns, layout: PromptLayout) -> Tensor:
     """Return the run's activations with the new ones, given by place, at their columns in each row."""
     if node.kind == "pattern":
         new = new.take_along_dim((layout.positions % layout.width)[:, None, None], -1)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import denoise
-from mi_checks.engine.nodes import HOOKS, Component, Node, all_nodes
+from mi_checks.engine.nodes import HOOK_NAMES, Component, Node, all_nodes
 from mi_checks.engine.readout import Floats
 
 
@@ -50,15 +50,15 @@ class AttributionPatching(Quantity):
         Raises:
             MiChecksError: clean and corrupt prompts correspond only at their labels, and `at` is None.
         """
-        return _estimated(engine, self.component, self.at)
+        return _estimate(engine, self.component, self.at)
 
 
-def _estimated(engine: Engine, component: Component, at: str | int | None) -> Floats:
+def _estimate(engine: Engine, component: Component, at: str | int | None) -> Floats:
     nodes = all_nodes(component, engine.loaded_model.shape)
     if not nodes:
         return np.empty((0, len(engine.batch)))
     engine.admission.admit([denoise(node, at=at) for node in nodes[:1]])
-    corrupt = _corrupt_run(engine, component)
+    corrupt = _activations_and_gradients(engine, component)
     mask = engine.mask("corrupt", at)
     pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
     by_layer = []
@@ -74,11 +74,11 @@ def _estimated(engine: Engine, component: Component, at: str | int | None) -> Fl
     return engine.finite(torch.cat(by_layer), "under attribution patching")
 
 
-def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
+def _activations_and_gradients(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
     """Return for each layer the activation in the corrupted run and the score's gradient there, `row pos …`."""
     bridge = engine.loaded_model.bridge
     by_hook: dict[str, Tensor] = {}
-    names = [HOOKS[component].format(layer) for layer in range(engine.loaded_model.shape.n_layers)]
+    names = [HOOK_NAMES[component].format(layer) for layer in range(engine.loaded_model.shape.n_layers)]
 
     def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         return resid.detach().requires_grad_()  # so that no gradient is computed for the weights
@@ -94,7 +94,7 @@ def _corrupt_run(engine: Engine, component: Component) -> list[tuple[Tensor, Ten
         return resid[engine.rows, engine.end][:, None]
 
     hooks = [
-        (HOOKS["resid_pre"].format(0), leaf),
+        (HOOK_NAMES["resid_pre"].format(0), leaf),
         *((name, keeping(name)) for name in names),
         ("unembed.hook_in", only_end),
     ]

@@ -8,7 +8,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.families import read
+from mi_checks.engine.families import read_transformer
 from mi_checks.engine.readout import ScoreFunction
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.forward_pass import ForwardPass
@@ -19,14 +19,18 @@ from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # relative to the largest probe logit
-N_PROBES = 2  # number of probe prompts of random tokens
-PROBE_LENGTH = 24  # tokens
+RELATIVE_TOLERANCES = {
+    torch.float32: 1e-4,
+    torch.float16: 2e-2,
+    torch.bfloat16: 1e-1,
+}  # relative to the largest probe logit
+N_PROBE_PROMPTS = 2  # number of probe prompts of random tokens
+N_PROBE_TOKENS = 24  # tokens
 
-_trusted: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
+_replayable_models: WeakKeyDictionary[TransformerBridge, Transformer | None] = WeakKeyDictionary()
 
 
-def choose(
+def choose_engine(
     name: str,
     loaded_model: LoadedModel,
     batch: PromptBatch,
@@ -49,7 +53,7 @@ def choose(
     """
     if name == "reference":
         return ReferenceEngine(loaded_model, batch, progress, score=score)
-    model = trusted(loaded_model)
+    model = replayable_model(loaded_model)
     if model is not None:
         return ReplayEngine(loaded_model, batch, model, progress, memory=memory, score=score)
     if name == "replay":
@@ -59,18 +63,20 @@ def choose(
     return ReferenceEngine(loaded_model, batch, progress, score=score)
 
 
-def trusted(loaded_model: LoadedModel) -> Transformer | None:
+def replayable_model(loaded_model: LoadedModel) -> Transformer | None:
     """Return the model's replayable function, or None if it does not reproduce the bridge's logits; tested once."""
-    if loaded_model.bridge not in _trusted:
-        model = read(loaded_model.bridge)
-        _trusted[loaded_model.bridge] = model if model is not None and reproduces(model, loaded_model) else None
-    return _trusted[loaded_model.bridge]
+    if loaded_model.bridge not in _replayable_models:
+        model = read_transformer(loaded_model.bridge)
+        _replayable_models[loaded_model.bridge] = (
+            model if model is not None and reproduces_logits(model, loaded_model) else None
+        )
+    return _replayable_models[loaded_model.bridge]
 
 
-def reproduces(model: Transformer, loaded_model: LoadedModel) -> bool:
+def reproduces_logits(model: Transformer, loaded_model: LoadedModel) -> bool:
     """Return whether function and bridge agree at every position of random prompts, within the dtype's tolerance."""
     generator = torch.Generator().manual_seed(0)
-    shape = (N_PROBES, min(PROBE_LENGTH, loaded_model.n_ctx))
+    shape = (N_PROBE_PROMPTS, min(N_PROBE_TOKENS, loaded_model.n_ctx))
     weights = model.weights["embed.weight"]
     tokens = torch.randint(0, len(weights), shape, generator=generator).to(weights.device)
     with torch.no_grad():
@@ -78,5 +84,5 @@ def reproduces(model: Transformer, loaded_model: LoadedModel) -> bool:
         positions = torch.arange(shape[1], device=weights.device).expand(shape)
         run = ForwardPass(model, tokens, positions, positions[:, -1])
         replayed = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
-    limit = TOLERANCE.get(weights.dtype, 0.0) * expected.abs().max()
+    limit = RELATIVE_TOLERANCES.get(weights.dtype, 0.0) * expected.abs().max()
     return bool((expected - replayed).abs().max() <= limit)

@@ -17,7 +17,7 @@ from mi_checks.prompts.batch import PromptBatch
 
 
 @dataclass(frozen=True)
-class Attended(Quantity):
+class AttentionBetweenLabels(Quantity):
     """The attention from the last token of one label to all tokens of another in the clean run, `1 prompt`."""
 
     by_row = True
@@ -36,7 +36,7 @@ class Attended(Quantity):
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
-        return attended(engine.attention(self.head), engine.batch, self.destination, self.source)[None]
+        return attention_between_labels(engine.attention(self.head), engine.batch, self.destination, self.source)[None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class AttentionPattern(Quantity):
         return pattern
 
 
-def attended(pattern: Tensor, batch: PromptBatch, destination: str, source: str) -> Floats:
+def attention_between_labels(pattern: Tensor, batch: PromptBatch, destination: str, source: str) -> Floats:
     """Return the attention from one label's last token to all tokens of another, in the clean prompts, `prompt`.
 
     Args:
@@ -75,7 +75,7 @@ def attended(pattern: Tensor, batch: PromptBatch, destination: str, source: str)
 
 
 @dataclass(frozen=True)
-class Activity(Quantity):
+class NeuronActivations(Quantity):
     """A neuron's activation in the clean run of the bare prompts, `prompt pos` by position; 0 after the last token."""
 
     neuron: Node
@@ -96,7 +96,7 @@ class Activity(Quantity):
 
 
 @dataclass(frozen=True)
-class Promoted(Quantity):
+class PromotedTokens(Quantity):
     """The tokens a neuron promotes and suppresses by its output weights; empty if the weights are not known.
 
     The result has the `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of
@@ -116,7 +116,7 @@ class Promoted(Quantity):
 
 
 @dataclass(frozen=True)
-class Ranks(Quantity):
+class TokenRanks(Quantity):
     """How many tokens are more probable than each given token after the clean prompts, `prompt token`.
 
     Attributes:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.interventions import WRITERS, reaches
+from mi_checks.engine.interventions import WRITER_KINDS, reaches
 from mi_checks.engine.nodes import Kind, Node
 from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
@@ -38,15 +38,15 @@ def composition_scores(model: Transformer, kind: Kind) -> Floats:
     if kind not in ("q", "k", "v"):
         raise ValueError(f"heads compose by the receiver's q, k or v, not by {kind}")
     layers = range(model.n_layers)
-    values = torch.stack([_per_head(model, layer, "v") for layer in layers])  # layer head d_model d_head
+    values = torch.stack([_head_matrices(model, layer, "v") for layer in layers])  # layer head d_model d_head
     out = torch.stack([model.w_o(layer).double() for layer in layers])  # layer head d_head d_model
     if kind == "v":
         left, right = values, out
     else:
-        queries, keys = (torch.stack([_per_head(model, layer, part) for layer in layers]) for part in ("q", "k"))
+        queries, keys = (torch.stack([_head_matrices(model, layer, part) for layer in layers]) for part in ("q", "k"))
         left, right = (queries, keys.mT) if kind == "q" else (keys, queries.mT)
     heads = (values.flatten(0, 1), out.flatten(0, 1)), (left.flatten(0, 1), right.flatten(0, 1))
-    scores = _scores(*(part[:, None] for part in heads[0]), *(part[None] for part in heads[1]))
+    scores = _product_norm_ratios(*(part[:, None] for part in heads[0]), *(part[None] for part in heads[1]))
     scores = scores.unflatten(1, (model.n_layers, -1)).unflatten(0, (model.n_layers, -1))
     order = torch.arange(model.n_layers, device=scores.device)
     earlier = order[:, None, None, None] < order[None, None, :, None]
@@ -54,7 +54,7 @@ def composition_scores(model: Transformer, kind: Kind) -> Floats:
     return earlier_only
 
 
-def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
+def random_composition_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
     """Return the composition scores of pairs of random heads of this model's shape, as a measure of chance, `draw`.
 
     All four factors (d_model × d_head) have independent standard normal entries. Their scale does not matter, nor does
@@ -70,12 +70,12 @@ def random_scores(model: Transformer, draws: int, seed: int = 0) -> Floats:
     scores = np.empty(draws)
     for draw in range(draws):  # one draw at a time, because the factors of large models are large
         first, second, third, fourth = torch.randn((4, d_model, model.d_head), generator=generator, dtype=torch.float64)
-        scores[draw] = _scores(first, second.mT, third, fourth.mT).item()
+        scores[draw] = _product_norm_ratios(first, second.mT, third, fourth.mT).item()
     return scores
 
 
 @dataclass(frozen=True)
-class InputShare(Quantity):
+class InputFraction(Quantity):
     """‖the part of a head's query, key or value that comes from the sender‖ / ‖all of it‖, `1 prompt`.
 
     It is measured at the label's last token of the clean run, before any rotary embedding. The layer norm's scale is
@@ -103,7 +103,7 @@ class InputShare(Quantity):
         """
         sender, receiver = self.sender, self.receiver
         embedding = sender.kind == "resid_pre" and sender.layer == 0
-        if sender.kind not in WRITERS and not embedding:
+        if sender.kind not in WRITER_KINDS and not embedding:
             raise ValueError(
                 f"{sender} writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre"
             )
@@ -126,13 +126,13 @@ class InputShare(Quantity):
         return engine.finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[None]
 
 
-def _per_head(model: Transformer, layer: int, kind: str) -> Tensor:
+def _head_matrices(model: Transformer, layer: int, kind: str) -> Tensor:
     """Return W_Q, W_K or W_V of all heads, repeated for heads that share one, `head d_model d_head`, float64."""
     weight = model.projection(layer, kind)[0].double().mT
     return weight if len(weight) == model.n_heads else weight.repeat_interleave(model.group, 0)
 
 
-def _scores(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+def _product_norm_ratios(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Return ‖a·b·c·d‖ / (‖a·b‖ ‖c·d‖) of factors `… d_model d_head` and its transpose, without any d_model² product.
 
     ‖x·y‖² of two factors is the sum of (xᵀx)∘(y·yᵀ), which are `d_head d_head`.

@@ -55,11 +55,11 @@ class DirectEffects(Quantity):
             MiChecksError: the score is not linear in the logits, or the model caps its logits.
             ValueError: a node writes nothing.
         """
-        return direct(engine, self.nodes)
+        return direct_effects(engine, self.nodes)
 
 
 @dataclass(frozen=True)
-class EffectsFromSources(Quantity):
+class DirectEffectsBySource(Quantity):
     """A head's direct logit attribution in one clean prompt, split by the source token it attends to, `source`.
 
     The parts add up to the head's `DirectEffects` in that prompt.
@@ -83,12 +83,12 @@ class EffectsFromSources(Quantity):
         Raises:
             MiChecksError: the score is not linear in the logits, or the model caps its logits.
         """
-        return _from_sources(engine, self.head, self.prompt)
+        return _effects_by_source(engine, self.head, self.prompt)
 
 
-def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
+def direct_effects(engine: Engine, nodes: Sequence[Node]) -> Floats:
     """Return the `DirectEffects` of nodes, `node prompt`."""
-    _admit(engine, nodes)
+    _require_measurable(engine, nodes)
     out = np.empty((len(nodes), len(engine.batch)))
     places: dict[tuple[int, Kind], list[int]] = {}
     for i, node in enumerate(nodes):
@@ -107,8 +107,8 @@ def direct(engine: Engine, nodes: Sequence[Node]) -> Floats:
     return out
 
 
-def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
-    _admit(engine, [head])
+def _effects_by_source(engine: Engine, head: Node, prompt: int) -> Floats:
+    _require_measurable(engine, [head])
     attention = AttentionPattern(head, prompt).of(engine)[-1]  # source
     row = int(engine.readout.first[prompt])
     begin = int(engine.layouts["clean"].begin[row])
@@ -121,7 +121,7 @@ def _from_sources(engine: Engine, head: Node, prompt: int) -> Floats:
     return effects
 
 
-def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
+def _require_measurable(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *STREAM_KINDS):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
@@ -130,7 +130,7 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
         engine.admission.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
         engine.admission.admit_neurons(node, f"the direct effect of {node} cannot be measured")
     name = engine.loaded_model.name
-    why = not_linear(engine.batch, engine.loaded_model)
+    why = nonlinearity(engine.batch, engine.loaded_model)
     if why is not None:
         raise MiChecksError(f"{name}: what a node writes directly is measured in logits, and {why}")
     if engine.parallel and any(node.kind == "resid_mid" for node in nodes):
@@ -139,7 +139,7 @@ def _admit(engine: Engine, nodes: Sequence[Node]) -> None:
         )
 
 
-def not_linear(batch: PromptBatch, loaded_model: LoadedModel) -> str | None:
+def nonlinearity(batch: PromptBatch, loaded_model: LoadedModel) -> str | None:
     """Return why the score of these prompts is not linear in what nodes write, and the remedy; None if it is."""
     if batch.score not in (FIRST_TOKEN, FIRST_DIFFERENCE):
         return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.ablation_values import averaged, resampled
+from mi_checks.engine.ablation_values import mean_ablation_values, resample_ablation_values
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import Node
-from mi_checks.engine.prompt_layout import Layout, Padding, rows_of
+from mi_checks.engine.prompt_layout import Padding, PromptLayout, prompt_rows
 from mi_checks.engine.readout import N_TOP_TOKENS, BaseRun, Floats, Readout, ScoreFunction, SideRun, relative_floor
-from mi_checks.engine.supported_measurements import Admission
+from mi_checks.engine.supported_measurements import SupportedMeasurements
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
@@ -97,7 +97,7 @@ class Engine(ABC):
         self.padding: Padding = "left" if batch.by_labels else padding
         self.parallel = is_parallel(loaded_model.bridge)
         self.device = next(loaded_model.bridge.parameters()).device
-        self.run_rows = rows_of(batch)
+        self.run_rows = prompt_rows(batch)
         pairs = [batch.pairs[row.pair] for row in self.run_rows]
         sides: dict[Side, list[Prompt]] = {
             "clean": [pair.clean for pair in pairs],
@@ -108,8 +108,8 @@ class Engine(ABC):
             for side, prompts in sides.items()
         }
         self.width = max(len(row) for rows in tokens.values() for row in rows)
-        self.layouts: dict[Side, Layout] = {
-            side: Layout(
+        self.layouts: dict[Side, PromptLayout] = {
+            side: PromptLayout(
                 tokens[side],
                 [row.labels(prompt) for row, prompt in zip(self.run_rows, prompts, strict=True)],
                 width=self.width,
@@ -122,7 +122,7 @@ class Engine(ABC):
         self.rows = torch.arange(len(self.run_rows), device=self.device)
         self.readout = Readout(batch, self.run_rows, self.device, score)
         self.intervals = IntervalCache()
-        self.admission = Admission(loaded_model, batch, parallel=self.parallel)
+        self.admission = SupportedMeasurements(loaded_model, batch, parallel=self.parallel)
         self._patterns: dict[Node, Tensor] = {}
 
     def measure(self, quantity: Quantity) -> Floats:
@@ -231,7 +231,7 @@ class Engine(ABC):
         own = self.activation(intervention.run, node)
         if intervention.value == "zero":
             return torch.zeros_like(own)
-        donate = averaged if intervention.value == "mean" else resampled
+        donate = mean_ablation_values if intervention.value == "mean" else resample_ablation_values
         return donate(own, node, intervention.at, run, self.run_rows)
 
     def _moved(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:

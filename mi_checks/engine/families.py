@@ -21,10 +21,10 @@ from transformer_lens.model_bridge.sources.native.model import NativeRotary
 from mi_checks.engine.transformer import ACTIVATIONS, Rotary, Transformer
 
 # Kinds of rotary embedding whose angles do not depend on the length of the prompt.
-_FIXED_ROPE = ("default", "linear", "llama3", "yarn")
+_FIXED_ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 
 
-def read(bridge: TransformerBridge) -> Transformer | None:
+def read_transformer(bridge: TransformerBridge) -> Transformer | None:
     """Return the function of a bridge, or None if its family, or an option it uses, is not known."""
     reader = _READERS.get(bridge.cfg.architecture)
     return None if reader is None else reader(bridge)
@@ -35,7 +35,7 @@ def is_parallel(bridge: TransformerBridge) -> bool:
     return isinstance(bridge.blocks[0], ParallelBlockBridge)
 
 
-def _native(bridge: TransformerBridge) -> Transformer | None:
+def _read_native(bridge: TransformerBridge) -> Transformer | None:
     """Read a model in TransformerLens' own format, in all its forms except bidirectional attention."""
     cfg: Any = bridge.cfg
     if cfg.attention_dir != "causal":
@@ -44,56 +44,56 @@ def _native(bridge: TransformerBridge) -> Transformer | None:
     if (cfg.positional_embedding_type or "standard").lower() == "rotary":
         tables = NativeRotary(cfg)  # holds each angle twice, for both dimensions of a pair
         rotary = Rotary(tables.cos_cached[:, ::2], tables.sin_cached[:, ::2], "adjacent")
-    return _transformer(bridge, _weights(bridge), rotary)
+    return _build_transformer(bridge, _read_weights(bridge), rotary)
 
 
-def _gpt2(bridge: TransformerBridge) -> Transformer | None:
+def _read_gpt2(bridge: TransformerBridge) -> Transformer | None:
     """Read GPT-2, whose matrices, except those of queries, keys and values, are stored as `in out`."""
     config: Any = bridge.original_model.config
     if config.scale_attn_by_inverse_layer_idx:
         return None
-    weights = _weights(bridge)
+    weights = _read_weights(bridge)
     for name, weight in weights.items():
         if name.endswith(("attn.o.weight", "mlp.in.weight", "mlp.out.weight")):
             weights[name] = weight.T
-    return _transformer(bridge, weights, None)
+    return _build_transformer(bridge, weights, None)
 
 
-def _neox(bridge: TransformerBridge) -> Transformer | None:
+def _read_neox(bridge: TransformerBridge) -> Transformer | None:
     """Read GPT-NeoX (Pythia), which rotates part of each query and key."""
-    rotary = _rotary(bridge)
-    return None if rotary is None else _transformer(bridge, _weights(bridge), rotary)
+    rotary = _read_rotary(bridge)
+    return None if rotary is None else _build_transformer(bridge, _read_weights(bridge), rotary)
 
 
-def _llama(bridge: TransformerBridge) -> Transformer | None:
+def _read_llama(bridge: TransformerBridge) -> Transformer | None:
     """Read Llama and families that differ from it only in biases; None if the sliding window is below the context."""
     cfg: Any = bridge.cfg
     window = getattr(bridge.original_model.config, "sliding_window", None)
-    rotary = _rotary(bridge)
+    rotary = _read_rotary(bridge)
     if rotary is None or (window is not None and window < cfg.n_ctx):
         return None
-    return _transformer(bridge, _weights(bridge), rotary)
+    return _build_transformer(bridge, _read_weights(bridge), rotary)
 
 
 _READERS: dict[str, Callable[[TransformerBridge], Transformer | None]] = {
-    "TransformerLensNative": _native,
-    "GPT2LMHeadModel": _gpt2,
-    "GPTNeoXForCausalLM": _neox,
-    "LlamaForCausalLM": _llama,
-    "MistralForCausalLM": _llama,
-    "Qwen2ForCausalLM": _llama,
+    "TransformerLensNative": _read_native,
+    "GPT2LMHeadModel": _read_gpt2,
+    "GPTNeoXForCausalLM": _read_neox,
+    "LlamaForCausalLM": _read_llama,
+    "MistralForCausalLM": _read_llama,
+    "Qwen2ForCausalLM": _read_llama,
 }
 
 
-def _weights(bridge: TransformerBridge) -> dict[str, Tensor]:
+def _read_weights(bridge: TransformerBridge) -> dict[str, Tensor]:
     return {name: weight.detach() for name, weight in bridge.state_dict().items()}
 
 
-def _rotary(bridge: TransformerBridge) -> Rotary | None:
+def _read_rotary(bridge: TransformerBridge) -> Rotary | None:
     """Return the angles that a Hugging Face model's own rotary module computes."""
     cfg: Any = bridge.cfg
     module: Any = bridge.rotary_emb.original_component
-    if module.rope_type not in _FIXED_ROPE:
+    if module.rope_type not in _FIXED_ROPE_TYPES:
         return None
     device = module.inv_freq.device
     with torch.no_grad():  # the angles are float32; they are cast to the model's dtype only when they are used
@@ -102,7 +102,9 @@ def _rotary(bridge: TransformerBridge) -> Rotary | None:
     return Rotary(cos[0, :, :pairs], sin[0, :, :pairs], "half")
 
 
-def _transformer(bridge: TransformerBridge, weights: dict[str, Tensor], rotary: Rotary | None) -> Transformer | None:
+def _build_transformer(
+    bridge: TransformerBridge, weights: dict[str, Tensor], rotary: Rotary | None
+) -> Transformer | None:
     cfg: Any = bridge.cfg
     act_fn = (cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower()
     device = weights["embed.weight"].device

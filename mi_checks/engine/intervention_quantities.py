@@ -12,12 +12,12 @@ from torch import Tensor
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.interventions import EdgeCircuit, Intervention
 from mi_checks.engine.nodes import Kind, Node
-from mi_checks.engine.prompt_layout import Layout
+from mi_checks.engine.prompt_layout import PromptLayout
 from mi_checks.engine.readout import Floats, relative_floor
 
 
 @dataclass(frozen=True)
-class Scores(Quantity):
+class InterventionScores(Quantity):
     """The scores under several interventions, `intervention prompt`.
 
     Attributes:
@@ -35,7 +35,7 @@ class Scores(Quantity):
         """Return a name for each intervention, built from all of its fields."""
         return tuple(map(intervention_name, self.interventions))
 
-    def only(self, rows: Sequence[int]) -> Scores:
+    def only(self, rows: Sequence[int]) -> InterventionScores:
         """Return the quantity with only these interventions."""
         return replace(self, interventions=tuple(self.interventions[row] for row in rows))
 
@@ -86,7 +86,7 @@ def intervention_name(intervention: Intervention) -> str:
 
 
 @dataclass(frozen=True)
-class Changes(Quantity):
+class InterventionChanges(Quantity):
     """On which prompts an intervention changes an activation, and on which of them the change can affect END.
 
     An activation is changed if the new value differs from the old one by more than rounding may change the layer's
@@ -104,9 +104,9 @@ class Changes(Quantity):
         names = [("changes", "changes what END can see")[row] for row in self.rows]
         return tuple(json.dumps([name, intervention_name(self.intervention)]) for name in names)
 
-    def only(self, rows: Sequence[int]) -> Changes:
+    def only(self, rows: Sequence[int]) -> InterventionChanges:
         """Return the quantity with only these rows."""
-        return Changes(self.intervention, tuple(self.rows[row] for row in rows))
+        return InterventionChanges(self.intervention, tuple(self.rows[row] for row in rows))
 
     def of(self, engine: Engine) -> Floats:
         """Return the rows, `row prompt`, from a comparison of new and old activations.
@@ -115,11 +115,11 @@ class Changes(Quantity):
             MiChecksError: the intervention is undefined for this model.
         """
         engine.admission.admit([self.intervention])
-        return _changes(engine, self.intervention)[list(self.rows)]
+        return _changed_prompts(engine, self.intervention)[list(self.rows)]
 
 
-def _changes(engine: Engine, intervention: Intervention) -> Floats:
-    """Return both rows of `Changes`, `2 prompt`."""
+def _changed_prompts(engine: Engine, intervention: Intervention) -> Floats:
+    """Return both rows of `InterventionChanges`, `2 prompt`."""
     layout = engine.layouts[intervention.run]
     acted_on = engine.mask(intervention.run, intervention.at) & layout.real
     by_place: dict[tuple[int, Kind], list[Node]] = {}
@@ -130,7 +130,7 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
         for nodes in by_place.values():
             own, new = engine.activation(intervention.run, nodes[0]), engine.replacement(intervention, nodes[0])
             difference = (new.float() - own.float()).abs()
-            floor = relative_floor(own.dtype) * _size(engine, intervention, nodes[0], own, new)
+            floor = relative_floor(own.dtype) * _largest_activations(engine, intervention, nodes[0], own, new)
             whole = any(node.index is None for node in nodes)
             chosen = difference if whole else difference[:, :, [node.index for node in nodes]]
             changed = (chosen.reshape(*chosen.shape[:2], -1).amax(2) > floor) & acted_on
@@ -143,7 +143,7 @@ def _changes(engine: Engine, intervention: Intervention) -> Floats:
     return values
 
 
-def _size(engine: Engine, intervention: Intervention, node: Node, own: Tensor, new: Tensor) -> Tensor:
+def _largest_activations(engine: Engine, intervention: Intervention, node: Node, own: Tensor, new: Tensor) -> Tensor:
     """Return the largest activation of a layer at each position, `row pos`, to which rounding is relative.
 
     What an attention layer or an MLP writes is added to the residual stream, and is rounded like the stream.
@@ -155,7 +155,7 @@ def _size(engine: Engine, intervention: Intervention, node: Node, own: Tensor, n
     return torch.stack(sizes).amax(0)
 
 
-def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layout: Layout, last: int) -> Tensor:
+def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layout: PromptLayout, last: int) -> Tensor:
     """Return for which rows a change of one node can affect the logits at END, whatever the weights are.
 
     Positions before END are read only by the attention of later layers, keys and values only by the queries of later
@@ -172,15 +172,17 @@ def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layou
         Booleans, `row`.
     """
     if not intervention.hops:
-        return _read_at_end(_written(node.kind, changed, layout), node.layer, layout, last)
+        return _read_at_end(_written_differently(node.kind, changed, layout), node.layer, layout, last)
     *inner, final = intervention.hops
     for hop in inner:
-        seen = [_written(receiver.kind, changed, layout) for receiver in hop]
-        changed = _any(seen)
-    return _any([_read_at_end(_written(end.kind, changed, layout), end.layer, layout, last) for end in final])
+        seen = [_written_differently(receiver.kind, changed, layout) for receiver in hop]
+        changed = _any_of(seen)
+    return _any_of(
+        [_read_at_end(_written_differently(end.kind, changed, layout), end.layer, layout, last) for end in final]
+    )
 
 
-def _written(kind: Kind, changed: Tensor, layout: Layout) -> Tensor:
+def _written_differently(kind: Kind, changed: Tensor, layout: PromptLayout) -> Tensor:
     """Return where a node, or the reader of an input, writes differently if it is changed at some positions."""
     behind = (changed.int().cumsum(1) > 0) & layout.real
     several = layout.positions > 0  # attention to a single source is 1, whatever the query and the key
@@ -195,14 +197,14 @@ def _written(kind: Kind, changed: Tensor, layout: Layout) -> Tensor:
             return changed
 
 
-def _read_at_end(written: Tensor, layer: int, layout: Layout, last: int) -> Tensor:
+def _read_at_end(written: Tensor, layer: int, layout: PromptLayout, last: int) -> Tensor:
     """Return whether what is written in a layer (−1: into the stream that the unembedding reads) can be read at END."""
     if 0 <= layer < last:
         return written.any(1)
     return written.gather(1, layout.end[:, None])[:, 0]
 
 
-def _any(several: list[Tensor]) -> Tensor:
+def _any_of(several: list[Tensor]) -> Tensor:
     first, *others = several
     for other in others:
         first = first | other

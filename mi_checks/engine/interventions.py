@@ -12,7 +12,7 @@ from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.spec.node_names import ModelShape
 
 Side = Literal["clean", "corrupt"]
-Ablated = Literal["zero", "mean", "resample"]
+AblationKind = Literal["zero", "mean", "resample"]
 Hop = tuple[Node, ...]  # the receivers of one hop of a path
 
 
@@ -42,16 +42,16 @@ class Intervention:
     nodes: tuple[Node, ...]
     at: str | int | None
     run: Side
-    value: Side | Ablated
+    value: Side | AblationKind
     into: Hop = ()
     onward: tuple[Hop, ...] = ()
 
     def __post_init__(self) -> None:
         for receiver in self.into:
-            if receiver.kind not in READERS:
+            if receiver.kind not in READER_KINDS:
                 raise ValueError(f"a path ends in a head's q, k or v, an MLP or the logits, not in {receiver}")
             for sender in self.nodes:
-                if sender.kind not in WRITERS:
+                if sender.kind not in WRITER_KINDS:
                     raise ValueError(
                         f"a path begins at a head, a neuron, an attention layer or an MLP, not at {sender}"
                     )
@@ -61,7 +61,7 @@ class Intervention:
             raise ValueError("every hop of a path needs a receiver")
         for before, hop in pairwise(self.hops):
             for receiver in hop:
-                if receiver.kind not in READERS:
+                if receiver.kind not in READER_KINDS:
                     raise ValueError(f"a path ends in a head's q, k or v, an MLP or the logits, not in {receiver}")
                 for passing in before:
                     if passing.kind == "logits":
@@ -80,8 +80,8 @@ class Intervention:
         return len(self.nodes) == 1 and all(len(hop) == 1 for hop in self.hops)
 
 
-WRITERS = ("head", "neuron", "attn", "mlp")  # kinds of nodes that add to the residual stream
-READERS = ("q", "k", "v", "mlp", "logits")  # kinds of nodes that read it
+WRITER_KINDS = ("head", "neuron", "attn", "mlp")  # kinds of nodes that add to the residual stream
+READER_KINDS = ("q", "k", "v", "mlp", "logits")  # kinds of nodes that read it
 
 
 def reaches(sender: Node, receiver: Node) -> bool:
@@ -104,7 +104,7 @@ def noise(*nodes: Node, at: str | int | None = None, into: Hop = (), onward: tup
 
 
 def ablate(
-    *nodes: Node, kind: Ablated, at: str | int | None = None, into: Hop = (), onward: tuple[Hop, ...] = ()
+    *nodes: Node, kind: AblationKind, at: str | int | None = None, into: Hop = (), onward: tuple[Hop, ...] = ()
 ) -> Intervention:
     """Return an intervention that replaces activations of the clean run by zero, the batch mean or another prompt's."""
     return Intervention(nodes, at, run="clean", value=kind, into=into, onward=onward)
@@ -134,7 +134,7 @@ class EdgeCircuit:
     """
 
     edges: tuple[Edge, ...]
-    value: Ablated
+    value: AblationKind
     mlps: bool
 
     def __post_init__(self) -> None:

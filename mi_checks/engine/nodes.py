@@ -17,7 +17,7 @@ Component = Literal["head", "q", "k", "v", "pattern", "neuron"]  # the kinds tha
 # Where each kind is intervened on in a TransformerBridge. Heads and neurons are taken where they enter the residual
 # stream linearly: z before W_O (so that patching z is the same as patching the head's output), and the neuron's value
 # just before W_out (after SoLU's layer norm). Queries and keys are taken before any rotary embedding.
-HOOKS: dict[Kind, str] = {
+HOOK_NAMES: dict[Kind, str] = {
     "head": "blocks.{}.attn.hook_z",
     "q": "blocks.{}.attn.hook_q",
     "k": "blocks.{}.attn.hook_k",
@@ -30,7 +30,7 @@ HOOKS: dict[Kind, str] = {
     "resid_mid": "blocks.{}.hook_resid_mid",
     "resid_post": "blocks.{}.hook_resid_post",
 }
-PARTS = ("q", "k", "v", "pattern")  # parts of a head
+HEAD_PARTS = ("q", "k", "v", "pattern")  # parts of a head
 
 
 @dataclass(frozen=True, order=True)
@@ -49,12 +49,12 @@ class Node:
     @property
     def hook(self) -> str:
         """Return the name of the TransformerBridge hook point of this node's activation."""
-        return HOOKS[self.kind].format(self.layer)
+        return HOOK_NAMES[self.kind].format(self.layer)
 
     def __str__(self) -> str:
         if self.kind == "head":
             return f"L{self.layer}H{self.index}"
-        if self.kind in PARTS:
+        if self.kind in HEAD_PARTS:
             return f"L{self.layer}H{self.index}.{self.kind}"
         if self.kind == "logits":
             return self.kind

@@ -17,7 +17,7 @@ Padding = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """A prompt pair as it is run, followed by some tokens of a continuation.
 
     Logits are scored in one run of the bare pair. A log-probability is teacher-forced: each token of each continuation
@@ -43,19 +43,19 @@ class Row:
         return {**prompt.labels, END: tuple(range(last, last + len(self.forced) + 1))}
 
 
-def rows_of(batch: PromptBatch) -> tuple[Row, ...]:
+def prompt_rows(batch: PromptBatch) -> tuple[PromptRow, ...]:
     """Return the rows of a batch; the rows of a pair are adjacent, the bare pair first."""
     if batch.score != LOG_PROBABILITY:
-        return tuple(Row(pair) for pair in range(len(batch)))
+        return tuple(PromptRow(pair) for pair in range(len(batch)))
     return tuple(
-        Row(index, continuation, tokens[:step])
+        PromptRow(index, continuation, tokens[:step])
         for index, pair in enumerate(batch.pairs)
         for continuation, tokens in enumerate((*pair.answer_tokens, *pair.foil_tokens))
         for step in range(len(tokens))
     )
 
 
-class Layout:
+class PromptLayout:
     """The columns at which the tokens of one side stand.
 
     Attributes:

@@ -17,18 +17,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mi_checks.engine.prompt_layout import Row
+from mi_checks.engine.prompt_layout import PromptRow
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.project_code import calling, file_of
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 
-FLOAT32_ROUNDINGS = 256  # relative to the largest value: twice the largest difference seen between two engines
+MAX_FLOAT32_ROUNDINGS = 256  # relative to the largest value: twice the largest difference seen between two engines
 
 
 def relative_floor(dtype: torch.dtype) -> float:
     """Return the fraction of the largest value that rounding may change: 3.1e-5, or one rounding of a coarser dtype."""
-    return max(FLOAT32_ROUNDINGS * torch.finfo(torch.float32).eps, torch.finfo(dtype).eps)
+    return max(MAX_FLOAT32_ROUNDINGS * torch.finfo(torch.float32).eps, torch.finfo(dtype).eps)
 
 
 FLOAT32_FLOOR = relative_floor(torch.float32)
@@ -109,7 +109,7 @@ class Readout:
     def __init__(
         self,
         batch: PromptBatch,
-        rows: Sequence[Row],
+        rows: Sequence[PromptRow],
         device: torch.device,
         function: ScoreFunction | None = None,
     ) -> None:
@@ -225,9 +225,9 @@ class Readout:
         return scores.float()
 
     def _preference(self, values: Tensor) -> Tensor:
-        answers = _reduced(values[..., : self.n_answers], self.batch.answer_reduction)
-        return answers - _reduced(values[..., self.n_answers :], self.batch.foil_reduction)
+        answers = _reduce(values[..., : self.n_answers], self.batch.answer_reduction)
+        return answers - _reduce(values[..., self.n_answers :], self.batch.foil_reduction)
 
 
-def _reduced(values: Tensor, how: str) -> Tensor:
+def _reduce(values: Tensor, how: str) -> Tensor:
     return values.amax(-1) if how == "max" else values.mean(-1)

@@ -21,7 +21,7 @@ from mi_checks.errors import MiChecksError
 
 LARGE_INPUT = 1e3  # an input so large that the ε under the root does not matter
 EPSILON_NAMES = ("eps", "variance_epsilon", "epsilon")  # names of the attribute for ε
-TOLERANCE = 1e-5  # relative to the largest output; RMS norms compute in float32 for inputs of any dtype
+MAX_RELATIVE_NORM_ERROR = 1e-5  # relative to the largest output; RMS norms compute in float32 for inputs of any dtype
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    return bool((one - other).abs().max() <= TOLERANCE * other.abs().max().clamp(min=1e-12))
+    return bool((one - other).abs().max() <= MAX_RELATIVE_NORM_ERROR * other.abs().max().clamp(min=1e-12))
 
 
 SublayerKind = Literal["attn", "mlp"]
-PROJECTIONS = {"attn": "o", "mlp": "out"}  # TransformerLens' names of the projections of z and of the neurons
-NORMS = {"attn": "ln1_post", "mlp": "ln2_post"}  # TransformerLens' names of the norms after them
+PROJECTION_NAMES = {"attn": "o", "mlp": "out"}  # TransformerLens' names of the projections of z and of the neurons
+NORM_NAMES = {"attn": "ln1_post", "mlp": "ln2_post"}  # TransformerLens' names of the norms after them
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Unembedding:
     Attributes:
         norm: the final norm, or None.
         projection: the modules after it, in order; the last has the vocabulary's width.
-        scale: a factor that is applied to the logits (Cohere's `logit_scale`, one over Granite's `logits_scaling`).
+        scale: a factor that is applied to the logits (Cohere's `read_logit_scale`, one over Granite's `logits_scaling`).
     """
 
     norm: Norm | None
@@ -196,7 +196,7 @@ class Unembedding:
         return direction if self.norm is None else self.norm.reader(resid, direction)
 
 
-def sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:
+def read_sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:
     """Return how a layer's attention or MLP adds to the stream; None if it has several projections (experts).
 
     Raises:
@@ -204,14 +204,14 @@ def sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Subla
     """
     block: Any = bridge.blocks[layer]
     component = getattr(block, kind, None)
-    projection = getattr(getattr(component, PROJECTIONS[kind], None), "original_component", None)
+    projection = getattr(getattr(component, PROJECTION_NAMES[kind], None), "original_component", None)
     if projection is None:
         return None
     multiplier = float(getattr(block, "residual_contribution_scale", 1.0))
-    return Sublayer(projection, read_norm(getattr(block, NORMS[kind], None), bridge.cfg.d_model), multiplier)
+    return Sublayer(projection, read_norm(getattr(block, NORM_NAMES[kind], None), bridge.cfg.d_model), multiplier)
 
 
-def unembedding(bridge: TransformerBridge) -> Unembedding:
+def read_unembedding(bridge: TransformerBridge) -> Unembedding:
     """Return the function from a model's final stream to its logits.
 
     Raises:
@@ -220,10 +220,12 @@ def unembedding(bridge: TransformerBridge) -> Unembedding:
     model: Any = bridge
     after = (getattr(model, "project_out", None), model.unembed)
     modules = tuple(getattr(module, "original_component", module) for module in after if module is not None)
-    return Unembedding(read_norm(getattr(model, "ln_final", None), bridge.cfg.d_model), modules, logit_scale(bridge))
+    return Unembedding(
+        read_norm(getattr(model, "ln_final", None), bridge.cfg.d_model), modules, read_logit_scale(bridge)
+    )
 
 
-def logit_scale(bridge: TransformerBridge) -> float:
+def read_logit_scale(bridge: TransformerBridge) -> float:
     """Return the factor applied to the logits after the unembedding; Cohere multiplies by it, Granite divides."""
     config: Any = getattr(bridge.original_model, "config", None)
     times, by = (getattr(config, name, None) for name in ("logit_scale", "logits_scaling"))

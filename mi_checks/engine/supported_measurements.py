@@ -11,7 +11,7 @@ from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import PromptBatch
 
 
-class Admission:
+class SupportedMeasurements:
     """The checks that refuse what a model does not have, or what its guards found to be wrong.
 
     Attributes:

@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "solu_ln": lambda x: x.mul_(functional.softmax(x, dim=-1)),
 }
 
-CACHED_NEURONS_PER_THREAD = 2**19  # computed at once on a CPU, so that they fit its inner cache
+MAX_NEURON_VALUES_PER_THREAD = 2**19  # computed at once on a CPU, so that they fit its inner cache
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Transformer:
         scores = scores / self.scale
         if self.scores_cap > 0:
             scores = self.scores_cap * torch.tanh(scores / self.scores_cap)
-        return scores.masked_fill(~_seen(destinations, sources), float("-inf")).softmax(-1)
+        return scores.masked_fill(~_attention_mask(destinations, sources), float("-inf")).softmax(-1)
 
     def pattern(self, queries: Tensor, destinations: Tensor, keys: Tensor, sources: Tensor) -> Tensor:
         """Return attention, `row head dest source`, from rotated queries and keys, `row pos head d_head`.
@@ -156,7 +156,7 @@ class Transformer:
             queries.transpose(1, 2),
             keys.transpose(1, 2),
             values.transpose(1, 2),
-            attn_mask=_seen(destinations, sources)[:, None],
+            attn_mask=_attention_mask(destinations, sources)[:, None],
             scale=1 / self.scale,
             enable_gqa=self.group > 1,
         )
@@ -211,7 +211,7 @@ class Transformer:
         if mlp_in.device.type != "cpu":
             return self.mlp_out(layer, self.neurons(layer, mlp_in))
         rows = mlp_in.reshape(-1, mlp_in.shape[-1])
-        each = max(1, CACHED_NEURONS_PER_THREAD * torch.get_num_threads() // self.w_out(layer).shape[0])
+        each = max(1, MAX_NEURON_VALUES_PER_THREAD * torch.get_num_threads() // self.w_out(layer).shape[0])
         written = torch.empty_like(rows)
         for some, place in zip(rows.split(each), written.split(each), strict=True):
             place.copy_(self.mlp_out(layer, self.neurons(layer, some)))
@@ -293,7 +293,7 @@ class Transformer:
         return functional.layer_norm(x, x.shape[-1:], weight, bias, self.eps)
 
 
-def _seen(destinations: Tensor, sources: Tensor) -> Tensor:
+def _attention_mask(destinations: Tensor, sources: Tensor) -> Tensor:
     """Return a mask of attention: no later positions, and no padding in front except from padding, `… dest source`."""
     d, s = destinations[..., :, None], sources[..., None, :]
     return (s <= d) & ((s >= 0) | (d < 0))

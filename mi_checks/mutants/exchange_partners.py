@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.clean_run_quantities import Attended
-from mi_checks.engine.composition import InputShare
-from mi_checks.engine.nodes import PARTS, Node, all_nodes
+from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
+from mi_checks.engine.composition import InputFraction
+from mi_checks.engine.nodes import HEAD_PARTS, Node, all_nodes
 from mi_checks.mutants.mutation import head_indices
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.spec.node_names import ModelShape
@@ -21,7 +21,7 @@ def heads_among(nodes: Iterable[Node], shape: ModelShape) -> tuple[Node, ...]:
     heads = [
         Node(node.layer, "head", head)
         for node in nodes
-        if node.kind in ("head", *PARTS)
+        if node.kind in ("head", *HEAD_PARTS)
         for head in head_indices(node, group_size(shape))
     ]
     return tuple(sorted(set(heads)))
@@ -73,7 +73,7 @@ def by_fraction_recovered(measured: Measurements, heads: Iterable[Node], at: str
 
 def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
     """Return a rank by how much a head attends from one label to another."""
-    return lambda head: float(measured.measure(Attended(head, destination, source)).mean())
+    return lambda head: float(measured.measure(AttentionBetweenLabels(head, destination, source)).mean())
 
 
 def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
@@ -89,7 +89,7 @@ def by_composition(measured: Measurements, check: Composes, others: Iterable[Nod
         if writer.layer >= reader.layer:
             return 0.0
         if check.times_random is None:
-            return float(measured.measure(InputShare(writer, reader, str(check.at))).mean())
+            return float(measured.measure(InputFraction(writer, reader, str(check.at))).mean())
         return float(measured.composition(check.via)[0][writer.layer, writer.index, reader.layer, reader.index])
 
     return lambda head: max(composed(own(head), o) if writing else composed(o, own(head)) for o in others)

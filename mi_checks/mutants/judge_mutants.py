@@ -15,7 +15,7 @@ from mi_checks.checks.absent import check_absent
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements, Measuring
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.errors import MiChecksError
@@ -151,7 +151,7 @@ class MutantJudge:
             return Mutant(mutation.words, "error", None, str(error))
 
     def _verdict(self, check: Check, mutation: Mutation) -> Verdict:
-        model = trusted(self._measured.loaded_model)
+        model = replayable_model(self._measured.loaded_model)
         if model is None:
             raise ValueError(f"{self._measured.loaded_model.name} cannot be mutated")  # unreachable, see `__init__`
         weights = mutation.applied(model)

@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
-from mi_checks.engine.nodes import PARTS, Node
+from mi_checks.engine.nodes import HEAD_PARTS, Node
 from mi_checks.engine.transformer import Transformer
 from mi_checks.mutants.mutation import (
     Mutation,
@@ -22,7 +22,13 @@ from mi_checks.mutants.mutation import (
 )
 from mi_checks.spec.problems import listed
 
-KINDS_WITH_OUTPUT = ("head", *PARTS, "neuron", "attn", "mlp")  # kinds of nodes that have output weights of their own
+KINDS_WITH_OUTPUT = (
+    "head",
+    *HEAD_PARTS,
+    "neuron",
+    "attn",
+    "mlp",
+)  # kinds of nodes that have output weights of their own
 
 
 @dataclass(frozen=True)

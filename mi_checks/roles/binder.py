@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.readout import Floats
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
@@ -66,7 +66,7 @@ class Binder:
         key = (loaded_model.name, loaded_model.provenance.weights_sha256, own or name, component)
         if key not in self._scores:
             self._scores[key] = (
-                score(name, loaded_model, trusted(loaded_model))
+                score(name, loaded_model, replayable_model(loaded_model))
                 if own is None
                 else user_score(name, own, loaded_model, component)
             )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.nodes import HOOKS
+from mi_checks.engine.nodes import HOOK_NAMES
 from mi_checks.engine.readout import Floats
 from mi_checks.engine.replay.forward_pass import ForwardPass
 from mi_checks.engine.transformer import Transformer
@@ -144,7 +144,7 @@ def _patterns(loaded_model: LoadedModel, model: Transformer | None, probes: Repe
     reason = loaded_model.guards.refusal("attention")
     if reason is not None:
         raise MiChecksError(f"{loaded_model.name}: attention cannot be read on this model: {reason}")
-    hooks = [HOOKS["pattern"].format(layer) for layer in range(loaded_model.shape.n_layers)]
+    hooks = [HOOK_NAMES["pattern"].format(layer) for layer in range(loaded_model.shape.n_layers)]
     tokens = torch.as_tensor(probes.tokens, device=loaded_model.bridge.cfg.device)
     _, cache = loaded_model.bridge.run_with_cache(tokens, names_filter=lambda hook: hook in hooks)
     missing = [hook for hook in hooks if hook not in cache]

@@ -8,7 +8,7 @@ from typing import cast
 
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.names import resolve
@@ -71,7 +71,7 @@ class MutantSuite:
         if isinstance(check, AbsentCheck):
             return self._taken_for(loaded, model)
         suite, name = self._suite, resolve(model).claims
-        if suite.settings.engine == "reference" or trusted(suite.loaded_models.loaded_model(model)) is None:
+        if suite.settings.engine == "reference" or replayable_model(suite.loaded_models.loaded_model(model)) is None:
             return (), f"mutants are replayed, and {name} is measured by TransformerLens' hooks"
         if isinstance(check, RoleCheck) and check.role.score not in ROLE_SCORES:
             return (), f"the score {check.role.score} is the project's own, and reads the model itself"
@@ -97,7 +97,7 @@ class MutantSuite:
         for name in bundled_models_with(loaded.behaviour):
             loaded_model = suite.loaded_models.loaded_model(name)
             if read_same_prompts(loaded_model, measured.loaded_model):
-                engine = choose(suite.settings.engine, loaded_model, measured.batch, score=loaded.score)
+                engine = choose_engine(suite.settings.engine, loaded_model, measured.batch, score=loaded.score)
                 return (stand_in_mutant(measured, name, engine),), ""
         return (), "no bundled model with this tokenizer is declared to have the behaviour"
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from mi_checks.checks.effect import against
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.clean_run_quantities import Ranks
-from mi_checks.engine.direct_attribution import DirectEffects, not_linear
+from mi_checks.engine.clean_run_quantities import TokenRanks
+from mi_checks.engine.direct_attribution import DirectEffects, nonlinearity
 from mi_checks.engine.interventions import noise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
@@ -83,7 +83,7 @@ def _unlikely_answers(measured: Measurements) -> Iterator[_UnplacedLint]:
     answers = np.array([[tokens[0] for tokens in pair.answer_tokens] for pair in batch.pairs])
     respaced = np.array([_respaced_tokens(pair, tokenization, batch.score) for pair in batch.pairs])
     tokens = np.concatenate([answers, np.where(respaced < 0, answers, respaced)], 1)
-    ranks = measured.measure(Ranks(tuple(map(tuple, tokens.tolist()))))
+    ranks = measured.measure(TokenRanks(tuple(map(tuple, tokens.tolist()))))
     own = ranks[:, : answers.shape[1]].min(1)
     other = np.where(respaced < 0, np.inf, ranks[:, answers.shape[1] :]).min(1)
     n, vocabulary = len(own), measured.loaded_model.tokenization.tokenizer.get_vocab_size()
@@ -153,7 +153,7 @@ def _embedding_parts(measured: Measurements) -> Iterator[tuple[Floats, Floats, s
         # With every layer as in the corrupted run, END differs from it by the embedding alone: a denoised direct path.
         alone = measured.logit_diff(noise(*layers, at=END)) - base.corrupt.logit_diff
         yield alone, base.effect_size, "clean − corrupt"
-    if against(measured.behaviour) == "foils" and not_linear(measured.batch, loaded_model) is None:
+    if against(measured.behaviour) == "foils" and nonlinearity(measured.batch, loaded_model) is None:
         yield (
             measured.measure(DirectEffects((Node(0, "resid_pre"),)))[0],
             base.clean.logit_diff,

@@ -17,9 +17,9 @@ from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.engine import Engine
-from mi_checks.engine.replay.memory_budget import hand_back, hold_freed
+from mi_checks.engine.replay.memory_budget import hold_freed_memory, return_freed_memory
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
 from mi_checks.faults.omitted import Omitted, refuse_unstorable
@@ -77,7 +77,7 @@ class Suite:
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
         self._measuring: dict[BehaviourAndModel, Engine | CachedEngine] = {}
-        hold_freed()
+        hold_freed_memory()
         self._evidence: dict[BehaviourAndModel, tuple[int, Evidence]] = {}  # with how many sweeps it is of
 
     def check(
@@ -194,7 +194,7 @@ class Suite:
             if isinstance(made, ReplayEngine):
                 made = made.of_first(batch)
             else:
-                made = choose(
+                made = choose_engine(
                     self.settings.engine, loaded_model, batch, self.progress, self.settings.memory, loaded.score
                 )
             self._engines[loaded_model.name] = made.name
@@ -271,7 +271,7 @@ class Suite:
             self._omitted.pop(key, None)
             del measured, measuring
             if activations:
-                hand_back()
+                return_freed_memory()
         return evidence
 
     def _drawn(

@@ -12,11 +12,21 @@ from mi_checks.cache import cached_engine
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine, CacheEntry, entry_from_arrays
 from mi_checks.engine.attribution_patching import AttributionPatching
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.clean_run_quantities import Activity, Attended, AttentionPattern, Promoted
-from mi_checks.engine.composition import InputShare
-from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources
-from mi_checks.engine.intervention_quantities import Changes, EdgeScores, Scores, intervention_name
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.clean_run_quantities import (
+    AttentionBetweenLabels,
+    AttentionPattern,
+    NeuronActivations,
+    PromotedTokens,
+)
+from mi_checks.engine.composition import InputFraction
+from mi_checks.engine.direct_attribution import DirectEffects, DirectEffectsBySource
+from mi_checks.engine.intervention_quantities import (
+    EdgeScores,
+    InterventionChanges,
+    InterventionScores,
+    intervention_name,
+)
 from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.readout import BaseRun, SideRun
@@ -44,7 +54,7 @@ def store(tmp_path):
 @pytest.fixture(scope="module")
 def make():
     loaded_model, batch = native("gelu"), prompts(count=5, seed=4)
-    return lambda: choose("auto", loaded_model, batch)
+    return lambda: choose_engine("auto", loaded_model, batch)
 
 
 def unwanted():
@@ -55,19 +65,19 @@ def everything(measuring):
     sweep = [denoise(node) for node in all_nodes("head", native("gelu").shape)]
     return (
         measuring.base,
-        measuring.measure(Scores(tuple(sweep))),
-        measuring.measure(Scores((ablate(HEAD, kind="mean"),))),
-        measuring.measure(Changes(denoise(HEAD, at="X"))),
-        measuring.measure(Attended(HEAD, "Y", "X"))[0],
+        measuring.measure(InterventionScores(tuple(sweep))),
+        measuring.measure(InterventionScores((ablate(HEAD, kind="mean"),))),
+        measuring.measure(InterventionChanges(denoise(HEAD, at="X"))),
+        measuring.measure(AttentionBetweenLabels(HEAD, "Y", "X"))[0],
         measuring.measure(AttentionPattern(HEAD, 1)),
-        measuring.measure(EffectsFromSources(HEAD, 1)),
-        measuring.measure(Activity(Node(1, "neuron", 3))),
-        measuring.measure(Promoted(Node(1, "neuron", 3), 2)),
+        measuring.measure(DirectEffectsBySource(HEAD, 1)),
+        measuring.measure(NeuronActivations(Node(1, "neuron", 3))),
+        measuring.measure(PromotedTokens(Node(1, "neuron", 3), 2)),
         measuring.measure(
             EdgeScores(tuple([EdgeCircuit(((HEAD, LOGITS),), kind, mlps=True) for kind in ("zero", "mean")]))
         ),
         measuring.measure(DirectEffects((HEAD, Node(0, "mlp")))),
-        measuring.measure(InputShare(Node(0, "mlp"), Node(1, "q", 1), "X"))[0],
+        measuring.measure(InputFraction(Node(0, "mlp"), Node(1, "q", 1), "X"))[0],
         measuring.measure(AttributionPatching("head")),
         measuring.measure(AttributionPatching("v", "X")),
     )
@@ -93,10 +103,10 @@ def test_a_cached_measurement_equals_the_measured_one(store, make):
 
 def test_only_what_is_missing_is_measured(store, make):
     first = CachedEngine(make, store, "key")
-    kept = first.measure(Scores((denoise(HEAD),)))
+    kept = first.measure(InterventionScores((denoise(HEAD),)))
     first.save()
     second = CachedEngine(make, store, "key")
-    both = second.measure(Scores((ablate(HEAD, kind="zero"), denoise(HEAD))))
+    both = second.measure(InterventionScores((ablate(HEAD, kind="zero"), denoise(HEAD))))
     assert (second.requested, second.cached) == (2, 1)
     np.testing.assert_array_equal(both[1], kept[0])
     np.testing.assert_array_equal(both, make().scores([ablate(HEAD, kind="zero"), denoise(HEAD)]))
@@ -104,35 +114,35 @@ def test_only_what_is_missing_is_measured(store, make):
 
 def test_another_key_knows_nothing(store, make):
     first = CachedEngine(make, store, "key")
-    first.measure(Scores((denoise(HEAD),)))
+    first.measure(InterventionScores((denoise(HEAD),)))
     first.save()
     second = CachedEngine(make, store, "another")
-    second.measure(Scores((denoise(HEAD),)))
+    second.measure(InterventionScores((denoise(HEAD),)))
     assert second.cached == 0
 
 
 def test_what_two_processes_measured_is_kept_together(store, make):
     """As under `pytest -n 2`, where one behaviour's items may be on two workers."""
     one, other = CachedEngine(make, store, "key"), CachedEngine(make, store, "key")
-    one.measure(Scores((denoise(HEAD),)))
+    one.measure(InterventionScores((denoise(HEAD),)))
     assert other.base is not None
-    other.measure(Scores((ablate(HEAD, kind="zero"),)))
+    other.measure(InterventionScores((ablate(HEAD, kind="zero"),)))
     one.save()
     other.save()
     third = CachedEngine(unwanted, store, "key")
-    third.measure(Scores((denoise(HEAD), ablate(HEAD, kind="zero"))))
+    third.measure(InterventionScores((denoise(HEAD), ablate(HEAD, kind="zero"))))
     assert third.base is not None
     assert third.cached == third.requested == 3
 
 
 def test_nothing_is_written_where_nothing_is_new(store, make):
     first = CachedEngine(make, store, "key")
-    first.measure(Scores((denoise(HEAD),)))
+    first.measure(InterventionScores((denoise(HEAD),)))
     first.save()
     (path,) = store.folder.iterdir()
     path.write_bytes(path.read_bytes() + b"a mark")
     second = CachedEngine(unwanted, store, "key")
-    second.measure(Scores((denoise(HEAD),)))
+    second.measure(InterventionScores((denoise(HEAD),)))
     second.save()
     assert path.read_bytes().endswith(b"a mark")
 
@@ -219,8 +229,12 @@ def test_every_measurement_has_its_own_name():
     ]  # fmt: skip
     names = [intervention_name(each) for each in different]
     other = Node(0, "head", 2)
-    looks = (Attended(head, "A", "B"), Attended(head, "B", "A"), Attended(other, "A", "B"))
+    looks = (
+        AttentionBetweenLabels(head, "A", "B"),
+        AttentionBetweenLabels(head, "B", "A"),
+        AttentionBetweenLabels(other, "A", "B"),
+    )
     names += [name for each in looks for name in each.names()]
-    names += [name for each in different for name in Changes(each).names()]
+    names += [name for each in different for name in InterventionChanges(each).names()]
     assert len(set(names)) == len(names)
     assert intervention_name(denoise(head, at="A")) == intervention_name(denoise(Node(0, "head", 1), at="A"))

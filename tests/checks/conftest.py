@@ -10,8 +10,8 @@ import torch
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.clean_run_quantities import Attended, attended
-from mi_checks.engine.intervention_quantities import Changes, Scores
+from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels, attention_between_labels
+from mi_checks.engine.intervention_quantities import InterventionChanges, InterventionScores
 from mi_checks.engine.nodes import parse_node
 from mi_checks.engine.readout import BaseRun, SideRun
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
@@ -42,12 +42,14 @@ class StubEngine:
 
     def measure(self, quantity):
         match quantity:
-            case Scores():
+            case InterventionScores():
                 return self.scores(quantity.interventions)
-            case Changes():
+            case InterventionChanges():
                 return self.changes()
-            case Attended():
-                looked = attended(self.patterns[quantity.head], self.batch, quantity.destination, quantity.source)
+            case AttentionBetweenLabels():
+                looked = attention_between_labels(
+                    self.patterns[quantity.head], self.batch, quantity.destination, quantity.source
+                )
                 return looked[None]
         raise NotImplementedError(quantity)
 

@@ -8,7 +8,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import EdgeCircuit, ablate, all_edges, denoise, noise, reaches
-from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
+from mi_checks.engine.nodes import HEAD_PARTS, LOGITS, Node, all_nodes
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.node_names import ModelShape
@@ -84,7 +84,7 @@ def everything(loaded_model, at):
     """Every kind of intervention on every kind of node that the model has."""
     shape = loaded_model.shape
     nodes = all_nodes("head", shape) + all_nodes("neuron", shape)[::7]
-    parts = [node for part in PARTS for node in all_nodes(part, shape)]
+    parts = [node for part in HEAD_PARTS for node in all_nodes(part, shape)]
     nodes += parts
     kinds = ["resid_pre", "attn", "resid_post"] + (["mlp"] if shape.d_mlp else [])
     kinds += ["resid_mid"] if shape.d_mlp and not is_parallel(loaded_model.bridge) else []

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.models.load_model import load
 from mi_checks.prompts.build_prompts import build_prompts
@@ -67,7 +67,7 @@ def engine_of(loaded_model_of):
 @pytest.fixture
 def replaying():
     """The replay engine on another engine's model and prompts."""
-    return lambda engine: choose("replay", engine.loaded_model, engine.batch)
+    return lambda engine: choose_engine("replay", engine.loaded_model, engine.batch)
 
 
 @pytest.fixture

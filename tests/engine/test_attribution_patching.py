@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mi_checks.engine.attribution_patching import AttributionPatching
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.errors import MiChecksError
@@ -25,7 +25,7 @@ def exact(engine, component, at=None):
 @pytest.mark.parametrize("at", [None, "END"])
 def test_exact_where_nothing_but_the_logits_is_downstream(engine, at):
     """Without norms the last layer's neurons go linearly to the logits."""
-    measured = choose(engine, native("no norm"), prompts(count=5, seed=3))
+    measured = choose_engine(engine, native("no norm"), prompts(count=5, seed=3))
     found, expected = measured.measure(AttributionPatching("neuron", at)), exact(measured, "neuron", at)
     last = slice(expected.shape[0] // 2, None)
     np.testing.assert_allclose(found[last], expected[last], rtol=2e-5, atol=1e-4)  # float32, through two engines
@@ -65,7 +65,7 @@ def test_exact_for_small_differences(component, score):
         table = loaded_model.bridge.state_dict()["embed.weight"]
         table.copy_(table.mean(0) + nearness * (table - table.mean(0)))
         batch = dataclasses.replace(prompts(count=4, seed=3), score=score)
-        engine = choose("auto", loaded_model, batch)
+        engine = choose_engine("auto", loaded_model, batch)
         found, expected = engine.measure(AttributionPatching(component)), exact(engine, component)
         errors.append(np.abs(found - expected).max() / np.abs(expected).max())
     assert errors[1] < 0.7 * errors[0]
@@ -77,7 +77,7 @@ def test_the_same_whatever_the_engine(architecture):
     loaded_model, batch = native(architecture), prompts(count=4, seed=3)
     for component in ("head", "q", "k", "v"):
         by_replay, by_hooks = (
-            choose(name, loaded_model, batch).measure(AttributionPatching(component))
+            choose_engine(name, loaded_model, batch).measure(AttributionPatching(component))
             for name in ("replay", "reference")
         )
         np.testing.assert_allclose(by_replay, by_hooks, atol=1e-4)
@@ -85,12 +85,12 @@ def test_the_same_whatever_the_engine(architecture):
 
 
 def test_a_model_without_neurons_has_none():
-    engine = choose("auto", native("attention only"), prompts(count=4, seed=3))
+    engine = choose_engine("auto", native("attention only"), prompts(count=4, seed=3))
     assert engine.measure(AttributionPatching("neuron")).shape == (0, 4)
 
 
 def test_at_a_label_prompts_of_different_lengths_have_something_in_common():
-    engine = choose("auto", native("gelu"), batch_of())
+    engine = choose_engine("auto", native("gelu"), batch_of())
     found, expected = engine.measure(AttributionPatching("head", "END")), exact(engine, "head", "END")
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.5
     with pytest.raises(MiChecksError) as error:

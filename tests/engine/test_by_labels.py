@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.intervention_quantities import Changes
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.intervention_quantities import InterventionChanges
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -62,7 +62,7 @@ def test_a_label_is_patched_from_where_it_stands_in_the_other_prompt(architectur
     ]
     what = [intervene(node, at=at) for node in nodes]
     expected = np.array([[by_hand(loaded_model, pair, one) for pair in batch.pairs] for one in what])
-    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         assert np.abs(engine.scores(what) - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
 
@@ -82,13 +82,13 @@ def test_both_engines_agree(architecture, at, score):
     loaded_model, batch = native(architecture), batch_of(score=score)
     what = a_part(placed(loaded_model, at), architecture, at, score, one_of=5)
     expected = ReferenceEngine(loaded_model, batch).scores(what)
-    found = choose("replay", loaded_model, batch).scores(what)
+    found = choose_engine("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
 
 
 def test_each_side_is_what_it_is_alone():
     loaded_model, batch = native("gelu"), batch_of()
-    base = choose("replay", loaded_model, batch).base
+    base = choose_engine("replay", loaded_model, batch).base
     for side in ("clean", "corrupt"):
         for row, pair in enumerate(batch.pairs):
             with torch.no_grad():
@@ -100,7 +100,7 @@ def test_each_side_is_what_it_is_alone():
 def test_attention_is_by_position_in_the_prompt():
     loaded_model, batch = native("gelu"), batch_of()
     head = Node(1, "head", 2)
-    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         found = engine.attention(head)
         for row, pair in enumerate(batch.pairs):
             n = len(pair.clean.tokens)
@@ -113,7 +113,7 @@ def test_ablation_needs_no_label():
     loaded_model, batch = native("gelu"), batch_of()
     what = [ablate(Node(0, "head", 1), kind=kind) for kind in ("zero", "mean", "resample")]
     expected = ReferenceEngine(loaded_model, batch).scores(what)
-    np.testing.assert_allclose(choose("replay", loaded_model, batch).scores(what), expected, atol=1e-4)
+    np.testing.assert_allclose(choose_engine("replay", loaded_model, batch).scores(what), expected, atol=1e-4)
 
 
 def test_the_mean_at_a_label_is_over_the_same_token_of_it():
@@ -158,7 +158,7 @@ UNALIGNED = (
 )
 def test_what_has_no_meaning(intervention, message):
     loaded_model, batch = native("gelu"), batch_of()
-    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         with pytest.raises(MiChecksError) as error:
             engine.scores([intervention])
         assert str(error.value) == message
@@ -183,10 +183,10 @@ def test_a_mean_at_a_label_of_unequal_tokens():
 @pytest.mark.parametrize("at", ["X", "END"])
 def test_case_24_what_end_cannot_see_moves_no_score(at, score):
     loaded_model, batch = native("gelu"), batch_of(score=score)
-    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
+    replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     what = list(placed(loaded_model, at))[::17]
-    _, seen = np.array([replay.measure(Changes(one)) for one in what]).transpose(1, 0, 2) == 1
-    np.testing.assert_array_equal(seen, [reference.measure(Changes(one))[1] == 1 for one in what])
+    _, seen = np.array([replay.measure(InterventionChanges(one)) for one in what]).transpose(1, 0, 2) == 1
+    np.testing.assert_array_equal(seen, [reference.measure(InterventionChanges(one))[1] == 1 for one in what])
     runs = np.array([getattr(replay.base, one.run).logit_diff for one in what])
     moved = np.abs(replay.scores(what) - runs)
     assert np.where(seen, 0, moved).max() <= replay.base.rounding.max()

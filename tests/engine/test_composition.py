@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose, trusted
-from mi_checks.engine.composition import InputShare, composition_scores, random_scores
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
+from mi_checks.engine.composition import InputFraction, composition_scores, random_composition_scores
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
@@ -17,7 +17,7 @@ from tests.engine.cases import ARCHITECTURES, TOLERANCE, native, prompts
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
 def test_scores_are_transformer_lens_own(architecture, kind, mode):
     loaded_model = native(architecture, mode)
-    found = composition_scores(trusted(loaded_model), kind)
+    found = composition_scores(replayable_model(loaded_model), kind)
     with torch.no_grad():
         expected = loaded_model.bridge.all_composition_scores(kind.upper()).scores.double().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -27,22 +27,22 @@ def test_scores_are_transformer_lens_own(architecture, kind, mode):
 
 def test_of_other_kinds_there_are_no_scores():
     with pytest.raises(ValueError, match=r"^heads compose by the receiver's q, k or v, not by mlp$"):
-        composition_scores(trusted(native("gelu")), "mlp")
+        composition_scores(replayable_model(native("gelu")), "mlp")
 
 
 def test_random_matrices_score_what_random_matrices_score():
     """‖ABCD‖² is on average 1/d_model of the product of the squared norms; the mean is of 500 draws."""
-    model = trusted(native("gelu"))
-    found = random_scores(model, 500)
+    model = replayable_model(native("gelu"))
+    found = random_composition_scores(model, 500)
     assert found.shape == (500,)
     assert np.sqrt((found**2).mean()) == pytest.approx(1 / np.sqrt(32), rel=0.02)
-    np.testing.assert_array_equal(random_scores(model, 500), found)
-    assert np.abs(random_scores(model, 500, seed=1) - found).min() > 0
+    np.testing.assert_array_equal(random_composition_scores(model, 500), found)
+    assert np.abs(random_composition_scores(model, 500, seed=1) - found).min() > 0
 
 
 def test_a_model_that_was_never_trained_scores_as_random_matrices_do():
-    model = trusted(native("attention only"))
-    null = random_scores(model, 2000)
+    model = replayable_model(native("attention only"))
+    null = random_composition_scores(model, 2000)
     low, high = np.quantile(null, [0.001, 0.999])
     for kind in ("q", "k", "v"):
         scores = composition_scores(model, kind)[0, :, 1:].ravel()
@@ -58,12 +58,12 @@ def test_both_engines_agree_on_shares(architecture, at):
     loaded_model, batch = native(architecture), prompts(count=5, seed=3)
     senders = [Node(0, "resid_pre"), Node(0, "attn"), *all_nodes("head", loaded_model.shape, (0,))]
     senders += [Node(0, "mlp"), Node(0, "neuron", 7)] if loaded_model.shape.d_mlp else []
-    reference, replay = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
+    reference, replay = ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)
     for sender in senders:
         for receiver in RECEIVERS:
-            expected = reference.measure(InputShare(sender, receiver, at))[0]
+            expected = reference.measure(InputFraction(sender, receiver, at))[0]
             np.testing.assert_allclose(
-                replay.measure(InputShare(sender, receiver, at))[0], expected, atol=10 * TOLERANCE
+                replay.measure(InputFraction(sender, receiver, at))[0], expected, atol=10 * TOLERANCE
             )
             assert expected.shape == (5,)
             assert expected.max() > 1e-3 or sender.kind == "neuron"
@@ -73,7 +73,7 @@ def test_both_engines_agree_on_shares(architecture, at):
 @pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "one layer"])
 def test_the_parts_are_the_whole_input(architecture, engine):
     """Embedding and layers before it, and what the biases give, are the query, key or value of the clean run."""
-    measured = choose(engine, native(architecture), prompts(count=5, seed=3))
+    measured = choose_engine(engine, native(architecture), prompts(count=5, seed=3))
     weights, rows, columns = measured.loaded_model.bridge.state_dict(), measured.rows, measured.end
     kinds = ("attn", "mlp") if measured.loaded_model.shape.d_mlp else ("attn",)
     with torch.no_grad():
@@ -91,9 +91,9 @@ def test_the_parts_are_the_whole_input(architecture, engine):
 
 
 def test_the_embedding_is_all_that_a_first_layer_takes():
-    measured = choose("auto", native("gelu"), prompts(count=5, seed=3))
+    measured = choose_engine("auto", native("gelu"), prompts(count=5, seed=3))
     np.testing.assert_allclose(
-        measured.measure(InputShare(Node(0, "resid_pre"), Node(0, "k", 1), "X"))[0], 1, atol=1e-5
+        measured.measure(InputFraction(Node(0, "resid_pre"), Node(0, "k", 1), "X"))[0], 1, atol=1e-5
     )
 
 
@@ -111,7 +111,7 @@ def test_the_embedding_is_all_that_a_first_layer_takes():
 )
 def test_what_has_no_share(sender, receiver, message):
     with pytest.raises(ValueError, match=r"\w") as error:
-        choose("auto", native("gelu"), prompts(count=2, seed=0)).measure(InputShare(sender, receiver, "X"))[0]
+        choose_engine("auto", native("gelu"), prompts(count=2, seed=0)).measure(InputFraction(sender, receiver, "X"))[0]
     assert str(error.value) == message
 
 
@@ -124,22 +124,22 @@ def test_orthogonal_heads_score_zero_and_empty_ones_nothing(kind):
     sender.o.weight.data[:, :8] = turn[:, :8]
     for part in "qkv":
         getattr(receiver, part).weight.data[:8] = turn[:, 8:16].T
-    found = composition_scores(trusted(loaded_model), kind)
+    found = composition_scores(replayable_model(loaded_model), kind)
     assert 0 <= found[0, 0, 1, 0] < 1e-6
     assert found[0, 1, 1, 0] > 0.01
     loaded_model = native("attention only")
     loaded_model.bridge.blocks[0].attn.o.weight.data[:, :8] = 0
-    assert np.isnan(composition_scores(trusted(loaded_model), kind)[0, 0, 1, 0])
+    assert np.isnan(composition_scores(replayable_model(loaded_model), kind)[0, 0, 1, 0])
 
 
 def test_of_an_input_that_takes_nothing_there_is_no_share():
     loaded_model, batch = native("gelu"), prompts(count=3, seed=3)
     loaded_model.bridge.blocks[1].attn.k.weight.data[8:16] = 0
-    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         with pytest.raises(MiChecksError) as caught:
-            engine.measure(InputShare(Node(0, "head", 1), Node(1, "k", 1), "X"))[0]
+            engine.measure(InputFraction(Node(0, "head", 1), Node(1, "k", 1), "X"))[0]
         assert str(caught.value) == (
             "gelu: the weights of L1H1.k take nothing of the residual stream at X, so that there is no share of it to "
             "measure; name another head or input"
         )
-        assert (engine.measure(InputShare(Node(0, "head", 1), Node(1, "k", 2), "X"))[0] > 0).all()
+        assert (engine.measure(InputFraction(Node(0, "head", 1), Node(1, "k", 2), "X"))[0] > 0).all()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformer_lens.tools.analysis.direct_logit_attribution import direct_logit_attribution
 
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.direct_attribution import DirectEffects, DirectEffectsBySource
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
@@ -35,14 +35,14 @@ def test_both_engines_agree(architecture, mode):
     shape = loaded_model.shape
     nodes = [Node(0, "resid_pre"), *all_nodes("head", shape), *all_nodes("neuron", shape)[::5], *layers(shape)]
     expected = ReferenceEngine(loaded_model, batch).measure(DirectEffects(tuple(nodes)))
-    assert close(choose("replay", loaded_model, batch).measure(DirectEffects(tuple(nodes))), expected)
+    assert close(choose_engine("replay", loaded_model, batch).measure(DirectEffects(tuple(nodes))), expected)
     assert np.median(np.abs(expected).max(1)) > 1e-3
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", LINEAR)
 def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engine):
-    measured = choose(engine, native(architecture), prompts(count=5, seed=3))
+    measured = choose_engine(engine, native(architecture), prompts(count=5, seed=3))
     weights, readout = measured.loaded_model.bridge.state_dict(), measured.readout
     nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
     final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
@@ -53,7 +53,7 @@ def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engi
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
-    measured = choose(engine, native("gelu"), prompts(count=5, seed=3))
+    measured = choose_engine(engine, native("gelu"), prompts(count=5, seed=3))
     weights = measured.loaded_model.bridge.state_dict()
     for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
         parts = measured.measure(DirectEffects(tuple(all_nodes(component, measured.loaded_model.shape, (1,))))).sum(0)
@@ -66,7 +66,7 @@ def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
 def test_transformer_lens_own(architecture, engine):
     """Which has it in compatibility mode, at a position that all prompts share."""
     loaded_model, batch = native(architecture, "compatibility"), prompts(count=5, seed=3, ragged=False, foils=1)
-    measured = choose(engine, loaded_model, batch)
+    measured = choose_engine(engine, loaded_model, batch)
     with torch.no_grad():
         answers = {"answer_tokens": measured.readout.answers[:, 0], "incorrect_tokens": measured.readout.foils[:, 0]}
         theirs = {
@@ -115,18 +115,18 @@ WHY = "what a node writes directly is measured in logits, and"
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_not_linear(architecture, about, message, engine):
     with pytest.raises(MiChecksError) as error:
-        choose(engine, native(architecture), with_scores(**about)).measure(DirectEffects((Node(0, "head", 0),)))
+        choose_engine(engine, native(architecture), with_scores(**about)).measure(DirectEffects((Node(0, "head", 0),)))
     assert str(error.value) == message
 
 
 def test_the_highest_of_one_answer_is_linear():
     batch = with_scores(answer_reduction="max")
-    assert choose("auto", native("gelu"), batch).measure(DirectEffects((Node(0, "head", 0),))).shape == (1, 3)
+    assert choose_engine("auto", native("gelu"), batch).measure(DirectEffects((Node(0, "head", 0),))).shape == (1, 3)
 
 
 def test_a_query_writes_nothing():
     with pytest.raises(ValueError, match=r"^L0H1.q writes nothing into the residual stream; name its head$"):
-        choose("auto", native("gelu"), prompts(count=2, seed=0)).measure(DirectEffects((Node(0, "q", 1),)))
+        choose_engine("auto", native("gelu"), prompts(count=2, seed=0)).measure(DirectEffects((Node(0, "q", 1),)))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -134,23 +134,25 @@ def test_a_query_writes_nothing():
 @pytest.mark.parametrize("architecture", LINEAR)
 def test_what_a_head_takes_from_each_token_adds_up_to_what_it_writes(architecture, by_labels, engine):
     batch = replace(prompts(count=4, seed=3), by_labels=by_labels)
-    measured = choose(engine, native(architecture), batch)
+    measured = choose_engine(engine, native(architecture), batch)
     heads = all_nodes("head", measured.loaded_model.shape)
     for prompt, pair in enumerate(measured.batch.pairs):
-        parts = [measured.measure(EffectsFromSources(head, prompt)) for head in heads]
+        parts = [measured.measure(DirectEffectsBySource(head, prompt)) for head in heads]
         assert {len(part) for part in parts} == {len(pair.clean.tokens)}
         assert close(np.array([part.sum() for part in parts]), measured.measure(DirectEffects(tuple(heads)))[:, prompt])
 
 
 def test_both_engines_agree_on_what_is_taken_from_each_token():
     loaded_model, batch = native("llama"), prompts(count=4, seed=3)
-    replay, reference = (choose(engine, loaded_model, batch) for engine in ENGINES)
+    replay, reference = (choose_engine(engine, loaded_model, batch) for engine in ENGINES)
     for head in all_nodes("head", loaded_model.shape):
-        expected = reference.measure(EffectsFromSources(head, 1))
-        assert close(replay.measure(EffectsFromSources(head, 1)), expected)
+        expected = reference.measure(DirectEffectsBySource(head, 1))
+        assert close(replay.measure(DirectEffectsBySource(head, 1)), expected)
         assert np.abs(expected).max() > 1e-3
 
 
 def test_what_a_head_takes_from_each_token_is_linear_or_refused():
     with pytest.raises(MiChecksError, match=r"^soft caps: what a node writes directly is measured in logits"):
-        choose("auto", native("soft caps"), prompts(count=2, seed=0)).measure(EffectsFromSources(Node(0, "head", 0), 0))
+        choose_engine("auto", native("soft caps"), prompts(count=2, seed=0)).measure(
+            DirectEffectsBySource(Node(0, "head", 0), 0)
+        )

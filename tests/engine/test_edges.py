@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.interventions import EdgeCircuit, ablate, all_edges
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -28,12 +28,12 @@ def close(found, expected):
 def test_both_engines_agree(architecture, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=4, seed=3)
     circuits = list(random_circuits(loaded_model))
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     expected = ReferenceEngine(loaded_model, batch).edge_scores(circuits)
     assert isinstance(replay, ReplayEngine)
     assert close(replay.edge_scores(circuits), expected)
     assert (np.abs(expected - replay.base.clean.logit_diff).max(1) > 1e-3).all()
-    assert close(choose("replay", loaded_model, batch, memory=1).edge_scores(circuits), expected)
+    assert close(choose_engine("replay", loaded_model, batch, memory=1).edge_scores(circuits), expected)
 
 
 @given(
@@ -50,16 +50,17 @@ def test_random_circuits_and_prompts(loaded_models, architecture, seed, kind, ml
     drawn = data.draw(st.lists(st.lists(st.sampled_from(edges), unique=True), min_size=1, max_size=3))
     circuits = [EdgeCircuit(tuple(some), kind, mlps) for some in drawn]
     expected = ReferenceEngine(loaded_model, batch).edge_scores(circuits)
-    assert close(choose("replay", loaded_model, batch).edge_scores(circuits), expected)
+    assert close(choose_engine("replay", loaded_model, batch).edge_scores(circuits), expected)
 
 
 @pytest.mark.parametrize("architecture", ["gelu", "llama"])
 def test_padding_on_the_left(architecture, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=4, seed=3)
     circuits = list(random_circuits(loaded_model))
-    expected = choose("replay", loaded_model, batch).edge_scores(circuits)
+    expected = choose_engine("replay", loaded_model, batch).edge_scores(circuits)
     assert close(
-        ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").edge_scores(circuits), expected
+        ReplayEngine(loaded_model, batch, replayable_model(loaded_model), padding="left").edge_scores(circuits),
+        expected,
     )
     assert close(ReferenceEngine(loaded_model, batch, padding="left").edge_scores(circuits[::4]), expected[::4])
 
@@ -67,7 +68,7 @@ def test_padding_on_the_left(architecture, loaded_models):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama", "one layer"])
 def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
-    measured = choose(engine, loaded_models[architecture], prompts(count=4, seed=3))
+    measured = choose_engine(engine, loaded_models[architecture], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     circuits = [EdgeCircuit(all_edges(shape, mlps=mlps), kind, mlps) for kind in KINDS for mlps in (False, True)]
     assert close(measured.edge_scores(circuits), measured.base.clean.logit_diff)
@@ -77,7 +78,7 @@ def test_all_edges_are_the_clean_run(architecture, engine, loaded_models):
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, loaded_models):
     """Without MLPs: what the others read does not matter, what they write is ablated for everyone."""
-    measured = choose(engine, loaded_models["attention only"], prompts(count=4, seed=3))
+    measured = choose_engine(engine, loaded_models["attention only"], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     heads = all_nodes("head", shape)
     for members in (heads[::2], heads[1:7], heads[:1], []):
@@ -95,7 +96,7 @@ def test_all_edges_among_some_heads_are_ablating_the_others(kind, engine, loaded
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("architecture", ["attention only", "gelu", "llama"])
 def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture, engine, loaded_models):
-    measured = choose(engine, loaded_models[architecture], prompts(count=4, seed=3))
+    measured = choose_engine(engine, loaded_models[architecture], prompts(count=4, seed=3))
     for mlps in (False, True):
         edges = all_edges(measured.loaded_model.shape, mlps=mlps)
         for number, kind in enumerate(KINDS):
@@ -110,7 +111,7 @@ def test_all_edges_but_one_are_ablating_its_sender_for_its_receiver(architecture
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_edges_into_the_logits_leave_the_embedding_and_the_biases(engine, loaded_models):
     """Where every head and MLP is a node, it is ablating all of them for everyone."""
-    measured = choose(engine, loaded_models["gelu"], prompts(count=4, seed=3))
+    measured = choose_engine(engine, loaded_models["gelu"], prompts(count=4, seed=3))
     shape = measured.loaded_model.shape
     nodes = [*all_nodes("head", shape), *(Node(layer, "mlp") for layer in range(shape.n_layers))]
     for kind in KINDS:

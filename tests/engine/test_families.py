@@ -8,10 +8,10 @@ from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.engine.attribution_patching import AttributionPatching
-from mi_checks.engine.choose_engine import choose, trusted
-from mi_checks.engine.composition import InputShare
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
+from mi_checks.engine.composition import InputFraction
 from mi_checks.engine.direct_attribution import DirectEffects
-from mi_checks.engine.families import is_parallel, read
+from mi_checks.engine.families import is_parallel, read_transformer
 from mi_checks.engine.interventions import EdgeCircuit, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -107,7 +107,7 @@ def equal(found, expected):
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_every_intervention(family, mode, at, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=3)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
     what = a_part(everything(loaded_model, at), family, mode, at)
     found = replay.scores(what)
@@ -120,7 +120,9 @@ def test_every_intervention(family, mode, at, loaded_model_of):
 def test_every_path(family, mode, at, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=3)
     what = a_part([*paths(loaded_model, at), *multi_hop(loaded_model, at)], family, mode, at)
-    assert equal(choose("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what))
+    assert equal(
+        choose_engine("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what)
+    )
 
 
 @pytest.mark.parametrize(("family", "mode"), [(f, m) for f, m in ACROSS if f != "neox"])
@@ -128,13 +130,13 @@ def test_circuits_of_edges(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=4, seed=3)
     what = list(random_circuits(loaded_model))[1::3]
     expected = ReferenceEngine(loaded_model, batch).edge_scores(what)
-    assert equal(choose("replay", loaded_model, batch).edge_scores(what), expected)
+    assert equal(choose_engine("replay", loaded_model, batch).edge_scores(what), expected)
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_attributions_and_shares(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=4, seed=3)
-    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
+    replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     layers = [Node(layer, kind) for layer in range(N_LAYERS) for kind in ("attn", "mlp")]
     nodes = [
         Node(0, "resid_pre"),
@@ -147,8 +149,8 @@ def test_attributions_and_shares(family, mode, loaded_model_of):
     assert equal(expected[0] + expected[1:5].sum(0), reference.measure(DirectEffects((Node(1, "resid_post"),)))[0])
     for receiver in (Node(1, "q", 3), Node(1, "k", 1), Node(1, "v", 0)):
         for sender in (Node(0, "resid_pre"), Node(0, "head", 1), Node(0, "neuron", 3), Node(0, "mlp")):
-            shares = reference.measure(InputShare(sender, receiver, "Y"))[0]
-            assert equal(replay.measure(InputShare(sender, receiver, "Y"))[0], shares)
+            shares = reference.measure(InputFraction(sender, receiver, "Y"))[0]
+            assert equal(replay.measure(InputFraction(sender, receiver, "Y"))[0], shares)
     for component in ("head", "q", "k", "v", "neuron"):
         approximate = reference.measure(AttributionPatching(component))
         assert equal(replay.measure(AttributionPatching(component)), approximate)
@@ -157,7 +159,7 @@ def test_attributions_and_shares(family, mode, loaded_model_of):
 
 @pytest.mark.parametrize("name", ["replay", "reference"])
 def test_parallel_layers_have_no_circuits_of_edges(name, loaded_model_of):
-    engine = choose(name, loaded_model_of("neox", "raw"), prompts(count=2, seed=0))
+    engine = choose_engine(name, loaded_model_of("neox", "raw"), prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
     assert str(error.value) == (
@@ -175,13 +177,15 @@ def test_padding_on_the_left(family, mode, loaded_model_of):
     )[::2]
     expected = ReferenceEngine(loaded_model, batch).scores(what)
     assert equal(ReferenceEngine(loaded_model, batch, padding="left").scores(what), expected)
-    assert equal(ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").scores(what), expected)
+    assert equal(
+        ReplayEngine(loaded_model, batch, replayable_model(loaded_model), padding="left").scores(what), expected
+    )
 
 
 @pytest.mark.parametrize(("family", "mode"), ACROSS)
 def test_base_runs_and_attention(family, mode, loaded_model_of):
     loaded_model, batch = loaded_model_of(family, mode), prompts(count=5, seed=4)
-    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
+    replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
@@ -197,7 +201,7 @@ def test_native_models_in_compatibility_mode(architecture):
     loaded_model, batch = native(architecture, "compatibility"), prompts(count=5, seed=3)
     what = [each for at in (None, "X") for each in (*everything(loaded_model, at), *paths(loaded_model, at))]
     what = a_part(what, architecture)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
     expected = ReferenceEngine(loaded_model, batch).scores(what)
     assert equal(replay.scores(what), expected)
@@ -209,7 +213,7 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, l
     """Against `get_act_patch_direct_path`, one prompt at a time, since it takes the metric of all."""
     loaded_model = loaded_model_of(family, mode)
     bridge, batch = loaded_model.bridge, prompts(count=3, seed=3, ragged=False)
-    engine = choose("replay", loaded_model, batch)
+    engine = choose_engine("replay", loaded_model, batch)
     senders, receivers = all_nodes("head", loaded_model.shape, (0,)), all_nodes(component, loaded_model.shape, (1,))
     what = [denoise(sender, into=(receiver,)) for sender in senders for receiver in receivers]
     found = engine.scores(what).reshape(len(senders), len(receivers), len(batch))
@@ -248,7 +252,7 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, l
 def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, loaded_model_of):
     loaded_model = loaded_model_of("neox", "raw")
     assert is_parallel(loaded_model.bridge)
-    engine = choose(name, loaded_model, prompts(count=2, seed=0))
+    engine = choose_engine(name, loaded_model, prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.scores([denoise(Node(0, "head", 0)), intervention])
     assert str(error.value) == f"neox: {why}, whose attention and MLP of a layer read the same residual stream"
@@ -266,21 +270,21 @@ def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, l
 )
 def test_what_is_not_understood_is_left_to_the_reference(family, more, make):
     loaded_model, batch = make(family, **more), prompts(count=3, seed=0)
-    assert read(loaded_model.bridge) is None
-    engine = choose("auto", loaded_model, batch)
+    assert read_transformer(loaded_model.bridge) is None
+    engine = choose_engine("auto", loaded_model, batch)
     assert isinstance(engine, ReferenceEngine)
     heads = all_nodes("head", loaded_model.shape, (0,))
     found = engine.scores([denoise(*heads), denoise(Node(0, "attn")), denoise(heads[0])])
     assert equal(found[0], found[1])
     assert np.abs(found - engine.base.corrupt.logit_diff).max(1).min() > 1e-4
     with pytest.raises(MiChecksError, match="does not reproduce this model"):
-        choose("replay", loaded_model, batch)
+        choose_engine("replay", loaded_model, batch)
 
 
 @pytest.mark.parametrize("window", [None, 24])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_window_that_nothing_slides_out_of_does_not_matter(mode, window, make):
-    assert trusted(make("mistral", mode, sliding_window=window)) is not None
+    assert replayable_model(make("mistral", mode, sliding_window=window)) is not None
 
 
 def test_quantised_weights_are_left_to_the_reference(make, monkeypatch):
@@ -288,4 +292,4 @@ def test_quantised_weights_are_left_to_the_reference(make, monkeypatch):
     weights = bridge.state_dict()
     weights["blocks.0.mlp.in.weight"] = weights["blocks.0.mlp.in.weight"].to(torch.int8)
     monkeypatch.setattr(type(bridge), "state_dict", lambda self: weights)
-    assert read(bridge) is None
+    assert read_transformer(bridge) is None

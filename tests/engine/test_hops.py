@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.intervention_quantities import intervention_name
 from mi_checks.engine.interventions import Intervention, ablate, denoise
 from mi_checks.engine.nodes import LOGITS, Node
@@ -31,7 +31,7 @@ def close(found, expected):
 def test_every_path(architecture, at, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
     what = list(multi_hop(loaded_model, at))
-    reference, replay = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
+    reference, replay = ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)
     expected = reference.scores(what)
     assert close(replay.scores(what), expected)
     assert close(np.concatenate([replay.scores([one]) for one in what]), expected)  # whatever they are measured with
@@ -47,7 +47,9 @@ def test_padding_on_the_left(architecture, loaded_models):
     what = [*multi_hop(loaded_model, None), *multi_hop(loaded_model, "X")]
     expected = ReferenceEngine(loaded_model, batch).scores(what)
     assert close(ReferenceEngine(loaded_model, batch, padding="left").scores(what), expected)
-    assert close(ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left").scores(what), expected)
+    assert close(
+        ReplayEngine(loaded_model, batch, replayable_model(loaded_model), padding="left").scores(what), expected
+    )
 
 
 @given(seed=st.integers(0, 10**6), ragged=st.booleans(), at=st.sampled_from([None, "X", "END", 3]), data=st.data())
@@ -56,14 +58,16 @@ def test_random_paths(loaded_models, seed, ragged, at, data):
     loaded_model = loaded_models[data.draw(st.sampled_from(["attention only", "gelu", "llama"]))]
     batch = prompts(count=4, seed=seed, ragged=ragged)
     what = data.draw(st.lists(st.sampled_from(list(multi_hop(loaded_model, at))), min_size=1, max_size=5))
-    assert close(choose("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what))
+    assert close(
+        choose_engine("replay", loaded_model, batch).scores(what), ReferenceEngine(loaded_model, batch).scores(what)
+    )
 
 
 @pytest.mark.parametrize("engine", ["replay", "reference"])
 def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, loaded_models):
     """Without norms: what the head writes × W_V × the attention it meets × W_O × the unembedding."""
     loaded_model, batch = loaded_models["no norm"], prompts(count=5, seed=3)
-    measured, model = choose(engine, loaded_model, batch), trusted(loaded_model)
+    measured, model = choose_engine(engine, loaded_model, batch), replayable_model(loaded_model)
     path = Intervention((HEAD,), None, "clean", "corrupt", (Node(1, "v", 2),), ((LOGITS,),))
     change = measured.activation("corrupt", HEAD)[:, :, 1] - measured.activation("clean", HEAD)[:, :, 1]
     written = change @ model.w_o(0)[1]
@@ -79,7 +83,7 @@ def test_a_path_through_a_value_is_the_product_of_its_matrices(engine, loaded_mo
 def test_a_hop_into_the_logits_alone_is_less_than_everything_downstream(engine, loaded_models):
     """Without `onward` the MLPs after the receiver see what it writes."""
     loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=3)
-    found = choose(engine, loaded_model, batch).scores(
+    found = choose_engine(engine, loaded_model, batch).scores(
         [ablate(HEAD, kind="zero", into=(Node(1, "v", 2),), onward=onward) for onward in ((), ((LOGITS,),))]
     )
     assert np.abs(found[0] - found[1]).max() > 1e-3

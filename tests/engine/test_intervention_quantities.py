@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.intervention_quantities import Changes
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.intervention_quantities import InterventionChanges
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -20,11 +20,11 @@ FAINT = 1e-2  # logits
 def test_case_24_what_moves_no_score_is_what_causality_forbids(architecture):
     """With random weights everything is connected with everything: an effect of zero has no other reason."""
     loaded_model = native(architecture)
-    engine = choose("replay", loaded_model, prompts(count=6, seed=3))
+    engine = choose_engine("replay", loaded_model, prompts(count=6, seed=3))
     tried = [each for at in PLACES for make in (everything, paths, multi_hop) for each in make(loaded_model, at)][::31]
     runs = np.array([getattr(engine.base, each.run).logit_diff for each in tried])
     moved = np.abs(engine.scores(tried) - runs)
-    changed, seen = (np.array([engine.measure(Changes(each)) for each in tried]) == 1).transpose(1, 0, 2)
+    changed, seen = (np.array([engine.measure(InterventionChanges(each)) for each in tried]) == 1).transpose(1, 0, 2)
     assert not (seen & ~changed).any()
     assert 0.1 < seen.mean() < 0.9
     assert moved[~seen].max() <= engine.base.rounding.max()
@@ -37,35 +37,37 @@ def test_case_24_what_moves_no_score_is_what_causality_forbids(architecture):
 @pytest.mark.parametrize("padding", ["right", "left"])
 def test_both_engines_see_the_same_changes(architecture, padding):
     loaded_model, batch = native(architecture), prompts(count=4, seed=5)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     reference = ReferenceEngine(loaded_model, batch, padding=padding)
     for at in PLACES:
         for make in (everything, paths):
             for each in list(make(loaded_model, at))[::47]:
                 np.testing.assert_array_equal(
-                    replay.measure(Changes(each)), reference.measure(Changes(each)), err_msg=str(each)
+                    replay.measure(InterventionChanges(each)),
+                    reference.measure(InterventionChanges(each)),
+                    err_msg=str(each),
                 )
 
 
 def test_where_clean_and_corrupt_agree_nothing_is_changed():
     """Before the first token that differs, and only there."""
     loaded_model = native("gelu")
-    engine = choose("replay", loaded_model, prompts(count=6, seed=3, first_difference=3))
+    engine = choose_engine("replay", loaded_model, prompts(count=6, seed=3, first_difference=3))
     for node in (Node(0, "head", 1), Node(1, "mlp"), Node(1, "k", 0), Node(1, "resid_post")):
         for patch in (denoise, noise):
-            assert engine.measure(Changes(patch(node, at=1))).tolist() == [[0.0] * 6] * 2
-            assert engine.measure(Changes(patch(node))).tolist() == [[1.0] * 6] * 2
+            assert engine.measure(InterventionChanges(patch(node, at=1))).tolist() == [[0.0] * 6] * 2
+            assert engine.measure(InterventionChanges(patch(node))).tolist() == [[1.0] * 6] * 2
 
 
 def test_a_mean_of_equal_activations_changes_nothing_but_for_rounding():
     """Prompts of one text: the mean over them is each of them, up to the order of additions."""
     loaded_model = native("gelu")
     batch = prompts(count=1, seed=1)
-    engine = choose("replay", loaded_model, type(batch)(batch.pairs * 7, "mean"))
+    engine = choose_engine("replay", loaded_model, type(batch)(batch.pairs * 7, "mean"))
     for kind in ("mean", "resample"):
         for node in (Node(0, "head", 1), Node(1, "neuron", 3), Node(0, "attn"), Node(1, "mlp")):
-            assert not engine.measure(Changes(ablate(node, kind=kind))).any()
-    assert engine.measure(Changes(ablate(Node(0, "head", 1), kind="zero"))).all()
+            assert not engine.measure(InterventionChanges(ablate(node, kind=kind))).any()
+    assert engine.measure(InterventionChanges(ablate(Node(0, "head", 1), kind="zero"))).all()
 
 
 def test_an_empty_head_is_zero_already():
@@ -73,28 +75,28 @@ def test_an_empty_head_is_zero_already():
     loaded_model.bridge.blocks[0].attn.v.weight.data[:8] = 0
     loaded_model.bridge.blocks[0].attn.v.bias.data[:8] = 0
     engine = ReferenceEngine(loaded_model, prompts(count=3, seed=1))
-    assert not engine.measure(Changes(ablate(Node(0, "head", 0), kind="zero"))).any()
-    assert engine.measure(Changes(ablate(Node(0, "head", 0), Node(0, "head", 1), kind="zero"))).all()
+    assert not engine.measure(InterventionChanges(ablate(Node(0, "head", 0), kind="zero"))).any()
+    assert engine.measure(InterventionChanges(ablate(Node(0, "head", 0), Node(0, "head", 1), kind="zero"))).all()
 
 
 def test_what_two_nodes_change_is_not_what_either_could_show():
     """One is changed where END cannot see it, the other could be seen and is not changed: nothing arrives."""
     loaded_model = native("gelu")
-    engine = choose("replay", loaded_model, prompts(count=4, seed=3, first_difference=3))
+    engine = choose_engine("replay", loaded_model, prompts(count=4, seed=3, first_difference=3))
     late, early = Node(1, "head", 0), Node(0, "head", 0)
-    found = engine.measure(Changes(denoise(late, at="X")))
+    found = engine.measure(InterventionChanges(denoise(late, at="X")))
     assert found.tolist() == [[1.0] * 4, [0.0] * 4]
-    assert engine.measure(Changes(denoise(late, early, at="X"))).all()
-    assert not engine.measure(Changes(denoise(late, early, at=1))).any()
+    assert engine.measure(InterventionChanges(denoise(late, early, at="X"))).all()
+    assert not engine.measure(InterventionChanges(denoise(late, early, at=1))).any()
 
 
 def test_the_first_token_looks_at_itself_whatever_its_query():
     """All that precedes END is one token, whose query and key lead nowhere, and whose value does."""
     loaded_model = native("gelu")
-    engine = choose("replay", loaded_model, prompts(count=4, seed=3, first_difference=0))
+    engine = choose_engine("replay", loaded_model, prompts(count=4, seed=3, first_difference=0))
     batch = engine.batch
     for kind, seen in (("q", 0.0), ("k", 1.0), ("v", 1.0)):
-        found = engine.measure(Changes(ablate(Node(0, kind, 0), kind="zero", at=0)))
+        found = engine.measure(InterventionChanges(ablate(Node(0, kind, 0), kind="zero", at=0)))
         assert found.tolist() == [[1.0] * len(batch), [seen] * len(batch)]
         moved = engine.scores([ablate(Node(0, kind, 0), kind="zero", at=0)])[0] - engine.base.clean.logit_diff
         assert (np.abs(moved).max() > 1e-4) == bool(seen)
@@ -102,19 +104,22 @@ def test_the_first_token_looks_at_itself_whatever_its_query():
 
 def test_a_path_into_the_logits_is_read_at_end_alone():
     loaded_model = native("gelu")
-    engine = choose("replay", loaded_model, prompts(count=4, seed=3))
+    engine = choose_engine("replay", loaded_model, prompts(count=4, seed=3))
     sender = Node(0, "head", 1)
-    assert engine.measure(Changes(denoise(sender, at="X", into=(LOGITS,)))).tolist() == [[1.0] * 4, [0.0] * 4]
-    assert engine.measure(Changes(denoise(sender, at="END", into=(LOGITS,)))).all()
+    assert engine.measure(InterventionChanges(denoise(sender, at="X", into=(LOGITS,)))).tolist() == [
+        [1.0] * 4,
+        [0.0] * 4,
+    ]
+    assert engine.measure(InterventionChanges(denoise(sender, at="END", into=(LOGITS,)))).all()
     through = denoise(sender, at="X", into=(Node(1, "v", 0),), onward=((LOGITS,),))
-    assert engine.measure(Changes(through)).all()
+    assert engine.measure(InterventionChanges(through)).all()
     beside = denoise(sender, at="X", into=(Node(0, "mlp"),), onward=((LOGITS,),))
-    assert engine.measure(Changes(beside)).tolist() == [[1.0] * 4, [0.0] * 4]
+    assert engine.measure(InterventionChanges(beside)).tolist() == [[1.0] * 4, [0.0] * 4]
 
 
 def test_half_precision_has_a_coarser_floor():
     loaded_model = native("gelu")
     loaded_model.bridge.to(torch.bfloat16)
     engine = ReferenceEngine(loaded_model, prompts(count=3, seed=1))
-    assert engine.measure(Changes(denoise(Node(0, "head", 1)))).all()
+    assert engine.measure(InterventionChanges(denoise(Node(0, "head", 1)))).all()
     assert (engine.base.rounding > 1e-2).all()

@@ -10,7 +10,7 @@ import torch
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay import memory_budget
-from mi_checks.engine.replay.memory_budget import CACHED, Memory
+from mi_checks.engine.replay.memory_budget import MAX_CPU_CHUNK_BYTES, MemoryBudget
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 
 CPU = torch.device("cpu")
@@ -18,28 +18,28 @@ FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: 
 
 
 def test_a_quarter_of_what_is_free_is_the_limit():
-    assert abs(Memory(CPU).limit - psutil.virtual_memory().available / 4) < 2**30
-    assert Memory(CPU, 10**6).limit == 10**6
+    assert abs(MemoryBudget(CPU).limit - psutil.virtual_memory().available / 4) < 2**30
+    assert MemoryBudget(CPU, 10**6).limit == 10**6
 
 
 def test_on_a_cpu_a_chunk_stays_near_the_caches():
-    assert Memory(CPU, 10**12).chunk == CACHED
-    assert Memory(CPU, 10**6).chunk == 10**6
+    assert MemoryBudget(CPU, 10**12).chunk == MAX_CPU_CHUNK_BYTES
+    assert MemoryBudget(CPU, 10**6).chunk == 10**6
 
 
 def test_on_a_gpu_a_chunk_is_the_limit(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (40 * 2**30, 80 * 2**30))
-    assert Memory(torch.device("cuda")).chunk == 10 * 2**30
+    assert MemoryBudget(torch.device("cuda")).chunk == 10 * 2**30
 
 
 @pytest.mark.parametrize(("each", "held"), [(1000, 1), (300, 3), (1, 1000), (0, 1000), (10**9, 1)])
 def test_how_many_fit(each, held):
-    assert Memory(CPU, 1000).holds(each) == held
+    assert MemoryBudget(CPU, 1000).holds(each) == held
 
 
 @pytest.mark.parametrize("error", [FULL, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
 def test_out_of_memory_goes_on_in_halves(error):
-    budget, sizes = Memory(CPU, 1024), []
+    budget, sizes = MemoryBudget(CPU, 1024), []
 
     def compute(variants):
         sizes.append(len(variants))
@@ -57,7 +57,7 @@ def test_one_that_does_not_fit_alone_is_an_error():
         raise FULL
 
     with pytest.raises(RuntimeError, match="can't allocate memory"):
-        Memory(CPU, 1024).within(compute, [1, 2])
+        MemoryBudget(CPU, 1024).within(compute, [1, 2])
 
 
 def test_other_errors_are_not_taken_for_it():
@@ -65,15 +65,15 @@ def test_other_errors_are_not_taken_for_it():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        Memory(CPU, 1024).within(compute, [1, 2])
+        MemoryBudget(CPU, 1024).within(compute, [1, 2])
 
 
 def test_a_sweep_survives_it(engine_of, monkeypatch):
     reference = engine_of("nano-attn-2l")
     loaded_model = reference.loaded_model
-    from mi_checks.engine.choose_engine import trusted
+    from mi_checks.engine.choose_engine import replayable_model
 
-    replay = ReplayEngine(loaded_model, reference.batch, trusted(loaded_model))
+    replay = ReplayEngine(loaded_model, reference.batch, replayable_model(loaded_model))
     what = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     expected = replay.scores(what)
     together = ReplayEngine._together

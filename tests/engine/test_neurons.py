@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.clean_run_quantities import Activity
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.clean_run_quantities import NeuronActivations
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -20,15 +20,15 @@ WITH_MLPS = sorted(name for name, about in ARCHITECTURES.items() if "attn_only" 
 def test_activity_is_that_of_the_prompt_alone(architecture):
     """Of each prompt's tokens, in its own order, whatever is padded and on which side; 0 behind the last."""
     loaded_model, batch = native(architecture), prompts(count=4, seed=5)
-    reference = ReferenceEngine(loaded_model, batch).measure(Activity(NEURON))
-    measured = choose("auto", loaded_model, batch)
-    left = ReplayEngine(loaded_model, batch, measured.model, padding="left").measure(Activity(NEURON))
+    reference = ReferenceEngine(loaded_model, batch).measure(NeuronActivations(NEURON))
+    measured = choose_engine("auto", loaded_model, batch)
+    left = ReplayEngine(loaded_model, batch, measured.model, padding="left").measure(NeuronActivations(NEURON))
     for index, pair in enumerate(batch.pairs):
         tokens = torch.tensor([pair.clean.tokens])
         with torch.no_grad():
             _, cache = loaded_model.bridge.run_with_cache(tokens, names_filter=NEURON.hook)
         alone = cache[NEURON.hook][0, :, NEURON.index].numpy()
-        for found in (reference, measured.measure(Activity(NEURON)), left):
+        for found in (reference, measured.measure(NeuronActivations(NEURON)), left):
             np.testing.assert_allclose(found[index, : len(alone)], alone, atol=1e-4)
             assert not found[index, len(alone) :].any()
 
@@ -37,7 +37,7 @@ def test_activity_is_that_of_the_prompt_alone(architecture):
 def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
     """Through the bridge's own norm, its scale frozen, and unembedding: the same up to that scale."""
     loaded_model = native(architecture)
-    measured, bridge = choose("replay", loaded_model, prompts(count=2, seed=5)), loaded_model.bridge
+    measured, bridge = choose_engine("replay", loaded_model, prompts(count=2, seed=5)), loaded_model.bridge
     written = measured.model.w_out(1)[NEURON.index][None, None]
     whole = torch.randn(written.shape, generator=torch.Generator().manual_seed(0))
     norm = read_norm(bridge.ln_final, written.shape[-1])
@@ -53,4 +53,4 @@ def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
 
 
 def test_nothing_is_promoted_where_the_weights_are_not_known():
-    assert choose("reference", native("gelu"), prompts(count=2, seed=5)).promoted(NEURON, 3).shape == (0, 2)
+    assert choose_engine("reference", native("gelu"), prompts(count=2, seed=5)).promoted(NEURON, 3).shape == (0, 2)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.clean_run_quantities import AttentionPattern
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
@@ -26,12 +26,12 @@ def interventions(loaded_model):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_it_measures_what_a_new_one_does(architecture, measured, padding):
     loaded_model, batch = native(architecture), prompts(count=7, seed=11)
-    whole = ReplayEngine(loaded_model, batch, choose("replay", loaded_model, batch).model, padding=padding)
+    whole = ReplayEngine(loaded_model, batch, choose_engine("replay", loaded_model, batch).model, padding=padding)
     some = replace(batch, pairs=batch.pairs[:FIRST])
     what = interventions(loaded_model)
     if measured:
         whole.scores(what)
-    found, new = whole.of_first(some), choose("replay", loaded_model, some)
+    found, new = whole.of_first(some), choose_engine("replay", loaded_model, some)
     assert found.width < whole.width
     head = all_nodes("head", loaded_model.shape)[-1]
     for one, other in (
@@ -44,7 +44,7 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
 
 def test_what_was_run_is_not_run_again():
     loaded_model, batch = native("gelu"), prompts(count=7, seed=11)
-    whole = choose("replay", loaded_model, batch)
+    whole = choose_engine("replay", loaded_model, batch)
     whole.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)])
     found = whole.of_first(replace(batch, pairs=batch.pairs[:FIRST]))
     for side, run in found.passes.items():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import Node, all_nodes
-from mi_checks.engine.prompt_layout import rows_of
+from mi_checks.engine.prompt_layout import prompt_rows
 from mi_checks.engine.readout import Readout
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -42,7 +42,7 @@ def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, f
     batch = batch_of(((5,), (6,)), ((7,), (8,)), answer_reduction=answers, foil_reduction=foils)
     logits = torch.zeros(4, 50)
     logits[:, 5:9] = torch.tensor([3.0, 1.0, 2.0, 1.0])
-    readout = Readout(batch, rows_of(batch), torch.device("cpu"))
+    readout = Readout(batch, prompt_rows(batch), torch.device("cpu"))
     assert readout.score(logits).tolist() == [expected] * 4
     beats, top = readout.wins(logits, 0.0)
     assert beats.all()
@@ -79,7 +79,7 @@ SEVERAL = {"answers": ((5, 7, 9), (5,)), "foils": ((5, 8), (11, 2, 3, 4))}
 def test_a_log_probability_is_that_of_all_the_tokens_teacher_forced(architecture, side):
     loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     expected = naive(loaded_model, batch, side)
-    for engine in (ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)):
+    for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
         found = getattr(engine.base, side).logit_diff
         assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
@@ -93,7 +93,7 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
         return z
 
     expected = naive(loaded_model, batch, "clean", [("blocks.1.attn.hook_z", put)])
-    engine = choose("replay", loaded_model, batch)
+    engine = choose_engine("replay", loaded_model, batch)
     found = engine.scores([ablate(Node(1, "head", 2), kind="zero")])[0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert np.abs(found - engine.base.clean.logit_diff).max() > 1e-3
@@ -102,7 +102,7 @@ def test_a_head_ablated_at_every_position_of_a_continuation():
 def test_at_end_is_where_the_continuation_is_read():
     """END is the prompt's last token and every token of the continuation before the one read."""
     loaded_model, batch = native("one layer"), batch_of(**SEVERAL, score="log_probability")
-    engine = choose("replay", loaded_model, batch)
+    engine = choose_engine("replay", loaded_model, batch)
     heads = all_nodes("head", loaded_model.shape)
     everywhere = engine.scores([ablate(*heads, kind="zero")])
     at_end = engine.scores([ablate(*heads, kind="zero", at="END")])
@@ -117,7 +117,7 @@ def test_both_engines_agree_on_log_probabilities(architecture, at, padding):
     loaded_model, batch = native(architecture), batch_of(**SEVERAL, score="log_probability")
     what = a_part([*everything(loaded_model, at), *paths(loaded_model, at)], architecture, at, padding, one_of=9)
     expected = ReferenceEngine(loaded_model, batch, padding=padding).scores(what)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     replay = ReplayEngine(loaded_model, batch, replay.model, padding=padding)
     assert np.abs(replay.scores(what) - expected).max() < 3 * TOLERANCE * max(1, np.abs(expected).max())
     assert np.abs(expected - expected[0]).max() > 1e-3
@@ -136,11 +136,11 @@ def test_who_wins_by_log_probability():
         pairs.append(
             PromptPair(pair.clean, pair.corrupt, ("",), ("",), (tokens[-2:],), ((tokens[-2], (tokens[-1] + 1) % 50),))
         )
-    engine = choose("replay", loaded_model, PromptBatch(tuple(pairs), score="log_probability"))
+    engine = choose_engine("replay", loaded_model, PromptBatch(tuple(pairs), score="log_probability"))
     assert engine.base.clean.is_top.all()
     assert engine.base.clean.beats_foils.all()
     turned = [PromptPair(p.clean, p.corrupt, p.foils, p.answers, p.foil_tokens, p.answer_tokens) for p in pairs]
-    engine = choose("replay", loaded_model, PromptBatch(tuple(turned), score="log_probability"))
+    engine = choose_engine("replay", loaded_model, PromptBatch(tuple(turned), score="log_probability"))
     assert not engine.base.clean.is_top.any()
     assert not engine.base.clean.beats_foils.any()
 
@@ -164,7 +164,7 @@ def test_resampling_takes_the_same_continuation_of_another_prompt():
     node = Node(0, "resid_pre")
     own = engine.activation("clean", node)
     new = engine.replacement(ablate(node, kind="resample"), node)
-    rows = rows_of(batch)
+    rows = prompt_rows(batch)
     for index, row in enumerate(rows):
         donor = rows.index(type(row)((row.pair - 1) % 3, row.continuation, row.forced))
         n = min(
@@ -181,7 +181,7 @@ def test_a_projects_own_score(engine_of):
         return logits.softmax(-1).gather(1, answers)[:, 0]
 
     for name in ("reference", "replay"):
-        own = choose(name, engine.loaded_model, engine.batch, score=probability)
+        own = choose_engine(name, engine.loaded_model, engine.batch, score=probability)
         expected = own.base_logits("clean").softmax(-1)[range(8), own.readout.answers[:, 0]]
         np.testing.assert_allclose(own.base.clean.logit_diff, expected.numpy(), atol=1e-6)
         patched = own.scores([denoise(Node(0, "resid_pre"))])[0]
@@ -195,7 +195,7 @@ def test_a_score_that_is_none(engine_of):
             MiChecksError,
             match=rf"^the score '\w+' must return a tensor with one number for each of the 8 prompts, not {what}$",
         ):
-            _ = choose("replay", engine.loaded_model, engine.batch, score=function).base
+            _ = choose_engine("replay", engine.loaded_model, engine.batch, score=function).base
 
 
 def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
@@ -216,5 +216,5 @@ def test_the_first_difference_is_read_after_what_is_shared(loaded_model_of):
     batches = [build_prompts(p, loaded_model.tokenization, behaviour="test") for p in (by_difference, written)]
     assert batches[0].pairs[0].answer_tokens == batches[1].pairs[0].answer_tokens
     assert batches[0].pairs[0].clean.pieces[-1] == " name"
-    found = [choose("replay", loaded_model, batch).base.clean.logit_diff for batch in batches]
+    found = [choose_engine("replay", loaded_model, batch).base.clean.logit_diff for batch in batches]
     np.testing.assert_array_equal(*found)

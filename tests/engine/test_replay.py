@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -23,7 +23,7 @@ def loaded_models():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_intervention(architecture, at, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     assert isinstance(replay, ReplayEngine)
     what = a_part(everything(loaded_model, at), architecture, at)
     expected = ReferenceEngine(loaded_model, batch).scores(what)
@@ -43,7 +43,7 @@ def test_every_path(architecture, at, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=3)
     what = a_part(paths(loaded_model, at), architecture, at)
     expected = ReferenceEngine(loaded_model, batch).scores(what)
-    found = choose("replay", loaded_model, batch).scores(what)
+    found = choose_engine("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
@@ -57,14 +57,14 @@ def test_padding_on_the_left(architecture, loaded_models):
     limit = TOLERANCE * max(1, np.abs(expected).max())
     reference = ReferenceEngine(loaded_model, batch, padding="left")
     assert np.abs(reference.scores(what) - expected).max() < limit
-    replay = ReplayEngine(loaded_model, batch, trusted(loaded_model), padding="left")
+    replay = ReplayEngine(loaded_model, batch, replayable_model(loaded_model), padding="left")
     assert np.abs(replay.scores(what) - expected).max() < limit
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_base_runs_and_attention(architecture, loaded_models):
     loaded_model, batch = loaded_models[architecture], prompts(count=5, seed=4)
-    replay, reference = choose("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
+    replay, reference = choose_engine("replay", loaded_model, batch), ReferenceEngine(loaded_model, batch)
     for side in ("clean", "corrupt"):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
@@ -92,27 +92,27 @@ def test_random_shapes_positions_and_sizes(loaded_models, architecture, count, s
     candidates = [*everything(loaded_model, at), *paths(loaded_model, at)]
     what = data.draw(st.lists(st.sampled_from(candidates), min_size=1, max_size=6))
     expected = ReferenceEngine(loaded_model, batch).scores(what)
-    found = choose("replay", loaded_model, batch).scores(what)
+    found = choose_engine("replay", loaded_model, batch).scores(what)
     assert np.abs(found - expected).max() < TOLERANCE * max(1, np.abs(expected).max())
 
 
 def test_the_result_does_not_depend_on_the_chunking(loaded_models):
     loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=5)
     what = [denoise(node) for node in all_nodes("neuron", loaded_model.shape)]
-    whole = choose("replay", loaded_model, batch).scores(what)
-    np.testing.assert_allclose(choose("replay", loaded_model, batch, memory=1).scores(what), whole, atol=1e-5)
+    whole = choose_engine("replay", loaded_model, batch).scores(what)
+    np.testing.assert_allclose(choose_engine("replay", loaded_model, batch, memory=1).scores(what), whole, atol=1e-5)
 
 
 def test_a_model_that_is_not_reproduced_is_left_to_the_reference(monkeypatch):
     other = native("gelu")
     monkeypatch.setitem(other.bridge.cfg.__dict__, "act_fn", "relu")
-    assert trusted(other) is None
-    assert choose("auto", other, prompts(count=2, seed=0)).name == "reference"
+    assert replayable_model(other) is None
+    assert choose_engine("auto", other, prompts(count=2, seed=0)).name == "reference"
 
 
 def test_an_intervention_has_no_effect_where_causality_forbids_it(loaded_models):
     loaded_model, batch = loaded_models["gelu"], prompts(count=5, seed=6)
-    replay = choose("replay", loaded_model, batch)
+    replay = choose_engine("replay", loaded_model, batch)
     last = loaded_model.shape.n_layers - 1
     unmoved = replay.scores([Intervention((Node(last, "head", 0),), "X", "clean", "zero")])
     np.testing.assert_array_equal(unmoved[0], replay.base.clean.logit_diff)
@@ -121,7 +121,7 @@ def test_an_intervention_has_no_effect_where_causality_forbids_it(loaded_models)
 @pytest.mark.parametrize("engine", ["replay", "reference"])
 def test_nothing_patched_changes_nothing(engine, loaded_models):
     loaded_model, batch = loaded_models["gelu"], prompts(count=4, seed=7)
-    measured = choose(engine, loaded_model, batch)
+    measured = choose_engine(engine, loaded_model, batch)
     found = measured.scores([denoise(), noise(), denoise(Node(0, "head", 0), Node(1, "head", 0))])
     np.testing.assert_allclose(found[0], measured.base.corrupt.logit_diff, atol=1e-6)
     np.testing.assert_allclose(found[1], measured.base.clean.logit_diff, atol=1e-6)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import all_nodes
-from mi_checks.engine.prompt_layout import rows_of
+from mi_checks.engine.prompt_layout import prompt_rows
 from mi_checks.engine.readout import FLOAT32_FLOOR, Readout, relative_floor
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from tests.engine.cases import native, prompts
@@ -15,7 +15,7 @@ from tests.engine.test_readout import SEVERAL, batch_of
 
 
 def readout(batch, function=None):
-    return Readout(batch, rows_of(batch), torch.device("cpu"), function)
+    return Readout(batch, prompt_rows(batch), torch.device("cpu"), function)
 
 
 def test_one_number_says_how_much_rounding_may_change():
@@ -31,7 +31,7 @@ def test_case_32_two_ways_of_computing_a_score_differ_by_less(architecture):
     loaded_model, batch = native(architecture), prompts(count=8, seed=2)
     heads = all_nodes("head", loaded_model.shape)
     tried = [denoise(heads[1]), *(ablate(*heads, kind=kind) for kind in ("zero", "mean", "resample"))]
-    engines = ReferenceEngine(loaded_model, batch), choose("replay", loaded_model, batch)
+    engines = ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)
     found = [engine.scores(tried) for engine in engines]
     rounding = engines[0].base.rounding
     np.testing.assert_allclose(rounding, engines[1].base.rounding, rtol=1e-3)
@@ -51,7 +51,7 @@ def test_of_logits_it_is_a_share_of_the_largest():
 
 def test_of_log_probabilities_it_is_that_of_all_the_tokens_of_the_longest():
     batch = batch_of(**SEVERAL, score="log_probability")
-    logits = torch.full((len(rows_of(batch)), 50), 10.0)
+    logits = torch.full((len(prompt_rows(batch)), 50), 10.0)
     expected = torch.full((4,), 4 * 10 * FLOAT32_FLOOR)  # the longest continuation has four tokens
     torch.testing.assert_close(readout(batch).rounding(logits, FLOAT32_FLOOR), expected)
 
@@ -100,8 +100,8 @@ def test_one_of_several_answers_is_on_top(ahead, wins):
 def test_every_token_of_an_answer_is_on_top(ahead, wins):
     batch = batch_of(**SEVERAL, score="log_probability")
     read = readout(batch)
-    logits = torch.full((len(rows_of(batch)), 50), 10.0)
-    for index, row in enumerate(rows_of(batch)):
+    logits = torch.full((len(prompt_rows(batch)), 50), 10.0)
+    for index, row in enumerate(prompt_rows(batch)):
         if row.continuation < 2:
             logits[index, SEVERAL["answers"][row.continuation][len(row.forced)]] += ahead
     assert read.wins(logits, FLOAT32_FLOOR)[1].tolist() == [wins] * 4

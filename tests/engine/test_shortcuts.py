@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -39,7 +39,7 @@ def engine(loaded_model):
             Prompt("", tuple(t), ("",) * LENGTH, {"END": (LENGTH - 1,), "X": (DIFFERS + 2,)}) for t in (clean, corrupt)
         ]
         pairs.append(PromptPair(*both, ("",), ("",), ((1,),), ((2,),)))
-    return ReplayEngine(loaded_model, PromptBatch(tuple(pairs), "mean"), trusted(loaded_model))
+    return ReplayEngine(loaded_model, PromptBatch(tuple(pairs), "mean"), replayable_model(loaded_model))
 
 
 def counted(engine, *interventions):

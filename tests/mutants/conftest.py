@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
@@ -17,7 +17,7 @@ def random_engine():
     def get(architecture):
         if architecture not in made:
             loaded_model = native(architecture)
-            made[architecture] = ReplayEngine(loaded_model, prompts(count=6, seed=4), trusted(loaded_model))
+            made[architecture] = ReplayEngine(loaded_model, prompts(count=6, seed=4), replayable_model(loaded_model))
         return made[architecture]
 
     return get

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -70,9 +70,9 @@ def test_the_same_edit_of_the_file(tmp_path, model, mutation, edit):
     save_file(weights, tmp_path / "model.safetensors")
     loaded_model, written = load(model, device="cpu"), load(f"{model}={tmp_path}", device="cpu")
     batch = build_prompts(INDUCTION, loaded_model.tokenization, behaviour="test", n_ctx=loaded_model.n_ctx)
-    engine = ReplayEngine(loaded_model, batch, trusted(loaded_model))
+    engine = ReplayEngine(loaded_model, batch, replayable_model(loaded_model))
     other = engine.on(mutation.applied(engine.model), mutation.since(engine.model))
-    expected = choose("reference", written, batch)
+    expected = choose_engine("reference", written, batch)
     heads = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     assert np.allclose(other.scores(heads), expected.scores(heads), atol=1e-4)
     assert np.allclose(other.base.clean.logit_diff, expected.base.clean.logit_diff, atol=1e-4)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from mi_checks.engine.interventions import reaches
-from mi_checks.engine.nodes import LOGITS, PARTS, Node, all_nodes
+from mi_checks.engine.nodes import HEAD_PARTS, LOGITS, Node, all_nodes
 from tests.planted import and_neuron, induction, redundant_pair, skip_trigram
 
 INDUCTION = {
@@ -50,7 +50,7 @@ PLACEMENTS = INDUCTION | SKIP_TRIGRAM | AND_NEURON | REDUNDANT_PAIR
 
 def all_edges(shape):
     """Every sender → every input that it reaches: heads' queries, keys and values, MLPs, the logits."""
-    receivers = [node for part in PARTS if part != "pattern" for node in all_nodes(part, shape)] + [LOGITS]
+    receivers = [node for part in HEAD_PARTS if part != "pattern" for node in all_nodes(part, shape)] + [LOGITS]
     senders = all_nodes("head", shape)
     if shape.d_mlp:
         receivers += [Node(layer, "mlp") for layer in range(shape.n_layers)]

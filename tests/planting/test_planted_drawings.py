@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.nodes import Node
 from mi_checks.suite.evidence.circuit_evidence import MIN_PATH_PROMPTS, circuit, few
 from tests import planted as planting
@@ -21,7 +21,7 @@ def drawn(planted, *checks, measuring=None):
     measured = planted.measurements(*checks)
     measured.sweep("head")
     batch = few(measured)
-    made = choose("replay", planted.loaded_model, batch) if measuring is None else measuring(batch)
+    made = choose_engine("replay", planted.loaded_model, batch) if measuring is None else measuring(batch)
     return circuit(measured, measured.on(batch).by(made))
 
 
@@ -114,7 +114,7 @@ def test_a_recalled_circuit_equals_a_fresh_one(tmp_path):
     store, made = CacheStore(tmp_path), []
 
     def measuring(batch):
-        made.append(CachedEngine(lambda: choose("replay", planted.loaded_model, batch), store, "key"))
+        made.append(CachedEngine(lambda: choose_engine("replay", planted.loaded_model, batch), store, "key"))
         return made[-1]
 
     fresh = drawn(planted, claim(planted), measuring=measuring)

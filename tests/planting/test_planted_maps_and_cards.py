@@ -8,7 +8,7 @@ import pytest
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.prompts.batch import Prompt
 from mi_checks.spec.behaviour import Behaviour
@@ -23,7 +23,7 @@ def on_few(planted, *checks):
     measured = planted.measurements(*checks)
     measured.sweep("head")
     batch = few(measured)
-    return measured, measured.on(batch).by(choose("replay", planted.loaded_model, batch))
+    return measured, measured.on(batch).by(choose_engine("replay", planted.loaded_model, batch))
 
 
 def shares(heatmap):
@@ -44,7 +44,7 @@ def relabelled(measured, change):
         replace(pair, clean=prompt(pair.clean), corrupt=prompt(pair.corrupt)) for pair in measured.batch.pairs
     )
     batch = replace(measured.batch, pairs=pairs)
-    return measured.on(batch).by(choose("replay", measured.loaded_model, batch))
+    return measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))
 
 
 def test_what_tells_clean_from_corrupt_moves_as_planted():
@@ -81,7 +81,7 @@ def test_without_an_effect_size_there_is_no_map():
     _, measured = on_few(planting.skip_trigram())
     pairs = tuple(replace(pair, corrupt=pair.clean) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs)
-    assert position_map(measured.on(batch).by(choose("replay", measured.loaded_model, batch))) is None
+    assert position_map(measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))) is None
 
 
 def test_of_many_labels_the_first_and_the_last_are_shown():
@@ -113,7 +113,7 @@ def test_clean_and_corrupt_may_differ_in_length():
 
     pairs = tuple(replace(pair, corrupt=longer(pair.corrupt)) for pair in measured.batch.pairs)
     batch = replace(measured.batch, pairs=pairs, by_labels=True)
-    share = shares(position_map(measured.on(batch).by(choose("replay", measured.loaded_model, batch))))
+    share = shares(position_map(measured.on(batch).by(choose_engine("replay", measured.loaded_model, batch))))
     assert share["L0", "a"] == pytest.approx(1, abs=0.1)
     assert abs(share["L0", "b END"]) < 0.1
 
@@ -174,7 +174,7 @@ def test_maps_and_cards_are_recalled(tmp_path):
     batch = few(measured)
     store, seen = CacheStore(tmp_path), []
     for _ in range(2):
-        cached_engine = CachedEngine(lambda: choose("replay", planted.loaded_model, batch), store, "key")
+        cached_engine = CachedEngine(lambda: choose_engine("replay", planted.loaded_model, batch), store, "key")
         some = measured.on(batch).by(cached_engine)
         seen.append((circuit(measured, some), position_map(some)))
         cached_engine.save()
@@ -193,7 +193,7 @@ def grouped(*checks):
                     "answer": " c", "foils": [" d"]},
     }  # fmt: skip
     behaviour = Behaviour.model_validate(written, by_alias=True, by_name=False)
-    measured = Measurements(behaviour, loaded_model, batch, choose("replay", loaded_model, batch))
+    measured = Measurements(behaviour, loaded_model, batch, choose_engine("replay", loaded_model, batch))
     measured.sweep("head")
     return {(edge.sender, edge.receiver, edge.via) for edge in circuit(measured, measured).edges if edge.claimed}
 

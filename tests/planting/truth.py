@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import save_file
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel
@@ -57,7 +57,7 @@ class Planted:
     def engine(self, name: str = "replay") -> Engine:
         """`replay` or `reference`, on the pairs of the batch; each is made once."""
         if name not in self._engines:
-            self._engines[name] = choose(name, self.loaded_model, self.batch)
+            self._engines[name] = choose_engine(name, self.loaded_model, self.batch)
         return self._engines[name]
 
     @cached_property

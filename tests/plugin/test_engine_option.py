@@ -34,8 +34,8 @@ def test_both_engines_say_the_same(project):
 
 
 def test_a_model_that_is_not_reproduced_is_left_to_the_reference_and_that_is_said_once(project, monkeypatch):
-    monkeypatch.setattr("mi_checks.engine.choose_engine.reproduces", lambda model, loaded_model: False)
-    monkeypatch.setattr("mi_checks.engine.choose_engine._trusted", {})
+    monkeypatch.setattr("mi_checks.engine.choose_engine.reproduces_logits", lambda model, loaded_model: False)
+    monkeypatch.setattr("mi_checks.engine.choose_engine._replayable_models", {})
     project.behaviour(checks="  - logit_diff: {at_least: 1.5}\n  - accuracy: {at_least: 0.1}")
     result = project.run()
     result.assert_outcomes(passed=2)
@@ -44,8 +44,8 @@ def test_a_model_that_is_not_reproduced_is_left_to_the_reference_and_that_is_sai
 
 
 def test_replay_asked_for_on_a_model_that_it_does_not_reproduce(project, monkeypatch):
-    monkeypatch.setattr("mi_checks.engine.choose_engine.reproduces", lambda model, loaded_model: False)
-    monkeypatch.setattr("mi_checks.engine.choose_engine._trusted", {})
+    monkeypatch.setattr("mi_checks.engine.choose_engine.reproduces_logits", lambda model, loaded_model: False)
+    monkeypatch.setattr("mi_checks.engine.choose_engine._replayable_models", {})
     project.behaviour()
     result = project.run("--mi-engine", "replay")
     assert result.ret == 1

@@ -7,8 +7,8 @@ import torch
 from transformer_lens import head_detector
 from transformer_lens.FactoredMatrix import FactoredMatrix
 
-from mi_checks.engine.choose_engine import trusted
-from mi_checks.engine.families import read
+from mi_checks.engine.choose_engine import replayable_model
+from mi_checks.engine.families import read_transformer
 from mi_checks.errors import MiChecksError
 from mi_checks.roles.probes import named, repeated
 from mi_checks.roles.role_scores import SCORES, TOP, score
@@ -31,7 +31,7 @@ def test_they_are_those_that_the_grammar_names():
 @pytest.mark.parametrize("model", MODELS)
 def test_weights_and_hooks_agree(name, model, loaded_model_of):
     loaded_model = loaded_model_of(model)
-    found = score(name, loaded_model, trusted(loaded_model))
+    found = score(name, loaded_model, replayable_model(loaded_model))
     assert found.shape == (loaded_model.shape.n_layers, 6)
     assert found.max() > 0.005
     assert close(found, score(name, loaded_model, None))
@@ -54,12 +54,12 @@ def test_transformer_lens_detector(name, loaded_model_of):
                     cache[f"blocks.{layer}.attn.hook_pattern"][prompt, head], wanted,
                     exclude_bos=False, exclude_current_token=False, error_measure="mul",
                 ) * tokens.shape[1] / places  # fmt: skip
-    assert close(score(name, loaded_model, trusted(loaded_model)), expected.mean(0).numpy())
+    assert close(score(name, loaded_model, replayable_model(loaded_model)), expected.mean(0).numpy())
 
 
 def test_the_known_heads_of_a_model(loaded_model_of):
     loaded_model = loaded_model_of("nano-attn-2l")
-    model = trusted(loaded_model)
+    model = replayable_model(loaded_model)
     assert score("previous_token", loaded_model, model)[0, 3] > 0.9
     assert sorted(score("induction", loaded_model, model)[1].argsort()[-2:]) == [1, 2]
     assert score("induction", loaded_model, model)[1, 1:3].min() > 0.8
@@ -72,7 +72,7 @@ def test_copying_is_of_the_eigenvalues_of_the_folded_circuit(architecture):
     loaded_model, folded = native(architecture), native(architecture).bridge
     # The unembedding's mean over tokens, which no probability depends on, is left in.
     folded.enable_compatibility_mode(disable_warnings=True, center_unembed=False)
-    found = score("copying", loaded_model, read(loaded_model.bridge))
+    found = score("copying", loaded_model, read_transformer(loaded_model.bridge))
     for layer in range(loaded_model.shape.n_layers):
         for head in range(loaded_model.shape.n_heads):
             circuit = FactoredMatrix(
@@ -84,7 +84,7 @@ def test_copying_is_of_the_eigenvalues_of_the_folded_circuit(architecture):
 
 def test_copying_of_shared_values():
     loaded_model = native("llama")
-    found = score("copying", loaded_model, read(loaded_model.bridge))
+    found = score("copying", loaded_model, read_transformer(loaded_model.bridge))
     assert found.shape == (2, 4)
     assert (abs(found) <= 1).all()
     assert len(set(found.ravel().round(6).tolist())) == 8  # heads that share values have outputs of their own
@@ -92,9 +92,9 @@ def test_copying_of_shared_values():
 
 def test_a_head_cut_off_copies_nothing(loaded_model_of):
     loaded_model = loaded_model_of("nano-attn-2l")
-    weights = dict(trusted(loaded_model).weights)
+    weights = dict(replayable_model(loaded_model).weights)
     weights["blocks.1.attn.o.weight"] = torch.zeros_like(weights["blocks.1.attn.o.weight"])
-    found = score("copying", loaded_model, replace(trusted(loaded_model), weights=weights))
+    found = score("copying", loaded_model, replace(replayable_model(loaded_model), weights=weights))
     assert (found[1] == 0).all()
     assert (found[0] != 0).all()
 
@@ -118,16 +118,16 @@ def test_name_mover_by_the_bridges_own_modules(model, loaded_model_of):
                 written = out(alone.flatten(1)) - out(torch.zeros_like(alone.flatten(1)))
                 logits = bridge.unembed(bridge.ln_final(written[:, None]))[:, 0]
                 copied = (logits.topk(TOP).indices == torch.as_tensor(probes.names)[:, None]).any(1).float().mean()
-                found = score("name_mover", loaded_model, trusted(loaded_model))[layer, head]
+                found = score("name_mover", loaded_model, replayable_model(loaded_model))[layer, head]
                 assert found == pytest.approx(float(pattern[head] * copied), abs=1e-5)
-    assert score("name_mover", loaded_model, trusted(loaded_model)).max() > 0.005
+    assert score("name_mover", loaded_model, replayable_model(loaded_model)).max() > 0.005
 
 
 @pytest.mark.parametrize("name", ROLE_SCORES)
 def test_a_role_follows_the_weights(name, loaded_model_of):
     """Two heads of a layer with their weights exchanged have each other's score: what mutants rest on."""
     loaded_model = loaded_model_of("nano-attn-2l")
-    model = trusted(loaded_model)
+    model = replayable_model(loaded_model)
     weights, d = dict(model.weights), model.d_head
     order = torch.arange(6 * d).view(6, d)[[0, 1, 5, 3, 4, 2]].flatten()  # L1H2 and L1H5
     for kind in "qkv":
@@ -154,7 +154,7 @@ def test_weights_that_cannot_be_read(name, loaded_model_of):
 
 def test_broken_weights(loaded_model_of):
     loaded_model = loaded_model_of("nano-attn-2l")
-    weights = dict(trusted(loaded_model).weights)
+    weights = dict(replayable_model(loaded_model).weights)
     weights["blocks.1.attn.q.weight"] = weights["blocks.1.attn.q.weight"] * float("nan")
     with pytest.raises(MiChecksError, match="the role score induction is not a number; are the weights whole"):
-        score("induction", loaded_model, replace(trusted(loaded_model), weights=weights))
+        score("induction", loaded_model, replace(replayable_model(loaded_model), weights=weights))

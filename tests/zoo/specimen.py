@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mi_checks.cache.cached_prompts_and_guards import with_guards
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.prompt_layout import Padding
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
@@ -86,7 +86,7 @@ class Specimen:
             MiChecksError: the project refuses the model.
         """
         found: dict[str, Engine] = {"reference": ReferenceEngine(self.loaded_model, batch, padding=padding)}
-        model = trusted(self.loaded_model)
+        model = replayable_model(self.loaded_model)
         if model is not None:
             found["replay"] = ReplayEngine(self.loaded_model, batch, model, padding=padding)
         return found

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
@@ -143,7 +143,7 @@ def test_case_06_half_precision(name, dtype, zoo):
     specimen = zoo(name)
     loaded_model = load(str(specimen.folder), device="cpu", dtype=dtype)
     oracle = Oracle(original(specimen.configuration, specimen.folder, getattr(torch, dtype)), specimen.batch)
-    engine = choose("auto", loaded_model, specimen.batch)
+    engine = choose_engine("auto", loaded_model, specimen.batch)
     scale = float(oracle.runs["clean"].logits.abs().max())
     assert np.abs(engine.base.clean.logit_diff - oracle.base("clean")).max() < HALF[dtype] * scale
     if "z" not in specimen.configuration.refused:

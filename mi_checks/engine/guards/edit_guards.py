@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.guard_probes import Probes, Tolerance
-from mi_checks.engine.guards.plain_model import Edit, PlainModel, Where, find
-from mi_checks.engine.nodes import HOOKS, PARTS, Kind, Node
-from mi_checks.engine.reference.hook_sites import Site
+from mi_checks.engine.guards.guard_probes import GuardProbes, RoundingTolerance
+from mi_checks.engine.guards.plain_model import ModuleSide, PlainEdit, PlainModel, locate_activation
+from mi_checks.engine.nodes import HEAD_PARTS, HOOK_NAMES, Kind, Node
+from mi_checks.engine.reference.hook_sites import HookSite
 from mi_checks.models.guards import Guard
 from mi_checks.models.loaded_model import LoadedModel
 
@@ -29,15 +29,15 @@ KIND_NAMES: dict[Kind, str] = {
 }  # fmt: skip
 PATH_KINDS: tuple[Kind, ...] = ("q", "k", "v", "resid_pre", "resid_post")  # kinds of edits that path patching makes
 # Whether the wrapped model has an activation as input or output of a module: an MLP's output is an output.
-KIND_SIDES: dict[Kind, Where] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
+KIND_SIDES: dict[Kind, ModuleSide] = {"attn": "out", "mlp": "out", "resid_pre": "in", "resid_post": "out"}
 
 
-class _Stop(Exception):
+class _StopBridge(Exception):
     """An exception that ends the bridge's run early."""
 
 
 @dataclass(frozen=True)
-class Activations:
+class HookActivations:
     """Activations at the bridge's hooks on the probes, (layer, kind) → `row pos …`; kinds without hook are absent."""
 
     by_place: dict[tuple[int, Kind], Tensor]
@@ -51,23 +51,23 @@ class Activations:
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _EditTrial:
     """An edit that is made in both ways, in a row of its own."""
 
     kind: Kind
     layer: int
     entries: Tensor
     values: Tensor  # `pos e`, the new values of the entries
-    plain: Edit | None  # the same edit in the wrapped model; None if no module of it has the activation
+    plain: PlainEdit | None  # the same edit in the wrapped model; None if no module of it has the activation
 
 
 def compare_edits(
     loaded_model: LoadedModel,
     plain: PlainModel,
-    probes: Probes,
-    activations: Activations,
+    probes: GuardProbes,
+    activations: HookActivations,
     kinds: Sequence[Kind],
-    tolerance: Tolerance,
+    tolerance: RoundingTolerance,
 ) -> Iterator[Guard]:
     """Compare the effect of each kind of edit, which replaces half of a layer's heads or neurons by the other prompt's.
 
@@ -85,7 +85,7 @@ def compare_edits(
     trials = [
         trial
         for layer in probes.layers
-        for trial in _trials(loaded_model, layer, plain.record(probes.tokens, layer), activations, tolerance)
+        for trial in _layer_trials(loaded_model, layer, plain.record(probes.tokens, layer), activations, tolerance)
     ]
     rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
     numbered = [(row, trial) for row, trial in enumerate(trials)]
@@ -98,22 +98,24 @@ def compare_edits(
         errors = []
         for row, trial in numbered:
             if trial.kind == kind:
-                errors.append(_judge(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
-                errors.append(_other_heads(loaded_model, trial, z[trial.layer][[row, -1]], tolerance))
+                errors.append(_trial_error(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
+                errors.append(_head_order_error(loaded_model, trial, z[trial.layer][[row, -1]], tolerance))
         refuses = (kind, "paths") if kind in PATH_KINDS else (kind,)
-        wrong = _wrong_shape(loaded_model, kind, probes, activations)
+        wrong = _shape_problem(loaded_model, kind, probes, activations)
         if wrong:
             refuses = (*refuses, "paths", f"{kind} attribution") if kind in ("head", "neuron") else refuses
             yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, wrong)
         elif errors:
             error, reason = max(errors)
             yield Guard(f"replacing {KIND_NAMES[kind]}", error, tolerance.relative, refuses, reason)
-        elif _has(loaded_model, kind):
-            reason = f"TransformerLens has no hook {HOOKS[kind].format(probes.layers[0])} for {KIND_NAMES[kind]}"
+        elif _has_kind(loaded_model, kind):
+            reason = f"TransformerLens has no hook {HOOK_NAMES[kind].format(probes.layers[0])} for {KIND_NAMES[kind]}"
             yield Guard(f"replacing {KIND_NAMES[kind]}", float("inf"), tolerance.relative, refuses, reason)
 
 
-def _judge(trial: _Trial, actual: Tensor, expected: Tensor, size: float, tolerance: Tolerance) -> tuple[float, str]:
+def _trial_error(
+    trial: _EditTrial, actual: Tensor, expected: Tensor, size: float, tolerance: RoundingTolerance
+) -> tuple[float, str]:
     """Return the error of one trial as a fraction of its effect, and the reason if it is too large."""
     what = f"{KIND_NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
@@ -132,9 +134,11 @@ def _judge(trial: _Trial, actual: Tensor, expected: Tensor, size: float, toleran
     )
 
 
-def _other_heads(loaded_model: LoadedModel, trial: _Trial, z: Tensor, tolerance: Tolerance) -> tuple[float, str]:
+def _head_order_error(
+    loaded_model: LoadedModel, trial: _EditTrial, z: Tensor, tolerance: RoundingTolerance
+) -> tuple[float, str]:
     """Return how much an edit of the upper half of q, k, v or patterns moves z of the lower half of heads, and why."""
-    if trial.kind not in PARTS or z.dim() != 4:
+    if trial.kind not in HEAD_PARTS or z.dim() != 4:
         return 0.0, ""
     heads, keys = loaded_model.shape.n_heads, loaded_model.shape.n_kv_heads
     first = keys // 2 * (heads // keys) if trial.kind in ("k", "v") else heads // 2
@@ -149,7 +153,7 @@ def _other_heads(loaded_model: LoadedModel, trial: _Trial, z: Tensor, tolerance:
     )
 
 
-def _wrong_shape(loaded_model: LoadedModel, kind: Kind, probes: Probes, activations: Activations) -> str:
+def _shape_problem(loaded_model: LoadedModel, kind: Kind, probes: GuardProbes, activations: HookActivations) -> str:
     """Return why the shape of a kind's activations does not separate heads or neurons, or ""."""
     shape, positions = loaded_model.shape, probes.tokens.shape[1]
     by_kind: dict[Kind, tuple[int | None, ...]] = {
@@ -174,7 +178,7 @@ def _wrong_shape(loaded_model: LoadedModel, kind: Kind, probes: Probes, activati
     return ""
 
 
-def _has(loaded_model: LoadedModel, kind: Kind) -> bool:
+def _has_kind(loaded_model: LoadedModel, kind: Kind) -> bool:
     """Return whether a model of this shape has nodes of a kind."""
     if kind == "neuron":
         return loaded_model.shape.d_mlp is not None
@@ -183,17 +187,17 @@ def _has(loaded_model: LoadedModel, kind: Kind) -> bool:
     return kind not in ("mlp", "resid_mid") or loaded_model.shape.has_mlps
 
 
-def _trials(
+def _layer_trials(
     loaded_model: LoadedModel,
     layer: int,
-    recorded: dict[tuple[str, Where], Tensor],
-    activations: Activations,
-    tolerance: Tolerance,
-) -> Iterator[_Trial]:
+    recorded: dict[tuple[str, ModuleSide], Tensor],
+    activations: HookActivations,
+    tolerance: RoundingTolerance,
+) -> Iterator[_EditTrial]:
     """Yield the trials of one layer, each with the plain edit that corresponds to it."""
     for kind in EDITED_KINDS:
         activation = activations.get(layer, kind)
-        if activation is None or not _has(loaded_model, kind):
+        if activation is None or not _has_kind(loaded_model, kind):
             continue
         entries = _upper_half(loaded_model, kind, activation)
         own, values = activation[0][:, entries], activation[1][:, entries]
@@ -204,18 +208,18 @@ def _trials(
         elif kind == "resid_mid":
             edit = _middle_edit(layer, recorded, activations, tolerance)
         else:
-            place = find(activation, recorded, tolerance.equal, KIND_SIDES.get(kind))
-            edit = None if place is None else Edit(place, 0, entries, values)
-        yield _Trial(kind, layer, entries, values, edit)
+            place = locate_activation(activation, recorded, tolerance.equal, KIND_SIDES.get(kind))
+            edit = None if place is None else PlainEdit(place, 0, entries, values)
+        yield _EditTrial(kind, layer, entries, values, edit)
 
 
 def _pattern_edit(
     loaded_model: LoadedModel,
     layer: int,
-    recorded: dict[tuple[str, Where], Tensor],
-    activations: Activations,
-    tolerance: Tolerance,
-) -> Edit | None:
+    recorded: dict[tuple[str, ModuleSide], Tensor],
+    activations: HookActivations,
+    tolerance: RoundingTolerance,
+) -> PlainEdit | None:
     """Return the edit of z that replaces a pattern: the other prompt's pattern times the run's own values.
 
     If values are changed on their way to attention (OLMo clips them), they are solved for from the pattern and z.
@@ -228,7 +232,7 @@ def _pattern_edit(
         return None
     by_head = values.repeat_interleave(z.shape[2] // values.shape[2], 2)  # row pos head d_head
     mixed = torch.einsum("rhds,rshe->rdhe", pattern.to(by_head.dtype), by_head)
-    place = find(z.flatten(2), recorded, tolerance.equal, None)
+    place = locate_activation(z.flatten(2), recorded, tolerance.equal, None)
     if place is None:
         return None
     own = by_head[0].double().transpose(0, 1)  # head pos d_head
@@ -236,15 +240,18 @@ def _pattern_edit(
         own = torch.linalg.lstsq(pattern[0].double().cpu(), z[0].double().transpose(0, 1).cpu()).solution.to(z.device)
     new = (pattern[1].double() @ own).transpose(0, 1).flatten(1)
     entries = _upper_half(loaded_model, "head", z.flatten(2))
-    return Edit(place, 0, entries, new[:, entries])
+    return PlainEdit(place, 0, entries, new[:, entries])
 
 
 def _middle_edit(
-    layer: int, recorded: dict[tuple[str, Where], Tensor], activations: Activations, tolerance: Tolerance
-) -> Edit | None:
+    layer: int,
+    recorded: dict[tuple[str, ModuleSide], Tensor],
+    activations: HookActivations,
+    tolerance: RoundingTolerance,
+) -> PlainEdit | None:
     """Return the edit of the attention output that turns the stream before the MLP into the other prompt's."""
     before, added, middle = (activations.get(layer, kind) for kind in ("resid_pre", "attn", "resid_mid"))
-    place = None if added is None else find(added, recorded, tolerance.equal, "out")
+    place = None if added is None else locate_activation(added, recorded, tolerance.equal, "out")
     if before is None or middle is None or place is None:
         return None
     # The hook may show a scaled version of what attention adds; what is really added is read off the stream.
@@ -253,7 +260,7 @@ def _middle_edit(
     if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
         return None
     everything = torch.arange(middle.shape[-1], device=middle.device)
-    return Edit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
+    return PlainEdit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
 
 
 def _upper_half(loaded_model: LoadedModel, kind: Kind, activation: Tensor) -> Tensor:
@@ -266,45 +273,45 @@ def _upper_half(loaded_model: LoadedModel, kind: Kind, activation: Tensor) -> Te
 
 
 def _bridge_run(
-    loaded_model: LoadedModel, rows: Tensor, numbered: Sequence[tuple[int, _Trial]], last: int
+    loaded_model: LoadedModel, rows: Tensor, numbered: Sequence[tuple[int, _EditTrial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
     """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
     streams: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
-    def keeping(layer: int) -> Site:
+    def keeping(layer: int) -> HookSite:
         def keep(activation: Tensor) -> Tensor:
             z[layer] = activation.clone()
             return activation
 
-        return Site(Node(layer, "head", None).hook, keep)
+        return HookSite(Node(layer, "head", None).hook, keep)
 
     def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         streams.append(resid.clone())
-        raise _Stop
+        raise _StopBridge
 
     hooks = []
     fired: set[str] = set()
     for row, trial in numbered:
 
-        def change(activation: Tensor, row: int = row, trial: _Trial = trial) -> Tensor:
+        def change(activation: Tensor, row: int = row, trial: _EditTrial = trial) -> Tensor:
             changed = activation.clone()
             own = changed[row].flatten(1)
             own[:, trial.entries] = trial.values.to(own.dtype)
             changed[row] = own.view(changed[row].shape)
             return changed
 
-        hooks += Site(Node(trial.layer, trial.kind, None).hook, change, trial.kind).hooks(fired)
+        hooks += HookSite(Node(trial.layer, trial.kind, None).hook, change, trial.kind).hooks(fired)
     for layer in sorted({trial.layer for _, trial in numbered}):
         hooks += keeping(layer).hooks(fired)
     hooks.append((Node(last, "resid_post").hook, stop))
-    with torch.no_grad(), quietly(), loaded_model.bridge.hooks(fwd_hooks=hooks), suppress(_Stop):
+    with torch.no_grad(), without_warnings(), loaded_model.bridge.hooks(fwd_hooks=hooks), suppress(_StopBridge):
         loaded_model.bridge(rows)
     return streams[0].float(), z
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def without_warnings() -> Iterator[None]:
     """Silence TransformerLens' warnings about edits that it discards; the guards report these themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,54 +8,60 @@ from dataclasses import replace
 
 import torch
 
-from mi_checks.engine.guards.edit_guards import EDITED_KINDS, KIND_NAMES, Activations, compare_edits, quietly
-from mi_checks.engine.guards.guard_probes import TOLERANCES, Probes, Tolerance, probes_of
+from mi_checks.engine.guards.edit_guards import (
+    EDITED_KINDS,
+    KIND_NAMES,
+    HookActivations,
+    compare_edits,
+    without_warnings,
+)
+from mi_checks.engine.guards.guard_probes import ROUNDING_TOLERANCES, GuardProbes, RoundingTolerance, make_probes
 from mi_checks.engine.guards.plain_model import PlainModel
-from mi_checks.engine.guards.sum_guards import compare_sums, in_short
+from mi_checks.engine.guards.sum_guards import compare_sums, first_line
 from mi_checks.engine.interventions import Side
-from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.nodes import HOOK_NAMES, Kind, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard, Guards
 from mi_checks.models.loaded_model import LoadedModel
 
 
-def guard(loaded_model: LoadedModel) -> Guards:
+def guard_model(loaded_model: LoadedModel) -> Guards:
     """Return the guards of a model, from comparisons of the bridge with the wrapped model, of edits, and of sums.
 
     Measurements that rely on a failed guard are later refused on this model, by name and with the reason. Nothing is
     raised.
     """
-    probes = probes_of(loaded_model)
-    with quietly():
+    probes = make_probes(loaded_model)
+    with without_warnings():
         try:
-            return Guards(tuple(_compared(loaded_model, probes)), probes.about)
+            return Guards(tuple(_compare(loaded_model, probes)), probes.about)
         except Exception as error:  # a library's error on a model that it cannot run; only the reason matters
-            reason = f"it cannot be run on random tokens ({in_short(error)})"
+            reason = f"it cannot be run on random tokens ({first_line(error)})"
             failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
             return Guards((failed,), probes.about)
 
 
-def _compared(loaded_model: LoadedModel, probes: Probes) -> list[Guard]:
+def _compare(loaded_model: LoadedModel, probes: GuardProbes) -> list[Guard]:
     dtype = next(loaded_model.bridge.parameters()).dtype
-    tolerance = TOLERANCES.get(dtype, TOLERANCES[torch.float32])
+    tolerance = ROUNDING_TOLERANCES.get(dtype, ROUNDING_TOLERANCES[torch.float32])
     engine = ReferenceEngine(replace(loaded_model, guards=Guards()), probes.batch())
-    logits, broken = _fetched(engine)
+    logits, broken = _fetch_hooks(engine)
     results = [Guard(f"reading {KIND_NAMES[kind]}", float("inf"), 0.0, (kind,), why) for kind, why in broken.items()]
     if loaded_model.unwrapped is not None:
         plain = PlainModel(loaded_model.unwrapped, [str(block.name) for block in loaded_model.bridge.blocks])
-        same = _same_logits(plain.logits(probes.tokens), logits.float(), tolerance)
+        same = _compare_logits(plain.logits(probes.tokens), logits.float(), tolerance)
         results.append(same)
         if not same.holds:
             return results
         readable = [kind for kind in EDITED_KINDS if kind not in broken]
         results += compare_edits(
-            loaded_model, plain, probes, _activations(engine, probes, readable), readable, tolerance
+            loaded_model, plain, probes, _probed_activations(engine, probes, readable), readable, tolerance
         )
     return [*results, *compare_sums(engine, probes, tolerance)]
 
 
-def _same_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: Tolerance) -> Guard:
+def _compare_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: RoundingTolerance) -> Guard:
     largest = float(expected.abs().max())
     if not math.isfinite(largest):
         reason = "its logits are NaN or infinite on random tokens; check the weights, or use --mi-dtype float32"
@@ -72,7 +78,7 @@ def _same_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: Tolera
     )
 
 
-def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
+def _fetch_hooks(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
     """Run both prompts and read every hook; if that breaks the run, read the hooks of one kind at a time.
 
     Returns:
@@ -88,12 +94,12 @@ def _fetched(engine: ReferenceEngine) -> tuple[torch.Tensor, dict[Kind, str]]:
         try:
             engine.fetch(sides, (kind,))
         except Exception as error:
-            hook = HOOKS[kind].format("*")
-            broken[kind] = f"reading TransformerLens' hook {hook} breaks the model's run ({in_short(error)})"
+            hook = HOOK_NAMES[kind].format("*")
+            broken[kind] = f"reading TransformerLens' hook {hook} breaks the model's run ({first_line(error)})"
     return logits, broken
 
 
-def _activations(engine: ReferenceEngine, probes: Probes, readable: Sequence[Kind]) -> Activations:
+def _probed_activations(engine: ReferenceEngine, probes: GuardProbes, readable: Sequence[Kind]) -> HookActivations:
     """Return the activations at the hooks of the probed layers, with the two prompts as two rows."""
     by_place: dict[tuple[int, Kind], torch.Tensor] = {}
     for layer in probes.layers:
@@ -105,4 +111,4 @@ def _activations(engine: ReferenceEngine, probes: Probes, readable: Sequence[Kin
                 continue
             joined = torch.cat(both)
             by_place[layer, kind] = joined.transpose(1, 2) if kind == "pattern" else joined
-    return Activations(by_place)
+    return HookActivations(by_place)

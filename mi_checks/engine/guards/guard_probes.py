@@ -23,7 +23,7 @@ LAYER_ATTRIBUTES = ("layer_idx", "layer_id", "layer_number", "training", "name")
 
 
 @dataclass(frozen=True)
-class Probes:
+class GuardProbes:
     """Two prompts of random tokens, and the layers that are probed.
 
     Attributes:
@@ -52,9 +52,9 @@ class Probes:
         return PromptBatch((PromptPair(prompts[0], prompts[1], ("",), ("",), (answer,), (foil,)),))
 
 
-def probes_of(loaded_model: LoadedModel) -> Probes:
+def make_probes(loaded_model: LoadedModel) -> GuardProbes:
     """Return the probes of a model, which are the same every time."""
-    windows = sorted(set(_windows(loaded_model)))
+    windows = sorted(set(_attention_windows(loaded_model)))
     reachable = [window for window in windows if window + TOKENS_BEYOND_WINDOW <= MAX_PROBE_TOKENS]
     length = max([PROBE_TOKENS, *(window + TOKENS_BEYOND_WINDOW for window in reachable)])
     while length in (
@@ -70,10 +70,12 @@ def probes_of(loaded_model: LoadedModel) -> Probes:
     tokens = torch.randint(0, min(known), (2, length), generator=generator)
     tokens[1] = torch.where(tokens[1] == tokens[0], (tokens[1] + 1) % min(known), tokens[1])
     device = next(loaded_model.bridge.parameters()).device
-    return Probes(tokens.to(device), _layers(loaded_model), max((w for w in windows if w >= length), default=None))
+    return GuardProbes(
+        tokens.to(device), _probed_layers(loaded_model), max((w for w in windows if w >= length), default=None)
+    )
 
 
-def _windows(loaded_model: LoadedModel) -> Iterator[int]:
+def _attention_windows(loaded_model: LoadedModel) -> Iterator[int]:
     """Yield the lengths of a model's attention windows that are shorter than its context."""
     configs: list[Any] = [loaded_model.bridge.cfg, getattr(loaded_model.bridge.original_model, "config", None)]
     for config in configs:
@@ -83,26 +85,26 @@ def _windows(loaded_model: LoadedModel) -> Iterator[int]:
                 yield window
 
 
-def _layers(loaded_model: LoadedModel) -> tuple[int, ...]:
+def _probed_layers(loaded_model: LoadedModel) -> tuple[int, ...]:
     """Return all layers of a shallow model; of a deep one, the first two and the first of each structure."""
     n_layers = loaded_model.shape.n_layers
     if n_layers <= MAX_FULLY_PROBED_LAYERS:
         return tuple(range(n_layers))
     first_layers: dict[object, int] = {}
     for layer, block in enumerate(loaded_model.bridge.blocks):
-        first_layers.setdefault(_structure(getattr(block, "original_component", block)), layer)
+        first_layers.setdefault(_layer_structure(getattr(block, "original_component", block)), layer)
     return tuple(sorted({0, 1, *list(first_layers.values())[:MAX_PROBED_LAYERS]}))
 
 
-def _structure(block: nn.Module) -> object:
+def _layer_structure(block: nn.Module) -> object:
     """Return a key that differs between layers of different structure: modules, shapes of weights and settings."""
     modules = tuple(
-        (name, type(module).__name__, tuple(sorted(_settings(module)))) for name, module in block.named_modules()
+        (name, type(module).__name__, tuple(sorted(_module_settings(module)))) for name, module in block.named_modules()
     )
     return modules, tuple((name, tuple(weight.shape)) for name, weight in block.named_parameters())
 
 
-def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
+def _module_settings(module: nn.Module) -> Iterator[tuple[str, str]]:
     for name, value in vars(module).items():
         if (
             name not in LAYER_ATTRIBUTES
@@ -113,7 +115,7 @@ def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class RoundingTolerance:
     """The limits for one dtype.
 
     Attributes:
@@ -140,9 +142,9 @@ class Tolerance:
         return wrong / max(effect, size * self.absolute / self.relative, 1e-20)
 
 
-TOLERANCES = {
-    torch.float64: Tolerance(1e-4, 1e-6, 1e-6),  # some modules compute in float32 whatever the weights are
-    torch.float32: Tolerance(1e-3, 1e-5, 1e-4),
-    torch.float16: Tolerance(2e-2, 5e-3, 1e-2),
-    torch.bfloat16: Tolerance(1e-1, 3e-2, 5e-2),
+ROUNDING_TOLERANCES = {
+    torch.float64: RoundingTolerance(1e-4, 1e-6, 1e-6),  # some modules compute in float32 whatever the weights are
+    torch.float32: RoundingTolerance(1e-3, 1e-5, 1e-4),
+    torch.float16: RoundingTolerance(2e-2, 5e-3, 1e-2),
+    torch.bfloat16: RoundingTolerance(1e-1, 3e-2, 5e-2),
 }

@@ -14,15 +14,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-Where = Literal["in", "out"]
+ModuleSide = Literal["in", "out"]
 
 
-class _Stop(Exception):
+class _StopForward(Exception):
     """An exception that ends a forward pass early."""
 
 
 @dataclass(frozen=True)
-class Place:
+class ActivationLocation:
     """The location of an activation in a model.
 
     Attributes:
@@ -33,13 +33,13 @@ class Place:
     """
 
     module: str
-    where: Where
+    where: ModuleSide
     columns: Tensor
     scale: float = 1.0
 
 
 @dataclass(frozen=True)
-class Edit:
+class PlainEdit:
     """An edit of some of an activation's entries in one row, at all positions.
 
     Attributes:
@@ -49,7 +49,7 @@ class Edit:
         values: their new values, `pos e`.
     """
 
-    place: Place
+    place: ActivationLocation
     row: int
     entries: Tensor
     values: Tensor
@@ -69,29 +69,29 @@ class PlainModel:
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Return the logits at all positions, `row pos d_vocab`, float32."""
-        return _logits(self._forward(tokens))
+        return _output_logits(self._forward(tokens))
 
-    def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, Where], Tensor]:
+    def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, ModuleSide], Tensor]:
         """Return the inputs and outputs of every module of a layer, `row pos d`, in the order of the run."""
-        recorded: dict[tuple[str, Where], Tensor] = {}
+        recorded: dict[tuple[str, ModuleSide], Tensor] = {}
         prefix = self.layers[layer]
         rows, positions = tokens.shape
 
-        def keep(name: str, where: Where, value: Any) -> None:
-            tensor = _flat(_first(value), rows, positions)
+        def keep(name: str, where: ModuleSide, value: Any) -> None:
+            tensor = _by_position(_first_tensor(value), rows, positions)
             if tensor is not None:
                 recorded.setdefault((name, where), tensor.detach().clone())
 
         with contextlib.ExitStack() as hooks:
             for name, module in self.model.named_modules():
                 if name == prefix or name.startswith(f"{prefix}."):
-                    hooks.enter_context(_hooked(module, name, keep))
+                    hooks.enter_context(_recording(module, name, keep))
             self._until(tokens, layer)
         return recorded
 
-    def edited(self, tokens: Tensor, edits: Sequence[Edit], layer: int) -> Tensor:
+    def edited(self, tokens: Tensor, edits: Sequence[PlainEdit], layer: int) -> Tensor:
         """Return the residual stream after a layer under some edits, `row pos d_model`."""
-        by_module: dict[tuple[str, Where], list[Edit]] = {}
+        by_module: dict[tuple[str, ModuleSide], list[PlainEdit]] = {}
         for edit in edits:
             by_module.setdefault((edit.place.module, edit.place.where), []).append(edit)
         rows, positions = tokens.shape
@@ -99,8 +99,8 @@ class PlainModel:
             for (name, where), together in by_module.items():
                 module = self.model.get_submodule(name)
 
-                def change(value: Any, together: list[Edit] = together) -> Any:
-                    return _replaced(value, lambda tensor: _with_edits(tensor, together, rows, positions))
+                def change(value: Any, together: list[PlainEdit] = together) -> Any:
+                    return _replace_first_tensor(value, lambda tensor: _apply_edits(tensor, together, rows, positions))
 
                 hooks.enter_context(_changing(module, where, change))
             return self._until(tokens, layer)
@@ -110,15 +110,15 @@ class PlainModel:
         streams: list[Tensor] = []
 
         def stop(_module: nn.Module, _args: Any, output: Any) -> None:
-            tensor = _first(output)
+            tensor = _first_tensor(output)
             if tensor is not None:
                 streams.append(tensor)
-                raise _Stop
+                raise _StopForward
 
         handle = self.model.get_submodule(self.layers[layer]).register_forward_hook(stop)
         try:
             self._forward(tokens)
-        except _Stop:
+        except _StopForward:
             pass
         finally:
             handle.remove()
@@ -129,9 +129,9 @@ class PlainModel:
             return self.model(tokens)
 
 
-def find(
-    activation: Tensor, recorded: dict[tuple[str, Where], Tensor], tolerance: float, kind: Where | None
-) -> Place | None:
+def locate_activation(
+    activation: Tensor, recorded: dict[tuple[str, ModuleSide], Tensor], tolerance: float, kind: ModuleSide | None
+) -> ActivationLocation | None:
     """Return where an activation, `row pos d`, is among recorded tensors, or None if it is nowhere.
 
     Args:
@@ -145,26 +145,26 @@ def find(
     candidates = [(key, tensor) for key, tensor in recorded.items() if kind in (None, key[1])]
     for (name, where), tensor in candidates:
         if tensor.shape == activation.shape and bool((tensor - activation).abs().max() <= limit):
-            return Place(name, where, torch.arange(width, device=activation.device))
+            return ActivationLocation(name, where, torch.arange(width, device=activation.device))
     for (name, where), tensor in candidates:
-        if tensor.shape[-1] >= width and (columns := _columns(activation, tensor, limit)) is not None:
-            return Place(name, where, columns)
+        if tensor.shape[-1] >= width and (columns := _matching_columns(activation, tensor, limit)) is not None:
+            return ActivationLocation(name, where, columns)
     for (name, where), tensor in candidates:
         if tensor.shape == activation.shape and bool(tensor.any()):
             scale = float((tensor * activation).sum() / tensor.pow(2).sum())
             if scale and bool((tensor * scale - activation).abs().max() <= limit):
-                return Place(name, where, torch.arange(width, device=activation.device), scale)
+                return ActivationLocation(name, where, torch.arange(width, device=activation.device), scale)
     return None
 
 
-def _columns(activation: Tensor, tensor: Tensor, limit: float) -> Tensor | None:
+def _matching_columns(activation: Tensor, tensor: Tensor, limit: float) -> Tensor | None:
     """Return the columns of a tensor that hold the activation; None if one of them is missing."""
     expected, candidates = activation.flatten(0, -2).T.float(), tensor.flatten(0, -2).T.float()  # column, row·pos
     distance, nearest = torch.cdist(expected, candidates, compute_mode="donot_use_mm_for_euclid_dist").min(-1)
     return nearest if bool(distance.max() <= limit * expected.shape[1] ** 0.5) else None
 
 
-def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int) -> Tensor:
+def _apply_edits(tensor: Tensor, edits: Sequence[PlainEdit], rows: int, positions: int) -> Tensor:
     changed = tensor.clone()
     by_row = changed if changed.dim() != 2 else changed.view(rows, positions, -1)
     by_row = by_row.transpose(1, 2) if _heads_first(by_row, rows, positions) else by_row
@@ -176,7 +176,7 @@ def _with_edits(tensor: Tensor, edits: Sequence[Edit], rows: int, positions: int
     return changed
 
 
-def _flat(tensor: Tensor | None, rows: int, positions: int) -> Tensor | None:
+def _by_position(tensor: Tensor | None, rows: int, positions: int) -> Tensor | None:
     """Return a tensor as `row pos d`, or None if its axes are not rows and positions."""
     if tensor is None or not tensor.is_floating_point():
         return None
@@ -195,7 +195,7 @@ def _heads_first(tensor: Tensor, rows: int, positions: int) -> bool:
     return tensor.dim() == 4 and shape[0] == rows and shape[2] == positions and shape[1] != positions
 
 
-def _first(value: Any) -> Tensor | None:
+def _first_tensor(value: Any) -> Tensor | None:
     """Return the first tensor of a module's input or output, or None."""
     if isinstance(value, Tensor):
         return value
@@ -204,7 +204,7 @@ def _first(value: Any) -> Tensor | None:
     return None
 
 
-def _replaced(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _replace_first_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Return a module's input or output with its first tensor changed."""
     if isinstance(value, Tensor):
         return change(value)
@@ -214,15 +214,15 @@ def _replaced(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return tuple(items) if isinstance(value, tuple) else items
 
 
-def _inputs(args: Any, kwargs: Any) -> Any:
+def _module_input(args: Any, kwargs: Any) -> Any:
     """Return a module's input: its positional arguments, or the hidden states passed by name."""
-    return args if _first(args) is not None else kwargs.get("hidden_states")
+    return args if _first_tensor(args) is not None else kwargs.get("hidden_states")
 
 
 @contextlib.contextmanager
-def _hooked(module: nn.Module, name: str, keep: Callable[[str, Where, Any], None]) -> Iterator[None]:
+def _recording(module: nn.Module, name: str, keep: Callable[[str, ModuleSide, Any], None]) -> Iterator[None]:
     def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
-        keep(name, "in", _inputs(args, kwargs))
+        keep(name, "in", _module_input(args, kwargs))
 
     def after(_module: nn.Module, _args: Any, output: Any) -> None:
         keep(name, "out", output)
@@ -239,9 +239,9 @@ def _hooked(module: nn.Module, name: str, keep: Callable[[str, Where, Any], None
 
 
 @contextlib.contextmanager
-def _changing(module: nn.Module, where: Where, change: Callable[[Any], Any]) -> Iterator[None]:
+def _changing(module: nn.Module, where: ModuleSide, change: Callable[[Any], Any]) -> Iterator[None]:
     def before(_module: nn.Module, args: Any, kwargs: Any) -> Any:
-        if _first(args) is not None:
+        if _first_tensor(args) is not None:
             return change(args), kwargs
         return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
 
@@ -258,6 +258,6 @@ def _changing(module: nn.Module, where: Where, change: Callable[[Any], Any]) -> 
         handle.remove()
 
 
-def _logits(output: Any) -> Tensor:
+def _output_logits(output: Any) -> Tensor:
     logits: Tensor = output if isinstance(output, Tensor) else output.logits
     return logits.float()

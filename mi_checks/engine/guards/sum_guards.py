@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mi_checks.engine.direct_attribution import DirectEffects, not_linear
+from mi_checks.engine.direct_attribution import DirectEffects, nonlinearity
 from mi_checks.engine.families import is_parallel
-from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, Probes, Tolerance
+from mi_checks.engine.guards.guard_probes import MAX_FULLY_PROBED_LAYERS, GuardProbes, RoundingTolerance
 from mi_checks.engine.interventions import Hop, denoise
 from mi_checks.engine.nodes import LOGITS, Kind, Node
 from mi_checks.engine.readout import Floats
-from mi_checks.engine.reference.hook_sites import Site
+from mi_checks.engine.reference.hook_sites import HookSite
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
 from mi_checks.models.guards import Guard
@@ -25,30 +25,34 @@ SUBLAYER_SUMS: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
 )
 
 
-def compare_sums(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+def compare_sums(engine: ReferenceEngine, probes: GuardProbes, tolerance: RoundingTolerance) -> Iterator[Guard]:
     """Compare parts with wholes on the probes: rows of attention, heads, neurons, layers, logits and paths.
 
     Yields:
         A guard for each comparison.
     """
-    yield _attention_rows(engine, probes, tolerance)
-    yield from _sublayers(engine, probes, tolerance)
-    yield from _guarded("layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layers(engine))
-    yield from _guarded("the stream gives the logits", ("attribution",), tolerance, lambda: _logits(engine))
-    if not_linear(engine.batch, engine.loaded_model) is None:
+    yield _guard_attention_rows(engine, probes, tolerance)
+    yield from _guard_sublayers(engine, probes, tolerance)
+    yield from _guard_comparison(
+        "layers add up to the stream", ("paths", "attribution"), tolerance, lambda: _layer_sum_error(engine)
+    )
+    yield from _guard_comparison(
+        "the stream gives the logits", ("attribution",), tolerance, lambda: _logits_error(engine)
+    )
+    if nonlinearity(engine.batch, engine.loaded_model) is None:
         name = "embedding and layers add up to the logit difference"
-        yield from _guarded(name, ("attribution",), tolerance, lambda: _attributed(engine))
+        yield from _guard_comparison(name, ("attribution",), tolerance, lambda: _attribution_error(engine))
     name = "paths out of a head add up to replacing it"
-    yield from _guarded(name, ("paths",), tolerance, lambda: _paths(engine, tolerance))
+    yield from _guard_comparison(name, ("paths",), tolerance, lambda: _path_sum_error(engine, tolerance))
 
 
-def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Guard:
+def _guard_attention_rows(engine: ReferenceEngine, probes: GuardProbes, tolerance: RoundingTolerance) -> Guard:
     name, error, reason = "attention rows sum to one", 0.0, ""
     for layer in probes.layers:
         try:
             pattern = engine.activation("clean", Node(layer, "pattern", 0)).float()  # row destination head source
         except MiChecksError as missing:
-            return Guard(name, float("inf"), tolerance.equal, ("attention",), in_short(missing))
+            return Guard(name, float("inf"), tolerance.equal, ("attention",), first_line(missing))
         if pattern.shape[3] != pattern.shape[1]:
             reason = f"the shape of L{layer}'s patterns has {pattern.shape[3]} columns for {pattern.shape[1]} tokens"
             return Guard(name, float("inf"), tolerance.equal, ("attention",), reason)
@@ -65,7 +69,7 @@ def _attention_rows(engine: ReferenceEngine, probes: Probes, tolerance: Toleranc
     return Guard(name, error, tolerance.equal, ("attention",), reason if error > tolerance.equal else "")
 
 
-def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) -> Iterator[Guard]:
+def _guard_sublayers(engine: ReferenceEngine, probes: GuardProbes, tolerance: RoundingTolerance) -> Iterator[Guard]:
     shape = engine.loaded_model.shape
     for name, part, whole, refuses in SUBLAYER_SUMS:
         if part == "neuron" and shape.d_mlp is None:
@@ -77,13 +81,13 @@ def _sublayers(engine: ReferenceEngine, probes: Probes, tolerance: Tolerance) ->
                 node = Node(layer, part, 0)
                 inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
                 total = engine.sublayer(node).added(inner.flatten(2))
-                errors.append((_relative(total, added), _not_sum(part, layer)))
+                errors.append((_relative_error(total, added), _sum_problem(part, layer)))
             return max(errors)
 
-        yield from _guarded(name, refuses, tolerance, differ)
+        yield from _guard_comparison(name, refuses, tolerance, differ)
 
 
-def _layers(engine: ReferenceEngine) -> tuple[float, str]:
+def _layer_sum_error(engine: ReferenceEngine) -> tuple[float, str]:
     errors = []
     for layer in range(engine.loaded_model.shape.n_layers):
         before, after = (engine.activation("clean", Node(layer, kind)) for kind in ("resid_pre", "resid_post"))
@@ -91,26 +95,26 @@ def _layers(engine: ReferenceEngine) -> tuple[float, str]:
         total = before + sum(engine.activation("clean", Node(layer, kind)) for kind in kinds)
         errors.append(
             (
-                _relative(total, after),
+                _relative_error(total, after),
                 f"the residual stream after L{layer} is not what was before it plus what the layer adds",
             )
         )
     return max(errors)
 
 
-def _logits(engine: ReferenceEngine) -> tuple[float, str]:
+def _logits_error(engine: ReferenceEngine) -> tuple[float, str]:
     last = engine.loaded_model.shape.n_layers - 1
     with torch.no_grad():
         logits = engine.unembedding.logits(engine.activation("clean", Node(last, "resid_post")))
     cap = float(engine.loaded_model.bridge.cfg.output_logits_soft_cap)
     logits = cap * torch.tanh(logits / cap) if cap > 0 else logits
     at_end = logits[engine.rows, engine.end]
-    return _relative(
+    return _relative_error(
         at_end, engine.base_logits("clean")
     ), "final norm, unembedding and logit scale do not give the model's logits"
 
 
-def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
+def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:
     shape = engine.loaded_model.shape
     kinds: tuple[Kind, ...] = ("attn", "mlp") if shape.has_mlps else ("attn",)
     parts = [Node(0, "resid_pre"), *(Node(layer, kind) for layer in range(shape.n_layers) for kind in kinds)]
@@ -125,7 +129,7 @@ def _attributed(engine: ReferenceEngine) -> tuple[float, str]:
     return error, "the direct effects of embedding and layers do not add up to the logit difference"
 
 
-def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
+def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tuple[float, str]:
     """Compare replacing a head of the first layer with all one-hop paths from it.
 
     In a shallow model these paths lead to all later readers and the logits. In a deep one they lead to the readers up
@@ -144,7 +148,7 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
         replaced, along = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])
         before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
     else:
-        replaced, along, before = _at(engine, head, tuple(into), until)
+        replaced, along, before = _streams_after(engine, head, tuple(into), until)
         size = float(np.abs(before).max())
     error = tolerance.error(
         float(np.abs(replaced - along).max()), effect=float(np.abs(replaced - before).max()), size=size
@@ -152,44 +156,44 @@ def _paths(engine: ReferenceEngine, tolerance: Tolerance) -> tuple[float, str]:
     return error, f"the one-hop paths out of {head} do not, together, do what replacing it does"
 
 
-def _at(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
+def _streams_after(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
     """Return the stream after a layer with a head replaced, with every reader seeing the replacement, and unpatched."""
     hook = Node(layer, "resid_post").hook
     replacing, along = denoise(head), denoise(head, into=into)
     sent = engine.sent(along)
     whole = [engine.replacing(replacing, [head])]
-    parts = [*engine.seeing("corrupt", into, sent), Site(hook, lambda resid: resid + sent)]
+    parts = [*engine.seeing("corrupt", into, sent), HookSite(hook, lambda resid: resid + sent)]
     runs = [engine.kept("corrupt", sites, [hook])[0] for sites in (whole, parts)]
     streams = [*runs, engine.activation("corrupt", Node(layer, "resid_post"))]
     one, other, own = (stream.double().cpu().numpy() for stream in streams)
     return one, other, own
 
 
-def _guarded(
-    name: str, refuses: tuple[str, ...], tolerance: Tolerance, compare: Callable[[], tuple[float, str]]
+def _guard_comparison(
+    name: str, refuses: tuple[str, ...], tolerance: RoundingTolerance, compare: Callable[[], tuple[float, str]]
 ) -> Iterator[Guard]:
     """Yield the guard of a comparison, which returns an error and its description; an exception is a failure."""
     try:
         error, what = compare()
     except Exception as failure:  # of the model or of a library that runs it
-        reason = f"whether {name} cannot be measured ({in_short(failure)})"
+        reason = f"whether {name} cannot be measured ({first_line(failure)})"
         yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
         return
     reason = "" if error <= tolerance.relative else f"{what} (off by {error:.2g} of the whole)"
     yield Guard(name, error, tolerance.relative, refuses, reason)
 
 
-def _relative(actual: Tensor, expected: Tensor) -> float:
+def _relative_error(actual: Tensor, expected: Tensor) -> float:
     return float((actual.float() - expected.float()).abs().max() / expected.float().abs().max().clamp(min=1e-20))
 
 
-def in_short(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """Return the first line of an error, with its type unless it is a `MiChecksError`."""
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return first if isinstance(error, MiChecksError) else f"{type(error).__name__}: {first}"
 
 
-def _not_sum(part: Kind, layer: int) -> str:
+def _sum_problem(part: Kind, layer: int) -> str:
     if part == "head":
         return f"the heads of L{layer} do not add up to its attention output"
     return f"the neurons of L{layer} do not add up to its MLP output"

@@ -11,19 +11,19 @@ from torch import Tensor
 
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side, ablate, reaches, readers, senders
 from mi_checks.engine.nodes import LOGITS, Kind, Node
-from mi_checks.engine.reference.hook_sites import Site, chosen
+from mi_checks.engine.reference.hook_sites import HookSite, node_mask
 from mi_checks.models.loaded_model import LoadedModel
 
 
-class Hooked(Protocol):
+class HookedEngine(Protocol):
     """The part of `ReferenceEngine` that edge circuits use."""
 
     loaded_model: LoadedModel
 
-    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
+    def run_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
         """Return the logits at END of a run with all sites installed, `row d_vocab`."""
 
-    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+    def kept(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
         """Return the activations at some hooks in such a run, each `row pos …`."""
 
     def activation(self, side: Side, node: Node) -> Tensor:
@@ -36,7 +36,7 @@ class Hooked(Protocol):
         """Return the new activations for a node's layer, `row pos …`."""
 
 
-class EdgeReference:
+class EdgeCircuitRun:
     """The run of one circuit.
 
     Args:
@@ -44,7 +44,7 @@ class EdgeReference:
         circuit: the circuit.
     """
 
-    def __init__(self, engine: Hooked, circuit: EdgeCircuit) -> None:
+    def __init__(self, engine: HookedEngine, circuit: EdgeCircuit) -> None:
         self.engine = engine
         self.circuit = circuit
         self.incoming = circuit.incoming
@@ -61,7 +61,7 @@ class EdgeReference:
                 self._mlp(layer)
         last = self.shape.n_layers - 1
         final = self._stream(LOGITS, Node(last, "resid_post"))
-        return self.engine.run_with("clean", [Site(Node(last, "resid_post").hook, _given(final))], last)
+        return self.engine.run_with("clean", [HookSite(Node(last, "resid_post").hook, _replace_by(final))], last)
 
     def _heads(self, layer: int) -> None:
         """Compute what a layer's heads write when each of their inputs sees its own stream."""
@@ -73,11 +73,11 @@ class EdgeReference:
         inputs: dict[str, Tensor] = {}
         for together in alike.values():
             stream = self._stream(together[0], place)
-            sites = [Site(place.hook, _given(stream))]
+            sites = [HookSite(place.hook, _replace_by(stream))]
             for hook, seen in zip(hooks, self.engine.kept("clean", sites, hooks, layer), strict=True):
                 own = [reader for reader in together if reader.hook == hook]
-                inputs[hook] = torch.where(chosen(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
-        sites = [Site(hook, _given(new)) for hook, new in inputs.items()]
+                inputs[hook] = torch.where(node_mask(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
+        sites = [HookSite(hook, _replace_by(new)) for hook, new in inputs.items()]
         (z,) = self.engine.kept("clean", sites, [Node(layer, "head", 0).hook], layer)
         self._keep(Node(layer, "head", 0), z)
 
@@ -85,7 +85,7 @@ class EdgeReference:
         """Compute what a layer's MLP writes."""
         node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
         stream = self._stream(node, place)
-        (written,) = self.engine.kept("clean", [Site(place.hook, _given(stream))], [node.hook], layer)
+        (written,) = self.engine.kept("clean", [HookSite(place.hook, _replace_by(stream))], [node.hook], layer)
         self._keep(node, written)
 
     def _stream(self, reader: Node, place: Node) -> Tensor:
@@ -99,7 +99,7 @@ class EdgeReference:
                 aside = sender.kind == "mlp" and not self.circuit.mlps
                 really = everything or aside or sender in incoming
                 source = (self.own if really else self.cut)[layer_of]
-                seen[layer_of] = torch.where(chosen([sender], source), source, seen.get(layer_of, source))
+                seen[layer_of] = torch.where(node_mask([sender], source), source, seen.get(layer_of, source))
         stream = self.engine.activation("clean", place)
         for (layer, kind), inner in seen.items():
             node = Node(layer, kind)
@@ -111,6 +111,6 @@ class EdgeReference:
         self.cut[node.layer, node.kind] = self.engine.replacement(ablate(node, kind=self.circuit.value), node)
 
 
-def _given(new: Tensor) -> Callable[[Tensor], Tensor]:
+def _replace_by(new: Tensor) -> Callable[[Tensor], Tensor]:
     """Return a change that replaces any activation by a given one."""
     return lambda _: new

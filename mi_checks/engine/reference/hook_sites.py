@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mi_checks.engine.nodes import Kind, Node
 
-Hook = tuple[str, Callable[..., Tensor]]
+BridgeHook = tuple[str, Callable[..., Tensor]]
 
 
 @dataclass(frozen=True)
-class Site:
+class HookSite:
     """A hook point, and the change that is made to its activation, `row pos …`."""
 
     name: str
@@ -27,7 +27,7 @@ class Site:
         """Return the layer that the hook point is in."""
         return int(self.name.split(".")[1])
 
-    def hooks(self, fired: set[str]) -> list[Hook]:
+    def hooks(self, fired: set[str]) -> list[BridgeHook]:
         """Return the hooks of the site, which record in `fired` that they ran."""
         before: list[Tensor] = []
 
@@ -54,7 +54,7 @@ class Site:
         return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
 
 
-def chosen(nodes: Sequence[Node], activation: Tensor) -> Tensor:
+def node_mask(nodes: Sequence[Node], activation: Tensor) -> Tensor:
     """Return which of a layer's heads or neurons are among the nodes, in the activation's shape after its positions."""
     among = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
     for node in nodes:

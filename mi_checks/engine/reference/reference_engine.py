@@ -13,19 +13,27 @@ from torch import Tensor
 
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
-from mi_checks.engine.nodes import HOOKS, Kind, Node
+from mi_checks.engine.nodes import HOOK_NAMES, Kind, Node
 from mi_checks.engine.prompt_layout import Padding
 from mi_checks.engine.readout import Floats, ScoreFunction
-from mi_checks.engine.reference.edges_by_hooks import EdgeReference
-from mi_checks.engine.reference.hook_sites import Hook, Site, chosen
-from mi_checks.engine.residual_stream import Norm, Sublayer, SublayerKind, Unembedding, read_norm, sublayer, unembedding
+from mi_checks.engine.reference.edges_by_hooks import EdgeCircuitRun
+from mi_checks.engine.reference.hook_sites import BridgeHook, HookSite, node_mask
+from mi_checks.engine.residual_stream import (
+    Norm,
+    Sublayer,
+    SublayerKind,
+    Unembedding,
+    read_norm,
+    read_sublayer,
+    read_unembedding,
+)
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 
-class _Passed(Exception):
+class _HooksReached(Exception):
     """An exception that ends a run early."""
 
 
@@ -62,7 +70,7 @@ class ReferenceEngine(Engine):
         self.admission.admit_edges()
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
-            out[i] = self.finite(self.difference(EdgeReference(self, circuits[i]).logits()), f"under {title}")
+            out[i] = self.finite(self.difference(EdgeCircuitRun(self, circuits[i]).logits()), f"under {title}")
         return out
 
     def pattern(self, head: Node) -> Tensor:
@@ -98,7 +106,7 @@ class ReferenceEngine(Engine):
         """Return what the node writes, through the output matrix; see `Engine.writes`."""
         if node.index is None:
             return own
-        part = torch.where(chosen([node], own[:, None]), own[:, None], 0)[:, 0]
+        part = torch.where(node_mask([node], own[:, None]), own[:, None], 0)[:, 0]
         return self.sublayer(node).linear(own.flatten(1), part.flatten(1))
 
     def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
@@ -114,7 +122,7 @@ class ReferenceEngine(Engine):
     @cached_property
     def unembedding(self) -> Unembedding:
         """Return the function from the final stream to the logits."""
-        return unembedding(self.loaded_model.bridge)
+        return read_unembedding(self.loaded_model.bridge)
 
     def sublayer(self, node: Node) -> Sublayer:
         """Return how the heads or the neurons of a node's layer add to the residual stream.
@@ -124,7 +132,7 @@ class ReferenceEngine(Engine):
         """
         kind: SublayerKind = "attn" if node.kind == "head" else "mlp"
         if (node.layer, kind) not in self._sublayers:
-            own_sublayer = sublayer(self.loaded_model.bridge, node.layer, kind)
+            own_sublayer = read_sublayer(self.loaded_model.bridge, node.layer, kind)
             if own_sublayer is None:
                 raise MiChecksError(
                     f"{self.loaded_model.name}: what {node} adds to the residual stream is unknown, because "
@@ -153,7 +161,7 @@ class ReferenceEngine(Engine):
             The logits at all positions, `row pos d_vocab`, the rows of one side after those of the other.
         """
         layers = range(self.loaded_model.shape.n_layers)
-        hooks = {HOOKS[kind].format(layer): (HOOKS[kind], layer) for kind in kinds for layer in layers}
+        hooks = {HOOK_NAMES[kind].format(layer): (HOOK_NAMES[kind], layer) for kind in kinds for layer in layers}
         arguments_by_side = [self.padding_arguments(side) for side in sides]
         all_arguments = {
             name: torch.cat([arguments[name] for arguments in arguments_by_side]) for name in arguments_by_side[0]
@@ -176,7 +184,7 @@ class ReferenceEngine(Engine):
 
     def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
         """Return the activation at a kind's hook in one run; the first request fetches all layers."""
-        hook = HOOKS[kind]
+        hook = HOOK_NAMES[kind]
         if (side, hook) not in self._activations:
             self.fetch([side], [kind])
         activation = self._activations[side, hook].get(layer)
@@ -198,14 +206,14 @@ class ReferenceEngine(Engine):
             sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the edited stream before the layer
         return self.run_with(intervention.run, sites, first)
 
-    def run_with(self, side: Side, sites: list[Site], first: int = 0) -> Tensor:
+    def run_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
         """Return the logits at END of a run with all sites installed, `row d_vocab`; `first` is their first layer.
 
         Raises:
             MiChecksError: a hook never ran. Otherwise an intervention that was never made would look like "no effect".
         """
         fired: set[str] = set()
-        hooks: list[Hook] = []
+        hooks: list[BridgeHook] = []
         for site in sites:
             hooks += site.hooks(fired)
         logits = self._logits_at_end(side, hooks, first)
@@ -216,7 +224,7 @@ class ReferenceEngine(Engine):
             )
         return logits
 
-    def replacing(self, intervention: Intervention, nodes: list[Node]) -> Site:
+    def replacing(self, intervention: Intervention, nodes: list[Node]) -> HookSite:
         """Return the site that gives nodes of one layer and kind their new activations."""
         mask, new, kind = (
             self.mask(intervention.run, intervention.at),
@@ -226,11 +234,11 @@ class ReferenceEngine(Engine):
 
         def change(activation: Tensor) -> Tensor:
             where = mask.view(*mask.shape, *[1] * (activation.dim() - 2))
-            return torch.where(where & chosen(nodes, activation), new, activation)
+            return torch.where(where & node_mask(nodes, activation), new, activation)
 
-        return Site(nodes[0].hook, change, kind)
+        return HookSite(nodes[0].hook, change, kind)
 
-    def _along(self, intervention: Intervention) -> list[Site]:
+    def _along(self, intervention: Intervention) -> list[HookSite]:
         """Return the sites by which the receivers at the end of a path see the change that arrives along it."""
         sent = self.sent(intervention)
         *inner, last = intervention.hops
@@ -251,7 +259,7 @@ class ReferenceEngine(Engine):
             total = total + self.added_differently(writer, self.activation(intervention.run, writer), new)
         return total
 
-    def kept(self, side: Side, sites: list[Site], hooks: list[str], first: int = 0) -> list[Tensor]:
+    def kept(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
         """Return the activations at some hooks in a run with all sites installed, each `row pos …`.
 
         The run ends when all these hooks have run.
@@ -261,20 +269,20 @@ class ReferenceEngine(Engine):
         """
         activations: dict[str, Tensor] = {}
 
-        def keeping(hook: str) -> Site:
+        def keeping(hook: str) -> HookSite:
             def keep(activation: Tensor) -> Tensor:
                 activations[hook] = activation.clone()
                 if len(activations) == len(set(hooks)):
-                    raise _Passed
+                    raise _HooksReached
                 return activation
 
-            return Site(hook, keep)
+            return HookSite(hook, keep)
 
-        with suppress(_Passed):
+        with suppress(_HooksReached):
             self.run_with(side, [*sites, *map(keeping, hooks)], first)
         return [activations[hook] for hook in hooks]
 
-    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[Site]:
+    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[HookSite]:
         """Return the sites by which the receivers at the end of a path see a change in addition to their run's stream.
 
         The new value of a head's query, key or value is read off a run in which its whole layer sees the change; so is
@@ -285,7 +293,7 @@ class ReferenceEngine(Engine):
             receivers: the receivers of the last hop.
             sent: the change, `row pos d_model`.
         """
-        sites: list[Site] = []
+        sites: list[HookSite] = []
         last = self.loaded_model.shape.n_layers - 1
         first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
         for layer in sorted({r.layer for r in receivers if r.kind != "logits"}):
@@ -300,15 +308,15 @@ class ReferenceEngine(Engine):
                 place = f"blocks.{layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
                 places.setdefault(place, []).append(receiver)
             if places:
-                before = Site(HOOKS["resid_pre"].format(layer), lambda resid: resid + sent)
+                before = HookSite(HOOK_NAMES["resid_pre"].format(layer), lambda resid: resid + sent)
                 seen = self.kept(side, [*sites, before], list(places), first)
                 sites += [
-                    _given_to(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
+                    _receiver_site(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
                 ]
             if after_attention:  # the input of the second norm, without the stream around the MLP
-                sites.append(Site(HOOKS["resid_mid"].format(layer), lambda resid: resid + sent))
+                sites.append(HookSite(HOOK_NAMES["resid_mid"].format(layer), lambda resid: resid + sent))
         if any(receiver.kind == "logits" for receiver in receivers):
-            sites.append(Site(HOOKS["resid_post"].format(last), lambda resid: resid + sent))
+            sites.append(HookSite(HOOK_NAMES["resid_post"].format(last), lambda resid: resid + sent))
         return sites
 
     def sent(self, intervention: Intervention) -> Tensor:
@@ -319,7 +327,7 @@ class ReferenceEngine(Engine):
             by_place.setdefault((node.layer, node.kind), []).append(node)
         for nodes in by_place.values():
             own = self.activation(intervention.run, nodes[0])
-            where = mask.view(*mask.shape, *[1] * (own.dim() - 2)) & chosen(nodes, own)
+            where = mask.view(*mask.shape, *[1] * (own.dim() - 2)) & node_mask(nodes, own)
             new = torch.where(where, self.replacement(intervention, nodes[0]), own)
             total = total + self.added_differently(nodes[0], own, new)
         return total
@@ -337,7 +345,7 @@ class ReferenceEngine(Engine):
         change = (new - own).flatten(2)  # exactly zero where nothing changes
         return adding.linear(change, change)
 
-    def _logits_at_end(self, side: Side, hooks: list[Hook], first: int = 0) -> Tensor:
+    def _logits_at_end(self, side: Side, hooks: list[BridgeHook], first: int = 0) -> Tensor:
         """Return the logits at END, `row d_vocab`, float32; other positions are not unembedded.
 
         In TransformerLens' own models, whose blocks need only the residual stream, layers before `first` are not run
@@ -366,9 +374,9 @@ class ReferenceEngine(Engine):
         return logits[:, 0].float()
 
 
-def _given_to(receivers: list[Node], place: str, seen: Tensor) -> Site:
+def _receiver_site(receivers: list[Node], place: str, seen: Tensor) -> HookSite:
     """Return a site that gives the receivers, among the activations at a hook, the values they were seen to have."""
-    return Site(place, lambda own: torch.where(chosen(receivers, own), seen, own))
+    return HookSite(place, lambda own: torch.where(node_mask(receivers, own), seen, own))
 
 
 def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mi_checks.engine.interventions import EdgeCircuit, ablate, readers, senders
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.engine.replay.forward_pass import Since, Written
-from mi_checks.engine.replay.stored_runs import KeptRuns
+from mi_checks.engine.replay.forward_pass import LayerOutputs, LayerOutputsFrom
+from mi_checks.engine.replay.stored_runs import StoredRuns
 
 
-class EdgeRuns:
+class EdgeCircuitRuns:
     """The runs of circuits with the same ablation value, and the same choice of whether MLPs are nodes.
 
     Everything is stored as its difference from the clean run, so that contributions of no node need no treatment. In
@@ -26,7 +26,7 @@ class EdgeRuns:
         circuits: the circuits, one variant each.
     """
 
-    def __init__(self, runs: KeptRuns, circuits: Sequence[EdgeCircuit]) -> None:
+    def __init__(self, runs: StoredRuns, circuits: Sequence[EdgeCircuit]) -> None:
         self.runs = runs
         self.model = runs.model
         self.circuits = circuits
@@ -151,7 +151,7 @@ class EdgeRuns:
             return x
         return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
 
-    def _written(self, layer: int) -> Written | Since:
+    def _written(self, layer: int) -> LayerOutputs | LayerOutputsFrom:
         run = self.runs.passes["clean"][layer]
         return run.at_end if layer == self.runs.last else run.whole
 

@@ -12,7 +12,7 @@ from mi_checks.engine.transformer import Transformer, attend_from
 
 
 @dataclass(frozen=True)
-class Written:
+class LayerOutputs:
     """The results of one layer from z on; `prompt pos …`, or with one position for END alone.
 
     What the layers write is rarely needed, and is computed only on request.
@@ -40,32 +40,34 @@ class Written:
         """Return the MLP's neurons, which are not stored because they are four times as wide as the stream."""
         return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
-    def of(self, rows: int, columns: int) -> Written:
+    def of(self, rows: int, columns: int) -> LayerOutputs:
         """Return the results at the first columns of the first rows."""
         parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
-        other = Written(self.model, self.layer, *(part[:rows, :columns] for part in parts))
+        other = LayerOutputs(self.model, self.layer, *(part[:rows, :columns] for part in parts))
         for name in {"attn_out", "mlp_out"} & self.__dict__.keys():
             tensor = self.__dict__[name]
             other.__dict__[name] = None if tensor is None else tensor[:rows, :columns]
         return other
 
 
-class Since:
+class LayerOutputsFrom:
     """The results of one layer from a column on, each of which is put together when it is first needed.
 
     Args:
         own: what the run computed itself, starting at the first column that is not shared.
-        twin: what the run shares with, `Written` or `Since` from the same column on; None if nothing of it is needed.
+        twin: the results of the run that it shares columns with, from the same column on; None if none are needed.
         skipped: number of columns of `own` before that column.
         shared: number of columns that are the twin's.
     """
 
-    def __init__(self, own: Written, twin: Written | Since | None, skipped: int, shared: int) -> None:
+    def __init__(
+        self, own: LayerOutputs, twin: LayerOutputs | LayerOutputsFrom | None, skipped: int, shared: int
+    ) -> None:
         self._own, self._twin, self._skipped, self._shared = own, twin, skipped, shared
 
     @cached_property
     def z(self) -> Tensor:
-        """Return z, as in `Written`."""
+        """Return z, as in `LayerOutputs`."""
         return self._joined("z")
 
     @cached_property
@@ -105,16 +107,16 @@ class Since:
         return torch.cat([getattr(self._twin, part)[:, : self._shared], own], 1)
 
 
-def write(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> Written:
+def layer_outputs(model: Transformer, layer: int, resid: Tensor, z: Tensor) -> LayerOutputs:
     """Return the results of a layer from its residual stream and z at some positions."""
     resid_mid = resid + model.attention_out(layer, z)
     mlp_in = model.mlp_in(resid, resid_mid)
     resid_post = resid_mid if model.attn_only else resid_mid + model.mlp(layer, mlp_in)
-    return Written(model, layer, z, resid_mid, mlp_in, resid_post)
+    return LayerOutputs(model, layer, z, resid_mid, mlp_in, resid_post)
 
 
 # What a layer pass stores of all columns, and what it stores of the columns that its twin does not have.
-PASS_TENSORS = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
+WHOLE_TENSORS = ("resid_pre", "normed", "queries", "keys", "rotated_keys", "values")
 TAIL_TENSORS = ("normed_tail", "queries_tail")
 
 
@@ -213,29 +215,29 @@ class LayerPass:
         )
 
     @cached_property
-    def tail(self) -> Written:
+    def tail(self) -> LayerOutputs:
         """Return the layer at the columns that are not shared."""
         positions = self.positions[:, self._shared :]
         queries = self.model.rotated(self.queries_tail, positions)
         z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
         # Deleted, because they are half of a run's memory, rarely needed again, and can then be computed again.
         del self.queries_tail, self.normed_tail
-        return write(self.model, self.layer, self.resid_tail, z)
+        return layer_outputs(self.model, self.layer, self.resid_tail, z)
 
     @cached_property
-    def whole(self) -> Written | Since:
+    def whole(self) -> LayerOutputs | LayerOutputsFrom:
         """Return the layer at every column."""
         return self.after(0)
 
-    def after(self, start: int) -> Written | Since:
+    def after(self, start: int) -> LayerOutputs | LayerOutputsFrom:
         """Return the layer from a column on."""
         if self._twin is None and start == 0:
             return self.tail
         twin = None if self._twin is None or start >= self._shared else self._twin.after(start)
-        return Since(self.tail, twin, max(0, start - self._shared), max(0, self._shared - start))
+        return LayerOutputsFrom(self.tail, twin, max(0, start - self._shared), max(0, self._shared - start))
 
     @cached_property
-    def at_end(self) -> Written:
+    def at_end(self) -> LayerOutputs:
         """Return the layer at END alone, computed without keys and values."""
         rows = torch.arange(len(self.end), device=self.end.device)
         end = (rows, self.end)
@@ -247,7 +249,7 @@ class LayerPass:
             self.normed[:, None],
             self.positions,
         )
-        return write(self.model, self.layer, self.resid_pre[end][:, None], z)
+        return layer_outputs(self.model, self.layer, self.resid_pre[end][:, None], z)
 
     def of(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
         """Return the layer at the first columns of the first rows, with the results so far; padding is on the right.
@@ -261,7 +263,7 @@ class LayerPass:
         end, positions = self.end[:rows], self.positions[:rows, :columns]
         other = LayerPass(self.model, self.layer, self.resid_tail[:rows, :tail], positions, end, twin, self._shared)
         for name, value in self.__dict__.items():
-            if name in PASS_TENSORS:
+            if name in WHOLE_TENSORS:
                 other.__dict__[name] = value[:rows, :columns]
             elif name in TAIL_TENSORS:
                 other.__dict__[name] = value[:rows, :tail]

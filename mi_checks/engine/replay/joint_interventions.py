@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.interventions import Hop, Intervention, Side
-from mi_checks.engine.nodes import PARTS, Kind, Node
-from mi_checks.engine.replay.stored_runs import KeptRuns
-from mi_checks.engine.replay.stream_changes import written
+from mi_checks.engine.nodes import HEAD_PARTS, Kind, Node
+from mi_checks.engine.replay.stored_runs import StoredRuns
+from mi_checks.engine.replay.stream_changes import written_change
 
 
-def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: int) -> Tensor:
+def forwarded_change(runs: StoredRuns, side: Side, hops: list[Hop], sent: Tensor, start: int) -> Tensor:
     """Return the summed change in what the receivers of each variant's hop write, none of them seeing another's.
 
     Args:
@@ -32,7 +32,7 @@ def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: 
         receivers = [(i, node.kind, node.index) for i, hop in enumerate(hops) for node in hop if node.layer == layer]
         heads = [(i, kind, index) for i, kind, index in receivers if kind != "mlp"]
         if heads:
-            total += _by_heads(runs, side, layer, heads, sent, start)
+            total += _forwarded_by_heads(runs, side, layer, heads, sent, start)
         mlps = [i for i, kind, _ in receivers if kind == "mlp"]
         if mlps:
             written = runs.passes[side][layer].after(start)
@@ -42,8 +42,8 @@ def passed_on(runs: KeptRuns, side: Side, hops: list[Hop], sent: Tensor, start: 
     return total
 
 
-def _by_heads(
-    runs: KeptRuns,
+def _forwarded_by_heads(
+    runs: StoredRuns,
     side: Side,
     layer: int,
     receivers: Sequence[tuple[int, Kind, int | None]],
@@ -80,7 +80,7 @@ def _by_heads(
     return torch.matmul(change, model.w_o(layer).flatten(0, 1))
 
 
-class Edits:
+class JointEdits:
     """The replacements in a group of variants with the same run, values and positions.
 
     Args:
@@ -89,7 +89,7 @@ class Edits:
         start: the first column that they change.
     """
 
-    def __init__(self, runs: KeptRuns, alike: list[Intervention], start: int) -> None:
+    def __init__(self, runs: StoredRuns, alike: list[Intervention], start: int) -> None:
         self.runs = runs
         self.alike = alike
         self.how = alike[0]
@@ -100,7 +100,7 @@ class Edits:
         self._everywhere = bool(self.mask.all())
         places = [*self._replaced, *self._reading]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
-        self._attending = {layer for layer, kind in self._replaced if kind in ("resid_pre", *PARTS)}
+        self._attending = {layer for layer, kind in self._replaced if kind in ("resid_pre", *HEAD_PARTS)}
         self._attending |= {layer for layer, kind in self._reading if kind in ("q", "k", "v")}
 
     @property
@@ -157,13 +157,13 @@ class Edits:
         by_variant: list[Tensor] = []
         for intervention in self.alike:
             senders = intervention.nodes if intervention.into else ()
-            entries = (written(self.runs, self.how, [node], self.start, ends=False) for node in senders)
+            entries = (written_change(self.runs, self.how, [node], self.start, ends=False) for node in senders)
             by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
         sent = torch.stack(by_variant, 1)
         for depth in range(max(len(intervention.hops) for intervention in self.alike) - 1):
             going_on = [i for i, intervention in enumerate(self.alike) if depth < len(intervention.hops) - 1]
             hops = [self.alike[i].hops[depth] for i in going_on]
-            sent[:, going_on] = passed_on(self.runs, self.how.run, hops, sent[:, going_on], self.start)
+            sent[:, going_on] = forwarded_change(self.runs, self.how.run, hops, sent[:, going_on], self.start)
         return sent
 
     def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from mi_checks.faults.unexpected import out_of_memory
 
-CACHED = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
+MAX_CPU_CHUNK_BYTES = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20  # the largest M_MMAP_THRESHOLD that glibc accepts
-MAX_HELD_BYTES = 1280 * 2**20  # resident bytes of a process above which freed memory is returned to the system
+MAX_RESIDENT_BYTES = 1280 * 2**20  # resident bytes of a process above which freed memory is returned to the system
 T = TypeVar("T")
 
 
-class Memory:
+class MemoryBudget:
     """A budget of bytes.
 
     Args:
@@ -29,8 +29,8 @@ class Memory:
     """
 
     def __init__(self, device: torch.device, limit: int | None = None) -> None:
-        self.limit = free(device) // 4 if limit is None else limit
-        self.chunk = self.limit if device.type == "cuda" else min(self.limit, CACHED)
+        self.limit = free_bytes(device) // 4 if limit is None else limit
+        self.chunk = self.limit if device.type == "cuda" else min(self.limit, MAX_CPU_CHUNK_BYTES)
 
     def holds(self, each: int) -> int:
         """Return how many variants of so many bytes fit; at least one."""
@@ -57,15 +57,15 @@ class Memory:
         return torch.cat([self.within(compute, variants[:half]), self.within(compute, variants[half:])])
 
 
-def free(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
     """Return the number of bytes that are free on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
 
 
-def hold_freed() -> None:
-    """Make glibc reuse freed memory until `hand_back`.
+def hold_freed_memory() -> None:
+    """Make glibc reuse freed memory until `return_freed_memory`.
 
     By default glibc returns every large tensor to the system, which clears its pages before it lends them again. That
     took a sixth of a sweep's time.
@@ -76,7 +76,7 @@ def hold_freed() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def hand_back(beyond: int = MAX_HELD_BYTES) -> None:
+def return_freed_memory(beyond: int = MAX_RESIDENT_BYTES) -> None:
     """Return freed memory to the system if the process is large.
 
     glibc holds it in pieces that large tensors of the next behaviour may not fit. A smaller process keeps its freed

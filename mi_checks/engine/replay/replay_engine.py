@@ -20,18 +20,18 @@ from mi_checks.engine.interventions import EdgeCircuit, Intervention, Side
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.prompt_layout import Padding
 from mi_checks.engine.readout import Floats, ScoreFunction
-from mi_checks.engine.replay.edge_runs import EdgeRuns
-from mi_checks.engine.replay.joint_interventions import Edits
-from mi_checks.engine.replay.memory_budget import Memory
-from mi_checks.engine.replay.stored_runs import KeptRuns
-from mi_checks.engine.replay.stream_changes import Entry, enter
+from mi_checks.engine.replay.edge_runs import EdgeCircuitRuns
+from mi_checks.engine.replay.joint_interventions import JointEdits
+from mi_checks.engine.replay.memory_budget import MemoryBudget
+from mi_checks.engine.replay.stored_runs import StoredRuns
+from mi_checks.engine.replay.stream_changes import StreamChange, stream_change
 from mi_checks.engine.transformer import Transformer, attend_from
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 
-class ReplayEngine(KeptRuns):
+class ReplayEngine(StoredRuns):
     """An engine that gives the same numbers as `ReferenceEngine`, computed from the weights.
 
     Attributes:
@@ -53,7 +53,7 @@ class ReplayEngine(KeptRuns):
         memory: int | None = None,
     ) -> None:
         super().__init__(loaded_model, batch, model, progress, padding=padding, score=score)
-        self.memory = Memory(self.device, memory)
+        self.memory = MemoryBudget(self.device, memory)
         self.computed: Counter[str] = Counter()
 
     def on(self, model: Transformer, since: int) -> ReplayEngine:
@@ -115,7 +115,7 @@ class ReplayEngine(KeptRuns):
 
     def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
         """Return the logit differences of a group of edge circuits, `variant prompt`."""
-        return self._read(EdgeRuns(self, alike).final())
+        return self._read(EdgeCircuitRuns(self, alike).final())
 
     def _edge_bytes(self, circuit: EdgeCircuit) -> int:
         """Return about how many bytes one circuit takes while its edges are measured."""
@@ -137,7 +137,7 @@ class ReplayEngine(KeptRuns):
         """Yield the indices of interventions that are replayed together, in chunks that fit the memory."""
         together: dict[object, list[int]] = {}
         for i, intervention in enumerate(interventions):
-            together.setdefault(_alike(intervention), []).append(i)
+            together.setdefault(_group_key(intervention), []).append(i)
         for group in together.values():
             size = self.memory.holds(self._bytes(interventions[group[0]]))
             yield from (group[start : start + size] for start in range(0, len(group), size))
@@ -161,17 +161,17 @@ class ReplayEngine(KeptRuns):
         first = alike[0]
         start = self.start(first)
         if first.nodes and not first.single:
-            edits = Edits(self, alike, start)
+            edits = JointEdits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
             return self._read(self._edited(resid, edits, start))
-        entry = enter(self, alike, start) if first.nodes else None
+        entry = stream_change(self, alike, start) if first.nodes else None
         if entry is None:  # the effect is zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(alike), -1)
         return self._read(self._entered(entry, first.run, start))
 
-    def _entered(self, entry: Entry, side: Side, start: int) -> Tensor:
+    def _entered(self, entry: StreamChange, side: Side, start: int) -> Tensor:
         """Return the final residual stream at END after a change entered, `row variant d_model`."""
         layer = self.passes[side][entry.layer]
         if entry.layer == self.last and entry.point != "pre":
@@ -181,15 +181,15 @@ class ReplayEngine(KeptRuns):
                 return self._mlp(entry.layer, resid_mid, resid_mid)
             return written.resid_post + entry.delta[:, :, 0]
         if entry.point == "pre":
-            return self._onward(entry.layer, _plus(layer.resid_pre[:, start:], entry.delta), side, start)
+            return self._onward(entry.layer, _add_variants(layer.resid_pre[:, start:], entry.delta), side, start)
         if entry.point == "mid":
-            resid_mid = _plus(layer.after(start).resid_mid, entry.delta)
+            resid_mid = _add_variants(layer.after(start).resid_mid, entry.delta)
             resid = self._mlp(entry.layer, resid_mid, resid_mid)
         else:
-            resid = _plus(layer.after(start).resid_post, entry.delta)
+            resid = _add_variants(layer.after(start).resid_post, entry.delta)
         return self._onward(entry.layer + 1, resid, side, start)
 
-    def _edited(self, resid: Tensor, edits: Edits, start: int) -> Tensor:
+    def _edited(self, resid: Tensor, edits: JointEdits, start: int) -> Tensor:
         """Return the final stream at END, `row variant d_model`, from the stream before the first edited layer."""
         first, side = edits.first, edits.how.run
         if edits.attend(first):
@@ -203,7 +203,7 @@ class ReplayEngine(KeptRuns):
         resid = self._after_attention(first, resid, z, edits, ends=ends)
         return self._unembedded(resid, edits) if ends else self._onward(first + 1, resid, side, start, edits)
 
-    def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None = None) -> Tensor:
+    def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None = None) -> Tensor:
         """Return the final stream at END from the stream before a layer, `row variant pos d_model` from a column on."""
         for index in range(layer, self.last):
             resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
@@ -216,11 +216,11 @@ class ReplayEngine(KeptRuns):
         resid = self._layer(self.last, resid, side, start, edits)
         return self._unembedded(resid[self.rows, :, self.end - start][:, :, None], edits)
 
-    def _unembedded(self, resid: Tensor, edits: Edits) -> Tensor:
+    def _unembedded(self, resid: Tensor, edits: JointEdits) -> Tensor:
         """Return the stream that the unembedding reads at END, `row variant 1 d_model` → `row variant d_model`."""
         return edits.read(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
 
-    def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: Edits | None) -> Tensor:
+    def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None) -> Tensor:
         """Return the stream after a layer with its edits, using stored keys and values of columns before `start`."""
         model, (rows, variants, _, _) = self.model, resid.shape
         self._count(resid, "queries", "sources")
@@ -256,7 +256,9 @@ class ReplayEngine(KeptRuns):
             z = model.attended(queries, positions, keys, values, sources)
         return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
 
-    def _after_attention(self, layer: int, resid: Tensor, z: Tensor, edits: Edits, *, ends: bool = False) -> Tensor:
+    def _after_attention(
+        self, layer: int, resid: Tensor, z: Tensor, edits: JointEdits, *, ends: bool = False
+    ) -> Tensor:
         """Return the stream after a layer from its z, with the edits in between, `row variant pos …` or only END."""
         model = self.model
         z = edits.put(layer, "head", z, ends=ends)
@@ -315,12 +317,12 @@ class ReplayEngine(KeptRuns):
             self.computed[part] += resid[..., 0].numel()
 
 
-def _plus(base: Tensor, delta: Tensor) -> Tensor:
+def _add_variants(base: Tensor, delta: Tensor) -> Tensor:
     """Return `row pos d_model` + `row variant pos d_model`, contiguous whatever the strides of the latter."""
     return torch.add(base[:, None], delta, out=torch.empty(delta.shape, dtype=delta.dtype, device=delta.device))
 
 
-def _alike(intervention: Intervention) -> tuple[object, ...]:
+def _group_key(intervention: Intervention) -> tuple[object, ...]:
     """Return what interventions must have in common to be replayed together."""
     how = (intervention.run, intervention.value, intervention.at)
     if not intervention.nodes:

@@ -12,14 +12,14 @@ from mi_checks.engine.interventions import Intervention, Side
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.prompt_layout import Padding
 from mi_checks.engine.readout import Floats, ScoreFunction
-from mi_checks.engine.replay.forward_pass import ForwardPass, Since, Written
+from mi_checks.engine.replay.forward_pass import ForwardPass, LayerOutputs, LayerOutputsFrom
 from mi_checks.engine.transformer import Transformer
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
 
 
-class KeptRuns(Engine, ABC):
+class StoredRuns(Engine, ABC):
     """The base class of the replay engine: results of the runs without intervention, computed when first needed.
 
     The corrupted run shares with the clean one all columns before `first_difference`, where their tokens are the same.
@@ -148,7 +148,7 @@ class KeptRuns(Engine, ABC):
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]
             return self.model.logits(self.model.final(resid))
 
-    def _part(self, written: Written | Since, node: Node) -> Tensor:
+    def _part(self, written: LayerOutputs | LayerOutputsFrom, node: Node) -> Tensor:
         part: Tensor | None
         match node.kind:
             case "head":

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from mi_checks.engine.interventions import Intervention
-from mi_checks.engine.nodes import PARTS, Node
-from mi_checks.engine.replay.stored_runs import KeptRuns
+from mi_checks.engine.nodes import HEAD_PARTS, Node
+from mi_checks.engine.replay.stored_runs import StoredRuns
 from mi_checks.engine.transformer import Transformer
 
-Point = Literal["pre", "mid", "post"]
+StreamPoint = Literal["pre", "mid", "post"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class StreamChange:
     """The changes that variants make to the residual stream.
 
     Attributes:
@@ -32,11 +32,11 @@ class Entry:
     """
 
     layer: int
-    point: Point
+    point: StreamPoint
     delta: Tensor
 
 
-def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None:
+def stream_change(runs: StoredRuns, alike: list[Intervention], start: int) -> StreamChange | None:
     """Return where interventions enter that differ only in the index of their node (and of their path's receivers).
 
     Args:
@@ -50,9 +50,9 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
     first = alike[0]
     node = first.nodes[0]
     if not first.into:
-        return written(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
+        return written_change(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
     senders = sorted({i.nodes[0] for i in alike})
-    entry = written(runs, first, senders, start, ends=_read_at_end(runs, first.into[0]))
+    entry = written_change(runs, first, senders, start, ends=_read_at_end(runs, first.into[0]))
     which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
     for depth, (receiver, *_) in enumerate(first.hops):
         if entry is None:
@@ -60,19 +60,19 @@ def enter(runs: KeptRuns, alike: list[Intervention], start: int) -> Entry | None
         sent = entry.delta
         if _read_at_end(runs, receiver) and depth and entry.layer < runs.last:
             sent = sent[runs.rows, :, runs.end - start][:, :, None]
-        entry = _into(runs, first, [i.hops[depth][0] for i in alike], sent, which, start)
+        entry = _receiver_change(runs, first, [i.hops[depth][0] for i in alike], sent, which, start)
         which = torch.arange(len(alike), device=runs.device)
     return entry
 
 
-def _read_at_end(runs: KeptRuns, receiver: Node) -> bool:
+def _read_at_end(runs: StoredRuns, receiver: Node) -> bool:
     """Return whether a receiver matters only at END."""
     return receiver.kind == "logits" or (receiver.layer == runs.last and receiver.kind in ("q", "mlp"))
 
 
-def _into(
-    runs: KeptRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
-) -> Entry | None:
+def _receiver_change(
+    runs: StoredRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
+) -> StreamChange | None:
     """Return the change in what one receiver per variant writes if it alone sees a change, within one layer and kind.
 
     Args:
@@ -85,38 +85,42 @@ def _into(
     """
     receiver = receivers[0]
     if receiver.kind == "logits":
-        return Entry(runs.last, "post", sent[:, which])
+        return StreamChange(runs.last, "post", sent[:, which])
     if receiver.kind == "mlp":
-        return _into_mlp(runs, how, receiver.layer, sent[:, which], start, ends=receiver.layer == runs.last)
+        return _mlp_receiver_change(runs, how, receiver.layer, sent[:, which], start, ends=receiver.layer == runs.last)
     heads = torch.tensor([one.index for one in receivers], device=runs.device)
-    return _into_heads(runs, how, receiver, sent, which, heads, start)
+    return _head_receiver_change(runs, how, receiver, sent, which, heads, start)
 
 
-def written(runs: KeptRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool) -> Entry | None:
+def written_change(
+    runs: StoredRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool
+) -> StreamChange | None:
     """Return the change in what nodes of one layer and kind write, from `start` on, or at END if only END is read."""
     node, model = nodes[0], runs.model
     if node.kind == "resid_pre" and not how.into:
         ends = False  # because the last layer's keys and values read it at every position
-    part = node.kind in PARTS
-    change = _change_of_z(runs, how, node, start, ends=ends) if part else _change(runs, how, node, start, ends=ends)
+    part = node.kind in HEAD_PARTS
+    change = (
+        _z_change(runs, how, node, start, ends=ends) if part else _activation_change(runs, how, node, start, ends=ends)
+    )
     if not bool(change.any()):
         return None
     before_mlp = part or node.kind in ("head", "attn", "resid_mid")
-    point: Point = "pre" if node.kind == "resid_pre" else "mid" if before_mlp and not model.parallel else "post"
+    point: StreamPoint = "pre" if node.kind == "resid_pre" else "mid" if before_mlp and not model.parallel else "post"
     if node.index is None:
-        return Entry(node.layer, point, change[:, None].expand(-1, len(nodes), -1, -1))
+        return StreamChange(node.layer, point, change[:, None].expand(-1, len(nodes), -1, -1))
     index = torch.tensor([n.index for n in nodes], device=runs.device)
     if node.kind == "neuron":
         delta = change[..., index].transpose(1, 2)[..., None] * model.w_out(node.layer)[index][:, None]
-        return Entry(node.layer, point, delta)
+        return StreamChange(node.layer, point, delta)
     w_o = model.w_o(node.layer)  # head d_head d_model
     if node.kind in ("k", "v"):  # all heads of the group that shares the key or value
         change = change.unflatten(2, (model.n_kv_heads, -1)).flatten(3)
         w_o = w_o.unflatten(0, (model.n_kv_heads, -1)).flatten(1, 2)
-    return Entry(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
+    return StreamChange(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
 
 
-def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+def _activation_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
     """Return new minus old activations of a layer where the intervention acts, `row pos …`."""
     mask = runs.mask(how.run, how.at)
     if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
@@ -131,7 +135,7 @@ def _change(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: 
     return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
 
 
-def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+def _z_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
     """Return new minus old z of all heads, each with its q, k, v or pattern replaced, `row pos head d_head`."""
     model, layer = runs.model, runs.passes[how.run][node.layer]
     at_end = ends and node.layer == runs.last
@@ -153,18 +157,22 @@ def _change_of_z(runs: KeptRuns, how: Intervention, node: Node, start: int, *, e
     return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
 
 
-def _into_mlp(runs: KeptRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool) -> Entry:
+def _mlp_receiver_change(
+    runs: StoredRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool
+) -> StreamChange:
     """Return the change in what an MLP writes if it alone sees a change, `row variant pos d_model`."""
     run = runs.passes[how.run][layer]
     written = run.at_end if ends else run.after(start)
     if written.mlp_out is None:
         raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
-    return Entry(layer, "post", runs.model.mlp(layer, written.mlp_in[:, None] + delta) - written.mlp_out[:, None])
+    return StreamChange(
+        layer, "post", runs.model.mlp(layer, written.mlp_in[:, None] + delta) - written.mlp_out[:, None]
+    )
 
 
-def _into_heads(
-    runs: KeptRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
-) -> Entry | None:
+def _head_receiver_change(
+    runs: StoredRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
+) -> StreamChange | None:
     """Return the change in what heads write if one query, key or value of each sees one sender's change.
 
     Args:
@@ -196,12 +204,12 @@ def _into_heads(
     own_positions = runs.layouts[how.run].positions
     positions = destinations(own_positions)
     if receiver.kind == "q":
-        queries = _rotated(model, new, positions)
+        queries = _rotate(model, new, positions)
     else:
         queries = model.rotated(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
     keys = run.rotated_keys[:, :, shared].transpose(1, 2)
     if receiver.kind == "k":
-        keys = torch.cat([keys[:, :, :start], _rotated(model, new, own_positions[:, start:])], 2)
+        keys = torch.cat([keys[:, :, :start], _rotate(model, new, own_positions[:, start:])], 2)
     values = run.values[:, :, shared].transpose(1, 2)
     if receiver.kind == "v":
         values = torch.cat([values[:, :, :start], new], 2)
@@ -211,9 +219,9 @@ def _into_heads(
     delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
     if group > 1:
         delta = delta.unflatten(1, (-1, group)).sum(2)
-    return Entry(receiver.layer, "post" if model.parallel else "mid", delta) if bool(delta.any()) else None
+    return StreamChange(receiver.layer, "post" if model.parallel else "mid", delta) if bool(delta.any()) else None
 
 
-def _rotated(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
+def _rotate(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
     """Return queries or keys of one head per variant, `row variant pos d_head`, rotated."""
     return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)

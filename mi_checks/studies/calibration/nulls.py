@@ -16,7 +16,7 @@ from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.role import check_role
 from mi_checks.checks.verdict import Verdict
-from mi_checks.engine.choose_engine import choose, trusted
+from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.role_scores import score
@@ -55,7 +55,7 @@ def fresh_models(
         first, second = (int(head) for head in rng.integers(calibration_models.HEADS, size=2))
         heads = {PREVIOUS: (f"L0H{first}",), INDUCTION: (f"L1H{second}",)}
         return Measurements(
-            behaviour_of(loaded_model.name), loaded_model, batch, choose("auto", loaded_model, batch), heads
+            behaviour_of(loaded_model.name), loaded_model, batch, choose_engine("auto", loaded_model, batch), heads
         )
 
     chosen = (*calibrated_claims.without_effect(POSITIONS, kinds), *calibrated_claims.of_weights(kinds))
@@ -235,7 +235,7 @@ def roles_by_chance(
     for run in progress(range(runs), runs, "roles of fresh models"):
         loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
         for check in SHIPPED:
-            scores = score(check.role.score, loaded_model, trusted(loaded_model))
+            scores = score(check.role.score, loaded_model, replayable_model(loaded_model))
             binding = Binding(check.name, check.role.component, check.role.score, scores, check.role.at_least)
             verdicts[check.id].append(check_role(binding, None, loaded_model.name, free=True))
     return tuple(

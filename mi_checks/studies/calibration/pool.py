@@ -13,9 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.clean_run_quantities import Activity, Attended, AttentionPattern, Promoted, Ranks, attended
-from mi_checks.engine.direct_attribution import EffectsFromSources
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.clean_run_quantities import (
+    AttentionBetweenLabels,
+    AttentionPattern,
+    NeuronActivations,
+    PromotedTokens,
+    TokenRanks,
+    attention_between_labels,
+)
+from mi_checks.engine.direct_attribution import DirectEffectsBySource
 from mi_checks.engine.engine import Engine, Quantity
 from mi_checks.engine.readout import BaseRun, Floats, SideRun
 from mi_checks.models.loaded_model import LoadedModel
@@ -35,7 +42,7 @@ class Pool:
         self.loaded_model = loaded_model
         self.batch = batch
         self.roles = dict(roles)
-        self.engine: Engine = choose("auto", loaded_model, batch)
+        self.engine: Engine = choose_engine("auto", loaded_model, batch)
         self.behaviour = behaviour_of(loaded_model.name)
         self._kept: dict[str, Floats] = {}
 
@@ -113,17 +120,17 @@ class _Drawn:
             NotImplementedError: the quantity is one that calibration never measures.
         """
         match quantity:
-            case Attended():
+            case AttentionBetweenLabels():
                 pattern = self._pool.engine.attention(quantity.head)[self._rows]
-                return attended(pattern, self._batch, quantity.destination, quantity.source)[None]
-            case AttentionPattern() | EffectsFromSources():
+                return attention_between_labels(pattern, self._batch, quantity.destination, quantity.source)[None]
+            case AttentionPattern() | DirectEffectsBySource():
                 whole = self._pool.measure(replace(quantity, prompt=int(self._rows[quantity.prompt])))
                 return self._signs[quantity.prompt] * whole if quantity.signed else whole
-            case Activity():
+            case NeuronActivations():
                 return self._pool.measure(quantity)[self._rows]
-            case Promoted():
+            case PromotedTokens():
                 return self._pool.measure(quantity)
-            case Ranks():
+            case TokenRanks():
                 raise NotImplementedError("a calibration looks for no lints")
         values = self._pool.measure(quantity)[:, self._rows]
         return self._signs * values if quantity.signed else values

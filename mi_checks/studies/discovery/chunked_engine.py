@@ -9,7 +9,7 @@ from functools import cached_property
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_engine import CachedEngine
 from mi_checks.engine.engine import Engine, Quantity
-from mi_checks.engine.intervention_quantities import Scores, intervention_name
+from mi_checks.engine.intervention_quantities import InterventionScores, intervention_name
 from mi_checks.engine.interventions import Intervention
 from mi_checks.engine.readout import BaseRun, Floats
 from mi_checks.output.progress import Progress, no_progress
@@ -58,7 +58,7 @@ class ChunkedEngine(CachedEngine):
 
     def measure(self, quantity: Quantity) -> Floats:
         """Measure interventions in chunks, and other quantities at once; see `Engine.measure`."""
-        if isinstance(quantity, Scores):
+        if isinstance(quantity, InterventionScores):
             missing = self.unknown(quantity.interventions)
             for _ in self._progress(self._measured(missing, quantity.title), len(missing), quantity.title):
                 pass
@@ -76,7 +76,7 @@ class ChunkedEngine(CachedEngine):
         while begin < len(interventions):
             began = self._clock()
             chunk = interventions[begin : begin + size]
-            super().measure(Scores(tuple(chunk), title))
+            super().measure(InterventionScores(tuple(chunk), title))
             duration = self._clock() - began
             yield from chunk
             self._save_if_due()

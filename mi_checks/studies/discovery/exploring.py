@@ -12,8 +12,8 @@ from mi_checks.cache.cache_keys import code_digest, measurement_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.interventions import AblationKind, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
@@ -84,7 +84,7 @@ class Explorer:
         """Return an object that measures a behaviour's claims on a batch of prompts, and its engine."""
         key = measurement_key(self.loaded_model, batch, "auto") if self._store is not None else ""
         engine = ChunkedEngine(
-            lambda: choose("auto", self.loaded_model, batch, no_progress, None, self._score),
+            lambda: choose_engine("auto", self.loaded_model, batch, no_progress, None, self._score),
             self._store,
             key,
             self._progress,
@@ -108,7 +108,7 @@ class Explorer:
         measured, engine = self._explored()
         few, _ = self._of_first(min(SCREENED, len(measured.batch)))
         above, at = self.settings.above, measured.everywhere
-        kind: Ablated = "mean" if self.drawn.equally_long else "zero"
+        kind: AblationKind = "mean" if self.drawn.equally_long else "zero"
         again = len(self.drawn.held_out) / len(measured.batch)
         heads = swept(
             measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"), again
@@ -196,7 +196,7 @@ class Explorer:
         return shares
 
     def _groups(
-        self, measured: Measurements, few: Measurements, heads: Effects, neurons: Effects | None, kind: Ablated
+        self, measured: Measurements, few: Measurements, heads: Effects, neurons: Effects | None, kind: AblationKind
     ) -> Groups:
         few = measured if no_effect_size(few) else few
         strongest = sorted({*heads.sufficient, *heads.needed}, key=lambda node: (-heads.strength(node), node))
@@ -216,7 +216,7 @@ class Explorer:
             needed=[*heads.needed, *(neurons.needed if neurons else ())],
         )  # fmt: skip
 
-    def _pairs(self, few: Measurements, pairs: list[Set], strongest: Sequence[Node], kind: Ablated) -> list[Set]:
+    def _pairs(self, few: Measurements, pairs: list[Set], strongest: Sequence[Node], kind: AblationKind) -> list[Set]:
         """Return all pairs of nodes, or only those among the strongest nodes if all would take too long."""
         engine = next(made for measured, made in self._batches.values() if measured is few)
         ways = 3  # ablated, noised and denoised
@@ -229,7 +229,7 @@ class Explorer:
             return list(combinations(sorted(strongest[:count]), 2))
         return pairs
 
-    def _circuit(self, measured: Measurements, heads: Effects, kind: Ablated) -> tuple[Pruned, int]:
+    def _circuit(self, measured: Measurements, heads: Effects, kind: AblationKind) -> tuple[Pruned, int]:
         """Return a circuit, and the number of prompt pairs that it was searched on."""
         strength = dict.fromkeys(all_nodes("head", self.loaded_model.shape), 0.0)
         strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mi_checks.engine.interventions import Ablated
+from mi_checks.engine.interventions import AblationKind
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import Estimate
 from mi_checks.studies.discovery.effects import Effects
@@ -44,7 +44,7 @@ class Found:
     neurons: Effects | None
     mlps: Effects | None
     unaccounted: tuple[Node, ...]
-    ablated_by: Ablated
+    ablated_by: AblationKind
     groups: Groups
     paths: Paths
     circuit: Pruned

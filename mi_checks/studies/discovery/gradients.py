@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mi_checks.engine.engine import Engine
 from mi_checks.engine.interventions import Intervention, Side, denoise, noise
-from mi_checks.engine.nodes import HOOKS, Component, Node
+from mi_checks.engine.nodes import HOOK_NAMES, Component, Node
 from mi_checks.engine.readout import Floats
 from mi_checks.output.progress import Progress
 
@@ -113,9 +113,9 @@ def _gradients(
     def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
         return resid[engine.rows, engine.end][:, None]
 
-    names = [HOOKS[component].format(layer) for component in components for layer in layers]
+    names = [HOOK_NAMES[component].format(layer) for component in components for layer in layers]
     hooks = [
-        (HOOKS["resid_pre"].format(0), leaf),
+        (HOOK_NAMES["resid_pre"].format(0), leaf),
         *((name, keep_as(name)) for name in names),
         ("unembed.hook_in", only_end),
     ]
@@ -127,7 +127,7 @@ def _gradients(
     return {
         component: [
             torch.zeros_like(activations[name]) if by_name[name] is None else by_name[name]
-            for name in (HOOKS[component].format(layer) for layer in layers)
+            for name in (HOOK_NAMES[component].format(layer) for layer in layers)
         ]
         for component in components
     }

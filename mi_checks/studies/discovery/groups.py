@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.interventions import Ablated, Intervention, ablate, denoise, noise
+from mi_checks.engine.interventions import AblationKind, Intervention, ablate, denoise, noise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.stats.estimate import Estimate
@@ -107,7 +107,7 @@ def groups(
     measured: Measurements,
     few: Measurements,
     pairs: Sequence[Set],
-    kind: Ablated,
+    kind: AblationKind,
     above: float,
     *,
     sufficient: Sequence[Node],

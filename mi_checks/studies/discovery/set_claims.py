@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mi_checks.checks.measurements import Sweep
-from mi_checks.engine.interventions import Ablated
+from mi_checks.engine.interventions import AblationKind
 from mi_checks.output.numbers import precise
 from mi_checks.spec.circuit_checks import NEGLIGIBLE
 from mi_checks.spec.problems import listed
@@ -67,7 +67,7 @@ def mediators_line(mediation: Mediation, name: str, held_out: HeldOut, *, screen
 
 
 def circuit_line(
-    circuit: Pruned, name: str, kind: Ablated, held_out: HeldOut, faithful: float, most: int | None = None
+    circuit: Pruned, name: str, kind: AblationKind, held_out: HeldOut, faithful: float, most: int | None = None
 ) -> Line:
     """Return the claim of faithfulness, bounded on both sides, and that the circuit is minimal if that holds.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mi_checks.engine.choose_engine import trusted
+from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.nodes import Node
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
@@ -49,7 +49,9 @@ def named(loaded_model: LoadedModel, nodes: Sequence[Node]) -> Mapping[Node, Map
     """Map each head to the roles for which it scores enough, highest first; empty if a model is too small to probe."""
     heads = [node for node in nodes if node.kind == "head"]
     try:
-        scores = {name: score(name, loaded_model, trusted(loaded_model)) for name in SCORE_NAMES} if heads else {}
+        scores = (
+            {name: score(name, loaded_model, replayable_model(loaded_model)) for name in SCORE_NAMES} if heads else {}
+        )
     except MiChecksError:
         return {}
     roles_of: dict[Node, Mapping[str, float]] = {}

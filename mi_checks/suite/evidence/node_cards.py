@@ -10,8 +10,8 @@ import numpy as np
 from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.hypothesis import checks_made
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.clean_run_quantities import Activity, AttentionPattern, Promoted
-from mi_checks.engine.direct_attribution import DirectEffects, EffectsFromSources, not_linear
+from mi_checks.engine.clean_run_quantities import AttentionPattern, NeuronActivations, PromotedTokens
+from mi_checks.engine.direct_attribution import DirectEffects, DirectEffectsBySource, nonlinearity
 from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
@@ -57,7 +57,7 @@ def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measuremen
         what = f"the direct logit attribution of {head} by token"
         sources = omitted.attempt(
             what,
-            lambda: tuple(np.round(measured.measure(EffectsFromSources(head, shown)), SOURCE_DECIMALS).tolist()),
+            lambda: tuple(np.round(measured.measure(DirectEffectsBySource(head, shown)), SOURCE_DECIMALS).tolist()),
             (),
         )
     return HeadCard(
@@ -72,7 +72,7 @@ def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measuremen
 
 def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimate]:
     """Return what each node writes directly into the clean logit difference; nothing where the score is not linear."""
-    if not nodes or not_linear(measured.batch, measured.loaded_model) is not None:
+    if not nodes or nonlinearity(measured.batch, measured.loaded_model) is not None:
         return {}
     estimates = [
         mean_interval(each, score_unit(measured.batch.score), measured.intervals)
@@ -137,7 +137,7 @@ def _neuron_card(
         direct=direct,
         ablation=ablation,
         removes=removes,
-        active=tuple(most_active(on_few.measure(Activity(neuron)), prompts)),
+        active=tuple(most_active(on_few.measure(NeuronActivations(neuron)), prompts)),
         promotes=tuple(tokens[:N_PROMOTED_TOKENS]),
         suppresses=tuple(reversed(tokens[N_PROMOTED_TOKENS:])),
     )
@@ -147,7 +147,7 @@ def _promotions(neuron: Node, measured: Measurements) -> list[Promotion]:
     """Return the promoted tokens, the most first, and after them the suppressed ones, the most last."""
     return [
         Promotion(measured.loaded_model.tokenization.piece(int(token)), float(logit))
-        for token, logit in measured.measure(Promoted(neuron, N_PROMOTED_TOKENS))
+        for token, logit in measured.measure(PromotedTokens(neuron, N_PROMOTED_TOKENS))
     ]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.dispatch import run_check
-from mi_checks.engine.choose_engine import choose
-from mi_checks.engine.clean_run_quantities import Attended
-from mi_checks.engine.intervention_quantities import Scores
+from mi_checks.engine.choose_engine import choose_engine
+from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
+from mi_checks.engine.intervention_quantities import InterventionScores
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import CheckEntry
@@ -37,13 +37,13 @@ def generator():
 )
 def test_it_measures_what_an_engine_does(pool, what):
     batch = replace(pool.batch, pairs=tuple(pool.batch.pairs[row] for row in ROWS))
-    engine = choose("auto", pool.loaded_model, batch)
+    engine = choose_engine("auto", pool.loaded_model, batch)
     run = pool.run(ROWS, generator())
     np.testing.assert_allclose(run.logit_diff(what), engine.scores([what])[0], atol=1e-4)
     np.testing.assert_allclose(run.base.effect_size, engine.base.effect_size, atol=1e-4)
     np.testing.assert_array_equal(run.base.clean.beats_foils, engine.base.clean.beats_foils)
-    found = run.measure(Attended(head("L0H3"), "B1", "A1"))[0]
-    np.testing.assert_allclose(found, engine.measure(Attended(head("L0H3"), "B1", "A1"))[0], atol=1e-5)
+    found = run.measure(AttentionBetweenLabels(head("L0H3"), "B1", "A1"))[0]
+    np.testing.assert_allclose(found, engine.measure(AttentionBetweenLabels(head("L0H3"), "B1", "A1"))[0], atol=1e-5)
 
 
 def test_swapped_answers_turn_every_score(pool):
@@ -58,7 +58,7 @@ def test_swapped_answers_turn_every_score(pool):
 
 def test_the_population_is_the_pool(pool):
     check = CheckEntry.model_validate({"patching": {"nodes": "induction", "recovers": {"at_least": 0}}}).check
-    patched = pool.measure(Scores((denoise(*map(head, pool.roles["induction"])),)))[0]
+    patched = pool.measure(InterventionScores((denoise(*map(head, pool.roles["induction"])),)))[0]
     base = pool.engine.base
     truth = (patched - base.corrupt.logit_diff).mean() / base.effect_size.mean()
     assert run_check(check, pool.population()).estimate.value == pytest.approx(truth)
@@ -107,4 +107,4 @@ def test_fresh_models_are_of_their_seed_and_leave_torchs_own_alone():
         assert torch.equal(weight, same[name])
         assert weight.std() == 0 or not torch.equal(weight, other[name])
     batch = drawn(tokens, 4, 0)
-    assert choose("auto", calibration_models.fresh(1, tokens, mlps=True), batch).base.clean.logit_diff.std() > 0
+    assert choose_engine("auto", calibration_models.fresh(1, tokens, mlps=True), batch).base.clean.logit_diff.std() > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.cache.cache_store import CacheStore
-from mi_checks.engine.intervention_quantities import Scores
+from mi_checks.engine.intervention_quantities import InterventionScores
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
@@ -54,7 +54,7 @@ def keeping(stubbed, tmp_path):
 
 def test_chunks_are_as_large_as_take_two_seconds(keeping):
     engine, asked, _ = keeping(0.125)
-    engine.measure(Scores(tuple(ALL)))
+    engine.measure(InterventionScores(tuple(ALL)))
     assert sum(asked) == 200
     assert asked[0] == 1
     assert max(asked) == CHUNK_S / 0.125 == 16
@@ -62,13 +62,13 @@ def test_chunks_are_as_large_as_take_two_seconds(keeping):
 
 def test_chunks_grow_fast_and_not_without_limit(keeping):
     engine, asked, _ = keeping(1e-9)
-    engine.measure(Scores(tuple(ALL)))
+    engine.measure(InterventionScores(tuple(ALL)))
     assert asked == [1, 8, 64, 127]
     assert max(asked) <= MAX_CHUNK
 
 
 def test_what_it_comes_to_does_not_depend_on_chunks(keeping):
-    slow, fast = (keeping(seconds)[0].measure(Scores(tuple(ALL))) for seconds in (5.0, 1e-9))
+    slow, fast = (keeping(seconds)[0].measure(InterventionScores(tuple(ALL))) for seconds in (5.0, 1e-9))
     np.testing.assert_array_equal(slow, fast)
 
 
@@ -80,8 +80,8 @@ def test_progress_counts_interventions_and_leaves_out_what_is_known(keeping):
         return iter(())
 
     engine, _, _ = keeping(0.1, progress)
-    engine.measure(Scores(tuple(ALL[:50]), "heads"))
-    engine.measure(Scores(tuple(ALL), "heads"))
+    engine.measure(InterventionScores(tuple(ALL[:50]), "heads"))
+    engine.measure(InterventionScores(tuple(ALL), "heads"))
     assert seen == [("heads", 50, 50), ("heads", 150, 150)]
 
 
@@ -98,17 +98,17 @@ def test_case_25_a_run_that_is_killed_has_kept_all_but_the_last_seconds(keeping)
             saved.append(clock.now)
 
     engine, asked, clock = keeping(0.5, store=Noting())
-    engine.measure(Scores(tuple(ALL[:100])))  # 50 seconds
+    engine.measure(InterventionScores(tuple(ALL[:100])))  # 50 seconds
     assert len(saved) >= 50 / (SAVE_EVERY_S + CHUNK_S) - 1
     again, asked_again, _ = keeping(0.5, store=Noting())
-    again.measure(Scores(tuple(ALL[:100])))
+    again.measure(InterventionScores(tuple(ALL[:100])))
     assert sum(asked_again) <= (SAVE_EVERY_S + CHUNK_S) / 0.5
     assert sum(asked) == 100
 
 
 def test_unknown_are_those_that_were_not_measured(keeping):
     engine, _, _ = keeping(0.1)
-    engine.measure(Scores(tuple(ALL[:3])))
+    engine.measure(InterventionScores(tuple(ALL[:3])))
     assert engine.unknown([*ALL[:5], ALL[4], noise(*ALL[0].nodes)]) == [*ALL[3:5], noise(*ALL[0].nodes)]
     assert engine.measurements == 3
 
@@ -168,7 +168,7 @@ def test_at_either_extreme_nothing_is_timed(timed, limit, allowed, affordable):
 
 def test_what_is_known_takes_no_time(timed):
     measured, engine, _, clock = timed(0.5)
-    engine.measure(Scores(tuple(ALL)))
+    engine.measure(InterventionScores(tuple(ALL)))
     assert Pace(1.0, clock).seconds_each(measured, engine, ALL) == 0
 
 

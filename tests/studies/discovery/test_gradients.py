@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mi_checks.engine.attribution_patching import AttributionPatching
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.models.load_model import load
@@ -21,7 +21,7 @@ COMPONENTS = ("head", "neuron")
 @pytest.fixture(scope="module")
 def engine(behaviour):
     loaded_model = load("nano-gelu-2l", device="cpu")
-    return choose("replay", loaded_model, samples(behaviour(), loaded_model, Settings(count=16)).found_on)
+    return choose_engine("replay", loaded_model, samples(behaviour(), loaded_model, Settings(count=16)).found_on)
 
 
 def test_in_the_corrupted_run_they_are_attribution_patching(engine):

@@ -8,7 +8,7 @@ import yaml
 
 from mi_checks.checks.dispatch import run_check
 from mi_checks.checks.measurements import Measurements
-from mi_checks.engine.choose_engine import choose
+from mi_checks.engine.choose_engine import choose_engine
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.load_file import load_behaviour
@@ -252,7 +252,7 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     entry = dict(discovery.draft.entry.get("nodes", {}).items())
     behaviour = planted.behaviour().model_copy(update={"models": {planted.loaded_model.name: ModelEntry(nodes=entry)}})
     batch = discovery.samples.held_out
-    engine = choose("reference", planted.loaded_model, batch)
+    engine = choose_engine("reference", planted.loaded_model, batch)
     measured = Measurements(behaviour, planted.loaded_model, batch, engine)
     verdicts = [run_check(part, measured) for line in discovery.draft.lines for part in parsed(line.entry).check.parts]
     assert [verdict.claim for verdict in verdicts if verdict.outcome != "pass"] == []
