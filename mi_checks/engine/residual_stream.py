@@ -168,7 +168,7 @@ class Unembedding:
     Attributes:
         norm: the final norm, or None.
         projection: the modules after it, in order; the last has the vocabulary's width.
-        scale: a factor that is applied to the logits (Cohere's `read_logit_scale`, one over Granite's `logits_scaling`).
+        scale: a factor that is applied to the logits (Cohere's `logit_scale`, one over Granite's `logits_scaling`).
     """
 
     norm: Norm | None
