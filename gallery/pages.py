@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gallery.parts import changes, parts
+from gallery.page_parts import changes, parts
 from mi_checks.errors import MiChecksError
 from mi_checks.files import replace_text
-from mi_checks.report.budget import LIMIT
-from mi_checks.report.html import render
+from mi_checks.report.single_page import MAX_PAGE_BYTES, render
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import Run
 
@@ -82,8 +81,8 @@ def _require_all(run: Run) -> None:
 
 def _small(page: str) -> str:
     size = len(page.encode())
-    if size > LIMIT:
-        raise NotWritten(f"it has {size:,} bytes, and may have {LIMIT:,}")
+    if size > MAX_PAGE_BYTES:
+        raise NotWritten(f"it has {size:,} bytes, and may have {MAX_PAGE_BYTES:,}")
     return page
 
 

@@ -3,6 +3,6 @@
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
     "annotations",
+    "ci_summary",
     "failures",
-    "paragraph",
 ]

@@ -14,30 +14,35 @@ from mi_checks.ci.failures import Failure
 from mi_checks.results.run import Lint
 from mi_checks.spec.problems import Problem
 
-MOST = 10  # the number of errors of a step that GitHub shows
+MAX_ANNOTATIONS = 10  # the number of errors of a step that GitHub shows
 _MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
 def commands(
-    mistakes: Sequence[Problem], failures: Sequence[Failure], base: Base, lints: Sequence[Lint] = ()
+    mistakes: Sequence[Problem], failures: Sequence[Failure], paths: AnnotationPaths, lints: Sequence[Lint] = ()
 ) -> Iterator[str]:
-    """Yield an `::error` for each mistake and each failure, up to `MOST`, and a `::notice` that counts the others.
+    """Yield an `::error` for each mistake and failure, and a `::notice` that counts those beyond `MAX_ANNOTATIONS`.
 
     A `::warning` for each lint follows.
 
     Args:
         mistakes: the mistakes in behaviour files; these come first.
         failures: the failures, worst first.
-        base: the folder to which GitHub's paths are relative.
+        paths: the folder to which GitHub's paths are relative.
         lints: reasons to doubt the measurements of behaviours.
     """
     ordered = _by_cause(failures)
-    errors = [*(_of_mistake(mistake, base) for mistake in mistakes), *(_of_failure(each, base) for each in ordered)]
-    yield from errors[:MOST]
-    if len(errors) > MOST:
-        yield command("notice", {"title": "mi-checks"}, f"{len(errors) - MOST:,} more failed: they are in the log")
-    yield from (_of_lint(lint, base) for lint in lints[:MOST])
+    errors = [
+        *(_mistake_command(mistake, paths) for mistake in mistakes),
+        *(_failure_command(each, paths) for each in ordered),
+    ]
+    yield from errors[:MAX_ANNOTATIONS]
+    if len(errors) > MAX_ANNOTATIONS:
+        yield command(
+            "notice", {"title": "mi-checks"}, f"{len(errors) - MAX_ANNOTATIONS:,} more failed: they are in the log"
+        )
+    yield from (_lint_command(lint, paths) for lint in lints[:MAX_ANNOTATIONS])
 
 
 def _by_cause(failures: Sequence[Failure]) -> list[Failure]:
@@ -61,7 +66,7 @@ def command(name: str, properties: Mapping[str, str], message: str) -> str:
     return f"::{name}{f' {pairs}' if pairs else ''}::{_escaped(message, _MESSAGE)}"
 
 
-class Base:
+class AnnotationPaths:
     """The folder to which GitHub's paths are relative: the repository, of which pytest's rootdir may be a subfolder."""
 
     def __init__(self, root: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -85,21 +90,21 @@ class Base:
         return (whole.relative_to(self._folder) if whole.is_relative_to(self._folder) else whole).as_posix()
 
 
-def _of_mistake(mistake: Problem, base: Base) -> str:
+def _mistake_command(mistake: Problem, paths: AnnotationPaths) -> str:
     if not mistake.path:
         return command("error", {"title": "mi-checks"}, mistake.message)
-    place = {"file": base.path(mistake.path), "line": str(mistake.line), "col": str(mistake.column)}
+    place = {"file": paths.path(mistake.path), "line": str(mistake.line), "col": str(mistake.column)}
     return command("error", {**place, "title": "mi-checks"}, mistake.message)
 
 
-def _of_failure(failure: Failure, base: Base) -> str:
+def _failure_command(failure: Failure, paths: AnnotationPaths) -> str:
     title = f"{failure.behaviour} on {failure.model}: {failure.check}"
-    place = {"file": base.path(failure.place.file), "line": str(failure.place.line)}
+    place = {"file": paths.path(failure.place.file), "line": str(failure.place.line)}
     return command("error", {**place, "title": title}, failure.brief)
 
 
-def _of_lint(lint: Lint, base: Base) -> str:
-    place = {"file": base.path(lint.place.file), "line": str(lint.place.line)}
+def _lint_command(lint: Lint, paths: AnnotationPaths) -> str:
+    place = {"file": paths.path(lint.place.file), "line": str(lint.place.line)}
     return command("warning", {**place, "title": f"{lint.behaviour} on {lint.model}"}, lint.message)
 
 

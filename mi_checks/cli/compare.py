@@ -41,19 +41,19 @@ def show(options: argparse.Namespace) -> int:
     # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.compare.mediator_sets import mediator_changes
     from mi_checks.compare.run_comparison import compare, counts
-    from mi_checks.report.comparison import comparison_json, comparison_page, comparison_text
+    from mi_checks.report import comparison_page, comparison_text
     from mi_checks.results.read_run import read_run
 
     runs = [(str(path), read_run(path)) for path in (options.before, options.after)]
     (_, before), (_, after) = runs
     changes, mediators = compare(before, after), mediator_changes(before, after)
     if options.format == "json":
-        print(comparison_json.document(runs, changes, mediators))
+        print(comparison_text.json_document(runs, changes, mediators))
     else:
         width = shutil.get_terminal_size((120, 24)).columns
         print("\n".join(comparison_text.lines(runs, changes, mediators, width)))
     if options.output is not None:
-        comparison_page.write(runs, changes, mediators, options.output)
+        comparison_page.write_comparison(runs, changes, mediators, options.output)
     state_counts = counts(changes)
     if not mediators and not state_counts.keys() & {"drifted", "improved", "prompts moved", "unchanged"}:
         sys.stdout.flush()

@@ -48,14 +48,14 @@ def show(options: argparse.Namespace) -> None:
             failed.
     """
     # Imported late, so that `mi-checks models list` does not wait for scipy.
-    from mi_checks.report.report_place import writable
+    from mi_checks.report.report_destination import require_writable
     from mi_checks.studies.emergence.checkpoint_series import chosen_series
     from mi_checks.studies.emergence.formats import check_output, write, written
     from mi_checks.studies.emergence.measure import emergence
 
     if options.output is not None:
         check_output(options.output)
-        writable("--output", options.output)  # checked before the measurements, which take long
+        require_writable("--output", options.output)  # checked before the measurements, which take long
     series = chosen_series(options.model)
     result = emergence(
         behaviours_of(options.paths),

@@ -40,26 +40,30 @@ def show(options: argparse.Namespace) -> None:
     """
     from mi_checks.compare.mediator_sets import mediator_changes
     from mi_checks.compare.run_comparison import compare
-    from mi_checks.report.comparison import comparison_page, series_page
+    from mi_checks.report import comparison_page, series_page
+    from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
     from mi_checks.report.report_folder import write_report
-    from mi_checks.report.report_place import Place, place, writable
     from mi_checks.results.read_run import read_run
 
     paths: list[Path] = options.runs
     if options.output is None and len(paths) > 1:
         raise MiChecksError(f"{len(paths)} runs have no file of their own: say where their page goes (-o PATH.html)")
-    there = Place(paths[0].with_suffix(".html"), False) if options.output is None else place(options.output, Path())
-    if options.output is not None:
-        writable(OPTION, there.page)
+    if options.output is None:
+        destination = ReportDestination(paths[0].with_suffix(".html"), False)
+    else:
+        destination = report_destination(options.output, Path())
+        require_writable(OPTION, destination.page)
     runs = [(str(path), read_run(path)) for path in paths]
-    if there.page in paths:
-        raise MiChecksError(f"{OPTION}: {str(there.page)!r} is the run itself; name another file")
+    if destination.page in paths:
+        raise MiChecksError(f"{OPTION}: {str(destination.page)!r} is the run itself; name another file")
     if len(runs) == 1:
-        for sentence in write_report(runs[0][1], there, runs[0][0]):
+        for sentence in write_report(runs[0][1], destination, runs[0][0]):
             print(sentence, file=sys.stderr)
     elif len(runs) == 2:
         (_, before), (_, after) = runs
-        comparison_page.write(runs, compare(before, after), mediator_changes(before, after), there.page)
+        comparison_page.write_comparison(
+            runs, compare(before, after), mediator_changes(before, after), destination.page
+        )
     else:
-        series_page.write(runs, there.page)
-    print(f"report: {there.page}")
+        series_page.write_series(runs, destination.page)
+    print(f"report: {destination.page}")

@@ -195,5 +195,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_sep("=", "failures by behaviour and model")
             for line in failures:
                 terminalreporter.write_line(line)
-        for line in (*(() if config.option.collectonly else own.last_words.summary()), *own.last_words.told()):
+        for line in (*(() if config.option.collectonly else own.last_words.summary()), *own.last_words.ci_lines()):
             terminalreporter.write_line(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mi_checks.report.report_place import Place
+from mi_checks.report.report_destination import ReportDestination
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Options:
     dtype: str
     engine: str
     memory: int | None
-    report: Place
+    report: ReportDestination
     kept_run: Path
     history: Path | None
     kept: Path | None

@@ -93,10 +93,10 @@ class CiWriter:
         wrong = [*map(str, self._mistakes), *unwritten]
         if self._asked.summary is None or not (run.results or run.mutants or wrong):
             return
-        from mi_checks.ci.paragraph import paragraph
+        from mi_checks.ci.ci_summary import ci_summary
 
         try:
-            _put(self._asked.summary, paragraph(run, wrong) + "\n")
+            _put(self._asked.summary, ci_summary(run, wrong) + "\n")
         except MiChecksError as error:
             self.failed.append(str(error))
         else:
@@ -108,11 +108,11 @@ class CiWriter:
         if self._asked.summary is not None and self._written:
             found.append(f"summary: {shown_path(self._asked.summary, self._root)}")
         if self._asked.annotate:
-            from mi_checks.ci.annotations import Base, commands
+            from mi_checks.ci.annotations import AnnotationPaths, commands
             from mi_checks.ci.failures import failures
 
             wrong = [*self._mistakes, *(Problem("", 0, 0, why) for why in (*unwritten, *self.failed))]
-            found += commands(wrong, failures(run), Base(self._root), run.lints)
+            found += commands(wrong, failures(run), AnnotationPaths(self._root), run.lints)
         return found
 
     def to_wire(self) -> list[Any]:

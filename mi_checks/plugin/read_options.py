@@ -15,7 +15,7 @@ from mi_checks.models.base_name import check_same_heads
 from mi_checks.models.names import resolve
 from mi_checks.models.stand_in import refuse_update
 from mi_checks.plugin.options import BaselineOptions, CiOptions, Options
-from mi_checks.report.report_place import Place, place, writable
+from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
 from mi_checks.results.rerun import repeated_options
 from mi_checks.suite.selection import choose_models
 
@@ -56,7 +56,7 @@ def read_options(config: pytest.Config) -> Options:
         raise MiChecksError(f"--mi-engine {engine!r}: use one of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
     count = _whole_number("--mi-count", chosen("mi_count"), least=2)
     seed = _whole_number("--mi-seed", chosen("mi_seed"), least=0)
-    report = place(chosen("mi_report") or "reports/report.html", config.rootpath)
+    report = report_destination(chosen("mi_report") or "reports/report.html", config.rootpath)
     named = chosen("mi_run")
     kept_run = config.rootpath / named if named else report.run
     if kept_run == report.page:
@@ -77,8 +77,8 @@ def read_options(config: pytest.Config) -> Options:
         dtype=dtype,
         engine=engine,
         memory=_bytes("--mi-memory", chosen("mi_memory")),
-        report=Place(writable("--mi-report", report.page), report.folder),
-        kept_run=writable("--mi-run", kept_run),
+        report=ReportDestination(require_writable("--mi-report", report.page), report.folder),
+        kept_run=require_writable("--mi-run", kept_run),
         history=_history(config.rootpath, chosen("mi_history")),
         kept=None if chosen("mi_no_cache") else _cache_folder(config),
         update=bool(chosen("mi_update")),
@@ -93,7 +93,7 @@ def read_options(config: pytest.Config) -> Options:
             selected=bool(config.option.keyword or config.option.markexpr or any("::" in a for a in config.args)),
         ),
         ci=CiOptions(
-            summary=None if summary is None else writable("--mi-summary", summary),
+            summary=None if summary is None else require_writable("--mi-summary", summary),
             annotate=annotations == "github" or (annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"),
         ),
         debug=bool(chosen("mi_debug")),
@@ -143,7 +143,7 @@ def _other_than_written(count: int | None, seed: int | None, dtype: str) -> str:
 def _history(root: Path, named: str | None) -> Path | None:
     if not named:
         return None
-    path = writable("--mi-history", root / named)
+    path = require_writable("--mi-history", root / named)
     if path.exists():
         if not os.access(path, os.W_OK):
             raise MiChecksError(f"--mi-history: cannot write {str(path)!r}; it is read-only")

@@ -63,7 +63,7 @@ class TerminalSummary:
             lines += self.gathered.omitted.attempt(what, make, ())
         return [*lines, *self._left_out()]
 
-    def told(self) -> list[str]:
+    def ci_lines(self) -> list[str]:
         """Return the annotations for CI, and the tracebacks of errors if `--mi-debug` asks for them."""
         before = len(self.gathered.omitted.sentences)
         what = "the list of annotations for CI"

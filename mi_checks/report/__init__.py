@@ -3,11 +3,10 @@
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
     "axis",
-    "comparison.comparison_json",
-    "comparison.comparison_page",
-    "comparison.comparison_text",
-    "comparison.series_page",
-    "html",
+    "comparison_page",
+    "comparison_text",
+    "renderer",
+    "report_destination",
     "report_folder",
-    "report_place",
+    "series_page",
 ]

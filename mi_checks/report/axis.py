@@ -26,9 +26,9 @@ class Axis:
         low, high, scale = self.low, self.high, (self.right - self.left) / (self.high - self.low)
         return [round(self.left + (min(max(value, low), high) - low) * scale, 1) for value in values]
 
-    def ticks(self, about: int = 4) -> tuple[tuple[float, str], ...]:
-        """Return about `about` rounded tick values, each as its pixel and its label."""
-        step = _round_step((self.high - self.low) / about)
+    def ticks(self, n_ticks: int = 4) -> tuple[tuple[float, str], ...]:
+        """Return about `n_ticks` rounded tick values, each as its pixel and its label."""
+        step = _round_step((self.high - self.low) / n_ticks)
         places = max(0, -math.floor(math.log10(step)))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return tuple((self.x(k * step), number(k * step, places)) for k in range(first, last + 1))

@@ -9,22 +9,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mi_checks.output.failure_lines import cause_text
-from mi_checks.report.by_behaviour import Group, Pair, drifted
-from mi_checks.report.outcomes import SEVERITY, SURVIVED, Verdict, verdict
-from mi_checks.results.causes import Group as Causes
-from mi_checks.results.causes import groups as by_cause
+from mi_checks.report.behaviour_results import (
+    SEVERITY,
+    SURVIVED,
+    BehaviourResults,
+    ModelResults,
+    VerdictLabel,
+    is_drift,
+    verdict_label,
+)
+from mi_checks.results.causes import Group as CauseGroup
+from mi_checks.results.causes import groups as groups_by_cause
 from mi_checks.results.run import CheckResult, MutantsResult
 
 MAX_EXPANDED_LINES = 14  # lines; a longer message (a traceback) is collapsed to its first and last line
 
 
 @dataclass(frozen=True)
-class Problem:
+class ReportProblem:
     """A check that did not pass, or a check with surviving mutants.
 
     Attributes:
         anchor: the anchor of this part of the page.
-        pair_anchor: the anchor of the behaviour on the model.
+        model_anchor: the anchor of the behaviour on the model.
         check_anchor: the anchor of the check's row.
         verdict: the outcome as it is displayed.
         result: the result of the check, or of its mutants.
@@ -32,9 +39,9 @@ class Problem:
     """
 
     anchor: str
-    pair_anchor: str
+    model_anchor: str
     check_anchor: str
-    verdict: Verdict
+    verdict: VerdictLabel
     result: CheckResult | MutantsResult
     cause: str = ""
 
@@ -49,41 +56,44 @@ class Problem:
         return tuple(self.result.message.strip("\n").splitlines())
 
     @property
-    def folded(self) -> bool:
+    def is_long(self) -> bool:
         """Return whether the message is too long to be shown expanded."""
         return len(self.lines) > MAX_EXPANDED_LINES
 
 
-def problems(groups: Sequence[Group]) -> tuple[Problem, ...]:
+def problem_list(behaviours: Sequence[BehaviourResults]) -> tuple[ReportProblem, ...]:
     """Return failures, drifts, errors and inconclusive checks, ordered by the worst of each behaviour on a model.
 
     Within one behaviour on one model, the cause is first; the others are sorted by severity, then in the run's order.
     """
-    by_pair = [_together(pair, shown) for group in groups for pair in group.pairs if (shown := _of(pair))]
-    return tuple(problem for pair in sorted(by_pair, key=lambda pair: min(map(_gravity, pair))) for problem in pair)
+    models = [model for behaviour in behaviours for model in behaviour.models]
+    by_model = [_ordered_by_cause(model, problems) for model in models if (problems := _problems_of(model))]
+    by_model.sort(key=lambda problems: min(map(_rank, problems)))
+    return tuple(problem for problems in by_model for problem in problems)
 
 
-def _together(pair: Pair, found: Sequence[Problem]) -> list[Problem]:
-    ordered = sorted(found, key=_gravity)
-    group: Causes | None = next(iter(by_cause(pair.results)), None)
+def _ordered_by_cause(model: ModelResults, problems: Sequence[ReportProblem]) -> list[ReportProblem]:
+    ordered = sorted(problems, key=_rank)
+    group: CauseGroup | None = next(iter(groups_by_cause(model.checks)), None)
     if group is None or not group.others:
         return ordered
     ordered.sort(key=lambda problem: problem.result is not group.cause)
-    return [replace(ordered[0], cause=f"{len(group.failed)} failures, likely cause: {cause_text(group)}"), *ordered[1:]]
+    cause = f"{len(group.failed)} failures, likely cause: {cause_text(group)}"
+    return [replace(ordered[0], cause=cause), *ordered[1:]]
 
 
-def _of(pair: Pair) -> list[Problem]:
+def _problems_of(model: ModelResults) -> list[ReportProblem]:
     problems = []
-    for index, result in enumerate(pair.results):
-        anchor = pair.check_anchor(index)
+    for index, result in enumerate(model.checks):
+        anchor = model.check_anchor(index)
         if result.outcome not in ("pass", "skipped"):
-            shown = verdict(result.outcome, pair.absent, drifted(result))
-            problems.append(Problem(f"p-{anchor}", pair.anchor, anchor, shown, result))
-        mutants = pair.mutants.get(result.check)
+            label = verdict_label(result.outcome, model.absent, is_drift(result))
+            problems.append(ReportProblem(f"p-{anchor}", model.anchor, anchor, label, result))
+        mutants = model.mutants.get(result.check)
         if mutants is not None and mutants.survivors:
-            problems.append(Problem(f"m-{anchor}", pair.anchor, anchor, SURVIVED, mutants))
+            problems.append(ReportProblem(f"m-{anchor}", model.anchor, anchor, SURVIVED, mutants))
     return problems
 
 
-def _gravity(problem: Problem) -> tuple[int, bool]:
+def _rank(problem: ReportProblem) -> tuple[int, bool]:
     return SEVERITY.index(problem.result.outcome), problem.verdict.css == "drift"

@@ -8,22 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from mi_checks.files import write_file
-from mi_checks.report.by_behaviour import Group, groups, models
-from mi_checks.report.drawing import Drawing
-from mi_checks.report.header import header
-from mi_checks.report.html import environment, write
-from mi_checks.report.neighbour_tests import Neighbours, neighbours
-from mi_checks.report.report_place import Place
-from mi_checks.report.sections import section
-from mi_checks.report.tolerant import drawn_without_what_breaks
+from mi_checks.report.behaviour_results import BehaviourResults, model_names, results_by_behaviour
+from mi_checks.report.behaviour_section import behaviour_section
+from mi_checks.report.neighbour_comparisons import NeighbourComparisons, neighbour_comparisons
+from mi_checks.report.renderer import ReportRenderer, template_environment
+from mi_checks.report.report_destination import ReportDestination
+from mi_checks.report.report_header import report_header
+from mi_checks.report.single_page import draw_tolerantly, write_page
 from mi_checks.results.run import Run
 
 INDEX = "index.html"
-KIND = "behaviour"  # the kind of page that its head declares
+PAGE_KIND = "behaviour"  # the kind of page that the head of a behaviour's page declares
 MAX_NAME_CHARS = 80  # characters of a behaviour's name that are used in the file name
 
 
-def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
+def write_report(run: Run, destination: ReportDestination, run_path: str = "RUN") -> tuple[str, ...]:
     """Write the report of a run, as one page or as a folder of pages.
 
     Returns:
@@ -32,12 +31,12 @@ def write_report(run: Run, place: Place, kept: str = "RUN") -> tuple[str, ...]:
     Raises:
         MiChecksError: a file cannot be written there.
     """
-    if place.folder:
-        return write_folder(run, place.page.parent, kept)
-    return write(run, place.page, kept)
+    if destination.folder:
+        return write_folder(run, destination.page.parent, run_path)
+    return write_page(run, destination.page, run_path)
 
 
-def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
+def write_folder(run: Run, folder: Path, run_path: str = "RUN") -> tuple[str, ...]:
     """Write all pages, the first page last, so that each is complete at any time and no link is dead.
 
     The page of a behaviour that the run no longer has is deleted if an earlier report wrote it.
@@ -48,43 +47,50 @@ def write_folder(run: Run, folder: Path, kept: str = "RUN") -> tuple[str, ...]:
     Raises:
         MiChecksError: a file cannot be written there.
     """
-    written = set()
-    all_pages, omitted = drawn_without_what_breaks(run, lambda run: list(pages(run, kept)))
+    file_names = set()
+    all_pages, omitted = draw_tolerantly(run, lambda run: list(pages(run, run_path)))
     for name, page in all_pages:
         write_file(folder / name, page, "the report", "name another folder (--mi-report)")
-        written.add(name)
+        file_names.add(name)
     for path in folder.glob("*.html"):
-        if path.name not in written and _ours(path):
+        if path.name not in file_names and _is_behaviour_page(path):
             with suppress(OSError):  # a stale page does no harm
                 path.unlink()
     return omitted
 
 
-def pages(run: Run, kept: str = "RUN") -> Iterator[tuple[str, str]]:
+def pages(run: Run, run_path: str = "RUN") -> Iterator[tuple[str, str]]:
     """Yield file names with their pages; `index.html` comes last."""
-    gathered, columns = groups(run), models(run)
-    files = dict(zip((group.anchor for group in gathered), names(group.behaviour for group in gathered), strict=True))
+    behaviours, columns = results_by_behaviour(run), model_names(run)
+    names = page_names(behaviour.behaviour for behaviour in behaviours)
+    files = dict(zip((behaviour.anchor for behaviour in behaviours), names, strict=True))
 
-    def to(anchor: str) -> str:
+    def link_from_index(anchor: str) -> str:
         match = re.match(r"b\d+", anchor)
         return f"{files[match[0]]}#{anchor}" if match and match[0] in files else f"#{anchor}"
 
-    inside = Drawing(environment(), kept, lambda anchor: f"{INDEX}#{anchor}" if anchor == "verdicts" else f"#{anchor}")
-    outside = Drawing(environment(), kept, to)
-    tests = neighbours(gathered)
-    for group in gathered:
-        yield files[group.anchor], _behaviour(inside, group, tests)
-    shown = header(run)
-    yield INDEX, outside.page(shown.headline, outside.banner(shown), outside.first(gathered, columns))
+    def link_from_behaviour(anchor: str) -> str:
+        return f"{INDEX}#{anchor}" if anchor == "verdicts" else f"#{anchor}"
+
+    comparisons = neighbour_comparisons(behaviours)
+    renderer = ReportRenderer(template_environment(), run_path, link_from_behaviour)
+    for behaviour in behaviours:
+        yield files[behaviour.anchor], _behaviour_page(renderer, behaviour, comparisons)
+    header = report_header(run)
+    renderer = ReportRenderer(template_environment(), run_path, link_from_index)
+    yield INDEX, renderer.page(header.headline, renderer.banner(header), renderer.first_part(behaviours, columns))
 
 
-def _behaviour(drawing: Drawing, group: Group, tests: Neighbours | None) -> str:
-    every = frozenset(pair.anchor for pair in group.pairs)
-    shown = drawing.behaviour(section(group), every, drawing.alone(group, tests))
-    return drawing.page(group.behaviour, drawing.home(INDEX), shown, KIND)
+def _behaviour_page(
+    renderer: ReportRenderer, behaviour: BehaviourResults, comparisons: NeighbourComparisons | None
+) -> str:
+    all_models = frozenset(model.anchor for model in behaviour.models)
+    summary = renderer.behaviour_summary(behaviour, comparisons)
+    body = renderer.behaviour(behaviour_section(behaviour), all_models, summary)
+    return renderer.page(behaviour.behaviour, renderer.home(INDEX), body, PAGE_KIND)
 
 
-def names(behaviours: Iterable[str]) -> list[str]:
+def page_names(behaviours: Iterable[str]) -> list[str]:
     """Return a file name of letters, digits, `.`, `_` and `-` for each behaviour, unique even if case is ignored."""
     taken, file_names = {INDEX}, []
     for behaviour in behaviours:
@@ -98,9 +104,9 @@ def names(behaviours: Iterable[str]) -> list[str]:
     return file_names
 
 
-def _ours(path: Path) -> bool:
+def _is_behaviour_page(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return f'<meta name="generator" content="mi-checks {KIND}">' in file.read(1000)
+            return f'<meta name="generator" content="mi-checks {PAGE_KIND}">' in file.read(1000)
     except OSError:
         return False

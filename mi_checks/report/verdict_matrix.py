@@ -2,83 +2,101 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mi_checks.output import numbers
-from mi_checks.report.by_behaviour import Group, Pair
-from mi_checks.report.outcomes import SEVERITY, Verdict
-from mi_checks.report.pytest_marks import marks
+from mi_checks.report.behaviour_results import SEVERITY, BehaviourResults, ModelResults, VerdictLabel
+from mi_checks.results.evidence import Evidence
+from mi_checks.spec.problems import SpecError
+from mi_checks.spec.yaml_source import parse_yaml
 
-PASSING = SEVERITY.index("pass")
+_MARKS_ENTRY = re.compile(r"^marks[ \t]*:.*(?:\n(?:[ \t#\-].*)?)*", re.MULTILINE)
+MAX_MARKS_CHARS = 2000  # characters; longer text is not a list of marks
+
+
+def pytest_marks(evidence: Evidence | None) -> tuple[str, ...]:
+    """Return the marks in the behaviour's own file; empty if it has none or its text cannot be parsed."""
+    match = _MARKS_ENTRY.search(evidence.yaml) if evidence else None
+    if match is None or len(match[0]) > MAX_MARKS_CHARS:
+        return ()
+    try:
+        entries = parse_yaml(match[0], "").data["marks"]
+    except SpecError:
+        return ()
+    return tuple(each for each in entries if isinstance(each, str)) if isinstance(entries, list) else ()
+
+
+PASS_RANK = SEVERITY.index("pass")
 
 
 @dataclass(frozen=True)
-class Cell:
+class VerdictCell:
     """The verdict and the effect of one behaviour on one model."""
 
     model: str
     anchor: str
-    verdict: Verdict
+    verdict: VerdictLabel
     effect: str
     interval: str
-    passed: int
-    total: int
+    n_passed: int
+    n_checks: int
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One behaviour; a cell is None if it was not run on that model."""
 
     behaviour: str
     anchor: str
     measure: str  # what the effects measure, if not the logit difference on the clean prompts
-    cells: tuple[tuple[str, Cell | None], ...]
+    cells: tuple[tuple[str, VerdictCell | None], ...]
     marks: tuple[str, ...] = ()
     text: str = ""  # what a search matches, beside the name
 
 
-def matrix(groups: tuple[Group, ...], models: tuple[str, ...]) -> tuple[Row, ...]:
+def verdict_matrix(behaviours: tuple[BehaviourResults, ...], models: tuple[str, ...]) -> tuple[MatrixRow, ...]:
     """Return one row per behaviour, with one cell per model."""
-    return tuple(_row(group, models) for group in sorted(groups, key=_gravity))
+    return tuple(_row(behaviour, models) for behaviour in sorted(behaviours, key=_worst_rank))
 
 
-def _gravity(group: Group) -> int:
+def _worst_rank(behaviour: BehaviourResults) -> int:
     """Return the rank of the worst outcome; behaviours that pass all have the same rank and keep their order."""
-    return min((SEVERITY.index(pair.outcome) for pair in group.pairs if pair.outcome), default=PASSING)
+    return min((SEVERITY.index(model.outcome) for model in behaviour.models if model.outcome), default=PASS_RANK)
 
 
-def _row(group: Group, models: tuple[str, ...]) -> Row:
-    cells = {pair.model: cell(pair) for pair in group.pairs}
-    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
-    pytest_marks = marks(evidence)
-    checks = dict.fromkeys(result.check for pair in group.pairs for result in pair.results)
-    return Row(
-        behaviour=group.behaviour,
-        anchor=group.anchor,
-        measure=_measure(group),
+def _row(behaviour: BehaviourResults, models: tuple[str, ...]) -> MatrixRow:
+    cells = {model.model: verdict_cell(model) for model in behaviour.models}
+    evidence = next((model.evidence for model in behaviour.models if model.evidence), None)
+    marks = pytest_marks(evidence)
+    checks = dict.fromkeys(result.check for model in behaviour.models for result in model.checks)
+    return MatrixRow(
+        behaviour=behaviour.behaviour,
+        anchor=behaviour.anchor,
+        measure=_measure(behaviour),
         cells=tuple((model, cells.get(model)) for model in models),
-        marks=pytest_marks,
-        text=" ".join((evidence.summary if evidence else "", *pytest_marks, *checks)),
+        marks=marks,
+        text=" ".join((evidence.summary if evidence else "", *marks, *checks)),
     )
 
 
-def _measure(group: Group) -> str:
-    effect = next((pair.evidence.effect for pair in group.pairs if pair.evidence), None)
+def _measure(behaviour: BehaviourResults) -> str:
+    effect = next((model.evidence.effect for model in behaviour.models if model.evidence), None)
     if effect is None:
         return ""
     unit = "" if effect.estimate.unit == "logits" else effect.estimate.unit
     return ", ".join(filter(None, ("clean − corrupt" if effect.against == "corrupt" else "", unit)))
 
 
-def cell(pair: Pair) -> Cell:
+def verdict_cell(model: ModelResults) -> VerdictCell:
     """Return the cell of one behaviour on one model."""
-    measured = pair.evidence.effect.estimate if pair.evidence else None
-    return Cell(
-        model=pair.model,
-        anchor=pair.anchor,
-        verdict=pair.verdict,
+    measured = model.evidence.effect.estimate if model.evidence else None
+    return VerdictCell(
+        model=model.model,
+        anchor=model.anchor,
+        verdict=model.verdict,
         effect=numbers.value(measured) if measured else "",
         interval=numbers.interval(measured) if measured else "",
-        passed=pair.passed,
-        total=len(pair.results),
+        n_passed=model.n_passed,
+        n_checks=len(model.checks),
     )

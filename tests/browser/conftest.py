@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gallery.browser import NAMES, REMEDY, executable
-from mi_checks.report.comparison import series_page as series_page
-from mi_checks.report.html import render
+from gallery.screenshot import CHROMIUM_NAMES, INSTALL_COMMAND, chromium_path
+from mi_checks.report import series_page as series_page
 from mi_checks.report.report_folder import pages as folder_pages
+from mi_checks.report.single_page import render
 from mi_checks.studies.emergence import emergence_page as emergence_page
 from tests.browser import real
 from tests.browser.wide import wide
@@ -37,9 +37,9 @@ def browser() -> Iterator[object]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright is not installed: pip install -c constraints.txt -e '.[dev]'")
-    found = executable()
+    found = chromium_path()
     if found is None:
-        missing(f"none of {', '.join(NAMES)} is on the PATH: {REMEDY}")
+        missing(f"none of {', '.join(CHROMIUM_NAMES)} is on the PATH: {INSTALL_COMMAND}")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=found)
         yield launched
@@ -64,12 +64,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     folder.mkdir(exist_ok=True)
     texts: dict[str, Callable[[], str]] = {
         "report": lambda: render(make_run()),
-        "brief": lambda: render(make_run(), limit=0),
+        "brief": lambda: render(make_run(), max_bytes=0),
         "behaviour": lambda: dict(folder_pages(make_run()))["induction.html"],
         "real": lambda: real.report(folder / "project"),
         "wide": lambda: render(wide()),
         "compare": lambda: compare_page.rendered(compare_page.BEFORE, compare_page.AFTER),
-        "series": lambda: series_page.render([("first.json", make_run()), ("second.json", make_run())]),
+        "series": lambda: series_page.render_series([("first.json", make_run()), ("second.json", make_run())]),
         "emergence": lambda: emergence_page.render(small()),
     }
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.report.html import write
+from mi_checks.report.single_page import write_page
 from tests.browser.axe import grave
 from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP
 from tests.report.conftest import make_run
@@ -18,7 +18,7 @@ def page(tmp_path_factory):
     maps = (*run.evidence[0].heatmaps, MAP)
     first = replace(run.evidence[0], circuit=CIRCUIT, curves=(CURVE,), examples=(EXAMPLE,), heatmaps=maps)
     path = tmp_path_factory.mktemp("circuit") / "page.html"
-    write(replace(run, evidence=(first, *run.evidence[1:])), path)
+    write_page(replace(run, evidence=(first, *run.evidence[1:])), path)
     return path
 
 

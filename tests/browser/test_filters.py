@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.report.html import write
+from mi_checks.report.single_page import write_page
 from tests.report.conftest import make_run
 
 MARKS = {"induction": "[in_context, quick]", "ioi": "[in_context]", "greater_than": "[]"}
@@ -15,7 +15,7 @@ def page(tmp_path_factory):
     run = make_run()
     marked = tuple(replace(each, yaml=f"{each.yaml}marks: {MARKS[each.behaviour]}\n") for each in run.evidence)
     path = tmp_path_factory.mktemp("filters") / "page.html"
-    write(replace(run, evidence=marked), path)
+    write_page(replace(run, evidence=marked), path)
     return path
 
 

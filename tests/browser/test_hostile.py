@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from mi_checks.files import write_file
-from mi_checks.report.html import render
+from mi_checks.report.single_page import render
 from mi_checks.studies.emergence import emergence_page as emergence_page
 from tests.browser.hostile import HOSTILE, LONG, spoiled
 from tests.report import test_comparison_page as compare_page

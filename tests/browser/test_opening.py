@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from mi_checks.report.scale import contrast
+from mi_checks.report.heatmap import contrast
 from tests.browser.conftest import PAGES
 
 TELEPHONE = 360

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gallery import browser
+from gallery import screenshot
 from gallery.screenshot import HEIGHT, WIDTH, main
-from mi_checks.report.html import write
+from mi_checks.report.single_page import write_page
 from tests.report.conftest import make_run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,7 +50,7 @@ def test_the_other_pages_are_drawn_whole(opened, written, name):
 
 @pytest.mark.usefixtures("browser")
 def test_the_readmes_picture_is_the_first_screen(tmp_path):
-    write(make_run(), tmp_path / "page.html")
+    write_page(make_run(), tmp_path / "page.html")
     command = [sys.executable, "-m", "gallery.screenshot", tmp_path / "page.html", "--output", tmp_path / "a.png"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     assert size(tmp_path / "a.png") == (WIDTH, HEIGHT)
@@ -65,6 +65,6 @@ def test_the_readmes_picture_is_the_first_screen(tmp_path):
 )
 def test_without_a_page_or_a_browser_there_is_no_picture(monkeypatch, capsys, page, found, told):
     monkeypatch.setattr(sys, "argv", ["screenshot", page])
-    monkeypatch.setattr(browser, "executable", lambda: found)
+    monkeypatch.setattr(screenshot, "chromium_path", lambda: found)
     assert main() == 2
     assert capsys.readouterr().err.strip() == told

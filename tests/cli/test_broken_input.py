@@ -234,7 +234,7 @@ def test_no_permission(case, tmp_path_factory):
         code = (
             "import os, sys\nfrom mi_checks.cli.main import main\n"
             "import mi_checks.history.run_store, mi_checks.results.read_run, mi_checks.report.report_folder\n"
-            "import mi_checks.report.comparison.series_page, mi_checks.report.comparison.comparison_page\n"
+            "import mi_checks.report.series_page, mi_checks.report.comparison_page\n"
             "import mi_checks.compare.run_comparison, mi_checks.compare.run_comparison, mi_checks.history.listing\n"
             "import mi_checks.history.history_json, mi_checks.history.history_text\n"
             f"os.setuid(65534)\nsys.exit(main({case!r}))\n"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mi_checks.ci.paragraph import paragraph
+from mi_checks.ci.ci_summary import ci_summary
 from mi_checks.cli.main import main
 from mi_checks.errors import MiChecksError
 from mi_checks.results.journal import SUFFIX
@@ -99,5 +99,5 @@ def test_history_keeps_it(file, tmp_path, capfd):
 def test_a_paragraph_of_it_can_be_written(run, tmp_path):
     from mi_checks.files import write_file
 
-    write_file(tmp_path / "summary.md", paragraph(run, []), "the summary")
+    write_file(tmp_path / "summary.md", ci_summary(run, []), "the summary")
     assert "\\ud800" in (tmp_path / "summary.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli.main import main
-from mi_checks.report.html import render
+from mi_checks.report.single_page import render
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import SCHEMA_VERSION
 from mi_checks.results.write_run import write_run

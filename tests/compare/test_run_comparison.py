@@ -9,7 +9,7 @@ import pytest
 
 from mi_checks.compare.run_comparison import UNKNOWN_PARTS, compare, counts
 from mi_checks.compare.run_pairs import differing_settings
-from mi_checks.report.comparison import comparison_json
+from mi_checks.report import comparison_text
 from mi_checks.stats.intervals import ratio_interval, ratio_parts
 from tests.effects import around, effect, evidence_of
 from tests.made_results import PROVENANCE, result, run_of
@@ -299,7 +299,7 @@ def test_case_27_without_both_parts_no_gain_is_claimed():
 
 def test_case_27_the_parts_are_data():
     change = moved((0.5 + SPREAD, 3.8 + SPREAD), (0.5 + SPREAD, 0.94 + SPREAD))
-    document = json.loads(comparison_json.document([("a", run_of()), ("b", run_of())], [change], []))
+    document = json.loads(comparison_text.json_document([("a", run_of()), ("b", run_of())], [change], []))
     parts = document["changes"][0]["parts"]
     assert (parts["denominator"]["then"]["value"], parts["denominator"]["direction"]) == (pytest.approx(3.8), "fell")
 

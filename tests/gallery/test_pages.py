@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from gallery import pages
-from gallery.pages import GALLERY, LIMIT, PAGES, SUITE
-from mi_checks.report.html import render
+from gallery.pages import GALLERY, MAX_PAGE_BYTES, PAGES, SUITE
+from mi_checks.report.single_page import render
 from mi_checks.results.write_run import write_run
 from tests.gallery.passed import passing
 from tests.report.conftest import make_run
@@ -19,7 +19,7 @@ WRITTEN = [name for name in PAGES if (GALLERY / name).exists()]
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_page_that_is_committed_is_small_and_says_how_to_run_it_again(name):
     page = (GALLERY / name).read_text(encoding="utf-8")
-    assert len(page.encode()) <= LIMIT
+    assert len(page.encode()) <= MAX_PAGE_BYTES
     assert f"<code>pytest {PAGES[name][0]} " in page  # or another way to run the same
 
 
@@ -73,7 +73,7 @@ def test_what_was_cut_short_is_refused(ran, monkeypatch, capsys, tmp_path):
 
 
 def test_a_page_that_is_too_large_is_refused(ran, monkeypatch, capsys):
-    ran(page="x" * (LIMIT + 1))
+    ran(page="x" * (MAX_PAGE_BYTES + 1))
     assert gallery(monkeypatch) == 2
     assert capsys.readouterr().err == "reports/gallery/suite.html: it has 2,000,001 bytes, and may have 2,000,000\n"
 

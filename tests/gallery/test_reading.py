@@ -1,7 +1,7 @@
 """What a page says, without how it is drawn, nor when and where it was run."""
 
-from gallery.reading import read
-from mi_checks.report.html import render
+from gallery.page_parts import read
+from mi_checks.report.single_page import render
 from tests.report.conftest import make_run
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>All 2 checks passed.</title><style>h1{}</style></head>

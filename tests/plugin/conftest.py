@@ -103,7 +103,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     import tqdm  # noqa: F401
 
     import mi_checks.plugin.session
-    import mi_checks.report.html
+    import mi_checks.report.single_page
     import mi_checks.suite.suite  # noqa: F401
     from mi_checks.models.load_model import load
 

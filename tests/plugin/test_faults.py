@@ -6,7 +6,7 @@ import pytest
 
 # Before any run in a run: pytester forgets what was imported there, and would have it imported again, unpatched.
 import mi_checks.ci.annotations
-import mi_checks.ci.paragraph  # noqa: F401
+import mi_checks.ci.ci_summary  # noqa: F401
 from mi_checks.results import journal
 from mi_checks.results.read_run import read_run
 from tests.plugin.conftest import LIGHT
@@ -268,7 +268,7 @@ def test_the_run_itself(two, monkeypatch):
     ("place", "option", "told", "code"),
     [
         ("mi_checks.plugin.terminal_summary.matrix_lines", [], f"note: The table of behaviours and models {LEFT}", 0),
-        ("mi_checks.ci.paragraph.paragraph", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
+        ("mi_checks.ci.ci_summary.ci_summary", ["--mi-summary", "s.md"], f"note: The summary for CI {LEFT}", 0),
         ("mi_checks.ci.annotations.commands", ["--mi-annotations=github"], f"The list of annotations for CI {LEFT}", 0),
         ("mi_checks.cache.cache_store.CacheStore.prune", [], f"note: The pruning of the cache {LEFT}", 0),
         ("mi_checks.suite.suite.Suite.provenance", [], f"note: The provenance of nano-attn-2l {LEFT}", 0),

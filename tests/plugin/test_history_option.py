@@ -64,7 +64,7 @@ def test_workers_add_one(project):
     ("place", "message"),
     [
         ("file/h.sqlite3", "ERROR: --mi-history: cannot make the folder '*file': *"),
-        ("behaviours", "ERROR: --mi-history: cannot write '*behaviours'; name a file in a folder that can be written"),
+        ("behaviours", "ERROR: --mi-history: cannot write '*behaviours'; name a file in a writable folder"),
         ("file", "ERROR: *file is no database; name a history, or a file that is not there yet"),
     ],
 )

@@ -1,6 +1,6 @@
 """A run that is killed leaves what it measured, and a run that ends leaves nothing of the kind."""
 
-from mi_checks.report.html import render
+from mi_checks.report.single_page import render
 from mi_checks.results.read_run import read_run
 
 CONFTEST = """

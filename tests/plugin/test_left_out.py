@@ -237,7 +237,7 @@ def test_what_breaks_the_drawing(place, project, monkeypatch):
     def breaks(*_, **__):
         raise Odd("no room")
 
-    monkeypatch.setattr("mi_checks.report.sections.circuit_view", breaks)
+    monkeypatch.setattr("mi_checks.report.behaviour_section.circuit_drawing", breaks)
     project.behaviour(checks=CHECKS, models=BOUND)
     result = project.run("--mi-report", place)
     assert result.ret == 0
@@ -252,7 +252,7 @@ def test_a_page_that_cannot_be_drawn_at_all(project, monkeypatch):
     def breaks(*_, **__):
         raise Odd("no room")
 
-    monkeypatch.setattr("mi_checks.report.html.header", breaks)
+    monkeypatch.setattr("mi_checks.report.single_page.report_header", breaks)
     project.behaviour()
     result = project.run()
     assert result.ret == 0

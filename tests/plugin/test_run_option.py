@@ -44,7 +44,7 @@ def test_another_place_and_ini(project):
         (["--mi-run", "file/run.json"], "ERROR: --mi-run: cannot make the folder '*file': *"),
         (
             ["--mi-run", "behaviours"],
-            "ERROR: --mi-run: cannot write '*behaviours'; name a file in a folder that can be written",
+            "ERROR: --mi-run: cannot write '*behaviours'; name a file in a writable folder",
         ),
         (
             ["--mi-report", "r.html", "--mi-run", "r.html"],

@@ -9,14 +9,13 @@ from itertools import pairwise
 
 import pytest
 
-from mi_checks.report.circuit_drawing import LEFT, circuit_view
-from mi_checks.report.faithfulness import HEIGHT, WIDTH, faithfulness_view
-from mi_checks.report.head_card import attention_view, card_views, step
-from mi_checks.report.html import render
+from mi_checks.report.circuit_charts import LEFT, FaithfulnessChart, circuit_drawing, faithfulness_chart
+from mi_checks.report.node_cards import attention_view, node_card_views, opacity_step
+from mi_checks.report.single_page import render
 from mi_checks.results.run import Run
 from tests.report.circuits import ATTENTION, CIRCUIT, CURVE, EXAMPLE, SOURCES, card, edge, neuron_card, node
 
-VIEW = circuit_view(CIRCUIT, "Circuit", "b0m0g")
+VIEW = circuit_drawing(CIRCUIT, "Circuit", "b0m0g")
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -50,7 +49,7 @@ def test_everything_is_inside_the_drawing(many: int) -> None:
     later = tuple(node(f"L{layer}H0", layer, -0.3) for layer in (1, 2, 3))
     ways = tuple(edge(f"L0H{head}", "logits") for head in range(many))
     ways += tuple(edge(f"L0H{head}", "L3H0", via) for head in range(many) for via in "qkv")
-    view = circuit_view(replace(CIRCUIT, nodes=crowd + later, edges=ways), "Circuit", "g")
+    view = circuit_drawing(replace(CIRCUIT, nodes=crowd + later, edges=ways), "Circuit", "g")
     for each in view.nodes:
         assert each.x - each.r >= LEFT
         assert each.x + each.r + 30 <= view.width  # and its name
@@ -64,7 +63,7 @@ def test_everything_is_inside_the_drawing(many: int) -> None:
 def test_a_name_ends_before_the_next_node_begins(name: str) -> None:
     """In letters of six pixels, with the largest of circles."""
     nodes = tuple(node(name[:-1] + str(i), 0, 1.0) for i in range(6))
-    view = circuit_view(replace(CIRCUIT, nodes=nodes, edges=()), "", "g")
+    view = circuit_drawing(replace(CIRCUIT, nodes=nodes, edges=()), "", "g")
     for left, right in pairwise(view.nodes):
         assert left.x + left.r + 4 + 6 * len(name) <= right.x - right.r + 2
 
@@ -98,12 +97,14 @@ def test_a_node_is_traced_along_all_paths_through_it() -> None:
 
 
 def test_a_path_between_nodes_that_are_not_drawn_is_left_out() -> None:
-    view = circuit_view(replace(CIRCUIT, edges=(edge("L9H9", "L1H4", "q"), edge("L0H1", "L9H9", "q"))), "Circuit", "g")
+    view = circuit_drawing(
+        replace(CIRCUIT, edges=(edge("L9H9", "L1H4", "q"), edge("L0H1", "L9H9", "q"))), "Circuit", "g"
+    )
     assert view.edges == ()
 
 
 def test_every_node_has_a_card() -> None:
-    cards = card_views(CIRCUIT, (EXAMPLE,))
+    cards = node_card_views(CIRCUIT, (EXAMPLE,))
     assert [(each.number, each.name) for each in cards] == [(each.number, each.name) for each in VIEW.nodes]
     facts = dict(cards[3].facts)
     assert facts == {
@@ -124,7 +125,7 @@ def test_every_node_has_a_card() -> None:
 def test_what_reads_and_is_read_most_comes_first_and_little_is_counted() -> None:
     ways = tuple(edge(f"L0H{head}", "L1H4", "k", 0.1 * head) for head in range(1, 7))
     more = (edge("L1H4", "logits", value=None), edge("L1H4", "L2H0", "q", 0.3), edge("L1H4", "L2H1", "v", 0.4))
-    facts = dict(card_views(replace(CIRCUIT, edges=ways + more), (EXAMPLE,))[3].facts)
+    facts = dict(node_card_views(replace(CIRCUIT, edges=ways + more), (EXAMPLE,))[3].facts)
     assert facts["reads"] == "L0H6 by k 0.60, L0H5 by k 0.50, L0H4 by k 0.40, L0H3 by k 0.30, 2 more"
     assert facts["is read by"] == "L2H1.v 0.40, L2H0.q 0.30, logits (not measured)"
 
@@ -132,18 +133,18 @@ def test_what_reads_and_is_read_most_comes_first_and_little_is_counted() -> None
 def test_what_a_head_writes_stands_by_the_token_it_takes_it_from() -> None:
     view = attention_view(card("L1H4", ATTENTION, SOURCES), EXAMPLE)
     assert view is not None
-    assert view.written == ("", "1.50", "−0.25")
+    assert view.contributions == ("", "1.50", "−0.25")
     assert [(token.text, value) for token, value in view.strongest] == [("·a", "1.50"), ("·b", "−0.25")]
     assert view.total == "1.25"
-    brief = attention_view(card("L1H4", ATTENTION, SOURCES), EXAMPLE, whole=False)
-    assert brief == replace(view, rows=(), sources=(), written=())
+    brief = attention_view(card("L1H4", ATTENTION, SOURCES), EXAMPLE, all_tokens=False)
+    assert brief == replace(view, rows=(), sources=(), contributions=())
     none = attention_view(card("L1H4", ATTENTION, SOURCES[:2]), EXAMPLE)  # of other tokens
     assert none is not None
-    assert (none.written, none.strongest, none.total) == ((), (), "")
+    assert (none.contributions, none.strongest, none.total) == ((), (), "")
 
 
 def test_a_neurons_card_shows_where_it_is_active_and_what_it_promotes() -> None:
-    view = card_views(CIRCUIT, (EXAMPLE,))[5].neuron
+    view = node_card_views(CIRCUIT, (EXAMPLE,))[5].neuron
     assert view is not None
     first, second = view.active
     assert ([piece.text for piece in first.before], first.token.text, first.label, first.value) == (
@@ -157,16 +158,16 @@ def test_a_neurons_card_shows_where_it_is_active_and_what_it_promotes() -> None:
 def test_attention_stands_beside_its_tokens() -> None:
     view = attention_view(card("L1H4", ATTENTION), EXAMPLE)
     assert view is not None
-    assert [(look.token.text, look.percent, look.step) for look in view.last] == [
+    assert [(look.token.text, look.percent, look.opacity_step) for look in view.last_row] == [
         ("<|bos|>", 0, 0), ("·a", 95, 10), ("·b", 5, 1),
     ]  # fmt: skip
     assert [row.cells for row in view.rows] == [((100, 10),), ((30, 3), (70, 7)), ((0, 0), (95, 10), (5, 1))]
-    assert attention_view(card("L1H4", ATTENTION), EXAMPLE, whole=False) == replace(view, rows=(), sources=())
+    assert attention_view(card("L1H4", ATTENTION), EXAMPLE, all_tokens=False) == replace(view, rows=(), sources=())
     assert attention_view(card("L1H4", ((1, 2),)), EXAMPLE) is None  # of other tokens
 
 
 def test_whatever_is_looked_at_is_seen() -> None:
-    assert [step(percent) for percent in (0, 1, 10, 11, 100, 101)] == [0, 1, 1, 2, 10, 10]
+    assert [opacity_step(percent) for percent in (0, 1, 10, 11, 100, 101)] == [0, 1, 1, 2, 10, 10]
 
 
 def test_the_page_has_a_card_and_a_row_for_every_node(drawn: Run) -> None:
@@ -205,10 +206,10 @@ def test_a_run_without_circuits_has_no_drawing(run: Run) -> None:
 
 
 def test_the_curve_is_inside_its_axes() -> None:
-    view = faithfulness_view(CURVE)
+    view = faithfulness_chart(CURVE)
     assert len(view.dots) == len(view.rows) == 4
     for x, y in (*points(view.line), *points(view.band.rstrip("z"))):
-        assert 0 <= x <= WIDTH
-        assert 0 <= y <= HEIGHT
+        assert 0 <= x <= FaithfulnessChart.WIDTH
+        assert 0 <= y <= FaithfulnessChart.HEIGHT
     assert view.dots[2][1] < view.one < view.dots[1][1]
     assert view.rows[1] == (1, "0.40 [0.35, 0.45]")

@@ -9,7 +9,7 @@ import pytest
 from mi_checks.compare.mediator_sets import mediator_changes
 from mi_checks.compare.run_comparison import compare
 from mi_checks.errors import MiChecksError
-from mi_checks.report.comparison import comparison_page
+from mi_checks.report import comparison_page
 from tests.compare.test_mediator_sets import NOW, THEN, shown
 from tests.effects import around
 from tests.made_results import result, run_of
@@ -39,7 +39,7 @@ AFTER = run_of(
 
 def rendered(before, after):
     runs = [("before.json", before), ("after.json", after)]
-    return comparison_page.render(runs, compare(before, after), mediator_changes(before, after))
+    return comparison_page.render_comparison(runs, compare(before, after), mediator_changes(before, after))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_where_it_cannot_be_written_that_is_told(tmp_path):
     runs = [("a", BEFORE), ("b", AFTER)]
     (tmp_path / "file").touch()
     with pytest.raises(MiChecksError) as told:
-        comparison_page.write(runs, (), (), tmp_path / "file/page.html")
+        comparison_page.write_comparison(runs, (), (), tmp_path / "file/page.html")
     assert str(told.value).startswith(f"cannot write the comparison to {tmp_path / 'file/page.html'}: ")
     assert str(told.value).endswith("; name another file")
     assert os.listdir(tmp_path) == ["file"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.report.report_folder import names, pages, write_folder, write_report
-from mi_checks.report.report_place import Place, place, writable
+from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
+from mi_checks.report.report_folder import page_names, pages, write_folder, write_report
 from mi_checks.results.run import Run
 from tests.pages import Page
 
@@ -71,7 +71,7 @@ def test_whenever_it_is_interrupted_every_page_is_whole(
 
 
 def test_names_become_file_names_that_stay_apart() -> None:
-    assert names(["a", "A", "index", "ioi[case 1]", "../../etc/passwd", "", "\u202e", "x" * 300]) == [
+    assert page_names(["a", "A", "index", "ioi[case 1]", "../../etc/passwd", "", "\u202e", "x" * 300]) == [
         "a.html", "A-2.html", "index-2.html", "ioi-case-1.html", "etc-passwd.html", "behaviour.html",
         "behaviour-2.html", f"{'x' * 80}.html",
     ]  # fmt: skip
@@ -79,21 +79,24 @@ def test_names_become_file_names_that_stay_apart() -> None:
 
 def test_a_name_says_whether_it_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    assert place("r.html", tmp_path) == Place(tmp_path / "r.html", folder=False)
-    assert place("new/", tmp_path) == place("new", tmp_path / ".") or not place("new", tmp_path).folder
-    assert place("new/", tmp_path) == Place(tmp_path / "new/index.html", folder=True)
-    assert place("there", tmp_path).run == tmp_path / "there/run.json"
+    assert report_destination("r.html", tmp_path) == ReportDestination(tmp_path / "r.html", folder=False)
+    assert (
+        report_destination("new/", tmp_path) == report_destination("new", tmp_path / ".")
+        or not report_destination("new", tmp_path).folder
+    )
+    assert report_destination("new/", tmp_path) == ReportDestination(tmp_path / "new/index.html", folder=True)
+    assert report_destination("there", tmp_path).run == tmp_path / "there/run.json"
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_else(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MiChecksError, match="--output: cannot make the folder "):
-        writable("--output", place("file/", tmp_path).page)
+        require_writable("--output", report_destination("file/", tmp_path).page)
 
 
 def test_a_report_goes_where_its_place_says(run: Run, tmp_path: Path) -> None:
-    write_report(run, place("one.html", tmp_path))
-    write_report(run, place("all/", tmp_path))
+    write_report(run, report_destination("one.html", tmp_path))
+    write_report(run, report_destination("all/", tmp_path))
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.html")) == [
         "all/greater_than.html", "all/index.html", "all/induction.html", "all/ioi.html", "one.html",
     ]  # fmt: skip

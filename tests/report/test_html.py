@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.report.comparison import series_page
-from mi_checks.report.drawing import script
-from mi_checks.report.html import render, write
+from mi_checks.report import series_page
+from mi_checks.report.renderer import page_script
 from mi_checks.report.report_folder import INDEX, pages
+from mi_checks.report.single_page import render, write_page
 from mi_checks.results.run import Mutant, MutantsResult, Place, Run
 from tests.pages import Page
 
@@ -63,7 +63,7 @@ def test_every_svg_says_first_what_it_shows(page: Page) -> None:
 def test_nothing_is_loaded_and_one_script_is_run(html: str, page: Page) -> None:
     assert page.count("img") == page.count("iframe") == page.count("base") == 0
     assert page.count("script") == 1
-    assert html.count(f"<script>{script().text}</script>") == 1
+    assert html.count(f"<script>{page_script().text}</script>") == 1
     assert "url(" not in html
     assert "@import" not in html
     assert page.values("src") == []
@@ -87,11 +87,12 @@ def test_the_policy_forbids_everything_but_its_own_style_and_script(html: str, p
 
 def test_the_script_writes_text_only() -> None:
     written = re.findall(
-        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|setAttribute|\.src|\.href", script().text
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|setAttribute|\.src|\.href",
+        page_script().text,
     )
     assert written == []
-    assert "fetch" not in script().text
-    assert "http" not in script().text
+    assert "fetch" not in page_script().text
+    assert "http" not in page_script().text
 
 
 def test_source_links_tell_nobody_where_they_were_followed(page: Page) -> None:
@@ -151,10 +152,10 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
         ),
     )
     inside = dict(pages(hostile, text))
-    for html in (render(hostile, text), render(hostile, text, limit=0), *list(inside.values())[:1], inside[INDEX]):
+    for html in (render(hostile, text), render(hostile, text, max_bytes=0), *list(inside.values())[:1], inside[INDEX]):
         _check_harmless(html, page, text)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+\.html", name) for name in inside)
-    _check_harmless(series_page.render([(text, hostile), (text, run), ("c", run)]), page, text, scripts=0)
+    _check_harmless(series_page.render_series([(text, hostile), (text, run), ("c", run)]), page, text, scripts=0)
 
 
 def _check_harmless(html: str, page: Page, text: str, scripts: int = 1) -> None:
@@ -208,9 +209,9 @@ def test_six_behaviours_on_six_models_stay_small_and_quick(run: Run, large: Call
 
 def test_write_replaces_the_older_report_and_leaves_nothing_else(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
-    write(run, path)
+    write_page(run, path)
     path.write_text("old")
-    write(run, path)
+    write_page(run, path)
     assert path.read_text(encoding="utf-8") == render(run)
     assert list(path.parent.iterdir()) == [path]
 
@@ -226,7 +227,7 @@ def test_a_write_that_fails_leaves_the_older_report_whole(
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(MiChecksError, match="No space left on device"):
-        write(run, path)
+        write_page(run, path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -235,6 +236,6 @@ def test_a_folder_that_cannot_be_written_is_told_plainly(run: Run, tmp_path: Pat
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "report.html"
     with pytest.raises(MiChecksError) as caught:
-        write(run, path)
+        write_page(run, path)
     assert str(caught.value).startswith(f"cannot write the report to {path}: ")
     assert str(caught.value).endswith("; name another file (--mi-report)")

@@ -11,18 +11,18 @@ import pytest
 
 from mi_checks.output import numbers
 from mi_checks.output.readable import chip, readable
-from mi_checks.report import scale
+from mi_checks.report import heatmap
 from mi_checks.report.axis import fit
-from mi_checks.report.by_behaviour import groups, models
-from mi_checks.report.header import header
+from mi_checks.report.behaviour_results import model_names, results_by_behaviour
+from mi_checks.report.behaviour_section import behaviour_section
 from mi_checks.report.heatmap import heatmap_view
-from mi_checks.report.html import render
-from mi_checks.report.interval_chart import BIN, BINS, STRIP_HEIGHT, interval_chart
-from mi_checks.report.neighbour_tests import neighbours
-from mi_checks.report.problem_list import problems
-from mi_checks.report.sections import section
-from mi_checks.report.tokens import example_view
-from mi_checks.report.verdict_matrix import matrix
+from mi_checks.report.interval_charts import IntervalChart, interval_chart
+from mi_checks.report.neighbour_comparisons import neighbour_comparisons
+from mi_checks.report.problem_list import problem_list
+from mi_checks.report.prompt_pairs import prompt_pair_view
+from mi_checks.report.report_header import report_header
+from mi_checks.report.single_page import render
+from mi_checks.report.verdict_matrix import verdict_matrix
 from mi_checks.results.evidence import Heatmap, Rank
 from mi_checks.results.run import NOWHERE, CheckResult, Lint, Place, Run
 from mi_checks.stats.estimate import Estimate, Parts
@@ -34,7 +34,7 @@ def find(run: Run, behaviour: str, model: str, check: str) -> CheckResult:
 
 
 def test_the_matrix_says_each_verdict_in_words(run: Run) -> None:
-    rows = {row.behaviour: dict(row.cells) for row in matrix(groups(run), models(run))}
+    rows = {row.behaviour: dict(row.cells) for row in verdict_matrix(results_by_behaviour(run), model_names(run))}
     words = {b: [cell.verdict.word if cell else None for cell in cells.values()] for b, cells in rows.items()}
     assert words == {
         "induction": ["absent", "pass", "fail", "pass"],
@@ -43,13 +43,15 @@ def test_the_matrix_says_each_verdict_in_words(run: Run) -> None:
     }
     cell = rows["induction"]["nano-gelu-2l"]
     assert cell is not None
-    assert (cell.passed, cell.total) == (5, 6)
+    assert (cell.n_passed, cell.n_checks) == (5, 6)
     assert re.fullmatch(r"\d\.\d\d", cell.effect)
 
 
 def test_a_cell_shows_what_the_first_logit_diff_measures(run: Run) -> None:
     """Against the corrupt prompts where the check says so: a ✓ above a clean logit difference below zero misleads."""
-    row = next(row for row in matrix(groups(run), models(run)) if row.behaviour == "greater_than")
+    row = next(
+        row for row in verdict_matrix(results_by_behaviour(run), model_names(run)) if row.behaviour == "greater_than"
+    )
     found = next(e for e in run.evidence if (e.behaviour, e.model) == ("greater_than", "nano-attn-2l"))
     cell = dict(row.cells)["nano-attn-2l"]
     assert cell is not None
@@ -59,30 +61,30 @@ def test_a_cell_shows_what_the_first_logit_diff_measures(run: Run) -> None:
     )
     assert cell.effect != numbers.value(found.logit_diff)
     assert row.measure == "clean − corrupt"
-    assert [row.measure for row in matrix(groups(run), models(run))].count("") == 2
+    assert [row.measure for row in verdict_matrix(results_by_behaviour(run), model_names(run))].count("") == 2
 
 
 def test_neighbours_are_compared_on_what_was_run(run: Run) -> None:
-    found = neighbours(groups(run))
+    found = neighbour_comparisons(results_by_behaviour(run))
     assert found is not None
     assert {(row.before, row.after) for row in found.all} == {
         ("nano-attn-1l", "nano-attn-2l"),
         ("nano-attn-2l", "nano-gelu-2l"),
     }
     assert len(found.all) == 6
-    assert [row.reading for row in found.turns] == ["cannot → can"] * 3
+    assert [row.result for row in found.turns] == ["cannot → can"] * 3
     assert {row.behaviour for row in found.turns} == {"induction", "ioi", "greater_than"}
     assert all(row.p_value == "p < 0.001" and row.difference.startswith("+") for row in found.turns)
-    others = [row.reading for row in found.all if row not in found.turns]
+    others = [row.result for row in found.all if row not in found.turns]
     assert all(re.fullmatch(r"not significant(; about [\d,]+ prompts would tell)?", reading) for reading in others)
     assert "Holm over the 6 comparisons" in found.method
 
 
 def test_one_model_alone_has_no_neighbours(run: Run) -> None:
     alone = replace(run, evidence=tuple(e for e in run.evidence if e.model == "nano-gelu-4l"))
-    assert neighbours(groups(alone)) is None
+    assert neighbour_comparisons(results_by_behaviour(alone)) is None
     other = replace(run.evidence[1], effect=replace(run.evidence[1].effect, prompts_sha256="others"))
-    assert neighbours(groups(replace(run, evidence=(run.evidence[0], other)))) is None
+    assert neighbour_comparisons(results_by_behaviour(replace(run, evidence=(run.evidence[0], other)))) is None
 
 
 def test_case_27_a_fraction_is_shown_with_both_parts(run: Run) -> None:
@@ -101,30 +103,35 @@ def test_case_31_lints_are_listed_with_what_they_are_about(run: Run) -> None:
     assert 'id="lints"' not in render(run)
     page = render(replace(run, lints=(lint,)))
     assert page.count("the answer &lt;is&gt; not likely") == 1
-    assert f'<li data-of="b0m{models(run).index(first.model)}">' in page
+    assert f'<li data-of="b0m{model_names(run).index(first.model)}">' in page
 
 
 def test_an_absent_pass_does_not_look_like_a_present_one(run: Run) -> None:
-    absent, present = (groups(run)[0].pairs[column].verdict for column in (0, 1))
+    absent, present = (results_by_behaviour(run)[0].models[column].verdict for column in (0, 1))
     assert (absent.symbol, absent.word, absent.css) == ("✓", "absent", "absent")
     assert (present.symbol, present.word, present.css) == ("✓", "pass", "pass")
 
 
 def test_an_absent_behaviour_that_shows_is_a_failure_and_says_what_was_declared(run: Run) -> None:
     shown = replace(run.results[0], outcome="fail")
-    verdict = groups(replace(run, results=(shown,)))[0].pairs[0].verdict
+    verdict = results_by_behaviour(replace(run, results=(shown,)))[0].models[0].verdict
     assert (verdict.word, verdict.note) == ("fail", "declared absent")
 
 
 def test_problems_come_gravest_first_and_lead_to_their_checks(run: Run) -> None:
-    found = problems(groups(run))
+    found = problem_list(results_by_behaviour(run))
     assert [problem.result.outcome for problem in found] == ["fail", "error", "inconclusive"]
-    rows = {row.anchor: row.result for group in groups(run) for m in section(group).models for row in m.checks}
+    rows = {
+        row.anchor: row.result
+        for group in results_by_behaviour(run)
+        for m in behaviour_section(group).models
+        for row in m.checks
+    }
     assert all(rows[problem.check_anchor] is problem.result for problem in found)
 
 
 def test_a_check_points_at_its_line_of_the_yaml(run: Run) -> None:
-    behaviour = section(groups(run)[0])
+    behaviour = behaviour_section(results_by_behaviour(run)[0])
     row = next(row for row in behaviour.models[1].checks if row.result.kind == "attention")
     assert "attention:" in behaviour.yaml[row.line - 1]
 
@@ -134,7 +141,7 @@ def test_a_check_points_at_its_line_of_the_yaml(run: Run) -> None:
 )
 def test_a_place_that_is_not_in_the_shown_file_is_no_link(run: Run, place: Place) -> None:
     changed = replace(run, results=(replace(run.results[0], place=place),))
-    assert section(groups(changed)[0]).models[0].checks[0].line == 0
+    assert behaviour_section(results_by_behaviour(changed)[0]).models[0].checks[0].line == 0
 
 
 def test_the_chart_puts_the_interval_where_the_verdict_says(run: Run) -> None:
@@ -166,7 +173,7 @@ def outline(strip: str) -> list[float]:
     heights, height = [], 0.0
     for step, size in re.findall(r"([vh])(-?\d+)", strip):
         height -= int(size) if step == "v" else 0
-        heights += [height] * (int(size) // BIN) if step == "h" else []
+        heights += [height] * (int(size) // IntervalChart.BIN_WIDTH) if step == "h" else []
     assert height == 0
     return heights
 
@@ -178,8 +185,8 @@ def test_every_prompt_is_in_the_outline_or_counted_beyond_the_axis(run: Run) -> 
     assert (chart.below, chart.above) == (1, 2)
     assert "3 prompts beyond the axis" in chart.description
     heights = outline(chart.strip)
-    assert len(heights) == BINS
-    assert max(heights) == STRIP_HEIGHT
+    assert len(heights) == IntervalChart.BINS
+    assert max(heights) == IntervalChart.STRIP_HEIGHT
     assert heights[0] == heights[-1] == 0
 
 
@@ -188,7 +195,11 @@ def test_the_outline_is_as_high_as_prompts_are_many(run: Run) -> None:
     share = replace(find(run, "induction", "nano-attn-2l", "accuracy"), per_prompt=many)
     chart = interval_chart(share)
     assert chart is not None
-    assert sorted(height for height in outline(chart.strip) if height) == [1, STRIP_HEIGHT // 2, STRIP_HEIGHT]
+    assert sorted(height for height in outline(chart.strip) if height) == [
+        1,
+        IntervalChart.STRIP_HEIGHT // 2,
+        IntervalChart.STRIP_HEIGHT,
+    ]
     assert chart.description == "Over 151 prompts: least 0.10, quartiles 0.10, 0.10 and 0.90, most 0.90."
 
 
@@ -236,18 +247,18 @@ def test_a_heat_map_of_nothing_draws() -> None:
     assert heatmap_view(Heatmap("t", (), (), ())).rows == ()
 
 
-@pytest.mark.parametrize("anchors", [scale.LIGHT, scale.DARK])
+@pytest.mark.parametrize("anchors", [heatmap.LIGHT_COLOURS, heatmap.DARK_COLOURS])
 def test_values_can_be_read_on_every_colour_of_the_scale(anchors: tuple[str, str, str]) -> None:
-    for step in range(-scale.LEVELS, scale.LEVELS + 1):
-        fill = scale.colour(step, anchors)
-        ink = scale.ink(fill)
-        assert scale.contrast(fill, {"#000": "#000000", "#fff": "#ffffff"}[ink]) >= 4.5
+    for step in range(-heatmap.STEPS_PER_SIDE, heatmap.STEPS_PER_SIDE + 1):
+        fill = heatmap.colour(step, anchors)
+        ink = heatmap.text_colour(fill)
+        assert heatmap.contrast(fill, {"#000": "#000000", "#fff": "#ffffff"}[ink]) >= 4.5
 
 
 def test_the_scale_is_centred_and_reaches_its_ends() -> None:
-    assert [scale.level(v) for v in (-2, -1, 0, 0.5, 1, 9)] == [-20, -20, 0, 10, 20, 20]
-    assert (scale.CLASSES[0], scale.CLASSES[20], scale.CLASSES[-1]) == ("n20", "z0", "p20")
-    assert [scale.colour(step, scale.LIGHT) for step in (-20, 0, 20)] == list(scale.LIGHT)
+    assert [heatmap.colour_step(v) for v in (-2, -1, 0, 0.5, 1, 9)] == [-20, -20, 0, 10, 20, 20]
+    assert (heatmap.COLOUR_CLASSES[0], heatmap.COLOUR_CLASSES[20], heatmap.COLOUR_CLASSES[-1]) == ("n20", "z0", "p20")
+    assert [heatmap.colour(step, heatmap.LIGHT_COLOURS) for step in (-20, 0, 20)] == list(heatmap.LIGHT_COLOURS)
 
 
 def test_text_colours_meet_wcag_aa_on_both_grounds() -> None:
@@ -257,13 +268,13 @@ def test_text_colours_meet_wcag_aa_on_both_grounds() -> None:
         assert len(names) == 14
         for text in ("ink", "quiet", "link", "pass", "fail", "inconclusive", "error", "drift", "absent"):
             for ground in ("paper", "wash"):
-                assert scale.contrast(names[text], names[ground]) >= 4.5, (text, ground)
-        assert scale.contrast(names["pts"], names["ok"]) >= 2.5
+                assert heatmap.contrast(names[text], names[ground]) >= 4.5, (text, ground)
+        assert heatmap.contrast(names["pts"], names["ok"]) >= 2.5
 
 
 def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> None:
     pair = run.evidence[0].examples[0]
-    view = example_view(pair, run.evidence[0])
+    view = prompt_pair_view(pair, run.evidence[0])
     assert view.title == f"Prompt pair 1 of {run.evidence[0].n}"  # of a run that does not say which it is
     assert [column.differs for column in view.columns].count(True) == 1
     column = view.columns[8]
@@ -273,7 +284,7 @@ def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> Non
     assert column.clean.text == "·" + pair.answers[0].strip()
     assert column.corrupt.text == "·" + pair.foils[0].strip()
     assert [c.label for c in view.columns if c.label] == ["pre", "A1", "B1", "mid", "A2"]
-    assert [guess.part for guess in view.sides[0].guesses[:3]] == ["answer", "foil", ""]
+    assert [prediction.role for prediction in view.prompts[0].predictions[:3]] == ["answer", "foil", ""]
 
 
 @pytest.mark.parametrize(
@@ -287,12 +298,12 @@ def test_tokens_stand_under_each_other_with_what_differs_marked(run: Run) -> Non
 def test_case_30_an_example_says_which_it_is(run: Run, rank: Rank, title: str) -> None:
     found = run.evidence[0]
     pair = replace(found.examples[0], prompt=7, rank=rank, clean_logit_diff=3.0, corrupt_logit_diff=0.5)
-    assert example_view(pair, found).title == title.format(n=found.n)
+    assert prompt_pair_view(pair, found).title == title.format(n=found.n)
 
 
 def test_prompts_of_unequal_length_are_still_shown_whole(run: Run) -> None:
     pair = run.evidence[0].examples[0]
-    view = example_view(replace(pair, corrupt=pair.corrupt[:-2]), run.evidence[0])
+    view = prompt_pair_view(replace(pair, corrupt=pair.corrupt[:-2]), run.evidence[0])
     assert len(view.columns) == len(pair.clean)
     assert view.columns[-1].corrupt is None
     assert view.columns[-1].differs
@@ -306,5 +317,5 @@ def test_text_keeps_its_spaces_and_tokens_show_theirs() -> None:
 
 def test_headlines(run: Run) -> None:
     passed = [result for result in run.results if result.outcome == "pass"]
-    assert header(replace(run, results=tuple(passed))).headline == "All 45 checks passed."
-    assert header(replace(run, results=tuple(passed[:1]))).headline == "The one check passed."
+    assert report_header(replace(run, results=tuple(passed))).headline == "All 45 checks passed."
+    assert report_header(replace(run, results=tuple(passed[:1]))).headline == "The one check passed."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mi_checks.output.tables import sparkline
-from mi_checks.report.html import environment
+from mi_checks.report.renderer import template_environment
 from mi_checks.studies.emergence import chart, emergence_words
 from mi_checks.studies.emergence.chart import Chart, effect_chart, role_chart
 from mi_checks.studies.emergence.effect_curve import method
@@ -51,7 +51,7 @@ def render(emergence: Emergence) -> str:
     """Return one document, without scripts and without references to anything outside it."""
     sections = tuple(_section(trained, place) for place, trained in enumerate(emergence.trained, 1))
     return (
-        environment("mi_checks.studies.emergence")
+        template_environment("mi_checks.studies.emergence")
         .get_template("emergence.html.j2")
         .render(
             sections=sections,

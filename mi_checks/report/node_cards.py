@@ -1,4 +1,4 @@
-"""Cards that describe each node of a circuit, with the attention of its heads on the tokens of the first example."""
+"""Cards that describe each node of a circuit: the attention of a head, and the activations and weights of a neuron."""
 
 from __future__ import annotations
 
@@ -6,10 +6,45 @@ from dataclasses import dataclass
 
 from mi_checks.output.numbers import number
 from mi_checks.output.readable import Chip, chip
-from mi_checks.report.circuit_drawing import estimate_text, state
-from mi_checks.report.neuron_card import NeuronView, neuron_view
-from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard
+from mi_checks.report.circuit_charts import claim_state, estimate_text
+from mi_checks.results.evidence import Circuit, CircuitEdge, CircuitNode, Example, HeadCard, NeuronCard, Promotion
 from mi_checks.stats.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class ActivationView:
+    """A token at which the neuron is active, with the tokens before it."""
+
+    before: tuple[Chip, ...]
+    token: Chip
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class NeuronView:
+    """The contents of a neuron's card; `promotes` and `suppresses` are tokens with logits."""
+
+    active: tuple[ActivationView, ...]
+    promotes: tuple[tuple[Chip, str], ...]
+    suppresses: tuple[tuple[Chip, str], ...]
+
+
+def neuron_view(card: NeuronCard) -> NeuronView:
+    """Format the texts and numbers of one card."""
+    return NeuronView(
+        active=tuple(
+            ActivationView(tuple(map(chip, each.before)), chip(each.token), each.label, number(each.value))
+            for each in card.active
+        ),
+        promotes=_tokens(card.promotes),
+        suppresses=_tokens(card.suppresses),
+    )
+
+
+def _tokens(promotions: tuple[Promotion, ...]) -> tuple[tuple[Chip, str], ...]:
+    return tuple((chip(each.token), number(each.logit)) for each in promotions)
+
 
 MAX_SOURCES = 3  # source tokens listed per head, the strongest contributions first
 MAX_PATHS = 4  # listed paths into a node, and as many out of it
@@ -17,16 +52,16 @@ MIN_SHOWN_LOGITS = 0.005  # logits; smaller values round to 0.00 in two decimals
 
 
 @dataclass(frozen=True)
-class LookView:
+class AttendedToken:
     """An attended token with its attention in percent and its opacity step, 0 to 10."""
 
     token: Chip
     percent: int
-    step: int
+    opacity_step: int
 
 
 @dataclass(frozen=True)
-class PatternRow:
+class AttentionRow:
     """The attention of one destination token: percentages with their opacity steps, up to the token itself."""
 
     token: Chip
@@ -38,24 +73,24 @@ class AttentionView:
     """The attention of a head in one prompt.
 
     Attributes:
-        last: the tokens, each with the attention that the last token pays to it.
+        last_row: the tokens, each with the attention that the last token pays to it.
         sources: the tokens of the columns; empty where only the last row is known.
         rows: all destination tokens; empty where only the last row is known.
-        written: for each column, what the head writes directly from that source token; empty where `rows` is.
+        contributions: for each column, what the head writes directly from that source token; empty where `rows` is.
         strongest: the source tokens with the largest direct contributions, with these contributions.
         total: the sum of the contributions of all source tokens; "" where it is not known.
     """
 
-    last: tuple[LookView, ...]
+    last_row: tuple[AttendedToken, ...]
     sources: tuple[Chip, ...]
-    rows: tuple[PatternRow, ...]
-    written: tuple[str, ...] = ()
+    rows: tuple[AttentionRow, ...]
+    contributions: tuple[str, ...] = ()
     strongest: tuple[tuple[Chip, str], ...] = ()
     total: str = ""
 
 
 @dataclass(frozen=True)
-class CardView:
+class NodeCardView:
     """The card of one node."""
 
     number: int
@@ -67,28 +102,30 @@ class CardView:
     neuron: NeuronView | None
 
 
-def card_views(circuit: Circuit, examples: tuple[Example, ...], *, whole: bool = True) -> tuple[CardView, ...]:
+def node_card_views(
+    circuit: Circuit, examples: tuple[Example, ...], *, all_tokens: bool = True
+) -> tuple[NodeCardView, ...]:
     """Return a card for every node.
 
     Args:
         circuit: the circuit.
         examples: the examples of its behaviour; attention is shown on the clean prompt of the first one.
-        whole: whether to show the attention of all tokens instead of only the last token's.
+        all_tokens: whether to show the attention of all tokens instead of only the last token's.
     """
     heads = {card.head: card for card in circuit.cards}
     neurons = {card.neuron: card for card in circuit.neurons}
     views = []
     for place, node in enumerate(circuit.nodes):
         head, neuron = heads.get(node.node), neurons.get(node.node)
-        words = state(node.claimed, node.found)[1]
-        facts = (*_facts(node, head or neuron), *_paths(node.node, circuit.edges))
-        attention = attention_view(head, examples[0], whole=whole) if head is not None and examples else None
+        words = claim_state(node.claimed, node.found)[1]
+        facts = (*_fact_list(node, head or neuron), *_paths(node.node, circuit.edges))
+        attention = attention_view(head, examples[0], all_tokens=all_tokens) if head is not None and examples else None
         shown = None if neuron is None else neuron_view(neuron)
-        views.append(CardView(place, node.node, node.role, words, facts, attention, shown))
+        views.append(NodeCardView(place, node.node, node.role, words, facts, attention, shown))
     return tuple(views)
 
 
-def _facts(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
+def _fact_list(node: CircuitNode, card: HeadCard | NeuronCard | None) -> list[tuple[str, str]]:
     where = f"recovers alone at {node.at}" if node.at else "recovers alone"
     facts = [(where, estimate_text(node.effect))]
     if card is not None and card.direct is not None:
@@ -102,38 +139,42 @@ def _paths(node: str, edges: tuple[CircuitEdge, ...]) -> list[tuple[str, str]]:
     """Return the paths into and out of a node in the drawing, strongest first, with the fraction recovered by each."""
     into = [(e.effect, e.sender + (f" by {e.via}" if e.via else "")) for e in edges if e.receiver == node]
     onward = [(e.effect, e.receiver + (f".{e.via}" if e.via else "")) for e in edges if e.sender == node]
-    return [(what, _strongest(ways)) for what, ways in (("reads", into), ("is read by", onward)) if ways]
+    return [
+        (what, _strongest(path_effects))
+        for what, path_effects in (("reads", into), ("is read by", onward))
+        if path_effects
+    ]
 
 
-def _strongest(ways: list[tuple[Estimate | None, str]]) -> str:
-    shown = sorted(ways, key=lambda way: 1.0 if way[0] is None else -way[0].value)
+def _strongest(path_effects: list[tuple[Estimate | None, str]]) -> str:
+    shown = sorted(path_effects, key=lambda path_effect: 1.0 if path_effect[0] is None else -path_effect[0].value)
     path_texts = [f"{name} {'(not measured)' if effect is None else number(effect.value)}" for effect, name in shown]
     more = [f"{len(path_texts) - MAX_PATHS} more"] if len(path_texts) > MAX_PATHS else []
     return ", ".join((*path_texts[:MAX_PATHS], *more))
 
 
-def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> AttentionView | None:
+def attention_view(card: HeadCard, example: Example, *, all_tokens: bool = True) -> AttentionView | None:
     """Return the attention of a head, or None where the pattern's length is not that of the example's tokens."""
     tokens = tuple(chip(token.text) for token in example.clean)
     if not card.attention or len(card.attention[-1]) != len(tokens):
         return None
-    complete = whole and [len(row) for row in card.attention] == [*range(1, len(tokens) + 1)]
-    last = zip(tokens, card.attention[-1], strict=True)
+    complete = all_tokens and [len(row) for row in card.attention] == [*range(1, len(tokens) + 1)]
+    last_row = zip(tokens, card.attention[-1], strict=True)
     known = len(card.sources) == len(tokens)
     by_token = sorted(zip(tokens, card.sources, strict=True), key=lambda each: -abs(each[1])) if known else []
     strongest = tuple(
         (token, number(value)) for token, value in by_token[:MAX_SOURCES] if abs(value) >= MIN_SHOWN_LOGITS
     )
     return AttentionView(
-        last=tuple(LookView(token, percent, step(percent)) for token, percent in last),
+        last_row=tuple(AttendedToken(token, percent, opacity_step(percent)) for token, percent in last_row),
         sources=tokens if complete else (),
         rows=tuple(
-            PatternRow(token, tuple((percent, step(percent)) for percent in row))
+            AttentionRow(token, tuple((percent, opacity_step(percent)) for percent in row))
             for token, row in zip(tokens, card.attention, strict=True)
         )
         if complete
         else (),
-        written=tuple("" if abs(value) < MIN_SHOWN_LOGITS else number(value) for value in card.sources)
+        contributions=tuple("" if abs(value) < MIN_SHOWN_LOGITS else number(value) for value in card.sources)
         if complete and strongest
         else (),
         strongest=strongest,
@@ -141,6 +182,6 @@ def attention_view(card: HeadCard, example: Example, *, whole: bool = True) -> A
     )
 
 
-def step(percent: int) -> int:
+def opacity_step(percent: int) -> int:
     """Return the opacity step of a percentage, 0 to 10, rounded up so that every nonzero value is visible."""
     return min(max(-(-percent // 10), 0), 10)

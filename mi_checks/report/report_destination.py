@@ -10,8 +10,8 @@ from mi_checks.errors import MiChecksError
 
 
 @dataclass(frozen=True)
-class Place:
-    """A destination: `page` is opened first, and `folder` says whether other pages lie beside it."""
+class ReportDestination:
+    """A destination: `page` is opened first, and `folder` says whether other pages are written next to it."""
 
     page: Path
     folder: bool
@@ -22,15 +22,15 @@ class Place:
         return self.page.with_name("run.json") if self.folder else self.page.with_suffix(".json")
 
 
-def place(named: str, root: Path) -> Place:
+def report_destination(name: str, root: Path) -> ReportDestination:
     """Return the destination for a name; one that ends in `/` or names an existing folder means a folder."""
-    path = root / named
-    if named.endswith(("/", os.sep)) or path.is_dir():
-        return Place(path / "index.html", True)
-    return Place(path, False)
+    path = root / name
+    if name.endswith(("/", os.sep)) or path.is_dir():
+        return ReportDestination(path / "index.html", True)
+    return ReportDestination(path, False)
 
 
-def writable(option: str, path: Path) -> Path:
+def require_writable(option: str, path: Path) -> Path:
     """Return the path if a file can be written there; its parent folder is created.
 
     Args:
@@ -45,5 +45,5 @@ def writable(option: str, path: Path) -> Path:
     except OSError as error:
         raise MiChecksError(f"{option}: cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a folder that can be written")
+        raise MiChecksError(f"{option}: cannot write {str(path)!r}; name a file in a writable folder")
     return path

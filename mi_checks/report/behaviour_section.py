@@ -7,22 +7,58 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
+from statistics import fmean
 
 from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
 from mi_checks.output.readable import web_address
-from mi_checks.report.by_behaviour import Group, Pair, drifted
-from mi_checks.report.circuit_drawing import CircuitView, circuit_view
-from mi_checks.report.controls import Absent, absents, on_corrupt
-from mi_checks.report.faithfulness import FaithfulnessView, faithfulness_view
-from mi_checks.report.head_card import CardView, card_views
+from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel, is_drift, verdict_label
+from mi_checks.report.circuit_charts import CircuitDrawing, FaithfulnessChart, circuit_drawing, faithfulness_chart
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
-from mi_checks.report.interval_chart import IntervalChart, interval_chart
-from mi_checks.report.outcomes import Verdict, verdict
-from mi_checks.report.pytest_marks import marks
-from mi_checks.report.tokens import ExampleView, example_view
+from mi_checks.report.interval_charts import IntervalChart, interval_chart
+from mi_checks.report.node_cards import NodeCardView, node_card_views
+from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
+from mi_checks.report.verdict_matrix import pytest_marks
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import BASELINE, CheckResult, MutantsResult, Place
+
+
+@dataclass(frozen=True)
+class NegativeControl:
+    """A model in which the behaviour is declared absent, with the effect measured on it."""
+
+    anchor: str
+    model: str
+    verdict: VerdictLabel
+    effect: str
+
+
+def negative_controls(behaviour: BehaviourResults) -> tuple[NegativeControl, ...]:
+    """Return every model of the run in which the behaviour is declared absent."""
+    return tuple(
+        NegativeControl(model.anchor, model.model, model.verdict, _effect(model.evidence))
+        for model in behaviour.models
+        if model.absent
+    )
+
+
+def corrupt_score(evidence: Evidence) -> str:
+    """Return the score on the corrupt prompts as text, as far as the run has it, and on which prompts."""
+    if evidence.effect.against == "corrupt":  # the effect is clean − corrupt, on the same prompts
+        rest = evidence.logit_diff.value - evidence.effect.estimate.value
+        return f"{numbers.number(rest)} (mean of all)"
+    if evidence.effect_sizes:
+        rest = evidence.logit_diff.value - fmean(evidence.effect_sizes)
+        return f"{numbers.number(rest)} (mean of all)"
+    values = [numbers.number(example.corrupt_logit_diff) for example in evidence.examples]
+    return f"{', '.join(values)} (of the first {numbers.count(len(values), 'pair')})" if values else ""
+
+
+def _effect(evidence: Evidence | None) -> str:
+    if evidence is None:
+        return "not measured"
+    measured = evidence.effect.estimate
+    return numbers.estimate_text(measured)
 
 
 @dataclass(frozen=True)
@@ -31,7 +67,7 @@ class CheckRow:
 
     anchor: str
     result: CheckResult
-    verdict: Verdict
+    verdict: VerdictLabel
     value: str
     interval: str
     line: int
@@ -43,11 +79,11 @@ class CheckRow:
         parts = self.result.parts
         if parts is None or parts.numerator is None:
             return ""
-        whole = parts.denominator
-        return f"{numbers.value(parts.numerator)} of {numbers.value(whole)} {whole.unit}"
+        denominator = parts.denominator
+        return f"{numbers.value(parts.numerator)} of {numbers.value(denominator)} {denominator.unit}"
 
     @property
-    def seen(self) -> str:
+    def basis(self) -> str:
         """Return the deciding node and how the claim was tested, or "" if neither is known."""
         deciding = f"deciding: {self.result.deciding}" if self.result.deciding else ""
         return "; ".join(filter(None, (deciding, self.result.detail)))
@@ -58,12 +94,12 @@ class CheckRow:
         return interval_chart(self.result)
 
     @property
-    def measures(self) -> bool:
+    def measures_number(self) -> bool:
         """Return whether the check measures a number, which a comparison (baseline, reference model, lock) does not."""
         return self.result.kind not in NO_CHECKS
 
     @property
-    def killed(self) -> str:
+    def mutants_killed(self) -> str:
         """Return text such as `5 of 5 killed`, or "" if there were no mutants."""
         if self.mutants is None or not self.mutants.mutants:
             return ""
@@ -75,7 +111,7 @@ class CheckRow:
 class ModelSection:
     """The measurements on one model."""
 
-    pair: Pair
+    results: ModelResults
     effect: str
     logit_diff: str
     corrupt: str
@@ -84,46 +120,52 @@ class ModelSection:
     @property
     def anchor(self) -> str:
         """Return the anchor of the section, or of the group of rows that replaces it."""
-        return self.pair.anchor
+        return self.results.anchor
 
     @property
     def omitted(self) -> tuple[str, ...]:
         """Return sentences about what could not be measured for the report."""
-        return self.pair.evidence.omitted if self.pair.evidence else ()
+        return self.results.evidence.omitted if self.results.evidence else ()
 
     @cached_property
     def heatmaps(self) -> tuple[HeatmapView, ...]:
         """Return the heat maps, which are laid out only where they are drawn."""
-        return tuple(heatmap_view(heatmap) for heatmap in self.pair.evidence.heatmaps) if self.pair.evidence else ()
+        return (
+            tuple(heatmap_view(heatmap) for heatmap in self.results.evidence.heatmaps) if self.results.evidence else ()
+        )
 
     @cached_property
-    def circuit(self) -> CircuitView | None:
+    def circuit(self) -> CircuitDrawing | None:
         """Return the drawing of the circuit, which is laid out only where it is drawn."""
-        circuit = self.pair.evidence.circuit if self.pair.evidence else None
-        title = f"Circuit of {self.pair.behaviour} on {self.pair.model}"
-        return circuit_view(circuit, title, f"{self.anchor}g") if circuit else None
+        circuit = self.results.evidence.circuit if self.results.evidence else None
+        title = f"Circuit of {self.results.behaviour} on {self.results.model}"
+        return circuit_drawing(circuit, title, f"{self.anchor}g") if circuit else None
 
-    def cards(self, *, whole: bool) -> tuple[CardView, ...]:
+    def cards(self, *, all_tokens: bool) -> tuple[NodeCardView, ...]:
         """Return the cards of the circuit's nodes, with the attention of all tokens or of only the last one."""
-        evidence = self.pair.evidence
-        return card_views(evidence.circuit, evidence.examples, whole=whole) if evidence and evidence.circuit else ()
+        evidence = self.results.evidence
+        return (
+            node_card_views(evidence.circuit, evidence.examples, all_tokens=all_tokens)
+            if evidence and evidence.circuit
+            else ()
+        )
 
     @cached_property
-    def curves(self) -> tuple[FaithfulnessView, ...]:
+    def curves(self) -> tuple[FaithfulnessChart, ...]:
         """Return the faithfulness curves, which are laid out only where they are drawn."""
-        pair = self.pair
-        of = f" of {pair.behaviour} on {pair.model}"
-        return tuple(faithfulness_view(curve, of) for curve in pair.evidence.curves) if pair.evidence else ()
+        model = self.results
+        of = f" of {model.behaviour} on {model.model}"
+        return tuple(faithfulness_chart(curve, of) for curve in model.evidence.curves) if model.evidence else ()
 
     @cached_property
-    def examples(self) -> tuple[ExampleView, ...]:
+    def examples(self) -> tuple[PromptPairView, ...]:
         """Return the example prompts, which are laid out only where they are drawn."""
-        evidence = self.pair.evidence
-        return tuple(example_view(example, evidence) for example in evidence.examples) if evidence else ()
+        evidence = self.results.evidence
+        return tuple(prompt_pair_view(example, evidence) for example in evidence.examples) if evidence else ()
 
 
 @dataclass(frozen=True)
-class Claim:
+class BehaviourClaim:
     """The claim of a check on most models; rows with a different claim state it themselves."""
 
     check: str
@@ -144,8 +186,8 @@ class BehaviourSection:
     marks: tuple[str, ...]
     yaml_path: str
     yaml: tuple[str, ...]
-    claims: dict[str, Claim]  # by check
-    absents: tuple[Absent, ...]
+    claims: dict[str, BehaviourClaim]  # by check
+    negative_controls: tuple[NegativeControl, ...]
     models: tuple[ModelSection, ...]
 
     @cached_property
@@ -155,68 +197,68 @@ class BehaviourSection:
         return frozenset((*rows, *(claim.line for claim in self.claims.values())))
 
 
-def section(group: Group) -> BehaviourSection:
+def behaviour_section(behaviour: BehaviourResults) -> BehaviourSection:
     """Build a behaviour's section."""
-    evidence = next((pair.evidence for pair in group.pairs if pair.evidence), None)
+    evidence = next((model.evidence for model in behaviour.models if model.evidence), None)
     return BehaviourSection(
-        anchor=group.anchor,
-        name=group.behaviour,
+        anchor=behaviour.anchor,
+        name=behaviour.behaviour,
         summary=evidence.summary if evidence else "",
         source=evidence.source if evidence else "",
         link=web_address(evidence.source) if evidence else None,
-        marks=marks(evidence),
+        marks=pytest_marks(evidence),
         yaml_path=evidence.yaml_path if evidence else "",
-        yaml=_lines(evidence),
-        claims=_claims((result for pair in group.pairs for result in pair.results), evidence),
-        absents=absents(group),
-        models=tuple(_model(pair, evidence) for pair in group.pairs),
+        yaml=_yaml_lines(evidence),
+        claims=_claims((result for model in behaviour.models for result in model.checks), evidence),
+        negative_controls=negative_controls(behaviour),
+        models=tuple(_model(model, evidence) for model in behaviour.models),
     )
 
 
-def _lines(evidence: Evidence | None) -> tuple[str, ...]:
+def _yaml_lines(evidence: Evidence | None) -> tuple[str, ...]:
     # Only \n ends a line here, as in an editor: splitlines() would also break at U+2028 and shift the line numbers.
     return tuple(evidence.yaml.rstrip("\n").split("\n")) if evidence else ()
 
 
-def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str, Claim]:
+def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str, BehaviourClaim]:
     by_check: dict[str, Counter[tuple[str, str, int]]] = {}
     for result in results:
         if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
-            claim = (result.claim, unit, _line(result.place, source))
+            claim = (result.claim, unit, _yaml_line_number(result.place, source))
             by_check.setdefault(result.check, Counter())[claim] += 1
-    return {check: Claim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
+    return {check: BehaviourClaim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
 
 
-def _model(pair: Pair, source: Evidence | None) -> ModelSection:
-    evidence = pair.evidence
+def _model(model: ModelResults, source: Evidence | None) -> ModelSection:
+    evidence = model.evidence
     measured = evidence.logit_diff if evidence else None
     effect = evidence.effect.estimate if evidence else None
     return ModelSection(
-        pair=pair,
+        results=model,
         effect=f"{numbers.estimate_text(effect)} {effect.unit}" if effect else "",
         logit_diff=numbers.estimate_text(measured) if measured else "",
-        corrupt=on_corrupt(evidence) if evidence else "",
-        checks=tuple(_check(pair, index, source) for index in range(len(pair.results))),
+        corrupt=corrupt_score(evidence) if evidence else "",
+        checks=tuple(_check(model, index, source) for index in range(len(model.checks))),
     )
 
 
-def _check(pair: Pair, index: int, source: Evidence | None) -> CheckRow:
-    result = pair.results[index]
+def _check(model: ModelResults, index: int, source: Evidence | None) -> CheckRow:
+    result = model.checks[index]
     estimate = result.estimate
     return CheckRow(
-        anchor=pair.check_anchor(index),
+        anchor=model.check_anchor(index),
         result=result,
-        verdict=verdict(result.outcome, pair.absent, drifted(result)),
+        verdict=verdict_label(result.outcome, model.absent, is_drift(result)),
         value=numbers.value(estimate) if estimate else "",
         interval=numbers.interval(estimate) if estimate else "",
-        line=_line(result.place, source),
-        mutants=pair.mutants.get(result.check),
+        line=_yaml_line_number(result.place, source),
+        mutants=model.mutants.get(result.check),
     )
 
 
-def _line(place: Place, source: Evidence | None) -> int:
+def _yaml_line_number(place: Place, source: Evidence | None) -> int:
     """Return the line number of a place if that line is in the displayed file, otherwise 0."""
     if source is None or PurePath(place.file).name != PurePath(source.yaml_path).name:
         return 0
-    return place.line if 0 < place.line <= len(_lines(source)) else 0
+    return place.line if 0 < place.line <= len(_yaml_lines(source)) else 0

@@ -8,11 +8,11 @@ from functools import cached_property
 
 from mi_checks.compare.neighbouring_models import NeighbourDifference, method, neighbour_differences
 from mi_checks.output import numbers
-from mi_checks.report.by_behaviour import Group
+from mi_checks.report.behaviour_results import BehaviourResults
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NeighbourComparison:
     """The comparison of one behaviour between two models."""
 
     behaviour: str
@@ -23,32 +23,32 @@ class Comparison:
     difference: str
     interval: str
     p_value: str
-    reading: str
+    result: str
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class NeighbourComparisons:
     """All comparisons of a run; `turns` are those in which the verdict changes between "cannot" and "can"."""
 
     tests: tuple[NeighbourDifference, ...]
     anchors: dict[str, str]
 
     @cached_property
-    def turns(self) -> tuple[Comparison, ...]:
+    def turns(self) -> tuple[NeighbourComparison, ...]:
         """Return the comparisons that turn, in the order of the models."""
         return tuple(_comparison(test, self.anchors) for test in self.tests if test.turn)
 
     @cached_property
-    def all(self) -> tuple[Comparison, ...]:
+    def all(self) -> tuple[NeighbourComparison, ...]:
         """Return all comparisons, in the order of the models; each one costs a bootstrap."""
         return tuple(_comparison(test, self.anchors) for test in self.tests)
 
-    def of(self, behaviour: str) -> tuple[Comparison, ...]:
+    def of(self, behaviour: str) -> tuple[NeighbourComparison, ...]:
         """Return the comparisons of one behaviour."""
         return tuple(_comparison(test, self.anchors) for test in self.tests if test.behaviour == behaviour)
 
     @property
-    def significant(self) -> int:
+    def n_significant(self) -> int:
         """Return the number of significant differences."""
         return sum(test.significant for test in self.tests)
 
@@ -58,17 +58,19 @@ class Neighbours:
         return method(self.tests)
 
 
-def neighbours(groups: Sequence[Group]) -> Neighbours | None:
-    """Test neighbouring models; return None if no two neighbours were run on the same prompts."""
-    anchors = {group.behaviour: group.anchor for group in groups}
-    tests = neighbour_differences([pair.evidence.effect for group in groups for pair in group.pairs if pair.evidence])
+def neighbour_comparisons(behaviours: Sequence[BehaviourResults]) -> NeighbourComparisons | None:
+    """Test neighbouring models; return None if no two neighbouring models were run on the same prompts."""
+    anchors = {behaviour.behaviour: behaviour.anchor for behaviour in behaviours}
+    tests = neighbour_differences(
+        [model.evidence.effect for behaviour in behaviours for model in behaviour.models if model.evidence]
+    )
     if not tests:
         return None
-    return Neighbours(tests, anchors)
+    return NeighbourComparisons(tests, anchors)
 
 
-def _comparison(test: NeighbourDifference, anchors: dict[str, str]) -> Comparison:
-    return Comparison(
+def _comparison(test: NeighbourDifference, anchors: dict[str, str]) -> NeighbourComparison:
+    return NeighbourComparison(
         behaviour=test.behaviour,
         anchor=anchors[test.behaviour],
         before=test.step.before,
@@ -77,11 +79,11 @@ def _comparison(test: NeighbourDifference, anchors: dict[str, str]) -> Compariso
         difference=numbers.signed(test.estimate),
         interval=numbers.interval(test.estimate),
         p_value=numbers.p_value(test.p_value),
-        reading=_reading(test),
+        result=_result_text(test),
     )
 
 
-def _reading(test: NeighbourDifference) -> str:
+def _result_text(test: NeighbourDifference) -> str:
     if test.significant:
         return test.turn or ("higher" if test.change.mean() > 0 else "lower")
     return "not significant" if test.prompts is None else f"not significant; about {test.prompts:,} prompts would tell"

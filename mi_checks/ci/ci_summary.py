@@ -23,7 +23,7 @@ OUTCOMES = {
 HASH_DIGITS = 12  # hexadecimal
 
 
-def paragraph(run: Run, wrong: Sequence[str] = ()) -> str:
+def ci_summary(run: Run, wrong: Sequence[str] = ()) -> str:
     """Return the paragraph, without a line break.
 
     Args:

@@ -8,20 +8,19 @@ from pathlib import Path
 
 from mi_checks.files import write_file
 from mi_checks.output import numbers
-from mi_checks.report import trend
-from mi_checks.report.by_behaviour import Pair, groups, models
-from mi_checks.report.header import moment
-from mi_checks.report.html import environment
-from mi_checks.report.trend import Trend
-from mi_checks.report.verdict_matrix import Cell, cell
+from mi_checks.report.behaviour_results import ModelResults, model_names, results_by_behaviour
+from mi_checks.report.interval_charts import TrendChart, trend_chart
+from mi_checks.report.renderer import template_environment
+from mi_checks.report.report_header import start_time
+from mi_checks.report.verdict_matrix import VerdictCell, verdict_cell
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import Run
 
-Key = tuple[str, str]  # behaviour, and the model where the runs have several
+SeriesKey = tuple[str, str]  # behaviour, and the model where the runs have several
 
 
 @dataclass(frozen=True)
-class Column:
+class RunColumn:
     """One run."""
 
     path: str
@@ -32,71 +31,70 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class SeriesRow:
     """One behaviour, on one model where the runs have several."""
 
     behaviour: str
     model: str
-    cells: tuple[Cell | None, ...]
-    trend: Trend | None
+    cells: tuple[VerdictCell | None, ...]
+    trend: TrendChart | None
     note: str
 
 
-def write(runs: Sequence[tuple[str, Run]], path: Path) -> None:
+def write_series(runs: Sequence[tuple[str, Run]], path: Path) -> None:
     """Write the page; an older one stays intact until the new one is complete.
 
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_file(path, render(runs), "the report")
+    write_file(path, render_series(runs), "the report")
 
 
-def render(runs: Sequence[tuple[str, Run]]) -> str:
+def render_series(runs: Sequence[tuple[str, Run]]) -> str:
     """Return one HTML document, without scripts and without references to anything outside it."""
-    single_model = all(len(models(run)) <= 1 for _, run in runs)
+    single_model = all(len(model_names(run)) <= 1 for _, run in runs)
     pairs_by_run = [_by_key(run, single_model) for _, run in runs]
     keys = dict.fromkeys(key for each in pairs_by_run for key in each)
     return (
-        environment()
+        template_environment()
         .get_template("series.html.j2")
         .render(
             columns=tuple(_column(path, run, single_model) for path, run in runs),
             rows=tuple(_row(key, [each.get(key) for each in pairs_by_run]) for key in keys),
-            chart=trend,
         )
     )
 
 
-def _by_key(run: Run, single_model: bool) -> dict[Key, Pair]:
-    pairs = (pair for group in groups(run) for pair in group.pairs)
-    return {(pair.behaviour, "" if single_model else pair.model): pair for pair in pairs}
+def _by_key(run: Run, single_model: bool) -> dict[SeriesKey, ModelResults]:
+    results_by_run = (results for behaviour in results_by_behaviour(run) for results in behaviour.models)
+    return {(results.behaviour, "" if single_model else results.model): results for results in results_by_run}
 
 
-def _column(path: str, run: Run, single_model: bool) -> Column:
+def _column(path: str, run: Run, single_model: bool) -> RunColumn:
     passed = sum(result.outcome == "pass" for result in run.results)
     cut = "" if run.cut_short is None else ", cut short: {} of {}".format(*run.cut_short)
-    model_names = models(run)
-    return Column(
+    names = model_names(run)
+    return RunColumn(
         path=path,
-        title=model_names[0] if single_model and model_names else Path(path).stem,
-        started=moment(run.started),
+        title=names[0] if single_model and names else Path(path).stem,
+        started=start_time(run.started),
         headline=f"{passed:,} of {numbers.count(len(run.results), 'check')} passed{cut}",
         command=run.command,
     )
 
 
-def _row(key: Key, pairs: Sequence[Pair | None]) -> Row:
-    evidence = [pair.evidence if pair else None for pair in pairs]
+def _row(key: SeriesKey, results_by_run: Sequence[ModelResults | None]) -> SeriesRow:
+    evidence = [results.evidence if results else None for results in results_by_run]
     comparable = len({(e.effect.prompts_sha256, e.effect.against, e.effect.estimate.unit) for e in evidence if e}) == 1
-    return Row(
+    return SeriesRow(
         behaviour=key[0],
         model=key[1],
-        cells=tuple(cell(pair) if pair else None for pair in pairs),
+        cells=tuple(verdict_cell(results) if results else None for results in results_by_run),
         trend=_trend(key, evidence) if comparable else None,
         note="" if comparable or not any(evidence) else "no curve: not on the same prompts in all runs",
     )
 
 
-def _trend(key: Key, evidence: Sequence[Evidence | None]) -> Trend | None:
+def _trend(key: SeriesKey, evidence: Sequence[Evidence | None]) -> TrendChart | None:
     title = f"{' on '.join(filter(None, key))}: effect over the runs"
-    return trend.trend(title, [each.effect.estimate if each else None for each in evidence])
+    return trend_chart(title, [each.effect.estimate if each else None for each in evidence])

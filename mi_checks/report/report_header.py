@@ -8,50 +8,53 @@ from dataclasses import dataclass
 
 from mi_checks.output import numbers
 from mi_checks.output.guard_sentences import refusal_lines, summary_line
-from mi_checks.report.by_behaviour import drifted
-from mi_checks.report.outcomes import DRIFTED, OUTCOMES, Verdict
+from mi_checks.report.behaviour_results import DRIFTED, OUTCOMES, VerdictLabel, is_drift
 from mi_checks.results.run import BASE, Run
 
 # the entries that most often differ between runs
-SETUP = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")
+SETUP_KEYS = ("mi-checks", "torch", "engine", "seed", "count", "dtype", "device", "base")
 
 
 @dataclass(frozen=True)
-class Header:
+class ReportHeader:
     """The totals and the provenance of a run."""
 
     headline: str
-    totals: tuple[tuple[int, Verdict], ...]
+    totals: tuple[tuple[int, VerdictLabel], ...]
     started: str
     duration: str
     command: str
-    facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    missing: str  # how many checks an interrupted run completed; empty for a complete run
+    provenance: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    cut_short: str  # how many checks an interrupted run completed; empty for a complete run
     setup: tuple[tuple[str, str], ...]  # versions and settings, shown on one line
     omitted: tuple[str, ...]  # sentences about what could not be added to the run's record
-    against: tuple[tuple[int, str], ...]  # counts of verdicts, where a model was compared with its reference model
+    reference_verdicts: tuple[
+        tuple[int, str], ...
+    ]  # counts of verdicts, where a model was compared with its reference model
 
 
-def header(run: Run) -> Header:
+def report_header(run: Run) -> ReportHeader:
     """Build the head of the page."""
     counts = {name: sum(result.outcome == name for result in run.results) for name in OUTCOMES}
-    drifts = sum(map(drifted, run.results))
-    totals = [(n - drifts if name == "fail" else n, OUTCOMES[name]) for name, n in counts.items()]
-    if drifts:
-        totals.insert(2, (drifts, DRIFTED))
-    facts = [("Versions", run.versions), ("Settings", run.settings)]
-    facts += [(f"Model {name}", {**provenance, **_guards(run, name)}) for name, provenance in run.models.items()]
-    return Header(
+    n_drifted = sum(map(is_drift, run.results))
+    totals = [(n - n_drifted if name == "fail" else n, OUTCOMES[name]) for name, n in counts.items()]
+    if n_drifted:
+        totals.insert(2, (n_drifted, DRIFTED))
+    provenance = [("Versions", run.versions), ("Settings", run.settings)]
+    provenance += [
+        (f"Model {name}", {**model_provenance, **_guards(run, name)}) for name, model_provenance in run.models.items()
+    ]
+    return ReportHeader(
         headline=_headline(len(run.results), counts),
         totals=tuple(totals),
-        started=moment(run.started),
+        started=start_time(run.started),
         duration=numbers.duration(run.seconds),
         command=run.command,
-        facts=tuple((title, tuple(items.items())) for title, items in facts if items),
-        missing=_missing(run),
-        setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP),
+        provenance=tuple((title, tuple(items.items())) for title, items in provenance if items),
+        cut_short=_cut_short_sentence(run),
+        setup=tuple((key, value) for key, value in {**run.versions, **run.settings}.items() if key in SETUP_KEYS),
         omitted=run.omitted,
-        against=_against(run),
+        reference_verdicts=_reference_verdicts(run),
     )
 
 
@@ -64,19 +67,19 @@ def _guards(run: Run, model: str) -> dict[str, str]:
     return {"guards": summary_line(guards), **({"refused": ". ".join(refused)} if refused else {})}
 
 
-def moment(started: str) -> str:
+def start_time(started: str) -> str:
     """Format a start time as `2026-01-31 12:00 UTC`; text in another format is returned unchanged."""
     return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$", r"\1 \2 UTC", started)
 
 
-def _missing(run: Run) -> str:
+def _cut_short_sentence(run: Run) -> str:
     if run.cut_short is None:
         return ""
     ran, planned = run.cut_short
     return f"Cut short: {ran:,} of {planned:,} checks ran; the rest is not in this report."
 
 
-def _against(run: Run) -> tuple[tuple[int, str], ...]:
+def _reference_verdicts(run: Run) -> tuple[tuple[int, str], ...]:
     verdict_counts = Counter(result.verdict or result.outcome for result in run.results if result.kind == BASE)
     return tuple((n, what) for what, n in verdict_counts.most_common())
 

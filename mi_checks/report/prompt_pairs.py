@@ -19,59 +19,59 @@ TITLES: dict[Rank, str] = {
 
 
 @dataclass(frozen=True)
-class Column:
-    """One position. `label` is set once per run of positions that share it; `spanned` continues its line."""
+class TokenColumn:
+    """One position. `label` is set once per run of positions that share it; `is_labelled` continues its line."""
 
     label: str
-    spanned: bool
+    is_labelled: bool
     differs: bool
     clean: Chip | None
     corrupt: Chip | None
 
 
 @dataclass(frozen=True)
-class Guess:
-    """One of the most probable next tokens; `part` is "answer", "foil" or ""."""
+class PredictionView:
+    """One of the most probable next tokens; `role` is "answer", "foil" or ""."""
 
     token: Chip
     probability: str
     percent: float
-    part: str
+    role: str
 
 
 @dataclass(frozen=True)
-class Side:
+class PromptView:
     """The model's predictions for one of the two prompts; `text` is the whole prompt, for screen readers."""
 
     name: str
     text: Shown
     logit_diff: str
-    guesses: tuple[Guess, ...]
+    predictions: tuple[PredictionView, ...]
 
 
 @dataclass(frozen=True)
-class ExampleView:
+class PromptPairView:
     """One prompt pair as it is displayed; `title` identifies it, and `score` names its values."""
 
     title: str
     score: str
-    columns: tuple[Column, ...]
+    columns: tuple[TokenColumn, ...]
     answers: tuple[Chip, ...]
     foils: tuple[Chip, ...]
-    sides: tuple[Side, Side]
+    prompts: tuple[PromptView, PromptView]
 
 
-def example_view(example: Example, evidence: Evidence) -> ExampleView:
+def prompt_pair_view(example: Example, evidence: Evidence) -> PromptPairView:
     """Lay out a prompt pair of a behaviour on a model."""
-    return ExampleView(
+    return PromptPairView(
         title=_title(example, evidence),
         score=score_name(evidence.score),
         columns=_columns(example),
         answers=tuple(chip(answer) for answer in example.answers),
         foils=tuple(chip(foil) for foil in example.foils),
-        sides=(
-            _side("clean", example.clean, example.clean_logit_diff, example.clean_top, example),
-            _side("corrupt", example.corrupt, example.corrupt_logit_diff, example.corrupt_top, example),
+        prompts=(
+            _prompt_view("clean", example.clean, example.clean_logit_diff, example.clean_top, example),
+            _prompt_view("corrupt", example.corrupt, example.corrupt_logit_diff, example.corrupt_top, example),
         ),
     )
 
@@ -88,16 +88,16 @@ def _title(example: Example, evidence: Evidence) -> str:
     return f"{TITLES[example.rank]}: {place}, clean − corrupt {size} {evidence.logit_diff.unit}"
 
 
-def _columns(example: Example) -> tuple[Column, ...]:
+def _columns(example: Example) -> tuple[TokenColumn, ...]:
     columns, before = [], ""
-    for clean, corrupt in _beside(example.clean, example.corrupt):
+    for clean, corrupt in _aligned(example.clean, example.corrupt):
         token = clean or corrupt
         if token is None:
             continue
         columns.append(
-            Column(
+            TokenColumn(
                 label=token.label if token.label != before else "",
-                spanned=bool(token.label),
+                is_labelled=bool(token.label),
                 differs=token.differs or clean is None or corrupt is None,
                 clean=chip(clean.text) if clean else None,
                 corrupt=chip(corrupt.text) if corrupt else None,
@@ -107,7 +107,7 @@ def _columns(example: Example) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _beside(
+def _aligned(
     clean: tuple[TokenView, ...], corrupt: tuple[TokenView, ...]
 ) -> Iterator[tuple[TokenView | None, TokenView | None]]:
     """Align the tokens that both prompts share, and put the differing ones between them, with gaps."""
@@ -126,18 +126,18 @@ def _stretches(tokens: tuple[TokenView, ...]) -> list[list[TokenView]]:
     return stretches
 
 
-def _side(
+def _prompt_view(
     name: str, tokens: tuple[TokenView, ...], logit_diff: float, top: tuple[Prediction, ...], example: Example
-) -> Side:
-    return Side(
+) -> PromptView:
+    return PromptView(
         name,
         Shown("".join(chip(token.text).text for token in tokens)),
         number(logit_diff),
-        tuple(_guess(prediction, example) for prediction in top),
+        tuple(_prediction_view(prediction, example) for prediction in top),
     )
 
 
-def _guess(prediction: Prediction, example: Example) -> Guess:
-    part = "answer" if prediction.text in example.answers else "foil" if prediction.text in example.foils else ""
+def _prediction_view(prediction: Prediction, example: Example) -> PredictionView:
+    role = "answer" if prediction.text in example.answers else "foil" if prediction.text in example.foils else ""
     percent = round(100 * min(max(prediction.probability, 0.0), 1.0), 1)
-    return Guess(chip(prediction.text), number(prediction.probability, 3), percent, part)
+    return PredictionView(chip(prediction.text), number(prediction.probability, 3), percent, role)

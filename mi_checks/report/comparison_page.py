@@ -12,15 +12,14 @@ from mi_checks.compare.run_comparison import CheckChange, State, counts, method
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.files import write_file
 from mi_checks.output import numbers
-from mi_checks.report import dumbbell as chart
 from mi_checks.report.axis import Axis
-from mi_checks.report.dumbbell import Dumbbell, axes, drawable, dumbbell
-from mi_checks.report.header import moment
-from mi_checks.report.html import environment
+from mi_checks.report.interval_charts import DumbbellChart, dumbbell_chart, is_drawable, shared_axes
+from mi_checks.report.renderer import template_environment
+from mi_checks.report.report_header import start_time
 from mi_checks.results.run import CheckResult, Run
 from mi_checks.stats.estimate import Estimate
 
-DRAWN = ("drifted", "improved")
+CHARTED_STATES = ("drifted", "improved")
 TITLES: dict[State, str] = {
     "drifted": "Drifted",
     "improved": "Improved",
@@ -34,7 +33,7 @@ CSS: dict[State, str] = {"drifted": "fail", "improved": "pass", "prompts moved":
 
 
 @dataclass(frozen=True)
-class Told:
+class EstimateText:
     """A number and its interval as text."""
 
     value: str
@@ -42,44 +41,44 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Row:
+class ChangeRow:
     """One change."""
 
     behaviour: str
     what: str
     where: str
     notes: tuple[str, ...]
-    before: Told | None
-    after: Told | None
-    difference: Told | None
+    before: EstimateText | None
+    after: EstimateText | None
+    difference: EstimateText | None
     p_value: str
     unit: str
     css: str
-    chart: Dumbbell | None
+    chart: DumbbellChart | None
 
 
 @dataclass(frozen=True)
-class Part:
-    """A table of changes; a folded one has no charts."""
+class ChangeTable:
+    """A table of changes; a collapsed one has no charts."""
 
     title: str
-    rows: tuple[Row, ...]
-    folded: bool = False
+    rows: tuple[ChangeRow, ...]
+    collapsed: bool = False
 
 
 @dataclass(frozen=True)
-class Page:
+class ComparisonPage:
     """The contents of the page."""
 
     headline: str
     totals: tuple[tuple[int, str, str], ...]
     runs: tuple[tuple[str, str, Run], ...]
     differing_settings: tuple[tuple[str, str, str], ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ChangeTable, ...]
     method: str
 
 
-def write(
+def write_comparison(
     runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], path: Path
 ) -> None:
     """Write the page; an older one stays intact until the new one is complete.
@@ -87,18 +86,20 @@ def write(
     Raises:
         MiChecksError: the file cannot be written there.
     """
-    write_file(path, render(runs, changes, mediators), "the comparison")
+    write_file(path, render_comparison(runs, changes, mediators), "the comparison")
 
 
-def render(runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange]) -> str:
+def render_comparison(
+    runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], mediators: Sequence[MediatorChange]
+) -> str:
     """Return one HTML document, without scripts and without references to anything outside it."""
     (before, first), (after, second) = runs
-    shares = [pair for change in mediators for pair in _moved(change).values()]
-    shared = axes([*(_estimates(change) for change in changes if change.state in DRAWN), *shares])
+    shares = [pair for change in mediators for pair in _changed_heads(change).values()]
+    chart_axes = shared_axes([*(_estimates(change) for change in changes if change.state in CHARTED_STATES), *shares])
     state_counts = counts(changes)
-    how = method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
+    method_text = method(changes) + (f". Mediators: {MEDIATOR_METHOD}" if mediators else "")
     sets = f"{'set' if len(mediators) == 1 else 'sets'} of mediators changed"
-    page = Page(
+    page = ComparisonPage(
         headline=_headline(state_counts.get("drifted", 0), len(mediators), len(changes)),
         totals=(
             *((n, state, CSS.get(state, "none")) for state, n in state_counts.items()),
@@ -106,10 +107,10 @@ def render(runs: Sequence[tuple[str, Run]], changes: Sequence[CheckChange], medi
         ),
         runs=(("Before", before, first), ("After", after, second)),
         differing_settings=differing_settings(first, second),
-        parts=tuple(_parts(changes, mediators, shared)),
-        method=how,
+        parts=tuple(_parts(changes, mediators, chart_axes)),
+        method=method_text,
     )
-    return environment().get_template("compare.html.j2").render(page=page, chart=chart, moment=moment)
+    return template_environment().get_template("compare.html.j2").render(page=page, start_time=start_time)
 
 
 def _headline(drifted: int, sets: int, total: int) -> str:
@@ -121,66 +122,76 @@ def _headline(drifted: int, sets: int, total: int) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _parts(changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], shared: dict[str, Axis]) -> list[Part]:
+def _parts(
+    changes: Sequence[CheckChange], mediators: Sequence[MediatorChange], chart_axes: dict[str, Axis]
+) -> list[ChangeTable]:
     parts = [
-        Part(TITLES[state], tuple(_row(change, shared) for change in group), folded=state == "unchanged")
+        ChangeTable(TITLES[state], tuple(_row(change, chart_axes) for change in group), collapsed=state == "unchanged")
         for state, group in groupby(changes, lambda change: change.state)
     ]
-    heads = tuple(_head(change, name, pair, shared) for change in mediators for name, pair in _moved(change).items())
-    return [Part("Mediators lost (−) and gained (+)", heads), *parts] if heads else parts
+    heads = tuple(
+        _head_row(change, name, pair, chart_axes)
+        for change in mediators
+        for name, pair in _changed_heads(change).items()
+    )
+    return [ChangeTable("Mediators lost (−) and gained (+)", heads), *parts] if heads else parts
 
 
-def _row(change: CheckChange, shared: dict[str, Axis]) -> Row:
+def _row(change: CheckChange, chart_axes: dict[str, Axis]) -> ChangeRow:
     result = change.pair.either
     before, after = _estimates(change)
     models = dict.fromkeys(side.model for side in (change.pair.before, change.pair.after) if side is not None)
     difference = change.estimate
     title = f"{result.behaviour} {result.check}: {change.state}"
-    difference_text = None if difference is None else Told(numbers.signed(difference), numbers.interval(difference))
-    return Row(
+    difference_text = (
+        None if difference is None else EstimateText(numbers.signed(difference), numbers.interval(difference))
+    )
+    return ChangeRow(
         behaviour=result.behaviour,
         what=result.check,
         where=" → ".join(models),
         notes=change.notes,
-        before=_told(before),
-        after=_told(after),
+        before=_estimate_text(before),
+        after=_estimate_text(after),
         difference=difference_text,
         p_value="" if change.p_value is None else numbers.p_value(change.p_value),
         unit=next((each.unit for each in (after, before) if each is not None), ""),
         css=CSS.get(change.state, "none"),
-        chart=_chart(title, before, after, shared) if change.state in DRAWN else None,
+        chart=_chart(title, before, after, chart_axes) if change.state in CHARTED_STATES else None,
     )
 
 
-def _head(
-    change: MediatorChange, name: str, pair: tuple[Estimate | None, Estimate | None], shared: dict[str, Axis]
-) -> Row:
+def _head_row(
+    change: MediatorChange, name: str, pair: tuple[Estimate | None, Estimate | None], chart_axes: dict[str, Axis]
+) -> ChangeRow:
     before, after = pair
     unlisted = "no value: not among the strongest heads" if None in pair else ""
-    return Row(
+    return ChangeRow(
         behaviour=change.behaviour,
         what=name,
         where=" → ".join(dict.fromkeys((change.before, change.after))),
         notes=(unlisted,) if unlisted else (),
-        before=_told(before),
-        after=_told(after),
+        before=_estimate_text(before),
+        after=_estimate_text(after),
         difference=None,
         p_value="",
         unit=next((each.unit for each in pair if each is not None), ""),
         css="fail",
-        chart=_chart(f"{change.behaviour} {name}", before, after, shared),
+        chart=_chart(f"{change.behaviour} {name}", before, after, chart_axes),
     )
 
 
-def _moved(change: MediatorChange) -> dict[str, tuple[Estimate | None, Estimate | None]]:
+def _changed_heads(change: MediatorChange) -> dict[str, tuple[Estimate | None, Estimate | None]]:
     lost = {f"−{name}": pair for name, pair in change.heads.lost.items()}
     return lost | {f"+{name}": pair for name, pair in change.heads.gained.items()}
 
 
-def _chart(title: str, before: Estimate | None, after: Estimate | None, shared: dict[str, Axis]) -> Dumbbell | None:
-    if before is None or after is None or not drawable(before, after) or after.unit not in shared:
+def _chart(
+    title: str, before: Estimate | None, after: Estimate | None, chart_axes: dict[str, Axis]
+) -> DumbbellChart | None:
+    if before is None or after is None or not is_drawable(before, after) or after.unit not in chart_axes:
         return None
-    return dumbbell(title, before, after, shared[after.unit])
+    return dumbbell_chart(title, before, after, chart_axes[after.unit])
 
 
 def _estimates(change: CheckChange) -> tuple[Estimate | None, Estimate | None]:
@@ -191,5 +202,5 @@ def _estimate(result: CheckResult | None) -> Estimate | None:
     return None if result is None else result.estimate
 
 
-def _told(estimate: Estimate | None) -> Told | None:
-    return None if estimate is None else Told(numbers.value(estimate), numbers.interval(estimate))
+def _estimate_text(estimate: Estimate | None) -> EstimateText | None:
+    return None if estimate is None else EstimateText(numbers.value(estimate), numbers.interval(estimate))

@@ -1,1 +1,0 @@
-"""The comparison of two or more runs: as an HTML page, for a terminal, and as JSON."""
