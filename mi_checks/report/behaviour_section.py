@@ -13,10 +13,10 @@ from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
 from mi_checks.output.readable import web_address
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel, is_drift, verdict_label
+from mi_checks.report.card_views import NodeCardView, node_card_views
 from mi_checks.report.circuit_charts import CircuitDrawing, FaithfulnessChart, circuit_drawing, faithfulness_chart
 from mi_checks.report.heatmap import HeatmapView, heatmap_view
 from mi_checks.report.interval_charts import IntervalChart, interval_chart
-from mi_checks.report.node_cards import NodeCardView, node_card_views
 from mi_checks.report.prompt_pairs import PromptPairView, prompt_pair_view
 from mi_checks.report.verdict_matrix import pytest_marks
 from mi_checks.results.evidence import Evidence

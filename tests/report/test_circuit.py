@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
+from mi_checks.report.card_views import attention_view, node_card_views, opacity_step
 from mi_checks.report.circuit_charts import LEFT, FaithfulnessChart, circuit_drawing, faithfulness_chart
-from mi_checks.report.node_cards import attention_view, node_card_views, opacity_step
 from mi_checks.report.single_page import render
 from mi_checks.results.run import Run
 from tests.report.circuits import ATTENTION, CIRCUIT, CURVE, EXAMPLE, SOURCES, card, edge, neuron_card, node
