@@ -163,7 +163,7 @@ class CachedEngine:
         names = quantity.names()
         if not quantity.by_row:
             return self._array(names[0], lambda: self.engine.measure(quantity))
-        return self._by_name(names, lambda rows: self.engine.measure(quantity.only(rows)))
+        return self._by_name(names, lambda rows: self.engine.measure(quantity.select_rows(rows)))
 
     def save(self) -> None:
         """Write new measurements to the cache, merged with what another process may have written meanwhile."""

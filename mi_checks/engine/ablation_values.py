@@ -24,16 +24,16 @@ class _MatchedColumns:
 
     Attributes:
         columns: the column of each place, `row place`.
-        there: whether the row has the place, `row place`.
+        present: whether the row has the place, `row place`.
     """
 
     columns: Tensor
-    there: Tensor
+    present: Tensor
 
     @property
     def last(self) -> Tensor:
         """Return the last place of each row."""
-        return self.there.sum(1) - 1
+        return self.present.sum(1) - 1
 
 
 def mean_ablation_values(
@@ -54,9 +54,9 @@ def mean_ablation_values(
     places = _matched_columns(None if node.kind == "pattern" else at, layout, rows)
     met = _by_place(own, node, places, layout)
     pairs = torch.tensor([row.pair for row in rows], device=own.device)
-    of_pair = torch.zeros(int(pairs.max()) + 1, places.there.shape[1], device=own.device)
-    of_pair.index_add_(0, pairs, places.there.float())
-    weight = (places.there / of_pair[pairs].clamp(min=1)).view(*places.there.shape, *[1] * (own.dim() - 2))
+    of_pair = torch.zeros(int(pairs.max()) + 1, places.present.shape[1], device=own.device)
+    of_pair.index_add_(0, pairs, places.present.float())
+    weight = (places.present / of_pair[pairs].clamp(min=1)).view(*places.present.shape, *[1] * (own.dim() - 2))
     # In float32 whatever the weights are, because a mean over many prompts loses digits in half precision.
     total = (met.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
     return _put_back(own, total.to(own.dtype).expand_as(met), node, places, layout)
@@ -132,7 +132,7 @@ def _put_back(own: Tensor, new: Tensor, node: Node, places: _MatchedColumns, lay
     """Return the run's activations with the new ones, given by place, at their columns in each row."""
     if node.kind == "pattern":
         new = new.take_along_dim((layout.positions % layout.width)[:, None, None], -1)
-    rows, index = places.there.nonzero(as_tuple=True)
+    rows, index = places.present.nonzero(as_tuple=True)
     result = own.clone()
     result[rows, places.columns[rows, index]] = new[rows, index]
     return result

@@ -44,7 +44,7 @@ class AttributionPatching(Quantity):
         """Return the name of the component and of the label or position."""
         return (json.dumps(["attribution patching", self.component, self.at]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the estimates, `node prompt`, from two forward passes and one backward pass.
 
         Raises:
@@ -57,10 +57,10 @@ def _estimate(engine: Engine, component: Component, at: str | int | None) -> Flo
     nodes = all_nodes(component, engine.loaded_model.shape)
     if not nodes:
         return np.empty((0, len(engine.batch)))
-    engine.admission.admit([denoise(node, at=at) for node in nodes[:1]])
+    engine.supported.require_interventions([denoise(node, at=at) for node in nodes[:1]])
     corrupt = _activations_and_gradients(engine, component)
     mask = engine.mask("corrupt", at)
-    pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
+    pairs = torch.tensor([row.pair for row in engine.prompt_rows], device=engine.device)
     by_layer = []
     for layer, (own, gradient) in enumerate(corrupt):
         node = Node(layer, component, 0)
@@ -71,7 +71,7 @@ def _estimate(engine: Engine, component: Component, at: str | int | None) -> Flo
             by_row = product if component == "neuron" else product.sum(-1)
             by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
             by_layer.append(by_prompt.index_add_(0, pairs, by_row).T)
-    return engine.finite(torch.cat(by_layer), "under attribution patching")
+    return engine.require_finite(torch.cat(by_layer), "under attribution patching")
 
 
 def _activations_and_gradients(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:
@@ -100,7 +100,7 @@ def _activations_and_gradients(engine: Engine, component: Component) -> list[tup
     ]
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts["corrupt"].tokens, **engine.padding_arguments("corrupt"))
-        score = engine.difference(logits[:, 0].float()).sum()
+        score = engine.score_logits(logits[:, 0].float()).sum()
     activations = [by_hook[name] for name in names]
     gradients = torch.autograd.grad(score, activations)
     pairs = zip((activation.detach() for activation in activations), gradients, strict=True)

@@ -83,6 +83,6 @@ def reproduces_logits(model: Transformer, loaded_model: LoadedModel) -> bool:
         expected = loaded_model.bridge(tokens).float()
         positions = torch.arange(shape[1], device=weights.device).expand(shape)
         run = ForwardPass(model, tokens, positions, positions[:, -1])
-        replayed = model.logits(model.final(run[model.n_layers - 1].whole.resid_post))
+        replayed = model.logits(model.final_norm(run[model.n_layers - 1].whole.resid_post))
     limit = RELATIVE_TOLERANCES.get(weights.dtype, 0.0) * expected.abs().max()
     return bool((expected - replayed).abs().max() <= limit)

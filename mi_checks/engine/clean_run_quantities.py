@@ -30,13 +30,15 @@ class AttentionBetweenLabels(Quantity):
         """Return the name of the head and of both labels."""
         return (json.dumps(["attention", str(self.head), self.destination, self.source]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the attention, read from the head's pattern, `1 prompt`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
-        return attention_between_labels(engine.attention(self.head), engine.batch, self.destination, self.source)[None]
+        return attention_between_labels(
+            engine.attention_by_position(self.head), engine.batch, self.destination, self.source
+        )[None]
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,14 @@ class AttentionPattern(Quantity):
         """Return the name of the head and of the prompt."""
         return (json.dumps(["pattern", str(self.head), self.prompt]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the head's attention pattern, `destination source`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
         length = len(engine.batch.pairs[self.prompt].clean.tokens)
-        pattern: Floats = engine.attention(self.head)[self.prompt, :length, :length].double().numpy()
+        pattern: Floats = engine.attention_by_position(self.head)[self.prompt, :length, :length].double().numpy()
         return pattern
 
 
@@ -84,15 +86,15 @@ class NeuronActivations(Quantity):
         """Return the name of the neuron."""
         return (json.dumps(["activity", str(self.neuron)]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the activations, `prompt pos`."""
-        first, layout = engine.readout.first, engine.layouts["clean"]
+        first, layout = engine.readout.bare_rows, engine.layouts["clean"]
         positions = torch.arange(engine.width, device=engine.device)
         own = engine.activation("clean", self.neuron)[first, :, self.neuron.index].float()
         own = own.take_along_dim((positions + layout.begin[first, None]) % engine.width, 1)
         lengths = torch.tensor([len(pair.clean.tokens) for pair in engine.batch.pairs], device=engine.device)
         own = torch.where(positions < lengths[:, None], own, 0)
-        return engine.finite(own.T, f"in {self.neuron}").T
+        return engine.require_finite(own.T, f"in {self.neuron}").T
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ class PromotedTokens(Quantity):
         """Return the name of the neuron and the count."""
         return (json.dumps(["promoted", str(self.neuron), self.count]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return what the engine reads off the weights, if it knows them."""
-        return engine.promoted(self.neuron, self.count)
+        return engine.promoted_tokens(self.neuron, self.count)
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ class TokenRanks(Quantity):
         """Return a name with a digest of the tokens."""
         return (json.dumps(["ranks", hashlib.sha256(json.dumps(self.tokens).encode()).hexdigest()]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the number of tokens with a higher logit than each token, `prompt token`."""
-        logits = engine.base_logits("clean")[engine.readout.first]  # prompt d_vocab
+        logits = engine.base_logits("clean")[engine.readout.bare_rows]  # prompt d_vocab
         tokens = torch.tensor(self.tokens, device=engine.device)
         ranks = [(logits > logits.gather(1, column[:, None])).sum(1) for column in tokens.T]
         return torch.stack(ranks, 1).double().cpu().numpy()

@@ -94,7 +94,7 @@ class InputFraction(Quantity):
         """Return the name of both nodes and the label."""
         return (json.dumps(["share", str(self.sender), str(self.receiver), self.at]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the ratio of the two norms, `1 prompt`.
 
         Raises:
@@ -111,25 +111,29 @@ class InputFraction(Quantity):
             raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
         if not embedding and not reaches(sender, receiver):
             raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
-        engine.admission.refuse("paths", "what a node's input takes from another cannot be measured")
+        engine.supported.require_guards("paths", "what a node's input takes from another cannot be measured")
         columns = torch.tensor(
             [places[-1] for places in engine.layouts["clean"].columns(self.at)], device=engine.device
         )
         whole = engine.activation("clean", Node(receiver.layer, "resid_pre"))[engine.rows, columns]  # row d_model
-        part = engine.writes(sender, engine.activation("clean", sender)[engine.rows, columns])
-        from_sender, in_total = (engine.taken(receiver, whole, x)[engine.readout.first].float() for x in (part, whole))
+        part = engine.stream_output(sender, engine.activation("clean", sender)[engine.rows, columns])
+        from_sender, in_total = (
+            engine.receiver_input(receiver, whole, x)[engine.readout.bare_rows].float() for x in (part, whole)
+        )
         if not in_total.any(-1).all():
             raise MiChecksError(
                 f"{engine.loaded_model.name}: the weights of {receiver} take nothing of the residual stream at "
                 f"{self.at}, so that there is no share of it to measure; name another head or input"
             )
-        return engine.finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[None]
+        return engine.require_finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[
+            None
+        ]
 
 
 def _head_matrices(model: Transformer, layer: int, kind: str) -> Tensor:
     """Return W_Q, W_K or W_V of all heads, repeated for heads that share one, `head d_model d_head`, float64."""
     weight = model.projection(layer, kind)[0].double().mT
-    return weight if len(weight) == model.n_heads else weight.repeat_interleave(model.group, 0)
+    return weight if len(weight) == model.n_heads else weight.repeat_interleave(model.queries_per_key, 0)
 
 
 def _product_norm_ratios(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

@@ -44,11 +44,11 @@ class DirectEffects(Quantity):
         """Return the names of the nodes."""
         return tuple(json.dumps(["direct", str(node)]) for node in self.nodes)
 
-    def only(self, rows: Sequence[int]) -> DirectEffects:
+    def select_rows(self, rows: Sequence[int]) -> DirectEffects:
         """Return the quantity with only these nodes."""
         return replace(self, nodes=tuple(self.nodes[row] for row in rows))
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the products of what each node writes with the direction of the score, `node prompt`.
 
         Raises:
@@ -77,7 +77,7 @@ class DirectEffectsBySource(Quantity):
         """Return the name of the head and of the prompt."""
         return (json.dumps(["sources", str(self.head), self.prompt]),)
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the product of each source's attention, its value and the direction of the score, `source`.
 
         Raises:
@@ -93,30 +93,30 @@ def direct_effects(engine: Engine, nodes: Sequence[Node]) -> Floats:
     places: dict[tuple[int, Kind], list[int]] = {}
     for i, node in enumerate(nodes):
         places.setdefault((node.layer, node.kind), []).append(i)
-    direction = engine.direction()
+    direction = engine.score_direction()
     for (layer, kind), among in places.items():
         node = Node(layer, kind, None if kind in STREAM_KINDS else 0)
         own = engine.activation("clean", node)[engine.rows, engine.end].float()  # row …
         if kind in STREAM_KINDS:
-            out[among] = engine.finite((own * direction).sum(-1), f"in what {node} writes")
+            out[among] = engine.require_finite((own * direction).sum(-1), f"in what {node} writes")
             continue
-        each = own * engine.onto(node, direction)
+        each = own * engine.activation_direction(node, direction)
         by_node = each.sum(-1) if kind == "head" else each  # row index
         index = [nodes[i].index for i in among]
-        out[among] = engine.finite(by_node[:, index].T, f"in what layer {layer} writes")
+        out[among] = engine.require_finite(by_node[:, index].T, f"in what layer {layer} writes")
     return out
 
 
 def _effects_by_source(engine: Engine, head: Node, prompt: int) -> Floats:
     _require_measurable(engine, [head])
-    attention = AttentionPattern(head, prompt).of(engine)[-1]  # source
-    row = int(engine.readout.first[prompt])
+    attention = AttentionPattern(head, prompt).compute(engine)[-1]  # source
+    row = int(engine.readout.bare_rows[prompt])
     begin = int(engine.layouts["clean"].begin[row])
     shape, index = engine.loaded_model.shape, head.index or 0
     shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
     places = slice(begin, begin + len(attention))
     values = engine.activation("clean", shared)[row, places, shared.index].float()  # source d_head
-    read = engine.onto(head, engine.direction())[row, index].float()
+    read = engine.activation_direction(head, engine.score_direction())[row, index].float()
     effects: Floats = attention * (values @ read).double().cpu().numpy()
     return effects
 
@@ -125,10 +125,10 @@ def _require_measurable(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *STREAM_KINDS):
             raise ValueError(f"{node} writes nothing into the residual stream; name its head")
-    engine.admission.refuse("attribution", "direct effects cannot be attributed")
+    engine.supported.require_guards("attribution", "direct effects cannot be attributed")
     for node in nodes:
-        engine.admission.refuse(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
-        engine.admission.admit_neurons(node, f"the direct effect of {node} cannot be measured")
+        engine.supported.require_guards(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
+        engine.supported.require_neurons(node, f"the direct effect of {node} cannot be measured")
     name = engine.loaded_model.name
     why = nonlinearity(engine.batch, engine.loaded_model)
     if why is not None:

@@ -43,7 +43,7 @@ class Quantity(ABC):
         """Return unique names: one for each row, or one for the whole result."""
 
     @abstractmethod
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the measurement; called without gradients.
 
         Args:
@@ -53,7 +53,7 @@ class Quantity(ABC):
             MiChecksError: the quantity is undefined for this model, or a value is NaN or infinite.
         """
 
-    def only(self, rows: Sequence[int]) -> Quantity:
+    def select_rows(self, rows: Sequence[int]) -> Quantity:
         """Return the quantity with only these rows; one that has a single row is returned as it is.
 
         Raises:
@@ -97,21 +97,21 @@ class Engine(ABC):
         self.padding: Padding = "left" if batch.by_labels else padding
         self.parallel = is_parallel(loaded_model.bridge)
         self.device = next(loaded_model.bridge.parameters()).device
-        self.run_rows = prompt_rows(batch)
-        pairs = [batch.pairs[row.pair] for row in self.run_rows]
+        self.prompt_rows = prompt_rows(batch)
+        pairs = [batch.pairs[row.pair] for row in self.prompt_rows]
         sides: dict[Side, list[Prompt]] = {
             "clean": [pair.clean for pair in pairs],
             "corrupt": [pair.corrupt for pair in pairs],
         }
         tokens = {
-            side: [row.tokens(prompt) for row, prompt in zip(self.run_rows, prompts, strict=True)]
+            side: [row.tokens(prompt) for row, prompt in zip(self.prompt_rows, prompts, strict=True)]
             for side, prompts in sides.items()
         }
         self.width = max(len(row) for rows in tokens.values() for row in rows)
         self.layouts: dict[Side, PromptLayout] = {
             side: PromptLayout(
                 tokens[side],
-                [row.labels(prompt) for row, prompt in zip(self.run_rows, prompts, strict=True)],
+                [row.labels(prompt) for row, prompt in zip(self.prompt_rows, prompts, strict=True)],
                 width=self.width,
                 padding=self.padding,
                 device=self.device,
@@ -119,10 +119,10 @@ class Engine(ABC):
             for side, prompts in sides.items()
         }
         self.end = self.layouts["clean"].end
-        self.rows = torch.arange(len(self.run_rows), device=self.device)
-        self.readout = Readout(batch, self.run_rows, self.device, score)
+        self.rows = torch.arange(len(self.prompt_rows), device=self.device)
+        self.readout = Readout(batch, self.prompt_rows, self.device, score)
         self.intervals = IntervalCache()
-        self.admission = SupportedMeasurements(loaded_model, batch, parallel=self.parallel)
+        self.supported = SupportedMeasurements(loaded_model, batch, parallel=self.parallel)
         self._patterns: dict[Node, Tensor] = {}
 
     def measure(self, quantity: Quantity) -> Floats:
@@ -132,7 +132,7 @@ class Engine(ABC):
             MiChecksError: the quantity is undefined for this model, or a value is NaN or infinite.
         """
         with torch.no_grad():
-            return quantity.of(self)
+            return quantity.compute(self)
 
     @abstractmethod
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
@@ -159,7 +159,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def direction(self) -> Tensor:
+    def score_direction(self) -> Tensor:
         """Return the vector whose product with a part of the final stream at END is the part's logit difference.
 
         It is `row d_model`, float32, with the final norm's scale frozen at its value in the clean run. It is defined
@@ -167,7 +167,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def onto(self, node: Node, direction: Tensor) -> Tensor:
+    def activation_direction(self, node: Node, direction: Tensor) -> Tensor:
         """Return a direction in the residual stream, `row d_model`, seen from the activations of a node's layer.
 
         The product of the result with all heads' z (`row head d_head`) or all neurons (`row d_mlp`) is the product of
@@ -175,11 +175,11 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def writes(self, node: Node, own: Tensor) -> Tensor:
+    def stream_output(self, node: Node, own: Tensor) -> Tensor:
         """Return what a node writes, `row d_model`, from its layer's activations, `row …`, without output biases."""
 
     @abstractmethod
-    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+    def receiver_input(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
         """Return what a head's query, key or value reads of a part of the stream before its layer, `row d_head`.
 
         Args:
@@ -193,14 +193,14 @@ class Engine(ABC):
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
 
     @abstractmethod
-    def pattern(self, head: Node) -> Tensor:
+    def padded_pattern(self, head: Node) -> Tensor:
         """Return a head's attention pattern in the clean run, `row destination source`."""
 
     @abstractmethod
     def base_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
 
-    def promoted(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
+    def promoted_tokens(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
         """Return the tokens a neuron promotes and suppresses by its output weights; empty if the weights are not known.
 
         Returns:
@@ -212,7 +212,7 @@ class Engine(ABC):
     @cached_property
     def base(self) -> BaseRun:
         """Return the clean and the corrupted run, without intervention."""
-        return BaseRun(clean=self._side("clean"), corrupt=self._side("corrupt"))
+        return BaseRun(clean=self._run_side("clean"), corrupt=self._run_side("corrupt"))
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
         """Return the new activations for a node's whole layer, `row pos …`.
@@ -227,14 +227,14 @@ class Engine(ABC):
             other = self.activation(intervention.value, node)
             if not self.batch.by_labels:
                 return other
-            return self._moved(other, str(intervention.at), intervention.value, intervention.run)
+            return self._realigned(other, str(intervention.at), intervention.value, intervention.run)
         own = self.activation(intervention.run, node)
         if intervention.value == "zero":
             return torch.zeros_like(own)
         donate = mean_ablation_values if intervention.value == "mean" else resample_ablation_values
-        return donate(own, node, intervention.at, run, self.run_rows)
+        return donate(own, node, intervention.at, run, self.prompt_rows)
 
-    def _moved(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:
+    def _realigned(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:
         """Return one side's activations, moved to where the other side has the same token of the label, `row pos …`."""
         source = torch.arange(self.width, device=self.device).repeat(len(self.rows), 1)
         sides = (self.layouts[to].columns(label), self.layouts[origin].columns(label))
@@ -242,17 +242,17 @@ class Engine(ABC):
             source[row, columns] = torch.tensor(others, device=self.device)
         return activation[self.rows[:, None], source]
 
-    def attention(self, head: Node) -> Tensor:
+    def attention_by_position(self, head: Node) -> Tensor:
         """Return a head's attention in the clean run of the bare prompts, by position, `prompt destination source`.
 
         Raises:
             MiChecksError: the rows of this model's attention do not sum to one.
         """
-        self.admission.refuse("attention", "attention cannot be read")
+        self.supported.require_guards("attention", "attention cannot be read")
         if head not in self._patterns:
             with torch.no_grad():
-                first = self.readout.first
-                pattern = self.pattern(head)[first].float()
+                first = self.readout.bare_rows
+                pattern = self.padded_pattern(head)[first].float()
                 columns = torch.arange(self.width, device=self.device) + self.layouts["clean"].begin[first, None]
                 columns = columns % self.width
                 pattern = pattern.take_along_dim(columns[:, :, None], 1).take_along_dim(columns[:, None], 2)
@@ -268,9 +268,9 @@ class Engine(ABC):
         if self.padding == "right":
             return {}
         layout = self.layouts[side]
-        return {"attention_mask": layout.real.long(), "position_ids": layout.positions.clamp(min=0)}
+        return {"attention_mask": layout.is_token.long(), "position_ids": layout.positions.clamp(min=0)}
 
-    def finite(self, values: Tensor, where: str) -> Floats:
+    def require_finite(self, values: Tensor, where: str) -> Floats:
         """Return values, `… prompt`, as float64.
 
         Raises:
@@ -285,24 +285,24 @@ class Engine(ABC):
             )
         return values.double().cpu().numpy()
 
-    def difference(self, logits: Tensor) -> Tensor:
+    def score_logits(self, logits: Tensor) -> Tensor:
         """Return the score of logits `… row d_vocab`, by default logit(answer) − logit(foils), `… prompt`."""
         return self.readout.score(logits)
 
-    def _finite_logits(self, logits: Tensor, side: Side) -> None:
+    def _require_finite_logits(self, logits: Tensor, side: Side) -> None:
         rows = logits.sum(-1)  # over the whole vocabulary, of which the score may read only a few tokens
         bad = torch.zeros(len(self.batch), device=self.device, dtype=rows.dtype)
-        pairs = torch.tensor([row.pair for row in self.run_rows], device=self.device)
-        self.finite(bad.index_add_(0, pairs, rows), f"on the {side} prompts")
+        pairs = torch.tensor([row.pair for row in self.prompt_rows], device=self.device)
+        self.require_finite(bad.index_add_(0, pairs, rows), f"on the {side} prompts")
 
-    def _side(self, side: Side) -> SideRun:
+    def _run_side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
-        self._finite_logits(logits, side)
+        self._require_finite_logits(logits, side)
         floor = relative_floor(next(self.loaded_model.bridge.parameters()).dtype)
-        beats, is_top = self.readout.wins(logits, floor)
-        top = logits[self.readout.first].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
+        beats, is_top = self.readout.answer_wins(logits, floor)
+        top = logits[self.readout.bare_rows].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
         return SideRun(
-            logit_diff=self.finite(self.difference(logits), f"on the {side} prompts"),
+            logit_diff=self.require_finite(self.score_logits(logits), f"on the {side} prompts"),
             beats_foils=beats.cpu().numpy(),
             is_top=is_top.cpu().numpy(),
             top_tokens=top.indices.cpu().numpy(),

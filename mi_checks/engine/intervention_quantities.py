@@ -35,11 +35,11 @@ class InterventionScores(Quantity):
         """Return a name for each intervention, built from all of its fields."""
         return tuple(map(intervention_name, self.interventions))
 
-    def only(self, rows: Sequence[int]) -> InterventionScores:
+    def select_rows(self, rows: Sequence[int]) -> InterventionScores:
         """Return the quantity with only these interventions."""
         return replace(self, interventions=tuple(self.interventions[row] for row in rows))
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the engine's scores, `intervention prompt`."""
         return engine.scores(list(self.interventions), self.title)
 
@@ -68,11 +68,11 @@ class EdgeScores(Quantity):
             for each in self.circuits
         )
 
-    def only(self, rows: Sequence[int]) -> EdgeScores:
+    def select_rows(self, rows: Sequence[int]) -> EdgeScores:
         """Return the quantity with only these circuits."""
         return replace(self, circuits=tuple(self.circuits[row] for row in rows))
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the engine's scores, `circuit prompt`."""
         return engine.edge_scores(list(self.circuits), self.title)
 
@@ -104,24 +104,24 @@ class InterventionChanges(Quantity):
         names = [("changes", "changes what END can see")[row] for row in self.rows]
         return tuple(json.dumps([name, intervention_name(self.intervention)]) for name in names)
 
-    def only(self, rows: Sequence[int]) -> InterventionChanges:
+    def select_rows(self, rows: Sequence[int]) -> InterventionChanges:
         """Return the quantity with only these rows."""
         return InterventionChanges(self.intervention, tuple(self.rows[row] for row in rows))
 
-    def of(self, engine: Engine) -> Floats:
+    def compute(self, engine: Engine) -> Floats:
         """Return the rows, `row prompt`, from a comparison of new and old activations.
 
         Raises:
             MiChecksError: the intervention is undefined for this model.
         """
-        engine.admission.admit([self.intervention])
+        engine.supported.require_interventions([self.intervention])
         return _changed_prompts(engine, self.intervention)[list(self.rows)]
 
 
 def _changed_prompts(engine: Engine, intervention: Intervention) -> Floats:
     """Return both rows of `InterventionChanges`, `2 prompt`."""
     layout = engine.layouts[intervention.run]
-    acted_on = engine.mask(intervention.run, intervention.at) & layout.real
+    acted_on = engine.mask(intervention.run, intervention.at) & layout.is_token
     by_place: dict[tuple[int, Kind], list[Node]] = {}
     for node in intervention.nodes:
         by_place.setdefault((node.layer, node.kind), []).append(node)
@@ -137,7 +137,7 @@ def _changed_prompts(engine: Engine, intervention: Intervention) -> Floats:
             by_row[0] |= changed.any(1)
             by_row[1] |= can_reach_end(intervention, nodes[0], changed, layout, engine.loaded_model.shape.n_layers - 1)
     of_prompt = torch.zeros((2, len(engine.batch)), device=engine.device)
-    pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
+    pairs = torch.tensor([row.pair for row in engine.prompt_rows], device=engine.device)
     of_prompt.index_add_(1, pairs, by_row.float())
     values: Floats = (of_prompt > 0).double().cpu().numpy()
     return values
@@ -184,7 +184,7 @@ def can_reach_end(intervention: Intervention, node: Node, changed: Tensor, layou
 
 def _written_differently(kind: Kind, changed: Tensor, layout: PromptLayout) -> Tensor:
     """Return where a node, or the reader of an input, writes differently if it is changed at some positions."""
-    behind = (changed.int().cumsum(1) > 0) & layout.real
+    behind = (changed.int().cumsum(1) > 0) & layout.is_token
     several = layout.positions > 0  # attention to a single source is 1, whatever the query and the key
     match kind:
         case "q" | "pattern":

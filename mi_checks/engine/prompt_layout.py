@@ -90,7 +90,7 @@ class PromptLayout:
         self.tokens = torch.tensor(padded, device=device)
 
     @cached_property
-    def real(self) -> Tensor:
+    def is_token(self) -> Tensor:
         """Return where there is a token and not padding, `row pos`."""
         return (self.positions >= 0) & (torch.arange(self.width, device=self.end.device) <= self.end[:, None])
 
@@ -102,10 +102,10 @@ class PromptLayout:
     def mask(self, at: str | int | None) -> Tensor:
         """Return a mask of a label, a position (counted from the first token) or, for None, everything, `row pos`."""
         if at is None:
-            return torch.ones_like(self.real)
+            return torch.ones_like(self.is_token)
         if isinstance(at, int):
-            return self.real & (self.positions == at)
-        mask = torch.zeros_like(self.real)
+            return self.is_token & (self.positions == at)
+        mask = torch.zeros_like(self.is_token)
         for row, columns in enumerate(self.columns(at)):
             mask[row, columns] = True
         return mask

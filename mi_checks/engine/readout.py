@@ -97,13 +97,13 @@ class Readout:
         batch: the prompts.
         rows: the rows that are run, see `mi_checks.engine.prompt_layout.rows_of`.
         device: the device of the logits.
-        function: the project's own score function, or None.
+        score_function: the project's own score function, or None.
 
     Attributes:
         answers: the first scored token of each answer, `row answer`.
         foils: the first scored token of each foil, `row foil`.
         tokens: the tokens whose logits are read, `row token`; None if the whole vocabulary is read.
-        first: the row of each bare prompt, `prompt`.
+        bare_rows: the row of each bare prompt, `prompt`.
     """
 
     def __init__(
@@ -114,21 +114,21 @@ class Readout:
         function: ScoreFunction | None = None,
     ) -> None:
         self.batch = batch
-        self.function = function
+        self.score_function = function
         self.n_answers = len(batch.pairs[0].answer_tokens)
         self.continuations = self.n_answers + len(batch.pairs[0].foil_tokens)
-        self.by_token = batch.score == LOG_PROBABILITY
+        self.by_log_probability = batch.score == LOG_PROBABILITY
         starts = [index for index, row in enumerate(rows) if index == 0 or rows[index - 1].pair != row.pair]
-        self.first = torch.tensor(starts, device=device)
+        self.bare_rows = torch.tensor(starts, device=device)
         scored = [(*pair.answer_tokens, *pair.foil_tokens) for pair in batch.pairs]
         firsts = [[tokens[0] for tokens in scored[row.pair]] for row in rows]
-        self._firsts = torch.tensor(firsts, device=device)
-        self.answers, self.foils = self._firsts[:, : self.n_answers], self._firsts[:, self.n_answers :]
-        self.tokens = None if self.by_token or function is not None else self._firsts
+        self._first_tokens = torch.tensor(firsts, device=device)
+        self.answers, self.foils = self._first_tokens[:, : self.n_answers], self._first_tokens[:, self.n_answers :]
+        self.tokens = None if self.by_log_probability or function is not None else self._first_tokens
         places = [row.pair * self.continuations + row.continuation for row in rows]
-        self._place = torch.tensor(places, device=device)
+        self._continuation_of_row = torch.tensor(places, device=device)
         targets = [scored[row.pair][row.continuation][len(row.forced)] for row in rows]
-        self._targets = torch.tensor(targets, device=device)
+        self._next_tokens = torch.tensor(targets, device=device)
 
     def score(self, logits: Tensor) -> Tensor:
         """Return the score of logits at END, `… row d_vocab` → `… prompt`.
@@ -136,19 +136,19 @@ class Readout:
         Raises:
             MiChecksError: the project's function raises, or does not return one number for each prompt.
         """
-        if self.function is not None:
+        if self.score_function is not None:
             flat = logits.reshape(-1, *logits.shape[-2:])
-            with calling(f"the score {self.batch.score!r}", file_of(self.function)):
-                given = [self.function(one, self.answers, self.foils) for one in flat]
-            scores = torch.stack([self._own(one) for one in given])
+            with calling(f"the score {self.batch.score!r}", file_of(self.score_function)):
+                given = [self.score_function(one, self.answers, self.foils) for one in flat]
+            scores = torch.stack([self._checked_scores(one) for one in given])
             return scores.reshape(*logits.shape[:-2], len(self.batch))
-        return self._preference(self._values(logits))
+        return self._answer_minus_foil(self._continuation_scores(logits))
 
     def score_of_tokens(self, logits: Tensor) -> Tensor:
         """Return the score from the logits of `tokens` alone, `… row token` → `… prompt`."""
-        return self._preference(logits)
+        return self._answer_minus_foil(logits)
 
-    def wins(self, logits: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    def answer_wins(self, logits: Tensor, floor: float) -> tuple[Tensor, Tensor]:
         """Return whether an answer is above every foil, and whether it is above every other token, each `prompt`.
 
         An answer whose lead is within rounding does not win: that is a tie.
@@ -157,14 +157,14 @@ class Readout:
             logits: the logits at END, `row d_vocab`.
             floor: the fraction of the largest logit that rounding may change.
         """
-        values = self._values(logits)
+        values = self._continuation_scores(logits)
         answers, foils = values[:, : self.n_answers], values[:, self.n_answers :]
-        beats = answers.amax(1) - foils.amax(1) > self._of_logits(logits, floor)
+        beats = answers.amax(1) - foils.amax(1) > self._rounding_of_logits(logits, floor)
         won = self._lead(logits) > floor * logits.abs().amax(-1)
-        if not self.by_token:
+        if not self.by_log_probability:
             return beats, won
         missed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
-        missed.index_add_(0, self._place, (~won).float())
+        missed.index_add_(0, self._continuation_of_row, (~won).float())
         return beats, (missed.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
 
     def rounding(self, logits: Tensor, floor: float) -> Tensor:
@@ -177,8 +177,8 @@ class Readout:
             logits: the logits at END, `row d_vocab`.
             floor: the fraction of the largest logit that rounding may change.
         """
-        if self.function is None:
-            return self._of_logits(logits, floor)
+        if self.score_function is None:
+            return self._rounding_of_logits(logits, floor)
         half = floor * logits.abs().amax(-1, keepdim=True) / 2
         answers_up = torch.full_like(logits, -1.0).scatter(-1, self.answers, 1.0)
         generator = torch.Generator().manual_seed(0)
@@ -187,34 +187,34 @@ class Readout:
         moved = [(self.score(logits + half * signs) - scores).abs() for signs in (answers_up, at_random)]
         return torch.stack([*moved, floor * scores.abs()]).nan_to_num(0.0).amax(0)
 
-    def _of_logits(self, logits: Tensor, floor: float) -> Tensor:
+    def _rounding_of_logits(self, logits: Tensor, floor: float) -> Tensor:
         """Return by how much rounding may change a difference of logits, or of log-probabilities, `prompt`."""
         of_rows = floor * logits.abs().amax(-1)
-        if not self.by_token:
+        if not self.by_log_probability:
             return of_rows
         summed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
-        summed.index_add_(0, self._place, of_rows)
+        summed.index_add_(0, self._continuation_of_row, of_rows)
         return summed.view(len(self.batch), -1).amax(1)
 
     def _lead(self, logits: Tensor) -> Tensor:
         """Return by how much an answer, or the one token that a row reads, is above every other token, `row`."""
-        own = self._targets[:, None] if self.by_token else self.answers
+        own = self._next_tokens[:, None] if self.by_log_probability else self.answers
         best = logits.topk(min(own.shape[1] + 1, logits.shape[-1]))
         is_own = (best.indices[:, :, None] == own[:, None]).any(-1)
         others = best.values.masked_fill(is_own, float("-inf")).amax(-1)
         return logits.gather(-1, own).amax(-1) - others
 
-    def _values(self, logits: Tensor) -> Tensor:
+    def _continuation_scores(self, logits: Tensor) -> Tensor:
         """Return the value of each continuation, `… row d_vocab` → `… prompt continuation`."""
-        if not self.by_token:
-            return logits.gather(-1, self._firsts.expand(*logits.shape[:-1], -1))
-        target = logits.gather(-1, self._targets.expand(logits.shape[:-1])[..., None])[..., 0]
+        if not self.by_log_probability:
+            return logits.gather(-1, self._first_tokens.expand(*logits.shape[:-1], -1))
+        target = logits.gather(-1, self._next_tokens.expand(logits.shape[:-1])[..., None])[..., 0]
         read = target - logits.logsumexp(-1)  # … row
         values = read.new_zeros(*read.shape[:-1], len(self.batch) * self.continuations)
-        values.index_add_(-1, self._place, read)
+        values.index_add_(-1, self._continuation_of_row, read)
         return values.view(*read.shape[:-1], len(self.batch), self.continuations)
 
-    def _own(self, scores: Any) -> Tensor:
+    def _checked_scores(self, scores: Any) -> Tensor:
         """Return the result of the project's function as float32, or raise if it is not one number for each prompt."""
         if not isinstance(scores, Tensor) or scores.shape != (len(self.batch),):
             what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
@@ -224,7 +224,7 @@ class Readout:
             )
         return scores.float()
 
-    def _preference(self, values: Tensor) -> Tensor:
+    def _answer_minus_foil(self, values: Tensor) -> Tensor:
         answers = _reduce(values[..., : self.n_answers], self.batch.answer_reduction)
         return answers - _reduce(values[..., self.n_answers :], self.batch.foil_reduction)
 

@@ -42,20 +42,20 @@ class Norm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the norm of a stream, `… d_model`."""
-        return self.linear(x, x) + self.shift
+        return self.linear_part(x, x) + self.shift
 
-    def linear(self, whole: Tensor, part: Tensor) -> Tensor:
+    def linear_part(self, whole: Tensor, part: Tensor) -> Tensor:
         """Return what a part of a stream contributes if the scale is that of the whole, `… d_model`.
 
         The contributions of parts that add up to the whole stream add up to the norm of the whole without the shift.
         """
-        return self._centre(part.float()) * self._gain(whole)
+        return self._centre(part.float()) * self._scaled_gain(whole)
 
-    def reader(self, whole: Tensor, direction: Tensor) -> Tensor:
-        """Return the vector whose product with a part is `linear(whole, part) · direction`, `… d_model`."""
-        return self._centre(self._gain(whole) * direction)
+    def adjoint(self, whole: Tensor, direction: Tensor) -> Tensor:
+        """Return the vector v with v · part = `linear_part(whole, part)` · direction, `… d_model`."""
+        return self._centre(self._scaled_gain(whole) * direction)
 
-    def _gain(self, whole: Tensor) -> Tensor:
+    def _scaled_gain(self, whole: Tensor) -> Tensor:
         scale = torch.rsqrt(self._centre(whole.float()).pow(2).mean(-1, keepdim=True) + self.eps)
         return self.gain * scale
 
@@ -126,36 +126,36 @@ class Sublayer:
     norm: Norm | None
     multiplier: float
 
-    def added(self, inner: Tensor) -> Tensor:
+    def stream_change(self, inner: Tensor) -> Tensor:
         """Return what the layer adds to the stream, `… d_model`, given z of all heads or all neurons, `… d_inner`."""
         with torch.no_grad():
             projected: Tensor = self.projection(inner)
             normed = projected if self.norm is None else self.norm(projected).to(projected.dtype)
             return normed * self.multiplier
 
-    def linear(self, whole: Tensor, part: Tensor) -> Tensor:
+    def linear_part(self, whole: Tensor, part: Tensor) -> Tensor:
         """Return what a part of the inner activations adds, `… d_model`, with the norm's scale frozen at the whole's.
 
         Biases are left out, so that the parts of the whole add up to what the layer adds without its biases.
         """
-        projected = self._weights_of(part)
+        projected = self._project_without_bias(part)
         if self.norm is not None:
             with torch.no_grad():
-                projected = self.norm.linear(self.projection(whole), projected).to(projected.dtype)
+                projected = self.norm.linear_part(self.projection(whole), projected).to(projected.dtype)
         return projected * self.multiplier
 
-    def reader(self, whole: Tensor, direction: Tensor) -> Tensor:
-        """Return the vector whose product with a part is `linear(whole, part) · direction`, `row d_inner`, float32."""
+    def adjoint(self, whole: Tensor, direction: Tensor) -> Tensor:
+        """Return the vector v with v · part = `linear_part(whole, part)` · direction, `row d_inner`, float32."""
         if self.norm is not None:
             with torch.no_grad():
-                direction = self.norm.reader(self.projection(whole), direction)
+                direction = self.norm.adjoint(self.projection(whole), direction)
         with torch.enable_grad():
             inner = torch.zeros_like(whole).requires_grad_()
             written = (self.projection(inner).float() * direction * self.multiplier).sum()
             (gradient,) = torch.autograd.grad(written, inner)
         return gradient.float()
 
-    def _weights_of(self, part: Tensor) -> Tensor:
+    def _project_without_bias(self, part: Tensor) -> Tensor:
         with torch.no_grad():
             projected: Tensor = self.projection(part) - self.projection(torch.zeros_like(part))
         return projected
@@ -177,23 +177,23 @@ class Unembedding:
 
     def logits(self, resid: Tensor) -> Tensor:
         """Return the logits of a final stream, `… d_model` → `… d_vocab`, float32."""
-        return self.of_normed(resid if self.norm is None else self.norm(resid).to(resid.dtype))
+        return self.logits_of_normed(resid if self.norm is None else self.norm(resid).to(resid.dtype))
 
-    def of_normed(self, normed: Tensor) -> Tensor:
+    def logits_of_normed(self, normed: Tensor) -> Tensor:
         """Return the logits of the final norm's output, `… d_model` → `… d_vocab`, float32."""
         logits = normed
         for module in self.projection:
             logits = module(logits)
         return logits.float() * self.scale
 
-    def reader(self, resid: Tensor, direction: Tensor) -> Tensor:
-        """Return the vector whose product with a part is the normed part's product with a direction, `row d_model`.
+    def adjoint(self, resid: Tensor, direction: Tensor) -> Tensor:
+        """Return the vector v with v · part = (the normed part) · direction, `row d_model`.
 
         Args:
             resid: the final stream, which sets the norm's scale, `row d_model`.
             direction: a direction after the norm, `row d_model`.
         """
-        return direction if self.norm is None else self.norm.reader(resid, direction)
+        return direction if self.norm is None else self.norm.adjoint(resid, direction)
 
 
 def read_sublayer(bridge: TransformerBridge, layer: int, kind: SublayerKind) -> Sublayer | None:

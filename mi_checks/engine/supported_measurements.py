@@ -26,7 +26,7 @@ class SupportedMeasurements:
         self.batch = batch
         self.parallel = parallel
 
-    def admit(self, interventions: list[Intervention]) -> None:
+    def require_interventions(self, interventions: list[Intervention]) -> None:
         """Raise if an intervention is undefined for this model.
 
         Args:
@@ -39,19 +39,19 @@ class SupportedMeasurements:
                 without a label.
         """
         for intervention in interventions:
-            self._admit_guarded(intervention)
-            self._admit_place(intervention)
+            self._require_guarded(intervention)
+            self._require_labels(intervention)
             if self.parallel:
-                self._admit_parallel(intervention)
+                self._require_serial(intervention)
 
-    def _admit_guarded(self, intervention: Intervention) -> None:
+    def _require_guarded(self, intervention: Intervention) -> None:
         if intervention.hops:
-            self.refuse("paths", "paths cannot be measured")
+            self.require_guards("paths", "paths cannot be measured")
         for node in (*intervention.nodes, *(receiver for hop in intervention.hops for receiver in hop)):
-            self.admit_neurons(node, f"{node} cannot be patched")
-            self.refuse(node.kind, f"{node} cannot be patched")
+            self.require_neurons(node, f"{node} cannot be patched")
+            self.require_guards(node.kind, f"{node} cannot be patched")
 
-    def admit_neurons(self, node: Node, words: str) -> None:
+    def require_neurons(self, node: Node, words: str) -> None:
         """Raise if a node is a neuron and this model's neurons cannot be named.
 
         Args:
@@ -66,7 +66,7 @@ class SupportedMeasurements:
                 f"{self.loaded_model.name}: {words} on this model: {self.loaded_model.shape.no_neurons}"
             )
 
-    def refuse(self, what: str, words: str) -> None:
+    def require_guards(self, what: str, words: str) -> None:
         """Raise if a guard that a measurement relies on failed on this model.
 
         Args:
@@ -80,7 +80,7 @@ class SupportedMeasurements:
         if reason is not None:
             raise MiChecksError(f"{self.loaded_model.name}: {words} on this model: {reason}")
 
-    def _admit_place(self, intervention: Intervention) -> None:
+    def _require_labels(self, intervention: Intervention) -> None:
         if not self.batch.by_labels or intervention.value not in ("clean", "corrupt"):
             return
         if not isinstance(intervention.at, str):
@@ -95,7 +95,7 @@ class SupportedMeasurements:
                 "and clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
             )
 
-    def _admit_parallel(self, intervention: Intervention) -> None:
+    def _require_serial(self, intervention: Intervention) -> None:
         why = "whose attention and MLP of a layer read the same residual stream"
         for node in intervention.nodes:
             if node.kind == "resid_mid":
@@ -109,14 +109,14 @@ class SupportedMeasurements:
                             f"{why}"
                         )
 
-    def admit_edges(self) -> None:
+    def require_edges(self) -> None:
         """Raise if edges cannot be measured in this model.
 
         Raises:
             MiChecksError: a guard that edges rely on failed on this model, or its layers are parallel.
         """
         for what in ("paths", "head", "q", "k", "v"):
-            self.refuse(what, "edges cannot be measured")
+            self.require_guards(what, "edges cannot be measured")
         if self.parallel:
             raise MiChecksError(
                 f"{self.loaded_model.name}: edges are not measured in a model whose attention and MLP of a layer read "

@@ -43,7 +43,7 @@ class Rotary:
     sin: Tensor
     pairs: Literal["adjacent", "half"]
 
-    def turned(self, x: Tensor, positions: Tensor) -> Tensor:
+    def rotate(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return queries or keys, `row pos head d_head`, rotated by positions, `row pos` or one row for all."""
         cos, sin = (table[positions].to(x.dtype)[:, :, None] for table in (self.cos, self.sin))
         n = cos.shape[-1]
@@ -87,11 +87,11 @@ class Transformer:
             resid = resid + self.weights["pos_embed.weight"][positions.clamp(min=0)]
         return resid
 
-    def normed(self, layer: int, resid: Tensor) -> Tensor:
+    def attention_input(self, layer: int, resid: Tensor) -> Tensor:
         """Return the normed residual stream from which a layer's queries, keys and values are projected."""
-        return self._normed(f"blocks.{layer}.ln1", resid)
+        return self._apply_norm(f"blocks.{layer}.ln1", resid)
 
-    def projected_parts(self, layer: int, kind: str, parts: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def project_parts(self, layer: int, kind: str, parts: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return queries, keys or values of parts of a stream, `row part pos d_model`, before the norm's scale.
 
         Returns:
@@ -104,32 +104,32 @@ class Transformer:
             gain = shift = None
         if shift is not None:
             bias = weight @ shift if bias is None else weight @ shift + bias
-        centred = self._centred(parts)
+        centred = self._centre(parts)
         projected = torch.einsum("bspd,rhd->bsprh", centred, weight if gain is None else weight * gain)
         products = None if self.norm is None else torch.einsum("bspd,btpd->bpst", centred, centred) / parts.shape[-1]
         return projected, products, bias
 
-    def part_normed(self, layer: int, resid: Tensor, part: Tensor) -> Tensor:
-        """Return a part's contribution to `normed`, with the scale of the whole stream and without the bias."""
-        return self._centred(part) * self._gain(f"blocks.{layer}.ln1", resid)
+    def attention_input_of_part(self, layer: int, resid: Tensor, part: Tensor) -> Tensor:
+        """Return a part's contribution to `attention_input`, at the whole stream's scale and without the bias."""
+        return self._centre(part) * self._gain(f"blocks.{layer}.ln1", resid)
 
-    def projected(self, layer: int, kind: str, normed: Tensor) -> Tensor:
+    def project(self, layer: int, kind: str, normed: Tensor) -> Tensor:
         """Return queries, keys or values (`kind` q, k or v) before any rotary embedding, `… head d_head`."""
-        flat = functional.linear(normed, *self._linear(f"blocks.{layer}.attn.{kind}"))
+        flat = functional.linear(normed, *self._weight_and_bias(f"blocks.{layer}.attn.{kind}"))
         return flat.view(*flat.shape[:-1], -1, self.d_head)
 
     def projection(self, layer: int, kind: str) -> tuple[Tensor, Tensor | None]:
         """Return the matrix, `head d_head d_model`, and the bias, `head d_head`, of queries, keys or values."""
-        weight, bias = self._linear(f"blocks.{layer}.attn.{kind}")
+        weight, bias = self._weight_and_bias(f"blocks.{layer}.attn.{kind}")
         return weight.unflatten(0, (-1, self.d_head)), None if bias is None else bias.unflatten(0, (-1, self.d_head))
 
-    def rotated(self, x: Tensor, positions: Tensor) -> Tensor:
+    def rotate(self, x: Tensor, positions: Tensor) -> Tensor:
         """Return queries or keys, `row pos head d_head`, rotated by positions, `row pos`, if the model uses rotary."""
         if self.rotary is None:
             return x
-        return self.rotary.turned(x, positions.clamp(min=0))
+        return self.rotary.rotate(x, positions.clamp(min=0))
 
-    def probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
+    def attention_probabilities(self, scores: Tensor, destinations: Tensor, sources: Tensor) -> Tensor:
         """Return attention from products of queries and keys, `… dest source`, and positions that broadcast."""
         scores = scores / self.scale
         if self.scores_cap > 0:
@@ -141,39 +141,39 @@ class Transformer:
 
         Positions are `row pos`, or have one row for all.
         """
-        scores = queries.transpose(1, 2) @ self.per_head(keys).permute(0, 2, 3, 1)
-        return self.probabilities(scores, destinations[:, None], sources[:, None])
+        scores = queries.transpose(1, 2) @ self.repeat_for_queries(keys).permute(0, 2, 3, 1)
+        return self.attention_probabilities(scores, destinations[:, None], sources[:, None])
 
-    def mixed(self, pattern: Tensor, values: Tensor) -> Tensor:
+    def mix_values(self, pattern: Tensor, values: Tensor) -> Tensor:
         """Return z, `row dest head d_head`, of attention, `row head dest source`, and values, `row pos kv_head …`."""
-        return (pattern @ self.per_head(values).transpose(1, 2)).transpose(1, 2)
+        return (pattern @ self.repeat_for_queries(values).transpose(1, 2)).transpose(1, 2)
 
-    def attended(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
-        """Return `mixed` of `pattern`, in one fused step of torch unless attention scores are capped."""
+    def attend(self, queries: Tensor, destinations: Tensor, keys: Tensor, values: Tensor, sources: Tensor) -> Tensor:
+        """Return `mix_values` of `pattern`, in one fused step of torch unless attention scores are capped."""
         if self.scores_cap > 0:
-            return self.mixed(self.pattern(queries, destinations, keys, sources), values)
+            return self.mix_values(self.pattern(queries, destinations, keys, sources), values)
         z = functional.scaled_dot_product_attention(
             queries.transpose(1, 2),
             keys.transpose(1, 2),
             values.transpose(1, 2),
             attn_mask=_attention_mask(destinations, sources)[:, None],
             scale=1 / self.scale,
-            enable_gqa=self.group > 1,
+            enable_gqa=self.queries_per_key > 1,
         )
         return z.transpose(1, 2)
 
-    def per_head(self, keys: Tensor) -> Tensor:
+    def repeat_for_queries(self, keys: Tensor) -> Tensor:
         """Return keys or values `… kv_head d_head`, repeated for the query heads that share them, `… head d_head`."""
-        return keys if self.group == 1 else keys.repeat_interleave(self.group, dim=-2)
+        return keys if self.queries_per_key == 1 else keys.repeat_interleave(self.queries_per_key, dim=-2)
 
     @property
-    def group(self) -> int:
+    def queries_per_key(self) -> int:
         """Return the number of query heads that share a key."""
         return self.n_heads // self.n_kv_heads
 
     def attention_out(self, layer: int, z: Tensor) -> Tensor:
         """Return what the attention layer writes, `row pos d_model`, from z of all heads."""
-        return functional.linear(z.flatten(-2), *self._linear(f"blocks.{layer}.attn.o"))
+        return functional.linear(z.flatten(-2), *self._weight_and_bias(f"blocks.{layer}.attn.o"))
 
     def w_o(self, layer: int) -> Tensor:
         """Return each head's output matrix, `head d_head d_model`."""
@@ -185,11 +185,11 @@ class Transformer:
 
     def neurons(self, layer: int, mlp_in: Tensor) -> Tensor:
         """Return the neurons, just before W_out, `… d_mlp`, from the residual stream that an MLP reads."""
-        normed = self._normed(f"blocks.{layer}.ln2", mlp_in)
-        pre = functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.in"))
+        normed = self._apply_norm(f"blocks.{layer}.ln2", mlp_in)
+        pre = functional.linear(normed, *self._weight_and_bias(f"blocks.{layer}.mlp.in"))
         act = ACTIVATIONS[self.act_fn]
         if self.gated:
-            return act(functional.linear(normed, *self._linear(f"blocks.{layer}.mlp.gate"))) * pre
+            return act(functional.linear(normed, *self._weight_and_bias(f"blocks.{layer}.mlp.gate"))) * pre
         post = act(pre)
         if self.act_fn == "solu_ln":
             ln = f"blocks.{layer}.mlp.ln"
@@ -200,7 +200,7 @@ class Transformer:
 
     def mlp_out(self, layer: int, neurons: Tensor) -> Tensor:
         """Return what the MLP writes, `row pos d_model`, from its neurons."""
-        return functional.linear(neurons, *self._linear(f"blocks.{layer}.mlp.out"))
+        return functional.linear(neurons, *self._weight_and_bias(f"blocks.{layer}.mlp.out"))
 
     def mlp(self, layer: int, mlp_in: Tensor) -> Tensor:
         """Return what an MLP writes, `… d_model`, from the residual stream that it reads: `mlp_out` of `neurons`.
@@ -221,35 +221,35 @@ class Transformer:
         """Return each neuron's output vector, `d_mlp d_model`."""
         return self.weights[f"blocks.{layer}.mlp.out.weight"].T
 
-    def promoted(self, layer: int, index: int) -> Tensor:
+    def promoted_logits(self, layer: int, index: int) -> Tensor:
         """Return the logits that a neuron adds per unit of activation on the direct path, `d_vocab`, float32.
 
         They are ((w_out, centred if the final norm centres) ∘ the final norm's weight) · W_U, minus the mean over the
         vocabulary, to which softmax is blind. The norm's scale, which varies by token, is left out. This is how Geva et
         al. 2022 (arXiv:2203.14680) read feed-forward layers, with the final norm added.
         """
-        written = self._centred(self.w_out(layer)[index].float(), rms=self.final_rms)
+        written = self._centre(self.w_out(layer)[index].float(), rms=self.final_rms)
         if self.norm is not None or self.final_rms:
             written = written * self.weights.get("ln_final.weight", torch.ones_like(written))
         logits = self.weights["unembed.weight"].float() @ written
         return logits - logits.mean()
 
-    def final(self, resid: Tensor) -> Tensor:
+    def final_norm(self, resid: Tensor) -> Tensor:
         """Return the input of the unembedding from the final residual stream, `… d_model` → `… d_model`."""
-        return self._normed("ln_final", resid, rms=self.final_rms)
+        return self._apply_norm("ln_final", resid, rms=self.final_rms)
 
-    def final_reader(self, resid: Tensor, direction: Tensor) -> Tensor:
-        """Return the vector whose product with a part of the final stream is `final` of the part times a direction.
+    def final_norm_adjoint(self, resid: Tensor, direction: Tensor) -> Tensor:
+        """Return the vector v with v · part = `final_norm`(part) · direction for parts of the final stream.
 
         The scale is that of the whole stream, and the bias is left out; all are `row d_model`.
         """
-        return self._centred(self._gain("ln_final", resid, rms=self.final_rms).float() * direction, rms=self.final_rms)
+        return self._centre(self._gain("ln_final", resid, rms=self.final_rms).float() * direction, rms=self.final_rms)
 
     def logits(self, final: Tensor) -> Tensor:
         """Return the logits, `row d_vocab`, float32, from the normed final residual stream, `row d_model`."""
-        return self.capped(functional.linear(final, *self._linear("unembed")).float())
+        return self.cap_logits(functional.linear(final, *self._weight_and_bias("unembed")).float())
 
-    def logits_of(self, final: Tensor, tokens: Tensor) -> Tensor:
+    def logits_of_tokens(self, final: Tensor, tokens: Tensor) -> Tensor:
         """Return the logits of a few tokens, `prompt variant token`, float32.
 
         Args:
@@ -260,29 +260,29 @@ class Transformer:
         logits = final.float() @ columns.mT
         if "unembed.bias" in self.weights:
             logits = logits + self.weights["unembed.bias"][tokens].float()[:, None]
-        return self.capped(logits)
+        return self.cap_logits(logits)
 
-    def capped(self, logits: Tensor) -> Tensor:
+    def cap_logits(self, logits: Tensor) -> Tensor:
         """Return the logits with Gemma's soft cap, if the model has one."""
         return logits if self.logits_cap <= 0 else self.logits_cap * torch.tanh(logits / self.logits_cap)
 
-    def _linear(self, name: str) -> tuple[Tensor, Tensor | None]:
+    def _weight_and_bias(self, name: str) -> tuple[Tensor, Tensor | None]:
         return self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
 
     def _gain(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
         """Return the factor a norm applies to a centred stream: weight / scale, broadcasting with the stream."""
         if self.norm is None and not rms:
             return torch.ones_like(x[..., :1])
-        wide = self._centred(x.float(), rms=rms)
+        wide = self._centre(x.float(), rms=rms)
         gain = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
         weight = self.weights.get(f"{name}.weight")
         return (gain if weight is None else gain * weight).to(x.dtype)
 
-    def _centred(self, x: Tensor, *, rms: bool = False) -> Tensor:
+    def _centre(self, x: Tensor, *, rms: bool = False) -> Tensor:
         """Return the stream minus its mean if the norm centres, otherwise unchanged."""
         return x if self.norm is None or rms or self.norm in ("RMS", "RMSPRE") else x - x.mean(-1, keepdim=True)
 
-    def _normed(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
+    def _apply_norm(self, name: str, x: Tensor, *, rms: bool = False) -> Tensor:
         weight, bias = self.weights.get(f"{name}.weight"), self.weights.get(f"{name}.bias")
         if self.norm is None and not rms:
             return x
@@ -331,9 +331,9 @@ def attend_from(
     Returns:
         z, `prompt variant head d_head`.
     """
-    queries = model.projected(layer, "q", normed)  # prompt variant head d_head
-    queries = model.rotated(queries, destination[:, None].expand(queries.shape[:2]))
-    grouped = queries.unflatten(-2, (model.n_kv_heads, model.group))  # prompt variant kv_head group d_head
+    queries = model.project(layer, "q", normed)  # prompt variant head d_head
+    queries = model.rotate(queries, destination[:, None].expand(queries.shape[:2]))
+    grouped = queries.unflatten(-2, (model.n_kv_heads, model.queries_per_key))  # prompt variant kv_head group d_head
     if model.rotary is None:
         w_k, b_k = model.projection(layer, "k")
         seen = torch.einsum("pvkgh,khd->pvkgd", grouped, w_k).flatten(2, 3)  # W_Kᵀ q of each head: … head d_model
@@ -341,30 +341,37 @@ def attend_from(
         if b_k is not None:
             scores = scores + torch.einsum("pvkgh,kh->pvkg", grouped, b_k).flatten(2)[..., None]
     else:
-        keys = model.projected(layer, "k", sources)  # prompt variant pos kv_head d_head
+        keys = model.project(layer, "k", sources)  # prompt variant pos kv_head d_head
         flat = keys.flatten(0, 1)
-        keys = model.rotated(flat, source_positions.repeat_interleave(keys.shape[1], 0)).view_as(keys)
+        keys = model.rotate(flat, source_positions.repeat_interleave(keys.shape[1], 0)).view_as(keys)
         scores = (grouped @ keys.permute(0, 1, 3, 4, 2)).flatten(2, 3)
     positions = source_positions
     if kept_keys is not None and kept_positions is not None:
         by_key = grouped.permute(0, 2, 1, 3, 4).flatten(2, 3)  # prompt kv_head variant·group d_head
         before = by_key @ kept_keys.permute(0, 2, 3, 1)
-        before = before.unflatten(2, (-1, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        before = before.unflatten(2, (-1, model.queries_per_key)).permute(0, 2, 1, 3, 4).flatten(2, 3)
         scores = torch.cat([before, scores], -1)
         positions = torch.cat([kept_positions, positions], -1)
-    pattern = model.probabilities(scores[..., None, :], destination[:, None, None, None], positions[:, None, None])
+    pattern = model.attention_probabilities(
+        scores[..., None, :], destination[:, None, None, None], positions[:, None, None]
+    )
     pattern = pattern[..., 0, :]  # prompt variant head source
     n_kept = 0 if kept_keys is None else kept_keys.shape[1]
     w_v, b_v = model.projection(layer, "v")
     new = pattern[..., n_kept:]
-    looked_at = (new @ sources).unflatten(2, (model.n_kv_heads, model.group))  # prompt variant kv_head group d_model
+    looked_at = (new @ sources).unflatten(
+        2, (model.n_kv_heads, model.queries_per_key)
+    )  # prompt variant kv_head group d_model
     z = torch.einsum("pvkgd,khd->pvkgh", looked_at, w_v)
     if b_v is not None:
-        z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.group))[..., None] * b_v[:, None]
+        z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.queries_per_key))[..., None] * b_v[:, None]
     if kept_values is not None:
         by_key = (
-            pattern[..., :n_kept].unflatten(2, (model.n_kv_heads, model.group)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+            pattern[..., :n_kept]
+            .unflatten(2, (model.n_kv_heads, model.queries_per_key))
+            .permute(0, 2, 1, 3, 4)
+            .flatten(2, 3)
         )
         before = by_key @ kept_values.transpose(1, 2)
-        z = z + before.unflatten(2, (-1, model.group)).permute(0, 2, 1, 3, 4)
+        z = z + before.unflatten(2, (-1, model.queries_per_key)).permute(0, 2, 1, 3, 4)
     return z.flatten(2, 3)

@@ -93,7 +93,7 @@ def judge_check(check: Check, measured: Measurements, engine: Measuring, weights
 
 def _replaying(unmutated: Callable[[], ReplayEngine], weights: Transformer, mutation: Mutation) -> ReplayEngine:
     engine = unmutated()
-    return engine.on(weights, mutation.since(engine.model))
+    return engine.with_weights(weights, mutation.since(engine.model))
 
 
 MIN_SUBSET_PROMPTS = 32  # the least number of prompts in the subset, a quarter of all, on which a mutant is tried first
@@ -127,7 +127,7 @@ class MutantJudge:
         self._subset_runs: MutantRuns | None = None
         if n_subset >= MIN_SUBSET_PROMPTS:
             subset = replace(measured.batch, pairs=measured.batch.pairs[:n_subset])
-            reading = cache(lambda: engine().reading(subset))
+            reading = cache(lambda: engine().with_prompts(subset))
             self._subset_runs = MutantRuns(measured.on(subset), reading, store)
 
     def of(self, check: Check) -> tuple[Mutant, ...]:

@@ -128,7 +128,7 @@ def _with_changed_outputs(model: Transformer, nodes: tuple[Node, ...], change: C
             for part in ("weight", "bias"):
                 edited.edit(f"{matrix}.{part}", change)
         else:
-            for head in head_indices(node, model.group):
+            for head in head_indices(node, model.queries_per_key):
                 slots = head_slice(model, head)
                 columns.setdefault(f"{block}.attn.o.weight", set()).update(range(slots.start, slots.stop))
     for name, chosen in columns.items():
@@ -173,7 +173,7 @@ class ExchangedHeads(Mutation):
     def applied(self, model: Transformer) -> Transformer:
         """Return the model with exchanged rows of W_Q, W_K, W_V, biases, and columns of W_O (not shared W_K, W_V)."""
         edited = WeightEditor(model)
-        kinds = ("q", "k", "v") if model.group == 1 else ("q",)
+        kinds = ("q", "k", "v") if model.queries_per_key == 1 else ("q",)
         for one, other in self.pairs:
             swap = partial(
                 _swap, one=head_slice(model, int(one.index or 0)), other=head_slice(model, int(other.index or 0))
@@ -210,7 +210,7 @@ class UniformHeads(Mutation):
         """Return the model with the heads' rows of W_Q and of its bias set to zero."""
         edited = WeightEditor(model)
         for node in self.heads:
-            for head in head_indices(node, model.group):
+            for head in head_indices(node, model.queries_per_key):
                 for part in ("weight", "bias"):
                     edited.edit(f"blocks.{node.layer}.attn.q.{part}", partial(zero, place=head_slice(model, head)))
         return edited.model

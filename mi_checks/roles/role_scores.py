@@ -83,7 +83,9 @@ def copying(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     for layer in range(model.n_layers):
         read = _gained(model, f"blocks.{layer}.ln1", embed)[:tokens]
         around = final[:tokens].T @ read  # d_model d_model, W_U W_E
-        values = model.projection(layer, "v")[0].double().repeat_interleave(model.group, 0)  # head d_head d_model
+        values = (
+            model.projection(layer, "v")[0].double().repeat_interleave(model.queries_per_key, 0)
+        )  # head d_head d_model
         small = model.w_o(layer).double() @ around @ values.mT  # head d_head d_head
         eigenvalues = torch.linalg.eigvals(small)
         size = eigenvalues.abs().sum(-1)
@@ -109,9 +111,9 @@ def name_mover(loaded_model: LoadedModel, model: Transformer | None) -> Tensor:
     for layer in range(model.n_layers):
         attention = run[layer].pattern[prompts, :, -1, once].float()  # prompt head
         at_name = run[min(layer, 1)].resid_pre[prompts, once]  # prompt d_model
-        values = model.projected(layer, "v", model.normed(layer, at_name))  # prompt kv_head d_head
-        written = torch.einsum("phd,hdm->phm", model.per_head(values), model.w_o(layer))
-        logits = model.logits(model.final(written))  # prompt head d_vocab
+        values = model.project(layer, "v", model.attention_input(layer, at_name))  # prompt kv_head d_head
+        written = torch.einsum("phd,hdm->phm", model.repeat_for_queries(values), model.w_o(layer))
+        logits = model.logits(model.final_norm(written))  # prompt head d_vocab
         copied = (logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices == name_ids[:, None, None]).any(-1)
         rows.append(attention.mean(0) * copied.float().mean(0))
     return torch.stack(rows)

@@ -192,7 +192,7 @@ class Suite:
         def engine() -> Engine:
             made = whole.engine if isinstance(whole, CachedEngine) and whole.has_engine else whole
             if isinstance(made, ReplayEngine):
-                made = made.of_first(batch)
+                made = made.with_first_prompts(batch)
             else:
                 made = choose_engine(
                     self.settings.engine, loaded_model, batch, self.progress, self.settings.memory, loaded.score

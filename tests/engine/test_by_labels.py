@@ -101,7 +101,7 @@ def test_attention_is_by_position_in_the_prompt():
     loaded_model, batch = native("gelu"), batch_of()
     head = Node(1, "head", 2)
     for engine in (ReferenceEngine(loaded_model, batch), choose_engine("replay", loaded_model, batch)):
-        found = engine.attention(head)
+        found = engine.attention_by_position(head)
         for row, pair in enumerate(batch.pairs):
             n = len(pair.clean.tokens)
             with torch.no_grad():

@@ -81,7 +81,7 @@ def test_the_parts_are_the_whole_input(architecture, engine):
         for receiver in RECEIVERS:
             parts = [Node(0, "resid_pre"), *(Node(0, kind) for kind in kinds)]
             written = [measured.activation("clean", part)[rows, columns] for part in parts]
-            taken = sum(measured.taken(receiver, whole, one) for one in written)
+            taken = sum(measured.receiver_input(receiver, whole, one) for one in written)
             matrix = weights[f"blocks.1.attn.{receiver.kind}.weight"].unflatten(0, (-1, 8))[receiver.index]
             bias = weights.get(f"blocks.1.attn.{receiver.kind}.bias")
             of_norm = weights.get("blocks.1.ln1.bias", torch.zeros(matrix.shape[1])) @ matrix.T

@@ -46,7 +46,7 @@ def test_embedding_layers_and_biases_are_the_logit_difference(architecture, engi
     weights, readout = measured.loaded_model.bridge.state_dict(), measured.readout
     nothing = torch.zeros(len(readout.answers), weights["unembed.weight"].shape[1])
     final = weights.get("ln_final.bias", nothing[0]).expand_as(nothing)
-    biases = measured.difference(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
+    biases = measured.score_logits(final @ weights["unembed.weight"].T + weights.get("unembed.bias", torch.zeros(())))
     written = measured.measure(DirectEffects((Node(0, "resid_pre"), *layers(measured.loaded_model.shape)))).sum(0)
     assert close(written + biases.numpy(), measured.base.clean.logit_diff)
 
@@ -57,7 +57,7 @@ def test_heads_and_neurons_are_their_layers_without_the_biases(engine):
     weights = measured.loaded_model.bridge.state_dict()
     for component, kind, out in (("head", "attn", "attn.o"), ("neuron", "mlp", "mlp.out")):
         parts = measured.measure(DirectEffects(tuple(all_nodes(component, measured.loaded_model.shape, (1,))))).sum(0)
-        bias = (measured.direction() @ weights[f"blocks.1.{out}.bias"]).numpy()
+        bias = (measured.score_direction() @ weights[f"blocks.1.{out}.bias"]).numpy()
         assert close(parts + bias, measured.measure(DirectEffects((Node(1, kind),)))[0])
 
 

@@ -190,9 +190,9 @@ def test_base_runs_and_attention(family, mode, loaded_model_of):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", loaded_model.shape):
-        real = replay.layouts["clean"].real
+        real = replay.layouts["clean"].is_token
         real = real[:, :, None] & real[:, None, :]
-        found, expected = (engine.attention(head) * real for engine in (replay, reference))
+        found, expected = (engine.attention_by_position(head) * real for engine in (replay, reference))
         torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
 
 

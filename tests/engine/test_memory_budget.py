@@ -18,23 +18,23 @@ FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: 
 
 
 def test_a_quarter_of_what_is_free_is_the_limit():
-    assert abs(MemoryBudget(CPU).limit - psutil.virtual_memory().available / 4) < 2**30
-    assert MemoryBudget(CPU, 10**6).limit == 10**6
+    assert abs(MemoryBudget(CPU).limit_bytes - psutil.virtual_memory().available / 4) < 2**30
+    assert MemoryBudget(CPU, 10**6).limit_bytes == 10**6
 
 
 def test_on_a_cpu_a_chunk_stays_near_the_caches():
-    assert MemoryBudget(CPU, 10**12).chunk == MAX_CPU_CHUNK_BYTES
-    assert MemoryBudget(CPU, 10**6).chunk == 10**6
+    assert MemoryBudget(CPU, 10**12).chunk_bytes == MAX_CPU_CHUNK_BYTES
+    assert MemoryBudget(CPU, 10**6).chunk_bytes == 10**6
 
 
 def test_on_a_gpu_a_chunk_is_the_limit(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (40 * 2**30, 80 * 2**30))
-    assert MemoryBudget(torch.device("cuda")).chunk == 10 * 2**30
+    assert MemoryBudget(torch.device("cuda")).chunk_bytes == 10 * 2**30
 
 
 @pytest.mark.parametrize(("each", "held"), [(1000, 1), (300, 3), (1, 1000), (0, 1000), (10**9, 1)])
 def test_how_many_fit(each, held):
-    assert MemoryBudget(CPU, 1000).holds(each) == held
+    assert MemoryBudget(CPU, 1000).max_variants(each) == held
 
 
 @pytest.mark.parametrize("error", [FULL, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
@@ -47,9 +47,9 @@ def test_out_of_memory_goes_on_in_halves(error):
             raise error
         return torch.tensor(variants)[:, None]
 
-    assert budget.within(compute, list(range(10))).flatten().tolist() == list(range(10))
+    assert budget.run_halving(compute, list(range(10))).flatten().tolist() == list(range(10))
     assert sizes == [10, 5, 2, 3, 5, 2, 3]
-    assert budget.chunk == 1024 // 8  # smaller chunks from now on
+    assert budget.chunk_bytes == 1024 // 8  # smaller chunks from now on
 
 
 def test_one_that_does_not_fit_alone_is_an_error():
@@ -57,7 +57,7 @@ def test_one_that_does_not_fit_alone_is_an_error():
         raise FULL
 
     with pytest.raises(RuntimeError, match="can't allocate memory"):
-        MemoryBudget(CPU, 1024).within(compute, [1, 2])
+        MemoryBudget(CPU, 1024).run_halving(compute, [1, 2])
 
 
 def test_other_errors_are_not_taken_for_it():
@@ -65,7 +65,7 @@ def test_other_errors_are_not_taken_for_it():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        MemoryBudget(CPU, 1024).within(compute, [1, 2])
+        MemoryBudget(CPU, 1024).run_halving(compute, [1, 2])
 
 
 def test_a_sweep_survives_it(engine_of, monkeypatch):
@@ -76,7 +76,7 @@ def test_a_sweep_survives_it(engine_of, monkeypatch):
     replay = ReplayEngine(loaded_model, reference.batch, replayable_model(loaded_model))
     what = [denoise(node) for node in all_nodes("head", loaded_model.shape)]
     expected = replay.scores(what)
-    together = ReplayEngine._together
+    together = ReplayEngine._score_group
     failed = []
 
     def scarce(self, alike):
@@ -85,7 +85,7 @@ def test_a_sweep_survives_it(engine_of, monkeypatch):
             raise MemoryError
         return together(self, alike)
 
-    monkeypatch.setattr(ReplayEngine, "_together", scarce)
+    monkeypatch.setattr(ReplayEngine, "_score_group", scarce)
     np.testing.assert_allclose(replay.scores(what), expected, rtol=1e-5, atol=5e-5)  # float32
     assert failed
 

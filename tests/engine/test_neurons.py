@@ -42,9 +42,9 @@ def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
     whole = torch.randn(written.shape, generator=torch.Generator().manual_seed(0))
     norm = read_norm(bridge.ln_final, written.shape[-1])
     with torch.no_grad():
-        logits = (written if norm is None else norm.linear(whole, written))[0, 0] @ bridge.unembed.W_U
+        logits = (written if norm is None else norm.linear_part(whole, written))[0, 0] @ bridge.unembed.W_U
     expected = (logits - logits.mean()).numpy()
-    order, found = np.argsort(-expected), measured.promoted(NEURON, 3)
+    order, found = np.argsort(-expected), measured.promoted_tokens(NEURON, 3)
     tokens = found[:, 0].astype(int)
     assert tokens.tolist() == [*order[:3], *order[-3:]]
     ratios = found[:, 1] / expected[tokens]
@@ -53,4 +53,7 @@ def test_what_is_promoted_is_what_the_model_makes_of_it(architecture):
 
 
 def test_nothing_is_promoted_where_the_weights_are_not_known():
-    assert choose_engine("reference", native("gelu"), prompts(count=2, seed=5)).promoted(NEURON, 3).shape == (0, 2)
+    assert choose_engine("reference", native("gelu"), prompts(count=2, seed=5)).promoted_tokens(NEURON, 3).shape == (
+        0,
+        2,
+    )

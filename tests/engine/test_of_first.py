@@ -31,7 +31,7 @@ def test_it_measures_what_a_new_one_does(architecture, measured, padding):
     what = interventions(loaded_model)
     if measured:
         whole.scores(what)
-    found, new = whole.of_first(some), choose_engine("replay", loaded_model, some)
+    found, new = whole.with_first_prompts(some), choose_engine("replay", loaded_model, some)
     assert found.width < whole.width
     head = all_nodes("head", loaded_model.shape)[-1]
     for one, other in (
@@ -46,7 +46,7 @@ def test_what_was_run_is_not_run_again():
     loaded_model, batch = native("gelu"), prompts(count=7, seed=11)
     whole = choose_engine("replay", loaded_model, batch)
     whole.scores([denoise(node) for node in all_nodes("head", loaded_model.shape)])
-    found = whole.of_first(replace(batch, pairs=batch.pairs[:FIRST]))
+    found = whole.with_first_prompts(replace(batch, pairs=batch.pairs[:FIRST]))
     for side, run in found.passes.items():
         theirs = whole.passes[side]
         assert len(run._layers) == len(theirs._layers) == 2

@@ -44,11 +44,11 @@ def test_several_answers_and_foils_count_as_their_mean_or_the_highest(answers, f
     logits[:, 5:9] = torch.tensor([3.0, 1.0, 2.0, 1.0])
     readout = Readout(batch, prompt_rows(batch), torch.device("cpu"))
     assert readout.score(logits).tolist() == [expected] * 4
-    beats, top = readout.wins(logits, 0.0)
+    beats, top = readout.answer_wins(logits, 0.0)
     assert beats.all()
     assert top.all()
     logits[:, 8], logits[:, 9] = 3.5, 4.0
-    beats, top = readout.wins(logits, 0.0)
+    beats, top = readout.answer_wins(logits, 0.0)
     assert not beats.any()
     assert not top.any()
 
@@ -154,7 +154,7 @@ def test_the_mean_counts_each_prompt_once(loaded_model_of):
     bare = ReferenceEngine(loaded_model, batch_of(((5,),), ((8,),), count=3))
     mean = engine.replacement(ablate(node, kind="mean"), node)
     expected = bare.replacement(ablate(node, kind="mean"), node)
-    torch.testing.assert_close(mean[engine.readout.first][:, :6], expected[:, :6])
+    torch.testing.assert_close(mean[engine.readout.bare_rows][:, :6], expected[:, :6])
 
 
 def test_resampling_takes_the_same_continuation_of_another_prompt():

@@ -86,6 +86,6 @@ def test_node_names_round_trip(name):
 
 def test_attention_patterns_are_distributions(engine_of):
     engine = engine_of("nano-attn-2l")
-    pattern = engine.attention(Node(0, "head", 5))
+    pattern = engine.attention_by_position(Node(0, "head", 5))
     torch.testing.assert_close(pattern.sum(-1), torch.ones(pattern.shape[:2]))
     assert pattern.triu(1).abs().max() == 0

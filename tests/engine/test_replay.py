@@ -69,10 +69,13 @@ def test_base_runs_and_attention(architecture, loaded_models):
         expected = reference.base_logits(side)
         assert (replay.base_logits(side) - expected).abs().max() < TOLERANCE * expected.abs().max()
     for head in all_nodes("head", loaded_model.shape):
-        real = replay.layouts["clean"].real.float()
+        real = replay.layouts["clean"].is_token.float()
         mask = real[:, :, None] * real[:, None, :]
         torch.testing.assert_close(
-            replay.attention(head) * mask, reference.attention(head) * mask, atol=TOLERANCE, rtol=0
+            replay.attention_by_position(head) * mask,
+            reference.attention_by_position(head) * mask,
+            atol=TOLERANCE,
+            rtol=0,
         )
 
 

@@ -84,7 +84,7 @@ def test_an_answer_ahead_by_rounding_wins_nothing(ahead, wins):
     batch = batch_of(((0,),), ((7,),))
     logits = torch.full((4, 50), 10.0)
     logits[:, 0] += ahead
-    assert [part.tolist() for part in readout(batch).wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
+    assert [part.tolist() for part in readout(batch).answer_wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
 
 
 @pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-2, True)])
@@ -93,7 +93,7 @@ def test_one_of_several_answers_is_on_top(ahead, wins):
     logits = torch.full((4, 50), 10.0)
     logits[:, 6] += ahead
     logits[:, 5] += ahead
-    assert [part.tolist() for part in readout(batch).wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
+    assert [part.tolist() for part in readout(batch).answer_wins(logits, FLOAT32_FLOOR)] == [[wins] * 4] * 2
 
 
 @pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (1e-2, True)])
@@ -104,4 +104,4 @@ def test_every_token_of_an_answer_is_on_top(ahead, wins):
     for index, row in enumerate(prompt_rows(batch)):
         if row.continuation < 2:
             logits[index, SEVERAL["answers"][row.continuation][len(row.forced)]] += ahead
-    assert read.wins(logits, FLOAT32_FLOOR)[1].tolist() == [wins] * 4
+    assert read.answer_wins(logits, FLOAT32_FLOOR)[1].tolist() == [wins] * 4

@@ -43,9 +43,9 @@ def engine(loaded_model):
 
 
 def counted(engine, *interventions):
-    engine.computed.clear()
+    engine.positions_computed.clear()
     engine.scores(list(interventions))
-    return dict(engine.computed)
+    return dict(engine.positions_computed)
 
 
 def test_prefix_suffix_and_last_layer(engine):

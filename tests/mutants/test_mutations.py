@@ -44,7 +44,7 @@ def close(found, expected):
 
 
 def mutated(engine, mutation):
-    return engine.on(mutation.applied(engine.model), mutation.since(engine.model))
+    return engine.with_weights(mutation.applied(engine.model), mutation.since(engine.model))
 
 
 @pytest.mark.parametrize("mutation", EVERY + MLPS, ids=lambda mutation: mutation.words)
@@ -53,7 +53,7 @@ def test_runs_that_are_shared_are_those_of_the_mutated_model(random_engine, arch
     engine = random_engine(architecture)
     kept = {name: weight.clone() for name, weight in engine.model.weights.items()}
     model = mutation.applied(engine.model)
-    shared = engine.on(model, mutation.since(engine.model))
+    shared = engine.with_weights(model, mutation.since(engine.model))
     alone = ReplayEngine(engine.loaded_model, engine.batch, model)
     sweep = [denoise(node) for node in (*all_nodes("head", engine.loaded_model.shape), *nodes("L0N3", "L1N7"))]
     assert close(shared.scores(sweep), alone.scores(sweep))
@@ -117,17 +117,21 @@ def test_heads_that_changed_places_do_what_the_others_did(random_engine, archite
     assert close(other.scores([denoise(head) for head in heads]), expected)
     assert not close(engine.scores([denoise(head) for head in heads]), expected)
     for head in heads[:4]:
-        assert torch.allclose(other.attention(head), engine.attention(exchanged.renamed(head)), atol=1e-6)
+        assert torch.allclose(
+            other.attention_by_position(head), engine.attention_by_position(exchanged.renamed(head)), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("architecture", DEEP)
 def test_a_blinded_head_attends_alike_to_all_before_it(random_engine, architecture):
     engine = random_engine(architecture)
     other = mutated(engine, UniformHeads(HEADS))
-    pattern = other.attention(HEADS[1])[0, 4]
+    pattern = other.attention_by_position(HEADS[1])[0, 4]
     assert torch.allclose(pattern[:5], torch.full((5,), 0.2))
     assert float(pattern[5:].sum()) == 0
-    assert torch.allclose(other.attention(Node(0, "head", 0)), engine.attention(Node(0, "head", 0)))
+    assert torch.allclose(
+        other.attention_by_position(Node(0, "head", 0)), engine.attention_by_position(Node(0, "head", 0))
+    )
 
 
 @pytest.mark.parametrize("receiver", ["L1H2.q", "L1H0.k", "L1H1.v", "L1.mlp"])

@@ -88,19 +88,19 @@ def test_measuring(two, breaks_for, error):
         ("mi_checks.suite.suite.check_shapes", lambda loaded, *_: loaded.behaviour.name == "ab"),
         ("mi_checks.suite.suite.choose", None),
         ("mi_checks.suite.suite.measurement_key", None),
-        ("mi_checks.engine.engine.Engine._side", None),
+        ("mi_checks.engine.engine.Engine._run_side", None),
     ],
     ids=["prompts", "shapes", "engine", "cache key", "base run"],
 )
 def test_getting_ready(two, breaks_for, place, wanted, monkeypatch):
     arguments = ["--mi-no-cache"] if place.endswith(("choose", "build_prompts")) else []
-    if place.endswith("_side"):
+    if place.endswith("_run_side"):
         from mi_checks.engine.engine import Engine
 
         def broken(*_):
             raise Odd("odd")
 
-        monkeypatch.setattr(Engine, "_side", broken)
+        monkeypatch.setattr(Engine, "_run_side", broken)
     else:
         breaks_for(place, Odd("odd"), wanted or (lambda *_, **__: True))
     result = two.run(*arguments, *([] if wanted else ["behaviours/ab.yaml"]))

@@ -26,7 +26,7 @@ def counted(project, monkeypatch):
 
     counts = Counter()
     engines = []
-    load, measure, attention = loaded_models.load, ReplayEngine.scores, ReplayEngine.pattern
+    load, measure, attention = loaded_models.load, ReplayEngine.scores, ReplayEngine.padded_pattern
 
     def counting_load(name, **kwargs):
         counts["load", name] += 1
@@ -44,7 +44,7 @@ def counted(project, monkeypatch):
 
     monkeypatch.setattr(loaded_models, "load", counting_load)
     monkeypatch.setattr(ReplayEngine, "scores", counting_measure)
-    monkeypatch.setattr(ReplayEngine, "pattern", counting_attention)
+    monkeypatch.setattr(ReplayEngine, "padded_pattern", counting_attention)
     return counts
 
 

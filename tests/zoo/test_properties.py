@@ -140,9 +140,9 @@ def test_attention_adds_up_to_one(name, zoo):
                 node = Node(layer, "head", index)
                 if "attention" in specimen.configuration.refused:
                     with pytest.raises(MiChecksError, match=specimen.configuration.refused["attention"]):
-                        engine.attention(node)
+                        engine.attention_by_position(node)
                     continue
-                sums = engine.attention(node).sum(-1)[specimen.oracle.places(None)]
+                sums = engine.attention_by_position(node).sum(-1)[specimen.oracle.places(None)]
                 if name == "gpt-oss":
                     assert 0 < float(sums.min()) < 0.99
                     assert float(sums.max()) < 1 + 1e-5

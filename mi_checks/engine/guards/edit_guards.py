@@ -85,13 +85,15 @@ def compare_edits(
     trials = [
         trial
         for layer in probes.layers
-        for trial in _layer_trials(loaded_model, layer, plain.record(probes.tokens, layer), activations, tolerance)
+        for trial in _layer_trials(
+            loaded_model, layer, plain.record_layer(probes.tokens, layer), activations, tolerance
+        )
     ]
     rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
     numbered = [(row, trial) for row, trial in enumerate(trials)]
     edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
     last = max(probes.layers)
-    expected = plain.edited(rows, edits, last).float()
+    expected = plain.stream_with_edits(rows, edits, last).float()
     actual, z = _bridge_run(loaded_model, rows, numbered, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
@@ -255,7 +257,7 @@ def _middle_edit(
     if before is None or middle is None or place is None:
         return None
     # The hook may show a scaled version of what attention adds; what is really added is read off the stream.
-    there, gained = recorded[place.module, place.where], middle - before
+    there, gained = recorded[place.module, place.side], middle - before
     scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
     if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
         return None

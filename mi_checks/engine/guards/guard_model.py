@@ -35,11 +35,11 @@ def guard_model(loaded_model: LoadedModel) -> Guards:
     probes = make_probes(loaded_model)
     with without_warnings():
         try:
-            return Guards(tuple(_compare(loaded_model, probes)), probes.about)
+            return Guards(tuple(_compare(loaded_model, probes)), probes.description)
         except Exception as error:  # a library's error on a model that it cannot run; only the reason matters
             reason = f"it cannot be run on random tokens ({first_line(error)})"
             failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
-            return Guards((failed,), probes.about)
+            return Guards((failed,), probes.description)
 
 
 def _compare(loaded_model: LoadedModel, probes: GuardProbes) -> list[Guard]:

@@ -37,7 +37,7 @@ class GuardProbes:
     window: int | None
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         """Return a short description of the probes."""
         layers = ", ".join(f"L{layer}" for layer in self.layers)
         beyond = f"; its attention window of {self.window} tokens is not reached" if self.window else ""

@@ -27,13 +27,13 @@ class ActivationLocation:
 
     Attributes:
         module: the module's name.
-        where: whether the activation is in the module's input or in its output.
+        side: whether the activation is in the module's input or in its output.
         columns: the columns of that tensor that hold the activation, in its order, `d`.
         scale: a factor that turns the tensor into the activation.
     """
 
     module: str
-    where: ModuleSide
+    side: ModuleSide
     columns: Tensor
     scale: float = 1.0
 
@@ -43,13 +43,13 @@ class PlainEdit:
     """An edit of some of an activation's entries in one row, at all positions.
 
     Attributes:
-        place: the location of the activation.
+        location: the location of the activation.
         row: the row.
         entries: indices of the entries that are edited, `e`.
         values: their new values, `pos e`.
     """
 
-    place: ActivationLocation
+    location: ActivationLocation
     row: int
     entries: Tensor
     values: Tensor
@@ -71,7 +71,7 @@ class PlainModel:
         """Return the logits at all positions, `row pos d_vocab`, float32."""
         return _output_logits(self._forward(tokens))
 
-    def record(self, tokens: Tensor, layer: int) -> dict[tuple[str, ModuleSide], Tensor]:
+    def record_layer(self, tokens: Tensor, layer: int) -> dict[tuple[str, ModuleSide], Tensor]:
         """Return the inputs and outputs of every module of a layer, `row pos d`, in the order of the run."""
         recorded: dict[tuple[str, ModuleSide], Tensor] = {}
         prefix = self.layers[layer]
@@ -86,14 +86,14 @@ class PlainModel:
             for name, module in self.model.named_modules():
                 if name == prefix or name.startswith(f"{prefix}."):
                     hooks.enter_context(_recording(module, name, keep))
-            self._until(tokens, layer)
+            self._run_until(tokens, layer)
         return recorded
 
-    def edited(self, tokens: Tensor, edits: Sequence[PlainEdit], layer: int) -> Tensor:
+    def stream_with_edits(self, tokens: Tensor, edits: Sequence[PlainEdit], layer: int) -> Tensor:
         """Return the residual stream after a layer under some edits, `row pos d_model`."""
         by_module: dict[tuple[str, ModuleSide], list[PlainEdit]] = {}
         for edit in edits:
-            by_module.setdefault((edit.place.module, edit.place.where), []).append(edit)
+            by_module.setdefault((edit.location.module, edit.location.side), []).append(edit)
         rows, positions = tokens.shape
         with contextlib.ExitStack() as hooks:
             for (name, where), together in by_module.items():
@@ -103,9 +103,9 @@ class PlainModel:
                     return _replace_first_tensor(value, lambda tensor: _apply_edits(tensor, together, rows, positions))
 
                 hooks.enter_context(_changing(module, where, change))
-            return self._until(tokens, layer)
+            return self._run_until(tokens, layer)
 
-    def _until(self, tokens: Tensor, layer: int) -> Tensor:
+    def _run_until(self, tokens: Tensor, layer: int) -> Tensor:
         """Return the stream at the end of a layer, ending the run there."""
         streams: list[Tensor] = []
 
@@ -171,7 +171,7 @@ def _apply_edits(tensor: Tensor, edits: Sequence[PlainEdit], rows: int, position
     for edit in edits:
         one = by_row[edit.row].flatten(1) if by_row.dim() == 4 else by_row[edit.row]
         new = one.clone()
-        new[:, edit.place.columns[edit.entries]] = (edit.values / edit.place.scale).to(new.dtype)
+        new[:, edit.location.columns[edit.entries]] = (edit.values / edit.location.scale).to(new.dtype)
         by_row[edit.row] = new.view(by_row[edit.row].shape)
     return changed
 

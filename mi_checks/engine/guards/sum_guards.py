@@ -80,7 +80,7 @@ def _guard_sublayers(engine: ReferenceEngine, probes: GuardProbes, tolerance: Ro
             for layer in probes.layers:
                 node = Node(layer, part, 0)
                 inner, added = (engine.activation("clean", n) for n in (node, Node(layer, whole)))
-                total = engine.sublayer(node).added(inner.flatten(2))
+                total = engine.sublayer(node).stream_change(inner.flatten(2))
                 errors.append((_relative_error(total, added), _sum_problem(part, layer)))
             return max(errors)
 
@@ -123,7 +123,7 @@ def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:
     last = engine.activation("clean", Node(shape.n_layers - 1, "resid_post"))
     with torch.no_grad():  # the contribution of the biases of norm and unembedding
         shift = torch.zeros_like(last[:, 0]) if norm is None else norm.shift.to(last.dtype).expand_as(last[:, 0])
-        total = total + engine.difference(engine.unembedding.of_normed(shift)).double().cpu().numpy()
+        total = total + engine.score_logits(engine.unembedding.logits_of_normed(shift)).double().cpu().numpy()
     logits = engine.base_logits("clean")
     error = float(np.abs(total - engine.base.clean.logit_diff).max() / logits.abs().max())
     return error, "the direct effects of embedding and layers do not add up to the logit difference"
@@ -160,10 +160,10 @@ def _streams_after(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -
     """Return the stream after a layer with a head replaced, with every reader seeing the replacement, and unpatched."""
     hook = Node(layer, "resid_post").hook
     replacing, along = denoise(head), denoise(head, into=into)
-    sent = engine.sent(along)
-    whole = [engine.replacing(replacing, [head])]
-    parts = [*engine.seeing("corrupt", into, sent), HookSite(hook, lambda resid: resid + sent)]
-    runs = [engine.kept("corrupt", sites, [hook])[0] for sites in (whole, parts)]
+    sent = engine.sent_change(along)
+    whole = [engine.replacement_site(replacing, [head])]
+    parts = [*engine.receiver_sites("corrupt", into, sent), HookSite(hook, lambda resid: resid + sent)]
+    runs = [engine.activations_with("corrupt", sites, [hook])[0] for sites in (whole, parts)]
     streams = [*runs, engine.activation("corrupt", Node(layer, "resid_post"))]
     one, other, own = (stream.double().cpu().numpy() for stream in streams)
     return one, other, own

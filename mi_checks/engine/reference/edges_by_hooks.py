@@ -20,16 +20,16 @@ class HookedEngine(Protocol):
 
     loaded_model: LoadedModel
 
-    def run_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
+    def logits_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
         """Return the logits at END of a run with all sites installed, `row d_vocab`."""
 
-    def kept(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
+    def activations_with(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
         """Return the activations at some hooks in such a run, each `row pos …`."""
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """Return a layer's activations in a run without intervention, `row pos …`."""
 
-    def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
+    def added_change(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
         """Return what a layer adds with new activations minus what it adds with its own, `row pos d_model`."""
 
     def replacement(self, intervention: Intervention, node: Node) -> Tensor:
@@ -51,7 +51,7 @@ class EdgeCircuitRun:
         self.shape = engine.loaded_model.shape
         # (layer, kind) → z of all heads or what the MLP adds, in this circuit's own run and ablated, `row pos …`.
         self.own: dict[tuple[int, Kind], Tensor] = {}
-        self.cut: dict[tuple[int, Kind], Tensor] = {}
+        self.ablated: dict[tuple[int, Kind], Tensor] = {}
 
     def logits(self) -> Tensor:
         """Return the logits at END, `row d_vocab`."""
@@ -61,7 +61,7 @@ class EdgeCircuitRun:
                 self._mlp(layer)
         last = self.shape.n_layers - 1
         final = self._stream(LOGITS, Node(last, "resid_post"))
-        return self.engine.run_with("clean", [HookSite(Node(last, "resid_post").hook, _replace_by(final))], last)
+        return self.engine.logits_with("clean", [HookSite(Node(last, "resid_post").hook, _replace_by(final))], last)
 
     def _heads(self, layer: int) -> None:
         """Compute what a layer's heads write when each of their inputs sees its own stream."""
@@ -74,19 +74,21 @@ class EdgeCircuitRun:
         for together in alike.values():
             stream = self._stream(together[0], place)
             sites = [HookSite(place.hook, _replace_by(stream))]
-            for hook, seen in zip(hooks, self.engine.kept("clean", sites, hooks, layer), strict=True):
+            for hook, seen in zip(hooks, self.engine.activations_with("clean", sites, hooks, layer), strict=True):
                 own = [reader for reader in together if reader.hook == hook]
                 inputs[hook] = torch.where(node_mask(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
         sites = [HookSite(hook, _replace_by(new)) for hook, new in inputs.items()]
-        (z,) = self.engine.kept("clean", sites, [Node(layer, "head", 0).hook], layer)
-        self._keep(Node(layer, "head", 0), z)
+        (z,) = self.engine.activations_with("clean", sites, [Node(layer, "head", 0).hook], layer)
+        self._store(Node(layer, "head", 0), z)
 
     def _mlp(self, layer: int) -> None:
         """Compute what a layer's MLP writes."""
         node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
         stream = self._stream(node, place)
-        (written,) = self.engine.kept("clean", [HookSite(place.hook, _replace_by(stream))], [node.hook], layer)
-        self._keep(node, written)
+        (written,) = self.engine.activations_with(
+            "clean", [HookSite(place.hook, _replace_by(stream))], [node.hook], layer
+        )
+        self._store(node, written)
 
     def _stream(self, reader: Node, place: Node) -> Tensor:
         """Return the residual stream that a reader sees, `row pos d_model`."""
@@ -98,17 +100,17 @@ class EdgeCircuitRun:
                 layer_of = sender.layer, sender.kind
                 aside = sender.kind == "mlp" and not self.circuit.mlps
                 really = everything or aside or sender in incoming
-                source = (self.own if really else self.cut)[layer_of]
+                source = (self.own if really else self.ablated)[layer_of]
                 seen[layer_of] = torch.where(node_mask([sender], source), source, seen.get(layer_of, source))
         stream = self.engine.activation("clean", place)
         for (layer, kind), inner in seen.items():
             node = Node(layer, kind)
-            stream = stream + self.engine.added_differently(node, self.engine.activation("clean", node), inner)
+            stream = stream + self.engine.added_change(node, self.engine.activation("clean", node), inner)
         return stream
 
-    def _keep(self, node: Node, own: Tensor) -> None:
+    def _store(self, node: Node, own: Tensor) -> None:
         self.own[node.layer, node.kind] = own
-        self.cut[node.layer, node.kind] = self.engine.replacement(ablate(node, kind=self.circuit.value), node)
+        self.ablated[node.layer, node.kind] = self.engine.replacement(ablate(node, kind=self.circuit.value), node)
 
 
 def _replace_by(new: Tensor) -> Callable[[Tensor], Tensor]:

@@ -59,61 +59,63 @@ class ReferenceEngine(Engine):
 
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Run one forward pass for each intervention; see `Engine.scores`."""
-        self.admission.admit(interventions)
+        self.supported.require_interventions(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
-            out[i] = self.finite(self.difference(self._patched_logits(interventions[i])), f"under {title}")
+            out[i] = self.require_finite(self.score_logits(self._patched_logits(interventions[i])), f"under {title}")
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """Run some forward passes for each layer of each circuit; see `Engine.edge_scores`."""
-        self.admission.admit_edges()
+        self.supported.require_edges()
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
-            out[i] = self.finite(self.difference(EdgeCircuitRun(self, circuits[i]).logits()), f"under {title}")
+            out[i] = self.require_finite(
+                self.score_logits(EdgeCircuitRun(self, circuits[i]).logits()), f"under {title}"
+            )
         return out
 
-    def pattern(self, head: Node) -> Tensor:
+    def padded_pattern(self, head: Node) -> Tensor:
         """Return a head's attention pattern in the clean run, `row destination source`."""
-        return self._cached("clean", "pattern", head.layer)[:, head.index]
+        return self._stored_activation("clean", "pattern", head.layer)[:, head.index]
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""
-        stored = self._cached(side, node.kind, node.layer)
+        stored = self._stored_activation(side, node.kind, node.layer)
         return stored.transpose(1, 2) if node.kind == "pattern" else stored
 
     def base_logits(self, side: Side) -> Tensor:
         """Return the logits at END without intervention, `row d_vocab`, float32."""
         return self._base_logits[side] if side in self._base_logits else self._logits_at_end(side, [])
 
-    def direction(self) -> Tensor:
-        """Return the direction, by autograd through the unembedding and a frozen final norm; see `Engine.direction`."""
+    def score_direction(self) -> Tensor:
+        """Return the direction by autograd, with the final norm frozen; see `Engine.score_direction`."""
         layer = self.loaded_model.shape.n_layers - 1
         whole = self.activation("clean", Node(layer, "resid_post"))[self.rows, self.end]
         unembedding = self.unembedding
 
         def score(normed: Tensor) -> Tensor:
-            return self.difference(unembedding.of_normed(normed))
+            return self.score_logits(unembedding.logits_of_normed(normed))
 
-        return unembedding.reader(whole, gradient(score, torch.zeros_like(whole)).float())
+        return unembedding.adjoint(whole, gradient(score, torch.zeros_like(whole)).float())
 
-    def onto(self, node: Node, direction: Tensor) -> Tensor:
-        """Return the direction by autograd through the output matrix; see `Engine.onto`."""
+    def activation_direction(self, node: Node, direction: Tensor) -> Tensor:
+        """Return the direction by autograd through the output matrix; see `Engine.activation_direction`."""
         whole = self.activation("clean", node)[self.rows, self.end]
-        return self.sublayer(node).reader(whole.flatten(1), direction).view_as(whole)
+        return self.sublayer(node).adjoint(whole.flatten(1), direction).view_as(whole)
 
-    def writes(self, node: Node, own: Tensor) -> Tensor:
-        """Return what the node writes, through the output matrix; see `Engine.writes`."""
+    def stream_output(self, node: Node, own: Tensor) -> Tensor:
+        """Return what the node writes, through the output matrix; see `Engine.stream_output`."""
         if node.index is None:
             return own
         part = torch.where(node_mask([node], own[:, None]), own[:, None], 0)[:, 0]
-        return self.sublayer(node).linear(own.flatten(1), part.flatten(1))
+        return self.sublayer(node).linear_part(own.flatten(1), part.flatten(1))
 
-    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """Return what the receiver reads, through the norm and the bridge's projection; see `Engine.taken`."""
+    def receiver_input(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """Return what the receiver reads, through the norm and the bridge's projection; see `Engine.receiver_input`."""
         block = self.loaded_model.bridge.blocks[receiver.layer]
         norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
-        seen = part if norm is None else norm.linear(whole, part).to(part.dtype)
+        seen = part if norm is None else norm.linear_part(whole, part).to(part.dtype)
         one, none = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
         d_head = self.activation("clean", receiver).shape[-1]
         by_head: Tensor = (one - none).flatten(1).unflatten(-1, (-1, d_head))
@@ -182,7 +184,7 @@ class ReferenceEngine(Engine):
                     by_layer[layer] = cache[name][rows]
         return logits
 
-    def _cached(self, side: Side, kind: Kind, layer: int) -> Tensor:
+    def _stored_activation(self, side: Side, kind: Kind, layer: int) -> Tensor:
         """Return the activation at a kind's hook in one run; the first request fetches all layers."""
         hook = HOOK_NAMES[kind]
         if (side, hook) not in self._activations:
@@ -197,16 +199,16 @@ class ReferenceEngine(Engine):
     def _patched_logits(self, intervention: Intervention) -> Tensor:
         first = min((node.layer for node in intervention.nodes), default=0)
         if intervention.hops:
-            sites = self._along(intervention)
+            sites = self._path_sites(intervention)
         else:
             by_place: dict[tuple[int, Kind], list[Node]] = {}
             for node in intervention.nodes:
                 by_place.setdefault((node.layer, node.kind), []).append(node)
-            sites = [self.replacing(intervention, nodes) for nodes in by_place.values()]
+            sites = [self.replacement_site(intervention, nodes) for nodes in by_place.values()]
             sites.sort(key=lambda site: site.kind == "resid_mid")  # it sees the edited stream before the layer
-        return self.run_with(intervention.run, sites, first)
+        return self.logits_with(intervention.run, sites, first)
 
-    def run_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
+    def logits_with(self, side: Side, sites: list[HookSite], first: int = 0) -> Tensor:
         """Return the logits at END of a run with all sites installed, `row d_vocab`; `first` is their first layer.
 
         Raises:
@@ -224,7 +226,7 @@ class ReferenceEngine(Engine):
             )
         return logits
 
-    def replacing(self, intervention: Intervention, nodes: list[Node]) -> HookSite:
+    def replacement_site(self, intervention: Intervention, nodes: list[Node]) -> HookSite:
         """Return the site that gives nodes of one layer and kind their new activations."""
         mask, new, kind = (
             self.mask(intervention.run, intervention.at),
@@ -238,28 +240,28 @@ class ReferenceEngine(Engine):
 
         return HookSite(nodes[0].hook, change, kind)
 
-    def _along(self, intervention: Intervention) -> list[HookSite]:
+    def _path_sites(self, intervention: Intervention) -> list[HookSite]:
         """Return the sites by which the receivers at the end of a path see the change that arrives along it."""
-        sent = self.sent(intervention)
+        sent = self.sent_change(intervention)
         *inner, last = intervention.hops
         for hop in inner:
-            sent = self._passed_on(intervention, hop, sent)
-        return self.seeing(intervention.run, last, sent)
+            sent = self._forwarded_change(intervention, hop, sent)
+        return self.receiver_sites(intervention.run, last, sent)
 
-    def _passed_on(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
+    def _forwarded_change(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
         """Return the summed change in what an inner hop's writers add, each seeing only `sent`, `row pos d_model`."""
         by_writer: dict[tuple[int, Kind], list[Node]] = {}
         for receiver in hop:
             by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
         total = torch.zeros(())
         for (layer, kind), receivers in by_writer.items():
-            sites = self.seeing(intervention.run, tuple(receivers), sent)
+            sites = self.receiver_sites(intervention.run, tuple(receivers), sent)
             writer = Node(layer, kind)
-            (new,) = self.kept(intervention.run, sites, [writer.hook], layer)
-            total = total + self.added_differently(writer, self.activation(intervention.run, writer), new)
+            (new,) = self.activations_with(intervention.run, sites, [writer.hook], layer)
+            total = total + self.added_change(writer, self.activation(intervention.run, writer), new)
         return total
 
-    def kept(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
+    def activations_with(self, side: Side, sites: list[HookSite], hooks: list[str], first: int = 0) -> list[Tensor]:
         """Return the activations at some hooks in a run with all sites installed, each `row pos …`.
 
         The run ends when all these hooks have run.
@@ -279,10 +281,10 @@ class ReferenceEngine(Engine):
             return HookSite(hook, keep)
 
         with suppress(_HooksReached):
-            self.run_with(side, [*sites, *map(keeping, hooks)], first)
+            self.logits_with(side, [*sites, *map(keeping, hooks)], first)
         return [activations[hook] for hook in hooks]
 
-    def seeing(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[HookSite]:
+    def receiver_sites(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[HookSite]:
         """Return the sites by which the receivers at the end of a path see a change in addition to their run's stream.
 
         The new value of a head's query, key or value is read off a run in which its whole layer sees the change; so is
@@ -309,7 +311,7 @@ class ReferenceEngine(Engine):
                 places.setdefault(place, []).append(receiver)
             if places:
                 before = HookSite(HOOK_NAMES["resid_pre"].format(layer), lambda resid: resid + sent)
-                seen = self.kept(side, [*sites, before], list(places), first)
+                seen = self.activations_with(side, [*sites, before], list(places), first)
                 sites += [
                     _receiver_site(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
                 ]
@@ -319,7 +321,7 @@ class ReferenceEngine(Engine):
             sites.append(HookSite(HOOK_NAMES["resid_post"].format(last), lambda resid: resid + sent))
         return sites
 
-    def sent(self, intervention: Intervention) -> Tensor:
+    def sent_change(self, intervention: Intervention) -> Tensor:
         """Return the change in what the senders add, `row pos d_model`; senders of one layer pass its norm together."""
         mask, total = self.mask(intervention.run, intervention.at), torch.zeros(())
         by_place: dict[tuple[int, Kind], list[Node]] = {}
@@ -329,10 +331,10 @@ class ReferenceEngine(Engine):
             own = self.activation(intervention.run, nodes[0])
             where = mask.view(*mask.shape, *[1] * (own.dim() - 2)) & node_mask(nodes, own)
             new = torch.where(where, self.replacement(intervention, nodes[0]), own)
-            total = total + self.added_differently(nodes[0], own, new)
+            total = total + self.added_change(nodes[0], own, new)
         return total
 
-    def added_differently(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
+    def added_change(self, node: Node, own: Tensor, new: Tensor) -> Tensor:
         """Return what a node's layer adds with new activations minus what it adds with its own, `row pos d_model`.
 
         The activations are z of all heads, all neurons, or what the layer adds as a whole.
@@ -341,9 +343,9 @@ class ReferenceEngine(Engine):
             return new - own
         adding = self.sublayer(node)
         if adding.norm is not None:
-            return adding.added(new.flatten(2)) - adding.added(own.flatten(2))
+            return adding.stream_change(new.flatten(2)) - adding.stream_change(own.flatten(2))
         change = (new - own).flatten(2)  # exactly zero where nothing changes
-        return adding.linear(change, change)
+        return adding.linear_part(change, change)
 
     def _logits_at_end(self, side: Side, hooks: list[BridgeHook], first: int = 0) -> Tensor:
         """Return the logits at END, `row d_vocab`, float32; other positions are not unembedded.

@@ -34,12 +34,14 @@ class EdgeCircuitRuns:
         self.masks = self._masks()
         # What senders write in the circuits' own runs minus their ablated output, in the order of `senders`; with one
         # variant if all circuits write the same.
-        self.carried: list[Tensor] = []  # each `row variant sender pos d_model`
+        self.sender_changes: list[Tensor] = []  # each `row variant sender pos d_model`
         nothing = torch.zeros((), device=runs.device, dtype=runs.model.weights["embed.weight"].dtype)
-        self.seen_by_all = nothing  # stream without what edges carry, minus the clean stream, `row variant pos d_model`
-        self.real = nothing  # stream of the circuits' own runs, minus the clean stream, `row variant pos d_model`
+        self.change_seen_by_all = (
+            nothing  # stream without what edges carry, minus the clean stream, `row variant pos d_model`
+        )
+        self.own_change = nothing  # stream of the circuits' own runs, minus the clean stream, `row variant pos d_model`
 
-    def final(self) -> Tensor:
+    def final_streams(self) -> Tensor:
         """Return the stream that the logits see at END, `row variant d_model`."""
         for layer in range(self.runs.last + 1):
             self._heads(layer)
@@ -51,14 +53,16 @@ class EdgeCircuitRuns:
 
     def _heads(self, layer: int) -> None:
         model, ends = self.model, layer == self.runs.last
-        clean, head = self._written(layer).z[:, None], Node(layer, "head", 0)
+        clean, head = self._clean_outputs(layer).z[:, None], Node(layer, "head", 0)
         z = self._attention(layer) if layer else clean
-        ablated = self._replaced(head, ends=ends)[:, None]
+        ablated = self._ablated(head, ends=ends)[:, None]
         w_o = model.w_o(layer)  # head d_head d_model
-        self.carried.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
-        self.seen_by_all = self._at(self.seen_by_all, ends=ends) + (ablated - clean).flatten(-2) @ w_o.flatten(0, 1)
+        self.sender_changes.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
+        self.change_seen_by_all = self._columns(self.change_seen_by_all, ends=ends) + (ablated - clean).flatten(
+            -2
+        ) @ w_o.flatten(0, 1)
         if layer and not self.mlps and not model.attn_only:
-            self.real = self._at(self.real, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
+            self.own_change = self._columns(self.own_change, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
 
     def _attention(self, layer: int) -> Tensor:
         """Return z of a layer whose q, k and v each see their own stream, `row variant pos head d_head`."""
@@ -66,11 +70,13 @@ class EdgeCircuitRuns:
         inputs = []
         for kind in ("q", "k", "v"):
             ends = last and kind == "q"
-            clean = self.runs.reached(run.resid_pre, 0, ends=ends)
-            if self.alike:
+            clean = self.runs.from_column(run.resid_pre, 0, ends=ends)
+            if self.all_write_alike:
                 inputs.append(self._combined(layer, kind, clean, ends=ends))
                 continue
-            seen = model.normed(layer, self._streams(layer, kind, clean, ends=ends))  # row variant reader pos d_model
+            seen = model.attention_input(
+                layer, self._streams(layer, kind, clean, ends=ends)
+            )  # row variant reader pos d_model
             weight, bias = model.projection(layer, kind)
             new = torch.einsum("bvrpd,rhd->bvprh", seen, weight)
             inputs.append(new if bias is None else new + bias)
@@ -79,41 +85,41 @@ class EdgeCircuitRuns:
         columns = self.runs.columns["clean"]
         columns = columns.expand(len(self.runs.rows), -1)
         sources = columns.repeat_interleave(variants, 0)
-        destinations = self.runs.reached(columns, 0, ends=last).repeat_interleave(variants, 0)
-        queries, keys = model.rotated(queries, destinations), model.rotated(keys, sources)
-        z = model.attended(queries, destinations, keys, values, sources)
+        destinations = self.runs.from_column(columns, 0, ends=last).repeat_interleave(variants, 0)
+        queries, keys = model.rotate(queries, destinations), model.rotate(keys, sources)
+        z = model.attend(queries, destinations, keys, values, sources)
         by_variant: Tensor = z.unflatten(0, (len(self.runs.rows), variants))
         return by_variant
 
     def _mlp(self, layer: int) -> None:
         ends = layer == self.runs.last
-        written = self._written(layer)
+        written = self._clean_outputs(layer)
         if written.mlp_out is None:
             return
         clean = written.mlp_out[:, None]
         if not self.mlps and not layer:  # the stream has not changed before the first MLP
             return
         if not self.mlps:
-            own = self.model.mlp(layer, written.mlp_in[:, None] + self.real)
-            self.real = self.real + own - clean
-            self.seen_by_all = self.seen_by_all + own - clean
+            own = self.model.mlp(layer, written.mlp_in[:, None] + self.own_change)
+            self.own_change = self.own_change + own - clean
+            self.change_seen_by_all = self.change_seen_by_all + own - clean
             return
         seen = self._streams(layer, "mlp", written.mlp_in, ends=ends)[:, :, 0]
         own = self.model.mlp(layer, seen)
-        ablated = self._replaced(Node(layer, "mlp"), ends=ends)[:, None]
-        self.carried.append((own - ablated)[:, :, None])
-        self.seen_by_all = self.seen_by_all + ablated - clean
+        ablated = self._ablated(Node(layer, "mlp"), ends=ends)[:, None]
+        self.sender_changes.append((own - ablated)[:, :, None])
+        self.change_seen_by_all = self.change_seen_by_all + ablated - clean
 
     def _streams(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
         """Return the stream as a layer's readers of one kind see it, `row variant reader pos d_model`."""
-        streams = (clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, :, None]
+        streams = (clean[:, None] + self._columns(self.change_seen_by_all, ends=ends))[:, :, None]
         masks, first = self.masks[layer, kind], 0  # variant reader sender
-        for part in self.carried:
+        for part in self.sender_changes:
             mask = masks[..., first : first + part.shape[2]]
             first += part.shape[2]
             if not bool(mask.any()):
                 continue
-            there = self._at(part, ends=ends)
+            there = self._columns(part, ends=ends)
             flat = there.flatten(3)
             alike = flat.shape[1] == 1  # a single product for all variants, instead of one for each copy
             seen = (mask.flatten(0, 1) @ flat[:, 0]).unflatten(1, mask.shape[:2]) if alike else mask @ flat
@@ -121,9 +127,9 @@ class EdgeCircuitRuns:
         return streams
 
     @property
-    def alike(self) -> bool:
+    def all_write_alike(self) -> bool:
         """Return whether all circuits write the same so far, so that they differ only in who sees what."""
-        return all(part.shape[1] == 1 for part in self.carried) and self.seen_by_all.shape[1] == 1
+        return all(part.shape[1] == 1 for part in self.sender_changes) and self.change_seen_by_all.shape[1] == 1
 
     def _combined(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
         """Return queries, keys or values, `row variant pos reader d_head`, if all circuits write the same.
@@ -132,12 +138,12 @@ class EdgeCircuitRuns:
         no reader's stream is ever computed.
         """
         model = self.model
-        parts = [(clean[:, None] + self._at(self.seen_by_all, ends=ends))[:, 0, None]]
-        parts += [self._at(part, ends=ends)[:, 0] for part in self.carried]
+        parts = [(clean[:, None] + self._columns(self.change_seen_by_all, ends=ends))[:, 0, None]]
+        parts += [self._columns(part, ends=ends)[:, 0] for part in self.sender_changes]
         senders = torch.cat(parts, 1)  # row 1+sender pos d_model
         masks = self.masks[layer, kind][..., : senders.shape[1] - 1]
         masks = torch.cat([torch.ones_like(masks[..., :1]), masks], -1)  # variant reader 1+sender
-        projected, products, bias = model.projected_parts(layer, kind, senders)
+        projected, products, bias = model.project_parts(layer, kind, senders)
         seen = torch.einsum("vrs,bsprh->bvprh", masks, projected)
         if products is not None:  # row pos 1+sender 1+sender
             pairs = (masks[..., :, None] * masks[..., None, :]).flatten(2)
@@ -145,19 +151,19 @@ class EdgeCircuitRuns:
             seen = seen * torch.rsqrt(square + model.eps)[..., None]
         return seen if bias is None else seen + bias
 
-    def _at(self, x: Tensor, *, ends: bool) -> Tensor:
+    def _columns(self, x: Tensor, *, ends: bool) -> Tensor:
         """Return all positions of `row … pos d_model`, or only END; in the last layer there is nothing else."""
         if not ends or x.dim() == 0 or x.shape[-2] == 1:
             return x
         return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
 
-    def _written(self, layer: int) -> LayerOutputs | LayerOutputsFrom:
+    def _clean_outputs(self, layer: int) -> LayerOutputs | LayerOutputsFrom:
         run = self.runs.passes["clean"][layer]
         return run.at_end if layer == self.runs.last else run.whole
 
-    def _replaced(self, node: Node, *, ends: bool) -> Tensor:
-        new = self.runs.replaced(ablate(node, kind=self.circuits[0].value), node)
-        return self.runs.reached(new, 0, ends=ends)
+    def _ablated(self, node: Node, *, ends: bool) -> Tensor:
+        new = self.runs.stored_replacement(ablate(node, kind=self.circuits[0].value), node)
+        return self.runs.from_column(new, 0, ends=ends)
 
     def _masks(self) -> dict[tuple[int, str], Tensor]:
         """Return which senders each reader sees, (layer, kind) of readers → `variant reader sender`."""

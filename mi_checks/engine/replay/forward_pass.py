@@ -40,7 +40,7 @@ class LayerOutputs:
         """Return the MLP's neurons, which are not stored because they are four times as wide as the stream."""
         return None if self.model.attn_only else self.model.neurons(self.layer, self.mlp_in)
 
-    def of(self, rows: int, columns: int) -> LayerOutputs:
+    def crop(self, rows: int, columns: int) -> LayerOutputs:
         """Return the results at the first columns of the first rows."""
         parts = (self.z, self.resid_mid, self.mlp_in, self.resid_post)
         other = LayerOutputs(self.model, self.layer, *(part[:rows, :columns] for part in parts))
@@ -150,7 +150,7 @@ class LayerPass:
         self.end = end
         self._twin = twin
         self._shared = 0 if twin is None else shared
-        self._kept: tuple[Tensor, Tensor] | None = None
+        self._early_keys_and_values: tuple[Tensor, Tensor] | None = None
 
     @cached_property
     def resid_pre(self) -> Tensor:
@@ -165,7 +165,7 @@ class LayerPass:
     @cached_property
     def normed_tail(self) -> Tensor:
         """Return the normed stream in the columns that the twin does not have."""
-        return self.model.normed(self.layer, self.resid_tail)
+        return self.model.attention_input(self.layer, self.resid_tail)
 
     @cached_property
     def queries(self) -> Tensor:
@@ -175,51 +175,51 @@ class LayerPass:
     @cached_property
     def queries_tail(self) -> Tensor:
         """Return the queries in the columns that the twin does not have."""
-        return self._projected("q")
+        return self._project_tail("q")
 
     @cached_property
     def keys(self) -> Tensor:
         """Return the keys before any rotary embedding, `prompt pos kv_head d_head`."""
-        return self._joined("keys", self._projected("k"))
+        return self._joined("keys", self._project_tail("k"))
 
     @cached_property
     def rotated_keys(self) -> Tensor:
         """Return the keys after any rotary embedding, `prompt pos kv_head d_head`."""
-        return self.model.rotated(self.keys, self.positions)
+        return self.model.rotate(self.keys, self.positions)
 
     @cached_property
     def values(self) -> Tensor:
         """Return the values, `prompt pos kv_head d_head`."""
-        return self._joined("values", self._projected("v"))
+        return self._joined("values", self._project_tail("v"))
 
-    def kept(self, start: int) -> tuple[Tensor, Tensor]:
+    def keys_and_values_before(self, start: int) -> tuple[Tensor, Tensor]:
         """Return rotated keys and values before a column; the last layer computes no others, as nothing needs them."""
         twin = self._twin
         if twin is not None and start <= self._shared:
-            return twin.kept(start)
+            return twin.keys_and_values_before(start)
         if self.layer < self.model.n_layers - 1 or start <= 0:
             return self.rotated_keys[:, :start], self.values[:, :start]
-        if self._kept is None or self._kept[0].shape[1] < start:
+        if self._early_keys_and_values is None or self._early_keys_and_values[0].shape[1] < start:
             # A second request means that a sweep goes through the positions, so all columns are computed at once.
-            until = start if self._kept is None else self.normed.shape[1]
+            until = start if self._early_keys_and_values is None else self.normed.shape[1]
             normed = self.normed[:, :until].contiguous()
-            keys, values = (self.model.projected(self.layer, kind, normed) for kind in ("k", "v"))
-            self._kept = self.model.rotated(keys, self.positions[:, :until]), values
-        return self._kept[0][:, :start], self._kept[1][:, :start]
+            keys, values = (self.model.project(self.layer, kind, normed) for kind in ("k", "v"))
+            self._early_keys_and_values = self.model.rotate(keys, self.positions[:, :until]), values
+        return self._early_keys_and_values[0][:, :start], self._early_keys_and_values[1][:, :start]
 
     @property
     def pattern(self) -> Tensor:
         """Return the attention, `prompt head destination source`, which is not stored because it is large."""
         return self.model.pattern(
-            self.model.rotated(self.queries, self.positions), self.positions, self.rotated_keys, self.positions
+            self.model.rotate(self.queries, self.positions), self.positions, self.rotated_keys, self.positions
         )
 
     @cached_property
     def tail(self) -> LayerOutputs:
         """Return the layer at the columns that are not shared."""
         positions = self.positions[:, self._shared :]
-        queries = self.model.rotated(self.queries_tail, positions)
-        z = self.model.attended(queries, positions, self.rotated_keys, self.values, self.positions)
+        queries = self.model.rotate(self.queries_tail, positions)
+        z = self.model.attend(queries, positions, self.rotated_keys, self.values, self.positions)
         # Deleted, because they are half of a run's memory, rarely needed again, and can then be computed again.
         del self.queries_tail, self.normed_tail
         return layer_outputs(self.model, self.layer, self.resid_tail, z)
@@ -227,13 +227,13 @@ class LayerPass:
     @cached_property
     def whole(self) -> LayerOutputs | LayerOutputsFrom:
         """Return the layer at every column."""
-        return self.after(0)
+        return self.from_column(0)
 
-    def after(self, start: int) -> LayerOutputs | LayerOutputsFrom:
+    def from_column(self, start: int) -> LayerOutputs | LayerOutputsFrom:
         """Return the layer from a column on."""
         if self._twin is None and start == 0:
             return self.tail
-        twin = None if self._twin is None or start >= self._shared else self._twin.after(start)
+        twin = None if self._twin is None or start >= self._shared else self._twin.from_column(start)
         return LayerOutputsFrom(self.tail, twin, max(0, start - self._shared), max(0, self._shared - start))
 
     @cached_property
@@ -251,7 +251,7 @@ class LayerPass:
         )
         return layer_outputs(self.model, self.layer, self.resid_pre[end][:, None], z)
 
-    def of(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
+    def crop(self, rows: int, columns: int, twin: LayerPass | None = None) -> LayerPass:
         """Return the layer at the first columns of the first rows, with the results so far; padding is on the right.
 
         Args:
@@ -271,8 +271,8 @@ class LayerPass:
                 other.__dict__[name] = value.of(rows, tail)
         return other
 
-    def _projected(self, kind: str) -> Tensor:
-        return self.model.projected(self.layer, kind, self.normed_tail)
+    def _project_tail(self, kind: str) -> Tensor:
+        return self.model.project(self.layer, kind, self.normed_tail)
 
     def _joined(self, name: str, tail: Tensor) -> Tensor:
         if self._twin is None or self._shared == 0:
@@ -309,18 +309,18 @@ class ForwardPass:
         self._shared = shared
         self._layers: list[LayerPass] = []
 
-    def on(self, model: Transformer, since: int, twin: ForwardPass | None = None) -> ForwardPass:
+    def with_weights(self, model: Transformer, since: int, twin: ForwardPass | None = None) -> ForwardPass:
         """Return the run of a model with other weights from layer `since` on, which shares the layers before it."""
         other = ForwardPass(model, self.tokens, self.positions, self.end, twin, self._shared)
         other._layers = [self[layer] for layer in range(since)]
         return other
 
-    def of(self, rows: int, columns: int, twin: ForwardPass | None = None) -> ForwardPass:
-        """Return the run of the first rows, with the layers computed so far; see `LayerPass.of`."""
+    def crop(self, rows: int, columns: int, twin: ForwardPass | None = None) -> ForwardPass:
+        """Return the run of the first rows, with the layers computed so far; see `LayerPass.crop`."""
         tokens, positions, end = self.tokens[:rows, :columns], self.positions[:rows, :columns], self.end[:rows]
         other = ForwardPass(self.model, tokens, positions, end, twin, self._shared)
         for layer, made in enumerate(self._layers):
-            other._layers.append(made.of(rows, columns, None if twin is None else twin[layer]))
+            other._layers.append(made.crop(rows, columns, None if twin is None else twin[layer]))
         return other
 
     def __getitem__(self, layer: int) -> LayerPass:

@@ -35,7 +35,7 @@ def forwarded_change(runs: StoredRuns, side: Side, hops: list[Hop], sent: Tensor
             total += _forwarded_by_heads(runs, side, layer, heads, sent, start)
         mlps = [i for i, kind, _ in receivers if kind == "mlp"]
         if mlps:
-            written = runs.passes[side][layer].after(start)
+            written = runs.passes[side][layer].from_column(start)
             if written.mlp_out is None:
                 raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
             total[:, mlps] += runs.model.mlp(layer, written.mlp_in[:, None] + sent[:, mlps]) - written.mlp_out[:, None]
@@ -62,21 +62,21 @@ def _forwarded_by_heads(
     """
     model, run = runs.model, runs.passes[side][layer]
     rows, variants, width, _ = sent.shape
-    seen = model.normed(layer, run.resid_pre[:, None, start:] + sent)
+    seen = model.attention_input(layer, run.resid_pre[:, None, start:] + sent)
     inputs: dict[str, Tensor] = {}
     for kind, own in (("q", run.queries[:, start:]), ("k", run.keys), ("v", run.values)):
         inputs[kind] = own[:, None].repeat(1, variants, 1, 1, 1)
         chosen = [(variant, index) for variant, at, index in receivers if at == kind]
         if chosen:
             which, index = (list(part) for part in zip(*chosen, strict=True))
-            new = model.projected(layer, kind, seen)  # row variant pos head d_head
+            new = model.project(layer, kind, seen)  # row variant pos head d_head
             inputs[kind][:, which, -width:, index] = new[:, which, :, index]
     columns = runs.columns[side]
     sources = columns if len(columns) == 1 else columns.repeat_interleave(variants, 0)
     queries, keys, values = (inputs[kind].flatten(0, 1) for kind in ("q", "k", "v"))
-    queries, keys = model.rotated(queries, sources[:, start:]), model.rotated(keys, sources)
-    z = model.attended(queries, sources[:, start:], keys, values, sources).unflatten(0, (rows, variants))
-    change = (z - run.after(start).z[:, None]).flatten(-2)
+    queries, keys = model.rotate(queries, sources[:, start:]), model.rotate(keys, sources)
+    z = model.attend(queries, sources[:, start:], keys, values, sources).unflatten(0, (rows, variants))
+    change = (z - run.from_column(start).z[:, None]).flatten(-2)
     return torch.matmul(change, model.w_o(layer).flatten(0, 1))
 
 
@@ -85,94 +85,96 @@ class JointEdits:
 
     Args:
         runs: the clean and the corrupted run.
-        alike: the interventions, one variant each.
+        interventions: the interventions, one variant each.
         start: the first column that they change.
     """
 
     def __init__(self, runs: StoredRuns, alike: list[Intervention], start: int) -> None:
         self.runs = runs
-        self.alike = alike
-        self.how = alike[0]
-        self.mask = runs.mask(self.how.run, self.how.at)  # row pos
+        self.interventions = alike
+        self.common = alike[0]
+        self.mask = runs.mask(self.common.run, self.common.at)  # row pos
         self.start = start
         self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
-        self._reading = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
+        self._receivers = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
         self._everywhere = bool(self.mask.all())
-        places = [*self._replaced, *self._reading]
+        places = [*self._replaced, *self._receivers]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
-        self._attending = {layer for layer, kind in self._replaced if kind in ("resid_pre", *HEAD_PARTS)}
-        self._attending |= {layer for layer, kind in self._reading if kind in ("q", "k", "v")}
+        self._attention_layers = {layer for layer, kind in self._replaced if kind in ("resid_pre", *HEAD_PARTS)}
+        self._attention_layers |= {layer for layer, kind in self._receivers if kind in ("q", "k", "v")}
 
     @property
     def first(self) -> int:
         """Return the first layer in which anything is replaced, or reads a change."""
         return min(self.layers)
 
-    def touch(self, layer: int) -> bool:
+    def touches(self, layer: int) -> bool:
         """Return whether anything in a layer is replaced, or reads a change."""
         return layer in self.layers
 
-    def attend(self, layer: int) -> bool:
+    def edits_attention(self, layer: int) -> bool:
         """Return whether a layer's attention is edited itself, and not only affected by earlier layers."""
-        return layer in self._attending
+        return layer in self._attention_layers
 
-    def replace(self, layer: int, kind: str) -> bool:
+    def replaces(self, layer: int, kind: str) -> bool:
         """Return whether any of a layer's activations of a kind is replaced."""
         return (layer, kind) in self._replaced
 
-    def put(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
+    def apply(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
         """Return an activation, `row variant pos …` or only END, with its replacements."""
         chosen = self._replaced.get((layer, kind))
         if chosen is None:
             return activation
-        which = self._chosen(chosen, activation)
-        new = self.runs.reached(self.runs.replaced(self.how, chosen[0][1]), self.start, ends=ends)[:, None]
+        which = self._variant_mask(chosen, activation)
+        new = self.runs.from_column(self.runs.stored_replacement(self.common, chosen[0][1]), self.start, ends=ends)[
+            :, None
+        ]
         if not self._everywhere:
-            mask = self.runs.reached(self.mask, self.start, ends=ends)[:, None]
+            mask = self.runs.from_column(self.mask, self.start, ends=ends)[:, None]
             which = which & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
         return torch.where(which, new, activation)
 
-    def projected(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
+    def project(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
         """Return q, k or v, `row variant pos head d_head`, of which those at the end of a path see the change."""
         model = self.runs.model
-        own = model.projected(layer, kind, normed)
-        reading = self._reading.get((layer, kind))
+        own = model.project(layer, kind, normed)
+        reading = self._receivers.get((layer, kind))
         if reading is None:
             return own
-        seen = model.projected(layer, kind, model.normed(layer, resid + self.sent))
-        return torch.where(self._chosen(reading, own), seen, own)
+        seen = model.project(layer, kind, model.attention_input(layer, resid + self.sent_change))
+        return torch.where(self._variant_mask(reading, own), seen, own)
 
-    def read(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
+    def read_stream(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
         """Return the residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or only END."""
-        reading = self._reading.get((layer, kind))
+        reading = self._receivers.get((layer, kind))
         if reading is None:
             return resid
-        sent = self.sent[self.runs.rows, :, self.runs.end - self.start][:, :, None] if ends else self.sent
-        return torch.where(self._chosen(reading, resid), resid + sent, resid)
+        sent = self.sent_change[self.runs.rows, :, self.runs.end - self.start][:, :, None] if ends else self.sent_change
+        return torch.where(self._variant_mask(reading, resid), resid + sent, resid)
 
     @cached_property
-    def sent(self) -> Tensor:
+    def sent_change(self) -> Tensor:
         """Return the change in what the senders of each variant write, `row variant pos d_model`."""
-        nothing = torch.zeros_like(self.runs.passes[self.how.run][0].resid_pre[:, self.start :])
+        nothing = torch.zeros_like(self.runs.passes[self.common.run][0].resid_pre[:, self.start :])
         by_variant: list[Tensor] = []
-        for intervention in self.alike:
+        for intervention in self.interventions:
             senders = intervention.nodes if intervention.into else ()
-            entries = (written_change(self.runs, self.how, [node], self.start, ends=False) for node in senders)
+            entries = (written_change(self.runs, self.common, [node], self.start, ends=False) for node in senders)
             by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
         sent = torch.stack(by_variant, 1)
-        for depth in range(max(len(intervention.hops) for intervention in self.alike) - 1):
-            going_on = [i for i, intervention in enumerate(self.alike) if depth < len(intervention.hops) - 1]
-            hops = [self.alike[i].hops[depth] for i in going_on]
-            sent[:, going_on] = forwarded_change(self.runs, self.how.run, hops, sent[:, going_on], self.start)
+        for depth in range(max(len(intervention.hops) for intervention in self.interventions) - 1):
+            going_on = [i for i, intervention in enumerate(self.interventions) if depth < len(intervention.hops) - 1]
+            hops = [self.interventions[i].hops[depth] for i in going_on]
+            sent[:, going_on] = forwarded_change(self.runs, self.common.run, hops, sent[:, going_on], self.start)
         return sent
 
-    def _chosen(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
+    def _variant_mask(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
         """Return a mask of variants and of the layer's heads or neurons, `variant 1 …`."""
         index = [node.index for _, node in places]
         variants = [variant for variant, _ in places]
         whole = index[0] is None or activation.dim() == 3
         wide = [] if whole else [activation.shape[3]]
-        chosen = torch.zeros((len(self.alike), 1, *wide), dtype=torch.bool, device=activation.device)
+        chosen = torch.zeros((len(self.interventions), 1, *wide), dtype=torch.bool, device=activation.device)
         if whole:
             chosen[variants] = True
         else:

@@ -25,18 +25,18 @@ class MemoryBudget:
 
     Args:
         device: the device of the activations.
-        limit: bytes; None for a quarter of the memory that is free there now.
+        limit_bytes: bytes; None for a quarter of the memory that is free there now.
     """
 
     def __init__(self, device: torch.device, limit: int | None = None) -> None:
-        self.limit = free_bytes(device) // 4 if limit is None else limit
-        self.chunk = self.limit if device.type == "cuda" else min(self.limit, MAX_CPU_CHUNK_BYTES)
+        self.limit_bytes = free_bytes(device) // 4 if limit is None else limit
+        self.chunk_bytes = self.limit_bytes if device.type == "cuda" else min(self.limit_bytes, MAX_CPU_CHUNK_BYTES)
 
-    def holds(self, each: int) -> int:
+    def max_variants(self, each: int) -> int:
         """Return how many variants of so many bytes fit; at least one."""
-        return max(1, self.chunk // max(1, each))
+        return max(1, self.chunk_bytes // max(1, each))
 
-    def within(self, compute: Callable[[list[T]], Tensor], variants: list[T]) -> Tensor:
+    def run_halving(self, compute: Callable[[list[T]], Tensor], variants: list[T]) -> Tensor:
         """Return `compute(variants)`, `variant prompt`, in halves as long as that runs out of memory.
 
         Smaller chunks are used from then on.
@@ -52,9 +52,9 @@ class MemoryBudget:
         # Outside the handler, because its traceback keeps the tensors of the failed attempt alive.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.chunk //= 2
+        self.chunk_bytes //= 2
         half = len(variants) // 2
-        return torch.cat([self.within(compute, variants[:half]), self.within(compute, variants[half:])])
+        return torch.cat([self.run_halving(compute, variants[:half]), self.run_halving(compute, variants[half:])])
 
 
 def free_bytes(device: torch.device) -> int:

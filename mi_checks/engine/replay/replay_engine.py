@@ -35,8 +35,8 @@ class ReplayEngine(StoredRuns):
     """An engine that gives the same numbers as `ReferenceEngine`, computed from the weights.
 
     Attributes:
-        computed: number of positions (of rows × variants) processed since the engine was made, by part: `queries`,
-            `sources` (attended to, and not stored) and `mlp`.
+        positions_computed: number of positions (of rows × variants) processed since the engine was made, by part:
+            `queries`, `sources` (attended to, and not stored) and `mlp`.
     """
 
     name = "replay"
@@ -54,70 +54,70 @@ class ReplayEngine(StoredRuns):
     ) -> None:
         super().__init__(loaded_model, batch, model, progress, padding=padding, score=score)
         self.memory = MemoryBudget(self.device, memory)
-        self.computed: Counter[str] = Counter()
+        self.positions_computed: Counter[str] = Counter()
 
-    def on(self, model: Transformer, since: int) -> ReplayEngine:
+    def with_weights(self, model: Transformer, since: int) -> ReplayEngine:
         """Return an engine for other weights on the same prompts, which shares the runs of layers before `since`.
 
         Args:
             model: the same model with other weights from layer `since` on, or of the unembedding.
             since: a layer; the number of layers if only the unembedding differs.
         """
-        other = self._like(self.batch, model)
+        other = self._new_engine(self.batch, model)
         with torch.no_grad():
-            clean = self.passes["clean"].on(model, since)
-            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].on(model, since, twin=clean)}
+            clean = self.passes["clean"].with_weights(model, since)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].with_weights(model, since, twin=clean)}
         return other
 
-    def reading(self, batch: PromptBatch) -> ReplayEngine:
+    def with_prompts(self, batch: PromptBatch) -> ReplayEngine:
         """Return an engine for the same model on other prompts."""
-        return self._like(batch, self.model)
+        return self._new_engine(batch, self.model)
 
-    def of_first(self, batch: PromptBatch) -> ReplayEngine:
+    def with_first_prompts(self, batch: PromptBatch) -> ReplayEngine:
         """Return an engine for the first of this one's prompts, with the results of their runs so far."""
-        other = self._like(batch, self.model)
+        other = self._new_engine(batch, self.model)
         if self.padding == "right":  # on the left, the columns may differ
             rows, columns = len(other.rows), other.width
-            clean = self.passes["clean"].of(rows, columns)
-            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].of(rows, columns, clean)}
+            clean = self.passes["clean"].crop(rows, columns)
+            other.passes = {"clean": clean, "corrupt": self.passes["corrupt"].crop(rows, columns, clean)}
             other.first_difference = self.first_difference  # the column up to which the runs share their results
         return other
 
     def scores(self, interventions: list[Intervention], title: str = "patching") -> Floats:
         """Replay interventions that are alike together; see `Engine.scores`."""
-        self.admission.admit(interventions)
+        self.supported.require_interventions(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         with torch.no_grad():
             groups = list(self._groups(interventions))
             for group in self.progress(groups, len(groups), title):
                 alike = [interventions[i] for i in group]
-                out[group] = self.finite(self.memory.within(self._together, alike), f"under {title}")
-        self.forget()
+                out[group] = self.require_finite(self.memory.run_halving(self._score_group, alike), f"under {title}")
+        self.forget_replacements()
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
         """Replay circuits with the same ablation value together; see `Engine.edge_scores`."""
-        self.admission.admit_edges()
+        self.supported.require_edges()
         out = np.empty((len(circuits), len(self.batch)))
         together: dict[object, list[int]] = {}
         for i, circuit in enumerate(circuits):
             together.setdefault((circuit.value, circuit.mlps), []).append(i)
         groups = []
         for alike in together.values():
-            size = self.memory.holds(self._edge_bytes(circuits[alike[0]]))
+            size = self.memory.max_variants(self._bytes_per_circuit(circuits[alike[0]]))
             groups += [alike[i : i + size] for i in range(0, len(alike), size)]
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
-                scores = self.memory.within(self._edges_together, [circuits[i] for i in group])
-                out[group] = self.finite(scores, f"under {title}")
-        self.forget()
+                scores = self.memory.run_halving(self._score_circuits, [circuits[i] for i in group])
+                out[group] = self.require_finite(scores, f"under {title}")
+        self.forget_replacements()
         return out
 
-    def _edges_together(self, alike: list[EdgeCircuit]) -> Tensor:
+    def _score_circuits(self, alike: list[EdgeCircuit]) -> Tensor:
         """Return the logit differences of a group of edge circuits, `variant prompt`."""
-        return self._read(EdgeCircuitRuns(self, alike).final())
+        return self._scores_at_end(EdgeCircuitRuns(self, alike).final_streams())
 
-    def _edge_bytes(self, circuit: EdgeCircuit) -> int:
+    def _bytes_per_circuit(self, circuit: EdgeCircuit) -> int:
         """Return about how many bytes one circuit takes while its edges are measured."""
         model, d_model, heads = self.model, self.loaded_model.bridge.cfg.d_model, self.model.n_heads
         streams = 3 * heads + model.n_layers * (heads + 1)
@@ -126,9 +126,9 @@ class ReplayEngine(StoredRuns):
             floats = self.width * heads * (6 * model.d_head + self.width)
         return int(len(self.rows) * floats * model.weights["embed.weight"].element_size())
 
-    def _like(self, batch: PromptBatch, model: Transformer) -> ReplayEngine:
+    def _new_engine(self, batch: PromptBatch, model: Transformer) -> ReplayEngine:
         other = ReplayEngine(
-            self.loaded_model, batch, model, self.progress, padding=self.padding, score=self.readout.function
+            self.loaded_model, batch, model, self.progress, padding=self.padding, score=self.readout.score_function
         )
         other.memory = self.memory
         return other
@@ -139,14 +139,14 @@ class ReplayEngine(StoredRuns):
         for i, intervention in enumerate(interventions):
             together.setdefault(_group_key(intervention), []).append(i)
         for group in together.values():
-            size = self.memory.holds(self._bytes(interventions[group[0]]))
+            size = self.memory.max_variants(self._bytes_per_variant(interventions[group[0]]))
             yield from (group[start : start + size] for start in range(0, len(group), size))
 
-    def _bytes(self, intervention: Intervention) -> int:
+    def _bytes_per_variant(self, intervention: Intervention) -> int:
         """Return about how many bytes one variant takes while it is replayed."""
         cfg = self.loaded_model.bridge.cfg
         first = min((node.layer for node in intervention.nodes), default=self.last)
-        rest = 1 if first == self.last else self.width - self.start(intervention)
+        rest = 1 if first == self.last else self.width - self.first_changed_column(intervention)
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
         if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
@@ -156,22 +156,22 @@ class ReplayEngine(StoredRuns):
         whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
         return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
 
-    def _together(self, alike: list[Intervention]) -> Tensor:
+    def _score_group(self, alike: list[Intervention]) -> Tensor:
         """Return the logit differences of a group of interventions, `variant prompt`."""
         first = alike[0]
-        start = self.start(first)
+        start = self.first_changed_column(first)
         if first.nodes and not first.single:
             edits = JointEdits(self, alike, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
             resid = resid.expand(-1, len(alike), -1, -1)
-            return self._read(self._edited(resid, edits, start))
+            return self._scores_at_end(self._propagate_edits(resid, edits, start))
         entry = stream_change(self, alike, start) if first.nodes else None
         if entry is None:  # the effect is zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
             return torch.from_numpy(unchanged).expand(len(alike), -1)
-        return self._read(self._entered(entry, first.run, start))
+        return self._scores_at_end(self._propagate_change(entry, first.run, start))
 
-    def _entered(self, entry: StreamChange, side: Side, start: int) -> Tensor:
+    def _propagate_change(self, entry: StreamChange, side: Side, start: int) -> Tensor:
         """Return the final residual stream at END after a change entered, `row variant d_model`."""
         layer = self.passes[side][entry.layer]
         if entry.layer == self.last and entry.point != "pre":
@@ -181,46 +181,48 @@ class ReplayEngine(StoredRuns):
                 return self._mlp(entry.layer, resid_mid, resid_mid)
             return written.resid_post + entry.delta[:, :, 0]
         if entry.point == "pre":
-            return self._onward(entry.layer, _add_variants(layer.resid_pre[:, start:], entry.delta), side, start)
+            return self._propagate(entry.layer, _add_variants(layer.resid_pre[:, start:], entry.delta), side, start)
         if entry.point == "mid":
-            resid_mid = _add_variants(layer.after(start).resid_mid, entry.delta)
+            resid_mid = _add_variants(layer.from_column(start).resid_mid, entry.delta)
             resid = self._mlp(entry.layer, resid_mid, resid_mid)
         else:
-            resid = _add_variants(layer.after(start).resid_post, entry.delta)
-        return self._onward(entry.layer + 1, resid, side, start)
+            resid = _add_variants(layer.from_column(start).resid_post, entry.delta)
+        return self._propagate(entry.layer + 1, resid, side, start)
 
-    def _edited(self, resid: Tensor, edits: JointEdits, start: int) -> Tensor:
+    def _propagate_edits(self, resid: Tensor, edits: JointEdits, start: int) -> Tensor:
         """Return the final stream at END, `row variant d_model`, from the stream before the first edited layer."""
-        first, side = edits.first, edits.how.run
-        if edits.attend(first):
-            return self._onward(first, resid, side, start, edits)
+        first, side = edits.first, edits.common.run
+        if edits.edits_attention(first):
+            return self._propagate(first, resid, side, start, edits)
         # Nothing has changed before this layer's attention, so the stored z is still right.
         ends = first == self.last
         if ends:
             resid = resid[self.rows, :, self.end - start][:, :, None]
         run = self.passes[side][first]
-        z = (run.at_end if ends else run.after(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
+        z = (run.at_end if ends else run.from_column(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
         resid = self._after_attention(first, resid, z, edits, ends=ends)
-        return self._unembedded(resid, edits) if ends else self._onward(first + 1, resid, side, start, edits)
+        return self._unembedding_input(resid, edits) if ends else self._propagate(first + 1, resid, side, start, edits)
 
-    def _onward(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None = None) -> Tensor:
+    def _propagate(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None = None) -> Tensor:
         """Return the final stream at END from the stream before a layer, `row variant pos d_model` from a column on."""
         for index in range(layer, self.last):
-            resid = self._layer(index, resid, side, start, edits if edits is not None and edits.touch(index) else None)
-        if edits is None or not edits.touch(self.last):
-            return self._last(resid, side, start)
-        if not edits.attend(self.last):
-            before, z = self._attended_at_end(resid, side, start)
+            resid = self._run_layer(
+                index, resid, side, start, edits if edits is not None and edits.touches(index) else None
+            )
+        if edits is None or not edits.touches(self.last):
+            return self._run_last_layer(resid, side, start)
+        if not edits.edits_attention(self.last):
+            before, z = self._attend_at_end(resid, side, start)
             resid = self._after_attention(self.last, before[:, :, None], z[:, :, None], edits, ends=True)
-            return self._unembedded(resid, edits)
-        resid = self._layer(self.last, resid, side, start, edits)
-        return self._unembedded(resid[self.rows, :, self.end - start][:, :, None], edits)
+            return self._unembedding_input(resid, edits)
+        resid = self._run_layer(self.last, resid, side, start, edits)
+        return self._unembedding_input(resid[self.rows, :, self.end - start][:, :, None], edits)
 
-    def _unembedded(self, resid: Tensor, edits: JointEdits) -> Tensor:
+    def _unembedding_input(self, resid: Tensor, edits: JointEdits) -> Tensor:
         """Return the stream that the unembedding reads at END, `row variant 1 d_model` → `row variant d_model`."""
-        return edits.read(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
+        return edits.read_stream(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
 
-    def _layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None) -> Tensor:
+    def _run_layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None) -> Tensor:
         """Return the stream after a layer with its edits, using stored keys and values of columns before `start`."""
         model, (rows, variants, _, _) = self.model, resid.shape
         self._count(resid, "queries", "sources")
@@ -228,32 +230,32 @@ class ReplayEngine(StoredRuns):
         sources = columns if len(columns) == 1 else columns.repeat_interleave(variants, 0)
         positions = sources[:, start:]
         if edits is not None:
-            resid = edits.put(layer, "resid_pre", resid)
-        normed = model.normed(layer, resid)
+            resid = edits.apply(layer, "resid_pre", resid)
+        normed = model.attention_input(layer, resid)
         queries, keys, values = (
-            model.projected(layer, kind, normed)
+            model.project(layer, kind, normed)
             if edits is None
-            else edits.put(layer, kind, edits.projected(layer, kind, resid, normed))
+            else edits.apply(layer, kind, edits.project(layer, kind, resid, normed))
             for kind in ("q", "k", "v")
         )
         queries, keys, values = queries.flatten(0, 1), keys.flatten(0, 1), values.flatten(0, 1)
-        queries, keys = model.rotated(queries, positions), model.rotated(keys, positions)
+        queries, keys = model.rotate(queries, positions), model.rotate(keys, positions)
         if start:
-            earlier = self.passes[side][layer].kept(start)
+            earlier = self.passes[side][layer].keys_and_values_before(start)
             keys, values = (
                 torch.cat([before.repeat_interleave(variants, 0), new], 1)
                 for before, new in zip(earlier, (keys, values), strict=True)
             )
         if edits is None:
-            z = model.attended(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
+            z = model.attend(queries, positions, keys, values, sources).unflatten(0, (rows, variants))
             resid_mid = model.attention_out(layer, z).add_(resid)
             return self._mlp(layer, resid_mid, model.mlp_in(resid, resid_mid))
-        if edits.replace(layer, "pattern"):
+        if edits.replaces(layer, "pattern"):
             pattern = model.pattern(queries, positions, keys, sources)
-            by_position = edits.put(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
-            z = model.mixed(by_position.flatten(0, 1).transpose(1, 2), values)
+            by_position = edits.apply(layer, "pattern", pattern.transpose(1, 2).unflatten(0, (rows, variants)))
+            z = model.mix_values(by_position.flatten(0, 1).transpose(1, 2), values)
         else:
-            z = model.attended(queries, positions, keys, values, sources)
+            z = model.attend(queries, positions, keys, values, sources)
         return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
 
     def _after_attention(
@@ -261,29 +263,29 @@ class ReplayEngine(StoredRuns):
     ) -> Tensor:
         """Return the stream after a layer from its z, with the edits in between, `row variant pos …` or only END."""
         model = self.model
-        z = edits.put(layer, "head", z, ends=ends)
-        attn_out = edits.put(layer, "attn", model.attention_out(layer, z), ends=ends)
-        resid_mid = edits.put(layer, "resid_mid", resid + attn_out, ends=ends)
+        z = edits.apply(layer, "head", z, ends=ends)
+        attn_out = edits.apply(layer, "attn", model.attention_out(layer, z), ends=ends)
+        resid_mid = edits.apply(layer, "resid_mid", resid + attn_out, ends=ends)
         if model.attn_only:
-            return edits.put(layer, "resid_post", resid_mid, ends=ends)
+            return edits.apply(layer, "resid_post", resid_mid, ends=ends)
         self._count(resid_mid, "mlp")
-        mlp_in = edits.read(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
-        if edits.replace(layer, "neuron"):
-            mlp_out = model.mlp_out(layer, edits.put(layer, "neuron", model.neurons(layer, mlp_in), ends=ends))
+        mlp_in = edits.read_stream(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
+        if edits.replaces(layer, "neuron"):
+            mlp_out = model.mlp_out(layer, edits.apply(layer, "neuron", model.neurons(layer, mlp_in), ends=ends))
         else:
             mlp_out = model.mlp(layer, mlp_in)
-        mlp_out = edits.put(layer, "mlp", mlp_out, ends=ends)
-        return edits.put(layer, "resid_post", resid_mid + mlp_out, ends=ends)
+        mlp_out = edits.apply(layer, "mlp", mlp_out, ends=ends)
+        return edits.apply(layer, "resid_post", resid_mid + mlp_out, ends=ends)
 
-    def _last(self, resid: Tensor, side: Side, start: int) -> Tensor:
+    def _run_last_layer(self, resid: Tensor, side: Side, start: int) -> Tensor:
         """Return the stream after the last layer at END, `row variant d_model`."""
-        before, z = self._attended_at_end(resid, side, start)
+        before, z = self._attend_at_end(resid, side, start)
         resid_mid = before + self.model.attention_out(self.last, z)
         return self._mlp(self.last, resid_mid, self.model.mlp_in(before, resid_mid))
 
-    def _attended_at_end(self, resid: Tensor, side: Side, start: int) -> tuple[Tensor, Tensor]:
+    def _attend_at_end(self, resid: Tensor, side: Side, start: int) -> tuple[Tensor, Tensor]:
         """Return the stream before the last layer at END, `row variant d_model`, and z, `row variant head d_head`."""
-        normed = self.model.normed(self.last, resid)
+        normed = self.model.attention_input(self.last, resid)
         self._count(resid, "sources")
         self._count(resid[:, :, :1], "queries")
         end, positions = self.end - start, self.layouts[side].positions
@@ -294,7 +296,7 @@ class ReplayEngine(StoredRuns):
             positions[self.rows, self.end],
             normed,
             positions[:, start:],
-            *((*self.passes[side][self.last].kept(start), positions[:, :start]) if start else ()),
+            *((*self.passes[side][self.last].keys_and_values_before(start), positions[:, :start]) if start else ()),
         )
         return resid[self.rows, :, end], z
 
@@ -305,16 +307,16 @@ class ReplayEngine(StoredRuns):
         self._count(resid_mid, "mlp")
         return self.model.mlp(layer, mlp_in).add_(resid_mid)
 
-    def _read(self, resid_end: Tensor) -> Tensor:
+    def _scores_at_end(self, resid_end: Tensor) -> Tensor:
         """Return the scores of the final residual stream at END, `row variant d_model` → `variant prompt`."""
-        final, tokens = self.model.final(resid_end), self.readout.tokens
+        final, tokens = self.model.final_norm(resid_end), self.readout.tokens
         if tokens is not None:
-            return self.readout.score_of_tokens(self.model.logits_of(final, tokens).transpose(0, 1))
+            return self.readout.score_of_tokens(self.model.logits_of_tokens(final, tokens).transpose(0, 1))
         return self.readout.score(self.model.logits(final).transpose(0, 1))
 
     def _count(self, resid: Tensor, *what: str) -> None:
         for part in what:
-            self.computed[part] += resid[..., 0].numel()
+            self.positions_computed[part] += resid[..., 0].numel()
 
 
 def _add_variants(base: Tensor, delta: Tensor) -> Tensor:

@@ -52,20 +52,20 @@ class StoredRuns(Engine, ABC):
             model, right.tokens, self.columns["corrupt"], self.end, twin=clean, shared=self.first_difference
         )
         self.passes: dict[Side, ForwardPass] = {"clean": clean, "corrupt": corrupt}
-        self._replaced: dict[tuple[object, ...], Tensor] = {}
+        self._replacements: dict[tuple[object, ...], Tensor] = {}
 
-    def replaced(self, intervention: Intervention, node: Node) -> Tensor:
-        """Return `replacement`, memoised until `forget`, because interventions of a sweep use the same activations."""
+    def stored_replacement(self, intervention: Intervention, node: Node) -> Tensor:
+        """Return `replacement`, stored until `forget_replacements`: interventions of a sweep share activations."""
         key = (intervention.run, intervention.value, intervention.at, node.layer, node.kind)
-        if key not in self._replaced:
-            self._replaced[key] = self.replacement(intervention, node)
-        return self._replaced[key]
+        if key not in self._replacements:
+            self._replacements[key] = self.replacement(intervention, node)
+        return self._replacements[key]
 
-    def forget(self) -> None:
-        """Free the activations that `replaced` stored."""
-        self._replaced.clear()
+    def forget_replacements(self) -> None:
+        """Free the activations that `stored_replacement` stored."""
+        self._replacements.clear()
 
-    def start(self, intervention: Intervention) -> int:
+    def first_changed_column(self, intervention: Intervention) -> int:
         """Return the first column that the intervention changes in any prompt."""
         columns = self.mask(intervention.run, intervention.at).any(0)
         first = int(columns.int().argmax()) if bool(columns.any()) else self.width
@@ -73,7 +73,7 @@ class StoredRuns(Engine, ABC):
             first = max(first, self.first_difference)
         return min(first, int(self.end.min()))
 
-    def reached(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
+    def from_column(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
         """Return the columns of `row pos …` from `start` on, or only END."""
         return x[self.rows, self.end][:, None] if ends else x[:, start:]
 
@@ -95,50 +95,50 @@ class StoredRuns(Engine, ABC):
                 case _:
                     return self._part(layer.whole, node)
 
-    def at_end(self, side: Side, node: Node) -> Tensor:
+    def activation_at_end(self, side: Side, node: Node) -> Tensor:
         """Return an activation of the last layer at END, `row 1 …`, without computing other positions."""
         return self._part(self.passes[side][self.last].at_end, node)
 
-    def after(self, side: Side, node: Node, start: int) -> Tensor:
+    def activation_from(self, side: Side, node: Node, start: int) -> Tensor:
         """Return an activation of any layer from a column on, `row pos …`."""
-        return self._part(self.passes[side][node.layer].after(start), node)
+        return self._part(self.passes[side][node.layer].from_column(start), node)
 
-    def direction(self) -> Tensor:
-        """Return the direction from the unembedding's columns; see `Engine.direction`."""
+    def score_direction(self) -> Tensor:
+        """Return the direction from the unembedding's columns; see `Engine.score_direction`."""
         columns = self.model.weights["unembed.weight"].float()
         answers, foils = (columns[tokens].mean(1) for tokens in (self.readout.answers, self.readout.foils))
         resid = self.passes["clean"][self.last].at_end.resid_post[:, 0]
-        return self.model.final_reader(resid, answers - foils)
+        return self.model.final_norm_adjoint(resid, answers - foils)
 
-    def onto(self, node: Node, direction: Tensor) -> Tensor:
-        """Return the direction through the output matrix; see `Engine.onto`."""
+    def activation_direction(self, node: Node, direction: Tensor) -> Tensor:
+        """Return the direction through the output matrix; see `Engine.activation_direction`."""
         if node.kind == "head":
             return torch.einsum("pd,hed->phe", direction, self.model.w_o(node.layer).float())
         return direction @ self.model.w_out(node.layer).float().T
 
-    def writes(self, node: Node, own: Tensor) -> Tensor:
-        """Return what the node writes, from the output matrix; see `Engine.writes`."""
+    def stream_output(self, node: Node, own: Tensor) -> Tensor:
+        """Return what the node writes, from the output matrix; see `Engine.stream_output`."""
         if node.index is None:
             return own
         if node.kind == "head":
             return own[:, node.index] @ self.model.w_o(node.layer)[node.index]
         return own[:, node.index, None] * self.model.w_out(node.layer)[node.index]
 
-    def taken(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
-        """Return what the receiver reads, from the norm and the projection; see `Engine.taken`."""
+    def receiver_input(self, receiver: Node, whole: Tensor, part: Tensor) -> Tensor:
+        """Return what the receiver reads, from the norm and the projection; see `Engine.receiver_input`."""
         weight, _ = self.model.projection(receiver.layer, receiver.kind)
-        return self.model.part_normed(receiver.layer, whole, part) @ weight[receiver.index].T
+        return self.model.attention_input_of_part(receiver.layer, whole, part) @ weight[receiver.index].T
 
-    def promoted(self, neuron: Node, count: int) -> Floats:
-        """Return the promoted tokens from the output matrix and the unembedding; see `Engine.promoted`."""
+    def promoted_tokens(self, neuron: Node, count: int) -> Floats:
+        """Return the promoted tokens from the output matrix and the unembedding; see `Engine.promoted_tokens`."""
         with torch.no_grad():
-            logits = self.model.promoted(neuron.layer, neuron.index or 0)
+            logits = self.model.promoted_logits(neuron.layer, neuron.index or 0)
             order = logits.argsort(descending=True)
             tokens = torch.cat([order[:count], order[-count:]])
             rows: Floats = torch.stack([tokens.double(), logits[tokens].double()], 1).cpu().numpy()
             return rows
 
-    def pattern(self, head: Node) -> Tensor:
+    def padded_pattern(self, head: Node) -> Tensor:
         """Return a head's attention pattern in the clean run, `row destination source`."""
         return self.passes["clean"][head.layer].pattern[:, head.index]
 
@@ -146,7 +146,7 @@ class StoredRuns(Engine, ABC):
         """Return the logits at END without intervention, `row d_vocab`, float32."""
         with torch.no_grad():
             resid = self.passes[side][self.last].at_end.resid_post[:, 0]
-            return self.model.logits(self.model.final(resid))
+            return self.model.logits(self.model.final_norm(resid))
 
     def _part(self, written: LayerOutputs | LayerOutputsFrom, node: Node) -> Tensor:
         part: Tensor | None

@@ -124,14 +124,18 @@ def _activation_change(runs: StoredRuns, how: Intervention, node: Node, start: i
     """Return new minus old activations of a layer where the intervention acts, `row pos …`."""
     mask = runs.mask(how.run, how.at)
     if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
-        own = runs.at_end(how.run, node)
-        new = torch.zeros_like(own) if how.value == "zero" else runs.at_end(how.value, node)
-        mask = runs.reached(mask, start, ends=True)
+        own = runs.activation_at_end(how.run, node)
+        new = torch.zeros_like(own) if how.value == "zero" else runs.activation_at_end(how.value, node)
+        mask = runs.from_column(mask, start, ends=True)
     elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre" and not runs.batch.by_labels:
-        own, new, mask = runs.after(how.run, node, start), runs.after(how.value, node, start), mask[:, start:]
+        own, new, mask = (
+            runs.activation_from(how.run, node, start),
+            runs.activation_from(how.value, node, start),
+            mask[:, start:],
+        )
     else:
         own, new = runs.activation(how.run, node), runs.replacement(how, node)
-        own, new, mask = (runs.reached(x, start, ends=ends) for x in (own, new, mask))
+        own, new, mask = (runs.from_column(x, start, ends=ends) for x in (own, new, mask))
     return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
 
 
@@ -143,17 +147,17 @@ def _z_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, en
     new = torch.where(runs.mask(how.run, how.at)[:, :, None, None], runs.replacement(how, node), own)
 
     def destinations(x: Tensor) -> Tensor:
-        return runs.reached(x, start, ends=at_end)
+        return runs.from_column(x, start, ends=at_end)
 
     values, own_positions = new if node.kind == "v" else layer.values, runs.layouts[how.run].positions
     if node.kind == "pattern":
         pattern = destinations(new).transpose(1, 2)
     else:
         positions = destinations(own_positions)
-        queries = model.rotated(destinations(new if node.kind == "q" else layer.queries), positions)
-        keys = model.rotated(new, own_positions) if node.kind == "k" else layer.rotated_keys
+        queries = model.rotate(destinations(new if node.kind == "q" else layer.queries), positions)
+        keys = model.rotate(new, own_positions) if node.kind == "k" else layer.rotated_keys
         pattern = model.pattern(queries, positions, keys, own_positions)
-    change = model.mixed(pattern, values) - (layer.at_end.z if at_end else layer.after(start).z)
+    change = model.mix_values(pattern, values) - (layer.at_end.z if at_end else layer.from_column(start).z)
     return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
 
 
@@ -162,7 +166,7 @@ def _mlp_receiver_change(
 ) -> StreamChange:
     """Return the change in what an MLP writes if it alone sees a change, `row variant pos d_model`."""
     run = runs.passes[how.run][layer]
-    written = run.at_end if ends else run.after(start)
+    written = run.at_end if ends else run.from_column(start)
     if written.mlp_out is None:
         raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
     return StreamChange(
@@ -189,32 +193,32 @@ def _head_receiver_change(
     ends = receiver.layer == runs.last
 
     def destinations(x: Tensor) -> Tensor:
-        return runs.reached(x, start, ends=ends)
+        return runs.from_column(x, start, ends=ends)
 
     resid = destinations(run.resid_pre) if receiver.kind == "q" else run.resid_pre[:, start:]
-    seen = model.normed(receiver.layer, resid[:, None] + sent)
-    new = model.projected(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
+    seen = model.attention_input(receiver.layer, resid[:, None] + sent)
+    new = model.project(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
     new = new.transpose(2, 3)[:, which, heads]  # prompt variant pos d_head
-    group = 1 if receiver.kind == "q" else model.group  # number of query heads that share the replaced input
+    group = 1 if receiver.kind == "q" else model.queries_per_key  # number of query heads that share the replaced input
     if group > 1:
         new = new.repeat_interleave(group, 1)
         heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
-    shared = heads // model.group
+    shared = heads // model.queries_per_key
 
     own_positions = runs.layouts[how.run].positions
     positions = destinations(own_positions)
     if receiver.kind == "q":
         queries = _rotate(model, new, positions)
     else:
-        queries = model.rotated(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
+        queries = model.rotate(destinations(run.queries), positions)[:, :, heads].transpose(1, 2)
     keys = run.rotated_keys[:, :, shared].transpose(1, 2)
     if receiver.kind == "k":
         keys = torch.cat([keys[:, :, :start], _rotate(model, new, own_positions[:, start:])], 2)
     values = run.values[:, :, shared].transpose(1, 2)
     if receiver.kind == "v":
         values = torch.cat([values[:, :, :start], new], 2)
-    pattern = model.probabilities(queries @ keys.mT, positions[:, None], own_positions[:, None])
-    own = run.at_end.z if ends else run.after(start).z
+    pattern = model.attention_probabilities(queries @ keys.mT, positions[:, None], own_positions[:, None])
+    own = run.at_end.z if ends else run.from_column(start).z
     change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
     delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
     if group > 1:
@@ -224,4 +228,4 @@ def _head_receiver_change(
 
 def _rotate(model: Transformer, x: Tensor, positions: Tensor) -> Tensor:
     """Return queries or keys of one head per variant, `row variant pos d_head`, rotated."""
-    return model.rotated(x.transpose(1, 2), positions).transpose(1, 2)
+    return model.rotate(x.transpose(1, 2), positions).transpose(1, 2)

@@ -97,7 +97,9 @@ class Pool:
         names = quantity.names()
         new = [row for row, name in enumerate(names) if name not in self._kept]
         if new:
-            self._kept.update(zip((names[row] for row in new), self.engine.measure(quantity.only(new)), strict=True))
+            self._kept.update(
+                zip((names[row] for row in new), self.engine.measure(quantity.select_rows(new)), strict=True)
+            )
         return np.stack([self._kept[name] for name in names])
 
 
@@ -121,7 +123,7 @@ class _Drawn:
         """
         match quantity:
             case AttentionBetweenLabels():
-                pattern = self._pool.engine.attention(quantity.head)[self._rows]
+                pattern = self._pool.engine.attention_by_position(quantity.head)[self._rows]
                 return attention_between_labels(pattern, self._batch, quantity.destination, quantity.source)[None]
             case AttentionPattern() | DirectEffectsBySource():
                 whole = self._pool.measure(replace(quantity, prompt=int(self._rows[quantity.prompt])))

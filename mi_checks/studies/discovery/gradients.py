@@ -54,7 +54,7 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
             for component in components
             for layer, gradient in enumerate(gradients[component])
         ]
-        estimates.append(engine.finite(torch.cat(products), "under a gradient").mean(1))
+        estimates.append(engine.require_finite(torch.cat(products), "under a gradient").mean(1))
     between = np.mean(estimates[1:-1] or estimates, axis=0)
     return np.stack([estimates[0], estimates[-1], between])
 
@@ -78,7 +78,7 @@ def _product(engine: Engine, node: Node, side: Side, at: str | None, gradient: T
         mask = engine.mask(side, at)
         product = torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), change * gradient, 0).sum(1).float()
         by_row = product if node.kind == "neuron" else product.sum(-1)
-        pairs = torch.tensor([row.pair for row in engine.run_rows], device=engine.device)
+        pairs = torch.tensor([row.pair for row in engine.prompt_rows], device=engine.device)
         by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
         return by_prompt.index_add_(0, pairs, by_row).T
 
@@ -121,7 +121,7 @@ def _gradients(
     ]
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts[side].tokens, **engine.padding_arguments(side))
-        score = engine.difference(logits[:, 0].float()).sum()
+        score = engine.score_logits(logits[:, 0].float()).sum()
     gradients = torch.autograd.grad(score, [activations[name] for name in names], allow_unused=True)
     by_name = dict(zip(names, gradients, strict=True))
     return {

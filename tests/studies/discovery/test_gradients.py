@@ -47,7 +47,7 @@ def test_in_the_clean_run_they_are_the_first_order_effect_of_noising(engine):
 
         with torch.no_grad(), bridge.hooks(fwd_hooks=[(node.hook, moved)]):
             logits = bridge(engine.layouts["clean"].tokens)[engine.rows, engine.end]
-        score = engine.difference(logits.float()).double().numpy()
+        score = engine.score_logits(logits.float()).double().numpy()
         slope = (engine.base.clean.logit_diff - score).mean() / step
         assert slope == pytest.approx(found[1, place], rel=0.1)
 
