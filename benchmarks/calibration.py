@@ -5,32 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from mi_checks.output.numbers import percent
-from mi_checks.studies.calibration import calibration_json, calibration_markdown
+from mi_checks.studies.calibration import calibration_output
 from mi_checks.studies.calibration.calibration import Calibration
-from mi_checks.studies.calibration.calibration_tables import tables
-from mi_checks.studies.calibration.coverage import Coverage
-from mi_checks.studies.calibration.nulls import ANSWERS, BOUND, FRESH
-from mi_checks.studies.calibration.rate import Rate
+from mi_checks.studies.calibration.calibration_output import calibration_tables
+from mi_checks.studies.calibration.false_positive_rates import Rate
+from mi_checks.studies.calibration.interval_coverage import IntervalCoverage
+from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RANDOM_ANSWERS
 
 SKEWED, TAILS, ALIKE = "very skewed: lognormal", "heavy tails: t, 3 degrees", "nearly all alike"
 
 
 def section(path: Path) -> str:
     """Return the section for the JSON of a calibration."""
-    counted = calibration_json.read(path.read_text(encoding="utf-8"))
-    return "\n".join([*remarks(counted), "", *calibration_markdown.lines(tables(counted), level=3)])
+    counted = calibration_output.read_calibration(path.read_text(encoding="utf-8"))
+    return "\n".join([*remarks(counted), "", *calibration_output.markdown_lines(calibration_tables(counted), level=3)])
 
 
 def remarks(counted: Calibration) -> list[str]:
     """Return remarks on every deviation from the nominal rates, and on what follows from it."""
-    all_of_null = [row for row in counted.rows if row.null in (FRESH, ANSWERS)]
+    all_of_null = [row for row in counted.rows if row.null in (FRESH_MODELS, RANDOM_ANSWERS)]
     without = [row for row in all_of_null if row.bound or row.kind != "composes"]
     (writes,) = (row for row in all_of_null if row not in without)
     most = max((row.passed for row in without if row.passed), key=lambda rate: rate.share)
     shipped = [row for row in without if row.as_shipped and row.as_shipped.hits]
     worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.share)
     above = [row.claim for row in without if row.passed and row.passed.beside == "above"]
-    bound = {row.claim: row for row in counted.rows if row.null == BOUND}
+    bound = {row.claim: row for row in counted.rows if row.null == AT_THE_BOUND}
     attention = max((row for row in bound.values() if row.kind == "attention"), key=lambda row: _share(row.passed))
     completeness = next(row for row in bound.values() if "completeness" in row.claim)
     family = next(
@@ -69,7 +69,7 @@ def remarks(counted: Calibration) -> list[str]:
 
 
 def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
-    cell: Coverage = next(
+    cell: IntervalCoverage = next(
         each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {way}", values, n)
     )
     return _percent(cell.covered)

@@ -24,7 +24,7 @@ from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import Discovery, explore
-from mi_checks.studies.discovery.held_out import parsed
+from mi_checks.studies.discovery.held_out_claims import parse_entry
 
 ABOVE = 0.1  # the fraction that a claim about a node or a path requires, as in discovery
 MIN_STANDARD_ERRORS = 4.0  # standard errors
@@ -304,4 +304,4 @@ def _claims(measured: Measurements, entries: Sequence[Mapping[str, Any]]) -> Cla
 
 
 def _passes(measured: Measurements, entry: Mapping[str, Any]) -> bool:
-    return all(run_check(part, measured).outcome == "pass" for part in parsed(entry).check.parts)
+    return all(run_check(part, measured).outcome == "pass" for part in parse_entry(entry).check.parts)

@@ -12,7 +12,7 @@ from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import LogitDiff
-from mi_checks.studies.matrix.matrix_words import label, mark, value
+from mi_checks.studies.matrix.matrix_output import behaviour_label, effect_mark, effect_text
 
 TO_ROOT = "../../"  # the path from reports/gallery/ to the files
 BRIEF = ["behaviour", "before", "after", "difference", "p (Holm)", "read as"]
@@ -72,14 +72,13 @@ class Facts:
         checks = [entry.check for entry in loaded.behaviour.checks]
         index = next((i for i, check in enumerate(checks) if isinstance(check, LogitDiff)), 0)
         place = loaded.place_of(("checks", index))
-        return f"[{label(self.matrix, behaviour)}]({TO_ROOT}{place.file}#L{place.line})"
+        return f"[{behaviour_label(self.matrix, behaviour)}]({TO_ROOT}{place.file}#L{place.line})"
 
     def value_link(self, effect: Effect) -> str:
         """Return the effect with the mark of its verdict, as a link to what is claimed of the model."""
         place = self._by_name[effect.behaviour].place_of(("models", effect.model))
-        return (
-            f"{mark(effect)} [{value(effect).replace('[', '(').replace(']', ')')}]({TO_ROOT}{place.file}#L{place.line})"
-        )
+        text = effect_text(effect).replace("[", "(").replace("]", ")")
+        return f"{effect_mark(effect)} [{text}]({TO_ROOT}{place.file}#L{place.line})"
 
     def node_id(self, effect: Effect) -> str:
         """Return the node id of the check that measures the effect."""
@@ -105,7 +104,7 @@ class Facts:
     def brief_row(self, test: NeighbourDifference) -> list[str]:
         """Return a row with the columns of `BRIEF`."""
         full = self.row(test, told(test))
-        before, after = (f"{mark(effect)} {value(effect)}" for effect in (test.before, test.after))
+        before, after = (f"{effect_mark(effect)} {effect_text(effect)}" for effect in (test.before, test.after))
         return [full[0], before, after, *full[4:7]]
 
 

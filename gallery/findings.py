@@ -17,7 +17,7 @@ from mi_checks.models.names import bundled
 from mi_checks.output import numbers
 from mi_checks.output.progress import progress_bar
 from mi_checks.output.tables import markdown_table
-from mi_checks.studies.matrix.matrix_words import LEGEND, WHAT
+from mi_checks.studies.matrix.matrix_output import EFFECT_NOTE, MARK_LEGEND
 from mi_checks.studies.matrix.survey import survey
 from mi_checks.suite.selection import behaviours_in
 
@@ -71,8 +71,8 @@ def composed(facts: Facts) -> str:
     for question in QUESTIONS:
         sections += [f"## {question.number}: {question.words}", "", *answer(question, facts)]
     return TEXT.format(
-        what=WHAT,
-        legend="; ".join(LEGEND[:4]),
+        what=EFFECT_NOTE,
+        legend="; ".join(MARK_LEGEND[:4]),
         method=method(facts.tests),
         summary="\n".join(_summary(facts)),
         sections=_joined(sections),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mi_checks.cli.shared_options import at_least
 from mi_checks.output.progress import progress_bar
-from mi_checks.studies.calibration.calibrated_claims import KINDS
+from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
 from mi_checks.suite.threads import limit_to_one_thread
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--kind",
         metavar="KIND",
         action="append",
-        choices=KINDS,
+        choices=CALIBRATED_KINDS,
         default=[],
-        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(KINDS)}",
+        help=f"these kinds of checks only, and no simulated effects (repeatable): {', '.join(CALIBRATED_KINDS)}",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="text, md (Markdown) or json (default: text)")
     parser.set_defaults(run=show)
@@ -50,13 +50,15 @@ def show(options: argparse.Namespace) -> None:
 
 
 def _written(calibration: Calibration, form: str) -> str:
-    from mi_checks.studies.calibration import calibration_json, calibration_markdown, calibration_text
-    from mi_checks.studies.calibration.calibration_tables import tables
+    from mi_checks.studies.calibration import calibration_output
+    from mi_checks.studies.calibration.calibration_output import calibration_tables
 
     if form == "json":
-        return calibration_json.document(calibration)
+        return calibration_output.calibration_json(calibration)
     width = shutil.get_terminal_size((120, 24)).columns
-    all_tables = tables(calibration)
+    all_tables = calibration_tables(calibration)
     return "\n".join(
-        calibration_markdown.lines(all_tables) if form == "md" else calibration_text.lines(all_tables, width)
+        calibration_output.markdown_lines(all_tables)
+        if form == "md"
+        else calibration_output.text_lines(all_tables, width)
     )

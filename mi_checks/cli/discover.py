@@ -21,8 +21,7 @@ from mi_checks.files import write_file
 from mi_checks.models.download_folder import cache_folder
 from mi_checks.models.names import resolve
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.studies.discovery.declared import refuse_absent
-from mi_checks.studies.discovery.settings import MAX_PAIRS, SEED_OFFSET, Settings
+from mi_checks.studies.discovery.discovery_options import MAX_PAIRS, SEED_OFFSET, DiscoveryOptions, require_not_absent
 from mi_checks.suite.threads import limit_to_one_thread, use_all_cores_if_faster
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ What is measured is kept, so that the same command goes on where it was stopped.
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `discover`."""
-    usual = Settings()
+    usual = DiscoveryOptions()
     parser = verbs.add_parser(
         "discover", help="heads, neurons, paths and a circuit behind a behaviour, as a draft of checks",
         description=DESCRIPTION,
@@ -79,7 +78,7 @@ def draft(options: argparse.Namespace) -> int:
     resolve(options.model).require()
     with placed(f"{options.file}: reading it"):
         loaded = behaviour_of(options.file, options.case)
-    refuse_absent(loaded, options.model)
+    require_not_absent(loaded, options.model)
     folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS_FOLDER
     with ProgressLine(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
         try:
@@ -109,19 +108,19 @@ def _drafted(loaded: LoadedBehaviour, options: argparse.Namespace, folder: Path 
         from mi_checks.cache.cached_prompts_and_guards import with_guards
         from mi_checks.models.load_model import load
         from mi_checks.studies.discovery.discovery import explore
-        from mi_checks.studies.discovery.draft_yaml import written
+        from mi_checks.studies.discovery.draft_yaml import discovery_yaml
 
         store = None if folder is None else CacheStore(folder)
         loaded_model = with_guards(load(options.model), store)
         use_all_cores_if_faster(partial(_forward, loaded_model))
-    settings = Settings(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
+    settings = DiscoveryOptions(options.count, options.seed, options.above, options.faithful, options.exact_seconds)
     discovery = explore(
         loaded.behaviour, loaded_model, settings, progress=waiting.progress, score=loaded.score, store=store
     )
     if store is not None:
         store.prune()
     with waiting.step("writing the draft"):
-        return written(discovery)
+        return discovery_yaml(discovery)
 
 
 def _forward(loaded_model: LoadedModel) -> None:

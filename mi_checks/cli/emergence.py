@@ -50,14 +50,14 @@ def show(options: argparse.Namespace) -> None:
     # Imported late, so that `mi-checks models list` does not wait for scipy.
     from mi_checks.report.report_destination import require_writable
     from mi_checks.studies.emergence.checkpoint_series import chosen_series
-    from mi_checks.studies.emergence.formats import check_output, write, written
-    from mi_checks.studies.emergence.measure import emergence
+    from mi_checks.studies.emergence.emergence_formats import format_of, formatted, write_emergence
+    from mi_checks.studies.emergence.emergence_measurement import measure_emergence
 
     if options.output is not None:
-        check_output(options.output)
+        format_of(options.output)
         require_writable("--output", options.output)  # checked before the measurements, which take long
     series = chosen_series(options.model)
-    result = emergence(
+    result = measure_emergence(
         behaviours_of(options.paths),
         series,
         named_only=not options.model,
@@ -66,9 +66,9 @@ def show(options: argparse.Namespace) -> None:
         progress=progress_bar(sys.stderr),
     )
     width = shutil.get_terminal_size((120, 24)).columns
-    print(written(result, options.format, width))
+    print(formatted(result, options.format, width))
     if options.output is not None:
-        write(result, options.output, width)
+        write_emergence(result, options.output, width)
     if result.failed:
         sys.stdout.flush()
         first = result.failed[0]

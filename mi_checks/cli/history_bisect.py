@@ -46,7 +46,6 @@ def bisect(options: argparse.Namespace) -> int:
     from mi_checks.models.names import resolve, without_label
     from mi_checks.models.series import with_series
     from mi_checks.spec.load_file import claimed
-    from mi_checks.studies.bisect import bisect_output
 
     models = with_series(options.over)
     if len(models) < 2:
@@ -59,21 +58,22 @@ def bisect(options: argparse.Namespace) -> int:
     claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
     loaded = behaviour_of(options.file, options.case)
     claimed(loaded, claims, options.check)
-    from mi_checks.studies.bisect.turning_point import Bisecting
+    from mi_checks.studies.bisect import bisect_output
+    from mi_checks.studies.bisect.bisection import CheckBisection, CheckpointOutcome
 
-    def tell(checkpoint: bisect_output.Checkpoint) -> None:
+    def tell(checkpoint: CheckpointOutcome) -> None:
         if options.format == "text":
-            print(bisect_output.line(checkpoint, models), flush=True)
+            print(bisect_output.checkpoint_line(checkpoint, models), flush=True)
 
     with History.at(options.history, create=True) as history:
-        bisection = Bisecting(
+        bisection = CheckBisection(
             loaded, options.check, models, claims, history, command=shlex.join(["mi-checks", *sys.argv[1:]]),
             count=options.count, seed=options.seed, tell=tell,
         ).run()  # fmt: skip
     as_json = options.format == "json"
     print(
-        json_text(bisect_output.plain(bisection))
+        json_text(bisect_output.bisection_data(bisection))
         if as_json
-        else "\n".join(bisect_output.lines(bisection, options.history))
+        else "\n".join(bisect_output.bisection_lines(bisection, options.history))
     )
     return 1 if bisection.turns is None else 0

@@ -60,9 +60,9 @@ def show(options: argparse.Namespace) -> None:
 
 
 def _written(matrix: EffectMatrix, form: str) -> str:
-    from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
+    from mi_checks.studies.matrix import matrix_output
 
     if form == "json":
-        return matrix_json.document(matrix)
+        return matrix_output.matrix_json(matrix)
     width = shutil.get_terminal_size((120, 24)).columns
-    return "\n".join(matrix_markdown.lines(matrix) if form == "md" else matrix_text.lines(matrix, width))
+    return "\n".join(matrix_output.markdown_lines(matrix) if form == "md" else matrix_output.text_lines(matrix, width))

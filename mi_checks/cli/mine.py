@@ -9,14 +9,18 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.files import write_file
 from mi_checks.models.tokenizer import load_tokenization
-from mi_checks.studies.mining import data_rows
-from mi_checks.studies.mining.corpus import find
-from mi_checks.studies.mining.count import Counter, mine
-from mi_checks.studies.mining.criteria import Criteria, Found
-from mi_checks.studies.mining.encode import Encoded, encode
-from mi_checks.studies.mining.nearest import nothing_found, shape
-from mi_checks.studies.mining.trigram_pairs import Shared, pairs
-from mi_checks.studies.mining.written_tokens import Written
+from mi_checks.studies.mining import mining_output
+from mi_checks.studies.mining.corpus import TokenizedCorpus, find_files, tokenize_corpus
+from mi_checks.studies.mining.eligible_tokens import EligibleTokens
+from mi_checks.studies.mining.mining_output import no_trigram_message, trigram_form
+from mi_checks.studies.mining.trigrams import (
+    SharedToken,
+    Trigram,
+    TrigramCounter,
+    TrigramCriteria,
+    mine_trigrams,
+    pair_trigrams,
+)
 
 DESCRIPTION = """\
 Find trigrams a b → c, or skip trigrams a … b → c, that text really holds: c is likely after a and b, unlikely after b
@@ -32,7 +36,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """Add `mine trigrams`."""
     parser = verbs.add_parser("mine", help="find rows for behaviours in text", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    defaults = Criteria()
+    defaults = TrigramCriteria()
     trigrams = actions.add_parser(
         "trigrams",
         help="trigrams and skip trigrams",
@@ -88,57 +92,64 @@ def find_trigrams(chosen: argparse.Namespace) -> None:
     output: Path | None = chosen.output
     if output is not None:
         _check_output(output)
-    shared: Shared | None = None if chosen.pair == "none" else chosen.pair
-    criteria = Criteria(
+    shared: SharedToken | None = None if chosen.pair == "none" else chosen.pair
+    criteria = TrigramCriteria(
         gap=chosen.gap,
         least_count=chosen.least_count,
         likely=chosen.likely,
         unlikely=chosen.unlikely,
         crossed=chosen.unlikely if chosen.crossed is None else chosen.crossed,
     )
-    files = find(chosen.corpus, chosen.take or ["**/*"])
+    files = find_files(chosen.corpus, chosen.take or ["**/*"])
     tokenization = load_tokenization(chosen.model)
-    encoded = encode(files, tokenization, held_out=chosen.held_out, reach=criteria.distances[-1])
-    written = Written(tokenization, gap=criteria.gap > 0, letters=not chosen.any_token)
-    counted = Counter(encoded.counted.tokens, written.size, criteria.distances)
-    held_out = Counter(encoded.held_out.tokens, written.size, criteria.distances)
-    groups = data_rows.measured(_groups(counted, criteria, written, shared)[: chosen.most], held_out, counted, written)
-    print("\n".join(data_rows.table(groups, gap=criteria.gap > 0, shared=shared)))
+    encoded = tokenize_corpus(files, tokenization, held_out=chosen.held_out, reach=criteria.distances[-1])
+    written = EligibleTokens(tokenization, gap=criteria.gap > 0, letters=not chosen.any_token)
+    counted = TrigramCounter(encoded.counted.tokens, written.size, criteria.distances)
+    held_out = TrigramCounter(encoded.held_out.tokens, written.size, criteria.distances)
+    groups = mining_output.measure_rows(
+        _groups(counted, criteria, written, shared)[: chosen.most], held_out, counted, written
+    )
+    print("\n".join(mining_output.trigram_table(groups, gap=criteria.gap > 0, shared=shared)))
     print("\n" + "\n".join(_summary(groups, encoded, criteria)))
     if output is not None:
         write_file(
-            output, data_rows.data_file(groups, shared, output.suffix), "the rows", "name another file (--output)"
+            output,
+            mining_output.data_file_text(groups, shared, output.suffix),
+            "the rows",
+            "name another file (--output)",
         )
         print(f"written to {output}")
 
 
-def _groups(counted: Counter, criteria: Criteria, written: Written, shared: Shared | None) -> list[tuple[Found, ...]]:
-    met = mine(counted, criteria, written.masks)
+def _groups(
+    counted: TrigramCounter, criteria: TrigramCriteria, written: EligibleTokens, shared: SharedToken | None
+) -> list[tuple[Trigram, ...]]:
+    met = mine_trigrams(counted, criteria, written.masks)
     if not met:
-        raise MiChecksError(nothing_found(counted, criteria, written))
+        raise MiChecksError(no_trigram_message(counted, criteria, written))
     valid = [one for one in met if written.holds(one.triple)]
     if not valid:
         raise MiChecksError(
-            f"{len(met)} trigrams {shape(criteria)} meet the criteria, but of none are the texts of a, b and c these "
-            "tokens again when they are written one after the other: relax --likely, --unlikely or --least-count"
+            f"{len(met)} trigrams {trigram_form(criteria)} meet the criteria, but the concatenated texts of a, b and c "
+            "are never tokenized to the same tokens again; relax --likely, --unlikely or --least-count"
         )
     if shared is None:
         return [(one,) for one in sorted(valid, key=lambda one: (-one.count, one.triple))]
-    trigram_pairs = pairs(valid, counted, criteria, written, shared)
+    trigram_pairs = pair_trigrams(valid, counted, criteria, written, shared)
     if not trigram_pairs:
         raise MiChecksError(
-            f"{len(valid)} trigrams {shape(criteria)} meet the criteria, but no two of them share {shared} without the "
-            f"continuation of one being likelier than --crossed {criteria.crossed:g} after the other: relax --likely, "
-            "--crossed or --least-count, or take them singly with --pair none"
+            f"{len(valid)} trigrams {trigram_form(criteria)} meet the criteria, but no two of them form a pair: none "
+            f"share {shared}, or the continuation of one has a probability above --crossed {criteria.crossed:g} after "
+            "the other; relax --likely, --crossed or --least-count, or use --pair none"
         )
     return list(trigram_pairs)
 
 
-def _summary(groups: list[data_rows.Group], encoded: Encoded, criteria: Criteria) -> list[str]:
+def _summary(groups: list[mining_output.RowGroup], encoded: TokenizedCorpus, criteria: TrigramCriteria) -> list[str]:
     part, held_out = encoded.counted, encoded.held_out
     rows = [row for group in groups for row in group]
     lines = [
-        f"{len(rows)} trigrams {shape(criteria)} in {part.size:,} tokens of {part.files:,} files; "
+        f"{len(rows)} trigrams {trigram_form(criteria)} in {part.size:,} tokens of {part.files:,} files; "
         f"{held_out.size:,} tokens of {held_out.files:,} files held out"
     ]
     there = [row for row in rows if row.held_out is not None]
@@ -155,10 +166,10 @@ def _summary(groups: list[data_rows.Group], encoded: Encoded, criteria: Criteria
 
 
 def _check_output(output: Path) -> None:
-    if output.suffix not in data_rows.FORMATS:
+    if output.suffix not in mining_output.DATA_FILE_SUFFIXES:
         raise MiChecksError(
-            f"--output {str(output)!r}: its name must end with {' or '.join(data_rows.FORMATS)}"
-            f"{did_you_mean(output.suffix, data_rows.FORMATS)}"
+            f"--output {str(output)!r}: its name must end with {' or '.join(mining_output.DATA_FILE_SUFFIXES)}"
+            f"{did_you_mean(output.suffix, mining_output.DATA_FILE_SUFFIXES)}"
         )
     if not output.parent.is_dir():
         raise MiChecksError(f"--output {str(output)!r}: there is no folder {str(output.parent)!r}")

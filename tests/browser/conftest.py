@@ -13,7 +13,7 @@ from gallery.screenshot import CHROMIUM_NAMES, INSTALL_COMMAND, chromium_path
 from mi_checks.report import series_page as series_page
 from mi_checks.report.report_folder import pages as folder_pages
 from mi_checks.report.single_page import render
-from mi_checks.studies.emergence import emergence_page as emergence_page
+from mi_checks.studies.emergence import emergence_page
 from tests.browser import real
 from tests.browser.wide import wide
 from tests.report import test_comparison_page as compare_page
@@ -70,7 +70,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "wide": lambda: render(wide()),
         "compare": lambda: compare_page.rendered(compare_page.BEFORE, compare_page.AFTER),
         "series": lambda: series_page.render_series([("first.json", make_run()), ("second.json", make_run())]),
-        "emergence": lambda: emergence_page.render(small()),
+        "emergence": lambda: emergence_page.render_page(small()),
     }
 
     def file(name: str) -> Path:

@@ -7,7 +7,7 @@ import pytest
 
 from mi_checks.files import write_file
 from mi_checks.report.single_page import render
-from mi_checks.studies.emergence import emergence_page as emergence_page
+from mi_checks.studies.emergence import emergence_page
 from tests.browser.hostile import HOSTILE, LONG, spoiled
 from tests.report import test_comparison_page as compare_page
 from tests.report.circuits import CIRCUIT, CURVE, EXAMPLE, MAP
@@ -32,7 +32,7 @@ def compared(spoil):
 PAGES = {
     "report": lambda spoil: render(report(spoil)),
     "compare": compared,
-    "emergence": lambda spoil: emergence_page.render(spoil(small())),
+    "emergence": lambda spoil: emergence_page.render_page(spoil(small())),
 }
 
 

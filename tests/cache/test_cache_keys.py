@@ -10,7 +10,7 @@ from mi_checks.models.load_model import load
 from mi_checks.mutants.judge_mutants import MUTATION_CODE
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.spec.load_file import load_behaviours
-from mi_checks.studies.discovery.exploring import ESTIMATE_SOURCES
+from mi_checks.studies.discovery.explorer import ESTIMATE_SOURCES
 
 TEXT = """\
 name: ab

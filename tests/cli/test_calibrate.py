@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli.main import main
-from mi_checks.studies.calibration import calibration_json
-from mi_checks.studies.calibration.calibrated_claims import KINDS
+from mi_checks.studies.calibration import calibration_output
+from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
 from mi_checks.studies.calibration.calibration import calibrate
 
 ARGUMENTS = ["calibrate", "--runs", "2", "--seed", "3", "--kind", "logit_diff", "--kind", "accuracy"]
@@ -27,7 +27,7 @@ def shown(capsys, *arguments):
 
 def test_as_data(capsys, counted):
     out = shown(capsys, "--format", "json")
-    assert calibration_json.read(out) == counted
+    assert calibration_output.read_calibration(out) == counted
     assert {row["kind"] for row in json.loads(out)["rows"]} == {"logit_diff", "accuracy"}
     assert {row["null"] for row in json.loads(out)["rows"]} == {"fresh models", "random answers", "at the bound"}
 
@@ -67,7 +67,7 @@ def test_help_names_every_option_and_kind(capsys):
         main(["calibrate", "--help"])
     assert left.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    for word in ("--runs N", "--seed N", "--kind KIND", "--format {text,md,json}", *KINDS):
+    for word in ("--runs N", "--seed N", "--kind KIND", "--format {text,md,json}", *CALIBRATED_KINDS):
         assert word in said
 
 

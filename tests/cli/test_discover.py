@@ -13,7 +13,7 @@ import yaml
 from mi_checks.cli.main import main
 from mi_checks.cli.progress_line import ProgressLine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
-from mi_checks.studies.discovery.chunked_engine import ChunkedEngine
+from mi_checks.studies.discovery.time_budget import ChunkedEngine
 from tests.cli.test_matrix import INDUCTION
 
 MODEL = ("--model", "nano-attn-2l")

@@ -121,7 +121,9 @@ def test_what_cannot_be_measured_is_left_out_and_told(capsys, folder):
 
 def test_checkpoints_with_other_prompts_make_no_curve(capsys, folder, monkeypatch):
     """As revisions on the hub may have: another tokenizer at each."""
-    monkeypatch.setattr("mi_checks.studies.emergence.measure.comparable", lambda first, other: first is other)
+    monkeypatch.setattr(
+        "mi_checks.studies.emergence.emergence_measurement.comparable", lambda first, other: first is other
+    )
     code, out, err = told(capsys, "--count", "24", *AT_2L)
     assert code == 2
     assert "Δ induction" not in out

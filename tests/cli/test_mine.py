@@ -173,9 +173,9 @@ def test_no_pairs(mined):
     code, _, err = mined(*FOUND, "--pair", "a")
     assert code == 2
     assert err == (
-        "mi-checks: 2 trigrams a … b → c, a 2 to 4 tokens before b, meet the criteria, but no two of them share a "
-        "without the continuation of one being likelier than --crossed 0.4 after the other: relax --likely, --crossed "
-        "or --least-count, or take them singly with --pair none\n"
+        "mi-checks: 2 trigrams a … b → c, a 2 to 4 tokens before b, meet the criteria, but no two of them form a pair: "
+        "none share a, or the continuation of one has a probability above --crossed 0.4 after the other; relax "
+        "--likely, --crossed or --least-count, or use --pair none\n"
     )
 
 

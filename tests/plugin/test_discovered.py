@@ -7,8 +7,8 @@ import yaml
 
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import discover
-from mi_checks.studies.discovery.draft_yaml import written
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.draft_yaml import discovery_yaml
 from tests.plugin.conftest import BEHAVIOUR
 
 SHIPPED = Path(__file__).parents[2] / "behaviours" / "induction.yaml"
@@ -25,7 +25,9 @@ def merged(text, draft):
 
 def discovered(project, text, model, **settings):
     path = project.write("before.yaml", text)
-    draft = written(discover(load_behaviour(path, project.path), model, Settings(exact_seconds=0, **settings)))
+    draft = discovery_yaml(
+        discover(load_behaviour(path, project.path), model, DiscoveryOptions(exact_seconds=0, **settings))
+    )
     project.copy("after", merged(text, draft))
     return draft, load_behaviour(project.path / "behaviours" / "after.yaml", project.path)
 
@@ -98,7 +100,9 @@ def test_it_is_green_in_a_case(project):
     checks = "  - logit_diff: {at_least: 1}"
     text = SMALL.format(name="ab", mark="in_context", checks=checks, models="  nano-attn-2l: {}")
     path = project.write("before.yaml", text + case)
-    draft = written(discover(load_behaviour(path, project.path, "far"), "nano-attn-2l", Settings(exact_seconds=0)))
+    draft = discovery_yaml(
+        discover(load_behaviour(path, project.path, "far"), "nano-attn-2l", DiscoveryOptions(exact_seconds=0))
+    )
     assert draft.startswith("# ab[far] on nano-attn-2l: a draft")
     assert "# It is of this case alone, and stands with it in a file of its own.\n" in draft
     project.copy("after", merged(text.replace("length: 3", "length: 9"), draft))

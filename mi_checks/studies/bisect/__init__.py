@@ -1,1 +1,4 @@
-"""A search for the two neighbouring checkpoints between which a check turns."""
+"""Bisection: between which two neighbouring checkpoints the outcome of a check changes.
+
+The entry point is `bisection.CheckBisection(…).run()`.
+"""

@@ -14,16 +14,16 @@ from mi_checks.spec.path_checks import Composes, Path
 from mi_checks.spec.roles import RoleCheck
 
 PREVIOUS, INDUCTION = "previous_token", "induction"  # the node sets that claims name
-DRAWN = "drawn"  # the label of a randomly drawn position, or the name of a randomly drawn circuit
+RANDOM = "drawn"  # the label of a randomly drawn position, or the name of a randomly drawn circuit
 CIRCUIT = [PREVIOUS, INDUCTION]
 EDGES = [f"{PREVIOUS} -> {INDUCTION}.k", f"{INDUCTION} -> logits"]
 
 
-KINDS = (*CHECKS, RoleCheck.kind)
+CALIBRATED_KINDS = (*CHECKS, RoleCheck.kind)
 
 
 @dataclass(frozen=True)
-class Claim:
+class CalibratedClaim:
     """A check and the bounds that it is held to.
 
     Attributes:
@@ -62,7 +62,7 @@ class Claim:
         return self.check.held_to({self.check.id: bound})
 
 
-def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, ...]:
+def null_claims(positions: int, kinds: Collection[str] = ()) -> tuple[CalibratedClaim, ...]:
     """Return claims and their null values for a model that treats answer and foil alike, of some or all kinds.
 
     Args:
@@ -72,73 +72,73 @@ def without_effect(positions: int, kinds: Collection[str] = ()) -> tuple[Claim, 
     zero, half = {"at_least": 0.0}, {"at_least": 0.5}
     uniform = {"at_least": 1 / positions}
     lost = {"at_most": 1.0}  # the value of a circuit that keeps nothing of the score
-    return _chosen(
+    return _of_kinds(
         kinds,
         [
-            _claim("logit_diff", {"at_least": 2.0}, zero),
-            _claim("logit_diff", {"against": "corrupt", "at_least": 1.0}, zero),
-            _claim("accuracy", {"at_least": 0.85}, half),
-            _claim("accuracy", {"against": "corrupt", "at_least": 0.9}, half),
-            _claim("patching", {"nodes": INDUCTION, "recovers": {"at_least": 0.8}}, zero),
-            _claim("patching", {"nodes": PREVIOUS, "at": "B1", "recovers": {"at_least": 0.3}}, zero),
-            _claim("patching", {"nodes": PREVIOUS, "removes": {"at_least": 0.5}}, zero),
-            _claim("ablation", {"nodes": INDUCTION, "with": "mean", "removes": {"at_least": 0.3}}, zero),
-            _claim("attention", {"nodes": PREVIOUS, "from": "A2", "to": DRAWN, "at_least": 0.3}, uniform),
-            _claim("attention", {"nodes": INDUCTION, "from": "A2", "to": DRAWN, "at_least": 0.2}, uniform),
-            _claim("mediators", {"component": "head", "above": 0.12, "exactly": CIRCUIT}, zero),
-            _claim("mediators", {"component": "head", "above": 0.1, "include": CIRCUIT}, zero),
-            _claim("path", {"from": PREVIOUS, "to": INDUCTION, "via": "k", "recovers": {"at_least": 0.2}}, zero),
-            _claim("path", {"from": INDUCTION, "to": "logits", "recovers": {"at_least": 0.8}}, zero),
-            _claim("attribution", {"nodes": INDUCTION, "at_least": 1.0}, zero),
-            _claim("circuit", {"nodes": CIRCUIT, "faithfulness": {"at_least": 0.85}}, zero),
-            _claim("circuit", {"nodes": CIRCUIT, "completeness": {"at_most": 0.3}}, lost),
-            _claim("circuit", {"nodes": CIRCUIT, "minimal": {"at_least": 0.01}}, zero),
-            _claim("circuit", {"nodes": CIRCUIT, "sufficient": {"at_least": 0.9}}),
-            _claim("circuit", {"nodes": CIRCUIT, "necessary": {"at_least": 0.9}}),
-            _claim("circuit", {"edges": EDGES, "faithfulness": {"at_least": 0.7}}, zero),
-            _claim("circuit", {"edges": EDGES, "minimal": {"at_least": 0.01}}, zero),
-            _claim("curve", {"cpr": {"at_least": 0.8}}, zero),
-            _claim("curve", {"cmd": {"at_most": 0.2}}, lost),
+            _calibrated("logit_diff", {"at_least": 2.0}, zero),
+            _calibrated("logit_diff", {"against": "corrupt", "at_least": 1.0}, zero),
+            _calibrated("accuracy", {"at_least": 0.85}, half),
+            _calibrated("accuracy", {"against": "corrupt", "at_least": 0.9}, half),
+            _calibrated("patching", {"nodes": INDUCTION, "recovers": {"at_least": 0.8}}, zero),
+            _calibrated("patching", {"nodes": PREVIOUS, "at": "B1", "recovers": {"at_least": 0.3}}, zero),
+            _calibrated("patching", {"nodes": PREVIOUS, "removes": {"at_least": 0.5}}, zero),
+            _calibrated("ablation", {"nodes": INDUCTION, "with": "mean", "removes": {"at_least": 0.3}}, zero),
+            _calibrated("attention", {"nodes": PREVIOUS, "from": "A2", "to": RANDOM, "at_least": 0.3}, uniform),
+            _calibrated("attention", {"nodes": INDUCTION, "from": "A2", "to": RANDOM, "at_least": 0.2}, uniform),
+            _calibrated("mediators", {"component": "head", "above": 0.12, "exactly": CIRCUIT}, zero),
+            _calibrated("mediators", {"component": "head", "above": 0.1, "include": CIRCUIT}, zero),
+            _calibrated("path", {"from": PREVIOUS, "to": INDUCTION, "via": "k", "recovers": {"at_least": 0.2}}, zero),
+            _calibrated("path", {"from": INDUCTION, "to": "logits", "recovers": {"at_least": 0.8}}, zero),
+            _calibrated("attribution", {"nodes": INDUCTION, "at_least": 1.0}, zero),
+            _calibrated("circuit", {"nodes": CIRCUIT, "faithfulness": {"at_least": 0.85}}, zero),
+            _calibrated("circuit", {"nodes": CIRCUIT, "completeness": {"at_most": 0.3}}, lost),
+            _calibrated("circuit", {"nodes": CIRCUIT, "minimal": {"at_least": 0.01}}, zero),
+            _calibrated("circuit", {"nodes": CIRCUIT, "sufficient": {"at_least": 0.9}}),
+            _calibrated("circuit", {"nodes": CIRCUIT, "necessary": {"at_least": 0.9}}),
+            _calibrated("circuit", {"edges": EDGES, "faithfulness": {"at_least": 0.7}}, zero),
+            _calibrated("circuit", {"edges": EDGES, "minimal": {"at_least": 0.01}}, zero),
+            _calibrated("curve", {"cpr": {"at_least": 0.8}}, zero),
+            _calibrated("curve", {"cmd": {"at_most": 0.2}}, lost),
         ],
     )
 
 
-def of_weights(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
+def weight_claims(kinds: Collection[str] = ()) -> tuple[CalibratedClaim, ...]:
     """Return claims about heads' weights, which ignore the answers, so that only untrained heads make them false."""
     heads = {"from": PREVIOUS, "to": INDUCTION, "via": "k"}
-    return _chosen(
+    return _of_kinds(
         kinds,
         [
-            _claim("composes", {**heads, "times_random": {"at_least": 1.5}}, {"at_least": 1.0}),
-            _claim("composes", {**heads, "at": "B1", "writes": {"at_least": 0.3}}),
+            _calibrated("composes", {**heads, "times_random": {"at_least": 1.5}}, {"at_least": 1.0}),
+            _calibrated("composes", {**heads, "at": "B1", "writes": {"at_least": 0.3}}),
         ],
     )
 
 
-def with_effect(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
+def true_claims(kinds: Collection[str] = ()) -> tuple[CalibratedClaim, ...]:
     """Return claims about a circuit that exists; their bounds are placeholders for measured values."""
     some = {"at_least": 0.5}
-    return _chosen(
+    return _of_kinds(
         kinds,
         [
-            *(claim for claim in (*without_effect(2), *of_weights()) if not _elsewhere(claim.check)),
-            _claim("attention", {"nodes": PREVIOUS, "from": "B1", "to": "A1", **some}),
-            _claim("attention", {"nodes": INDUCTION, "from": "A2", "to": "B1", **some}),
+            *(claim for claim in (*null_claims(2), *weight_claims()) if not _omitted_with_effect(claim.check)),
+            _calibrated("attention", {"nodes": PREVIOUS, "from": "B1", "to": "A1", **some}),
+            _calibrated("attention", {"nodes": INDUCTION, "from": "A2", "to": "B1", **some}),
         ],
     )
 
 
-def random_circuits(kinds: Collection[str] = ()) -> tuple[Claim, ...]:
+def random_circuit_claims(kinds: Collection[str] = ()) -> tuple[CalibratedClaim, ...]:
     """Return the claims about randomly drawn circuits: to be ahead of 97.5 % of the circuits of their size."""
-    among = [{"nodes": DRAWN, aspect: {"at_least": 0.9}} for aspect in ("sufficient", "necessary")]
-    return _chosen(kinds, [_claim("circuit", check, {"at_least": 0.975}) for check in among])
+    among = [{"nodes": RANDOM, aspect: {"at_least": 0.9}} for aspect in ("sufficient", "necessary")]
+    return _of_kinds(kinds, [_calibrated("circuit", check, {"at_least": 0.975}) for check in among])
 
 
-def _elsewhere(check: Check) -> bool:
+def _omitted_with_effect(check: Check) -> bool:
     """Return whether `with_effect` omits a check: it has a random label, or its estimate is not a mean over prompts."""
     match check:
         case Attention():
-            return check.to == DRAWN
+            return check.to == RANDOM
         case Circuit():
             return check.aspect in ("sufficient", "necessary")
         case Composes():
@@ -146,10 +146,10 @@ def _elsewhere(check: Check) -> bool:
     return False
 
 
-def _claim(kind: str, check: Mapping[str, Any], null: Mapping[str, float] | None = None) -> Claim:
+def _calibrated(kind: str, check: Mapping[str, Any], null: Mapping[str, float] | None = None) -> CalibratedClaim:
     entry = CheckEntry.model_validate({kind: check}, by_alias=True, by_name=False)
-    return Claim(entry.check, None if null is None else Bound.model_validate(null))
+    return CalibratedClaim(entry.check, None if null is None else Bound.model_validate(null))
 
 
-def _chosen(kinds: Collection[str], claims: list[Claim]) -> tuple[Claim, ...]:
+def _of_kinds(kinds: Collection[str], claims: list[CalibratedClaim]) -> tuple[CalibratedClaim, ...]:
     return tuple(claim for claim in claims if not kinds or claim.check.kind in kinds)

@@ -6,7 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.studies.calibration.coverage import Coverage, intervals
+from mi_checks.studies.calibration.false_positive_rates import ClaimRates
+from mi_checks.studies.calibration.interval_coverage import (
+    IntervalCoverage,
+    RejectionRate,
+    all_coverage,
+    measure_rejections,
+)
 from mi_checks.studies.calibration.nulls import (
     at_the_bound,
     fresh_models,
@@ -14,8 +20,6 @@ from mi_checks.studies.calibration.nulls import (
     random_circuits,
     roles_by_chance,
 )
-from mi_checks.studies.calibration.rejections import Rejections, rejections
-from mi_checks.studies.calibration.verdict_rows import Row
 
 MIN_DRAWS = 1000  # a lower bound; simulated effects are cheap
 
@@ -36,9 +40,9 @@ class Calibration:
     runs: int
     draws: int
     seed: int
-    rows: tuple[Row, ...]
-    coverage: tuple[Coverage, ...] = ()
-    rejections: tuple[Rejections, ...] = ()
+    rows: tuple[ClaimRates, ...]
+    coverage: tuple[IntervalCoverage, ...] = ()
+    rejections: tuple[RejectionRate, ...] = ()
 
 
 def calibrate(
@@ -58,5 +62,10 @@ def calibrate(
         return Calibration(runs, 0, seed, rows)
     draws = max(MIN_DRAWS, runs)
     return Calibration(
-        runs, draws, seed, rows, intervals(draws, seed, progress=progress), rejections(draws, seed, progress=progress)
+        runs,
+        draws,
+        seed,
+        rows,
+        all_coverage(draws, seed, progress=progress),
+        measure_rejections(draws, seed, progress=progress),
     )

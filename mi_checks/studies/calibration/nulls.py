@@ -23,43 +23,52 @@ from mi_checks.roles.role_scores import score
 from mi_checks.spec.check import Bound, Check
 from mi_checks.spec.circuit_checks import Curve
 from mi_checks.spec.roles import Role, RoleCheck
-from mi_checks.studies.calibration import calibrated_claims, calibration_models
-from mi_checks.studies.calibration.calibrated_claims import DRAWN, INDUCTION, PREVIOUS, Claim
-from mi_checks.studies.calibration.calibration_prompts import (
-    POSITIONS,
-    drawn,
-    with_drawn_positions,
+from mi_checks.studies.calibration import calibrated_claims, calibration_inputs
+from mi_checks.studies.calibration.calibrated_claims import INDUCTION, PREVIOUS, RANDOM, CalibratedClaim
+from mi_checks.studies.calibration.calibration_inputs import (
+    N_POSITIONS,
+    draw_batch,
     with_random_answers,
+    with_random_positions,
 )
-from mi_checks.studies.calibration.pool import Pool, behaviour_of
-from mi_checks.studies.calibration.verdict_rows import Row, fails, passes, with_effect_size
+from mi_checks.studies.calibration.false_positive_rates import ClaimRates, fail_rate, pass_rate, with_estimate
+from mi_checks.studies.calibration.prompt_pool import PromptPool, calibration_behaviour
 
-PROMPTS = 64  # prompts of a run; the default of a behaviour without a `count`
-POOL = 128  # prompts in the pool that runs draw from
+RUN_PROMPTS = 64  # prompts of a run; the default of a behaviour without a `count`
+POOL_PROMPTS = 128  # prompts in the pool that runs draw from
 CIRCUIT_SIZE = 3  # heads of a random circuit; twelve heads have more circuits of this size than are measured
 
-FRESH, ANSWERS, BOUND, CIRCUITS = "fresh models", "random answers", "at the bound", "random circuits"
-NULLS = (FRESH, ANSWERS, BOUND, CIRCUITS)
+FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS = (
+    "fresh models",
+    "random answers",
+    "at the bound",
+    "random circuits",
+)
+NULLS = (FRESH_MODELS, RANDOM_ANSWERS, AT_THE_BOUND, RANDOM_CIRCUITS)
 
 
 def fresh_models(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
-) -> tuple[Row, ...]:
+) -> tuple[ClaimRates, ...]:
     """Measure a new untrained model, random heads of it and new prompts in every run; every second one has MLPs."""
-    tokens = calibration_models.tokenization()
+    tokens = calibration_inputs.bundled_tokenization()
 
     def measured(run: int) -> Measurements:
         rng = np.random.default_rng((seed, run, 0))
-        loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
-        batch = with_drawn_positions(drawn(tokens, PROMPTS, int(rng.integers(2**31))), rng)
-        first, second = (int(head) for head in rng.integers(calibration_models.HEADS, size=2))
+        loaded_model = calibration_inputs.fresh_model(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
+        batch = with_random_positions(draw_batch(tokens, RUN_PROMPTS, int(rng.integers(2**31))), rng)
+        first, second = (int(head) for head in rng.integers(calibration_inputs.N_HEADS, size=2))
         heads = {PREVIOUS: (f"L0H{first}",), INDUCTION: (f"L1H{second}",)}
         return Measurements(
-            behaviour_of(loaded_model.name), loaded_model, batch, choose_engine("auto", loaded_model, batch), heads
+            calibration_behaviour(loaded_model.name),
+            loaded_model,
+            batch,
+            choose_engine("auto", loaded_model, batch),
+            heads,
         )
 
-    chosen = (*calibrated_claims.without_effect(POSITIONS, kinds), *calibrated_claims.of_weights(kinds))
-    return _without_effect(FRESH, chosen, _measured(measured, runs if chosen else 0, progress, FRESH))
+    chosen = (*calibrated_claims.null_claims(N_POSITIONS, kinds), *calibrated_claims.weight_claims(kinds))
+    return _null_rates(FRESH_MODELS, chosen, _measure_runs(measured, runs if chosen else 0, progress, FRESH_MODELS))
 
 
 def fresh_seed(seed: int, run: int) -> int:
@@ -69,45 +78,45 @@ def fresh_seed(seed: int, run: int) -> int:
 
 def random_answers(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
-) -> tuple[Row, ...]:
+) -> tuple[ClaimRates, ...]:
     """Measure trained models with random tokens as answer and foil, swapped with probability 1/2."""
-    chosen = calibrated_claims.without_effect(POSITIONS, kinds)
+    chosen = calibrated_claims.null_claims(N_POSITIONS, kinds)
     pools = _pools(seed, answers=False) if chosen else []
 
     def measured(run: int) -> Measurements:
         pool, rng = pools[run % len(pools)], np.random.default_rng((seed, run, 1))
-        return pool.run(pool.drawn(rng, PROMPTS), rng, swap=True)
+        return pool.run(pool.drawn(rng, RUN_PROMPTS), rng, swap=True)
 
-    return _without_effect(ANSWERS, chosen, _measured(measured, runs if chosen else 0, progress, ANSWERS))
+    return _null_rates(RANDOM_ANSWERS, chosen, _measure_runs(measured, runs if chosen else 0, progress, RANDOM_ANSWERS))
 
 
 def at_the_bound(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
-) -> tuple[Row, ...]:
+) -> tuple[ClaimRates, ...]:
     """Measure trained models, with every claim held to its true value on the pool that its prompts come from."""
-    chosen = calibrated_claims.with_effect(kinds)
+    chosen = calibrated_claims.true_claims(kinds)
     pools = _pools(seed, answers=True) if chosen else []
-    held = [[_at_its_truth(claim, pool.population()) for claim in chosen] for pool in pools]
+    held = [[_at_true_value(claim, pool.population()) for claim in chosen] for pool in pools]
     verdicts: list[list[Verdict]] = [[] for _ in chosen]
     n_runs = runs if chosen else 0
-    for run in progress(range(n_runs), n_runs, BOUND):
+    for run in progress(range(n_runs), n_runs, AT_THE_BOUND):
         which = run % len(pools)
         pool, rng = pools[which], np.random.default_rng((seed, run, 2))
-        rows = pool.drawn(rng, PROMPTS)
+        rows = pool.drawn(rng, RUN_PROMPTS)
         measured = pool.run(rows, rng)
         for claim_verdicts, claim, check in zip(verdicts, chosen, held[which], strict=True):
             # the interval of a curve holds for the order of nodes that was found with it
             own = isinstance(check, Curve)
-            claim_verdicts.append(run_check(_at_its_truth(claim, pool.ordered_by(rows)) if own else check, measured))
+            claim_verdicts.append(run_check(_at_true_value(claim, pool.ordered_by(rows)) if own else check, measured))
     return tuple(
-        Row(
-            BOUND,
+        ClaimRates(
+            AT_THE_BOUND,
             claim.check.kind,
             claim.title,
-            _true(claim_verdicts),
-            passes(claim_verdicts),
+            _true_bound(claim_verdicts),
+            pass_rate(claim_verdicts),
             None,
-            fails(claim_verdicts),
+            fail_rate(claim_verdicts),
         )
         for claim, claim_verdicts in zip(chosen, verdicts, strict=True)
     )
@@ -115,32 +124,34 @@ def at_the_bound(
 
 def random_circuits(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
-) -> tuple[Row, ...]:
+) -> tuple[ClaimRates, ...]:
     """Measure a trained model with a random circuit, whose rank among the circuits of its size is random too."""
-    chosen = calibrated_claims.random_circuits(kinds)
+    chosen = calibrated_claims.random_circuit_claims(kinds)
     pools = _pools(seed, answers=True)[:1] if chosen else []
     at_null: list[list[Verdict]] = [[] for _ in chosen]
     shipped: list[list[Verdict]] = [[] for _ in chosen]
     n_runs = runs if chosen else 0
-    for run in progress(range(n_runs), n_runs, CIRCUITS):
+    for run in progress(range(n_runs), n_runs, RANDOM_CIRCUITS):
         rng = np.random.default_rng((seed, run, 3))
         shape = pools[0].loaded_model.shape
         places = rng.choice(shape.n_layers * shape.n_heads, CIRCUIT_SIZE, replace=False)
         heads = tuple(f"L{place // shape.n_heads}H{place % shape.n_heads}" for place in sorted(places))
-        measured = pools[0].run(pools[0].drawn(rng, PROMPTS), rng, roles={DRAWN: heads})
+        measured = pools[0].run(pools[0].drawn(rng, RUN_PROMPTS), rng, roles={RANDOM: heads})
         for claim, tight, loose in zip(chosen, at_null, shipped, strict=True):
             tight.append(run_check(_at_null(claim), measured))
             loose.append(run_check(claim.check, measured))
     return tuple(
-        Row(
-            CIRCUITS, claim.check.kind, claim.title, str(claim.null), passes(tight),
-            shipped=str(claim.shipped), as_shipped=passes(loose, 1 - (claim.shipped.at_least or 0.0)),
+        ClaimRates(
+            RANDOM_CIRCUITS, claim.check.kind, claim.title, str(claim.null), pass_rate(tight),
+            shipped=str(claim.shipped), as_shipped=pass_rate(loose, 1 - (claim.shipped.at_least or 0.0)),
         )
         for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
     )  # fmt: skip
 
 
-def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measurements]) -> tuple[Row, ...]:
+def _null_rates(
+    null: str, chosen: Sequence[CalibratedClaim], measured: Iterable[Measurements]
+) -> tuple[ClaimRates, ...]:
     at_null: list[list[Verdict]] = [[] for _ in chosen]
     shipped: list[list[Verdict]] = [[] for _ in chosen]
     for each in measured:
@@ -149,47 +160,47 @@ def _without_effect(null: str, chosen: Sequence[Claim], measured: Iterable[Measu
             if claim.null is not None:
                 tight.append(run_check(_at_null(claim), each))
     return tuple(
-        Row(
+        ClaimRates(
             null,
             claim.check.kind,
             claim.title,
             "" if claim.null is None else str(claim.null),
-            passes(tight),
-            passes(with_effect_size(tight)) if claim.needs_effect_size else None,
-            None if claim.needs_effect_size else fails(tight),
+            pass_rate(tight),
+            pass_rate(with_estimate(tight)) if claim.needs_effect_size else None,
+            None if claim.needs_effect_size else fail_rate(tight),
             str(claim.shipped),
-            passes(loose),
+            pass_rate(loose),
         )
         for claim, tight, loose in zip(chosen, at_null, shipped, strict=True)
     )
 
 
-def _measured(
+def _measure_runs(
     measure: Callable[[int], Measurements], runs: int, progress: Progress, title: str
 ) -> Iterator[Measurements]:
     for run in progress(range(runs), runs, title):
         yield measure(run)
 
 
-def _pools(seed: int, *, answers: bool) -> list[Pool]:
+def _pools(seed: int, *, answers: bool) -> list[PromptPool]:
     """Return a pool for each trained model, with the behaviour's own answers or with random ones."""
-    pools: list[Pool] = []
-    for name, roles in calibration_models.TRAINED.items():
-        loaded_model = calibration_models.trained(name)
-        batch = drawn(loaded_model.tokenization, POOL, seed)
+    pools: list[PromptPool] = []
+    for name, roles in calibration_inputs.TRAINED_CIRCUITS.items():
+        loaded_model = calibration_inputs.trained_model(name)
+        batch = draw_batch(loaded_model.tokenization, POOL_PROMPTS, seed)
         if not answers:
             batch = with_random_answers(batch, loaded_model.tokenization, np.random.default_rng((seed, 4)))
-        pools.append(Pool(loaded_model, batch, roles))
+        pools.append(PromptPool(loaded_model, batch, roles))
     return pools
 
 
-def _at_null(claim: Claim) -> Check:
+def _at_null(claim: CalibratedClaim) -> Check:
     if claim.null is None:
         raise ValueError(f"{claim.check.id} has no null value")
     return claim.held_to(claim.null)
 
 
-def _true(verdicts: Sequence[Verdict]) -> str:
+def _true_bound(verdicts: Sequence[Verdict]) -> str:
     """Return the bound that the claim was held to on each model, or the range of the bounds."""
     sides = [side for each in verdicts for side in (each.bound.at_least, each.bound.at_most) if side is not None]
     values = [f"{value:.4g}" for value in sorted(set(sides))]
@@ -197,7 +208,7 @@ def _true(verdicts: Sequence[Verdict]) -> str:
     return f"{word} {' or '.join(values) if len(values) < 3 else f'{values[0]} to {values[-1]}'}" if values else ""
 
 
-def _at_its_truth(claim: Claim, population: Measurements) -> Check:
+def _at_true_value(claim: CalibratedClaim, population: Measurements) -> Check:
     """Return the check, held to its own estimate on the whole pool.
 
     The node that decides a claim about several nodes depends on the bound, so the bound follows the estimate until it
@@ -218,7 +229,7 @@ def _at_its_truth(claim: Claim, population: Measurements) -> Check:
     raise RuntimeError(f"{claim.check.id} on {population.loaded_model.name}: no value that is true of it")
 
 
-SHIPPED = tuple(
+SHIPPED_ROLES = tuple(
     RoleCheck(name=name, role=Role(score=name, at_least=least))
     for name, least in (("previous_token", 0.4), ("induction", 0.5))
 )  # as behaviours/induction_circuit.yaml has them
@@ -226,19 +237,21 @@ SHIPPED = tuple(
 
 def roles_by_chance(
     runs: int, seed: int, kinds: Collection[str] = (), progress: Progress = no_progress
-) -> tuple[Row, ...]:
+) -> tuple[ClaimRates, ...]:
     """Bind roles in fresh models: a role check passes if any head of the model has the role by chance."""
     if kinds and RoleCheck.kind not in kinds:
         return ()
-    tokens = calibration_models.tokenization()
-    verdicts: dict[str, list[Verdict]] = {check.id: [] for check in SHIPPED}
+    tokens = calibration_inputs.bundled_tokenization()
+    verdicts: dict[str, list[Verdict]] = {check.id: [] for check in SHIPPED_ROLES}
     for run in progress(range(runs), runs, "roles of fresh models"):
-        loaded_model = calibration_models.fresh(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
-        for check in SHIPPED:
+        loaded_model = calibration_inputs.fresh_model(fresh_seed(seed, run), tokens, mlps=bool(run % 2))
+        for check in SHIPPED_ROLES:
             scores = score(check.role.score, loaded_model, replayable_model(loaded_model))
             binding = Binding(check.name, check.role.component, check.role.score, scores, check.role.at_least)
             verdicts[check.id].append(check_role(binding, None, loaded_model.name, free=True))
     return tuple(
-        Row(FRESH, check.kind, check.id, "", shipped=str(check.bound), as_shipped=passes(verdicts[check.id]))
-        for check in SHIPPED
+        ClaimRates(
+            FRESH_MODELS, check.kind, check.id, "", shipped=str(check.bound), as_shipped=pass_rate(verdicts[check.id])
+        )
+        for check in SHIPPED_ROLES
     )

@@ -16,17 +16,15 @@ from mi_checks.output.progress import Progress, no_progress
 from mi_checks.spec.behaviour import Behaviour, ModelEntry
 from mi_checks.spec.check import NodeNames
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.studies.discovery.declared import refuse_absent
-from mi_checks.studies.discovery.draft import Draft
-from mi_checks.studies.discovery.drafting import draft, node_sets
-from mi_checks.studies.discovery.exploring import Explorer, minimality_circuits
-from mi_checks.studies.discovery.found import Found
-from mi_checks.studies.discovery.held_out import HeldOut
-from mi_checks.studies.discovery.samples import Samples, samples
-from mi_checks.studies.discovery.settings import USUAL, Settings
+from mi_checks.studies.discovery.discovery_options import DEFAULT_OPTIONS, DiscoveryOptions, require_not_absent
+from mi_checks.studies.discovery.discovery_prompts import DiscoveryPrompts, draw_prompts
+from mi_checks.studies.discovery.drafting import Draft, make_draft, node_sets
+from mi_checks.studies.discovery.explorer import Explorer, minimality_circuits
+from mi_checks.studies.discovery.held_out_claims import ClaimVerifier
+from mi_checks.studies.discovery.mechanism import Mechanism
 
 
-class Interrupted(KeyboardInterrupt):
+class DiscoveryInterrupted(KeyboardInterrupt):
     """An interruption of discovery before its end.
 
     Attributes:
@@ -54,9 +52,9 @@ class Discovery:
 
     behaviour: Behaviour
     model: str
-    settings: Settings
-    samples: Samples
-    found: Found
+    settings: DiscoveryOptions
+    samples: DiscoveryPrompts
+    found: Mechanism
     draft: Draft
     seconds: float
 
@@ -64,7 +62,7 @@ class Discovery:
 def discover(
     loaded: LoadedBehaviour,
     model: str,
-    settings: Settings = USUAL,
+    settings: DiscoveryOptions = DEFAULT_OPTIONS,
     *,
     progress: Progress = no_progress,
     store: CacheStore | None = None,
@@ -83,7 +81,7 @@ def discover(
         MiChecksError: there is no such model, the behaviour is declared absent from it, there are not enough prompts,
             or there is nothing to discover.
     """
-    refuse_absent(loaded, model)
+    require_not_absent(loaded, model)
     loaded_model = with_guards(load(model), store)
     return explore(loaded.behaviour, loaded_model, settings, progress=progress, score=loaded.score, store=store)
 
@@ -91,7 +89,7 @@ def discover(
 def explore(
     behaviour: Behaviour,
     loaded_model: LoadedModel,
-    settings: Settings = USUAL,
+    settings: DiscoveryOptions = DEFAULT_OPTIONS,
     *,
     progress: Progress = no_progress,
     score: Callable[..., Any] | None = None,
@@ -99,7 +97,7 @@ def explore(
 ) -> Discovery:
     """Discover what implements a behaviour in a loaded model, whatever the behaviour declares; see `discover`."""
     began = time.perf_counter()
-    drawn = samples(behaviour, loaded_model, settings)
+    drawn = draw_prompts(behaviour, loaded_model, settings)
     explorer = Explorer(behaviour, loaded_model, drawn, settings, progress, score, store)
     try:
         held_out, engine = explorer.measurements(behaviour, drawn.held_out)
@@ -113,9 +111,9 @@ def explore(
         binding = behaviour.model_copy(update={"models": {loaded_model.name: ModelEntry(nodes=sets)}})
         measured = Measurements(binding, loaded_model, drawn.held_out, engine)
         circuits = minimality_circuits(measured, engine, found, explorer.pace)
-        drafted = draft(behaviour, found, HeldOut(measured, drawn.checks), settings.faithful, circuits)
+        drafted = make_draft(behaviour, found, ClaimVerifier(measured, drawn.checks), settings.faithful, circuits)
     except KeyboardInterrupt:
-        raise Interrupted(explorer.save()) from None
+        raise DiscoveryInterrupted(explorer.save()) from None
     except BaseException:
         explorer.save()
         raise

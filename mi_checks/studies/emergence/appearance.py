@@ -1,17 +1,162 @@
-"""The verdict on a curve: whether the behaviour appears, exists from the start, or disappears again."""
+"""The effect of a behaviour over a series of checkpoints, and between which of them it appears and disappears."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from mi_checks.stats.bootstrap import ALPHA
-from mi_checks.studies.emergence.bracket import Bracket, fall, rise
-from mi_checks.studies.emergence.effect_curve import Curve, PValues, p_values
+import numpy as np
+import numpy.typing as npt
 
-Kind = Literal["appears", "from the start", "does not appear", "cannot tell"]
-KINDS: tuple[Kind, ...] = ("appears", "from the start", "does not appear", "cannot tell")  # in the order of tables
+from mi_checks.results.evidence import Effect
+from mi_checks.stats.bootstrap import ALPHA, Floats, bootstrap_weights
+from mi_checks.stats.p_values import holm, mean_p_value
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """The interval of checkpoints, by index in the series, within which an event happened.
+
+    Attributes:
+        after: the last checkpoint before the event; None if it may have happened before the first.
+        by: the first checkpoint after the event.
+    """
+
+    after: int | None
+    by: int
+
+
+def rise_bracket(values: Floats) -> Bracket | None:
+    """Return the checkpoints between which a mean first reaches half of its largest value.
+
+    The threshold is halfway from zero, no preference, to the largest mean over the series: the point that the cards of
+    the bundled models call 50 %. The bracket is the 95 % percentile bootstrap interval (Efron & Tibshirani 1993, ch.
+    13) of the first checkpoint at the threshold. Each resample is taken over prompts, the same at every checkpoint. The
+    bracket is extended to the checkpoint before, because nothing is known about the time between the two.
+
+    Args:
+        values: `checkpoint prompt`, the same prompts at every checkpoint.
+
+    Returns:
+        The bracket, or None if the mean is not significantly above zero at any checkpoint.
+    """
+    there = _reaches_half(values)
+    first = np.where(there.any(1), there.argmax(1), len(values))
+    low, high = _place_interval(first)
+    return None if high == len(values) else Bracket(low - 1 if low else None, high)
+
+
+def fall_bracket(values: Floats) -> Bracket | None:
+    """Return the checkpoints between which a mean is last at half of its largest value; see `rise`.
+
+    Returns:
+        The bracket, or None if the mean is not significantly below half at the end.
+    """
+    there = _reaches_half(values)
+    last = np.where(there.any(1), len(values) - 1 - there[:, ::-1].argmax(1), len(values) - 1)
+    low, high = _place_interval(last)
+    return None if high == len(values) - 1 else Bracket(low, high + 1)
+
+
+def _reaches_half(values: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether a mean is at least half of the largest one, and that is above zero, `resample checkpoint`."""
+    means = bootstrap_weights(values.shape[1]) @ values.T
+    largest = means.max(1, keepdims=True)
+    is_there: npt.NDArray[np.bool_] = (means >= largest / 2) & (largest > 0)
+    return is_there
+
+
+def _place_interval(places: npt.NDArray[np.int64]) -> tuple[int, int]:
+    low, high = np.quantile(places, [ALPHA / 2, 1 - ALPHA / 2], method="inverted_cdf")
+    return int(low), int(high)
+
+
+METHOD_TEXT = (
+    "A behaviour appears where its mean effect first reaches half of its largest in the series, counted from zero, "
+    "and goes where it falls below that for good: 95 % percentile bootstrap, paired over prompts, of the checkpoint, "
+    "out to the one before it. Two-sided t-tests of each checkpoint against zero, and paired against the first and the "
+    "last, p corrected by Holm over the {} made here; 95 % intervals of effects by bootstrap over prompts, uncorrected."
+)
+
+
+@dataclass(frozen=True)
+class EffectCurve:
+    """The effects of a behaviour over a series, on the same prompts."""
+
+    behaviour: str
+    effects: tuple[Effect, ...]
+
+    @cached_property
+    def values(self) -> Floats:
+        """Return the effects, `checkpoint prompt`."""
+        return np.array([effect.per_prompt for effect in self.effects])
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Return the mean effect at each checkpoint."""
+        return tuple(effect.estimate.value for effect in self.effects)
+
+    @property
+    def top(self) -> int:
+        """Return the index of the checkpoint with the largest effect, the first of several."""
+        return int(np.argmax(self.means))
+
+
+@dataclass(frozen=True)
+class CurveTests:
+    """The p values at each checkpoint, Holm-corrected over all tests; 1 if there was nothing to test.
+
+    Attributes:
+        zero: for the hypothesis that the effect is zero.
+        first: for the hypothesis that it equals the effect at the first checkpoint, paired.
+        last: for the hypothesis that it equals the effect at the last checkpoint, paired; there is one test between the
+            first and the last checkpoint.
+    """
+
+    zero: tuple[float, ...]
+    first: tuple[float, ...]
+    last: tuple[float, ...]
+
+
+def test_curves_jointly(curves: Sequence[EffectCurve]) -> tuple[tuple[CurveTests, ...], int]:
+    """Return the tests of all curves, corrected together, and their number."""
+    raw = [_uncorrected(curve.values) for curve in curves]
+    all_p = [p for each in raw for p in each.values()]
+    corrected = iter(holm(np.array(all_p)).tolist())
+    results = []
+    for curve, each in zip(curves, raw, strict=True):
+        p = {key: next(corrected) for key in each}
+        places = range(len(curve.effects))
+        p["last", 0] = p["first", places[-1]]
+        results.append(
+            CurveTests(*(tuple(p.get((kind, k), 1.0) for k in places) for kind in ("zero", "first", "last")))
+        )
+    return tuple(results), len(all_p)
+
+
+def _uncorrected(values: Floats) -> dict[tuple[str, int], float]:
+    end = len(values) - 1
+    return {
+        **{("zero", k): mean_p_value(values[k]) for k in range(end + 1)},
+        **{("first", k): mean_p_value(values[k] - values[0]) for k in range(1, end + 1)},
+        **{("last", k): mean_p_value(values[k] - values[end]) for k in range(1, end)},
+    }
+
+
+def method_text(tests: int) -> str:
+    """Return a description of the method."""
+    return METHOD_TEXT.format(f"{tests:,} test{'' if tests == 1 else 's'}")
+
+
+AppearanceKind = Literal["appears", "from the start", "does not appear", "cannot tell"]
+APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
+    "appears",
+    "from the start",
+    "does not appear",
+    "cannot tell",
+)  # in the order of tables
 
 
 @dataclass(frozen=True)
@@ -28,9 +173,9 @@ class Appearance:
         reason: why it does not appear, or why the tests are inconclusive; otherwise "".
     """
 
-    curve: Curve
-    tests: PValues
-    kind: Kind
+    curve: EffectCurve
+    tests: CurveTests
+    kind: AppearanceKind
     appears: Bracket | None = None
     goes: Bracket | None = None
     reason: str = ""
@@ -41,13 +186,13 @@ class Appearance:
         return any(mean > 0 and p < ALPHA for mean, p in zip(self.curve.means, self.tests.zero, strict=True))
 
 
-def appearances(curves: Sequence[Curve]) -> tuple[tuple[Appearance, ...], int]:
+def judge_appearances(curves: Sequence[EffectCurve]) -> tuple[tuple[Appearance, ...], int]:
     """Return the verdict on every curve, and the number of tests over all of them."""
-    tests, n_tests = p_values(curves)
+    tests, n_tests = test_curves_jointly(curves)
     return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), n_tests
 
 
-def _appearance(curve: Curve, tests: PValues) -> Appearance:
+def _appearance(curve: EffectCurve, tests: CurveTests) -> Appearance:
     short = all(effect.ability == "cannot" for effect in curve.effects)
     nothing = Appearance(
         curve, tests, "does not appear" if short else "cannot tell", reason="at no checkpoint significantly above zero"
@@ -58,17 +203,17 @@ def _appearance(curve: Curve, tests: PValues) -> Appearance:
         return Appearance(
             curve, tests, "does not appear", reason="significantly short of its bounds at every checkpoint"
         )
-    appears = rise(curve.values)
+    appears = rise_bracket(curve.values)
     if appears is None:
         return Appearance(curve, tests, "cannot tell", reason="too unsure for half of its largest effect to be found")
-    goes = fall(curve.values) if _changed(curve.top, tests.last) else None
+    goes = fall_bracket(curve.values) if _differs(curve.top, tests.last) else None
     if appears.by == 0:
         return Appearance(curve, tests, "from the start", appears, goes)
-    if not _changed(curve.top, tests.first):
+    if not _differs(curve.top, tests.first):
         return Appearance(curve, tests, "cannot tell", goes=goes, reason="no sure change since the first checkpoint")
     return Appearance(curve, tests, "appears", appears, goes)
 
 
-def _changed(top: int, p_values: tuple[float, ...]) -> bool:
+def _differs(top: int, p_values: tuple[float, ...]) -> bool:
     """Return whether the largest effect differs significantly from that of the first, or of the last, checkpoint."""
     return p_values[top] < ALPHA

@@ -12,7 +12,7 @@ from mi_checks.models.steps import training_step
 
 
 @dataclass(frozen=True)
-class Series:
+class CheckpointSeries:
     """The checkpoints of one training run, at least two.
 
     Attributes:
@@ -54,7 +54,7 @@ class Series:
         return None not in self.steps
 
 
-def chosen_series(names: Sequence[str]) -> tuple[Series, ...]:
+def chosen_series(names: Sequence[str]) -> tuple[CheckpointSeries, ...]:
     """Return the series given as `MODEL@*` or checkpoint by checkpoint; without names, each bundled series.
 
     Raises:
@@ -68,7 +68,7 @@ def chosen_series(names: Sequence[str]) -> tuple[Series, ...]:
     return tuple(_series(model, names_of_model) for model, names_of_model in members.items())
 
 
-def _series(model: str, names: list[str]) -> Series:
+def _series(model: str, names: list[str]) -> CheckpointSeries:
     if len(names) < 2:
         whole = series(f"{model}{EACH}")  # raises if there are none, because that is the mistake
         raise MiChecksError(
@@ -81,7 +81,7 @@ def _series(model: str, names: list[str]) -> Series:
         return name == model, steps[name] or 0
 
     ordered = sorted(names, key=order)
-    return Series(model, tuple(ordered), tuple(steps[name] for name in ordered), resolve(model).claims)
+    return CheckpointSeries(model, tuple(ordered), tuple(steps[name] for name in ordered), resolve(model).claims)
 
 
 def _trained(name: str) -> str:

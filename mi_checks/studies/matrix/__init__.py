@@ -1,1 +1,4 @@
-"""A `Matrix` of effects as text for a terminal, as Markdown and as JSON."""
+"""The effect of every behaviour on every model, without interventions, as text, Markdown and JSON.
+
+The entry points are `survey.survey(behaviours, models)` and the functions of `matrix_output`.
+"""

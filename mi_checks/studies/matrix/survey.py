@@ -19,7 +19,7 @@ from mi_checks.suite.threads import limit_to_one_thread
 if TYPE_CHECKING:
     from mi_checks.suite.suite import Suite
 
-Cell = tuple[LoadedBehaviour, str]
+BehaviourOnModel = tuple[LoadedBehaviour, str]
 
 
 def survey(
@@ -37,7 +37,7 @@ def survey(
     What cannot be measured is left out, with the reason. Measurements that an earlier run cached in the folder `kept`
     are reused.
     """
-    suite = begun(count, seed, kept)
+    suite = new_suite(count, seed, kept)
     effects: list[Effect] = []
     unmeasured: list[UnmeasuredCell] = []
     cells = [(each, model) for each in behaviours for model in models_of(each, models)]
@@ -57,7 +57,7 @@ def survey(
     return EffectMatrix(tuple(effects), tuple(unmeasured))
 
 
-def begun(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
+def new_suite(count: int | None = None, seed: int | None = None, kept: Path | None = None) -> Suite:
     """Return a suite without measurements, outside pytest; with a folder, it uses the cache there."""
     limit_to_one_thread()
     from mi_checks.cache.cache_store import CacheStore

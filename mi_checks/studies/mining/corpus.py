@@ -1,19 +1,25 @@
-"""The texts of a corpus, from files and folders; each file is held out or not by the hash of its name."""
+"""The texts of a corpus and their tokens; each file is held out or not by the hash of its name."""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mi_checks.errors import MiChecksError
+import numpy as np
+import numpy.typing as npt
 
-BLOCK = 1 << 20  # characters given to the tokenizer at once; a longer file is split at a line end
+from mi_checks.errors import MiChecksError
+from mi_checks.output.progress import progress_bar
+from mi_checks.prompts.tokenization import Tokenization
+
+BLOCK_CHARACTERS = 1 << 20  # characters given to the tokenizer at once; a longer file is split at a line end
 
 
 @dataclass(frozen=True)
-class File:
+class CorpusFile:
     """One file of the corpus.
 
     Attributes:
@@ -33,20 +39,20 @@ class File:
         return int.from_bytes(digest[:8]) < share * 2**64
 
 
-def find(places: Sequence[Path], take: Sequence[str]) -> tuple[File, ...]:
+def find_files(places: Sequence[Path], take: Sequence[str]) -> tuple[CorpusFile, ...]:
     """Return the given files, and the files in the given folders that match a glob, without duplicates, sorted by name.
 
     Raises:
         MiChecksError: a path does not exist, or no glob matches a file in any of the folders.
     """
-    files: dict[Path, File] = {}
+    files: dict[Path, CorpusFile] = {}
     for place in places:
         if place.is_dir():
-            inside = {path for glob in take for path in _globbed(place, glob) if path.is_file()}
+            inside = {path for glob in take for path in _glob(place, glob) if path.is_file()}
             for path in sorted(inside):
-                files.setdefault(path.resolve(), File(path, path.relative_to(place).as_posix(), asked=False))
+                files.setdefault(path.resolve(), CorpusFile(path, path.relative_to(place).as_posix(), asked=False))
         elif place.is_file():
-            files.setdefault(place.resolve(), File(place, place.name, asked=True))
+            files.setdefault(place.resolve(), CorpusFile(place, place.name, asked=True))
         else:
             raise MiChecksError(f"there is no file or folder {str(place)!r}; name the text to mine in")
     if not files:
@@ -57,14 +63,14 @@ def find(places: Sequence[Path], take: Sequence[str]) -> tuple[File, ...]:
     return tuple(files.values())
 
 
-def _globbed(folder: Path, glob: str) -> Iterator[Path]:
+def _glob(folder: Path, glob: str) -> Iterator[Path]:
     try:
         yield from folder.glob(glob)
     except (ValueError, NotImplementedError):
         raise MiChecksError(f"--take {glob!r} is no glob within a folder; write one such as '**/*.txt'") from None
 
 
-def read(file: File) -> str | None:
+def read_text(file: CorpusFile) -> str | None:
     """Return a file's text with `\\n` line ends, or None if a file found in a folder is not UTF-8 text.
 
     Raises:
@@ -87,11 +93,128 @@ def read(file: File) -> str | None:
     return text.replace("\r\n", "\n")
 
 
-def blocks(text: str) -> Iterator[str]:
+def text_blocks(text: str) -> Iterator[str]:
     """Yield the text in blocks of about `BLOCK` characters that end at a line end if possible."""
     start = 0
     while start < len(text):
-        end = len(text) if len(text) - start <= BLOCK else text.rfind("\n", start, start + BLOCK) + 1
-        end = end if end > start else min(start + BLOCK, len(text))
+        end = (
+            len(text)
+            if len(text) - start <= BLOCK_CHARACTERS
+            else text.rfind("\n", start, start + BLOCK_CHARACTERS) + 1
+        )
+        end = end if end > start else min(start + BLOCK_CHARACTERS, len(text))
         yield text[start:end]
         start = end
+
+
+Tokens = npt.NDArray[np.int32]
+NO_TOKEN = -1  # separates files
+
+
+@dataclass(frozen=True)
+class TokenizedPart:
+    """The tokens of the files to count in, or of the held-out files.
+
+    Attributes:
+        tokens: the tokens, with `reach` times `NONE` before each file and once at the end, so that nothing is counted
+            across files.
+        files: the number of files.
+    """
+
+    tokens: Tokens
+    files: int
+
+    @property
+    def size(self) -> int:
+        """Return the number of tokens, without the separators."""
+        return int(np.count_nonzero(self.tokens != NO_TOKEN))
+
+
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    """A tokenized corpus.
+
+    Attributes:
+        counted: the part that rows are selected by.
+        held_out: the part that they are tested on.
+        skipped: the number of files in folders that are not UTF-8 text.
+    """
+
+    counted: TokenizedPart
+    held_out: TokenizedPart
+    skipped: int
+
+
+def tokenize_corpus(
+    files: Sequence[CorpusFile], tokenization: Tokenization, *, held_out: float, reach: int
+) -> TokenizedCorpus:
+    """Read and tokenize every file.
+
+    Args:
+        files: the corpus.
+        tokenization: the tokenization to use.
+        held_out: the fraction of files to hold out, 0 to 1.
+        reach: the largest distance, in tokens, at which a token is counted before another.
+
+    Raises:
+        MiChecksError: a file cannot be read, or there is no text to count in.
+    """
+    counted, apart = _TokenBuffer(reach), _TokenBuffer(reach)
+    skipped = 0
+    waiting: list[tuple[_TokenBuffer, bool, str]] = []  # part, whether a file starts here, text
+
+    def tokenize() -> None:
+        texts = [text for _, _, text in waiting]
+        try:
+            encodings = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError) as error:
+            raise MiChecksError(f"the tokenizer cannot read a file's text: {error}") from None
+        for (part, begins, _), encoding in zip(waiting, encodings, strict=True):
+            part.add(encoding.ids, begins=begins)
+        waiting.clear()
+
+    size = 0
+    for file in progress_bar(sys.stderr)(files, len(files), "reading files"):
+        text = read_text(file)
+        if text is None:
+            skipped += 1
+            continue
+        part = apart if file.held_out(held_out) else counted
+        for number, block in enumerate(text_blocks(text)):
+            waiting.append((part, number == 0, block))
+            size += len(block)
+            if size >= 2 * BLOCK_CHARACTERS:
+                tokenize()
+                size = 0
+    tokenize()
+    encoded = TokenizedCorpus(counted.part(), apart.part(), skipped)
+    if not encoded.counted.size:
+        raise MiChecksError(_no_text_message(encoded, len(files), held_out))
+    return encoded
+
+
+class _TokenBuffer:
+    def __init__(self, reach: int) -> None:
+        self._gap = np.full(reach, NO_TOKEN, dtype=np.int32)
+        self._arrays: list[Tokens] = []
+        self._files = 0
+
+    def add(self, ids: Sequence[int], *, begins: bool) -> None:
+        if begins:
+            self._files += 1
+            self._arrays.append(self._gap)
+        self._arrays.append(np.asarray(ids, dtype=np.int32))
+
+    def part(self) -> TokenizedPart:
+        tokens = np.concatenate([*self._arrays, np.full(1, NO_TOKEN, dtype=np.int32)])
+        self._arrays.clear()
+        return TokenizedPart(tokens, self._files)
+
+
+def _no_text_message(encoded: TokenizedCorpus, files: int, held_out: float) -> str:
+    of_them = f"of {files} file{'' if files == 1 else 's'}"
+    if encoded.held_out.size:
+        all_apart = f"{of_them} every one with text fell to the held-out part"
+        return f"{all_apart}: lower --held-out {held_out:g}, or give more files"
+    skipped = f" ({encoded.skipped} no UTF-8 text)" if encoded.skipped else ""
+    return f"{of_them}{skipped} none holds any text: name files of text, or choose them with --take"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mi_checks.studies.bisect.bisection import Change, bisect
+from mi_checks.studies.bisect.bisection import TurningPoint, bisect
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 17, 64, 65])
@@ -18,7 +18,7 @@ def test_it_finds_every_change_and_asks_no_more_than_it_must(number):
                 asked.append(place)
                 return begins == (place < turn)
 
-            assert bisect(number, passes) == Change(turn - 1, turn)
+            assert bisect(number, passes) == TurningPoint(turn - 1, turn)
             assert len(asked) == len(set(asked)) <= most
 
 

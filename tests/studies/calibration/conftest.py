@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from mi_checks.studies.calibration import calibration_models
-from mi_checks.studies.calibration.calibration_prompts import drawn
-from mi_checks.studies.calibration.pool import Pool
+from mi_checks.studies.calibration import calibration_inputs
+from mi_checks.studies.calibration.calibration_inputs import draw_batch
+from mi_checks.studies.calibration.prompt_pool import PromptPool
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,5 +14,7 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def pool():
     """A trained model with the behaviour's own answers."""
-    loaded_model = calibration_models.trained("nano-attn-2l")
-    return Pool(loaded_model, drawn(loaded_model.tokenization, 48, 0), calibration_models.TRAINED["nano-attn-2l"])
+    loaded_model = calibration_inputs.trained_model("nano-attn-2l")
+    return PromptPool(
+        loaded_model, draw_batch(loaded_model.tokenization, 48, 0), calibration_inputs.TRAINED_CIRCUITS["nano-attn-2l"]
+    )

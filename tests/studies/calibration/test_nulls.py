@@ -8,8 +8,8 @@ from mi_checks.checks import patching
 from mi_checks.spec.roles import Role
 from mi_checks.stats.intervals import mean_interval, ratio_interval
 from mi_checks.studies.calibration import nulls
+from mi_checks.studies.calibration.false_positive_rates import Rate
 from mi_checks.studies.calibration.nulls import roles_by_chance
-from mi_checks.studies.calibration.rate import Rate
 
 SOME = ("logit_diff", "accuracy", "patching", "attention")
 
@@ -64,8 +64,8 @@ def test_no_head_of_fresh_models_has_a_role():
 
 
 def test_a_role_that_anything_is_would_be_counted(monkeypatch):
-    anything = nulls.SHIPPED[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
-    monkeypatch.setattr(nulls, "SHIPPED", (anything,))
+    anything = nulls.SHIPPED_ROLES[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
+    monkeypatch.setattr(nulls, "SHIPPED_ROLES", (anything,))
     (row,) = roles_by_chance(4, 0)
     assert (row.as_shipped.hits, row.as_shipped.beside) == (4, "above")
 

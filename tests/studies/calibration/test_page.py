@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.studies.calibration import calibration_json, calibration_markdown
-from mi_checks.studies.calibration.calibrated_claims import KINDS
-from mi_checks.studies.calibration.calibration_tables import tables
+from mi_checks.studies.calibration import calibration_output
+from mi_checks.studies.calibration.calibrated_claims import CALIBRATED_KINDS
+from mi_checks.studies.calibration.calibration_output import calibration_tables
 from mi_checks.studies.calibration.nulls import NULLS
 
 BENCHMARKS = Path(__file__).parents[2].parent / "benchmarks"
 WRITES = (
     "composes[previous_token->induction.k@B1]"  # untrained heads write too: it has no null value, and the page says so
 )
-COUNTED = calibration_json.read((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
+COUNTED = calibration_output.read_calibration((BENCHMARKS / "results" / "calibration.json").read_text(encoding="utf-8"))
 
 
 def test_every_kind_of_check_has_at_least_200_runs_of_every_null():
     assert COUNTED.runs >= 200
     assert COUNTED.draws >= 1000
-    assert {row.kind for row in COUNTED.rows} == set(KINDS)
+    assert {row.kind for row in COUNTED.rows} == set(CALIBRATED_KINDS)
     assert {row.null for row in COUNTED.rows} == set(NULLS)
     rates = [rate for row in COUNTED.rows for rate in (row.passed, row.as_shipped) if rate is not None]
     assert {rate.runs for rate in rates} == {COUNTED.runs}
@@ -43,7 +43,7 @@ def test_held_to_what_is_true_only_attention_passes_too_often():
 
 def test_what_was_counted_is_on_the_page():
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
-    for table in tables(COUNTED):
+    for table in calibration_tables(COUNTED):
         assert f"### {table.title}\n" in page
         for row in table.rows:
-            assert calibration_markdown.line(row) in page
+            assert calibration_output.markdown_row(row) in page

@@ -12,14 +12,14 @@ from mi_checks.engine.intervention_quantities import InterventionScores
 from mi_checks.engine.interventions import ablate, denoise
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import CheckEntry
-from mi_checks.studies.calibration import calibration_models
-from mi_checks.studies.calibration.calibration_prompts import (
-    POSITIONS,
-    drawn,
-    with_drawn_positions,
+from mi_checks.studies.calibration import calibration_inputs
+from mi_checks.studies.calibration.calibration_inputs import (
+    N_POSITIONS,
+    draw_batch,
     with_random_answers,
+    with_random_positions,
 )
-from mi_checks.studies.calibration.pool import Pool
+from mi_checks.studies.calibration.prompt_pool import PromptPool
 
 ROWS = np.array([3, 3, 41, 0, 17])
 
@@ -75,12 +75,12 @@ def test_the_odd_prompts_of_an_order_are_the_whole_pool(pool):
 def test_a_drawn_position_is_looked_at_as_often_as_any(pool):
     """Attention sums to one: over all positions drawn, the mean is one of n."""
     batch = pool.batch
-    assert {len(pair.clean.tokens) for pair in batch.pairs} == {POSITIONS}
+    assert {len(pair.clean.tokens) for pair in batch.pairs} == {N_POSITIONS}
     rng = generator()
-    places = [pair.clean.labels["drawn"] for _ in range(40) for pair in with_drawn_positions(batch, rng).pairs]
-    counts = np.bincount(np.ravel(places), minlength=POSITIONS)
-    assert len(counts) == POSITIONS
-    assert (abs(counts - 40 * 48 / POSITIONS) < 4 * np.sqrt(40 * 48 / POSITIONS)).all()
+    places = [pair.clean.labels["drawn"] for _ in range(40) for pair in with_random_positions(batch, rng).pairs]
+    counts = np.bincount(np.ravel(places), minlength=N_POSITIONS)
+    assert len(counts) == N_POSITIONS
+    assert (abs(counts - 40 * 48 / N_POSITIONS) < 4 * np.sqrt(40 * 48 / N_POSITIONS)).all()
 
 
 def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
@@ -90,7 +90,7 @@ def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
     assert (answers[:, 0] != answers[:, 1]).all()
     assert answers.max() > 1800
     assert answers.min() < 250
-    scores = Pool(pool.loaded_model, batch, pool.roles).engine.base.clean.logit_diff
+    scores = PromptPool(pool.loaded_model, batch, pool.roles).engine.base.clean.logit_diff
     assert abs(scores.mean()) < 4 * scores.std() / np.sqrt(len(scores))
     assert abs(pool.engine.base.clean.logit_diff.mean()) > 10 * scores.std() / np.sqrt(len(scores))
 
@@ -98,13 +98,18 @@ def test_random_answers_are_of_the_whole_vocabulary_and_scored(pool):
 def test_fresh_models_are_of_their_seed_and_leave_torchs_own_alone():
     import torch
 
-    tokens = calibration_models.tokenization()
+    tokens = calibration_inputs.bundled_tokenization()
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    one, same, other = (calibration_models.fresh(seed, tokens, mlps=True).bridge.state_dict() for seed in (1, 1, 2))
+    one, same, other = (
+        calibration_inputs.fresh_model(seed, tokens, mlps=True).bridge.state_dict() for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.random.get_rng_state(), before)
     for name, weight in one.items():
         assert torch.equal(weight, same[name])
         assert weight.std() == 0 or not torch.equal(weight, other[name])
-    batch = drawn(tokens, 4, 0)
-    assert choose_engine("auto", calibration_models.fresh(1, tokens, mlps=True), batch).base.clean.logit_diff.std() > 0
+    batch = draw_batch(tokens, 4, 0)
+    assert (
+        choose_engine("auto", calibration_inputs.fresh_model(1, tokens, mlps=True), batch).base.clean.logit_diff.std()
+        > 0
+    )

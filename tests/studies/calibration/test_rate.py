@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from mi_checks.studies.calibration.rate import CHANCE, Rate, rate_of
+from mi_checks.studies.calibration.false_positive_rates import MAX_CHANCE, Rate, rate_of
 
 
 def test_a_rate_is_counted():
@@ -29,7 +29,7 @@ def test_or_below(hits, beside):
 
 def test_a_nominal_rate_is_hardly_ever_called_anything_else():
     outside = sum(stats.binom.pmf(hits, 400, 0.025) for hits in range(401) if Rate(hits, 400, 0.025).beside != "within")
-    assert 0 < outside < 2 * CHANCE
+    assert 0 < outside < 2 * MAX_CHANCE
 
 
 def test_no_run_says_nothing():

@@ -2,41 +2,42 @@
 
 import pytest
 
-from mi_checks.studies.calibration import calibration_json, calibration_markdown, calibration_text
+from mi_checks.studies.calibration import calibration_output
 from mi_checks.studies.calibration.calibration import Calibration
-from mi_checks.studies.calibration.calibration_tables import LEGEND, tables
-from mi_checks.studies.calibration.coverage import Coverage
-from mi_checks.studies.calibration.rate import Rate
-from mi_checks.studies.calibration.rejections import Rejections
-from mi_checks.studies.calibration.verdict_rows import Row
+from mi_checks.studies.calibration.calibration_output import RATE_LEGEND, calibration_tables
+from mi_checks.studies.calibration.false_positive_rates import ClaimRates, Rate
+from mi_checks.studies.calibration.interval_coverage import IntervalCoverage, RejectionRate
 
 SOME = Calibration(
     200,
     1000,
     0,
     (
-        Row("fresh models", "logit_diff", "logit_diff", "at least 0", Rate(30, 200, 0.025), None, Rate(4, 200, 0.025),
-            "at least 2", Rate(0, 200, 0.025)),
-        Row("fresh models", "patching", "patching[x]", "at least 0", Rate(3, 200, 0.025), Rate(3, 5, 0.025), None,
-            "at least 0.8", Rate(0, 200, 0.025)),
-        Row("at the bound", "patching", "patching[x]", "at least 0.97", Rate(5, 200, 0.025), None, Rate(6, 200, 0.025)),
+        ClaimRates("fresh models", "logit_diff", "logit_diff", "at least 0", Rate(30, 200, 0.025), None,
+            Rate(4, 200, 0.025), "at least 2", Rate(0, 200, 0.025)),
+        ClaimRates("fresh models", "patching", "patching[x]", "at least 0", Rate(3, 200, 0.025), Rate(3, 5, 0.025),
+            None, "at least 0.8", Rate(0, 200, 0.025)),
+        ClaimRates("at the bound", "patching", "patching[x]", "at least 0.97", Rate(5, 200, 0.025), None,
+            Rate(6, 200, 0.025)),
     ),
     (
-        Coverage("mean: bootstrap", "normal", 16, Rate(870, 1000, 0.95), Rate(60, 1000, 0.025), Rate(70, 1000, 0.025)),
-        Coverage("mean: BCa", "normal", 16, Rate(940, 1000, 0.95), Rate(30, 1000, 0.025), Rate(30, 1000, 0.025), 0,
-                 shipped=False),
-        Coverage("share: bootstrap", "noisy", 9, Rate(570, 600, 0.95), Rate(15, 600, 0.025), Rate(15, 600, 0.025), 400),
+        IntervalCoverage("mean: bootstrap", "normal", 16, Rate(870, 1000, 0.95), Rate(60, 1000, 0.025),
+            Rate(70, 1000, 0.025)),
+        IntervalCoverage("mean: BCa", "normal", 16, Rate(940, 1000, 0.95), Rate(30, 1000, 0.025), Rate(30, 1000, 0.025),
+            0, shipped=False),
+        IntervalCoverage("share: bootstrap", "noisy", 9, Rate(570, 600, 0.95), Rate(15, 600, 0.025),
+            Rate(15, 600, 0.025), 400),
     ),
-    (Rejections("paired t-test", "normal", 64, Rate(50, 1000, 0.05)),),
+    (RejectionRate("paired t-test", "normal", 64, Rate(50, 1000, 0.05)),),
 )  # fmt: skip
 
 
 def test_what_was_counted_is_read_again():
-    assert calibration_json.read(calibration_json.document(SOME)) == SOME
+    assert calibration_output.read_calibration(calibration_output.calibration_json(SOME)) == SOME
 
 
 def test_a_row_says_how_often_and_how_that_is_beside_nominal():
-    fresh, bound, of_intervals, of_tests = tables(SOME)
+    fresh, bound, of_intervals, of_tests = calibration_tables(SOME)
     assert fresh.title == "Fresh models: 200 runs of 64 prompts"
     assert dict(zip(fresh.header, fresh.rows[0], strict=True)) == {
         "claim": "logit_diff",
@@ -56,23 +57,23 @@ def test_a_row_says_how_often_and_how_that_is_beside_nominal():
 
 
 def test_some_kinds_alone_have_no_simulated_effects():
-    assert [table.title for table in tables(Calibration(200, 0, 0, SOME.rows[2:]))] == [
+    assert [table.title for table in calibration_tables(Calibration(200, 0, 0, SOME.rows[2:]))] == [
         "At the bound: 200 runs of 64 prompts"
     ]
 
 
 def test_columns_stand_below_each_other():
-    shown = calibration_text.lines(tables(SOME), 100)
+    shown = calibration_output.text_lines(calibration_tables(SOME), 100)
     header = next(line for line in shown if line.startswith("claim"))
     row = next(line for line in shown if line.startswith("logit_diff"))
     for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("typical bound", "at least 2")):
         assert header.index(name) == row.index(cell)
-    assert " ".join(shown).endswith(LEGEND)
+    assert " ".join(shown).endswith(RATE_LEGEND)
 
 
-@pytest.mark.parametrize("title", [table.title for table in tables(SOME)])
+@pytest.mark.parametrize("title", [table.title for table in calibration_tables(SOME)])
 def test_a_page_has_every_table_under_a_headline(title):
-    shown = calibration_markdown.lines(tables(SOME), level=3)
+    shown = calibration_output.markdown_lines(calibration_tables(SOME), level=3)
     assert f"### {title}" in shown
     rows = [line for line in shown if line.startswith("|")]
     assert "| patching[x] | at least 0.97 | 2.5 % | 3.0 % |" in rows

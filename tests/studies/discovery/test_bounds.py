@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import Node
 from mi_checks.stats.estimate import Estimate
-from mi_checks.studies.discovery import bounds
+from mi_checks.studies.discovery import held_out_claims
 
 
 def estimate(values):
@@ -23,7 +23,7 @@ def test_a_check_on_other_prompts_keeps_nearly_every_bound(pairs):
     kept, tight = [], []
     for _ in range(1000):
         measured, checked = (estimate(generator.normal(5, 2, n)) for n in (128, pairs))
-        below, above = bounds.at_least(measured, pairs), bounds.at_most(measured, pairs)
+        below, above = held_out_claims.lower_bound(measured, pairs), held_out_claims.upper_bound(measured, pairs)
         kept += [checked.low >= below, checked.high <= above]
         tight.append(5 - below)
     assert np.mean(kept) >= 0.993
@@ -43,7 +43,7 @@ def test_a_check_on_other_prompts_keeps_nearly_every_bound(pairs):
 )
 def test_case_35_a_bound_never_lies_beyond_the_value_at_zero_variance(value, low, high):
     certain = Estimate(value, value, value, 64, "", "")
-    assert (bounds.at_least(certain, 64), bounds.at_most(certain, 64)) == (low, high)
+    assert (held_out_claims.lower_bound(certain, 64), held_out_claims.upper_bound(certain, 64)) == (low, high)
 
 
 @settings(max_examples=500)
@@ -58,23 +58,23 @@ def test_case_35_a_check_on_the_other_engine_keeps_every_bound(value, below, abo
     """Engines differ by 3e-13 in float64 and by a few 1e-7 in float32; many pairs never bring a bound inside."""
     measured = Estimate(value, value - below, value + above, n, "", "")
     rounding = 1e-6 * max(1.0, abs(value))
-    assert bounds.at_least(measured, pairs) < measured.low - rounding
-    assert bounds.at_most(measured, pairs) > measured.high + rounding
+    assert held_out_claims.lower_bound(measured, pairs) < measured.low - rounding
+    assert held_out_claims.upper_bound(measured, pairs) > measured.high + rounding
 
 
 @pytest.mark.parametrize("two_digits", [k / 100 for k in range(-99, 100)])
 def test_case_35_values_that_are_bounds_themselves(two_digits):
     for nudge in (-3e-13, 0.0, 3e-13):
         certain = Estimate(two_digits + nudge, two_digits + nudge, two_digits + nudge, 64, "", "")
-        assert two_digits - 0.011 < bounds.at_least(certain, 64) < two_digits - 3e-13
-        assert two_digits + 0.011 > bounds.at_most(certain, 64) > two_digits + 3e-13
-        assert str(bounds.at_most(certain, 64)) != "-0.0"
+        assert two_digits - 0.011 < held_out_claims.lower_bound(certain, 64) < two_digits - 3e-13
+        assert two_digits + 0.011 > held_out_claims.upper_bound(certain, 64) > two_digits + 3e-13
+        assert str(held_out_claims.upper_bound(certain, 64)) != "-0.0"
 
 
 def test_case_35_a_node_that_rounding_alone_moves_over_a_threshold_is_not_clear_of_it():
     nodes = (Node(0, "head", 0), Node(0, "head", 1))
     exactly_there = np.array([[0.1 + 3e-13] * 64, [0.1 - 3e-13] * 64])
-    more, less = bounds.clear(Sweep(nodes, None, exactly_there, np.ones(64)), 0.1, 64)
+    more, less = held_out_claims.expected_clear(Sweep(nodes, None, exactly_there, np.ones(64)), 0.1, 64)
     assert not more.any()
     assert not less.any()
 
@@ -88,7 +88,7 @@ def test_what_is_clear_of_a_threshold_stays_on_its_side():
         return Sweep(nodes, None, truth[:, None] + generator.normal(0, 0.1, (5, n)), np.ones(n))
 
     for _ in range(200):
-        more, less = bounds.clear(sweep(128), 0.1, 64)
+        more, less = held_out_claims.expected_clear(sweep(128), 0.1, 64)
         again = sweep(64)
         t = (again.recovered.mean(1) - 0.1) / (again.recovered.std(1, ddof=1) / 8)
         assert (t[more] > 2.66).all()  # what Holm's first step asks of one of five

@@ -9,11 +9,10 @@ from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.studies.discovery.chunked_engine import CHUNK_S, MAX_CHUNK, SAVE_EVERY_S, ChunkedEngine
-from mi_checks.studies.discovery.discovery import Interrupted, explore
-from mi_checks.studies.discovery.draft_yaml import written
-from mi_checks.studies.discovery.pace import Pace
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery import DiscoveryInterrupted, explore
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.draft_yaml import discovery_yaml
+from mi_checks.studies.discovery.time_budget import CHUNK_S, MAX_CHUNK_SIZE, SAVE_EVERY_S, ChunkedEngine, TimeBudget
 
 SHAPE = ModelShape(2, 100, None)
 ALL = [denoise(head) for head in all_nodes("head", SHAPE)]
@@ -64,7 +63,7 @@ def test_chunks_grow_fast_and_not_without_limit(keeping):
     engine, asked, _ = keeping(1e-9)
     engine.measure(InterventionScores(tuple(ALL)))
     assert asked == [1, 8, 64, 127]
-    assert max(asked) <= MAX_CHUNK
+    assert max(asked) <= MAX_CHUNK_SIZE
 
 
 def test_what_it_comes_to_does_not_depend_on_chunks(keeping):
@@ -144,7 +143,7 @@ def timed(keeping, stubbed):
 
 def test_the_time_of_a_sweep_is_estimated_from_a_few_places_of_it(timed):
     measured, engine, asked, clock = timed(0.5)
-    pace = Pace(60.0, clock)
+    pace = TimeBudget(60.0, clock)
     each = pace.seconds_each(measured, engine, ALL)
     assert each == pytest.approx(0.5)
     assert sum(asked) == 16
@@ -159,7 +158,7 @@ def test_the_time_of_a_sweep_is_estimated_from_a_few_places_of_it(timed):
 @pytest.mark.parametrize(("limit", "allowed", "affordable"), [(0.0, False, 10), (float("inf"), True, 100)])
 def test_at_either_extreme_nothing_is_timed(timed, limit, allowed, affordable):
     measured, engine, asked, clock = timed(0.5)
-    pace = Pace(limit, clock)
+    pace = TimeBudget(limit, clock)
     each = pace.seconds_each(measured, engine, ALL)
     assert asked == []
     assert pace.allows(len(ALL), each) is allowed
@@ -169,7 +168,7 @@ def test_at_either_extreme_nothing_is_timed(timed, limit, allowed, affordable):
 def test_what_is_known_takes_no_time(timed):
     measured, engine, _, clock = timed(0.5)
     engine.measure(InterventionScores(tuple(ALL)))
-    assert Pace(1.0, clock).seconds_each(measured, engine, ALL) == 0
+    assert TimeBudget(1.0, clock).seconds_each(measured, engine, ALL) == 0
 
 
 class Stop(KeyboardInterrupt):
@@ -205,8 +204,8 @@ def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, m
         return measure(self, interventions, title)
 
     monkeypatch.setattr(ReplayEngine, "scores", counted)
-    settings = Settings(count=24, exact_seconds=float("inf"))
-    with pytest.raises(Interrupted) as stopped:
+    settings = DiscoveryOptions(count=24, exact_seconds=float("inf"))
+    with pytest.raises(DiscoveryInterrupted) as stopped:
         explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40))
     first, kept = sum(asked), stopped.value.kept
     assert kept >= 30
@@ -222,7 +221,7 @@ def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, m
     assert second <= whole - kept
     assert first + second <= whole + first - kept
     assert third == 0
-    assert written(went_on) == written(again)
+    assert discovery_yaml(went_on) == discovery_yaml(again)
     assert went_on.found.nodes == alone.found.nodes
     assert went_on.found.edges == alone.found.edges
     for one, other in zip(went_on.draft.lines, alone.draft.lines, strict=True):
@@ -236,8 +235,8 @@ def test_nothing_is_kept_of_a_score_that_nobody_knows(behaviour, stored):
         return 2 * (logits.gather(1, answers) - logits.gather(1, foils)).mean(1)
 
     loaded_model, store = stored
-    settings = Settings(count=16, exact_seconds=float("inf"))
-    with pytest.raises(Interrupted) as stopped:
+    settings = DiscoveryOptions(count=16, exact_seconds=float("inf"))
+    with pytest.raises(DiscoveryInterrupted) as stopped:
         explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40), score=twice)
     assert stopped.value.kept == 0
     assert not store.folder.exists()

@@ -13,12 +13,12 @@ from mi_checks.models.load_model import load
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import discover, explore
-from mi_checks.studies.discovery.draft_yaml import written
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.draft_yaml import discovery_yaml
 from tests.studies.discovery.conftest import INDUCTION
 
 PAIRS = 48
-EXACT = Settings(count=PAIRS, exact_seconds=math.inf)  # whatever the machine is doing
+EXACT = DiscoveryOptions(count=PAIRS, exact_seconds=math.inf)  # whatever the machine is doing
 HEADS = ["L0H3", "L1H1", "L1H2"]
 
 
@@ -29,7 +29,7 @@ def discovery(behaviour, loaded_model):
 
 @pytest.fixture(scope="module")
 def text(discovery):
-    return written(discovery)
+    return discovery_yaml(discovery)
 
 
 def test_the_heads_and_the_paths_between_them_are_found(discovery):
@@ -50,7 +50,7 @@ def test_no_prompt_that_checks_use_is_ever_measured(behaviour, loaded_model, mon
 
     monkeypatch.setattr(ReplayEngine, "__init__", noted)
     demo = behaviour(count=16)
-    explore(demo, loaded_model, Settings(count=24, exact_seconds=math.inf))
+    explore(demo, loaded_model, DiscoveryOptions(count=24, exact_seconds=math.inf))
     checks = build_prompts(demo.prompts, loaded_model.tokenization, behaviour="demo")
     assert {pair.clean.text for pair in checks.pairs}.isdisjoint(set.union(*batches))
     found_on, held_out, *fewer = batches
@@ -127,7 +127,7 @@ def test_what_the_file_names_is_set_beside_what_is_found(behaviour, loaded_model
     sets = {"right": "L0H3", "wrong": ["L0H0", "L1H1"]}
     checks = [{"patching": {"nodes": name, "recovers": {"at_least": 0}}} for name in sets]
     named = behaviour(checks=checks, models={"nano-attn-2l": {"nodes": sets}})
-    text = written(explore(named, loaded_model, EXACT))
+    text = discovery_yaml(explore(named, loaded_model, EXACT))
     assert "# the file's right (L0H3): found\n" in text
     assert "# the file's wrong (L0H0, L1H1): found, but for L0H0\n" in text
     assert "# found, and not named in the file: L1H2\n" in text
@@ -135,7 +135,7 @@ def test_what_the_file_names_is_set_beside_what_is_found(behaviour, loaded_model
 
 @pytest.fixture(scope="module")
 def screened(behaviour):
-    return explore(behaviour(), load("nano-gelu-2l", device="cpu"), Settings(count=24, exact_seconds=0))
+    return explore(behaviour(), load("nano-gelu-2l", device="cpu"), DiscoveryOptions(count=24, exact_seconds=0))
 
 
 def test_where_there_is_no_time_neurons_are_screened_and_the_screen_is_judged(screened):
@@ -143,7 +143,7 @@ def test_where_there_is_no_time_neurons_are_screened_and_the_screen_is_judged(sc
     assert (screening.screened, screening.by_gradient, screening.sampled) == (1536, 32, 32)
     assert {each.what: each.correlation > 0.7 for each in screening.agreement} == {"recovers": True, "removes": True}
     assert screening.missed < 0.05
-    text = written(screened)
+    text = discovery_yaml(screened)
     assert re.search(r"1536 neurons were screened, .*: 32 chosen by gradients", text)
     assert re.search(r"estimated and exact 'recovers': rank correlation [01]\.\d\d over the \d+ whose", text)
     assert screened.found.heads.screening is None  # twelve heads are fewer than a screen lets through
@@ -164,7 +164,7 @@ def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, loaded
     assert discovery.found.ablated_by == "zero"
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["circuit"]["with"] == "zero"
-    assert "zero, as prompts that are not equally long have no mean at a position" in written(discovery)
+    assert "zero, as prompts that are not equally long have no mean at a position" in discovery_yaml(discovery)
 
 
 def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, loaded_model):
@@ -183,7 +183,7 @@ def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, l
 def test_an_effect_size_that_is_none_is_nothing_to_discover(behaviour, loaded_model):
     none = behaviour(template="{{ A }}{{ query }}{{ B }}{{ D }}{{ C }}", answer=" the", foils=[" of"])
     with pytest.raises(MiChecksError) as caught:
-        explore(none, loaded_model, Settings(count=16, exact_seconds=math.inf))
+        explore(none, loaded_model, DiscoveryOptions(count=16, exact_seconds=math.inf))
     assert re.fullmatch(
         r"demo on nano-attn-2l: there is nothing to discover: clean − corrupt is -?\d\.\d+ logits \[.*\], which is not "
         r"above zero \(16 prompt pairs, seed 1000\)",
@@ -206,7 +206,7 @@ def test_where_there_is_nothing_nothing_is_drafted(behaviour, loaded_model, seed
     with pytest.raises(
         MiChecksError, match=r"^demo on nano-attn-2l: there is nothing to discover: clean − corrupt is "
     ):
-        explore(random_answers(behaviour, seed), loaded_model, Settings(count=48))
+        explore(random_answers(behaviour, seed), loaded_model, DiscoveryOptions(count=48))
 
 
 def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_the_others(behaviour, loaded_model):
@@ -215,14 +215,14 @@ def test_what_only_happens_to_be_above_zero_on_the_first_prompts_is_refused_by_t
         r": clean − corrupt is 0\.\d+ \[-.*\] logits on the held-out prompts, too little for checks on 48 pairs \(48 p"
     )
     with pytest.raises(MiChecksError, match=said):
-        explore(random_answers(behaviour, 54), loaded_model, Settings(count=48))
+        explore(random_answers(behaviour, 54), loaded_model, DiscoveryOptions(count=48))
 
 
 def test_where_a_few_prompts_have_no_effect_size_all_are_searched(behaviour, loaded_model, monkeypatch):
-    monkeypatch.setattr("mi_checks.studies.discovery.exploring.SEARCHED", 1)
-    monkeypatch.setattr("mi_checks.studies.discovery.exploring.SCREENED", 1)
+    monkeypatch.setattr("mi_checks.studies.discovery.explorer.CIRCUIT_SEARCH_PAIRS", 1)
+    monkeypatch.setattr("mi_checks.studies.discovery.explorer.PRELIMINARY_PAIRS", 1)
     monkeypatch.setattr(
-        "mi_checks.studies.discovery.exploring.no_effect_size",
+        "mi_checks.studies.discovery.explorer.no_effect_reason",
         lambda measured: "none" if len(measured.batch) == 1 else "",
     )
     discovery = explore(behaviour(), loaded_model, EXACT)

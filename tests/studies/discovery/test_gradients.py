@@ -10,9 +10,9 @@ from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.models.load_model import load
 from mi_checks.output.progress import no_progress
-from mi_checks.studies.discovery.gradients import ESTIMATES, gradient_estimates
-from mi_checks.studies.discovery.samples import samples
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.discovery_prompts import draw_prompts
+from mi_checks.studies.discovery.node_selection import ESTIMATE_ROWS, gradient_estimates
 from tests.planting.kinds import saturated
 
 COMPONENTS = ("head", "neuron")
@@ -21,12 +21,14 @@ COMPONENTS = ("head", "neuron")
 @pytest.fixture(scope="module")
 def engine(behaviour):
     loaded_model = load("nano-gelu-2l", device="cpu")
-    return choose_engine("replay", loaded_model, samples(behaviour(), loaded_model, Settings(count=16)).found_on)
+    return choose_engine(
+        "replay", loaded_model, draw_prompts(behaviour(), loaded_model, DiscoveryOptions(count=16)).found_on
+    )
 
 
 def test_in_the_corrupted_run_they_are_attribution_patching(engine):
     found = gradient_estimates(engine, COMPONENTS, None, no_progress)
-    assert found.shape == (len(ESTIMATES), 12 + 1536)
+    assert found.shape == (len(ESTIMATE_ROWS), 12 + 1536)
     wanted = np.concatenate([engine.measure(AttributionPatching(component)).mean(1) for component in COMPONENTS])
     np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-5)
 

@@ -6,7 +6,7 @@ import pytest
 
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.studies.discovery.groups import groups
+from mi_checks.studies.discovery.joint_effects import find_joint_effects
 
 SMALL = ModelShape(2, 3, None)
 ABOVE = 0.1
@@ -23,7 +23,7 @@ def found(stubbed, removed=None, recovered=None, noised=None, pairs=None, suffic
     heads = all_nodes("head", SMALL)
     by_name = {str(head): head for head in heads}
     pairs = list(combinations(heads, 2)) if pairs is None else [tuple(by_name[name] for name in pair) for pair in pairs]
-    result = groups(
+    result = find_joint_effects(
         measured, measured, pairs, "mean", ABOVE,
         sufficient=[by_name[name] for name in sufficient], needed=[by_name[name] for name in needed],
     )  # fmt: skip

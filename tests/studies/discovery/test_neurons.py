@@ -6,9 +6,7 @@ import pytest
 from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.studies.discovery.effects import Effects
-from mi_checks.studies.discovery.mediation import mediation
-from mi_checks.studies.discovery.neurons import unaccounted
+from mi_checks.studies.discovery.node_effects import NodeEffects, assess_sweep, unexplained_layers
 
 SHAPE = ModelShape(2, 3, 4)
 NOISE = np.random.default_rng(0).normal(0, 0.01, 64)
@@ -18,7 +16,7 @@ def found(shares):
     """Effects of these sizes in both directions, by node name."""
     nodes = tuple(shares)
     sweep = Sweep(nodes, None, np.array([share + NOISE for share in shares.values()]), np.ones(64))
-    return Effects(mediation(sweep, 0.05), mediation(sweep, 0.05))
+    return NodeEffects(assess_sweep(sweep, 0.05), assess_sweep(sweep, 0.05))
 
 
 def layers_left(stubbed, together, alone):
@@ -26,7 +24,7 @@ def layers_left(stubbed, together, alone):
     measured = stubbed(lambda i: together["layer" if i.nodes[0].kind == "mlp" else "neurons"] + 0 * NOISE, SHAPE)
     layers = found({Node(0, "mlp"): 0.0, Node(1, "mlp"): together["layer"]})
     neurons = found({Node(1, "neuron", index): share for index, share in enumerate(alone)})
-    return [*map(str, unaccounted(measured, layers, neurons))]
+    return [*map(str, unexplained_layers(measured, layers, neurons))]
 
 
 @pytest.mark.parametrize(("neurons", "left"), [(0.6, []), (0.57, []), (0.64, []), (0.3, ["L1.mlp"]), (0.9, ["L1.mlp"])])

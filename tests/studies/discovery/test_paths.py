@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.studies.discovery.paths import paths
+from mi_checks.studies.discovery.path_effects import measure_paths
 
 NODES = [parse_node(name) for name in ("L0H1", "L1H0", "L0N2")]
 LAYERS = [parse_node(name) for name in ("L0.mlp", "L1.mlp")]
@@ -17,7 +17,7 @@ def swept(stubbed, recovered, shape=None, mlps=(), nodes=NODES, noised=None, **g
         effects = noised if noised is not None and path.run == "clean" else recovered
         return effects.get(f"{path.nodes[0]} -> {path.into[0]}", 0.0)
 
-    return paths(stubbed(removed, shape or ModelShape(2, 3, 4)), nodes, mlps, 0.1, **given)
+    return measure_paths(stubbed(removed, shape or ModelShape(2, 3, 4)), nodes, mlps, 0.1, **given)
 
 
 def test_every_later_input_of_found_nodes_is_an_end(stubbed):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mi_checks.studies.discovery.discovery import explore
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
 from tests.planting.placements import AND_NEURON, PLACEMENTS, REDUNDANT_PAIR
 
 PAIRS = 48
@@ -23,7 +23,9 @@ def found_at():
             planted = PLACEMENTS[name]()
             made[name] = (
                 planted,
-                explore(planted.behaviour(), planted.loaded_model, Settings(count=PAIRS, exact_seconds=math.inf)),
+                explore(
+                    planted.behaviour(), planted.loaded_model, DiscoveryOptions(count=PAIRS, exact_seconds=math.inf)
+                ),
             )
         return made[name]
 

@@ -13,10 +13,10 @@ from mi_checks.engine.nodes import parse_node
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import explore
-from mi_checks.studies.discovery.draft_yaml import written
-from mi_checks.studies.discovery.held_out import parsed
-from mi_checks.studies.discovery.settings import Settings
-from mi_checks.studies.discovery.wording import role
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.draft_yaml import discovery_yaml
+from mi_checks.studies.discovery.held_out_claims import parse_entry
+from mi_checks.studies.discovery.mechanism import describe_node
 from tests.planting import kinds
 
 PAIRS = 32
@@ -64,7 +64,9 @@ def found_at():
             planted = make()
             made[name] = (
                 planted,
-                explore(planted.behaviour(), planted.loaded_model, Settings(count=PAIRS, exact_seconds=seconds)),
+                explore(
+                    planted.behaviour(), planted.loaded_model, DiscoveryOptions(count=PAIRS, exact_seconds=seconds)
+                ),
             )
         return made[name]
 
@@ -116,14 +118,14 @@ def test_case_21_suppressing_heads_are_named_and_their_paths_drafted(name, found
     for (node,), gain in zip(planted.roles.values(), gains, strict=True):
         if gain > 0:
             continue
-        assert "suppresses the behaviour" in role(node, discovery.found)
+        assert "suppresses the behaviour" in describe_node(node, discovery.found)
         bound = claim_of(discovery, "patching", str(node), "recovers")
         assert bound["at_least"] < gain + 0.12
         assert gain - 0.12 < bound["at_most"] < 0
         ((path, line),) = [each for each in claims(discovery, "path") if each[0]["from"] == str(node)]
         assert (path["to"], line.note.partition(";")[0]) == ("logits", "works against the behaviour")
         assert path["recovers"]["at_most"] < 0
-    text = written(discovery)
+    text = discovery_yaml(discovery)
     assert f"# heads that suppress (either is below −0.1): {planted.nodes[1]}" in text
 
 
@@ -134,7 +136,7 @@ def test_case_34_what_is_more_than_the_whole_is_drafted_with_a_warning_and_from_
     for line in warned:
         ((_, fields),) = line.entry.items()
         assert {*fields["recovers"]} == {"at_least", "at_most"}
-    assert "does more than the whole" in role(discovery.found.nodes[0], discovery.found)
+    assert "does more than the whole" in describe_node(discovery.found.nodes[0], discovery.found)
 
 
 def test_case_21_a_copy_suppressing_head_is_named_with_the_path_into_it(found_at):
@@ -146,7 +148,7 @@ def test_case_21_a_copy_suppressing_head_is_named_with_the_path_into_it(found_at
     assert [str(edge) for edge in found.paths.against] == [f"{writer} -> {suppressor}.v", f"{suppressor} -> logits"]
     assert found.heads.recovers.share(writer).value == pytest.approx(1, abs=0.02)
     assert found.heads.recovers.share(suppressor).value < -0.5
-    assert role(suppressor, found) == "suppresses the behaviour"
+    assert describe_node(suppressor, found) == "suppresses the behaviour"
     assert found.circuit.nodes == planted.nodes
 
 
@@ -164,7 +166,7 @@ def test_case_22_heads_that_need_each_other_are_a_conjunction(name, found_at):
         assert found.heads.recovers.share(node).value == pytest.approx(0, abs=0.02)
         assert found.heads.removes.share(node).value > 0.9
         others = ", ".join(str(other) for other in sorted(members) if other != node)
-        assert role(node, found) == f"needed, but not sufficient alone; in conjunction with {others}"
+        assert describe_node(node, found) == f"needed, but not sufficient alone; in conjunction with {others}"
         assert claim_of(discovery, "patching", str(node), "removes")["at_least"] > 0.4
         assert claim_of(discovery, "patching", str(node), "recovers")["at_most"] < 0.1
     assert claim_of(discovery, "patching", [*map(str, sorted(members))], "recovers")["at_least"] > 0.8
@@ -196,7 +198,9 @@ def test_case_23_copies_are_redundant_however_little_each_is_missed(name, found_
     each = 0.0 if "little" not in name else 1 - kinds.attention_to_b(1, 0.57, 0.5)
     assert all(alone.value == pytest.approx(each, abs=0.1) for alone in joint.alone)
     for node in copies:
-        assert f"redundant with {', '.join(str(other) for other in copies if other != node)}" in role(node, found)
+        assert f"redundant with {', '.join(str(other) for other in copies if other != node)}" in describe_node(
+            node, found
+        )
     together = claim_of(discovery, "ablation", [*map(str, copies)], "removes")
     assert together["at_least"] > claim_of(discovery, "ablation", str(copies[0]), "removes")["at_most"]
 
@@ -216,7 +220,7 @@ def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at
     assert found.unaccounted == ()  # 4 and −3 are together all that the layer does
     if found.neurons.screening is not None:
         assert found.neurons.screening.by_halving >= 1
-        text = written(discovery)
+        text = discovery_yaml(discovery)
         assert "more by patching ever smaller groups" in text
         assert "mediators[neuron]: not every neuron was patched" in text
 
@@ -254,14 +258,16 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     batch = discovery.samples.held_out
     engine = choose_engine("reference", planted.loaded_model, batch)
     measured = Measurements(behaviour, planted.loaded_model, batch, engine)
-    verdicts = [run_check(part, measured) for line in discovery.draft.lines for part in parsed(line.entry).check.parts]
+    verdicts = [
+        run_check(part, measured) for line in discovery.draft.lines for part in parse_entry(line.entry).check.parts
+    ]
     assert [verdict.claim for verdict in verdicts if verdict.outcome != "pass"] == []
     assert len(verdicts) >= 8
 
 
 def test_a_node_that_was_not_found_has_no_role(found_at):
     _, discovery = found_at("copies", COPIES["copies"])
-    assert role(parse_node("L0H1"), discovery.found) == "no effect of its own"
+    assert describe_node(parse_node("L0H1"), discovery.found) == "no effect of its own"
 
 
 @pytest.mark.parametrize("name", ["cancelling", "and-of-two", "copies", "saturated-inf"])
@@ -269,7 +275,7 @@ def test_a_draft_stands_in_a_behaviour_file(name, found_at, tmp_path):
     """As it is written, in place of the checks and of the model's entry."""
     planted, discovery = found_at(name, MAKES[name])
     file, _ = planted.write(tmp_path)
-    before, draft = yaml.safe_load(file.read_text()), yaml.safe_load(written(discovery))
+    before, draft = yaml.safe_load(file.read_text()), yaml.safe_load(discovery_yaml(discovery))
     draft["models"] = dict.fromkeys(before["models"], draft["models"][planted.loaded_model.name])
     file.write_text(yaml.safe_dump({**before, **draft}, sort_keys=False))
     loaded = load_behaviour(file)

@@ -6,7 +6,7 @@ import pytest
 from mi_checks.checks.circuits import Circuits
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
-from mi_checks.studies.discovery.pruning import is_faithful, prune
+from mi_checks.studies.discovery.circuit_search import is_faithful, prune
 
 HEADS = ("L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2")
 NOTHING = "ablating every head takes nothing away for sure: m(M) − m(∅) is "

@@ -4,8 +4,8 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.build_prompts import build_prompts
-from mi_checks.studies.discovery.samples import samples
-from mi_checks.studies.discovery.settings import Settings
+from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
+from mi_checks.studies.discovery.discovery_prompts import draw_prompts
 
 WORDS = [" one", " two", " three", " four", " five", " six", " seven", " eight"]
 
@@ -15,7 +15,7 @@ def texts(batch):
 
 
 def drawn(behaviour, loaded_model, **settings):
-    return samples(behaviour, loaded_model, Settings(**settings))
+    return draw_prompts(behaviour, loaded_model, DiscoveryOptions(**settings))
 
 
 def checked(behaviour, loaded_model):

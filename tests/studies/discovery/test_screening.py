@@ -5,8 +5,8 @@ import pytest
 
 from mi_checks.engine.nodes import Node
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.studies.discovery.halving import halved
-from mi_checks.studies.discovery.screening import agreement, drawn_from, largest
+from mi_checks.studies.discovery.component_sweep import search_neurons
+from mi_checks.studies.discovery.node_selection import estimate_agreement, largest_estimates, random_sample
 
 WIDTH = 64
 SHAPE = ModelShape(2, 3, WIDTH)
@@ -15,31 +15,31 @@ LAYERS = [[Node(layer, "neuron", index) for index in range(WIDTH)] for layer in 
 
 def test_the_largest_of_every_estimate_are_chosen_in_turn():
     estimates = np.array([[0.0, 0.5, -0.9, 0.1], [0.2, 0.0, 0.8, -0.3]])
-    assert largest(estimates, 3) == [2, 1, 3]
-    assert largest(estimates, 10) == [2, 1, 3, 0]
+    assert largest_estimates(estimates, 3) == [2, 1, 3]
+    assert largest_estimates(estimates, 10) == [2, 1, 3, 0]
 
 
 def test_case_33_an_estimate_of_zero_is_never_chosen():
     """Of 2,950 estimates 6 differed from zero, and 58 of the 64 chosen were ties in the order of their indices."""
     estimates = np.zeros((3, 2950))
     estimates[0, [7, 1509, 2000]] = [0.4, -0.2, 1e-9]  # the last is rounding
-    assert largest(estimates, 64) == [7, 1509]
+    assert largest_estimates(estimates, 64) == [7, 1509]
 
 
 def test_a_sample_is_of_the_others_and_the_same_again():
     others = [3, 5, 8, 13, 21, 34]
-    sample = drawn_from(others, 4, seed=1)
-    assert sample == drawn_from(others, 4, seed=1) == sorted(sample)
+    sample = random_sample(others, 4, seed=1)
+    assert sample == random_sample(others, 4, seed=1) == sorted(sample)
     assert len({*sample}) == 4
     assert {*sample} < {*others}
-    assert drawn_from(others, 10, seed=1) == others
+    assert random_sample(others, 10, seed=1) == others
 
 
 def test_case_33_no_correlation_is_reported_over_ties():
     """As found: 6 estimates differ from zero, and 58 are tied at zero."""
     estimated = np.array([0.9, 0.5, 0.3, 0.2, 0.1, 0.05, *[0.0] * 58])
     measured = np.linspace(1, 0, 64)
-    told = agreement("recovers", estimated, measured)
+    told = estimate_agreement("recovers", estimated, measured)
     assert (told.compared, told.silent, told.correlation) == (6, 58, None)
 
 
@@ -50,26 +50,28 @@ def test_case_33_zeros_do_not_count_as_agreement():
         np.concatenate([own, np.zeros(200)]),
         np.concatenate([generator.permutation(own), np.zeros(200)]),
     )
-    told = agreement("removes", estimated, measured)
+    told = estimate_agreement("removes", estimated, measured)
     assert (told.compared, told.silent) == (40, 200)
     assert abs(told.correlation) < 0.4
 
 
 def test_an_estimate_that_takes_few_values_is_not_compared():
-    told = agreement("removes", np.array([0.5] * 30 + [0.25] * 10), np.linspace(0, 1, 40))
+    told = estimate_agreement("removes", np.array([0.5] * 30 + [0.25] * 10), np.linspace(0, 1, 40))
     assert (told.compared, told.silent, told.correlation) == (40, 0, None)
 
 
 def test_case_33_effects_that_are_all_rounding_are_not_compared():
     """Of 51 neurons that do nothing the order of their rounding errors was taken for agreement."""
     generator = np.random.default_rng(0)
-    told = agreement("recovers", generator.normal(0, 0.1, 60), np.array([1.0, -0.5, *generator.normal(0, 1e-8, 58)]))
+    told = estimate_agreement(
+        "recovers", generator.normal(0, 0.1, 60), np.array([1.0, -0.5, *generator.normal(0, 1e-8, 58)])
+    )
     assert (told.compared, told.correlation) == (60, None)
 
 
 def test_estimates_that_agree_are_said_to():
     exact = np.linspace(-1, 1, 50)
-    assert agreement("recovers", exact * 0.5 + 0.001, exact).correlation == pytest.approx(1)
+    assert estimate_agreement("recovers", exact * 0.5 + 0.001, exact).correlation == pytest.approx(1)
 
 
 def found(stubbed, effects, most=1000, noised=None):
@@ -84,7 +86,7 @@ def found(stubbed, effects, most=1000, noised=None):
         return own(inside)
 
     measured = stubbed(moved, SHAPE)
-    return halved(measured, LAYERS, 0.05, most), measured
+    return search_neurons(measured, LAYERS, 0.05, most), measured
 
 
 @pytest.mark.parametrize("name", ["L0N0", "L0N63", "L1N17", "L1N42"])

@@ -8,12 +8,10 @@ from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.stats.estimate import Estimate
-from mi_checks.studies.discovery.candidate_claims import Candidate
-from mi_checks.studies.discovery.draft import NotClaimed
-from mi_checks.studies.discovery.held_out import HeldOut
-from mi_checks.studies.discovery.mediation import mediation
-from mi_checks.studies.discovery.pruning import Pruned
-from mi_checks.studies.discovery.set_claims import circuit_line, mediators_line
+from mi_checks.studies.discovery.candidate_claims import circuit_claim, mediators_claim
+from mi_checks.studies.discovery.circuit_search import PrunedCircuit
+from mi_checks.studies.discovery.held_out_claims import CandidateClaim, ClaimVerifier, UnsupportedClaim
+from mi_checks.studies.discovery.node_effects import assess_sweep
 
 SPREAD = np.random.default_rng(1).normal(0, 0.02, 64)
 
@@ -25,12 +23,12 @@ def line(stubbed):
     def line(shares, held=None, pairs=64, effect_size=1.0):
         nodes = all_nodes("head", stubbed(None).loaded_model.shape)
         rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
-        found = mediation(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
+        found = assess_sweep(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
         measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, effect_size=effect_size)
         sets = {"mediators": tuple(map(str, sorted(found.found)))}
         behaviour = measured.behaviour.model_copy(update={"models": {"nano-attn-2l": ModelEntry(nodes=sets)}})
         measured._bound = behaviour.sets_for("nano-attn-2l")
-        return mediators_line(found, "mediators", HeldOut(measured, pairs))
+        return mediators_claim(found, "mediators", ClaimVerifier(measured, pairs))
 
     return line
 
@@ -56,25 +54,31 @@ def test_include_where_others_are_near_wherever_it_lies(line):
 
 
 def test_what_does_not_come_again_is_not_claimed(line):
-    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: L1H2 -?0\.00.* is not clear of 0\.1 with 64 pairs$"):
+    with pytest.raises(
+        UnsupportedClaim, match=r"^mediators\[head\]: L1H2 -?0\.00.* is not clear of 0\.1 with 64 pairs$"
+    ):
         line({"L0H1": 0.5, "L1H2": 0.3}, {"L0H1": 0.5})
 
 
 def test_no_effect_size_on_the_held_out_prompts_is_told(line):
-    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: clean − corrupt is .*, on the held-out prompts$"):
+    with pytest.raises(UnsupportedClaim, match=r"^mediators\[head\]: clean − corrupt is .*, on the held-out prompts$"):
         line({"L0H1": 0.5}, effect_size=0.0)
 
 
 def test_why_there_is_no_circuit_is_told(stubbed):
-    with pytest.raises(NotClaimed, match=r"^circuit: nothing to take out$"):
-        circuit_line(Pruned(why="nothing to take out"), "circuit", "mean", HeldOut(stubbed(lambda i: 0.0), 64), 0.8)
+    with pytest.raises(UnsupportedClaim, match=r"^circuit: nothing to take out$"):
+        circuit_claim(
+            PrunedCircuit(why="nothing to take out"), "circuit", "mean", ClaimVerifier(stubbed(lambda i: 0.0), 64), 0.8
+        )
 
 
 def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
     nodes = all_nodes("head", stubbed(None).loaded_model.shape)
-    found = mediation(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
-    with pytest.raises(NotClaimed, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"):
-        mediators_line(found, "mediators", HeldOut(stubbed(lambda i: 0.0), 64), screened=True)
+    found = assess_sweep(Sweep(tuple(nodes), None, np.full((6, 64), 0.5) + SPREAD, np.ones(64)), 0.1)
+    with pytest.raises(
+        UnsupportedClaim, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"
+    ):
+        mediators_claim(found, "mediators", ClaimVerifier(stubbed(lambda i: 0.0), 64), screened=True)
 
 
 @pytest.fixture
@@ -93,7 +97,7 @@ def claimed(stubbed):
 
         measured = stubbed(moved, shape)
         measured._bound = {"circuit": tuple(names)}
-        return circuit_line(circuit, "circuit", "mean", HeldOut(measured, 64), 0.8, most)
+        return circuit_claim(circuit, "circuit", "mean", ClaimVerifier(measured, 64), 0.8, most)
 
     return claimed
 
@@ -103,7 +107,7 @@ TWO = (parse_node("L0H1"), parse_node("L1H2"))
 
 @pytest.mark.parametrize("kept", [0.85, 1.0, 1.15])
 def test_case_20_faithfulness_is_claimed_from_both_sides(claimed, kept):
-    line = claimed(Pruned(TWO), kept)
+    line = claimed(PrunedCircuit(TWO), kept)
     bound = line.entry["circuit"]["faithfulness"]
     assert kept - 0.2 < bound["at_least"] < kept < bound["at_most"] < kept + 0.2
 
@@ -111,21 +115,21 @@ def test_case_20_faithfulness_is_claimed_from_both_sides(claimed, kept):
 @pytest.mark.parametrize("kept", [1.48, 4.99])
 def test_case_20_a_circuit_that_keeps_more_than_the_whole_is_not_claimed(claimed, kept):
     with pytest.raises(
-        NotClaimed, match=r"^circuit: L0H1, L1H2 keeps \d\.\d+ .* more than the whole, so heads outside"
+        UnsupportedClaim, match=r"^circuit: L0H1, L1H2 keeps \d\.\d+ .* more than the whole, so heads outside"
     ):
-        claimed(Pruned(TWO), kept)
+        claimed(PrunedCircuit(TWO), kept)
 
 
 def test_case_20_a_circuit_with_a_node_that_works_against_it_is_not_claimed_minimal(claimed):
     more = Estimate(4.9, 4.8, 5.0, 64, "", "")
     whole = Estimate(1.0, 0.98, 1.02, 64, "", "")
-    line = claimed(Pruned(TWO, faithfulness=whole, without={TWO[1]: more}), 1.0)
+    line = claimed(PrunedCircuit(TWO, faithfulness=whole, without={TWO[1]: more}), 1.0)
     assert "minimal" not in line.entry["circuit"]
     assert line.note == "not claimed minimal: without L1H2 it would keep more, not less"
 
 
 def test_without_time_minimality_is_not_measured(claimed):
-    line = claimed(Pruned(TWO), 1.0, most=3)
+    line = claimed(PrunedCircuit(TWO), 1.0, most=3)
     assert line.note == "minimality is not measured: it would have taken too long"
 
 
@@ -138,7 +142,7 @@ def test_a_large_circuit_is_not_claimed_minimal(stubbed):
 
     measured = stubbed(removed, ModelShape(4, 3, None))
     measured._bound = {"circuit": names}
-    claim = circuit_line(Pruned(nodes), "circuit", "mean", HeldOut(measured, 64), 0.8)
+    claim = circuit_claim(PrunedCircuit(nodes), "circuit", "mean", ClaimVerifier(measured, 64), 0.8)
     assert "minimal" not in claim.entry["circuit"]
     assert claim.note == "minimality is not measured of more than 8 nodes"
 
@@ -146,10 +150,10 @@ def test_a_large_circuit_is_not_claimed_minimal(stubbed):
 def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
     """A check may not be held to ten times the whole and more; up to there it is drafted with a warning."""
     measured = stubbed(lambda i: 40.6)
-    far = Candidate("path", {"from": "L0H1", "to": "logits"}, "recovers")
+    far = CandidateClaim("path", {"from": "L0H1", "to": "logits"}, "recovers")
     said = r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far beyond the whole that no check may be held to it$"
-    with pytest.raises(NotClaimed, match=said):
-        HeldOut(measured, 64).claimed(far)
-    line = HeldOut(stubbed(lambda i: 3.4), 64).claimed(far)
+    with pytest.raises(UnsupportedClaim, match=said):
+        ClaimVerifier(measured, 64).claimed(far)
+    line = ClaimVerifier(stubbed(lambda i: 3.4), 64).claimed(far)
     assert line.note == "warning: more than the whole, so something else cancels the excess"
     assert {*line.entry["path"]["recovers"]} == {"at_least", "at_most"}

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from mi_checks.studies.emergence.appearance import appearances
-from mi_checks.studies.emergence.checkpoint_series import Series
-from mi_checks.studies.emergence.effect_curve import Curve
-from mi_checks.studies.emergence.findings import Emergence, Trained, Unmeasured
-from mi_checks.studies.emergence.role_curve import Bound, RoleCurve
+from mi_checks.studies.emergence.appearance import EffectCurve, judge_appearances
+from mi_checks.studies.emergence.checkpoint_series import CheckpointSeries
+from mi_checks.studies.emergence.emergence_results import (
+    Emergence,
+    RoleAtCheckpoint,
+    RoleCurve,
+    SeriesResult,
+    UnmeasuredCurve,
+)
 from tests.effects import effect
 
-SERIES = Series(
+SERIES = CheckpointSeries(
     "nano-attn-2l",
     ("nano-attn-2l@200", "nano-attn-2l@400", "nano-attn-2l@500", "nano-attn-2l@650", "nano-attn-2l"),
     (200, 400, 500, 650, 1200),
@@ -34,11 +38,11 @@ def exactly(means, n=64, seed=0):
 
 def curve(means, behaviour="induction", **given):
     effects = [effect("nano-attn-2l", row, behaviour, **given) for row in exactly(means)]
-    return Curve(behaviour, tuple(effects))
+    return EffectCurve(behaviour, tuple(effects))
 
 
 def appearance(means, **given):
-    ((found,), _) = appearances([curve(means, **given)])
+    ((found,), _) = judge_appearances([curve(means, **given)])
     return found
 
 
@@ -47,7 +51,7 @@ def role(name, *scores, behaviours=("induction_circuit",), at_least=0.4):
     at = []
     for each in scores:
         ranked = dict(sorted({"L0H3": each, "L1H4": 0.1}.items(), key=lambda item: -item[1]))
-        at.append(Bound(ranked, tuple(node for node, score in ranked.items() if score >= at_least)))
+        at.append(RoleAtCheckpoint(ranked, tuple(node for node, score in ranked.items() if score >= at_least)))
     return RoleCurve(name, name, "head", at_least, None, behaviours, tuple(at))
 
 
@@ -60,7 +64,7 @@ def small():
         curve([0.02, -0.01, 0.0, 0.01, 0.02], "docstring"),
     ]
     nats = tuple(replace(e, estimate=replace(e.estimate, unit="nats")) for e in curves[2].effects)
-    found, tests = appearances([*curves[:2], replace(curves[2], effects=nats), curves[3]])
+    found, tests = judge_appearances([*curves[:2], replace(curves[2], effects=nats), curves[3]])
     roles = (role("previous_token", 0.05, 0.5, 0.9, 0.9, 1.0), role("induction", 0.0, 0.2, 0.8, 0.9, 0.9))
-    unmeasured = (Unmeasured("long", "200", "only 3 prompts are left", skipped=True),)
-    return Emergence((Trained(SERIES, found, roles, unmeasured, ("capital",)),), tests)
+    unmeasured = (UnmeasuredCurve("long", "200", "only 3 prompts are left", skipped=True),)
+    return Emergence((SeriesResult(SERIES, found, roles, unmeasured, ("capital",)),), tests)

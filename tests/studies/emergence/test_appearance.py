@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from mi_checks.stats.p_values import holm, mean_p_value
-from mi_checks.studies.emergence.appearance import appearances
-from mi_checks.studies.emergence.bracket import Bracket
-from mi_checks.studies.emergence.effect_curve import Curve, method, p_values
+from mi_checks.studies.emergence.appearance import (
+    Bracket,
+    EffectCurve,
+    judge_appearances,
+    method_text,
+    test_curves_jointly,
+)
 from tests.effects import around, effect
 from tests.studies.emergence.curves import appearance, curve, values
 
@@ -55,13 +59,15 @@ def test_a_sure_effect_that_stays_short_of_its_bounds_does_not_appear():
 
 def test_few_prompts_and_much_noise_tell_nothing():
     rows = values([0.0, 0.5, 0.8], n=4, noise=6, seed=2)
-    ((found,), _) = appearances([Curve("b", tuple(effect("nano-attn-2l", row) for row in rows))])
+    ((found,), _) = judge_appearances([EffectCurve("b", tuple(effect("nano-attn-2l", row) for row in rows))])
     assert found.kind == "cannot tell"
 
 
 def test_what_cannot_be_told_from_the_first_checkpoint_has_not_surely_appeared():
     rows = [around(mean, spread=2, seed=seed, n=24) for seed, mean in enumerate((1.2, 1.3, 2.2))]
-    ((found,), _) = appearances([Curve("b", tuple(effect("nano-attn-2l", r, ability="in part") for r in rows))])
+    ((found,), _) = judge_appearances(
+        [EffectCurve("b", tuple(effect("nano-attn-2l", r, ability="in part") for r in rows))]
+    )
     assert (found.kind, found.reason) == ("cannot tell", "no sure change since the first checkpoint")
 
 
@@ -71,16 +77,18 @@ def test_nothing_appears_in_many_flat_curves():
     for seed in range(100):
         rng = np.random.default_rng(seed)
         noise = [
-            Curve(f"b{i}", tuple(effect("nano-attn-2l", row, ability="in part") for row in rng.normal(size=(5, 24))))
+            EffectCurve(
+                f"b{i}", tuple(effect("nano-attn-2l", row, ability="in part") for row in rng.normal(size=(5, 24)))
+            )
             for i in range(4)
         ]
-        families += any(each.kind in ("appears", "from the start") for each in appearances(noise)[0])
+        families += any(each.kind in ("appears", "from the start") for each in judge_appearances(noise)[0])
     assert families <= 10  # 5 expected at most; 10 and fewer with 98.9 %
 
 
 def test_all_tests_are_corrected_together():
     curves = [curve([0.1, 0.2, 0.3], "a"), curve([0.0, 0.1, 0.05], "b")]
-    tests, made = p_values(curves)
+    tests, made = test_curves_jointly(curves)
     raw = []
     for each in curves:
         rows = each.values
@@ -91,4 +99,4 @@ def test_all_tests_are_corrected_together():
     assert [*tests[0].zero, *tests[0].first[1:], tests[0].last[1]] == pytest.approx(expected[:6].tolist())
     assert tests[0].first[0] == tests[0].last[2] == 1.0
     assert tests[0].last[0] == tests[0].first[2]  # the one test of the first against the last
-    assert "Holm over the 12 tests made here" in method(made)
+    assert "Holm over the 12 tests made here" in method_text(made)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mi_checks.studies.emergence.bracket import Bracket, fall, rise
+from mi_checks.studies.emergence.appearance import Bracket, fall_bracket, rise_bracket
 from tests.studies.emergence.curves import values
 
 
@@ -18,8 +18,8 @@ def test_a_clear_jump_is_told_to_its_two_checkpoints(checkpoints, data):
     place = data.draw(st.integers(1, checkpoints - 1))
     seed = data.draw(st.integers(0, 100))
     means = np.where(np.arange(checkpoints) < place, 0.0, 5.0)
-    assert rise(values(means, seed=seed)) == Bracket(place - 1, place)
-    assert fall(values(means, seed=seed)) is None
+    assert rise_bracket(values(means, seed=seed)) == Bracket(place - 1, place)
+    assert fall_bracket(values(means, seed=seed)) is None
 
 
 @given(st.integers(2, 8), st.data())
@@ -27,14 +27,14 @@ def test_a_clear_end_likewise(checkpoints, data):
     place = data.draw(st.integers(1, checkpoints - 1))
     means = np.where(np.arange(checkpoints) < place, 5.0, 0.0)
     found = values(means, seed=data.draw(st.integers(0, 100)))
-    assert rise(found) == Bracket(None, 0)
-    assert fall(found) == Bracket(place - 1, place)
+    assert rise_bracket(found) == Bracket(None, 0)
+    assert fall_bracket(found) == Bracket(place - 1, place)
 
 
 @given(st.floats(0.01, 100), st.integers(0, 100))
 def test_another_unit_changes_nothing(factor, seed):
     found = values([0.0, 1.0, 2.5, 4.0, 4.5], seed=seed)
-    assert rise(found * factor) == rise(found)
+    assert rise_bracket(found * factor) == rise_bracket(found)
 
 
 def test_it_holds_the_truth_as_often_as_it_says():
@@ -43,7 +43,7 @@ def test_it_holds_the_truth_as_often_as_it_says():
     for seed in range(400):
         means = 3 / (1 + np.exp(-(steps - rng.uniform(0.5, 4.5)) / rng.uniform(0.1, 1.5)))
         true = int(np.argmax(means >= means.max() / 2))
-        found = rise(values(means, seed=seed, noise=0.5))
+        found = rise_bracket(values(means, seed=seed, noise=0.5))
         held.append(holds(found, true))
         width.append(found.by - (-1 if found.after is None else found.after))
     assert np.mean(held) >= 0.95
@@ -51,20 +51,20 @@ def test_it_holds_the_truth_as_often_as_it_says():
 
 
 def test_a_mean_that_is_half_within_the_noise_is_on_neither_side():
-    bracket = rise(values([0.0, 0.0, 2.0, 4.0], n=64, seed=3))
+    bracket = rise_bracket(values([0.0, 0.0, 2.0, 4.0], n=64, seed=3))
     assert bracket == Bracket(1, 3)
 
 
 def test_one_more_prompt_worth_the_same_narrows_it_no_further_than_to_two_checkpoints():
-    assert rise(np.repeat([[0.0], [1.0], [4.0]], 500, axis=1)) == Bracket(1, 2)
+    assert rise_bracket(np.repeat([[0.0], [1.0], [4.0]], 500, axis=1)) == Bracket(1, 2)
 
 
 @pytest.mark.parametrize("means", [[0.0, 0.0, 0.0], [-3.0, -2.0, -1.0]])
 def test_what_is_never_above_zero_has_none(means):
-    assert rise(values(means, seed=1)) is None
-    assert fall(values(means, seed=1)) is None
+    assert rise_bracket(values(means, seed=1)) is None
+    assert fall_bracket(values(means, seed=1)) is None
 
 
 def test_what_comes_and_goes_has_both():
     found = values([0.0, 0.0, 4.0, 4.0, 0.0, 0.0])
-    assert (rise(found), fall(found)) == (Bracket(1, 2), Bracket(3, 4))
+    assert (rise_bracket(found), fall_bracket(found)) == (Bracket(1, 2), Bracket(3, 4))

@@ -8,21 +8,15 @@ from xml.etree import ElementTree
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.studies.emergence import (
-    emergence_json,
-    emergence_markdown,
-    emergence_page,
-    emergence_text,
-    emergence_words,
-)
-from mi_checks.studies.emergence.effect_curve import method
-from mi_checks.studies.emergence.findings import Emergence
-from mi_checks.studies.emergence.formats import check_output, write
+from mi_checks.studies.emergence import emergence_formats, emergence_page, emergence_text
+from mi_checks.studies.emergence.appearance import method_text
+from mi_checks.studies.emergence.emergence_formats import format_of, write_emergence
+from mi_checks.studies.emergence.emergence_results import Emergence
 from tests.studies.emergence.curves import curve, small
 
 
 def test_the_whole_answer():
-    assert emergence_text.lines(small(), 100) == [
+    assert emergence_text.text_lines(small(), 100) == [
         "nano-attn-2l at 5 checkpoints of its training: steps 200, 400, 500, 650, 1200",
         "",
         "behaviour          appears                                                 200    400   500   650  1200",
@@ -46,25 +40,25 @@ def test_the_whole_answer():
         "",
         "Not followed, as they say nothing of nano-attn-2l: capital.",
         "",
-        *emergence_text._wrapped(emergence_words.WHAT, 100),
-        *emergence_text._wrapped(emergence_words.ROLES, 100),
-        *emergence_text._wrapped(method(48), 100),
+        *emergence_text._wrapped(emergence_text.EFFECT_NOTE, 100),
+        *emergence_text._wrapped(emergence_text.ROLE_NOTE, 100),
+        *emergence_text._wrapped(method_text(48), 100),
     ]
 
 
 def test_intervals_stand_where_they_fit():
-    (line,) = [line for line in emergence_text.lines(small(), 200) if line.startswith("induction_circuit ")]
+    (line,) = [line for line in emergence_text.text_lines(small(), 200) if line.startswith("induction_circuit ")]
     assert re.search(r"  ▁▁▄▇█  −0\.10 \[−0\.\d\d, −?0\.\d\d\]  0\.10 \[", line)
 
 
 def test_what_may_have_been_there_from_the_start_is_told_so():
     found = small().trained[0].appearances[0]
     unsure = replace(found, appears=replace(found.appears, after=None))
-    assert emergence_words.when(unsure, small().trained[0].series) == "by 650, or from the start"
+    assert emergence_text.appearance_text(unsure, small().trained[0].series) == "by 650, or from the start"
 
 
 def test_markdown_has_every_effect_with_its_interval():
-    lines = emergence_markdown.lines(small())
+    lines = emergence_text.markdown_lines(small())
     assert "| behaviour | appears |  | 200 | 400 | 500 | 650 | 1200 |" in lines
     (row,) = [line for line in lines if line.startswith("| induction_circuit ")]
     assert row.count("[") == 5
@@ -74,8 +68,8 @@ def test_markdown_has_every_effect_with_its_interval():
 
 
 def test_json_is_complete_and_the_same_again():
-    told = emergence_json.document(small())
-    assert told == emergence_json.document(small())
+    told = emergence_formats.emergence_json(small())
+    assert told == emergence_formats.emergence_json(small())
     data = json.loads(told)
     assert (data["tests"], len(data["series"])) == (48, 1)
     (series,) = data["series"]
@@ -107,7 +101,7 @@ def charts(document):
 
 
 def test_the_page_draws_every_curve_with_its_words():
-    drawn = charts(emergence_page.render(small()))
+    drawn = charts(emergence_page.render_page(small()))
     assert len(drawn) == 6
     assert [svg.find("title").text for svg in drawn][:3] == [
         "role previous_token on nano-attn-2l: between 200 and 400",
@@ -131,15 +125,15 @@ def test_the_page_draws_every_curve_with_its_words():
 
 
 def test_every_value_of_the_page_stands_in_a_table():
-    document = emergence_page.render(small())
+    document = emergence_page.render_page(small())
     assert document.count('<details class="twin">') == 6
     for each in small().trained[0].appearances:
         for place in range(5):
-            assert f"<td>{emergence_words.value(each, place, interval=True)}</td>" in document
+            assert f"<td>{emergence_text.effect_text(each, place, interval=True)}</td>" in document
 
 
 def test_the_page_loads_and_runs_nothing():
-    document = emergence_page.render(small())
+    document = emergence_page.render_page(small())
     assert "default-src 'none'" in document
     assert "<script" not in document
     assert "prefers-color-scheme:dark" in document
@@ -152,7 +146,7 @@ def test_what_names_hold_is_shown_and_not_obeyed():
     emergence = small()
     (trained,) = emergence.trained
     curves = replace(trained.appearances[0], curve=curve([0, 0, 1, 2, 3], "<script>alert(1)</script>"))
-    document = emergence_page.render(Emergence((replace(trained, appearances=(curves,)),), 1))
+    document = emergence_page.render_page(Emergence((replace(trained, appearances=(curves,)),), 1))
     assert "<script" not in document
     assert "&lt;script&gt;alert(1)" in document
 
@@ -160,19 +154,19 @@ def test_what_names_hold_is_shown_and_not_obeyed():
 def test_labels_that_would_run_into_each_other_are_left_out():
     series = replace(small().trained[0].series, steps=(200, 201, 202, 203, 1200))
     emergence = Emergence((replace(small().trained[0], series=series),), 1)
-    assert [tick.text for tick in charts(emergence_page.render(emergence))[0].iter("text")][:2] == ["200", "1200"]
+    assert [tick.text for tick in charts(emergence_page.render_page(emergence))[0].iter("text")][:2] == ["200", "1200"]
 
 
 @pytest.mark.parametrize("name", ["page.html", "page.md", "page.json", "page.txt"])
 def test_a_file_is_written_as_its_name_says(tmp_path, name):
-    write(small(), tmp_path / "deep" / name, 100)
+    write_emergence(small(), tmp_path / "deep" / name, 100)
     begun = {"html": "<!doctype html>", "md": "nano-attn-2l at", "json": "{\n", "txt": "nano-attn-2l at"}
     assert (tmp_path / "deep" / name).read_text().lstrip().startswith(begun[name.partition(".")[2]])
 
 
 def test_a_file_of_another_kind(tmp_path):
     with pytest.raises(MiChecksError) as caught:
-        check_output(tmp_path / "page.htm")
+        format_of(tmp_path / "page.htm")
     assert str(caught.value).endswith(
         "page.htm': its name must end with .html, .md, .json, .txt; did you mean '.html'?"
     )
@@ -183,4 +177,4 @@ def test_a_file_that_cannot_be_written(tmp_path):
     with pytest.raises(
         MiChecksError, match=r"cannot write the emergence to .*page\.md: .*; name another file \(--output\)$"
     ):
-        write(small(), tmp_path / "file" / "page.md", 100)
+        write_emergence(small(), tmp_path / "file" / "page.md", 100)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mi_checks.studies.emergence.bracket import Bracket
-from mi_checks.studies.emergence.findings import order
+from mi_checks.studies.emergence.appearance import Bracket
+from mi_checks.studies.emergence.emergence_results import event_order
 from tests.studies.emergence.curves import role, small
 
 
@@ -54,8 +54,8 @@ def test_which_came_first(one, other, said):
         "before or with": "with or after",
         "with or after": "before or with",
     }
-    assert order(one, other) == said
-    assert order(other, one) == mirrored.get(said, said)
+    assert event_order(one, other) == said
+    assert event_order(other, one) == mirrored.get(said, said)
 
 
 def test_a_role_is_put_beside_the_behaviours_it_is_a_role_of():

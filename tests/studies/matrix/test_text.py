@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mi_checks.compare.neighbouring_models import EffectMatrix, UnmeasuredCell
-from mi_checks.studies.matrix import matrix_json, matrix_markdown, matrix_text
+from mi_checks.studies.matrix import matrix_output
 from tests.effects import around, effect
 
 
@@ -28,7 +28,7 @@ def small():
 
 
 def test_the_whole_answer(small):
-    assert matrix_text.lines(small, 100) == [
+    assert matrix_output.text_lines(small, 100) == [
         "             nano-attn-1l         nano-attn-2l         nano-gelu-1l",
         "induction    – 0.12 [0.12, 0.12]  ✓ 5.00 [5.00, 5.00]  ✗ −0.50 [−0.50, −0.50]",
         "Δ agreement  ✓ 3.00 [3.00, 3.00]  ✓ 2.00 [2.00, 2.00]  ! not measured",
@@ -57,13 +57,13 @@ def test_the_whole_answer(small):
 
 def test_what_was_skipped_is_no_mistake(small):
     skipped = replace(small, unmeasured=(replace(small.unmeasured[0], skipped=True),))
-    assert matrix_text.lines(skipped, 100)[2].endswith("  skipped")
+    assert matrix_output.text_lines(skipped, 100)[2].endswith("  skipped")
 
 
 def test_another_unit_than_logits_is_named():
     found = effect("nano-attn-1l", constant(2), against="corrupt")
     scored = replace(found, estimate=replace(found.estimate, unit="nats"))
-    assert matrix_text.lines(EffectMatrix((scored,)), 80)[1].startswith("Δ induction (nats)  ✓ 2.00")
+    assert matrix_output.text_lines(EffectMatrix((scored,)), 80)[1].startswith("Δ induction (nats)  ✓ 2.00")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def twelve():
 
 @pytest.mark.parametrize("width", [80, 120, 200, 400])
 def test_twelve_models_fit_the_terminal(twelve, width):
-    lines = matrix_text.lines(twelve, width)
+    lines = matrix_output.text_lines(twelve, width)
     table = lines[: next(i for i, line in enumerate(lines) if line.startswith("Mean"))]
     assert max(map(len, lines)) <= width
     headers = [line.split() for line in table if line.startswith(" ")]
@@ -91,17 +91,17 @@ def test_twelve_models_fit_the_terminal(twelve, width):
 
 
 def test_a_model_alone_is_compared_with_nobody():
-    lines = matrix_text.lines(EffectMatrix((effect("nano-attn-2l", constant(5)),)), 80)
+    lines = matrix_output.text_lines(EffectMatrix((effect("nano-attn-2l", constant(5)),)), 80)
     assert lines[-1] == "No two neighbouring models were measured on the same prompts."
 
 
 def test_where_nothing_is_significant_it_says_so():
     effects = (effect("nano-attn-1l", around(0)), effect("nano-attn-2l", around(0, seed=1)))
-    assert "  nothing significant" in matrix_text.lines(EffectMatrix(effects), 80)
+    assert "  nothing significant" in matrix_output.text_lines(EffectMatrix(effects), 80)
 
 
 def test_markdown_has_every_cell_and_every_significant_change(small):
-    lines = matrix_markdown.lines(small)
+    lines = matrix_output.markdown_lines(small)
     assert lines[:2] == ["| behaviour | nano-attn-1l | nano-attn-2l |", "| --- | --- | --- |"]
     assert "| induction | – 0.12 [0.12, 0.12] | ✓ 5.00 [5.00, 5.00] |" in lines
     assert "- agreement on nano-gelu-1l: only 3 prompts are left" in lines
@@ -115,7 +115,7 @@ def test_markdown_has_every_cell_and_every_significant_change(small):
 
 
 def test_json_has_everything_but_single_prompts(small):
-    told = json.loads(matrix_json.document(small))
+    told = json.loads(matrix_output.matrix_json(small))
     assert [(e["behaviour"], e["model"], e["ability"]) for e in told["effects"]] == [
         (e.behaviour, e.model, e.ability) for e in small.effects
     ]

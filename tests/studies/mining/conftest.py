@@ -4,7 +4,7 @@ import pytest
 
 from mi_checks.models.tokenizer import load_tokenization
 from mi_checks.prompts.tokenization import Tokenization
-from mi_checks.studies.mining.written_tokens import Written
+from mi_checks.studies.mining.eligible_tokens import EligibleTokens
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +24,5 @@ def token(tokenization):
 
 
 @pytest.fixture(scope="session")
-def written(tokenization) -> Written:
-    return Written(tokenization, gap=False, letters=True)
+def written(tokenization) -> EligibleTokens:
+    return EligibleTokens(tokenization, gap=False, letters=True)

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mi_checks.studies.mining import count
-from mi_checks.studies.mining.count import Counter, look_up, mine
-from mi_checks.studies.mining.criteria import Criteria, Found
-from mi_checks.studies.mining.encode import NONE
-from mi_checks.studies.mining.written_tokens import Masks
+from mi_checks.studies.mining import trigrams
+from mi_checks.studies.mining.corpus import NO_TOKEN
+from mi_checks.studies.mining.eligible_tokens import TokenMasks
+from mi_checks.studies.mining.trigrams import Trigram, TrigramCounter, TrigramCriteria, count_triples, mine_trigrams
 
 SIZE = 4
 files = st.lists(st.lists(st.integers(0, SIZE - 1), max_size=12), min_size=1, max_size=4)
@@ -19,7 +18,7 @@ gaps = st.sampled_from([0, 2, 3, 5])
 
 
 def laid_out(texts, reach):
-    return np.array([t for text in texts for t in (*[NONE] * reach, *text)] + [NONE], dtype=np.int32)
+    return np.array([t for text in texts for t in (*[NO_TOKEN] * reach, *text)] + [NO_TOKEN], dtype=np.int32)
 
 
 def naive(texts, distances):
@@ -39,15 +38,15 @@ def naive(texts, distances):
 @settings(deadline=None)
 @given(files, gaps, st.integers(1, 3), st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
 def test_what_is_mined_is_what_a_naive_counter_finds(texts, gap, least, likely, unlikely, at_once):
-    criteria = Criteria(gap=gap, least_count=least, likely=likely, unlikely=unlikely)
-    counter = Counter(laid_out(texts, criteria.distances[-1]), SIZE, criteria.distances)
+    criteria = TrigramCriteria(gap=gap, least_count=least, likely=likely, unlikely=unlikely)
+    counter = TrigramCounter(laid_out(texts, criteria.distances[-1]), SIZE, criteria.distances)
     everything = np.ones(SIZE, dtype=bool)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(count, "AT_ONCE", at_once)  # so that one b takes several chunks
-        found = mine(counter, criteria, Masks(everything, everything, everything))
+        patch.setattr(trigrams, "TOKENS_AT_ONCE", at_once)  # so that one b takes several chunks
+        found = mine_trigrams(counter, criteria, TokenMasks(everything, everything, everything))
     three, both, last, single = naive(texts, criteria.distances)
     expected = {
-        Found((a, b, c), n, both[a, b], last[b, c], single[b])
+        Trigram((a, b, c), n, both[a, b], last[b, c], single[b])
         for (a, b, c), n in three.items()
         if n >= least and n >= likely * both[a, b] and last[b, c] <= unlikely * single[b]
     }
@@ -58,24 +57,24 @@ def test_what_is_mined_is_what_a_naive_counter_finds(texts, gap, least, likely, 
 @settings(deadline=None)
 @given(files, gaps)
 def test_what_is_looked_up_is_what_a_naive_counter_finds(texts, gap):
-    distances = Criteria(gap=gap).distances
-    counter = Counter(laid_out(texts, distances[-1]), SIZE, distances)
+    distances = TrigramCriteria(gap=gap).distances
+    counter = TrigramCounter(laid_out(texts, distances[-1]), SIZE, distances)
     three, both, _, _ = naive(texts, distances)
     asked = [(a, b, c) for a in range(SIZE) for b in range(SIZE) for c in range(SIZE)]
-    assert look_up(counter, asked) == {(a, b, c): (three[a, b, c], both[a, b]) for a, b, c in asked}
+    assert count_triples(counter, asked) == {(a, b, c): (three[a, b, c], both[a, b]) for a, b, c in asked}
 
 
 def test_a_token_twice_before_another_is_counted_once():
-    counter = Counter(laid_out([[0, 0, 0, 1, 2]], 4), SIZE, range(2, 5))
-    assert look_up(counter, [(0, 1, 2)]) == {(0, 1, 2): (1, 1)}
+    counter = TrigramCounter(laid_out([[0, 0, 0, 1, 2]], 4), SIZE, range(2, 5))
+    assert count_triples(counter, [(0, 1, 2)]) == {(0, 1, 2): (1, 1)}
 
 
 def test_only_the_masks_tokens_are_mined():
-    counter = Counter(laid_out([[0, 1, 2]] * 3, 1), SIZE, range(1, 2))
-    criteria = Criteria(least_count=1, likely=0.0, unlikely=1.0)
+    counter = TrigramCounter(laid_out([[0, 1, 2]] * 3, 1), SIZE, range(1, 2))
+    criteria = TrigramCriteria(least_count=1, likely=0.0, unlikely=1.0)
     every = np.ones(SIZE, dtype=bool)
     for place in range(3):
         masks = [every.copy() for _ in range(3)]
         masks[place][place] = False  # 0 as a, 1 as b, 2 as c
-        assert mine(counter, criteria, Masks(*masks)) == []
-    assert [one.triple for one in mine(counter, criteria, Masks(every, every, every))] == [(0, 1, 2)]
+        assert mine_trigrams(counter, criteria, TokenMasks(*masks)) == []
+    assert [one.triple for one in mine_trigrams(counter, criteria, TokenMasks(every, every, every))] == [(0, 1, 2)]

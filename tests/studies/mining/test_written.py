@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.studies.mining.written_tokens import Written
+from mi_checks.studies.mining.eligible_tokens import EligibleTokens
 
 
 def test_pieces_of_a_word_hold(written, token):
@@ -14,7 +14,7 @@ def test_pieces_that_the_tokenizer_joins_do_not_hold(written, token):
 
 
 def test_across_a_gap_b_begins_a_word(tokenization, token):
-    apart = Written(tokenization, gap=True, letters=True)
+    apart = EligibleTokens(tokenization, gap=True, letters=True)
     assert apart.holds((token(" import"), token(" as"), token(" np")))
     assert apart.masks.b[token(" as")]
     assert not apart.masks.b[token("ist")]
@@ -26,11 +26,11 @@ def test_across_a_gap_b_begins_a_word(tokenization, token):
     [(" the", True, True), ("(", False, True), ("\n", False, False), ("0", False, True)],
 )
 def test_letters_or_any_token(tokenization, token, text, letters, printable):
-    assert bool(Written(tokenization, gap=False, letters=True).masks.c[token(text)]) is letters
-    assert bool(Written(tokenization, gap=False, letters=False).masks.c[token(text)]) is printable
+    assert bool(EligibleTokens(tokenization, gap=False, letters=True).masks.c[token(text)]) is letters
+    assert bool(EligibleTokens(tokenization, gap=False, letters=False).masks.c[token(text)]) is printable
 
 
 def test_special_tokens_are_in_no_row(tokenization):
-    written = Written(tokenization, gap=False, letters=False)
+    written = EligibleTokens(tokenization, gap=False, letters=False)
     for token in tokenization.tokenizer.get_added_tokens_decoder():
         assert not any(mask[token] for mask in (written.masks.a, written.masks.b, written.masks.c))

@@ -1,0 +1,208 @@
+"""Sweeps that patch every head or neuron alone, or a selection of them if all would take too long.
+
+The selection is by attribution patching and, for neurons, by exact patching of whole layers and then of parts of those
+that matter. A gradient is zero behind a saturated activation; the effect of patching a group is not. Groups are patched
+in both runs, since a neuron that needs another shows only under noising, and one with a redundant copy only under
+denoising. The search misses neurons that cancel each other within a group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+
+from mi_checks.checks.measurements import Measurements
+from mi_checks.engine.interventions import Intervention, denoise, noise
+from mi_checks.engine.nodes import Component, Node, all_nodes
+from mi_checks.engine.readout import Floats
+from mi_checks.spec.node_names import PLURAL
+from mi_checks.studies.discovery.node_effects import NodeEffects, measure_effects
+from mi_checks.studies.discovery.node_selection import (
+    NodeSelection,
+    estimate_agreement,
+    largest_estimates,
+    random_sample,
+)
+from mi_checks.studies.discovery.time_budget import ChunkedEngine, TimeBudget
+
+PARTS_PER_GROUP = 4  # parts that a group is divided into
+MAX_DIVIDED_AT_ONCE = 8  # groups that are divided at a time
+MIN_GROUP_EFFECT = 0.7  # fraction of the threshold; groups with a smaller effect are not divided
+PROGRESS_TITLE = "groups of neurons"
+NeuronGroup = tuple[Node, ...]
+GroupEffects = Callable[
+    [Sequence[NeuronGroup]], Floats
+]  # takes groups and returns their effects as fractions of clean − corrupt
+
+
+@dataclass(frozen=True)
+class NeuronSearch:
+    """The result of the search.
+
+    Attributes:
+        nodes: single neurons whose effect is near or above the threshold, strongest first.
+        patched: the number of groups and neurons that were patched.
+        unfinished: whether groups that matter were left undivided for lack of time.
+    """
+
+    nodes: tuple[Node, ...]
+    patched: int
+    unfinished: bool
+
+
+def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], above: float, most: int) -> NeuronSearch:
+    """Divide the layers that matter, those with the largest effects first, until single neurons are left.
+
+    Args:
+        measured: the behaviour on the model.
+        layers: the neurons of each layer.
+        above: the threshold, a fraction of clean − corrupt.
+        most: the number of groups that may be patched in each direction.
+    """
+    base, effect_size = measured.base, float(measured.base.effect_size.mean())
+
+    width, at = measured.loaded_model.shape.d_mlp, measured.everywhere
+
+    def patched(group: NeuronGroup) -> NeuronGroup:
+        # the whole layer: the same effect, and measured anyway
+        return (Node(group[0].layer, "mlp"),) if len(group) == width else group
+
+    def recovered(groups: Sequence[NeuronGroup]) -> Floats:
+        left = measured.logit_diffs([denoise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, denoised")
+        shares: Floats = (left - base.corrupt.logit_diff).mean(1) / effect_size
+        return shares
+
+    def removed(groups: Sequence[NeuronGroup]) -> Floats:
+        left = measured.logit_diffs([noise(*patched(each), at=at) for each in groups], f"{PROGRESS_TITLE}, noised")
+        shares: Floats = (base.clean.logit_diff - left).mean(1) / effect_size
+        return shares
+
+    whole = [tuple(layer) for layer in layers if layer]
+    both = [_search_groups(effect, whole, MIN_GROUP_EFFECT * above, most) for effect in (recovered, removed)]
+    sizes: dict[Node, float] = {}
+    for each in both:
+        sizes |= {node: max(size, sizes.get(node, 0.0)) for node, size in each.sizes.items()}
+    nodes = tuple(sorted(sizes, key=lambda node: (-sizes[node], node)))
+    return NeuronSearch(nodes, sum(each.patched for each in both), any(each.unfinished for each in both))
+
+
+@dataclass(frozen=True)
+class _GroupSearch:
+    sizes: dict[Node, float]
+    patched: int
+    unfinished: bool
+
+
+def _search_groups(effect: GroupEffects, whole: Sequence[NeuronGroup], near: float, most: int) -> _GroupSearch:
+    """Find single neurons and their effects by one kind of patching."""
+    sizes: dict[Node, float] = {}
+    waiting: list[tuple[float, NeuronGroup]] = []  # a heap, the largest effect first
+    parts, patched, cut = list(whole), 0, False
+    while parts and patched < most:
+        cut |= len(parts) > most - patched
+        parts = parts[: most - patched]
+        patched += len(parts)
+        for group, size in zip(parts, np.abs(effect(parts)).tolist(), strict=True):
+            if size >= near and len(group) == 1:
+                sizes[group[0]] = size
+            elif size >= near:
+                heappush(waiting, (-size, group))
+        some = [heappop(waiting)[1] for _ in range(min(MAX_DIVIDED_AT_ONCE, len(waiting)))]
+        parts = [part for group in some for part in _divide(group)]
+    return _GroupSearch(sizes, patched, unfinished=cut or bool(parts or waiting))
+
+
+def _divide(group: NeuronGroup) -> list[NeuronGroup]:
+    size = -(-len(group) // PARTS_PER_GROUP)
+    return [group[begin : begin + size] for begin in range(0, len(group), size)]
+
+
+MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes that a screen selects, depending on the time
+N_SAMPLED = 32  # other nodes, drawn at random, to see what the screen may have missed
+MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
+
+EstimateNodes = Callable[
+    [], Floats
+]  # returns `estimate node`, fractions of clean − corrupt; computed when first needed
+
+
+def sweep_component(
+    measured: Measurements,
+    engine: ChunkedEngine,
+    component: Component,
+    above: float,
+    pace: TimeBudget,
+    estimated: EstimateNodes,
+    again: float = 0.0,
+) -> NodeEffects | None:
+    """Patch all nodes of a component in both directions, or a screened selection of them; None if there are none.
+
+    Args:
+        measured: the behaviour on the model.
+        engine: the engine that measures it.
+        component: heads or neurons.
+        above: the threshold, a fraction of clean − corrupt.
+        pace: the time that sweeps may take.
+        estimated: returns estimates for all nodes.
+        again: the number of prompt pairs on which all nodes are denoised again for verification, as a multiple of those
+            here.
+    """
+    nodes = all_nodes(component, measured.loaded_model.shape)
+    if not nodes:
+        return None
+    each = pace.seconds_each(measured, engine, _both_directions(nodes, measured.everywhere))
+    few = len(nodes) <= MIN_SELECTED + N_SAMPLED  # a screen would select all of them
+    count = math.ceil((2 + again) * len(nodes))
+    if few or pace.allows(count, each):
+        return measure_effects(measured, nodes, above, PLURAL[component])
+    return _sweep_selection(measured, component, nodes, above, pace, each, count * each, estimated())
+
+
+def _sweep_selection(
+    measured: Measurements,
+    component: Component,
+    nodes: Sequence[Node],
+    above: float,
+    pace: TimeBudget,
+    each: float,
+    seconds: float,
+    estimates: Floats,
+) -> NodeEffects:
+    """Patch the nodes with the largest estimates, those that exact halving finds, and a random sample of the others."""
+    by_gradient = largest_estimates(estimates, pace.affordable(2 * each, MIN_SELECTED, MAX_SELECTED))
+    groups = NeuronSearch((), 0, unfinished=False)
+    if component == "neuron":
+        layers = [
+            [node for node in nodes if node.layer == layer] for layer in range(measured.loaded_model.shape.n_layers)
+        ]
+        groups = search_neurons(measured, layers, above, pace.affordable(2 * each, MIN_GROUPS, MAX_GROUPS))
+    place = {node: i for i, node in enumerate(nodes)}
+    by_halving = [place[node] for node in groups.nodes if place[node] not in by_gradient][:MAX_SELECTED]
+    chosen = {*by_gradient, *by_halving}
+    sample = random_sample([i for i in range(len(nodes)) if i not in chosen], N_SAMPLED, seed=len(nodes))
+    patched = sorted({*chosen, *sample})
+    patched_effects = measure_effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
+    exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
+    own = estimates[:, patched]
+    is_sampled = np.isin(patched, sample)
+    screening = NodeSelection(
+        screened=len(nodes),
+        seconds=seconds,
+        by_gradient=len(by_gradient),
+        by_halving=len(by_halving),
+        unfinished=groups.unfinished,
+        sampled=len(sample),
+        missed=max((float(np.abs(values[is_sampled]).max()) for values in exact.values() if len(sample)), default=0.0),
+        agreement=tuple(
+            estimate_agreement(what, own[row], exact[what]) for row, what in enumerate(("recovers", "removes"))
+        ),
+    )
+    return NodeEffects(patched_effects.recovers, patched_effects.removes, screening)
+
+
+def _both_directions(nodes: Sequence[Node], at: str | None) -> list[Intervention]:
+    return [*(denoise(node, at=at) for node in nodes), *(noise(node, at=at) for node in nodes)]

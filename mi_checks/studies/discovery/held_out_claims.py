@@ -1,0 +1,245 @@
+"""Claims with bounds, derived from and verified on held-out prompts, which discovery did not use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from mi_checks.checks.dispatch import run_check
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.checks.verdict import Verdict
+from mi_checks.output.numbers import precise
+from mi_checks.spec.behaviour import CheckEntry
+from mi_checks.spec.scoring import score_unit
+from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.intervals import mean_interval
+from mi_checks.studies.discovery.mechanism import EXCESS_WARNING, exceeds_whole
+
+
+class UnsupportedClaim(Exception):
+    """The reason why a discovered effect is not claimed."""
+
+
+@dataclass(frozen=True)
+class DraftLine:
+    """One entry of `checks`.
+
+    Attributes:
+        entry: the entry, as in a file.
+        estimates: the estimates on the held-out prompts, each with a label, which is "" where it is obvious.
+        note: further remarks.
+        own: bounds that belong in this model's entry instead of in the check, by check id.
+    """
+
+    entry: Mapping[str, Any]
+    estimates: tuple[tuple[str, Estimate], ...] = ()
+    note: str = ""
+    own: Mapping[str, Mapping[str, float]] | None = None
+
+
+BoundSide = Literal["at_least", "at_most"]
+
+
+BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
+
+
+@dataclass(frozen=True)
+class CandidateClaim:
+    """A check without its bounds.
+
+    Attributes:
+        kind: the key of the check.
+        fields: its fields other than the bound, as in a file.
+        bound: the field with the bound; "" if its sides are fields of the check itself.
+        sides: the sides that are bounded.
+        above: the value that a lower bound must exceed to be informative; None if any lower bound will do.
+        below: the value that an upper bound must stay below to be informative; None if any upper bound will do.
+        note: further evidence.
+    """
+
+    kind: str
+    fields: Mapping[str, Any]
+    bound: str = ""
+    sides: tuple[BoundSide, ...] = BOTH_SIDES
+    above: float | None = 0.0
+    below: float | None = None
+    note: str = ""
+
+    def with_bounds(self, values: Mapping[BoundSide, float]) -> dict[str, Any]:
+        """Return the check as data of an entry of `checks`."""
+        sides = {side: values[side] for side in self.sides}
+        return {self.kind: {**self.fields, **({self.bound: sides} if self.bound else sides)}}
+
+
+Bools = npt.NDArray[np.bool_]
+MARGIN_SE = 3.0  # standard errors of the difference between two batches
+CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % interval, in standard errors
+# relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
+MAX_ROUNDING = 1e-5
+BOUND_RULE = (
+    "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the end that "
+    "the checks' own interval is expected to have"
+)
+
+
+def lower_bound(estimate: Estimate, pairs: int) -> float:
+    """Return the lower bound for a check on another batch of `pairs` prompt pairs.
+
+    It lies below the lower end of the interval by more than rounding, however narrow the interval is.
+    """
+    return _rounded_lower_bound(estimate.value, estimate.low, estimate.n, pairs)
+
+
+def upper_bound(estimate: Estimate, pairs: int) -> float:
+    """Return the upper bound for a check on another batch of `pairs` prompt pairs; see `at_least`."""
+    return 0.0 - _rounded_lower_bound(
+        -estimate.value, -estimate.high, estimate.n, pairs
+    )  # 0.0 - 0.0 is not a negative zero
+
+
+def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
+    """Return whether the interval of a check on `pairs` prompt pairs is expected above zero, by the same margin."""
+    return _unrounded_lower_bound(estimate.value, estimate.low, estimate.n, pairs) > 0
+
+
+def expected_clear(sweep: Sweep, above: float, pairs: int) -> tuple[Bools, Bools]:
+    """Return which nodes are expected to be significantly above, and which below, a threshold, `node` each.
+
+    The expectation is for a check on another batch of `pairs` prompt pairs, corrected over all nodes of the sweep. Its
+    t is expected to be √(pairs / n) times that of the n measured pairs, with a standard deviation of √(1 + pairs / n).
+    """
+    n = sweep.recovered.shape[1]
+    excess = sweep.recovered - above * sweep.effect_size
+    error = np.maximum(excess.std(1, ddof=1) / math.sqrt(n), MAX_ROUNDING * abs(float(sweep.effect_size.mean())))
+    expected = excess.mean(1) / error * math.sqrt(pairs / n)
+    needed = float(stats.t.isf(ALPHA / 2 / len(excess), min(n, pairs) - 1)) + MARGIN_SE * math.sqrt(1 + pairs / n)
+    return expected >= needed, expected <= -needed
+
+
+def _rounded_lower_bound(value: float, low: float, n: int, pairs: int) -> float:
+    """Return the lower bound for a check on other prompts, from a value measured on n pairs."""
+    limit = _unrounded_lower_bound(value, low, n, pairs)
+    return _rounded_down(limit - MAX_ROUNDING * max(1.0, abs(limit)))
+
+
+def _unrounded_lower_bound(value: float, low: float, n: int, pairs: int) -> float:
+    error = (value - low) / CI_HALF_WIDTH_SE
+    own = error * math.sqrt(n / pairs)  # the standard error of the check's estimate
+    return min(low, value - CI_HALF_WIDTH_SE * own - MARGIN_SE * math.hypot(error, own))
+
+
+def _rounded_down(value: float) -> float:
+    """Round down to two decimals, and values of 1 or more to one decimal."""
+    digits = 10 if abs(value) >= 1 else 100
+    return math.floor(value * digits) / digits
+
+
+UNREACHABLE_BOUND = 1e9  # a bound that every value satisfies, used while the value is unknown
+
+
+class ClaimVerifier:
+    """The held-out prompts, on which bounds are set and claims verified.
+
+    Attributes:
+        measured: a behaviour that binds the discovered node sets, on the held-out prompts.
+        pairs: the number of prompt pairs that the checks will use.
+    """
+
+    def __init__(self, measured: Measurements, pairs: int) -> None:
+        self.measured = measured
+        self.pairs = pairs
+
+    def claimed(self, candidate: CandidateClaim) -> DraftLine:
+        """Return the check with bounds derived from its value.
+
+        Raises:
+            NotClaimed: a bound would be uninformative, or the check does not pass.
+        """
+        estimate, values = self.bounds(candidate)
+        note = candidate.note
+        if candidate.bound and exceeds_whole(estimate):
+            note = f"{note}; {EXCESS_WARNING}" if note else EXCESS_WARNING
+        return self.verified(DraftLine(candidate.with_bounds(values), (("", estimate),), note))
+
+    def bounds(self, candidate: CandidateClaim) -> tuple[Estimate, dict[BoundSide, float]]:
+        """Return the estimate, and the bounds derived from it.
+
+        Raises:
+            NotClaimed: there is nothing to measure, or the bounds would be uninformative.
+        """
+        probe = candidate.with_bounds({"at_least": -UNREACHABLE_BOUND, "at_most": UNREACHABLE_BOUND})
+        (verdict,) = self.run(probe)
+        if verdict.estimate is None:
+            raise UnsupportedClaim(f"{check_id(probe)}: {verdict.reason}")
+        estimate = verdict.estimate
+        values: dict[BoundSide, float] = {
+            "at_least": lower_bound(estimate, self.pairs),
+            "at_most": upper_bound(estimate, self.pairs),
+        }
+        for limit, side, clear in (
+            (candidate.above, "above", candidate.above is None or values["at_least"] > candidate.above),
+            (candidate.below, "below", candidate.below is None or values["at_most"] < candidate.below),
+        ):
+            if not clear:
+                what = f"leaves no bound {side} {limit:.3g} for checks on {self.pairs} pairs"
+                raise UnsupportedClaim(f"{check_id(probe)}: {precise(estimate)} {what}")
+        return estimate, values
+
+    def verified(self, line: DraftLine) -> DraftLine:
+        """Return the line if its check passes.
+
+        Raises:
+            NotClaimed: the check does not pass.
+        """
+        for part in parse_entry(line.entry).check.parts:
+            senseless = None if part.bound is None else part.senseless(part.bound)
+            if senseless is not None:
+                measured = "".join(f" {precise(estimate)}" for _, estimate in line.estimates[:1])
+                raise UnsupportedClaim(
+                    f"{part.id}:{measured} is so far beyond the whole that no check may be held to it"
+                )
+        failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
+        if failed is not None:
+            raise UnsupportedClaim(f"{check_id(line.entry)}: {outcome_text(failed)}, on the held-out prompts")
+        return line
+
+    def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
+        """Return the verdict on each part of an entry."""
+        return [run_check(part, self.measured) for part in parse_entry(entry).check.parts]
+
+
+def insufficient_effect(measured: Measurements, pairs: int) -> str:
+    """Return why checks on `pairs` prompt pairs are not expected to detect an effect, or "" if they are.
+
+    A fraction of clean − corrupt needs a difference that is significantly above zero. A difference that is above zero
+    on the prompts of discovery by chance is not expected to be so on others.
+    """
+    effect_size = mean_interval(measured.base.effect_size, score_unit(measured.batch.score))
+    if stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
+        return ""
+    measured_effect = f"clean − corrupt is {precise(effect_size)} {effect_size.unit} on the held-out prompts"
+    return f"{measured_effect}, too little for checks on {pairs} pairs"
+
+
+def parse_entry(entry: Mapping[str, Any]) -> CheckEntry:
+    """Return an entry as its data model."""
+    return CheckEntry.model_validate(entry, by_alias=True, by_name=False)
+
+
+def check_id(entry: Mapping[str, Any]) -> str:
+    """Return the id of an entry's check."""
+    return parse_entry(entry).check.id
+
+
+def outcome_text(verdict: Verdict) -> str:
+    """Return the outcome, the estimate, and the first line of the reason."""
+    measured = "" if verdict.estimate is None else f" {precise(verdict.estimate)}"
+    reason = verdict.reason.splitlines()
+    return f"{verdict.outcome}{measured}" + (f", {reason[0]}" if reason else "")

@@ -1,0 +1,207 @@
+"""The effects of many nodes, each patched alone: the fractions recovered and removed, and tests of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mi_checks.checks.measurements import Measurements, Sweep
+from mi_checks.engine.interventions import denoise, noise
+from mi_checks.engine.nodes import Node
+from mi_checks.engine.readout import Floats
+from mi_checks.stats.bootstrap import ALPHA
+from mi_checks.stats.estimate import Estimate
+from mi_checks.stats.intervals import ratio_interval
+from mi_checks.stats.p_values import holm, ratio_p_values
+from mi_checks.studies.discovery.node_selection import NodeSelection
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TestedSweep:
+    """A sweep and the conclusions from it.
+
+    Attributes:
+        sweep: the nodes, each patched alone, with their effects in the expected direction: what denoising recovers, or
+            what noising removes.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests that are corrected for; more than the sweep's nodes if a screen selected these from
+            more, or if other effects are tested too.
+        found: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
+            Holm-corrected.
+        against: nodes whose fraction is significantly below minus the threshold by the same test: they work against the
+            behaviour.
+        unsure: nodes whose fraction is neither significantly above nor significantly below the threshold.
+    """
+
+    sweep: Sweep
+    above: float
+    tested: int
+    found: tuple[Node, ...]
+    against: tuple[Node, ...]
+    unsure: tuple[Node, ...]
+
+    def share(self, node: Node) -> Estimate:
+        """Return the fraction recovered, or removed, by a node, with its interval."""
+        return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.effect_size)
+
+
+def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> TestedSweep:
+    """Test every node of a sweep against a threshold, and against its negative.
+
+    Args:
+        sweep: the measurements.
+        above: the threshold, a fraction of clean − corrupt.
+        tested: the number of tests to correct for; None for one per node.
+    """
+    tested = len(sweep.nodes) if tested is None else tested
+    more, less = beyond_threshold(sweep.recovered, sweep.effect_size, above, tested)
+    _, against = beyond_threshold(sweep.recovered, sweep.effect_size, -above, tested)
+    order = np.argsort(-sweep.shares, kind="stable")
+    return TestedSweep(
+        sweep,
+        above,
+        tested,
+        found=tuple(sweep.nodes[i] for i in order if more[i]),
+        against=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
+        unsure=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
+    )
+
+
+def beyond_threshold(recovered: Floats, effect_size: Floats, above: float, tested: int) -> tuple[Bools, Bools]:
+    """Test whether each fraction is above, and whether it is below a threshold, `node` each.
+
+    Args:
+        recovered: `node prompt`.
+        effect_size: `prompt`.
+        above: the threshold.
+        tested: the number of tests to correct for; tests of other nodes count as never significant.
+    """
+    unseen = np.ones(max(0, tested - len(recovered)))
+    sides = ratio_p_values(recovered, effect_size, above)
+    more, less = (holm(np.concatenate([p, unseen]))[: len(recovered)] < ALPHA / 2 for p in sides)
+    return more, less
+
+
+# of each node: it recovers more than the threshold, or less than minus it; the same for what it removes
+TESTS_PER_NODE = 4
+
+
+@dataclass(frozen=True)
+class NodeEffects:
+    """The effects of nodes of one kind, each patched alone.
+
+    A *sufficient* node recovers the score in the corrupted run; a *needed* node removes it from the clean run. Each
+    node of a conjunction is needed without being sufficient; each of several redundant copies is sufficient without
+    being needed.
+
+    Attributes:
+        recovers: what denoising each node recovers.
+        removes: what noising each node removes.
+        screening: how the nodes were selected from more; None if every node was patched.
+    """
+
+    recovers: TestedSweep
+    removes: TestedSweep
+    screening: NodeSelection | None = None
+
+    @property
+    def sufficient(self) -> tuple[Node, ...]:
+        """Return the mediators, each of which alone recovers more than the threshold, strongest first."""
+        return self.recovers.found
+
+    @property
+    def needed(self) -> tuple[Node, ...]:
+        """Return the nodes that each alone remove more than the threshold, strongest first."""
+        return self.removes.found
+
+    @property
+    def suppressing(self) -> tuple[Node, ...]:
+        """Return the nodes that work against the behaviour in either direction of patching, strongest first."""
+        both = dict.fromkeys((*self.recovers.against, *self.removes.against))
+        return tuple(sorted(both, key=lambda node: (-self.strength(node), node)))
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Return all sufficient, needed and suppressing nodes, in the order of the model."""
+        return tuple(sorted({*self.sufficient, *self.needed, *self.suppressing}))
+
+    def strength(self, node: Node) -> float:
+        """Return the larger of both effects in absolute value, a fraction of clean − corrupt."""
+        place = self.recovers.sweep.nodes.index(node)
+        return max(abs(float(each.sweep.shares[place])) for each in (self.recovers, self.removes))
+
+
+def measure_effects(
+    measured: Measurements,
+    nodes: Sequence[Node],
+    above: float,
+    title: str,
+    *,
+    among: int | None = None,
+    screening: NodeSelection | None = None,
+) -> NodeEffects:
+    """Denoise and noise nodes, each alone, and test both effects against the threshold and its negative.
+
+    Args:
+        measured: the behaviour on the model.
+        nodes: the nodes to patch; at least one.
+        above: the threshold, a fraction of clean − corrupt.
+        title: the name of the nodes in the progress display.
+        among: the number of nodes that these were selected from, for the correction; None if they are all.
+        screening: how they were selected.
+    """
+    tested = TESTS_PER_NODE * (len(nodes) if among is None else among)
+    at = measured.everywhere
+    recovered = measured.alone(nodes, at, f"{title}, denoised")
+    return NodeEffects(
+        assess_sweep(recovered, above, tested),
+        assess_sweep(noising_sweep(measured, nodes, title), above, tested),
+        screening,
+    )
+
+
+def noising_sweep(measured: Measurements, nodes: Sequence[Node], title: str) -> Sweep:
+    """Noise nodes, each alone; the sweep's `recovered` is what that removes, clean − patched, `node prompt`."""
+    at, clean = measured.everywhere, measured.base.clean.logit_diff
+    patched = measured.logit_diffs([noise(node, at=at) for node in nodes], f"{title}, noised")
+    removed: np.typing.NDArray[np.float64] = clean - patched
+    return Sweep(tuple(nodes), at, removed, measured.base.effect_size)
+
+
+NEURON_THRESHOLD_FACTOR = 0.5  # fraction of the threshold for heads: a neuron is a smaller part of a model
+# fraction of the larger of a layer's two effects by which its neurons' joint effect may differ from it
+MAX_RELATIVE_DIFFERENCE = 0.1
+
+
+def unexplained_layers(measured: Measurements, layers: NodeEffects, neurons: NodeEffects) -> tuple[Node, ...]:
+    """Return the MLP layers that matter and whose effect their discovered neurons, patched together, do not have.
+
+    The neurons are patched together, because their single effects may add up to anything: one that overshoots would
+    hide all others of its layer. A joint effect that is too large does not account for the layer either.
+
+    Args:
+        measured: the behaviour on the model.
+        layers: the effects of whole MLP layers.
+        neurons: the effects of neurons.
+    """
+    by_layer = {node.layer: [neuron for neuron in neurons.nodes if neuron.layer == node.layer] for node in layers.nodes}
+    whole = [node for node in layers.nodes if by_layer[node.layer]]
+    without = [node for node in layers.nodes if not by_layer[node.layer]]
+    unlike = [node for node in whole if not _same_effect(measured, node, by_layer[node.layer])]
+    return tuple(sorted([*without, *unlike]))
+
+
+def _same_effect(measured: Measurements, layer: Node, neurons: Sequence[Node]) -> bool:
+    """Return whether patching the neurons together has the layer's effect, in both directions."""
+    at, base = measured.everywhere, measured.base
+    moved = []
+    for patch, start in ((denoise, base.corrupt.logit_diff), (noise, base.clean.logit_diff)):
+        both = measured.logit_diffs([patch(*neurons, at=at), patch(layer, at=at)], "neurons of MLP layers")
+        moved.append((both - start).mean(1))
+    together, own = np.array(moved).T
+    return bool(np.abs(together - own).max() <= MAX_RELATIVE_DIFFERENCE * np.abs(own).max())
