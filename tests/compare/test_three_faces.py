@@ -1,0 +1,177 @@
+"""`mi-checks compare`, the baseline item and `--mi-base` on the same two measurements."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mi_checks.compare import baseline_drift, reference_model, run_comparison
+from mi_checks.compare.baseline_record import baseline, recorded
+from mi_checks.stats.estimate import PROPORTION
+from mi_checks.stats.intervals import proportion_interval, ratio_interval, ratio_parts
+from tests.baseline_numbers import HEADER
+from tests.effects import around, effect, evidence_of
+from tests.made_results import result, run_of
+
+N = 256
+VALUES = around(2, 1, n=N)
+SPREAD = around(0, 0.2, seed=1, n=N)  # the same in both measurements, so that a paired change stands out
+
+
+def noise(spread, seed=7):
+    return around(0, spread, seed=seed, n=N)
+
+
+def logits(values, **given):
+    return result("logit_diff", values, **{"at_least": 1, **given})
+
+
+def by_interval(measured):
+    """The check without values per prompt, as a circuit's are."""
+    return replace(measured, per_prompt=())
+
+
+def fraction(numerator, denominator, **given):
+    part, whole = numerator + SPREAD, denominator + SPREAD
+    unit = "share of clean − corrupt"
+    measured = result("patching[L1H2]", part / whole.mean(), unit=unit, **{"at_least": 0.05, **given})
+    return replace(measured, estimate=ratio_interval(part, whole), parts=ratio_parts(part, whole, "logits"))
+
+
+def accuracy(right, n=64, **given):
+    values = np.zeros(n)
+    values[list(right)] = 1
+    measured = result("accuracy", values, unit=PROPORTION, **{"at_least": 0.3, **given})
+    return replace(measured, estimate=proportion_interval(len(right), n))
+
+
+def runs_of(before, after):
+    """Both measurements as runs, whose evidence holds the effect sizes that fractions are of."""
+    found = []
+    for each, weights in ((before, "a"), (after, "b")):
+        sizes = () if each.parts is None else tuple(map(float, each.parts.denominator.value + SPREAD))
+        shown = evidence_of(effect("nano-attn-2l", around(5)), effect_sizes=sizes)
+        found.append(run_of(each, evidence=[shown], models={"nano-attn-2l": {"weights_sha256": weights * 64}}))
+    return found
+
+
+def of_compare(before, after):
+    (change,) = run_comparison.compare(*runs_of(before, after))
+    return change
+
+
+def of_baseline(before, after):
+    first, second = (run.evidence[0] for run in runs_of(before, after))
+    then = baseline(HEADER, [before], (), first.effect_sizes)
+    return baseline_drift.compare(then, {after.check: after}, second)
+
+
+def of_reference(before, after):
+    (then, now) = ({each.check: recorded(each)} for each in (before, after))
+    return reference_model.judge_against(then, now, None)
+
+
+def verdicts(before, after):
+    """What the three say, in one line; `--mi-base` compares checks of the preference only, by their values."""
+    drifts = of_baseline(before, after).drifts
+    if drifts and drifts[0].prompts is not None:
+        drift = "prompts drifted"
+    elif drifts:
+        drift = f"drifted, {({True: 'better', False: 'worse', None: 'unclear'})[drifts[0].better]}"
+    else:
+        drift = "as recorded"
+    paired = before.per_prompt and after.per_prompt and before.parts is None and before.deciding == after.deciding
+    against = of_reference(before, after).behaviour if paired else "–"
+    return f"{of_compare(before, after).state} | {drift} | {against}"
+
+
+ALL, EVEN = range(64), range(0, 64, 2)
+SAME_MEAN = logits(VALUES + noise(0.5))
+GRID = {
+    "the same": (logits(VALUES), logits(VALUES)),
+    "0.005 lower": (logits(VALUES), logits(VALUES - 0.005)),
+    "0.005 higher, with noise": (logits(VALUES), logits(VALUES + 0.005 + noise(0.01))),
+    "0.05 lower": (logits(VALUES), logits(VALUES - 0.05)),
+    "0.05 higher, with noise": (logits(VALUES), logits(VALUES + 0.05 + noise(0.1))),
+    "0.5 lower": (logits(VALUES), logits(VALUES - 0.5)),
+    "0.5 higher, with noise": (logits(VALUES), logits(VALUES + 0.5 + noise(1))),
+    "0.5 higher, held from above": (
+        logits(VALUES, at_least=None, at_most=5),
+        logits(VALUES + 0.5, at_least=None, at_most=5),
+    ),
+    "0.5 higher, held from both sides": (logits(VALUES, at_most=5), logits(VALUES + 0.5, at_most=5)),
+    "0.5 higher, claimed absent": (
+        logits(VALUES, kind="absent", outcome="fail"),
+        logits(VALUES + 0.5, kind="absent", outcome="fail"),
+    ),
+    "other weights, the same mean": (logits(VALUES), SAME_MEAN),
+    "other weights, 0.1 higher": (logits(VALUES), logits(VALUES + 0.1 + noise(0.5))),
+    "other weights, 0.1 higher, too noisy": (logits(VALUES), logits(VALUES + 0.1 + noise(2))),
+    "small: 0.005 higher": (logits(around(0.02, 0.05, n=N)), logits(around(0.025, 0.05, n=N))),
+    "by interval: the same": (by_interval(logits(VALUES)), by_interval(logits(VALUES))),
+    "by interval: 0.1 higher": (by_interval(logits(VALUES)), by_interval(logits(VALUES + 0.1))),
+    "by interval: 0.22 higher": (by_interval(logits(VALUES)), by_interval(logits(VALUES + 0.22))),
+    "by interval: 0.5 lower": (by_interval(logits(VALUES)), by_interval(logits(VALUES - 0.5))),
+    "another deciding node, 0.1 higher": (logits(VALUES, deciding="L0H1"), logits(VALUES + 0.1, deciding="L0H2")),
+    "another deciding node, 0.22 higher": (logits(VALUES, deciding="L0H1"), logits(VALUES + 0.22, deciding="L0H2")),
+    "no longer measured": (
+        logits(VALUES, outcome="fail"),
+        replace(logits(VALUES, outcome="fail"), estimate=None, per_prompt=()),
+    ),
+    "fraction: the same": (fraction(0.5, 3.8), fraction(0.5, 3.8)),
+    "fraction: the denominator shrank": (fraction(0.5, 3.8), fraction(0.5, 0.94)),
+    "fraction: the denominator shrank by 0.5 %": (fraction(2.0, 3.8), fraction(2.0, 3.78)),
+    "fraction: the denominator grew": (fraction(0.5, 3.8), fraction(0.5, 7.6)),
+    "fraction: the numerator rose": (fraction(0.5, 3.8), fraction(1.5, 3.8)),
+    "fraction: the numerator fell": (fraction(0.5, 3.8), fraction(0.2, 3.8)),
+    "fraction: both shrank": (fraction(0.5, 3.8), fraction(0.4, 0.94)),
+    "fraction: numerator 0.5 % higher, denominator shrank": (fraction(2.0, 3.8), fraction(2.01, 1.9)),
+    "proportion: the same": (accuracy(EVEN), accuracy(EVEN)),
+    "proportion: all right in both": (accuracy(ALL), accuracy(ALL)),
+    "proportion: one prompt turned": (accuracy(EVEN), accuracy(list(EVEN)[1:])),
+    "proportion: four turned both ways": (accuracy(EVEN), accuracy([1, 3, *list(EVEN)[2:]])),
+    "proportion: eight lost": (accuracy(EVEN), accuracy(list(EVEN)[8:])),
+    "proportion: all gained": (accuracy(EVEN), accuracy(ALL)),
+}
+VERDICTS = {
+    "the same": "unchanged | as recorded | kept",
+    "0.005 lower": "drifted | as recorded | kept",
+    "0.005 higher, with noise": "improved | as recorded | kept",
+    "0.05 lower": "drifted | drifted, worse | kept",
+    "0.05 higher, with noise": "improved | drifted, better | kept",
+    "0.5 lower": "drifted | drifted, worse | changed",
+    "0.5 higher, with noise": "improved | drifted, better | changed",
+    "0.5 higher, held from above": "drifted | drifted, worse | changed",
+    "0.5 higher, held from both sides": "drifted | drifted, unclear | changed",
+    "0.5 higher, claimed absent": "drifted | drifted, better | changed",
+    "other weights, the same mean": "prompts moved | prompts drifted | kept",
+    "other weights, 0.1 higher": "improved | drifted, better | kept",
+    "other weights, 0.1 higher, too noisy": "prompts moved | prompts drifted | cannot tell",
+    "small: 0.005 higher": "improved | as recorded | kept",
+    "by interval: the same": "unchanged | as recorded | –",
+    "by interval: 0.1 higher": "unchanged | as recorded | –",
+    "by interval: 0.22 higher": "improved | as recorded | –",
+    "by interval: 0.5 lower": "drifted | drifted, worse | –",
+    "another deciding node, 0.1 higher": "unchanged | as recorded | –",
+    "another deciding node, 0.22 higher": "improved | as recorded | –",
+    "no longer measured": "unchanged | drifted, unclear | –",
+    "fraction: the same": "unchanged | as recorded | –",
+    "fraction: the denominator shrank": "drifted | drifted, worse | –",
+    "fraction: the denominator shrank by 0.5 %": "drifted | as recorded | –",
+    "fraction: the denominator grew": "drifted | drifted, worse | –",
+    "fraction: the numerator rose": "improved | drifted, better | –",
+    "fraction: the numerator fell": "drifted | drifted, worse | –",
+    "fraction: both shrank": "drifted | drifted, worse | –",
+    "fraction: numerator 0.5 % higher, denominator shrank": "drifted | drifted, worse | –",
+    "proportion: the same": "unchanged | as recorded | kept",
+    "proportion: all right in both": "unchanged | as recorded | kept",
+    "proportion: one prompt turned": "unchanged | as recorded | cannot tell",
+    "proportion: four turned both ways": "prompts moved | prompts drifted | cannot tell",
+    "proportion: eight lost": "drifted | drifted, worse | cannot tell",
+    "proportion: all gained": "improved | drifted, better | changed",
+}
+
+
+@pytest.mark.parametrize("name", GRID)
+def test_verdicts_on_a_grid(name):
+    assert verdicts(*GRID[name]) == VERDICTS[name]
