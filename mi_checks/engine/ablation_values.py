@@ -109,8 +109,8 @@ def _matched_columns(at: str | int | None, layout: PromptLayout, rows: Sequence[
     counts = {len(columns) for columns, row in zip(by_row, rows, strict=True) if not row.forced}
     if len(counts) > 1:
         raise MiChecksError(
-            f"ablation by other prompts' activations takes the same token of the label, but {at!r} has "
-            f"{min(counts)} to {max(counts)} tokens: use values of equally many tokens, or 'with: zero'"
+            f"mean and resample ablation use the same token of the label in other prompts, but {at!r} has "
+            f"{min(counts)} to {max(counts)} tokens; use values with the same number of tokens, or 'with: zero'"
         )
     n_places = max(map(len, by_row))
     padded = [columns + [columns[-1]] * (n_places - len(columns)) for columns in by_row]

@@ -71,7 +71,7 @@ def _estimate(engine: Engine, component: Component, at: str | int | None) -> Flo
             by_row = product if component == "neuron" else product.sum(-1)
             by_prompt = torch.zeros((len(engine.batch), by_row.shape[1]), device=engine.device)
             by_layer.append(by_prompt.index_add_(0, pairs, by_row).T)
-    return engine.require_finite(torch.cat(by_layer), "under attribution patching")
+    return engine.require_finite(torch.cat(by_layer), "attribution patching estimates")
 
 
 def _activations_and_gradients(engine: Engine, component: Component) -> list[tuple[Tensor, Tensor]]:

@@ -58,7 +58,7 @@ def choose_engine(
         return ReplayEngine(loaded_model, batch, model, progress, memory=memory, score=score)
     if name == "replay":
         raise MiChecksError(
-            f"{loaded_model.name}: the replay engine does not reproduce this model; use --mi-engine reference, or auto"
+            f"{loaded_model.name}: the replay engine does not reproduce this model; use --mi-engine reference or auto"
         )
     return ReferenceEngine(loaded_model, batch, progress, score=score)
 

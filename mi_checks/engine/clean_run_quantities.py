@@ -94,7 +94,7 @@ class NeuronActivations(Quantity):
         own = own.take_along_dim((positions + layout.begin[first, None]) % engine.width, 1)
         lengths = torch.tensor([len(pair.clean.tokens) for pair in engine.batch.pairs], device=engine.device)
         own = torch.where(positions < lengths[:, None], own, 0)
-        return engine.require_finite(own.T, f"in {self.neuron}").T
+        return engine.require_finite(own.T, f"activations of {self.neuron}").T
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def composition_scores(model: Transformer, kind: Kind) -> Floats:
         ValueError: the kind is not q, k or v.
     """
     if kind not in ("q", "k", "v"):
-        raise ValueError(f"heads compose by the receiver's q, k or v, not by {kind}")
+        raise ValueError(f"heads compose through the receiver's q, k or v, not through {kind}")
     layers = range(model.n_layers)
     values = torch.stack([_head_matrices(model, layer, "v") for layer in layers])  # layer head d_model d_head
     out = torch.stack([model.w_o(layer).double() for layer in layers])  # layer head d_head d_model
@@ -105,13 +105,14 @@ class InputFraction(Quantity):
         embedding = sender.kind == "resid_pre" and sender.layer == 0
         if sender.kind not in WRITER_KINDS and not embedding:
             raise ValueError(
-                f"{sender} writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre"
+                f"{sender} does not write to the residual stream; name a head, a neuron, an attention layer, an MLP or "
+                "L0.resid_pre"
             )
         if receiver.kind not in ("q", "k", "v"):
-            raise ValueError(f"what is taken is taken by a head's q, k or v, not by {receiver}")
+            raise ValueError(f"the receiver must be a head's q, k or v, not {receiver}")
         if not embedding and not reaches(sender, receiver):
-            raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
-        engine.supported.require_guards("paths", "what a node's input takes from another cannot be measured")
+            raise ValueError(f"there is no path from {sender} to {receiver}, because {receiver} does not come after it")
+        engine.supported.require_guards("paths", "composition on the prompts cannot be measured")
         columns = torch.tensor(
             [places[-1] for places in engine.layouts["clean"].columns(self.at)], device=engine.device
         )
@@ -122,12 +123,10 @@ class InputFraction(Quantity):
         )
         if not in_total.any(-1).all():
             raise MiChecksError(
-                f"{engine.loaded_model.name}: the weights of {receiver} take nothing of the residual stream at "
-                f"{self.at}, so that there is no share of it to measure; name another head or input"
+                f"{engine.loaded_model.name}: the weights of {receiver} read nothing from the residual stream at "
+                f"{self.at}, so no fraction of its input can be measured; name another head or input"
             )
-        return engine.require_finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"in what {receiver} takes")[
-            None
-        ]
+        return engine.require_finite(from_sender.norm(dim=-1) / in_total.norm(dim=-1), f"inputs of {receiver}")[None]
 
 
 def _head_matrices(model: Transformer, layer: int, kind: str) -> Tensor:

@@ -98,12 +98,12 @@ def direct_effects(engine: Engine, nodes: Sequence[Node]) -> Floats:
         node = Node(layer, kind, None if kind in STREAM_KINDS else 0)
         own = engine.activation("clean", node)[engine.rows, engine.end].float()  # row …
         if kind in STREAM_KINDS:
-            out[among] = engine.require_finite((own * direction).sum(-1), f"in what {node} writes")
+            out[among] = engine.require_finite((own * direction).sum(-1), f"direct effects of {node}")
             continue
         each = own * engine.activation_direction(node, direction)
         by_node = each.sum(-1) if kind == "head" else each  # row index
         index = [nodes[i].index for i in among]
-        out[among] = engine.require_finite(by_node[:, index].T, f"in what layer {layer} writes")
+        out[among] = engine.require_finite(by_node[:, index].T, f"direct effects of nodes in layer {layer}")
     return out
 
 
@@ -124,18 +124,18 @@ def _effects_by_source(engine: Engine, head: Node, prompt: int) -> Floats:
 def _require_measurable(engine: Engine, nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.kind not in ("head", "neuron", *STREAM_KINDS):
-            raise ValueError(f"{node} writes nothing into the residual stream; name its head")
-    engine.supported.require_guards("attribution", "direct effects cannot be attributed")
+            raise ValueError(f"{node} does not write to the residual stream; name its head instead")
+    engine.supported.require_guards("attribution", "direct logit attribution cannot be measured")
     for node in nodes:
         engine.supported.require_guards(f"{node.kind} attribution", f"the direct effect of {node} cannot be measured")
         engine.supported.require_neurons(node, f"the direct effect of {node} cannot be measured")
     name = engine.loaded_model.name
     why = nonlinearity(engine.batch, engine.loaded_model)
     if why is not None:
-        raise MiChecksError(f"{name}: what a node writes directly is measured in logits, and {why}")
+        raise MiChecksError(f"{name}: direct logit attribution needs a score that is linear in the logits, but {why}")
     if engine.parallel and any(node.kind == "resid_mid" for node in nodes):
         raise MiChecksError(
-            f"{name}: there is no resid_mid in this model, whose attention and MLP read the same stream"
+            f"{name}: this model has no resid_mid, because the attention and MLP of a layer read the same stream"
         )
 
 
@@ -149,7 +149,7 @@ def nonlinearity(batch: PromptBatch, loaded_model: LoadedModel) -> str | None:
         ("answer", "foil"), (batch.answer_reduction, batch.foil_reduction), counts, strict=True
     ):
         if how == "max" and count > 1:
-            return f"the highest of several {what}s is not linear in them; use '{what}_reduction: mean'"
+            return f"the maximum over several {what}s is not linear in them; use '{what}_reduction: mean'"
     if loaded_model.bridge.cfg.output_logits_soft_cap > 0:
-        return "this model caps its logits, which is not linear; measure paths into the logits instead"
+        return "this model caps its logits; measure paths into the logits instead"
     return None

@@ -60,7 +60,7 @@ class Quantity(ABC):
             TypeError: the quantity has no such rows, or its kind does not say how to select among several.
         """
         if not self.by_row or list(rows) != [0] or len(self.names()) != 1:
-            raise TypeError(f"{type(self).__name__} has no rows {list(rows)} of its own")
+            raise TypeError(f"{type(self).__name__} cannot select rows {list(rows)}")
         return self
 
 
@@ -270,7 +270,7 @@ class Engine(ABC):
         layout = self.layouts[side]
         return {"attention_mask": layout.is_token.long(), "position_ids": layout.positions.clamp(min=0)}
 
-    def require_finite(self, values: Tensor, where: str) -> Floats:
+    def require_finite(self, values: Tensor, what: str) -> Floats:
         """Return values, `… prompt`, as float64.
 
         Raises:
@@ -280,8 +280,8 @@ class Engine(ABC):
         if len(bad):
             text = self.batch.pairs[int(bad[0])].clean.text
             raise MiChecksError(
-                f"{self.loaded_model.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite logits at "
-                f"{END} {where}, first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
+                f"{self.loaded_model.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite {what}, "
+                f"first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
             )
         return values.double().cpu().numpy()
 
@@ -293,7 +293,7 @@ class Engine(ABC):
         rows = logits.sum(-1)  # over the whole vocabulary, of which the score may read only a few tokens
         bad = torch.zeros(len(self.batch), device=self.device, dtype=rows.dtype)
         pairs = torch.tensor([row.pair for row in self.prompt_rows], device=self.device)
-        self.require_finite(bad.index_add_(0, pairs, rows), f"on the {side} prompts")
+        self.require_finite(bad.index_add_(0, pairs, rows), f"logits at {END} on the {side} prompts")
 
     def _run_side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)
@@ -302,7 +302,7 @@ class Engine(ABC):
         beats, is_top = self.readout.answer_wins(logits, floor)
         top = logits[self.readout.bare_rows].softmax(-1).topk(min(N_TOP_TOKENS, logits.shape[-1]))
         return SideRun(
-            logit_diff=self.require_finite(self.score_logits(logits), f"on the {side} prompts"),
+            logit_diff=self.require_finite(self.score_logits(logits), f"logits at {END} on the {side} prompts"),
             beats_foils=beats.cpu().numpy(),
             is_top=is_top.cpu().numpy(),
             top_tokens=top.indices.cpu().numpy(),

@@ -49,25 +49,29 @@ class Intervention:
     def __post_init__(self) -> None:
         for receiver in self.into:
             if receiver.kind not in READER_KINDS:
-                raise ValueError(f"a path ends in a head's q, k or v, an MLP or the logits, not in {receiver}")
+                raise ValueError(f"a path must end at a head's q, k or v, an MLP or the logits, not at {receiver}")
             for sender in self.nodes:
                 if sender.kind not in WRITER_KINDS:
                     raise ValueError(
-                        f"a path begins at a head, a neuron, an attention layer or an MLP, not at {sender}"
+                        f"a path must start at a head, a neuron, an attention layer or an MLP, not at {sender}"
                     )
                 if not reaches(sender, receiver):
-                    raise ValueError(f"there is no path from {sender} to {receiver}: it does not come before it")
+                    raise ValueError(
+                        f"there is no path from {sender} to {receiver}, because {receiver} does not come after it"
+                    )
         if self.onward and not all(self.hops):
-            raise ValueError("every hop of a path needs a receiver")
+            raise ValueError("every hop of a path must have a receiver")
         for before, hop in pairwise(self.hops):
             for receiver in hop:
                 if receiver.kind not in READER_KINDS:
-                    raise ValueError(f"a path ends in a head's q, k or v, an MLP or the logits, not in {receiver}")
+                    raise ValueError(f"a path must end at a head's q, k or v, an MLP or the logits, not at {receiver}")
                 for passing in before:
                     if passing.kind == "logits":
-                        raise ValueError(f"a path goes on from a head's q, k or v or an MLP, not from {passing}")
+                        raise ValueError(f"a path can continue from a head's q, k or v or an MLP, not from {passing}")
                     if not reaches(passing, receiver):
-                        raise ValueError(f"there is no path from {passing} to {receiver}: it does not come before it")
+                        raise ValueError(
+                            f"there is no path from {passing} to {receiver}, because {receiver} does not come after it"
+                        )
 
     @property
     def hops(self) -> tuple[Hop, ...]:
@@ -141,14 +145,16 @@ class EdgeCircuit:
         senders, readers = ("a head", "a head's q, k or v") if not self.mlps else ("a head or an MLP", _READERS)
         for sender, receiver in self.edges:
             if sender.kind != "head" and not (self.mlps and sender.kind == "mlp"):
-                raise ValueError(f"an edge of this circuit begins at {senders}, not at {sender}")
+                raise ValueError(f"an edge of this circuit must start at {senders}, not at {sender}")
             if receiver.kind not in ("q", "k", "v", "logits") and not (self.mlps and receiver.kind == "mlp"):
-                raise ValueError(f"an edge of this circuit ends in {readers} or the logits, not in {receiver}")
+                raise ValueError(f"an edge of this circuit must end at {readers} or the logits, not at {receiver}")
             if not reaches(sender, receiver):
-                raise ValueError(f"there is no edge from {sender} to {receiver}: it does not come before it")
+                raise ValueError(
+                    f"there is no edge from {sender} to {receiver}, because {receiver} does not come after it"
+                )
         if len(set(self.edges)) < len(self.edges):
             twice = next(edge for edge in self.edges if self.edges.count(edge) > 1)
-            raise ValueError(f"the edge from {twice[0]} to {twice[1]} is there twice")
+            raise ValueError(f"the edge from {twice[0]} to {twice[1]} is listed twice")
 
     @property
     def incoming(self) -> dict[Node, frozenset[Node]]:

@@ -86,27 +86,27 @@ class SupportedMeasurements:
         if not isinstance(intervention.at, str):
             where = "all positions" if intervention.at is None else f"position {intervention.at}"
             raise MiChecksError(
-                f"{self.loaded_model.name}: {where} of clean and corrupt prompts that correspond at their labels alone "
-                "(align: labels) have nothing in common to patch; name a label (`at`)"
+                f"{self.loaded_model.name}: {where} cannot be patched, because clean and corrupt prompts are aligned "
+                "only at their labels (align: labels); name a label with 'at'"
             )
         if any(node.kind == "pattern" for node in intervention.nodes):
             raise MiChecksError(
-                f"{self.loaded_model.name}: the attention pattern of {intervention.nodes[0]} is over all positions, "
-                "and clean and corrupt prompts correspond at their labels alone (align: labels); patch its z, q, k or v"
+                f"{self.loaded_model.name}: the attention pattern of {intervention.nodes[0]} cannot be patched, "
+                "because it covers all positions, and clean and corrupt prompts are aligned only at their labels "
+                "(align: labels); patch its z, q, k or v"
             )
 
     def _require_serial(self, intervention: Intervention) -> None:
-        why = "whose attention and MLP of a layer read the same residual stream"
+        why = "because the attention and MLP of a layer read the same residual stream"
         for node in intervention.nodes:
             if node.kind == "resid_mid":
-                raise MiChecksError(f"{self.loaded_model.name}: there is no {node} in this model, {why}")
+                raise MiChecksError(f"{self.loaded_model.name}: this model has no {node}, {why}")
         if intervention.hops:
             for before, hop in pairwise((intervention.nodes, *intervention.hops)):
                 for sender, receiver in product(before, hop):
                     if receiver.kind == "mlp" and receiver.layer == sender.layer:
                         raise MiChecksError(
-                            f"{self.loaded_model.name}: there is no path from {sender} to {receiver} in this model, "
-                            f"{why}"
+                            f"{self.loaded_model.name}: this model has no path from {sender} to {receiver}, {why}"
                         )
 
     def require_edges(self) -> None:
@@ -119,6 +119,6 @@ class SupportedMeasurements:
             self.require_guards(what, "edges cannot be measured")
         if self.parallel:
             raise MiChecksError(
-                f"{self.loaded_model.name}: edges are not measured in a model whose attention and MLP of a layer read "
-                "the same residual stream; make it a claim about nodes, or about paths (into)"
+                f"{self.loaded_model.name}: edges cannot be measured in this model, because the attention and MLP of "
+                "a layer read the same residual stream; make a claim about nodes or about paths (into)"
             )

@@ -18,7 +18,7 @@ SOME = {"at_least": 0.5}
         ),
         (
             {"path": {"from": "L1H0", "to": "L0H1", "via": "k", "recovers": SOME}},
-            "path[L1H0->L0H1.k]: there is no path from L1H0 to L0H1.k: it does not come before it",
+            "path[L1H0->L0H1.k]: there is no path from L1H0 to L0H1.k, because L0H1.k does not come after it",
         ),
         (
             {"attribution": {"nodes": ["L0N1", "L0.mlp"], "at_least": 0.5}},

@@ -129,8 +129,8 @@ def test_the_mean_at_a_label_is_over_the_same_token_of_it():
 
 
 UNALIGNED = (
-    "clean and corrupt prompts that correspond at their labels alone (align: labels) have nothing in common to patch; "
-    "name a label (`at`)"
+    "cannot be patched, because clean and corrupt prompts are aligned only at their labels (align: labels); "
+    "name a label with 'at'"
 )
 
 
@@ -139,20 +139,20 @@ UNALIGNED = (
     [
         (
             denoise(Node(0, "head", 1)),
-            f"gelu: all positions of {UNALIGNED}",
+            f"gelu: all positions {UNALIGNED}",
         ),
         (
             noise(Node(0, "head", 1), at=3),
-            f"gelu: position 3 of {UNALIGNED}",
+            f"gelu: position 3 {UNALIGNED}",
         ),
         (
             denoise(Node(0, "head", 1), into=(LOGITS,)),
-            f"gelu: all positions of {UNALIGNED}",
+            f"gelu: all positions {UNALIGNED}",
         ),
         (
             denoise(Node(0, "pattern", 1), at="X"),
-            "gelu: the attention pattern of L0H1.pattern is over all positions, and clean and corrupt prompts "
-            "correspond at their labels alone (align: labels); patch its z, q, k or v",
+            "gelu: the attention pattern of L0H1.pattern cannot be patched, because it covers all positions, and clean "
+            "and corrupt prompts are aligned only at their labels (align: labels); patch its z, q, k or v",
         ),
     ],
 )
@@ -174,8 +174,8 @@ def test_a_mean_at_a_label_of_unequal_tokens():
     with pytest.raises(MiChecksError) as error:
         engine.scores([ablate(Node(0, "head", 1), kind="mean", at="X")])
     assert str(error.value) == (
-        "ablation by other prompts' activations takes the same token of the label, but 'X' has 1 to 2 tokens: "
-        "use values of equally many tokens, or 'with: zero'"
+        "mean and resample ablation use the same token of the label in other prompts, but 'X' has 1 to 2 tokens; "
+        "use values with the same number of tokens, or 'with: zero'"
     )
 
 

@@ -26,7 +26,7 @@ def test_scores_are_transformer_lens_own(architecture, kind, mode):
 
 
 def test_of_other_kinds_there_are_no_scores():
-    with pytest.raises(ValueError, match=r"^heads compose by the receiver's q, k or v, not by mlp$"):
+    with pytest.raises(ValueError, match=r"^heads compose through the receiver's q, k or v, not through mlp$"):
         composition_scores(replayable_model(native("gelu")), "mlp")
 
 
@@ -103,10 +103,15 @@ def test_the_embedding_is_all_that_a_first_layer_takes():
         (
             Node(1, "resid_pre"),
             Node(1, "q", 0),
-            "L1.resid_pre writes nothing; name a head, a neuron, an attention layer, an MLP or L0.resid_pre",
+            "L1.resid_pre does not write to the residual stream; name a head, a neuron, an attention layer, an MLP or "
+            "L0.resid_pre",
         ),
-        (Node(0, "head", 0), Node(1, "mlp"), "what is taken is taken by a head's q, k or v, not by L1.mlp"),
-        (Node(1, "head", 0), Node(1, "k", 1), "there is no path from L1H0 to L1H1.k: it does not come before it"),
+        (Node(0, "head", 0), Node(1, "mlp"), "the receiver must be a head's q, k or v, not L1.mlp"),
+        (
+            Node(1, "head", 0),
+            Node(1, "k", 1),
+            "there is no path from L1H0 to L1H1.k, because L1H1.k does not come after it",
+        ),
     ],
 )
 def test_what_has_no_share(sender, receiver, message):
@@ -139,7 +144,7 @@ def test_of_an_input_that_takes_nothing_there_is_no_share():
         with pytest.raises(MiChecksError) as caught:
             engine.measure(InputFraction(Node(0, "head", 1), Node(1, "k", 1), "X"))[0]
         assert str(caught.value) == (
-            "gelu: the weights of L1H1.k take nothing of the residual stream at X, so that there is no share of it to "
-            "measure; name another head or input"
+            "gelu: the weights of L1H1.k read nothing from the residual stream at X, so no fraction of its input can "
+            "be measured; name another head or input"
         )
         assert (engine.measure(InputFraction(Node(0, "head", 1), Node(1, "k", 2), "X"))[0] > 0).all()

@@ -88,7 +88,7 @@ def with_scores(**about):
     return PromptBatch(batch.pairs, **{"foil_reduction": "mean", **about})
 
 
-WHY = "what a node writes directly is measured in logits, and"
+WHY = "direct logit attribution needs a score that is linear in the logits, but"
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ WHY = "what a node writes directly is measured in logits, and"
         (
             "gelu",
             {"foil_reduction": "max"},
-            f"gelu: {WHY} the highest of several foils is not linear in them; use 'foil_reduction: mean'",
+            f"gelu: {WHY} the maximum over several foils is not linear in them; use 'foil_reduction: mean'",
         ),
         (
             "soft caps",
             {},
-            f"soft caps: {WHY} this model caps its logits, which is not linear; measure paths into the logits instead",
+            f"soft caps: {WHY} this model caps its logits; measure paths into the logits instead",
         ),
     ],
 )
@@ -125,7 +125,7 @@ def test_the_highest_of_one_answer_is_linear():
 
 
 def test_a_query_writes_nothing():
-    with pytest.raises(ValueError, match=r"^L0H1.q writes nothing into the residual stream; name its head$"):
+    with pytest.raises(ValueError, match=r"^L0H1.q does not write to the residual stream; name its head instead$"):
         choose_engine("auto", native("gelu"), prompts(count=2, seed=0)).measure(DirectEffects((Node(0, "q", 1),)))
 
 
@@ -152,7 +152,10 @@ def test_both_engines_agree_on_what_is_taken_from_each_token():
 
 
 def test_what_a_head_takes_from_each_token_is_linear_or_refused():
-    with pytest.raises(MiChecksError, match=r"^soft caps: what a node writes directly is measured in logits"):
+    with pytest.raises(
+        MiChecksError,
+        match=r"^soft caps: direct logit attribution needs a score that is linear in the logits, but this model caps",
+    ):
         choose_engine("auto", native("soft caps"), prompts(count=2, seed=0)).measure(
             DirectEffectsBySource(Node(0, "head", 0), 0)
         )

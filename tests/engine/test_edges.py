@@ -128,21 +128,21 @@ HEAD = Node(0, "head", 1)
         (
             [(Node(1, "head", 0), Node(1, "q", 1))],
             True,
-            "there is no edge from L1H0 to L1H1.q: it does not come before it",
+            "there is no edge from L1H0 to L1H1.q, because L1H1.q does not come after it",
         ),
         (
             [(HEAD, Node(0, "mlp"))],
             False,
-            "an edge of this circuit ends in a head's q, k or v or the logits, not in L0.mlp",
+            "an edge of this circuit must end at a head's q, k or v or the logits, not at L0.mlp",
         ),
-        ([(Node(0, "mlp"), LOGITS)], False, "an edge of this circuit begins at a head, not at L0.mlp"),
-        ([(Node(0, "neuron", 3), LOGITS)], True, "an edge of this circuit begins at a head or an MLP, not at L0N3"),
+        ([(Node(0, "mlp"), LOGITS)], False, "an edge of this circuit must start at a head, not at L0.mlp"),
+        ([(Node(0, "neuron", 3), LOGITS)], True, "an edge of this circuit must start at a head or an MLP, not at L0N3"),
         (
             [(HEAD, Node(1, "head", 1))],
             True,
-            "an edge of this circuit ends in a head's q, k or v, an MLP or the logits, not in L1H1",
+            "an edge of this circuit must end at a head's q, k or v, an MLP or the logits, not at L1H1",
         ),
-        ([(HEAD, LOGITS), (HEAD, LOGITS)], False, "the edge from L0H1 to logits is there twice"),
+        ([(HEAD, LOGITS), (HEAD, LOGITS)], False, "the edge from L0H1 to logits is listed twice"),
     ],
 )
 def test_what_is_no_edge(edges, mlps, message):

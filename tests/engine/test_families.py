@@ -163,8 +163,8 @@ def test_parallel_layers_have_no_circuits_of_edges(name, loaded_model_of):
     with pytest.raises(MiChecksError) as error:
         engine.edge_scores([EdgeCircuit((), "zero", mlps=True)])
     assert str(error.value) == (
-        "neox: edges are not measured in a model whose attention and MLP of a layer read the same residual stream; "
-        "make it a claim about nodes, or about paths (into)"
+        "neox: edges cannot be measured in this model, because the attention and MLP of a layer read the same "
+        "residual stream; make a claim about nodes or about paths (into)"
     )
 
 
@@ -236,15 +236,15 @@ def test_paths_between_heads_are_transformer_lens_own(family, mode, component, l
 @pytest.mark.parametrize(
     ("intervention", "why"),
     [
-        (denoise(Node(0, "resid_mid")), "there is no L0.resid_mid in this model"),
-        (denoise(Node(1, "head", 2), into=(Node(1, "mlp"),)), "there is no path from L1H2 to L1.mlp in this model"),
+        (denoise(Node(0, "resid_mid")), "this model has no L0.resid_mid"),
+        (denoise(Node(1, "head", 2), into=(Node(1, "mlp"),)), "this model has no path from L1H2 to L1.mlp"),
         (
             ablate(Node(0, "head", 0), Node(0, "attn"), kind="mean", into=(Node(1, "mlp"), Node(0, "mlp"))),
-            "there is no path from L0H0 to L0.mlp in this model",
+            "this model has no path from L0H0 to L0.mlp",
         ),
         (
             denoise(Node(0, "head", 2), into=(Node(1, "v", 0),), onward=((Node(1, "mlp"),), (LOGITS,))),
-            "there is no path from L1H0.v to L1.mlp in this model",
+            "this model has no path from L1H0.v to L1.mlp",
         ),
     ],
 )
@@ -255,7 +255,7 @@ def test_what_parallel_layers_do_not_have_is_an_error(name, intervention, why, l
     engine = choose_engine(name, loaded_model, prompts(count=2, seed=0))
     with pytest.raises(MiChecksError) as error:
         engine.scores([denoise(Node(0, "head", 0)), intervention])
-    assert str(error.value) == f"neox: {why}, whose attention and MLP of a layer read the same residual stream"
+    assert str(error.value) == f"neox: {why}, because the attention and MLP of a layer read the same residual stream"
 
 
 @pytest.mark.parametrize(

@@ -98,20 +98,24 @@ def test_each_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     ("into", "onward", "message"),
     [
-        ((), ((LOGITS,),), "every hop of a path needs a receiver"),
-        ((Node(1, "k", 2),), ((),), "every hop of a path needs a receiver"),
+        ((), ((LOGITS,),), "every hop of a path must have a receiver"),
+        ((Node(1, "k", 2),), ((),), "every hop of a path must have a receiver"),
         (
             (Node(1, "k", 2),),
             ((Node(1, "v", 0),),),
-            "there is no path from L1H2.k to L1H0.v: it does not come before it",
+            "there is no path from L1H2.k to L1H0.v, because L1H0.v does not come after it",
         ),
-        ((Node(1, "mlp"),), ((Node(1, "mlp"),),), "there is no path from L1.mlp to L1.mlp: it does not come before it"),
+        (
+            (Node(1, "mlp"),),
+            ((Node(1, "mlp"),),),
+            "there is no path from L1.mlp to L1.mlp, because L1.mlp does not come after it",
+        ),
         (
             (Node(1, "k", 2),),
             ((Node(2, "head", 0),),),
-            "a path ends in a head's q, k or v, an MLP or the logits, not in L2H0",
+            "a path must end at a head's q, k or v, an MLP or the logits, not at L2H0",
         ),
-        ((LOGITS,), ((LOGITS,),), "a path goes on from a head's q, k or v or an MLP, not from logits"),
+        ((LOGITS,), ((LOGITS,),), "a path can continue from a head's q, k or v or an MLP, not from logits"),
     ],
 )
 def test_what_is_no_path(into, onward, message):

@@ -60,7 +60,7 @@ def test_an_intervention_whose_hook_never_runs_is_an_error(engine_of, monkeypatc
     monkeypatch.setattr(engine.loaded_model.bridge, "hooks", lambda fwd_hooks: installed(fwd_hooks=fwd_hooks[1:]))
     with pytest.raises(MiChecksError) as error:
         engine.scores([denoise(Node(1, "head", 0))])
-    assert str(error.value) == "nano-attn-2l: hook blocks.1.attn.hook_z never ran, so nothing was intervened on"
+    assert str(error.value) == "nano-attn-2l: hook blocks.1.attn.hook_z never ran, so the intervention was not made"
 
 
 def test_nan_logits_name_the_model_and_the_prompt(engine_of):

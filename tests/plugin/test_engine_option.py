@@ -50,7 +50,7 @@ def test_replay_asked_for_on_a_model_that_it_does_not_reproduce(project, monkeyp
     result = project.run("--mi-engine", "replay")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["nano-attn-2l: the replay engine does not reproduce this model; use --mi-engine reference, or auto"]
+        ["nano-attn-2l: the replay engine does not reproduce this model; use --mi-engine reference or auto"]
     )
 
 

@@ -121,7 +121,7 @@ def _trial_error(
     """Return the error of one trial as a fraction of its effect, and the reason if it is too large."""
     what = f"{KIND_NAMES[trial.kind]} (TransformerLens' hook {Node(trial.layer, trial.kind, None).hook})"
     if trial.plain is None:
-        return float("inf"), f"the value of {what} stands nowhere in the model that TransformerLens wraps"
+        return float("inf"), f"no module of the model that TransformerLens wraps has the value of {what}"
     effect = float((expected[0] - expected[1]).abs().max())
     actual_effect = float((actual[0] - actual[1]).abs().max())
     wrong = float((actual[0] - expected[0]).abs().max())
@@ -131,8 +131,8 @@ def _trial_error(
     if actual_effect <= tolerance.absolute * size < effect:
         return error, f"TransformerLens discards the edit of {what}"
     return error, (
-        f"an edit of {what} does not do what the same edit of the wrapped model does: the stream is off by {wrong:.2g} "
-        f"where the edit's effect is {effect:.2g}"
+        f"an edit of {what} does not have the effect of the same edit of the wrapped model: the residual stream "
+        f"differs by {wrong:.2g}, where the effect is {effect:.2g}"
     )
 
 
@@ -151,7 +151,7 @@ def _head_order_error(
     hook = Node(trial.layer, trial.kind, None).hook
     return (
         error,
-        f"heads are numbered otherwise in the {KIND_NAMES[trial.kind]} (TransformerLens' hook {hook}) than in z",
+        f"the {KIND_NAMES[trial.kind]} (TransformerLens' hook {hook}) number heads differently than z",
     )
 
 

@@ -37,7 +37,7 @@ def guard_model(loaded_model: LoadedModel) -> Guards:
         try:
             return Guards(tuple(_compare(loaded_model, probes)), probes.description)
         except Exception as error:  # a library's error on a model that it cannot run; only the reason matters
-            reason = f"it cannot be run on random tokens ({first_line(error)})"
+            reason = f"the model cannot be run on random tokens ({first_line(error)})"
             failed = Guard("the model runs", float("inf"), 0.0, ("everything",), reason)
             return Guards((failed,), probes.description)
 
@@ -70,7 +70,7 @@ def _compare_logits(expected: torch.Tensor, actual: torch.Tensor, tolerance: Rou
     error = wrong / max(largest, 1e-20)
     limit = 10 * tolerance.absolute
     reason = (
-        f"TransformerLens does not compute this model: its logits are off by {wrong:.2g} on random tokens, where the "
+        f"TransformerLens does not reproduce this model: its logits differ by {wrong:.2g} on random tokens, where the "
         f"largest is {largest:.2g}"
     )
     return Guard(

@@ -40,7 +40,7 @@ class GuardProbes:
     def description(self) -> str:
         """Return a short description of the probes."""
         layers = ", ".join(f"L{layer}" for layer in self.layers)
-        beyond = f"; its attention window of {self.window} tokens is not reached" if self.window else ""
+        beyond = f"; they do not exceed its attention window of {self.window} tokens" if self.window else ""
         return f"2 prompts of {self.tokens.shape[1]} random tokens, activations of {layers}{beyond}"
 
     def batch(self) -> PromptBatch:

@@ -96,7 +96,7 @@ def _layer_sum_error(engine: ReferenceEngine) -> tuple[float, str]:
         errors.append(
             (
                 _relative_error(total, after),
-                f"the residual stream after L{layer} is not what was before it plus what the layer adds",
+                f"the residual stream after L{layer} is not the stream before it plus what the layer adds",
             )
         )
     return max(errors)
@@ -111,7 +111,7 @@ def _logits_error(engine: ReferenceEngine) -> tuple[float, str]:
     at_end = logits[engine.rows, engine.end]
     return _relative_error(
         at_end, engine.base_logits("clean")
-    ), "final norm, unembedding and logit scale do not give the model's logits"
+    ), "the final norm, unembedding and logit scale do not reproduce the model's logits"
 
 
 def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:
@@ -126,7 +126,7 @@ def _attribution_error(engine: ReferenceEngine) -> tuple[float, str]:
         total = total + engine.score_logits(engine.unembedding.logits_of_normed(shift)).double().cpu().numpy()
     logits = engine.base_logits("clean")
     error = float(np.abs(total - engine.base.clean.logit_diff).max() / logits.abs().max())
-    return error, "the direct effects of embedding and layers do not add up to the logit difference"
+    return error, "the direct effects of the embedding and the layers do not add up to the logit difference"
 
 
 def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tuple[float, str]:
@@ -153,7 +153,7 @@ def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tu
     error = tolerance.error(
         float(np.abs(replaced - along).max()), effect=float(np.abs(replaced - before).max()), size=size
     )
-    return error, f"the one-hop paths out of {head} do not, together, do what replacing it does"
+    return error, f"patching all one-hop paths out of {head} does not have the effect of patching it"
 
 
 def _streams_after(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
@@ -176,10 +176,10 @@ def _guard_comparison(
     try:
         error, what = compare()
     except Exception as failure:  # of the model or of a library that runs it
-        reason = f"whether {name} cannot be measured ({first_line(failure)})"
+        reason = f"it could not be tested whether {name} ({first_line(failure)})"
         yield Guard(name, float("inf"), tolerance.relative, refuses, reason)
         return
-    reason = "" if error <= tolerance.relative else f"{what} (off by {error:.2g} of the whole)"
+    reason = "" if error <= tolerance.relative else f"{what} (relative error {error:.2g})"
     yield Guard(name, error, tolerance.relative, refuses, reason)
 
 

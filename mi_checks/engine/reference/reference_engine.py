@@ -30,7 +30,7 @@ from mi_checks.engine.residual_stream import (
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.prompts.batch import PromptBatch
+from mi_checks.prompts.batch import END, PromptBatch
 
 
 class _HooksReached(Exception):
@@ -62,7 +62,9 @@ class ReferenceEngine(Engine):
         self.supported.require_interventions(interventions)
         out = np.empty((len(interventions), len(self.batch)))
         for i in self.progress(range(len(interventions)), len(interventions), title):
-            out[i] = self.require_finite(self.score_logits(self._patched_logits(interventions[i])), f"under {title}")
+            out[i] = self.require_finite(
+                self.score_logits(self._patched_logits(interventions[i])), f"logits at {END} under {title}"
+            )
         return out
 
     def edge_scores(self, circuits: list[EdgeCircuit], title: str = "edges") -> Floats:
@@ -71,7 +73,7 @@ class ReferenceEngine(Engine):
         out = np.empty((len(circuits), len(self.batch)))
         for i in self.progress(range(len(circuits)), len(circuits), title):
             out[i] = self.require_finite(
-                self.score_logits(EdgeCircuitRun(self, circuits[i]).logits()), f"under {title}"
+                self.score_logits(EdgeCircuitRun(self, circuits[i]).logits()), f"logits at {END} under {title}"
             )
         return out
 
@@ -138,8 +140,8 @@ class ReferenceEngine(Engine):
             if own_sublayer is None:
                 raise MiChecksError(
                     f"{self.loaded_model.name}: what {node} adds to the residual stream is unknown, because "
-                    "TransformerLens names no output projection of its layer in this model; make the claim about the "
-                    "whole layer"
+                    "TransformerLens has no single output projection for its layer in this model; make the claim about "
+                    "the whole layer"
                 )
             self._sublayers[node.layer, kind] = own_sublayer
         return self._sublayers[node.layer, kind]
@@ -222,7 +224,7 @@ class ReferenceEngine(Engine):
         unfired = {site.name for site in sites} - fired
         if unfired:
             raise MiChecksError(
-                f"{self.loaded_model.name}: hook {sorted(unfired)[0]} never ran, so nothing was intervened on"
+                f"{self.loaded_model.name}: hook {sorted(unfired)[0]} never ran, so the intervention was not made"
             )
         return logits
 

@@ -28,7 +28,7 @@ from mi_checks.engine.replay.stream_changes import StreamChange, stream_change
 from mi_checks.engine.transformer import Transformer, attend_from
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
-from mi_checks.prompts.batch import PromptBatch
+from mi_checks.prompts.batch import END, PromptBatch
 
 
 class ReplayEngine(StoredRuns):
@@ -91,7 +91,9 @@ class ReplayEngine(StoredRuns):
             groups = list(self._groups(interventions))
             for group in self.progress(groups, len(groups), title):
                 alike = [interventions[i] for i in group]
-                out[group] = self.require_finite(self.memory.run_halving(self._score_group, alike), f"under {title}")
+                out[group] = self.require_finite(
+                    self.memory.run_halving(self._score_group, alike), f"logits at {END} under {title}"
+                )
         self.forget_replacements()
         return out
 
@@ -109,7 +111,7 @@ class ReplayEngine(StoredRuns):
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
                 scores = self.memory.run_halving(self._score_circuits, [circuits[i] for i in group])
-                out[group] = self.require_finite(scores, f"under {title}")
+                out[group] = self.require_finite(scores, f"logits at {END} under {title}")
         self.forget_replacements()
         return out
 

@@ -60,7 +60,7 @@ def gradient_estimates(engine: Engine, components: Sequence[Component], at: str 
             for component in components
             for layer, gradient in enumerate(gradients[component])
         ]
-        estimates.append(engine.require_finite(torch.cat(products), "under a gradient").mean(1))
+        estimates.append(engine.require_finite(torch.cat(products), "gradients").mean(1))
     between = np.mean(estimates[1:-1] or estimates, axis=0)
     return np.stack([estimates[0], estimates[-1], between])
 
