@@ -23,7 +23,7 @@ import torch
 from judged import ABOVE, Claims, Counted, Judged, Missed, judge, load_model, read_truth
 from side_by_side import Model, read_programs
 
-from mi_checks.models.download_folder import cache_folder
+from mi_checks.models.sources.packaged_model import cache_folder
 from mi_checks.output.tables import markdown_row
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from gallery.facts import BRIEF, Facts
 from gallery.questions import KINDS, QUESTIONS
 from mi_checks.compare.neighbouring_models import method
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import bundled
+from mi_checks.models.model_names import bundled
 from mi_checks.output import numbers
 from mi_checks.output.progress import progress_bar
 from mi_checks.output.tables import markdown_table

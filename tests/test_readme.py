@@ -8,7 +8,7 @@ import pytest
 
 from gallery.findings import differing
 from mi_checks.cli.main import main
-from mi_checks.models.names import bundled, checkpoints
+from mi_checks.models.model_names import bundled, checkpoints
 from mi_checks.plugin.hooks import OPTIONS, SWITCHES
 from mi_checks.spec.behaviour import CHECKS
 from mi_checks.spec.load_file import load_behaviour

@@ -14,8 +14,7 @@ from mi_checks.cache.cache_keys import guards_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.engine.guards.guard_model import guard_model
 from mi_checks.errors import MiChecksError
-from mi_checks.models.guards import Guard, Guards
-from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.models.loaded_model import Guard, Guards, LoadedModel
 from mi_checks.prompts.batch import Prompt, PromptBatch, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 

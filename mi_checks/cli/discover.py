@@ -18,8 +18,8 @@ from mi_checks.cli.shared_options import at_least, behaviour_of
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
 from mi_checks.files import write_file
-from mi_checks.models.download_folder import cache_folder
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
+from mi_checks.models.sources.packaged_model import cache_folder
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.studies.discovery.discovery_options import MAX_PAIRS, SEED_OFFSET, DiscoveryOptions, require_not_absent
 from mi_checks.suite.threads import limit_to_one_thread, use_all_cores_if_faster

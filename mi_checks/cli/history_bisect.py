@@ -43,8 +43,8 @@ def bisect(options: argparse.Namespace) -> int:
         MiChecksError: an argument is wrong, or a checkpoint cannot be measured.
     """
     from mi_checks.history.run_store import History
-    from mi_checks.models.names import resolve, without_label
-    from mi_checks.models.series import with_series
+    from mi_checks.models.model_checkpoints import with_series
+    from mi_checks.models.model_names import resolve, without_label
     from mi_checks.spec.load_file import claimed
 
     models = with_series(options.over)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.files import write_file
-from mi_checks.models.tokenizer import load_tokenization
+from mi_checks.models.model_tokenizer import load_tokenization
 from mi_checks.studies.mining import mining_output
 from mi_checks.studies.mining.corpus import TokenizedCorpus, find_files, tokenize_corpus
 from mi_checks.studies.mining.eligible_tokens import EligibleTokens

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.models.fetch import fetch
-from mi_checks.models.names import bundled, checkpoints, known_names, resolve
-from mi_checks.models.sources.hub import TOYS
-from mi_checks.models.sources.packaged import PACKAGED
+from mi_checks.models.downloads import fetch
+from mi_checks.models.model_names import bundled, checkpoints, known_names, resolve
+from mi_checks.models.sources.hub_model import TOYS
+from mi_checks.models.sources.packaged_model import PACKAGED
 from mi_checks.output.tables import terminal_table
 
 OTHERS = """\

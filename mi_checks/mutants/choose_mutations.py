@@ -14,7 +14,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.models.names import bundled
+from mi_checks.models.model_names import bundled
 from mi_checks.mutants.exchange_partners import (
     by_attention,
     by_composition,

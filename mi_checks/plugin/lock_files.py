@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import is_known, resolve
+from mi_checks.models.model_names import is_known, resolve
 from mi_checks.roles.lock import Key, Scores, read_lock, write_lock
 from mi_checks.spec.load_file import shown_path
 from mi_checks.spec.node_names import ModelShape

@@ -11,9 +11,8 @@ import pytest
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.history.run_store import History
-from mi_checks.models.base_name import check_same_heads
-from mi_checks.models.names import resolve
-from mi_checks.models.stand_in import refuse_update
+from mi_checks.models.model_names import resolve
+from mi_checks.models.stand_in_models import check_same_heads, refuse_update
 from mi_checks.plugin.options import BaselineOptions, CiOptions, Options
 from mi_checks.report.report_destination import ReportDestination, report_destination, require_writable
 from mi_checks.results.rerun import repeated_options

@@ -20,7 +20,7 @@ from mi_checks.faults.unexpected import (
     placed,
     tell_cause,
 )
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from mi_checks.faults.unexpected import (
     how_to_see_where,
 )
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.output.guard_sentences import refusal_lines
 from mi_checks.output.verdict_table import matrix_lines
 from mi_checks.plugin.output_files import OutputFiles, relative

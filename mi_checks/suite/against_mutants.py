@@ -11,7 +11,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.choose_engine import choose_engine, replayable_model
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_prompts
 from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
 from mi_checks.results.run import Mutant, MutantsResult, Place

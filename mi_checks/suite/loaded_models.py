@@ -12,7 +12,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import SaidBefore, placed
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel, ReadsAs
-from mi_checks.models.sources.source import NotFetched
+from mi_checks.models.sources.model_source import NotFetched
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.results.run import GuardResult, ModelGuards

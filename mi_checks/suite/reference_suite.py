@@ -11,8 +11,8 @@ from mi_checks.compare.baseline_drift import compare, unlike_message
 from mi_checks.compare.baseline_record import BaselineHeader, RecordedCheck, header_of, reason_not_comparable, recorded
 from mi_checks.compare.reference_model import ReferenceComparison, base_message, base_reason, claim, judge_against
 from mi_checks.errors import MiChecksError
-from mi_checks.models.base_name import check_same_heads
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
+from mi_checks.models.stand_in_models import check_same_heads
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Effect, Evidence, Mediator
 from mi_checks.results.run import BASE, NOWHERE, CheckResult, Place

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import placed
-from mi_checks.models.base_name import under_base
-from mi_checks.models.in_files import unknown_models, with_own_models
-from mi_checks.models.names import called, is_known, resolve
-from mi_checks.models.series import with_series
-from mi_checks.models.sources.source import NotFetched
+from mi_checks.models.model_checkpoints import with_series
+from mi_checks.models.model_names import called, is_known, resolve
+from mi_checks.models.models_of_behaviour import unknown_models, with_own_models
+from mi_checks.models.sources.model_source import NotFetched
+from mi_checks.models.stand_in_models import under_base
 from mi_checks.prompts.rejection import TooFewPrompts
 from mi_checks.spec.additions import NOTHING, Additions
 from mi_checks.spec.check import Check

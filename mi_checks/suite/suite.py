@@ -87,7 +87,7 @@ class Suite:
 
         Args:
             loaded: the behaviour.
-            model: as `mi_checks.models.names.resolve` takes it.
+            model: as `mi_checks.models.model_names.resolve` takes it.
             check: one of the behaviour's checks.
             node_id: what the result is known by.
             place: file and line of the claim, for the message of a failure.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli.main import main
-from mi_checks.models.names import NANO
+from mi_checks.models.model_names import NANO
 
 INDUCTION = """\
 name: induction

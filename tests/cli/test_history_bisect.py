@@ -12,8 +12,7 @@ from mi_checks.cli.main import main
 from mi_checks.history.listing import runs
 from mi_checks.history.run_store import History
 from mi_checks.models.load_model import load
-from mi_checks.models.names import NANO, resolve
-from mi_checks.models.weights import weights_sha256
+from mi_checks.models.model_names import NANO, resolve
 from mi_checks.suite.suite import Suite
 from tests.plugin.conftest import BEHAVIOUR
 
@@ -255,4 +254,4 @@ def test_a_checkpoint_that_cannot_be_measured_ends_it_and_what_was_before_is_kep
 
 @pytest.mark.parametrize("name", ["nano-attn-2l", "nano-attn-2l@500"])
 def test_hashes_are_those_of_provenance(name):
-    assert weights_sha256(resolve(name)) == load(name).provenance.weights_sha256
+    assert resolve(name).weights_sha256() == load(name).provenance.weights_sha256

@@ -9,9 +9,9 @@ import pytest
 
 from mi_checks import __version__
 from mi_checks.cli.main import main
-from mi_checks.models.names import bundled
-from mi_checks.models.sources.hub import TOYS
-from mi_checks.models.sources.packaged import PACKAGED, SMOLLM2
+from mi_checks.models.model_names import bundled
+from mi_checks.models.sources.hub_model import TOYS
+from mi_checks.models.sources.packaged_model import PACKAGED, SMOLLM2
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mi_checks.cli.main import main
-from mi_checks.models.tokenizer import load_tokenization
+from mi_checks.models.model_tokenizer import load_tokenization
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.data_files import read_rows
 from mi_checks.spec.load_file import load_behaviour

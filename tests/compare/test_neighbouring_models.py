@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 
 from mi_checks.compare.neighbouring_models import comparable, method, misses, neighbour_differences, order, steps
 from mi_checks.models.load_model import load
-from mi_checks.models.names import bundled, resolve
+from mi_checks.models.model_names import bundled, resolve
 from mi_checks.results.evidence import Architecture
 from mi_checks.stats.p_values import holm, mean_p_value
 from tests.effects import around, effect

@@ -17,7 +17,7 @@ from mi_checks.engine.nodes import LOGITS, Node, all_nodes
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import TOKENIZER
+from mi_checks.models.model_names import TOKENIZER
 from mi_checks.spec.node_names import ModelShape
 from tests.engine.cases import (
     ARCHITECTURES,

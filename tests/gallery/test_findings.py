@@ -11,7 +11,7 @@ from gallery.facts import Facts, about
 from gallery.findings import PAGE, composed, differing
 from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
 from mi_checks.compare.neighbouring_models import EffectMatrix
-from mi_checks.models.names import bundled
+from mi_checks.models.model_names import bundled
 from mi_checks.spec.load_file import load_behaviours
 from mi_checks.spec.roles import LOCK
 from tests.effects import around, effect

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 from transformers import Gemma3TextConfig, Qwen2Config, Qwen3Config
 
-from mi_checks.models.names import TOKENIZER
+from mi_checks.models.model_names import TOKENIZER
 from tests.models.written import VOCABULARY
 
 SHAPE = {

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.fetch import fetch
-from mi_checks.models.sources.packaged import PACKAGED, Packaged
+from mi_checks.models.downloads import fetch
+from mi_checks.models.sources.packaged_model import PACKAGED, Packaged
 from mi_checks.spec.node_names import ModelShape
 from tests.models.written import write_wheel
 

@@ -9,8 +9,8 @@ import torch
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.names import resolve
-from mi_checks.models.sources.packaged import SMOLLM2
+from mi_checks.models.model_names import resolve
+from mi_checks.models.sources.packaged_model import SMOLLM2
 from mi_checks.spec.node_names import ModelShape
 from tests.models.gguf_files import gemma3, qwen2, qwen3, write_gguf
 from tests.models.written import TOKENS, VOCABULARY, llama, write_huggingface

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.models.hub_download import download
-from mi_checks.models.sources.hub import Hub as Source
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.downloads import download
+from mi_checks.models.sources.hub_model import Hub as Source
+from mi_checks.models.sources.model_source import Unloadable
 from tests.models.written import llama, toy_config, write_huggingface, write_legacy
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -112,9 +112,9 @@ def hub(tmp_path):
 
 DOWNLOAD = """
 import pathlib
-from mi_checks.models.hub_download import download
-from mi_checks.models.names import resolve
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.downloads import download
+from mi_checks.models.model_names import resolve
+from mi_checks.models.sources.model_source import Unloadable
 try:
     found = download(resolve({name!r}).source)
     print(*sorted(str(p.relative_to(found.path)) for p in pathlib.Path(found.path).rglob("*") if p.is_file()))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.names import TOKENIZER, resolve
+from mi_checks.models.model_names import TOKENIZER, resolve
 from mi_checks.spec.node_names import ModelShape
 from tests.models.written import TOKENS, VOCABULARY, gpt2, llama, write_huggingface
 

@@ -9,7 +9,7 @@ import torch
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.spec.node_names import ModelShape
 from tests.models.written import TOKENS, toy_config, write_legacy
 

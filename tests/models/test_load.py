@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.names import NANO, TOKENIZER, checkpoints
+from mi_checks.models.model_names import NANO, TOKENIZER, checkpoints
 
 MODEL = "nano-attn-1l"
 

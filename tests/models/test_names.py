@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import NANO, bundled, checkpoints, is_known, known_names, resolve
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.hub import TOYS, Hub
+from mi_checks.models.model_names import NANO, bundled, checkpoints, is_known, known_names, resolve
+from mi_checks.models.sources.hub_model import TOYS, Hub
+from mi_checks.models.sources.model_folder import Folder
 from mi_checks.spec.node_names import ModelShape
 
 
@@ -192,7 +192,7 @@ def test_names_need_no_torch(tmp_path):
     import sys
 
     code = (
-        "import sys\nfrom mi_checks.models.names import known_names, resolve\n"
+        "import sys\nfrom mi_checks.models.model_names import known_names, resolve\n"
         "[resolve(name).shape for name in (*known_names(), 'hf:gpt2')]\nprint('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)

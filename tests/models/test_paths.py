@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.base_name import under_base
-from mi_checks.models.in_files import unknown_models, with_own_models
-from mi_checks.models.names import called, known_names, resolve, without_label
-from mi_checks.models.near_names import near_name
-from mi_checks.models.series import series
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.gguf import Gguf
-from mi_checks.models.sources.hub import Hub
+from mi_checks.models.model_checkpoints import series
+from mi_checks.models.model_names import called, known_names, near_name, resolve, without_label
+from mi_checks.models.models_of_behaviour import unknown_models, with_own_models
+from mi_checks.models.sources.gguf_file import Gguf
+from mi_checks.models.sources.hub_model import Hub
+from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.stand_in_models import under_base
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.spec.problems import SpecError
 

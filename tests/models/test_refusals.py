@@ -8,7 +8,7 @@ from transformers import AutoModel, BertConfig, BertForMaskedLM, FalconConfig, G
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from tests.models.written import VOCABULARY, gpt2, llama, write_huggingface
 from tests.tokenizers_of_families import write_tokenizer
 
@@ -59,7 +59,7 @@ def test_case_07_what_transformerlens_is_known_not_to_wrap(tmp_path, config, rea
     [
         ("transformers.AutoModelForCausalLM.from_pretrained", "transformers cannot load it: "),
         ("transformer_lens.model_bridge.TransformerBridge.boot_transformers", "TransformerLens cannot wrap Llama"),
-        ("mi_checks.models.loaders.huggingface.PreTrainedTokenizerFast", "it cannot be loaded: "),
+        ("mi_checks.models.loaders.transformers_loader.PreTrainedTokenizerFast", "it cannot be loaded: "),
     ],
 )
 def test_any_error_of_a_library_is_one_line(tmp_path, monkeypatch, raised, where, who):

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import NANO
-from mi_checks.models.series import series, with_series
+from mi_checks.models.model_checkpoints import series, with_series
+from mi_checks.models.model_names import NANO
 
 STEPS = ("nano-attn-2l@200", "nano-attn-2l@400", "nano-attn-2l@500", "nano-attn-2l@650", "nano-attn-2l")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import resolve
-from mi_checks.models.stand_in import refuse_update
+from mi_checks.models.model_names import resolve
+from mi_checks.models.stand_in_models import refuse_update
 
 
 @pytest.mark.parametrize(

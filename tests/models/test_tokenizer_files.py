@@ -14,8 +14,8 @@ from transformers import AutoTokenizer, OPTConfig, Qwen2Config
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import load
 from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, own_beginning
-from mi_checks.models.names import TOKENIZER
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.behaviour import Prompts
 from tests.models.written import VOCABULARY, gpt2, llama, write_huggingface
@@ -303,7 +303,7 @@ def test_case_11_the_token_that_begins_every_prompt_is_beyond_the_embedding(tmp_
 
 
 def test_a_native_folders_own_older_tokenizer_is_not_passed_over(tmp_path):
-    from mi_checks.models.names import NANO
+    from mi_checks.models.model_names import NANO
 
     for file in ("config.json", "model.safetensors"):
         shutil.copy(NANO / "nano-attn-1l" / file, tmp_path / file)

@@ -9,8 +9,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.load_model import check_causal, load
-from mi_checks.models.names import NANO
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.model_names import NANO
+from mi_checks.models.sources.model_source import Unloadable
 from tests.models.written import TOKENS, VOCABULARY, toy_config, write_legacy
 
 # What TransformerLens' own configs hold beside what is read, as a saved one has it.

@@ -8,12 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.hub_download import download
+from mi_checks.models.downloads import download
 from mi_checks.models.load_model import load
-from mi_checks.models.loaders.loaded import sha256
-from mi_checks.models.names import NANO, resolve
-from mi_checks.models.sources.hub import Hub
-from mi_checks.models.weights import weights_sha256
+from mi_checks.models.model_names import NANO, resolve
+from mi_checks.models.sources.hub_model import Hub
+from mi_checks.models.sources.weight_files import sha256
 from tests.models.written import TOKENS, gpt2, llama, toy_config, write_huggingface, write_legacy
 
 
@@ -57,7 +56,7 @@ def test_case_13_pickles_of_tensors_are_read(tmp_path, config, shards):
     with torch.no_grad():
         torch.testing.assert_close(loaded_model.bridge(TOKENS), model(TOKENS).logits, rtol=1e-4, atol=1e-4)
     assert len(files) == shards
-    assert loaded_model.provenance.weights_sha256 == sha256(files) == weights_sha256(resolve(str(tmp_path)))
+    assert loaded_model.provenance.weights_sha256 == sha256(files) == resolve(str(tmp_path)).weights_sha256()
 
 
 def test_case_13_safetensors_are_preferred(tmp_path):

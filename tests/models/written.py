@@ -13,7 +13,7 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, XGLMConfig
 
-from mi_checks.models.names import TOKENIZER
+from mi_checks.models.model_names import TOKENIZER
 
 VOCABULARY = 2048
 TOKENS = torch.arange(1, 20)[None]

@@ -12,7 +12,7 @@ from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes, parse_node
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.models.load_model import load
-from mi_checks.models.names import NANO
+from mi_checks.models.model_names import NANO
 from mi_checks.mutants.node_mutations import ExchangedHeads, NegatedLogits, NegatedNodes, UniformHeads, ZeroedNodes
 from mi_checks.prompts.build_prompts import build_prompts
 from tests.engine.conftest import INDUCTION

@@ -11,7 +11,7 @@ import torch
 
 from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel, Provenance
-from mi_checks.models.loaders.loaded import Placement
+from mi_checks.models.loaders.loader_common import Placement
 from mi_checks.models.loaders.native import fill, native_bridge
 from mi_checks.spec.shapes import ModelShape
 from tests.planting.vocabulary import BOS, D_VOCAB, tokenization

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from mi_checks.models.names import NANO
+from mi_checks.models.model_names import NANO
 
 INI = """\
 [pytest]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mi_checks.models.names import NANO
+from mi_checks.models.model_names import NANO
 from tests.plugin.conftest import CHECKS
 
 BASE = ("--mi-base", "nano-attn-2l")

@@ -230,7 +230,7 @@ def test_case_19_without_plugins_there_are_no_pools(project, told, monkeypatch):
 MADE = ("words", "list(words)", "frozenset(words)", "dict.fromkeys(words).keys()", "(word for word in words)")
 DIGESTS = """\
 from pathlib import Path
-from mi_checks.models.tokenizer import load_tokenization
+from mi_checks.models.model_tokenizer import load_tokenization
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.cli.shared_options import behaviours_of
 tokenization = load_tokenization("nano-attn-2l")

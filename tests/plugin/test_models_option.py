@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from tests.models.written import llama, write_huggingface, xglm
 from tests.plugin.conftest import CHECKS
 

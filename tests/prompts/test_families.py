@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import TOKENIZER
+from mi_checks.models.model_names import TOKENIZER
 from mi_checks.prompts.align import align, tokenized
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.build_prompts import build_prompts

@@ -16,8 +16,7 @@ from mi_checks.engine.guards.guard_probes import GuardProbes, RoundingTolerance
 from mi_checks.engine.guards.plain_model import ModuleSide, PlainEdit, PlainModel, locate_activation
 from mi_checks.engine.nodes import HEAD_PARTS, HOOK_NAMES, Kind, Node
 from mi_checks.engine.reference.hook_sites import HookSite
-from mi_checks.models.guards import Guard
-from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.models.loaded_model import Guard, LoadedModel
 
 EDITED_KINDS: tuple[Kind, ...] = (
     "head", "q", "k", "v", "pattern", "neuron", "attn", "mlp", "resid_pre", "resid_mid", "resid_post"

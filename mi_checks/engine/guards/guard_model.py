@@ -22,8 +22,7 @@ from mi_checks.engine.interventions import Side
 from mi_checks.engine.nodes import HOOK_NAMES, Kind, Node
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.guards import Guard, Guards
-from mi_checks.models.loaded_model import LoadedModel
+from mi_checks.models.loaded_model import Guard, Guards, LoadedModel
 
 
 def guard_model(loaded_model: LoadedModel) -> Guards:

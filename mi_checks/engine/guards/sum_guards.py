@@ -17,7 +17,7 @@ from mi_checks.engine.readout import Floats
 from mi_checks.engine.reference.hook_sites import HookSite
 from mi_checks.engine.reference.reference_engine import ReferenceEngine
 from mi_checks.errors import MiChecksError
-from mi_checks.models.guards import Guard
+from mi_checks.models.loaded_model import Guard
 
 SUBLAYER_SUMS: tuple[tuple[str, Kind, Kind, tuple[str, ...]], ...] = (
     ("heads add up to their attention", "head", "attn", ("paths", "head attribution")),

@@ -12,14 +12,14 @@ from typing import Any
 
 from transformer_lens.conversion_utils import convert_tl_checkpoint
 
-from mi_checks.models.hub_download import TOKENIZER_FILES, snapshot
-from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
+from mi_checks.models.downloads import TOKENIZER_FILES, snapshot
+from mi_checks.models.loaders.loader_common import Loaded, Placement, read_state_dict, told
 from mi_checks.models.loaders.native import fill, native_parts
-from mi_checks.models.loaders.pickles import read_state_dict
 from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, trained_beginning
 from mi_checks.models.loaders.transformerlens_config import check_normalization, refuse_unread
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.model_source import Unloadable
+from mi_checks.models.sources.weight_files import sha256
 
 COPIED_KEYS = ("n_layers", "n_heads", "d_model", "d_head", "n_ctx", "d_vocab", "act_fn")
 READ_KEYS = (

@@ -15,13 +15,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 from transformer_lens.model_bridge.sources.native import NativeModel, initialize_native_model
 
-from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
+from mi_checks.models.loaders.loader_common import Loaded, Placement, sharing_weights, told
 from mi_checks.models.loaders.tokenizer_files import declarations, folders_tokenizer, has_tokenizer, trained_beginning
 from mi_checks.models.loaders.transformerlens_config import NATIVE_KEYS, check_normalization, refuse_unread
-from mi_checks.models.loaders.unwrapped import sharing_weights
-from mi_checks.models.names import TOKENIZER
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.model_names import TOKENIZER
+from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.model_source import Unloadable
+from mi_checks.models.sources.weight_files import sha256
 
 # TransformerLens' native module and its bridge have different names for the same parameters.
 NATIVE_TO_BRIDGE = {

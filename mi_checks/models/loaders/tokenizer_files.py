@@ -12,8 +12,9 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from mi_checks.models.loaders.loaded import sha256, told
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.loaders.loader_common import told
+from mi_checks.models.sources.model_source import Unloadable
+from mi_checks.models.sources.weight_files import sha256
 
 SPECIAL_TOKEN_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
 BEGINNINGS = ("<|BOS|>", "<|endoftext|>", "<s>")  # names of this token in the toy models, if no file names it
@@ -133,8 +134,7 @@ def _before(tokenizer: Tokenizer) -> tuple[int, ...]:
 
 
 def _converted(folder: Path) -> Tokenizer:
-    from mi_checks.models.loaders.sentencepiece_file import read_sentencepiece
-    from mi_checks.models.loaders.vocabulary_files import read_byte_pairs, read_word_pieces
+    from mi_checks.models.loaders.converted_tokenizers import read_byte_pairs, read_sentencepiece, read_word_pieces
 
     names = _names(folder)
     if "vocab.json" in names and "merges.txt" in names:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.sources.model_source import Unloadable
 
 NORMALIZATIONS = ("LN", "LNPre", "RMS", "RMSPre", None)
 NATIVE_KEYS = frozenset(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.sources.model_source import Unloadable
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 INDEX_SUFFIX = ".index.json"  # suffix of either name, for the file that says which shard holds which tensor
@@ -15,7 +17,7 @@ LFS_POINTER_START = b"version https://git-lfs"
 OTHER_PATTERNS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.npz", "*.onnx")
 
 
-def weight_files(folder: Path) -> list[Path]:
+def find_weight_files(folder: Path) -> list[Path]:
     """Return the files that hold a model's weights: safetensors if there are some, otherwise pickles of tensors.
 
     Raises:
@@ -36,6 +38,17 @@ def weight_files(folder: Path) -> list[Path]:
         f"{folder} holds no {SAFETENSORS} and no {PICKLE}, and weights are read from no file of another name "
         f"({others[0]}); {hint}"
     )
+
+
+def sha256(files: Sequence[Path]) -> str:
+    """Return the hash of one file, or of the lines that `sha256sum` prints for several files, ordered by name."""
+    digests = {}
+    for path in sorted(files):
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()).hexdigest()
 
 
 def are_pickles(files: list[Path]) -> bool:

@@ -13,8 +13,7 @@ from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
 from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
 from mi_checks.history.recalled import Asked, recalled
 from mi_checks.history.run_store import Entry, History
-from mi_checks.models.names import resolve
-from mi_checks.models.weights import weights_sha256
+from mi_checks.models.model_names import resolve
 from mi_checks.results.build import library_versions, run_record, settings_text
 from mi_checks.results.evidence import HEAD_SWEEP
 from mi_checks.results.rerun import node_names
@@ -137,7 +136,7 @@ class CheckBisection:
         Args:
             loaded: the behaviour.
             check: the id of one of its checks.
-            models: two or more checkpoints in order, by names that `mi_checks.models.names.resolve` accepts.
+            models: two or more checkpoints in order, by names that `mi_checks.models.model_names.resolve` accepts.
             claims: the name of the model whose claims they are held to.
             history: read first; every new measurement is added to it immediately.
             command: the user's command, for the record.
@@ -182,7 +181,7 @@ class CheckBisection:
     def _ask(self, place: int) -> CheckpointOutcome:
         suite = Suite(self.settings)  # a new suite for each checkpoint: two checkpoints share nothing but a name
         given = self.given[place]
-        weights = weights_sha256(resolve(given)) or suite.loaded_models.loaded_model(given).provenance.weights_sha256
+        weights = resolve(given).weights_sha256() or suite.loaded_models.loaded_model(given).provenance.weights_sha256
         query = Asked(
             self.loaded.behaviour.name, self.claims, self.check_id, self.claims_sha256, DTYPE, __version__
         )  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel, Provenance
-from mi_checks.models.loaders.loaded import Placement
+from mi_checks.models.loaders.loader_common import Placement
 from mi_checks.models.loaders.native import native_bridge
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.prompts.build_prompts import build_prompts

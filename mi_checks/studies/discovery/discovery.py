@@ -71,7 +71,7 @@ def discover(
 
     Args:
         loaded: the behaviour.
-        model: a name that `mi_checks.models.names.resolve` accepts; the file need not name it.
+        model: a name that `mi_checks.models.model_names.resolve` accepts; the file need not name it.
         settings: the amount of measurement and the thresholds.
         progress: shows the progress of a sweep.
         store: the cache of measurements, which is also written if the run is interrupted; None caches nothing.

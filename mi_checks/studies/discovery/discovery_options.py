@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.spec.load_file import LoadedBehaviour
 
 SEED_OFFSET = 1000  # the difference between discovery's default seed and the behaviour's

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import checkpoints, resolve, without_label
-from mi_checks.models.series import EACH, series, with_series
-from mi_checks.models.steps import training_step
+from mi_checks.models.model_checkpoints import EACH, series, training_step, with_series
+from mi_checks.models.model_names import checkpoints, resolve, without_label
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mi_checks.compare.neighbouring_models import EffectMatrix, UnmeasuredCell
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import resolve
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour

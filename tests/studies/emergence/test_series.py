@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import NANO
-from mi_checks.models.steps import training_step
+from mi_checks.models.model_checkpoints import training_step
+from mi_checks.models.model_names import NANO
 from mi_checks.studies.emergence.checkpoint_series import chosen_series
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mi_checks.models.tokenizer import load_tokenization
+from mi_checks.models.model_tokenizer import load_tokenization
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.studies.mining.eligible_tokens import EligibleTokens
 

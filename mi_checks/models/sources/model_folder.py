@@ -13,8 +13,8 @@ from mi_checks.models.sources.config_json import (
     read_config,
     transformerlens_shape,
 )
-from mi_checks.models.sources.source import Source, Unloadable
-from mi_checks.models.sources.weight_files import refuse_adapter
+from mi_checks.models.sources.model_source import Source, Unloadable, existing
+from mi_checks.models.sources.weight_files import find_weight_files, refuse_adapter
 from mi_checks.spec.node_names import ModelShape
 
 Layout = Literal["native", "legacy", "huggingface"]
@@ -70,6 +70,15 @@ class Folder(Source):
         """Return the shape, read from `config.json`; None if only the weights show it."""
         config = self.config
         return huggingface_shape(config) if is_huggingface(config) else transformerlens_shape(config)
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """Return the files of weights.
+
+        Raises:
+            Unloadable: a file is missing.
+        """
+        return existing(find_weight_files(self.path) if self.layout == "huggingface" else [self.weights])
 
     def require(self) -> None:
         """Raise if the folder holds an adapter, which would be ignored silently."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mi_checks.models.download_folder import cache_folder
-from mi_checks.models.sources.gguf import require_reader
-from mi_checks.models.sources.source import NotFetched, Source
+from platformdirs import user_cache_path
+
+from mi_checks.models.sources.gguf_file import require_reader
+from mi_checks.models.sources.model_source import NotFetched, Source, existing
 from mi_checks.spec.node_names import ModelShape
+
+
+def cache_folder() -> Path:
+    """Return the folder `MI_CHECKS_CACHE`, or the platform's cache folder if it is not set; it may not exist yet."""
+    chosen = os.environ.get("MI_CHECKS_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("mi-checks", appauthor=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,15 @@ class Packaged(Source):
     def shape(self) -> ModelShape:
         """Return the shape, which is known without the file."""
         return self.known_shape
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """Return the file.
+
+        Raises:
+            Unloadable: it is missing.
+        """
+        return existing([self.path])
 
     def require(self) -> None:
         """Raise if the file has not been downloaded or there is no package to read it with."""

@@ -1,11 +1,11 @@
-"""Reference models: a model that is compared with another one runs under the claims about that one."""
+"""Models that run under the claims about another model (`NAME=MODEL`), which are never recorded as that model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.names import resolve
+from mi_checks.models.model_names import ModelName, is_known, resolve
 from mi_checks.spec.node_names import ModelShape
 
 
@@ -62,3 +62,33 @@ def _told(shape: ModelShape) -> str:
         f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((shape.n_layers, "layer"), (shape.n_heads, "head"))
     )
     return f"{layers} of {heads} and {mlp}"
+
+
+N_SHOWN_DIGITS = 12  # digits of a hash that a message shows
+
+
+def refuse_update(model: ModelName, option: str) -> None:
+    """Raise if results of a run must not be recorded under a model's name, because its own weights are others.
+
+    Args:
+        model: the model that runs.
+        option: the option that asks for recording.
+
+    Raises:
+        MiChecksError: the model runs under the name of one whose own weights are others, or may be.
+    """
+    if model.given == model.claims or not is_known(model.claims):
+        return
+    name = model.claims
+    try:
+        own = resolve(name).weights_sha256()
+    except MiChecksError:  # the model has not been downloaded
+        own = None
+    here = model.weights_sha256()
+    if own in (None, here):
+        return
+    why = f"its weights are {here[:N_SHOWN_DIGITS]}" if here else "of its weights nobody knows before they are loaded"
+    raise MiChecksError(
+        f"--mi-model {model.given}: {option} would record it as {name}: {why}, and those of {name} itself are "
+        f"{str(own)[:N_SHOWN_DIGITS]}; leave out {option}"
+    )

@@ -1,12 +1,17 @@
-"""The metadata in the header of a GGUF file, read in milliseconds; the package `gguf` takes seconds for it."""
+"""A model in a GGUF file on this machine, and the metadata in the header of the file.
+
+The header is read here in milliseconds; the package `gguf` takes seconds for it.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.sources.model_source import Source, Unloadable, existing
 from mi_checks.spec.node_names import ModelShape
 
 NUMBER_FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -78,3 +83,44 @@ def _string(file: BinaryIO) -> bytes:
     if len(text) < length:
         raise struct.error
     return text
+
+
+@dataclass(frozen=True)
+class Gguf(Source):
+    """A file with weights, usually quantized, and tokenizer; the weights are de-quantized when loaded."""
+
+    path: Path
+
+    @property
+    def described(self) -> str:
+        """Return the file as the user may write it."""
+        return f"gguf:{self.path}"
+
+    @property
+    def shape(self) -> ModelShape | None:
+        """Return the shape, read from the header of the file; None if the architecture states it in another way."""
+        return header_shape(read_header(self.path))
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """Return the file.
+
+        Raises:
+            Unloadable: it is missing.
+        """
+        return existing([self.path])
+
+    def require(self) -> None:
+        """Raise if the file does not exist or there is no package to read it with."""
+        read_header(self.path)
+        require_reader()
+
+
+def require_reader() -> None:
+    """Raise if the package `gguf` is not installed.
+
+    Raises:
+        Unloadable: it is not installed.
+    """
+    if importlib.util.find_spec("gguf") is None:
+        raise Unloadable("GGUF files are read with the package gguf; install it with pip install 'mi-checks[gguf]'")

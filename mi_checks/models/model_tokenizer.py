@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mi_checks.models.names import TOKENIZER, resolve
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.source import Unloadable
+from mi_checks.models.model_names import TOKENIZER, resolve
+from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.model_source import Unloadable
 from mi_checks.prompts.tokenization import Tokenization
 
 

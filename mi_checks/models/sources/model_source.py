@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.node_names import ModelShape
@@ -14,6 +15,18 @@ class Unloadable(MiChecksError):
 
 class NotFetched(Unloadable):
     """A model that its user has to download once, by their own decision."""
+
+
+def existing(files: list[Path]) -> list[Path]:
+    """Return the files, or raise if one does not exist.
+
+    Raises:
+        Unloadable: a file is missing.
+    """
+    for file in files:
+        if not file.exists():
+            raise Unloadable(f"{file} is missing")
+    return files
 
 
 class Source(ABC):
@@ -31,6 +44,15 @@ class Source(ABC):
 
         Raises:
             MiChecksError: the file that holds the shape is missing or broken.
+        """
+
+    @property
+    @abstractmethod
+    def weight_files(self) -> list[Path] | None:
+        """Return the files of weights, or None if they are known only after loading.
+
+        Raises:
+            Unloadable: a file is missing.
         """
 
     def require(self) -> None:

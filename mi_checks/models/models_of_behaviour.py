@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mi_checks.models.model_names import called, is_known, is_path, known_names, near_name
 from mi_checks.models.model_paths import GGUF, based, looks_like_path
-from mi_checks.models.names import called, is_known, is_path, known_names
-from mi_checks.models.near_names import near_name
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.problems import Problem, SpecError
 from mi_checks.spec.renamed import with_models_called

@@ -1,23 +1,23 @@
-"""The loader of the layout of Hugging Face's transformers: `config.json`, weights, tokenizer."""
+"""The loaders that use transformers: of folders in Hugging Face's layout, and of GGUF files."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 from transformer_lens.model_bridge import TransformerBridge
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast
 
 from mi_checks.errors import MiChecksError
-from mi_checks.models.loaders.loaded import Loaded, Placement, sha256, told
-from mi_checks.models.loaders.pickles import read_state_dict
-from mi_checks.models.loaders.quiet import quiet
+from mi_checks.models.loaders.loader_common import Loaded, Placement, quiet, read_state_dict, sharing_weights, told
 from mi_checks.models.loaders.tokenizer_files import SPECIAL_TOKEN_KEYS, declarations, folders_tokenizer, own_beginning
-from mi_checks.models.loaders.unwrapped import sharing_weights
-from mi_checks.models.sources.folder import Folder
-from mi_checks.models.sources.source import Unloadable
-from mi_checks.models.sources.weight_files import are_pickles, weight_files
+from mi_checks.models.sources.gguf_file import read_header, require_reader
+from mi_checks.models.sources.model_folder import Folder
+from mi_checks.models.sources.model_source import Unloadable
+from mi_checks.models.sources.weight_files import are_pickles, find_weight_files, sha256
 
 # What TransformerLens' adapters do not know, by model type: a key of config.json, its value there, and why.
 UNSUPPORTED = {
@@ -53,7 +53,7 @@ def load_huggingface(folder: Folder, to: Placement) -> Loaded:
         raise Unloadable("it needs code of its own (auto_map in config.json), which is never run")
     if folder.config.get("is_encoder_decoder"):
         raise Unloadable("it is an encoder and a decoder, and only models that are a decoder alone can be measured")
-    weights, declared = weight_files(folder.path), declarations(folder.path)
+    weights, declared = find_weight_files(folder.path), declarations(folder.path)
     files = folders_tokenizer(folder.path)
     bos = own_beginning(files.tokenizer, declared)
     special = {key: value for key, value in declared.items() if key in SPECIAL_TOKEN_KEYS}
@@ -183,3 +183,40 @@ def _is_in_transformers(folder: Folder) -> bool:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     return folder.config.get("model_type") in CONFIG_MAPPING
+
+
+def load_gguf(path: Path, to: Placement, *, revision: str = "") -> Loaded:
+    """Load a GGUF file.
+
+    Args:
+        path: the file.
+        to: the device and dtype.
+        revision: the revision to record, if there is one.
+
+    Raises:
+        Unloadable: it is not a GGUF file, the package `gguf` is not installed, or transformers or TransformerLens does
+            not know the architecture.
+    """
+    require_reader()
+    read_header(path)  # raises with a one-line message if it is not a GGUF file
+    place = {"gguf_file": path.name, "local_files_only": True}
+    try:
+        with quiet():
+            hf_tokenizer = AutoTokenizer.from_pretrained(str(path.parent), trust_remote_code=False, **place)
+            tokenizer = hf_tokenizer.backend_tokenizer
+    except Exception as error:  # any error of transformers or gguf for an unexpected file
+        raise Unloadable(f"{path}: its tokenizer cannot be read: {told(error)}") from error
+    bos = own_beginning(tokenizer, {})
+    # If blocks stayed quantized, transformers would look for compiled kernels on the hub.
+    bridge, unwrapped = bridged(
+        str(path.parent), hf_tokenizer, to, quantization_config=GgufConfig(dequantize=True), **place
+    )
+    return Loaded(
+        bridge,
+        tokenizer,
+        bos=bos,
+        weights_sha256=sha256([path]),
+        tokenizer_sha256=hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),  # it has no file of its own
+        revision=revision,
+        unwrapped=unwrapped,
+    )

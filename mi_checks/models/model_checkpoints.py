@@ -1,13 +1,14 @@
-"""Series of training checkpoints: `nano-attn-2l@*` is that model's checkpoints in order, and then the model itself."""
+"""Training checkpoints: `nano-attn-2l@*` is a series of them, and a label is a number of training steps."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from mi_checks.errors import MiChecksError
+from mi_checks.models.model_names import checkpoints, known_names, resolve
 from mi_checks.models.model_paths import expanded, is_folder, splits
-from mi_checks.models.names import checkpoints, known_names, resolve
-from mi_checks.models.sources.folder import Folder
+from mi_checks.models.sources.model_folder import Folder
 
 EACH = "@*"
 
@@ -50,3 +51,24 @@ def _folder(model: str) -> Folder | None:
         if text and is_folder(expanded(text)):
             return Folder(expanded(text))
     return None
+
+
+METRICS_FILE = "metrics.json"  # written beside a nano model's weights by its training
+
+
+def training_step(name: str) -> int | None:
+    """Return a checkpoint's label if it is a whole number; for a final model the steps in `metrics.json`, or None.
+
+    Raises:
+        MiChecksError: there is no such model.
+    """
+    source = resolve(name).source
+    if not isinstance(source, Folder):
+        return None
+    if source.label is not None:
+        return int(source.label) if source.label.isdecimal() else None
+    try:
+        steps = json.loads((source.path / METRICS_FILE).read_text(encoding="utf-8"))["recipe"]["steps"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not a nano model's folder
+    return steps if isinstance(steps, int) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.models.sources.config_json import huggingface_shape, is_huggingface, read_config
-from mi_checks.models.sources.source import Source
+from mi_checks.models.sources.model_source import Source
 from mi_checks.spec.node_names import ModelShape
 
 LEGACY_OWNERS = ("NeelNanda", "ArthurConmy", "Baidicoot")  # published before TransformerLens used transformers' layout
@@ -54,6 +54,11 @@ class Hub(Source):
             return None
         config = read_config(Path(cached_path).parent)
         return huggingface_shape(config) if is_huggingface(config) else None
+
+    @property
+    def weight_files(self) -> None:
+        """Return None: the files are known only after loading."""
+        return
 
 
 def _toys() -> dict[str, Hub]:
