@@ -33,12 +33,12 @@ def effect(measured: Measurements) -> Effect:
     entry = behaviour.models.get(loaded_model.name)
     verdicts = _verdicts(measured)
     outcomes = {verdict.outcome for _, verdict in verdicts}
-    revision = loaded_model.provenance.revision
+    step = loaded_model.provenance.step
     return Effect(
         behaviour=behaviour.name,
         model=loaded_model.name,
         architecture=Architecture(loaded_model.kind, loaded_model.shape.n_layers, loaded_model.shape.n_heads),
-        checkpoint=revision if revision.startswith("checkpoint") else "",
+        checkpoint=f"checkpoint {step}" if step else "",
         declared="not named" if entry is None else "absent" if entry == "absent" else "present",
         against=rival,
         estimate=mean_interval(values, score_unit(measured.batch.score), measured.intervals),

@@ -76,9 +76,16 @@ def differing_settings(before: Run, after: Run) -> tuple[tuple[str, str, str], .
     shared = [between] if between else [(name, name) for name in before.models if name in after.models]
     for first, second in shared:
         name = "" if between else f"{first} "
-        found += _differing(name, before.models.get(first, {}), after.models.get(second, {}))
+        sides = [_without_said_step(side) for side in (before.models.get(first, {}), after.models.get(second, {}))]
+        found += _differing(name, *sides)
     found += _differing("", before.versions, after.versions)
     return (*found, *_differing("", before.settings, after.settings))
+
+
+def _without_said_step(model: Mapping[str, str]) -> dict[str, str]:
+    """Return a model's provenance without its training step if the revision says it too."""
+    said = model.get("revision") == f"checkpoint {model.get('step')}"
+    return {key: value for key, value in model.items() if key != "step" or not said}
 
 
 def _differing(name: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mi_checks.history.known import require
-from mi_checks.history.moment import COLUMNS, Moment, Order, moment, step
+from mi_checks.history.moment import COLUMNS, Moment, Order, moment, training_order
 from mi_checks.history.run_store import History
 from mi_checks.stats.estimate import Estimate
 
@@ -106,10 +106,10 @@ def outlines(
     summaries = []
     for series, of, name in _series(history, behaviour, None, model):
         rows = history.connection.execute(
-            f"SELECT value, revision, results.run {JOINED} ORDER BY started, runs.id",
+            f"SELECT value, step, results.run {JOINED} ORDER BY started, runs.id",
             (of, series),
         ).fetchall()
-        rows = sorted(rows, key=lambda row: step(row[1])) if order == "training" else rows
+        rows = sorted(rows, key=lambda row: training_order(row[1])) if order == "training" else rows
         values = tuple(row[0] for row in (rows[-last:] if last else rows))
         summaries.append(Outline(behaviour, of, name, values, _point(history, series, of, rows[-1][2])))
     return summaries
@@ -138,6 +138,6 @@ def _points(history: History, series: int, model: str, order: Order, last: int |
 
 def point(row: tuple[object, ...]) -> Point:
     """Return the result in a row with the columns of `COLUMNS`, followed by those of `RESULT`."""
-    outcome, value, low, high, n, unit, bound, prompts = row[4:]
+    outcome, value, low, high, n, unit, bound, prompts = row[5:]
     estimate = None if value is None else Estimate(value, low, high, n, unit, "as in the run")  # type: ignore[arg-type]
-    return Point(moment(*row[:4]), outcome, estimate, bound, prompts)  # type: ignore[arg-type]
+    return Point(moment(*row[:5]), outcome, estimate, bound, prompts)  # type: ignore[arg-type]

@@ -113,5 +113,5 @@ def _standings(history: History, node: int, model: str, order: Order) -> tuple[S
         "LEFT JOIN models ON models.run = shares.run AND models.name = ? WHERE node = ? ORDER BY started, runs.id",
         (model, node),
     ).fetchall()
-    standings = (Standing(moment(*row[:4]), *row[4:]) for row in rows)
+    standings = (Standing(moment(*row[:5]), *row[5:]) for row in rows)
     return tuple(sorted(standings, key=lambda each: each.at.place(order)))

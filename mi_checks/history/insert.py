@@ -24,8 +24,11 @@ def insert(connection: sqlite3.Connection, run: Run, digest: str, document: byte
     (row,) = added
     connection.execute("INSERT INTO documents VALUES (?, ?)", (row, document))
     connection.executemany(
-        "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(row, name, *(model.get(key, "") for key in MODEL)) for name, model in run.models.items()],
+        "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (row, name, *(model.get(key, "") for key in MODEL), int(model["step"]) if model.get("step") else None)
+            for name, model in run.models.items()
+        ],
     )
     _results(connection, row, run)
     insert_shares(connection, row, run)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from mi_checks.history.storable import storable
 from mi_checks.history.stored_shares import insert_shares
-from mi_checks.results.read_run import parse_run
+from mi_checks.results.read_run import parse_run, step_of_revision
 
 RUNS = """\
 CREATE TABLE runs (
@@ -96,6 +96,15 @@ def _shares(connection: sqlite3.Connection) -> None:
         insert_shares(connection, run, storable(parse_run(document, f"run {digest}"), document))
 
 
+def _steps(connection: sqlite3.Connection) -> None:
+    """Add the training step of the weights, which older runs recorded only as text, such as `checkpoint 500`."""
+    connection.execute("ALTER TABLE models ADD COLUMN step INTEGER")  # NULL: not the weights of a numbered checkpoint
+    for revision in connection.execute("SELECT DISTINCT revision FROM models").fetchall():
+        step = step_of_revision(*revision)
+        if step:
+            connection.execute("UPDATE models SET step = ? WHERE revision = ?", (int(step), *revision))
+
+
 def _execute(connection: sqlite3.Connection, script: str) -> None:
     """Execute a script, without the commit with which `executescript` begins."""
     statement = ""
@@ -106,4 +115,4 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs, _shares)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs, _shares, _steps)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 SHORT = 8  # hexadecimal digits in the short name of a run
 WEIGHTS_HASH_DIGITS = 12  # hexadecimal digits shown of the digest of weights
-COLUMNS = "digest, started, weights_sha256, revision"  # columns of the join of `runs` and `models`
+COLUMNS = "digest, started, weights_sha256, revision, step"  # columns of the join of `runs` and `models`
 
-CHECKPOINT = re.compile(r"checkpoint (\d+)")
 Order = Literal["time", "training"]
 ORDERS: tuple[Order, ...] = ("time", "training")
 
@@ -25,12 +23,14 @@ class Moment:
         started: its start, ISO 8601, UTC.
         weights_sha256: the digest of the weights; "" if the run does not record it.
         revision: the revision of the weights, such as `checkpoint 500`, or "".
+        step: the training step of the weights; None if they are not those of a numbered checkpoint.
     """
 
     run: str
     started: str
     weights_sha256: str
     revision: str
+    step: int | None
 
     @property
     def called(self) -> str:
@@ -49,7 +49,7 @@ class Moment:
 
     def place(self, order: Order) -> float:
         """Return the sort key of the run in this order; equal runs are sorted by their start."""
-        return step(self.revision) if order == "training" else 0
+        return training_order(self.step) if order == "training" else 0
 
     def plain(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -58,18 +58,18 @@ class Moment:
             "started": self.started,
             "weights_sha256": self.weights_sha256,
             "revision": self.revision,
+            "step": self.step,
         }
 
 
-def step(revision: str | None) -> float:
-    """Return the number of a training checkpoint; other weights count as the end of training (infinity)."""
-    match = CHECKPOINT.fullmatch(revision or "")
-    return int(match[1]) if match else math.inf
+def training_order(step: int | None) -> float:
+    """Return the sort key of weights in training order: their step, or infinity for the end of training."""
+    return math.inf if step is None else step
 
 
-def moment(digest: str, started: str, weights: str | None, revision: str | None) -> Moment:
+def moment(digest: str, started: str, weights: str | None, revision: str | None, step: int | None) -> Moment:
     """Return the moment in a row with the columns of `COLUMNS`.
 
     The weights are None if the run has results of the model but no record of it, because it could not be loaded.
     """
-    return Moment(digest, started, weights or "", revision or "")
+    return Moment(digest, started, weights or "", revision or "", step)

@@ -73,6 +73,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "float32") -> LoadedMo
             device=str(place),
             mode="raw",
             revision=loaded.revision,
+            step=loaded.step,
         ),
         unwrapped=loaded.unwrapped,
     )

@@ -77,6 +77,7 @@ class Provenance:
     device: str
     mode: str  # "raw": TransformerLens' compatibility mode folds norms, which changes ablations
     revision: str = ""  # of the weights, if they have one: a commit, a checkpoint's label or a version
+    step: str = ""  # of training, in digits, if the weights are those of a numbered checkpoint
 
 
 @dataclass(frozen=True)

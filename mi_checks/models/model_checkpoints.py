@@ -66,7 +66,7 @@ def training_step(name: str) -> int | None:
     if not isinstance(source, Folder):
         return None
     if source.label is not None:
-        return int(source.label) if source.label.isdecimal() else None
+        return int(source.step) if source.step else None
     try:
         steps = json.loads((source.path / METRICS_FILE).read_text(encoding="utf-8"))["recipe"]["steps"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -63,6 +63,8 @@ def parse_run(text: str, path: Path | str) -> Run:
             data = _from_3(data)
         if version <= 4:
             data = _from_4(data)
+        if version <= 5:
+            data = _with_steps(data)
         return _validated(data)
     except ValidationError as error:
         first, *others = error.errors()
@@ -197,6 +199,23 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
         "guards": {},
         "schema_version": SCHEMA_VERSION,
     }
+
+
+def _with_steps(data: dict[str, Any]) -> dict[str, Any]:
+    """Add the training steps of models, which runs of schema 5 first recorded only as text, in the revision."""
+    models = {
+        name: model
+        if "step" in model or not step_of_revision(model.get("revision", ""))
+        else {**model, "step": step_of_revision(model["revision"])}
+        for name, model in data["models"].items()
+    }
+    return {**data, "models": models}
+
+
+def step_of_revision(revision: str) -> str:
+    """Return the training step in a revision such as `checkpoint 500`, as older versions wrote it, in digits; or ""."""
+    found = re.fullmatch(r"checkpoint (\d+)", revision)
+    return "" if found is None else found[1]
 
 
 # What a claim of schema 4 ends with: "(Holm-corrected over 3 heads; deciding: L0H3)", "(most: L0H3)", "(most apart …)".

@@ -15,7 +15,7 @@ def measured_effect(measurements, around):
     def measured_effect(clean, corrupt=0.0, *, spread=0.1, **given):
         measured = measurements(around(clean, spread), around(corrupt, spread, seed=1), **given)
         measured.loaded_model.kind = "gelu"
-        measured.loaded_model.provenance = SimpleNamespace(revision=given.get("revision", ""))
+        measured.loaded_model.provenance = SimpleNamespace(step=given.get("step", ""))
         return effect(measured)
 
     return measured_effect

@@ -194,7 +194,7 @@ def test_the_surest_and_then_the_largest_come_first():
 
 def test_what_the_runs_have_otherwise():
     before = run_of(diff(5))
-    changed = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64, "revision": "checkpoint 500"}}
+    changed = {"nano-attn-2l": {**PROVENANCE, "weights_sha256": "b" * 64, "revision": "checkpoint 500", "step": "500"}}
     after = run_of(diff(5), diff(5, check="other"), models=changed, settings={"dtype": "bfloat16"})
     assert differing_settings(before, after) == (
         ("nano-attn-2l weights_sha256", "a" * 12, "b" * 12),

@@ -39,10 +39,11 @@ def heads(**values: float | None) -> Evidence:
     )  # fmt: skip
 
 
-def month(number: int, logit_diff: float | None = 6.0, *, revision: str = "", **given: object) -> Run:
-    """A run of one check, whose weights are those of its month."""
+def month(number: int, logit_diff: float | None = 6.0, *, step: int | None = None, **given: object) -> Run:
+    """A run of one check, whose weights are those of its month and, if there is one, of a training step."""
     sha = given.pop("weights", f"{number:x}" * 64)
-    models = {"nano-attn-2l": {**WEIGHTS, "weights_sha256": sha, "revision": revision}}
+    trained = {} if step is None else {"revision": f"checkpoint {step}", "step": str(step)}
+    models = {"nano-attn-2l": {**WEIGHTS, "weights_sha256": sha, **trained}}
     evidence = given.pop("evidence", ())
     values = None if logit_diff is None else around(logit_diff)
     fields = {"outcome": "error"} if logit_diff is None else {"at_least": 2}

@@ -19,7 +19,7 @@ def course_of(path, **how):
 
 
 def test_one_line_for_each_run_in_the_order_of_time(history_of):
-    found = course_of(history_of(month(3, 3.0), month(1, 6.0), month(2, None), month(4, 1.0, revision="checkpoint 9")))
+    found = course_of(history_of(month(3, 3.0), month(1, 6.0), month(2, None), month(4, 1.0, step=9)))
     called = [point.at.called for point in found.points]
     assert history_text.course(found) == [
         "induction logit_diff on nano-attn-2l, 4 runs  █ ▄▁  1.00 to 6.00 logits",
@@ -39,7 +39,7 @@ def test_other_prompts_and_bounds_are_told(history_of):
 
 
 def test_the_last_ones_and_the_order_of_training(history_of):
-    path = history_of(month(1), month(2, 5.0, revision="checkpoint 30"), month(3, 4.0, revision="checkpoint 4"))
+    path = history_of(month(1), month(2, 5.0, step=30), month(3, 4.0, step=4))
     assert course_of(path, last=2).values == pytest.approx([5, 4])
     assert course_of(path, order="training").values == pytest.approx([4, 5, 6])
     assert course_of(path, order="training", last=2).values == pytest.approx([5, 6])

@@ -14,12 +14,12 @@ from tests.history.conftest import heads, month
 def over(history_of):
     """The mediation of L1H2 by what it recovered each month."""
 
-    def over(*values, node="L1H2", order="time", revisions=(), others=None):
-        revisions = revisions or [""] * len(values)
+    def over(*values, node="L1H2", order="time", steps=(), others=None):
+        steps = steps or [None] * len(values)
         path = history_of(
             *(
-                month(number, evidence=(heads(**{"L1H2": value} | (others or {})),), revision=revision)
-                for number, (value, revision) in enumerate(zip(values, revisions, strict=True), start=1)
+                month(number, evidence=(heads(**{"L1H2": value} | (others or {})),), step=step)
+                for number, (value, step) in enumerate(zip(values, steps, strict=True), start=1)
             )
         )
         with History.at(path) as history:
@@ -43,7 +43,7 @@ def test_it_stopped(over):
 
 
 def test_it_began(over):
-    found = over(0.02, 0.5, revisions=("checkpoint 200", ""))
+    found = over(0.02, 0.5, steps=(200, None))
     assert answer(found) == (
         f"L1H2 mediates induction on nano-attn-2l since {named(found, 1)} (2026-02-01 12:00:00, 222222222222), and did "
         f"not in {named(found, 0)} (2026-01-01 12:00:00, 111111111111, checkpoint 200)."
@@ -109,10 +109,10 @@ def test_a_run_that_swept_no_heads_says_nothing(history_of):
 
 
 def test_in_the_order_of_training(over):
-    given = {"revisions": ("", "checkpoint 1000", "checkpoint 200")}
+    given = {"steps": (None, 1000, 200)}
     assert [each.value for each in over(0.6, 0.5, 0.02, **given).standings] == [0.6, 0.5, 0.02]
     found = over(0.6, 0.5, 0.02, order="training", **given)
-    assert [each.at.revision for each in found.standings] == ["checkpoint 200", "checkpoint 1000", ""]
+    assert [each.at.step for each in found.standings] == [200, 1000, None]
     assert "since" in answer(found)
 
 

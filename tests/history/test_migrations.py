@@ -16,6 +16,8 @@ from mi_checks.history.run_store import History
 
 FIRST = Path(__file__).with_name("schema_1.sqlite3")  # left by a mi-checks that knew the first schema only: three runs
 
+SECOND = Path(__file__).with_name("schema_2.sqlite3")  # by one that knew the second: runs of checkpoints and of others
+
 
 @pytest.fixture
 def old(tmp_path):
@@ -35,7 +37,7 @@ def test_it_comes_to_the_schema_of_a_new_one(old, tmp_path):
     with History.at(old), History.at(tmp_path / "new.sqlite3", create=True):
         pass
     assert schema(old) == schema(tmp_path / "new.sqlite3")
-    assert schema(old)[0] == len(MIGRATIONS) == 2
+    assert schema(old)[0] == len(MIGRATIONS) == 3
 
 
 def test_what_was_in_it_still_is(old):
@@ -53,6 +55,19 @@ def test_what_the_second_schema_adds_is_filled_from_the_kept_runs(old):
     assert found.standings[1].value == pytest.approx(0.314, abs=1e-3)
 
 
+def test_the_third_schema_has_the_training_step_as_a_number(tmp_path):
+    path = Path(shutil.copy(SECOND, tmp_path / "history.sqlite3"))
+    assert schema(path)[0] == 2
+    with History.at(path) as history:
+        steps = history.connection.execute("SELECT revision, step FROM models ORDER BY run").fetchall()
+        (course,) = courses(history, "induction", "logit_diff", order="training")
+    assert steps == [
+        *(("checkpoint 1000", 1000), ("checkpoint 200", 200)),
+        *(("main", None), ("checkpoint early", None), ("", None)),
+    ]
+    assert [point.at.step for point in course.points] == [200, 1000, None, None, None]
+
+
 def test_a_run_that_is_in_it_is_known_afterwards(old, tmp_path):
     with History.at(old) as history:
         (tmp_path / "run.json").write_text(history.text("6c78afa0"))
@@ -66,7 +81,7 @@ def test_a_step_that_fails_leaves_the_schema_before_it(old, monkeypatch):
         MIGRATIONS[1](connection)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(database, "MIGRATIONS", (MIGRATIONS[0], fails))
+    monkeypatch.setattr(database, "MIGRATIONS", (MIGRATIONS[0], fails, *MIGRATIONS[2:]))
     with pytest.raises(KeyboardInterrupt), History.at(old):
         pass
     assert schema(old) == before

@@ -55,6 +55,7 @@ def test_provenance(tmp_path):
     final, early = (load(f"{tmp_path}{name}", device="cpu").provenance for name in ("", "@300"))
     assert final.source == early.source == str(tmp_path)
     assert (final.revision, early.revision) == ("", "checkpoint 300")
+    assert (final.step, early.step) == ("", "300")
     assert final.weights_sha256 == hashlib.sha256((tmp_path / "toy_final.pth").read_bytes()).hexdigest()
     assert early.weights_sha256 != final.weights_sha256
 

@@ -49,6 +49,13 @@ def test_an_older_one_has_no_cards_of_neurons_and_no_sources(drawn, third_schema
     assert again.schema_version == SCHEMA_VERSION
 
 
+@pytest.mark.parametrize(("revision", "step"), [("checkpoint 500", "500"), ("main", None), ("checkpoint x", None)])
+def test_an_older_one_has_the_training_step_in_the_revision(run, path, revision, step):
+    models = {"m": {"revision": revision}, "other": {}}
+    path.write_text(run_text(replace(run, models=models)))
+    assert read_run(path).models == {"m": {"revision": revision, **({"step": step} if step else {})}, "other": {}}
+
+
 def test_an_older_one_says_nothing_of_what_was_left_out(fourth_schema):
     found = read_run(fourth_schema)
     assert found.omitted == ()

@@ -54,6 +54,7 @@ def load_legacy(folder: Folder, to: Placement) -> Loaded:
         weights_sha256=sha256([weights_path]),
         tokenizer_sha256=files.sha256,
         revision=folder.revision or (f"checkpoint {folder.label}" if folder.label else ""),
+        step=folder.step,
         unwrapped=unwrapped,
     )
 

@@ -45,6 +45,7 @@ class Loaded:
         weights_sha256: hash of the files of weights.
         tokenizer_sha256: hash of the tokenizer's file.
         revision: the revision that was loaded, or "" if there are none.
+        step: the training step of a numbered checkpoint, in digits; "" for other weights.
         unwrapped: the model that the bridge wraps, without TransformerLens' hooks, sharing the bridge's weights.
     """
 
@@ -54,6 +55,7 @@ class Loaded:
     weights_sha256: str
     tokenizer_sha256: str
     revision: str = ""
+    step: str = ""
     unwrapped: nn.Module | None = None
 
     @property

@@ -65,6 +65,7 @@ def load_native(folder: Folder, to: Placement) -> Loaded:
         weights_sha256=sha256([weights_path]),
         tokenizer_sha256=files.sha256,
         revision=f"checkpoint {folder.label}" if folder.label else "",
+        step=folder.step,
         unwrapped=unwrapped,
     )
 

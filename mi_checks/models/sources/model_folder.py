@@ -46,6 +46,11 @@ class Folder(Source):
         return self.name or str(self.path)
 
     @property
+    def step(self) -> str:
+        """Return the training step of a numbered checkpoint, in digits; "" for other weights."""
+        return self.label if self.label is not None and self.label.isdecimal() else ""
+
+    @property
     def config(self) -> dict[str, Any]:
         """Return the contents of `config.json`.
 
