@@ -11,7 +11,7 @@ from mi_checks.compare.neighbouring_models import EffectMatrix, ModelStep, Neigh
 from mi_checks.output import numbers
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.preference_checks import LogitDiff
+from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.studies.matrix.matrix_output import behaviour_label, effect_mark, effect_text
 
 TO_ROOT = "../../"  # the path from reports/gallery/ to the files
@@ -70,7 +70,7 @@ class Facts:
         """Return a link to the behaviour's first check of a logit difference."""
         loaded = self._by_name[behaviour]
         checks = [entry.check for entry in loaded.behaviour.checks]
-        index = next((i for i, check in enumerate(checks) if isinstance(check, LogitDiff)), 0)
+        index = next((i for i, check in enumerate(checks) if isinstance(check, LogitDiffCheck)), 0)
         place = loaded.place_of(("checks", index))
         return f"[{behaviour_label(self.matrix, behaviour)}]({TO_ROOT}{place.file}#L{place.line})"
 
@@ -84,9 +84,9 @@ class Facts:
         """Return the node id of the check that measures the effect."""
         loaded = self._by_name[effect.behaviour]
         checks = [preference.check for preference in effect.preferences]
-        first = next((check for check in checks if check.partition("[")[0] == LogitDiff.kind), *checks[:1])
+        first = next((check for check in checks if check.partition("[")[0] == LogitDiffCheck.kind), *checks[:1])
         check = "absent" if effect.declared == "absent" else first
-        return "::".join(filter(None, (loaded.source.shown, loaded.case, effect.model, check)))
+        return "::".join(filter(None, (loaded.source.display_path, loaded.case, effect.model, check)))
 
     def row(self, test: NeighbourDifference, reading: str) -> list[str]:
         """Return a row with the columns of `HEADER`."""

@@ -13,7 +13,9 @@ from pathlib import Path
 from mi_checks.errors import MiChecksError
 
 _MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?= |$)", re.MULTILINE)
-ABANDONED = 60.0  # seconds after which a partial file belongs to a killed process; writing one takes milliseconds
+ABANDONED_AFTER_S = (
+    60.0  # seconds after which a partial file belongs to a killed process; writing one takes milliseconds
+)
 
 
 def write_file(path: Path, text: str, what: str, remedy: str = "name another file") -> None:
@@ -48,7 +50,7 @@ def replace_text(path: Path, text: str) -> None:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
         return
-    sweep(path)
+    delete_abandoned_files(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
@@ -61,11 +63,11 @@ def replace_text(path: Path, text: str) -> None:
         raise
 
 
-def sweep(path: Path) -> None:
+def delete_abandoned_files(path: Path) -> None:
     """Delete the temporary files that killed processes left beside this file."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with suppress(OSError):  # another process was faster, or the folder is read-only
-            if part.stat().st_mtime < time.time() - ABANDONED:
+            if part.stat().st_mtime < time.time() - ABANDONED_AFTER_S:
                 part.unlink()
 
 

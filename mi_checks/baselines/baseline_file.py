@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from mi_checks.compare.baseline_record import HASHES, TEXTS, Baseline, BaselineHeader, RecordedCheck, settled
 from mi_checks.errors import MiChecksError
-from mi_checks.files import conflict_line, replace_text, sweep
+from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_claims import reader_of
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -108,7 +108,7 @@ def write_baseline(path: Path, new: Baseline, shown: str, stand_in: str = "") ->
         )
     text = baseline_text(new if old is None else settled(new, old))
     try:
-        sweep(path)
+        delete_abandoned_files(path)
         if path.exists() and path.read_bytes() == text.encode():
             return False
         path.parent.mkdir(parents=True, exist_ok=True)

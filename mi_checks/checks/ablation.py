@@ -9,11 +9,11 @@ from mi_checks.engine.interventions import AblationKind, ablate
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
 from mi_checks.spec.check import Bound
-from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.node_checks import AblationCheck
 from mi_checks.spec.problems import listed
 
 
-def check_ablation(check: Ablation, bound: Bound, measured: Measurements) -> Verdict:
+def check_ablation(check: AblationCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Ablate the nodes together in the clean run."""
     nodes = measured.nodes(check.nodes)
     where = f" at {check.at}" if check.at else ""

@@ -10,12 +10,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
-from mi_checks.spec.preference_checks import Accuracy, LogitDiff
+from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 
 
 def absence_checks(behaviour: Behaviour) -> tuple[Check, ...]:
     """Return the checks that say whether the behaviour is there at all."""
-    return tuple(entry.check for entry in behaviour.checks if isinstance(entry.check, LogitDiff | Accuracy))
+    return tuple(entry.check for entry in behaviour.checks if isinstance(entry.check, LogitDiffCheck | AccuracyCheck))
 
 
 def check_absent(measured: Measurements) -> Verdict:
@@ -25,9 +25,9 @@ def check_absent(measured: Measurements) -> Verdict:
     """
     verdicts: list[Verdict] = []
     for check in absence_checks(measured.behaviour):
-        if isinstance(check, LogitDiff):
+        if isinstance(check, LogitDiffCheck):
             verdicts.append(check_logit_diff(check, check.bound, measured))
-        elif isinstance(check, Accuracy):
+        elif isinstance(check, AccuracyCheck):
             verdicts.append(check_accuracy(check, check.bound, measured))
     claim = "declared absent: it is not so that " + ", nor that ".join(v.claim for v in verdicts)
     by_outcome = {

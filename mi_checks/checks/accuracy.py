@@ -7,11 +7,11 @@ from dataclasses import replace
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.spec.check import Bound
-from mi_checks.spec.preference_checks import Accuracy
+from mi_checks.spec.preference_checks import AccuracyCheck
 from mi_checks.stats.intervals import proportion_interval
 
 
-def check_accuracy(check: Accuracy, bound: Bound, measured: Measurements) -> Verdict:
+def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the share of prompts on which the answer wins against what the check names.
 
     An answer that is ahead by no more than rounding may change is not ahead: it is a tie, and nothing wins it.

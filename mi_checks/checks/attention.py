@@ -8,14 +8,14 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
 from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
 from mi_checks.spec.check import Bound
-from mi_checks.spec.node_checks import Attention
+from mi_checks.spec.node_checks import AttentionCheck
 from mi_checks.spec.problems import listed
 from mi_checks.stats.intervals import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
 
 
-def check_attention(check: Attention, bound: Bound, measured: Measurements) -> Verdict:
+def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Attention from the last token of `from` to all tokens of `to` in the clean run, of every head.
 
     The claim is about each head, and the verdict that of the least certain: that all pass where each does needs no
@@ -39,7 +39,7 @@ def check_attention(check: Attention, bound: Bound, measured: Measurements) -> V
     return min(verdicts, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
 
 
-def _of_every_head(check: Attention, measured: Measurements) -> str | None:
+def _of_every_head(check: AttentionCheck, measured: Measurements) -> str | None:
     """Return why causal attention is the same for every head on every prompt, or None where it is not."""
     places = zip(measured.batch.positions(check.from_), measured.batch.positions(check.to), strict=True)
     reads = [(set(sources), set(range(destinations[-1] + 1))) for destinations, sources in places]

@@ -18,8 +18,8 @@ from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.output.numbers import signed_number
 from mi_checks.spec.check import Bound
-from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.nodes_on_model import whole_model
+from mi_checks.spec.circuit_checks import CircuitCheck
+from mi_checks.spec.nodes_on_model import whole_model_problem
 from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import WHOLE_EFFECT
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
@@ -27,7 +27,7 @@ from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_a
 KNOCK_OUTS = 31  # all non-empty subsets of five nodes; of larger circuits as many at random
 
 
-def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
+def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the one aspect that this part of the claim is about.
 
     Raises:
@@ -43,7 +43,7 @@ def check_circuit(check: Circuit, bound: Bound, measured: Measurements) -> Verdi
             f"{listed(outside)} in a circuit among {check.among.replace('_', ' ')} of {measured.loaded_model.name}: "
             "these are never ablated; for MLP layers say 'among: heads_and_mlps'"
         )
-    whole = whole_model(map(str, members), check.among, measured.loaded_model.shape)
+    whole = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
     if whole is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; take nodes out of it")
     title = f"{{{listed(members)}}}"

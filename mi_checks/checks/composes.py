@@ -15,7 +15,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
-from mi_checks.spec.path_checks import Composes
+from mi_checks.spec.path_checks import ComposesCheck
 from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
@@ -24,7 +24,7 @@ from mi_checks.stats.intervals import mean_interval
 from mi_checks.stats.judgement import judge
 
 
-def check_composes(check: Composes, bound: Bound, measured: Measurements) -> Verdict:
+def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge every reader by the writer that composes with it most, and the claim by the least certain reader.
 
     Raises:
@@ -36,7 +36,7 @@ def check_composes(check: Composes, bound: Bound, measured: Measurements) -> Ver
 
 
 def _of_reader(
-    check: Composes, bound: Bound, measured: Measurements, writers: tuple[Node, ...], reader: Node
+    check: ComposesCheck, bound: Bound, measured: Measurements, writers: tuple[Node, ...], reader: Node
 ) -> Verdict:
     before = [writer for writer in writers if writer.layer < reader.layer]
     if not before:

@@ -14,7 +14,7 @@ from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.spec.check import Bound
-from mi_checks.spec.circuit_checks import Curve
+from mi_checks.spec.circuit_checks import CurveCheck
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
 from mi_checks.stats.intervals import NoEffectSize, ratio_area_interval, ratio_area_parts
 
@@ -24,7 +24,7 @@ ALL_SIZES = 40  # nodes up to which every size is measured
 ODD = slice(1, None, 2)  # prompts
 
 
-def check_curve(check: Curve, bound: Bound, measured: Measurements) -> Verdict:
+def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge CPR = ∫ f or CMD = ∫ |1 − f| over the fraction of nodes in the circuit, by the trapezoid rule.
 
     Mueller et al. 2025, arXiv:2504.13151.

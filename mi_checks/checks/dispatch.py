@@ -16,10 +16,10 @@ from mi_checks.checks.patching import check_patching
 from mi_checks.checks.path import check_attribution, check_path
 from mi_checks.checks.verdict import Verdict
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.circuit_checks import Circuit, Curve
-from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
-from mi_checks.spec.path_checks import Attribution, Composes, Path
-from mi_checks.spec.preference_checks import AbsentCheck, Accuracy, LogitDiff
+from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
+from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
+from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
+from mi_checks.spec.preference_checks import AbsentCheck, AccuracyCheck, LogitDiffCheck
 
 
 def run_check(check: Check, measured: Measurements) -> Verdict:
@@ -28,26 +28,26 @@ def run_check(check: Check, measured: Measurements) -> Verdict:
         return check_absent(measured)
     own = measured.behaviour.bound_for(check, measured.loaded_model.name)
     match check:
-        case Mediators():
+        case MediatorsCheck():
             return check_mediators(check, own or Bound(at_least=check.above), measured)
-        case LogitDiff():
+        case LogitDiffCheck():
             return check_logit_diff(check, own or check.bound, measured)
-        case Accuracy():
+        case AccuracyCheck():
             return check_accuracy(check, own or check.bound, measured)
-        case Patching() if own is not None:
+        case PatchingCheck() if own is not None:
             return check_patching(check, own, measured)
-        case Ablation():
+        case AblationCheck():
             return check_ablation(check, own or check.bound, measured)
-        case Attention():
+        case AttentionCheck():
             return check_attention(check, own or check.bound, measured)
-        case Path() if own is not None:
+        case PathCheck() if own is not None:
             return check_path(check, own, measured)
-        case Composes() if own is not None:
+        case ComposesCheck() if own is not None:
             return check_composes(check, own, measured)
-        case Attribution():
+        case DirectLogitAttributionCheck():
             return check_attribution(check, own or check.bound, measured)
-        case Circuit() if own is not None:
+        case CircuitCheck() if own is not None:
             return check_circuit(check, own, measured)
-        case Curve() if own is not None:
+        case CurveCheck() if own is not None:
             return check_curve(check, own, measured)
     raise TypeError(f"no check of kind {check.kind!r}")  # unreachable: the grammar admits no other

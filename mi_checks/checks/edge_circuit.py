@@ -16,7 +16,7 @@ from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
-from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import parse_edge
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
@@ -25,7 +25,7 @@ from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 from mi_checks.stats.p_values import holm, ratio_p_values
 
 
-def check_edges(check: Circuit, bound: Bound, measured: Measurements) -> Verdict:
+def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Faithfulness of the edges, or that each of them matters.
 
     m(∅) is the score with every edge of the universe ablated. Of a model with MLPs, `among: heads` leaves all edges
@@ -100,7 +100,7 @@ def shown(edge: Edge) -> str:
     return f"{sender} → {'logits' if receiver == LOGITS else receiver}"
 
 
-def _edges(check: Circuit, measured: Measurements) -> tuple[Edge, ...]:
+def _edges(check: CircuitCheck, measured: Measurements) -> tuple[Edge, ...]:
     """Every edge that the names come to: of two sets, from each to each."""
     found: list[Edge] = []
     for text in check.edges or ():

@@ -12,7 +12,7 @@ from mi_checks.checks.verdict import Verdict
 from mi_checks.results.evidence import Ability, Architecture, Effect, Preference
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
-from mi_checks.spec.preference_checks import LogitDiff
+from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Outcome
 from mi_checks.stats.intervals import mean_interval
@@ -21,7 +21,7 @@ from mi_checks.stats.intervals import mean_interval
 def against(behaviour: Behaviour) -> Literal["foils", "corrupt"]:
     """Return what the effect is measured against, as the first `logit_diff` says or, without one, the first check."""
     preferences = absence_checks(behaviour)
-    first = next((check for check in preferences if isinstance(check, LogitDiff)), next(iter(preferences), None))
+    first = next((check for check in preferences if isinstance(check, LogitDiffCheck)), next(iter(preferences), None))
     return "corrupt" if getattr(first, "against", "foils") == "corrupt" else "foils"
 
 

@@ -11,15 +11,15 @@ from mi_checks.checks.path import receivers
 from mi_checks.engine.interventions import WRITER_KINDS, Edge
 from mi_checks.engine.nodes import HEAD_PARTS, Node
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.check import Check, NodeNames, names
 from mi_checks.spec.check_refs import is_portable
-from mi_checks.spec.circuit_checks import Circuit, Curve
+from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.edges import LOGITS, parse_edge
-from mi_checks.spec.named_nodes import claimed_nodes
-from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.named_nodes import node_places
+from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import parse_group
-from mi_checks.spec.path_checks import Path
+from mi_checks.spec.path_checks import PathCheck
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ def checks_made(measured: Measurements) -> Iterator[Check]:
 
 
 def _claims_much(check: Check, measured: Measurements) -> bool:
-    if check.kind in BEHAVIOURAL or isinstance(check, Curve):
+    if check.kind in PREFERENCE_KINDS or isinstance(check, CurveCheck):
         return False
-    if isinstance(check, Mediators | Circuit):
+    if isinstance(check, MediatorsCheck | CircuitCheck):
         return True
     bound = measured.behaviour.bound_for(check, measured.loaded_model.name)
     return bound is not None and bound.at_least is not None
 
 
 def _nodes(check: Check, measured: Measurements) -> Iterator[tuple[Node, str]]:
-    for place in claimed_nodes((), check):
+    for place in node_places((), check):
         for name in names(place.expression):
             if parse_group(name) is not None:
                 continue
@@ -84,12 +84,12 @@ def _nodes(check: Check, measured: Measurements) -> Iterator[tuple[Node, str]]:
 
 
 def _edges(check: Check, measured: Measurements) -> Iterator[Edge]:
-    if isinstance(check, Path):
+    if isinstance(check, PathCheck):
         stops: list[NodeNames] = [check.from_, *(hop.nodes for hop in check.hops)]
         for (start, end), hop in zip(pairwise(stops), check.hops, strict=True):
             if not _grouped(start) and not _grouped(end):
                 yield from product(measured.nodes(start), receivers(measured, end, hop.via))
-    elif isinstance(check, Circuit):
+    elif isinstance(check, CircuitCheck):
         for text in check.edges or ():
             edge = parse_edge(text)
             if edge is not None and not _grouped(edge.sender) and not _grouped(edge.receiver):

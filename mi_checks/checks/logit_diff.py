@@ -9,7 +9,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.readout import BaseRun, Floats
 from mi_checks.spec.check import Bound
-from mi_checks.spec.preference_checks import LogitDiff
+from mi_checks.spec.preference_checks import LogitDiffCheck
 from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
 from mi_checks.stats.intervals import mean_interval
 
@@ -19,7 +19,7 @@ def preference(against: Literal["foils", "corrupt"], base: BaseRun) -> Floats:
     return base.clean.logit_diff if against == "foils" else base.effect_size
 
 
-def check_logit_diff(check: LogitDiff, bound: Bound, measured: Measurements) -> Verdict:
+def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the mean over prompts of the score, by default logit(answer) − logit(foils): clean, or above corrupt.
 
     A score that rounding may have made on every prompt counts as zero, and zero is no preference.

@@ -24,11 +24,11 @@ from mi_checks.prompts.batch import END, PromptBatch
 from mi_checks.results.evidence import Rank
 from mi_checks.spec import node_names
 from mi_checks.spec.behaviour import Behaviour
-from mi_checks.spec.check import NodeNames, joined, names
-from mi_checks.spec.node_names import PLURAL, expanded, referenced
+from mi_checks.spec.check import NodeNames, id_text, names
+from mi_checks.spec.model_validation import out_of_range
+from mi_checks.spec.node_names import COMPONENT_PLURALS, expand_nodes, leaf_names
 from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
-from mi_checks.spec.shapes import outside
 from mi_checks.stats.bootstrap import IntervalCache
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.floor import Floor
@@ -214,7 +214,7 @@ class Measurements:
             nodes = tuple(all_nodes(component, self.loaded_model.shape, layers))
             if self._only is not None:
                 nodes = tuple(node for node in nodes if node in self._only)
-            self._sweeps[key] = self.alone(nodes, at, PLURAL[component])
+            self._sweeps[key] = self.alone(nodes, at, COMPONENT_PLURALS[component])
         return self._sweeps[key]
 
     def alone(self, nodes: Sequence[Node], at: str | int | None, title: str) -> Sweep:
@@ -231,14 +231,14 @@ class Measurements:
             MiChecksError: there is none, or none for a role in it; or one is outside the model, or named twice.
         """
         for name in names(expression):
-            for part in referenced(name):
+            for part in leaf_names(name):
                 if not names(self._bound.get(part, part)):
                     raise MiChecksError(f"the role {part!r} is bound to no node of {self.loaded_model.name}")
         shape = self.loaded_model.shape
-        found = expanded(expression, self._bound, shape)
+        found = expand_nodes(expression, self._bound, shape)
         for node in found:  # told before of what a file says of the models that it names
             place = node_names.parse_node(node)
-            missing = None if place is None else outside(place, shape)
+            missing = None if place is None else out_of_range(place, shape)
             if missing:
                 raise MiChecksError(
                     f"{listed(names(expression))!r}: {node} is outside {self.loaded_model.name}, which has {missing}"
@@ -247,7 +247,7 @@ class Measurements:
             raise MiChecksError(f"{listed(names(expression))!r} names no node of {self.loaded_model.name}")
         twice = next((node for node in found if found.count(node) > 1), None)
         if twice is not None:
-            raise MiChecksError(f"{joined(expression)} names {twice} twice on {self.loaded_model.name}")
+            raise MiChecksError(f"{id_text(expression)} names {twice} twice on {self.loaded_model.name}")
         return tuple(map(parse_node, found))
 
     def edge_circuits(self, circuits: Sequence[EdgeCircuit]) -> Floats:

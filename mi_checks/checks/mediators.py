@@ -10,8 +10,8 @@ from mi_checks.checks.verdict import Verdict, nothing_to_share
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
-from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.node_checks import MediatorsCheck
+from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Outcome
@@ -19,7 +19,7 @@ from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts,
 from mi_checks.stats.p_values import holm, ratio_p_values
 
 
-def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> Verdict:
+def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Denoise every node alone and compare each with the threshold.
 
     Claimed nodes must be above it and, for `exactly`, all others below it. Pass when every one of these one-sided tests
@@ -32,7 +32,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     claimed = set(measured.nodes(check.nodes))
     word = "exactly" if check.exactly is not None else "at least"
     where = f" at {check.at}" if check.at else ""
-    listed = ", ".join(map(str, sorted(claimed))) or f"no {PLURAL[check.component]}"
+    listed = ", ".join(map(str, sorted(claimed))) or f"no {COMPONENT_PLURALS[check.component]}"
     claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
     sweep = measured.sweep(check.component, check.layers, check.at)
     missed = sorted(claimed - set(sweep.nodes))
@@ -62,7 +62,7 @@ def check_mediators(check: Mediators, bound: Bound, measured: Measurements) -> V
     deciding = nodes[int(np.argmin(contradicts) if wrong else np.argmax(supports))]
     row = sweep.nodes.index(deciding)
     estimate = ratio_interval(recovered[row], sweep.effect_size, cache=measured.intervals)
-    test = f"Holm-corrected over {len(nodes)} {PLURAL[check.component]}"
+    test = f"Holm-corrected over {len(nodes)} {COMPONENT_PLURALS[check.component]}"
     reason = []
     for title, chosen in (
         ("claimed, but below the threshold", [n for n in wrong if n in claimed]),

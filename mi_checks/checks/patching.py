@@ -9,13 +9,13 @@ from mi_checks.checks.unmoved import effect_of_zero, untested
 from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero, verdict
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.spec.check import Bound
-from mi_checks.spec.node_checks import Patching
+from mi_checks.spec.node_checks import PatchingCheck
 from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
 
-def check_patching(check: Patching, bound: Bound, measured: Measurements) -> Verdict:
+def check_patching(check: PatchingCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Patch the nodes together between the clean and the corrupt run."""
     nodes = measured.nodes(check.nodes)
     where = f" at {check.at}" if check.at else ""

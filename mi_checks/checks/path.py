@@ -15,14 +15,14 @@ from mi_checks.prompts.batch import END
 from mi_checks.spec import path_checks
 from mi_checks.spec.check import Bound, NodeNames
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
-from mi_checks.spec.edges import Input, counted_twice
-from mi_checks.spec.path_checks import Attribution
+from mi_checks.spec.edges import HeadInput, double_count
+from mi_checks.spec.path_checks import DirectLogitAttributionCheck
 from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import mean_interval
 
 
-def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) -> Verdict:
+def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Path patching along one hop or several (Wang et al. 2022, arXiv:2211.00593).
 
     Raises:
@@ -30,7 +30,7 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
             is part of another.
     """
     senders = measured.nodes(check.from_)
-    twice = counted_twice(map(str, senders))
+    twice = double_count(map(str, senders))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
@@ -45,7 +45,7 @@ def check_path(check: path_checks.Path, bound: Bound, measured: Measurements) ->
     return share_verdict(claim, intervention, bound, measured)
 
 
-def receivers(measured: Measurements, expression: NodeNames, via: Input | None) -> tuple[Node, ...]:
+def receivers(measured: Measurements, expression: NodeNames, via: HeadInput | None) -> tuple[Node, ...]:
     """Return what reads at the end of a hop: inputs of heads, MLP layers, or the logits.
 
     Where heads share a key or value, they are reached by it together.
@@ -67,7 +67,7 @@ def receivers(measured: Measurements, expression: NodeNames, via: Input | None) 
     return tuple(dict.fromkeys(Node(node.layer, via, (node.index or 0) // group) for node in nodes))
 
 
-def check_attribution(check: Attribution, bound: Bound, measured: Measurements) -> Verdict:
+def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the direct logit attribution (Elhage et al. 2021) of the nodes together, in the clean run.
 
     What rounding may have made on every prompt counts as zero, and zero is not "at least zero": it is nothing.
@@ -76,7 +76,7 @@ def check_attribution(check: Attribution, bound: Bound, measured: Measurements) 
         MiChecksError: the score is not linear in the logits, or one node is part of another.
     """
     nodes = measured.nodes(check.nodes)
-    twice = counted_twice(map(str, nodes))
+    twice = double_count(map(str, nodes))
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))

@@ -9,7 +9,7 @@ from mi_checks.output.numbers import number
 from mi_checks.roles.binding import Binding
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
-from mi_checks.spec.roles import LOCK
+from mi_checks.spec.roles import LOCK_FILE_NAME
 
 NEAREST = 3  # nodes named that score highest, where none scores enough
 
@@ -34,7 +34,7 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
     )
     if free and binding.nodes:
         return Verdict("pass", f"{what} is bound to {now} ({scale})", None, bound, "")
-    claim = f"{what} is bound to {listed(locked) if locked else 'some node'}, as {LOCK} has it ({scale})"
+    claim = f"{what} is bound to {listed(locked) if locked else 'some node'}, as {LOCK_FILE_NAME} has it ({scale})"
     if not binding.nodes:
         nearest = dict(list(binding.ranked.items())[:NEAREST])
         none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
@@ -43,8 +43,8 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
         lost = tuple(locked or ())
         return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline, lost=lost)
     if locked is None:
-        headline = f"not in {LOCK} yet: bound to {now}; pytest --mi-update writes it"
-        claim = f"{what} is bound as {LOCK} has it ({scale})"
+        headline = f"not in {LOCK_FILE_NAME} yet: bound to {now}; pytest --mi-update writes it"
+        claim = f"{what} is bound as {LOCK_FILE_NAME} has it ({scale})"
         return Verdict("fail", claim, None, bound, "", headline=headline)
     if set(locked) != set(binding.nodes):
         headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mi_checks.ci.failures import Failure
 from mi_checks.results.run import Lint
-from mi_checks.spec.problems import Problem
+from mi_checks.spec.problems import SpecProblem
 
 MAX_ANNOTATIONS = 10  # the number of errors of a step that GitHub shows
 _MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -20,7 +20,7 @@ _PROPERTY = {**_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
 def commands(
-    mistakes: Sequence[Problem], failures: Sequence[Failure], paths: AnnotationPaths, lints: Sequence[Lint] = ()
+    mistakes: Sequence[SpecProblem], failures: Sequence[Failure], paths: AnnotationPaths, lints: Sequence[Lint] = ()
 ) -> Iterator[str]:
     """Yield an `::error` for each mistake and failure, and a `::notice` that counts those beyond `MAX_ANNOTATIONS`.
 
@@ -90,7 +90,7 @@ class AnnotationPaths:
         return (whole.relative_to(self._folder) if whole.is_relative_to(self._folder) else whole).as_posix()
 
 
-def _mistake_command(mistake: Problem, paths: AnnotationPaths) -> str:
+def _mistake_command(mistake: SpecProblem, paths: AnnotationPaths) -> str:
     if not mistake.path:
         return command("error", {"title": "mi-checks"}, mistake.message)
     place = {"file": paths.path(mistake.path), "line": str(mistake.line), "col": str(mistake.column)}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mi_checks.cli.progress_line import ProgressLine
 from mi_checks.cli.shared_options import at_least, behaviour_of
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
+from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_errors_at
 from mi_checks.files import write_file
 from mi_checks.models.model_names import resolve
 from mi_checks.models.sources.packaged_model import cache_folder
@@ -76,13 +76,13 @@ def draft(options: argparse.Namespace) -> int:
     if output is not None:
         check_output(output, force=options.force)
     resolve(options.model).require()
-    with placed(f"{options.file}: reading it"):
+    with report_errors_at(f"{options.file}: reading it"):
         loaded = behaviour_of(options.file, options.case)
     require_not_absent(loaded, options.model)
     folder = None if options.no_cache or loaded.score is not None else cache_folder() / MEASUREMENTS_FOLDER
     with ProgressLine(sys.stderr) as waiting, _terminated_as_interrupted() as terminated:
         try:
-            with placed(f"{options.file}: discovering what carries it on {options.model}", FEWER_PROMPTS):
+            with report_errors_at(f"{options.file}: discovering what carries it on {options.model}", CLI_MEMORY_REMEDY):
                 text = _drafted(loaded, options, folder, waiting)
         except KeyboardInterrupt as stopped:
             doing, kept = waiting.doing, getattr(stopped, "kept", 0)

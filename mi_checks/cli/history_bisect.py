@@ -45,7 +45,7 @@ def bisect(options: argparse.Namespace) -> int:
     from mi_checks.history.run_store import History
     from mi_checks.models.model_checkpoints import with_series
     from mi_checks.models.model_names import resolve, without_label
-    from mi_checks.spec.load_file import claimed
+    from mi_checks.spec.load_file import claimed_check
 
     models = with_series(options.over)
     if len(models) < 2:
@@ -57,7 +57,7 @@ def bisect(options: argparse.Namespace) -> int:
     first = resolve(models[0])
     claims = options.model or (first.claims if first.stands_in else resolve(without_label(models[0])).claims)
     loaded = behaviour_of(options.file, options.case)
-    claimed(loaded, claims, options.check)
+    claimed_check(loaded, claims, options.check)
     from mi_checks.studies.bisect import bisect_output
     from mi_checks.studies.bisect.bisection import CheckBisection, CheckpointOutcome
 

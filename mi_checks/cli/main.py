@@ -16,15 +16,15 @@ from mi_checks import __version__
 from mi_checks.cli import calibrate, compare, discover, emergence, history, matrix, mine, models, report
 from mi_checks.errors import MiChecksError
 from mi_checks.faults.unexpected import (
-    FEWER_PROMPTS,
-    Unexpected,
-    in_a_line,
-    out_of_memory,
-    passes_through,
-    shown_at_once,
-    tell_cause,
-    tell_traceback,
-    unexpected,
+    CLI_MEMORY_REMEDY,
+    UnexpectedError,
+    is_not_a_failure,
+    is_out_of_memory,
+    one_line,
+    report_cause,
+    report_traceback,
+    tracebacks_written_to,
+    unexpected_error,
 )
 
 VERBS = (discover, matrix, emergence, report, compare, history, mine, calibrate, models)  # in the order of the help
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if write_error is None:
             raise
         return _report_write_error(write_error)
-    with shown_at_once(sys.stderr) if chosen.debug else nullcontext():
+    with tracebacks_written_to(sys.stderr) if chosen.debug else nullcontext():
         return _run(chosen)
 
 
@@ -64,29 +64,29 @@ def _run(chosen: argparse.Namespace) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return SIGINT_EXIT
-    except Unexpected as error:
+    except UnexpectedError as error:
         return _report_error(
-            str(error), USER_ERROR if error.__cause__ and out_of_memory(error.__cause__) else UNEXPECTED_ERROR
+            str(error), USER_ERROR if error.__cause__ and is_out_of_memory(error.__cause__) else UNEXPECTED_ERROR
         )
     except MiChecksError as error:
-        tell_cause(error)
+        report_cause(error)
         return _report_error(str(error), USER_ERROR)
     except OSError as error:
         # An error from opening a file has the file's name; an error from printing has none.
         write_error = error if error.errno in UNWRITABLE and error.filename is None else _write_error(sys.stdout)
         if write_error is not None:
             return _report_write_error(write_error)
-        tell_traceback(in_a_line(error), error)
+        report_traceback(one_line(error), error)
         by_name = error.strerror is not None and isinstance(error.filename, str)
-        return _report_error(f"{error.filename}: {error.strerror}" if by_name else in_a_line(error), USER_ERROR)
+        return _report_error(f"{error.filename}: {error.strerror}" if by_name else one_line(error), USER_ERROR)
     except sqlite3.Error as error:
-        tell_traceback(in_a_line(error), error)
+        report_traceback(one_line(error), error)
         return _report_error(f"the history cannot be read or written: {error}", USER_ERROR)
     except BaseException as error:
-        if passes_through(error):
+        if is_not_a_failure(error):
             raise
-        line = str(unexpected(error, chosen.verb, FEWER_PROMPTS))
-        return _report_error(line, USER_ERROR if out_of_memory(error) else UNEXPECTED_ERROR)
+        line = str(unexpected_error(error, chosen.verb, CLI_MEMORY_REMEDY))
+        return _report_error(line, USER_ERROR if is_out_of_memory(error) else UNEXPECTED_ERROR)
     return code or 0
 
 

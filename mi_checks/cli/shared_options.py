@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mi_checks.spec.load_file import LoadedBehaviour, chosen_case
+from mi_checks.spec.load_file import LoadedBehaviour, select_case
 from mi_checks.suite.selection import behaviour_files, load_files
 
 
@@ -55,7 +55,7 @@ def behaviour_of(file: Path, case: str | None) -> LoadedBehaviour:
         MiChecksError: the file cannot be read; it has no such case, or several and no name was given; or an addition of
             a conftest.py cannot be used.
     """
-    return chosen_case(_loaded([file], [file]), case, "--case {}".format)
+    return select_case(_loaded([file], [file]), case, "--case {}".format)
 
 
 def _loaded(paths: Sequence[Path], files: Sequence[Path]) -> tuple[LoadedBehaviour, ...]:

@@ -69,7 +69,7 @@ def parse_node(name: str) -> Node:
     """
     read = node_names.parse_node(name)
     if read is None:
-        raise ValueError(f"{name!r} is not a node; {node_names.SPELLING}")
+        raise ValueError(f"{name!r} is not a node; {node_names.NODE_SYNTAX}")
     return Node(read.layer, cast("Kind", read.component), read.index)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mi_checks.engine.prompt_layout import PromptRow
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.project_code import calling, file_of
+from mi_checks.faults.project_code import report_project_errors, source_file
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.spec.scoring import LOG_PROBABILITY
 
@@ -138,7 +138,7 @@ class Readout:
         """
         if self.score_function is not None:
             flat = logits.reshape(-1, *logits.shape[-2:])
-            with calling(f"the score {self.batch.score!r}", file_of(self.score_function)):
+            with report_project_errors(f"the score {self.batch.score!r}", source_file(self.score_function)):
                 given = [self.score_function(one, self.answers, self.foils) for one in flat]
             scores = torch.stack([self._checked_scores(one) for one in given])
             return scores.reshape(*logits.shape[:-2], len(self.batch))

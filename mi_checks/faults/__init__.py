@@ -2,7 +2,7 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
-    "omitted",
+    "omissions",
     "project_code",
     "unexpected",
 ]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import in_a_line, out_of_memory, passes_through, raised_at
+from mi_checks.faults.unexpected import is_not_a_failure, is_out_of_memory, one_line, raising_line
 
 
 @contextmanager
-def calling(what: str, files: Collection[str], root: Path | None = None) -> Iterator[None]:
+def report_project_errors(what: str, files: Collection[str], root: Path | None = None) -> Iterator[None]:
     """Turn whatever a function of the project raises into a `MiChecksError` that says where it was raised.
 
     Args:
@@ -29,19 +29,19 @@ def calling(what: str, files: Collection[str], root: Path | None = None) -> Iter
     try:
         yield
     except BaseException as error:
-        foreign = not isinstance(error, SystemExit) and passes_through(error)
-        if isinstance(error, MiChecksError) or foreign or out_of_memory(error):
+        foreign = not isinstance(error, SystemExit) and is_not_a_failure(error)
+        if isinstance(error, MiChecksError) or foreign or is_out_of_memory(error):
             raise
-        place = raised_at(error, files)
+        place = raising_line(error, files)
         shown = ", ".join(_shown(file, root) for file in sorted(files)) if place is None else _shown(place[0], root)
         line = "" if place is None else f":{place[1]}"
         before = f"{shown}{line}: " if shown else ""
         raise MiChecksError(
-            f"{before}{what} raised {in_a_line(error)}; correct it there, or run with --mi-debug to see its traceback"
+            f"{before}{what} raised {one_line(error)}; correct it there, or run with --mi-debug to see its traceback"
         ) from error
 
 
-def file_of(function: Callable[..., Any]) -> tuple[str, ...]:
+def source_file(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the file of a function of the project, as Python's frames name it, or an empty tuple if it has none."""
     while isinstance(function, functools.partial):
         function = function.func

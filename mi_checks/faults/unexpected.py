@@ -15,23 +15,25 @@ from typing import TextIO
 
 from mi_checks.errors import MiChecksError
 
-LISTENERS: list[Callable[[str], None]] = []  # called with each unexpected error in one line, followed by its traceback
+TRACEBACK_LISTENERS: list[
+    Callable[[str], None]
+] = []  # called with each unexpected error in one line, followed by its traceback
 MAX_LINE_LENGTH = 300  # characters; some libraries' messages list a whole vocabulary
-LESS_MEMORY = "lower --mi-count or --mi-memory"
-FEWER_PROMPTS = "use fewer prompts (--count) or a smaller model"
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "DefaultCPUAllocator")
+MEMORY_REMEDY = "lower --mi-count or --mi-memory"
+CLI_MEMORY_REMEDY = "use fewer prompts (--count) or a smaller model"
+OUT_OF_MEMORY_PHRASES = ("can't allocate memory", "not enough memory", "out of memory", "DefaultCPUAllocator")
 
 
-class Unexpected(MiChecksError):
+class UnexpectedError(MiChecksError):
     """An unexpected exception, reported in one line with its place. The exception itself is its `__cause__`."""
 
 
-class SaidBefore(MiChecksError):
+class AlreadyReportedError(MiChecksError):
     """A failure whose reason an earlier error has given."""
 
 
 @contextmanager
-def placed(where: str, less_memory: str = LESS_MEMORY) -> Iterator[None]:
+def report_errors_at(where: str, less_memory: str = MEMORY_REMEDY) -> Iterator[None]:
     """Turn any unexpected exception into a `MiChecksError` of one line.
 
     Interruptions, the outcomes of pytest and any `MiChecksError` pass through.
@@ -41,34 +43,34 @@ def placed(where: str, less_memory: str = LESS_MEMORY) -> Iterator[None]:
         less_memory: what to do if memory runs out.
 
     Raises:
-        Unexpected: an exception of a library, of the project, or of mi-checks itself.
+        UnexpectedError: an exception of a library, of the project, or of mi-checks itself.
     """
     try:
         yield
     except BaseException as error:
-        if isinstance(error, MiChecksError) or passes_through(error):
+        if isinstance(error, MiChecksError) or is_not_a_failure(error):
             raise
-        raise unexpected(error, where, less_memory) from error
+        raise unexpected_error(error, where, less_memory) from error
 
 
-def unexpected(error: BaseException, where: str, less_memory: str = LESS_MEMORY) -> Unexpected:
+def unexpected_error(error: BaseException, where: str, less_memory: str = MEMORY_REMEDY) -> UnexpectedError:
     """Return the error of one line for an unexpected exception, and report its traceback."""
-    if out_of_memory(error):
-        line = f"{where} ran out of memory ({in_a_line(error)}); {less_memory}"
+    if is_out_of_memory(error):
+        line = f"{where} ran out of memory ({one_line(error)}); {less_memory}"
     else:
-        line = f"{where} stopped at an unexpected {in_a_line(error)}; {how_to_see_where()}"
-    tell_traceback(line, error)
-    return Unexpected(line)
+        line = f"{where} stopped at an unexpected {one_line(error)}; {traceback_hint()}"
+    report_traceback(line, error)
+    return UnexpectedError(line)
 
 
-def passes_through(error: BaseException) -> bool:
+def is_not_a_failure(error: BaseException) -> bool:
     """Return whether an exception is not a failure: an interruption, the end of a process, or an outcome of pytest."""
     if isinstance(error, Exception):
         return _is_one_of(error, ("pytest", "exit"), ("bdb", "BdbQuit"), ("unittest", "SkipTest"))
     return type(error).__name__ != "PanicException"  # of Rust libraries; a BaseException
 
 
-def is_outcome(error: BaseException) -> bool:
+def is_pytest_outcome(error: BaseException) -> bool:
     """Return whether an exception is pytest's way to skip or fail an item."""
     return _is_one_of(error, ("pytest", "skip"), ("pytest", "fail"), ("unittest", "SkipTest"))
 
@@ -83,17 +85,17 @@ def _is_one_of(error: BaseException, *kinds: tuple[str, str]) -> bool:
     return False
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory ran out, on a CPU or a GPU."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # raised by torch
         return True
     # A CPU allocation that fails is a plain RuntimeError.
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY_PHRASES)
 
 
-def in_a_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Return an exception's type and message in one line of printable characters, truncated if it is too long."""
     try:
         text = " ".join(str(error).split()).rstrip(".")
@@ -104,73 +106,73 @@ def in_a_line(error: BaseException) -> str:
     return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Return why something failed: the first line of a `MiChecksError`, or type and message of any other exception."""
     if not isinstance(error, MiChecksError):
-        return in_a_line(error)
+        return one_line(error)
     first = str(error).partition("\n")[0]
     return first if len(first) <= MAX_LINE_LENGTH else f"{first[: MAX_LINE_LENGTH - 1]}…"
 
 
-def how_to_see_where() -> str:
+def traceback_hint() -> str:
     """Return how to see an exception's traceback, or that it is shown already."""
-    return "its traceback is shown apart" if LISTENERS else "run with --mi-debug to see where"
+    return "its traceback is shown apart" if TRACEBACK_LISTENERS else "run with --mi-debug to see where"
 
 
-def tell_traceback(line: str, error: BaseException) -> None:
+def report_traceback(line: str, error: BaseException) -> None:
     """Report the traceback of an exception to the listeners, below a line that says what happened."""
-    if LISTENERS:
+    if TRACEBACK_LISTENERS:
         text = "".join((line, "\n", *traceback.format_exception(error)))
-        for listener in LISTENERS:
+        for listener in TRACEBACK_LISTENERS:
             listener(text)
 
 
-def tell_cause(error: MiChecksError) -> None:
+def report_cause(error: MiChecksError) -> None:
     """Report the traceback of the exception that caused a `MiChecksError`, if there was one."""
-    if error.__cause__ is not None and not isinstance(error, Unexpected):  # those were reported already
-        tell_traceback(reason(error), error)
+    if error.__cause__ is not None and not isinstance(error, UnexpectedError):  # those were reported already
+        report_traceback(failure_reason(error), error)
 
 
-def raised_at(error: BaseException, files: Collection[str]) -> tuple[str, int] | None:
+def raising_line(error: BaseException, files: Collection[str]) -> tuple[str, int] | None:
     """Return the file and line of a traceback's innermost frame in one of these files, or None if there is none."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     return (frames[-1].filename, frames[-1].lineno or 1) if frames else None
 
 
-class Traces:
+class TracebackCollector:
     """A collector of tracebacks, active between `start` and `stop`.
 
     Attributes:
-        found: each error in one line, followed by its traceback.
+        reports: each error in one line, followed by its traceback.
     """
 
     def __init__(self) -> None:
         """Begin without tracebacks."""
-        self.found: list[str] = []
+        self.reports: list[str] = []
 
     def start(self) -> None:
         """Start collecting."""
-        LISTENERS.append(self.found.append)
+        TRACEBACK_LISTENERS.append(self.reports.append)
 
     def stop(self) -> None:
         """Stop collecting."""
-        if self.found.append in LISTENERS:
-            LISTENERS.remove(self.found.append)
+        if self.reports.append in TRACEBACK_LISTENERS:
+            TRACEBACK_LISTENERS.remove(self.reports.append)
 
     def lines(self) -> list[str]:
         """Return all collected errors and tracebacks, line by line."""
-        return [line for each in self.found for line in ("", *each.splitlines())]
+        return [line for each in self.reports for line in ("", *each.splitlines())]
 
 
 @contextmanager
-def shown_at_once(stream: TextIO) -> Iterator[None]:
+def tracebacks_written_to(stream: TextIO) -> Iterator[None]:
     """Write every error with its traceback to a stream as soon as it occurs, while this context lasts."""
 
     def show(text: str) -> None:
         stream.write(text)
 
-    LISTENERS.append(show)
+    TRACEBACK_LISTENERS.append(show)
     try:
         yield
     finally:
-        LISTENERS.remove(show)
+        TRACEBACK_LISTENERS.remove(show)

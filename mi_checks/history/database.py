@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import in_a_line
+from mi_checks.faults.unexpected import one_line
 from mi_checks.history.migrations import MIGRATIONS
 
 APPLICATION = 0x6D696368  # "mich" in the file's header; other SQLite databases are never written to
@@ -88,7 +88,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (TypeError, ValueError, LookupError, zlib.error) as error:
         raise MiChecksError(
-            f"{path} is damaged: it holds what no run has ({in_a_line(error)}); restore a copy of it, or move it away "
+            f"{path} is damaged: it holds what no run has ({one_line(error)}); restore a copy of it, or move it away "
             "and import its runs again"
         ) from error
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import placed
+from mi_checks.faults.unexpected import report_errors_at
 from mi_checks.history.run_store import Entry, History
 from mi_checks.results.read_run import NoRun, parse_run, read_text
 
@@ -48,7 +48,7 @@ def import_runs(history: History, paths: Sequence[Path]) -> Imported:
         entries = []
         for file, in_folder in files[begin : begin + BATCH_FILES]:
             try:
-                with placed(f"{file}: reading it"):
+                with report_errors_at(f"{file}: reading it"):
                     text = read_text(file)
                     entries.append(Entry(parse_run(text, file), text, str(file.absolute())))
             except NoRun as error:

@@ -8,9 +8,9 @@ from pathlib import Path
 from mi_checks.models.model_names import called, is_known, is_path, known_names, near_name
 from mi_checks.models.model_paths import GGUF, based, looks_like_path
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.renamed import with_models_called
-from mi_checks.spec.shapes import check_models
+from mi_checks.spec.model_validation import check_models
+from mi_checks.spec.problems import SpecError, SpecProblem
+from mi_checks.spec.rename_models import rename_models
 
 
 def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
@@ -26,7 +26,7 @@ def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
         SpecError: two names in the file mean the same folder, or a path is relative to another folder.
     """
     names: dict[str, str] = {}
-    problems: list[Problem] = []
+    problems: list[SpecProblem] = []
     for model in loaded.behaviour.models:
         folder = loaded.source.file_of(("models", model)).parent.absolute()
         name = called(model, folder)
@@ -44,10 +44,10 @@ def with_own_models(loaded: LoadedBehaviour) -> LoadedBehaviour:
         names[model] = name
     if problems:
         raise SpecError(problems)
-    return with_models_called(loaded, {model: name for model, name in names.items() if name != model})
+    return rename_models(loaded, {model: name for model, name in names.items() if name != model})
 
 
-def unknown_models(loaded: LoadedBehaviour) -> tuple[Problem, ...]:
+def unknown_models(loaded: LoadedBehaviour) -> tuple[SpecProblem, ...]:
     """Return the models that do not exist. Names with '/' or ':' are not checked, as they may exist elsewhere.
 
     Args:

@@ -36,13 +36,13 @@ from mi_checks.mutants.node_mutations import (
     ZeroedNodes,
 )
 from mi_checks.mutants.path_mutations import CUTTABLE_KINDS, CutPath
-from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, ModelEntry
 from mi_checks.spec.check import Check
-from mi_checks.spec.circuit_checks import Circuit, Curve
+from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
-from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
-from mi_checks.spec.path_checks import Attribution, Composes, Hop, Path
-from mi_checks.spec.preference_checks import Accuracy, LogitDiff
+from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
+from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
+from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.roles import RoleCheck
 
 
@@ -52,7 +52,7 @@ def negated_logits(claim: MutationTarget) -> tuple[Mutation, ...]:
         return (NegatedLogits(),)
     base, against = claim.measured.base, getattr(claim.check, "against", "foils")
     values = base.effect_size if against == "corrupt" else base.clean.logit_diff
-    negated_nodes = (values < 0).mean() if isinstance(claim.check, Accuracy) else -values.mean()
+    negated_nodes = (values < 0).mean() if isinstance(claim.check, AccuracyCheck) else -values.mean()
     return (NegatedLogits(),) if claim.bound.at_most is not None and negated_nodes > claim.bound.at_most else ()
 
 
@@ -73,7 +73,7 @@ def bundled_models_with(behaviour: Behaviour) -> tuple[str, ...]:
     entries = {
         name: entry for name, entry in behaviour.models.items() if name in ship and isinstance(entry, ModelEntry)
     }
-    preferences = [entry.check for entry in behaviour.checks if entry.check.kind in BEHAVIOURAL]
+    preferences = [entry.check for entry in behaviour.checks if entry.check.kind in PREFERENCE_KINDS]
 
     def held_to_less(name: str) -> bool:
         return any(check.id in entries[name].bounds or not behaviour.claims(check, name) for check in preferences)
@@ -116,7 +116,7 @@ def exchanged_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def exchanged_mediators(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges of the claimed heads of each layer with heads that are not mediators."""
-    check = cast("Mediators", claim.check)
+    check = cast("MediatorsCheck", claim.check)
     shape = claim.measured.loaded_model.shape
     if check.component == "neuron" or (check.component in ("k", "v") and group_size(shape) > 1):
         return ()
@@ -132,7 +132,7 @@ def exchanged_mediators(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def exchanged_attention_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges in each layer with the heads that attend there least, or most if the claim is an upper bound."""
-    check = cast("Attention", claim.check)
+    check = cast("AttentionCheck", claim.check)
     rank = by_attention(claim.measured, check.from_, check.to)
     return exchange_by_layer(
         claim.heads, claim.measured.loaded_model.shape, rank if claim.from_below else reversed_rank(rank)
@@ -160,7 +160,7 @@ def disabled_role_heads(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def exchanged_writers(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return an exchange of all writers, as a reader needs only one, with heads that compose least with the readers."""
-    check = cast("Composes", claim.check)
+    check = cast("ComposesCheck", claim.check)
     readers = receivers(claim.measured, check.to, check.via)
     rank = by_composition(claim.measured, check, readers, writing=True)
     return exchange_together(
@@ -170,7 +170,7 @@ def exchanged_writers(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def exchanged_readers(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return exchanges of the readers of each layer with the heads that compose least with the writers."""
-    check = cast("Composes", claim.check)
+    check = cast("ComposesCheck", claim.check)
     shape = claim.measured.loaded_model.shape
     readers = heads_among(claim.measured.nodes(check.to), shape)
     rank = by_composition(claim.measured, check, claim.nodes, writing=False)
@@ -182,13 +182,13 @@ def cut_compositions(claim: MutationTarget) -> tuple[Mutation, ...]:
 
     Composition measured in the weights leaves out the norm, through which a cut blinds the readers, so it has none.
     """
-    return () if cast("Composes", claim.check).writes is None else cut_paths(claim)
+    return () if cast("ComposesCheck", claim.check).writes is None else cut_paths(claim)
 
 
 def cut_paths(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return a cut for each hop whose senders write into few directions."""
-    check, measured = cast("Path | Composes", claim.check), claim.measured
-    hops = check.hops if isinstance(check, Path) else (Hop(nodes=check.to, via=check.via),)
+    check, measured = cast("PathCheck | ComposesCheck", claim.check), claim.measured
+    hops = check.hops if isinstance(check, PathCheck) else (PathHop(nodes=check.to, via=check.via),)
     cuts, senders = [], claim.nodes
     for hop in hops:
         if all(sender.kind in CUTTABLE_KINDS for sender in senders):
@@ -212,7 +212,7 @@ def exchanged_members(claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def zeroed_others(claim: MutationTarget) -> tuple[Mutation, ...]:
     """Return a mutation in which only the circuit writes, so that it is everything, for a claim that it is not good."""
-    check = cast("Circuit", claim.check)
+    check = cast("CircuitCheck", claim.check)
     if _claims_good_circuit(claim) or check.nodes is None or check.aspect == "minimal":
         return ()
     universe = Circuits(claim.measured, check.among, check.with_).universe
@@ -226,7 +226,7 @@ def negated_curve_logits(_claim: MutationTarget) -> tuple[Mutation, ...]:
 
 def _claims_good_circuit(claim: MutationTarget) -> bool:
     """Return whether the check claims that the circuit is good; for completeness this is a small difference."""
-    if cast("Circuit", claim.check).aspect == "completeness":
+    if cast("CircuitCheck", claim.check).aspect == "completeness":
         return claim.bound is not None and claim.bound.at_most is not None
     return claim.from_below
 
@@ -250,16 +250,16 @@ def mutations(check: Check, measured: Measurements) -> tuple[Mutation, ...]:
 
 
 MAKERS: dict[type[Check], tuple[Make, ...]] = {
-    LogitDiff: (negated_logits, silenced_heads),
-    Accuracy: (negated_logits, silenced_heads),
-    Patching: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    Ablation: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    Mediators: (nodes_zeroed_singly, exchanged_mediators, negated_nodes),
-    Attention: (uniform_heads, exchanged_attention_heads),
-    Attribution: (nodes_zeroed_together, exchanged_heads, negated_nodes),
-    Path: (nodes_zeroed_together, exchanged_heads, cut_paths),
-    Composes: (exchanged_writers, exchanged_readers, cut_compositions),
-    Circuit: (zeroed_members, exchanged_members, zeroed_others),
-    Curve: (negated_curve_logits,),
+    LogitDiffCheck: (negated_logits, silenced_heads),
+    AccuracyCheck: (negated_logits, silenced_heads),
+    PatchingCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    AblationCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    MediatorsCheck: (nodes_zeroed_singly, exchanged_mediators, negated_nodes),
+    AttentionCheck: (uniform_heads, exchanged_attention_heads),
+    DirectLogitAttributionCheck: (nodes_zeroed_together, exchanged_heads, negated_nodes),
+    PathCheck: (nodes_zeroed_together, exchanged_heads, cut_paths),
+    ComposesCheck: (exchanged_writers, exchanged_readers, cut_compositions),
+    CircuitCheck: (zeroed_members, exchanged_members, zeroed_others),
+    CurveCheck: (negated_curve_logits,),
     RoleCheck: (exchanged_role_heads, disabled_role_heads),
 }

@@ -11,7 +11,7 @@ from mi_checks.engine.nodes import HEAD_PARTS, Node, all_nodes
 from mi_checks.mutants.mutation import head_indices
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.spec.path_checks import Composes
+from mi_checks.spec.path_checks import ComposesCheck
 
 Rank = Callable[[Node], float | None]  # head → how much it matters to the claim; None if it must not be chosen
 
@@ -76,7 +76,7 @@ def by_attention(measured: Measurements, destination: str, source: str) -> Rank:
     return lambda head: float(measured.measure(AttentionBetweenLabels(head, destination, source)).mean())
 
 
-def by_composition(measured: Measurements, check: Composes, others: Iterable[Node], *, writing: bool) -> Rank:
+def by_composition(measured: Measurements, check: ComposesCheck, others: Iterable[Node], *, writing: bool) -> Rank:
     """Return a rank by the strongest composition with any of the others, as a writer to them or a reader of them."""
     shape, others = measured.loaded_model.shape, tuple(others)
 

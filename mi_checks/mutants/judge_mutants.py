@@ -24,7 +24,7 @@ from mi_checks.mutants.mutation import Mutation
 from mi_checks.output.numbers import precise
 from mi_checks.results.run import Mutant
 from mi_checks.spec.check import Check
-from mi_checks.spec.node_checks import Mediators
+from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.roles import RoleCheck
 
 MUTATION_CODE = ("mutants",)  # parts of the package that a mutant's measurements depend on besides the measuring code
@@ -83,7 +83,7 @@ def judge_check(check: Check, measured: Measurements, engine: Measuring, weights
     For `mediators`, the claimed nodes are measured first. They alone decide `include`. If `include` fails for them,
     `exactly` fails too, because it claims more and corrects for more tests.
     """
-    if isinstance(check, Mediators):
+    if isinstance(check, MediatorsCheck):
         included = check.model_copy(update={"exactly": None, "include": check.nodes})
         verdict = run_check(included, measured.by(engine, weights, only=measured.nodes(check.nodes)))
         if check.exactly is None or verdict.outcome != "pass":

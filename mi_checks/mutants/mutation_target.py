@@ -8,10 +8,10 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.nodes import Node
 from mi_checks.mutants.exchange_partners import heads_among
 from mi_checks.spec.check import Bound, Check, NodeNames
-from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
 from mi_checks.spec.edges import parse_edge
-from mi_checks.spec.path_checks import Composes, Path
+from mi_checks.spec.path_checks import ComposesCheck, PathCheck
 from mi_checks.spec.roles import RoleCheck
 
 
@@ -44,11 +44,13 @@ class MutationTarget:
 
 def nodes_of_check(check: Check, measured: Measurements) -> tuple[Node, ...]:
     """Return the nodes that a check is about: its own, a path's senders, a circuit's members or a role's heads."""
-    if isinstance(check, Circuit) and check.edges is not None:
+    if isinstance(check, CircuitCheck) and check.edges is not None:
         ends = [edge for text in check.edges if (edge := parse_edge(text)) is not None]
         names = dict.fromkeys(name for edge in ends for name in (edge.sender, edge.receiver) if name != TO_LOGITS)
         return tuple(dict.fromkeys(node for name in names for node in measured.nodes(name)))
     if isinstance(check, RoleCheck):
         return measured.nodes(check.name)
-    expression: NodeNames | None = getattr(check, "from_" if isinstance(check, Path | Composes) else "nodes", None)
+    expression: NodeNames | None = getattr(
+        check, "from_" if isinstance(check, PathCheck | ComposesCheck) else "nodes", None
+    )
     return () if expression is None else measured.nodes(expression)

@@ -19,7 +19,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.plugin.options import BaselineOptions
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
-from mi_checks.spec.load_file import LoadedBehaviour, shown_path
+from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.stats.estimate import Outcome
 
 MAX_NAMED_FILES = 5  # files named at the end of a run
@@ -105,7 +105,7 @@ class BaselineFiles:
         skipped = [result for result in results.values() if result.outcome == "skipped"]
         if skipped:
             return BaselineOutcome("skipped", f"not compared: {skipped[0].message.splitlines()[0]}")
-        shown = shown_path(baseline_path(loaded, model), self._root)
+        shown = display_path(baseline_path(loaded, model), self._root)
         try:
             then = read_baseline(baseline_path(loaded, model), shown)
         except MiChecksError as error:
@@ -186,7 +186,7 @@ class BaselineFiles:
         others: dict[str, str] = {}
         for path, (behaviour, model, ids, stand_in) in sorted(self._to_write.items()):
             found = ran.get((behaviour, model), {})
-            shown = shown_path(path, self._root)
+            shown = display_path(path, self._root)
             if not found or all(result.outcome == "skipped" for result in found.values()):
                 continue  # deselected, or the model is not here
             broken = [name for name, result in found.items() if result.outcome in ("error", "skipped")]
@@ -220,7 +220,7 @@ class BaselineFiles:
             return
         gone = []
         for path in sorted(self._orphans):
-            shown = shown_path(path, self._root)
+            shown = display_path(path, self._root)
             if self.asked.prune:
                 try:
                     path.unlink(missing_ok=True)

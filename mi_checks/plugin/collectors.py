@@ -66,13 +66,13 @@ def terminal_of(config: pytest.Config) -> Terminal | None:
 def one_line_errors(collector: pytest.Collector, what: Path | str) -> Iterator[None]:
     """Turn whatever is raised within into one line, which ends the collection of this file alone."""
     from mi_checks.errors import MiChecksError
-    from mi_checks.faults.unexpected import placed, tell_cause
+    from mi_checks.faults.unexpected import report_cause, report_errors_at
 
     try:
-        with placed(f"{what}: collecting it"):
+        with report_errors_at(f"{what}: collecting it"):
             yield
     except MiChecksError as error:
-        tell_cause(error)
+        report_cause(error)
         raise collect_error(collector, error) from None
 
 
@@ -181,7 +181,7 @@ class ModelNode(pytest.Collector):
 
     def teardown(self) -> None:
         own = session_of(self.config)
-        with own.gathered.omitted.unless(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
+        with own.gathered.omitted.suppressing(f"the evidence of {self.loaded.behaviour.name} on {self.model}"):
             own.measuring.close(self.loaded, self.model)
 
 
@@ -213,10 +213,10 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         from mi_checks.errors import MiChecksError
-        from mi_checks.faults.unexpected import placed
+        from mi_checks.faults.unexpected import report_errors_at
 
         try:
-            with placed(f"{self.place.file}:{self.place.line}: {self.name} on {self.parent.model}"):
+            with report_errors_at(f"{self.place.file}:{self.place.line}: {self.name} on {self.parent.model}"):
                 result = self.measured()
         except MiChecksError as error:
             pytest.fail(str(error), pytrace=False)

@@ -113,10 +113,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if any(config.getoption(ini) is not None or config.getini(ini) for _, ini, _ in OPTIONS):
         from mi_checks.errors import MiChecksError
-        from mi_checks.faults.unexpected import placed
+        from mi_checks.faults.unexpected import report_errors_at
 
         try:
-            with placed("reading the options of mi-checks"):
+            with report_errors_at("reading the options of mi-checks"):
                 session_of(config)  # a value that cannot be used ends the run before anything is collected
         except MiChecksError as error:
             raise pytest.UsageError(str(error)) from None
@@ -135,9 +135,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if not is_collected(file_path, parent.session):
         return None
     from mi_checks.results.rerun import seen_from
-    from mi_checks.spec.roles import LOCK
+    from mi_checks.spec.roles import LOCK_FILE_NAME
 
-    kind = LockFile if file_path.name == LOCK else BehaviourFile
+    kind = LockFile if file_path.name == LOCK_FILE_NAME else BehaviourFile
     # Spelled out: of a file outside its root directory pytest keeps the name at most, and nothing if it was named.
     nodeid = seen_from(file_path, parent.config.rootpath)
     file: pytest.File = kind.from_parent(parent, path=file_path, nodeid=nodeid)
@@ -176,7 +176,7 @@ def pytest_testnodedown(node: Any) -> None:
         node.config.stash[CRASHED] = True
     elif "mi_checks" in output:
         own = session_of(node.config)
-        with own.gathered.omitted.unless("what a worker measured"):
+        with own.gathered.omitted.suppressing("what a worker measured"):
             own.from_wire(output["mi_checks"])
 
 

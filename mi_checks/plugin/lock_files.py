@@ -9,9 +9,9 @@ from typing import Any
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import is_known, resolve
 from mi_checks.roles.lock import Key, Scores, read_lock, write_lock
-from mi_checks.spec.load_file import shown_path
+from mi_checks.spec.load_file import display_path
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.spec.roles import LOCK
+from mi_checks.spec.roles import LOCK_FILE_NAME
 
 
 class LockFiles:
@@ -48,7 +48,7 @@ class LockFiles:
     def write(self) -> None:
         """Write what was taken; where that fails, the file stays as it was, and `failed` says why."""
         for folder, measured in sorted(self._measured.items()):
-            shown = shown_path(folder / LOCK, self._root)
+            shown = display_path(folder / LOCK_FILE_NAME, self._root)
             try:
                 changed = write_lock(folder, measured, self._root)
             except MiChecksError as error:

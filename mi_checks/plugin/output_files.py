@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import (
-    placed,
-    tell_cause,
-)
+from mi_checks.faults.unexpected import report_cause, report_errors_at
 from mi_checks.history.run_store import Entry, History
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
@@ -24,8 +21,8 @@ from mi_checks.plugin.session_results import SessionResults
 from mi_checks.results.journal import forget, parts
 from mi_checks.results.run import Run
 from mi_checks.results.write_run import run_text
-from mi_checks.spec.load_file import shown_path
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.load_file import display_path
+from mi_checks.spec.problems import SpecError, SpecProblem
 
 
 class HistoryWriter:
@@ -57,7 +54,7 @@ class HistoryWriter:
         """Return the terminal's last line about the history."""
         if self._path is None or not (self._added or self.failed):
             return []
-        return [f"history: {self.failed or shown_path(self._path, self._root)}"]
+        return [f"history: {self.failed or display_path(self._path, self._root)}"]
 
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -73,14 +70,14 @@ class CiWriter:
     def __init__(self, root: Path, asked: CiOptions) -> None:
         self._root = root
         self._asked = asked
-        self._mistakes: dict[Problem, None] = {}  # each once, though every worker meets it
+        self._mistakes: dict[SpecProblem, None] = {}  # each once, though every worker meets it
         self._written = False
         self.failed: list[str] = []
 
     def mistaken(self, error: MiChecksError, path: Path) -> None:
         """Note that a file could not be collected."""
         problems = error.problems if isinstance(error, SpecError) else ()
-        for problem in problems or (Problem(shown_path(path, self._root), 1, 1, str(error)),):
+        for problem in problems or (SpecProblem(display_path(path, self._root), 1, 1, str(error)),):
             self._mistakes[problem] = None
 
     def write(self, run: Run, unwritten: Sequence[str]) -> None:
@@ -106,12 +103,12 @@ class CiWriter:
         """For the last lines of the terminal: where the summary is, and annotations."""
         found = list(self.failed)
         if self._asked.summary is not None and self._written:
-            found.append(f"summary: {shown_path(self._asked.summary, self._root)}")
+            found.append(f"summary: {display_path(self._asked.summary, self._root)}")
         if self._asked.annotate:
             from mi_checks.ci.annotations import AnnotationPaths, commands
             from mi_checks.ci.failures import failures
 
-            wrong = [*self._mistakes, *(Problem("", 0, 0, why) for why in (*unwritten, *self.failed))]
+            wrong = [*self._mistakes, *(SpecProblem("", 0, 0, why) for why in (*unwritten, *self.failed))]
             found += commands(wrong, failures(run), AnnotationPaths(self._root), run.lints)
         return found
 
@@ -121,7 +118,7 @@ class CiWriter:
 
     def from_wire(self, wire: list[Any]) -> None:
         """Take over what a worker met."""
-        self._mistakes |= {Problem(*each): None for each in wire}
+        self._mistakes |= {SpecProblem(*each): None for each in wire}
 
 
 def _put(path: Path, text: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -176,28 +173,28 @@ class OutputFiles:
         and cannot be written is in `unwritten`, and what cannot be drawn of it is left out.
         """
         if crashed and parts(self.options.kept_run):
-            with self.gathered.omitted.unless("the journal of a worker that crashed"):
+            with self.gathered.omitted.suppressing("the journal of a worker that crashed"):
                 self.gathered.take_journal()
         run = self.gathered.record()
         report, kept = (relative(path, self.root) for path in (self.options.report.page, self.options.kept_run))
         if self.gathered.results and self._wrote(f"writing the run to {kept}", partial(self._write_run, run)):
             self.written.append(f"run: {kept}")
-            with self.gathered.omitted.unless("the removal of the journal"):
+            with self.gathered.omitted.suppressing("the removal of the journal"):
                 forget(self.options.kept_run)
         self._wrote("writing the lock files of roles", self.locks.write)
         finish = partial(self.baselines.finish, self.gathered.results, self.gathered.evidence, self.gathered.provenance)
         self._wrote("writing baselines", finish)
         if self.gathered.results:
-            with self.gathered.omitted.unless(f"the report {report}"):
+            with self.gathered.omitted.suppressing(f"the report {report}"):
                 self._write_report(run, report, kept)
-            with self.gathered.omitted.unless(f"the entry of this run, which is in {kept}, in the history"):
+            with self.gathered.omitted.suppressing(f"the entry of this run, which is in {kept}, in the history"):
                 self.history.add(run, self.options.kept_run)
-        with self.gathered.omitted.unless("the summary for CI"):
+        with self.gathered.omitted.suppressing("the summary for CI"):
             self.ci.write(run, self.left)
         if self.gathered.reuse["requested"] and self.options.kept is not None:
             from mi_checks.cache.cache_store import CacheStore
 
-            with self.gathered.omitted.unless("the pruning of the cache"):
+            with self.gathered.omitted.suppressing("the pruning of the cache"):
                 CacheStore(self.options.kept).prune()
 
     @property
@@ -214,10 +211,10 @@ class OutputFiles:
     def _wrote(self, doing: str, write: Callable[[], None]) -> bool:
         """Whether what was asked for could be written; why not is in `unwritten`."""
         try:
-            with placed(doing):
+            with report_errors_at(doing):
                 write()
         except MiChecksError as error:
-            tell_cause(error)
+            report_cause(error)
             self.unwritten.append(str(error))
             return False
         return True
@@ -237,9 +234,9 @@ class OutputFiles:
 
         try:
             for sentence in write_report(run, self.options.report, kept):
-                self.gathered.omitted.say(sentence)
+                self.gathered.omitted.add_sentence(sentence)
         except MiChecksError as error:
-            tell_cause(error)
+            report_cause(error)
             self.unwritten.append(str(error))
         else:
             self.written.insert(0, f"report: {report}")

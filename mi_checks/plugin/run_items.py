@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.omitted import refuse_unstorable
+from mi_checks.faults.omissions import require_storable
 from mi_checks.faults.unexpected import (
-    SaidBefore,
-    Unexpected,
-    is_outcome,
-    passes_through,
-    placed,
-    tell_cause,
+    AlreadyReportedError,
+    UnexpectedError,
+    is_not_a_failure,
+    is_pytest_outcome,
+    report_cause,
+    report_errors_at,
 )
 from mi_checks.models.model_names import resolve
 from mi_checks.output.progress import no_progress, progress_bar
@@ -26,7 +26,7 @@ from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
 from mi_checks.plugin.session_results import LINT_CLAIM, SessionResults, lint_message, lint_outcome, lint_reasons
-from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.rerun import rerun_command
 from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, Lint, MutantsResult, Place
@@ -176,14 +176,14 @@ class ItemRunner:
         name = check.id
         outcome: Outcome = "skipped"
         try:
-            with placed(f"{location}: the mutants of {name} on {model}"):
+            with report_errors_at(f"{location}: the mutants of {name} on {model}"):
                 result = self.mutant_suite.check(
                     loaded, model, check, node_id=item.node_id, place=item.claimed_at, rerun=rerun
                 )
-                refuse_unstorable("the check's result on a mutant", result.mutants)
+                require_storable("the check's result on a mutant", result.mutants)
         except MiChecksError as error:
             why = f"the check itself cannot be measured: {error}"
-            if isinstance(error, Unexpected):
+            if isinstance(error, UnexpectedError):
                 outcome, why = "error", f"{error}\n  claimed   {location}\n  re-run    {rerun}"
             claims = _claims(model)
             result = MutantsResult(loaded.behaviour.name, claims, name, item.node_id, outcome, (), why, item.claimed_at)
@@ -195,11 +195,11 @@ class ItemRunner:
             return
         of, omitted = f"{loaded.behaviour.name} on {model}", self.gathered.omitted
         if "mutant_suite" in self.__dict__:
-            with omitted.unless(f"the cache of the mutants of {of}"):
+            with omitted.suppressing(f"the cache of the mutants of {of}"):
                 self.mutant_suite.close(loaded, model)
         self._take_evidence(loaded, model, of)
         self.locks.take(self.suite.bindings)
-        with omitted.unless(f"the provenance of {model}"):
+        with omitted.suppressing(f"the provenance of {model}"):
             self._take_provenance()
         self._write_journal()
 
@@ -226,7 +226,7 @@ class ItemRunner:
         return result
 
     def _write_journal(self) -> None:
-        with self.gathered.omitted.unless("the journal of this run"):
+        with self.gathered.omitted.suppressing("the journal of this run"):
             if self.gathered.journal.due:
                 self._take_provenance()
                 self.gathered.write_journal()
@@ -265,7 +265,7 @@ class ItemRunner:
         result = self.base_suite.judge(
             item.loaded, item.model, results, node_id=item.node_id, place=item.claimed_at, rerun=rerun
         )
-        refuse_unstorable("the judgement", (result.estimate, result.per_prompt))
+        require_storable("the judgement", (result.estimate, result.per_prompt))
         return replace(result, message=f"{result.message}{self._unsaid(results)}") if result.message else result
 
     def _linted(self, item: ItemRequest) -> CheckResult:
@@ -319,28 +319,28 @@ class ItemRunner:
             return check_result(identity, outcome, message=message)
 
         try:
-            with placed(f"{location}: {name} on {item.model}"):
+            with report_errors_at(f"{location}: {name} on {item.model}"):
                 return measure()
-        except SaidBefore as error:
+        except AlreadyReportedError as error:
             return unmeasured(f"{location}: {error}")
         except MiChecksError as error:
             if is_skipped(error, item.loaded, claims):
-                message = _too_few(item.model, error) if isinstance(error, TooFewPrompts) else str(error)
+                message = _too_few(item.model, error) if isinstance(error, TooFewPromptsError) else str(error)
                 return unmeasured(f"{message}{self._where(item)}", "skipped")
-            tell_cause(error)
-            placeless = isinstance(error, Unexpected) and not str(error).startswith(location)
+            report_cause(error)
+            placeless = isinstance(error, UnexpectedError) and not str(error).startswith(location)
             return unmeasured(f"{location}: {error}{self._where(item)}" if placeless else f"{error}{self._where(item)}")
 
     def _take_evidence(self, loaded: LoadedBehaviour, model: str, of: str) -> None:
         omitted, ran = self.gathered.omitted, self.gathered.ran
-        with omitted.unless(f"the warnings of {of}"):
+        with omitted.suppressing(f"the warnings of {of}"):
             self._lint(loaded, model, ran.get((loaded.behaviour.name, resolve(model).claims), {}))
         try:
             evidence = self.suite.close(loaded, model, drawn=True)
             if evidence is not None:
                 self.gathered.keep(evidence)
         except BaseException as error:
-            if passes_through(error) and not is_outcome(error):
+            if is_not_a_failure(error) and not is_pytest_outcome(error):
                 raise
             results = ran.get((loaded.behaviour.name, _claims(model)), {})
             if any(result.outcome not in ("error", "skipped") for result in results.values()):  # else each has said why
@@ -366,7 +366,9 @@ def _claims(model: str) -> str:
         return model.partition("=")[0]
 
 
-def _too_few(model: str, error: TooFewPrompts) -> str:
-    fewer = f"; --mi-count {error.found} runs on these" if error.found > 1 else ""
-    found = f"{error.found} of the {error.asked} prompt pairs asked for survive the tokenizer of {model}{fewer}"
+def _too_few(model: str, error: TooFewPromptsError) -> str:
+    fewer = f"; --mi-count {error.n_available} runs on these" if error.n_available > 1 else ""
+    found = (
+        f"{error.n_available} of the {error.n_requested} prompt pairs asked for survive the tokenizer of {model}{fewer}"
+    )
     return f"{found}\n{error}"

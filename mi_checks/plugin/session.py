@@ -23,8 +23,8 @@ from mi_checks.plugin.session_results import SessionResults
 from mi_checks.plugin.terminal_summary import TerminalSummary
 from mi_checks.spec.additions import Additions
 from mi_checks.spec.check import Check
-from mi_checks.spec.load_file import LoadedBehaviour, shown_path
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.load_file import LoadedBehaviour, display_path
+from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.spec.yaml_source import Position
 from mi_checks.suite.conftests import additions
 from mi_checks.suite.selection import BehaviourNames, load_file, models_of
@@ -69,14 +69,14 @@ class Session:
         Raises:
             SpecError: it is collected under another path already, and this one is named; or it is a template.
         """
-        shown = shown_path(path, self.root)
+        shown = display_path(path, self.root)
         if path.name.startswith("_"):
             message = "a template, by the '_' before its name: it may be incomplete, and is never collected; run a file"
-            raise SpecError([Problem(shown, 1, 1, f"{message} that extends it, or rename it")])
+            raise SpecError([SpecProblem(shown, 1, 1, f"{message} that extends it, or rename it")])
         first = self._paths.setdefault(path.resolve(), path)
         if first != path and named:
-            message = f"this is {shown_path(first, self.root)}, which is collected already; name one of the two paths"
-            raise SpecError([Problem(shown, 1, 1, message)])
+            message = f"this is {display_path(first, self.root)}, which is collected already; name one of the two paths"
+            raise SpecError([SpecProblem(shown, 1, 1, message)])
         return first == path
 
     def load(self, path: Path, hooks: pluggy.HookRelay, config: pytest.Config) -> tuple[LoadedBehaviour, ...]:

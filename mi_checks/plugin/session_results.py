@@ -10,8 +10,8 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from mi_checks.faults.omitted import Omitted
-from mi_checks.faults.unexpected import Traces
+from mi_checks.faults.omissions import Omissions
+from mi_checks.faults.unexpected import TracebackCollector
 from mi_checks.plugin.options import Options
 from mi_checks.results.as_data import as_data
 from mi_checks.results.build import library_versions, run_record, settings_text
@@ -131,8 +131,8 @@ class SessionResults:
     def __init__(self, options: Options) -> None:
         """Begin with nothing."""
         self.options = options
-        self.omitted = Omitted()  # what could not be added to the record
-        self.traces = Traces()
+        self.omitted = Omissions()  # what could not be added to the record
+        self.traces = TracebackCollector()
         self.reuse = {"requested": 0, "cached": 0}
         self.mutants = MutantTally()
         self.journal = Journal(options.kept_run, options.worker)
@@ -203,7 +203,7 @@ class SessionResults:
     def to_wire(self) -> dict[str, Any]:
         """Return everything measured here, for the controller of `pytest -n`."""
         evidence: list[Any] = []
-        with self.omitted.unless("the evidence of a worker"):
+        with self.omitted.suppressing("the evidence of a worker"):
             evidence = as_data(list(self.evidence.values()))
         return {
             "results": as_data(self.results),
@@ -215,17 +215,17 @@ class SessionResults:
             "lints": self.lints.to_wire(),
             "selected": self.selected,
             "omitted": self.omitted.sentences,
-            "traces": self.traces.found,
+            "traces": self.traces.reports,
         }
 
     def from_wire(self, data: dict[str, Any]) -> None:
         """Take over what a worker measured."""
         self.results += [result_from_dict(result) for result in data["results"]]
         for sentence in data["omitted"]:
-            self.omitted.say(sentence)
-        self.traces.found += data["traces"]
+            self.omitted.add_sentence(sentence)
+        self.traces.reports += data["traces"]
         for evidence in data["evidence"]:
-            with self.omitted.unless("the evidence of a worker"):
+            with self.omitted.suppressing("the evidence of a worker"):
                 self.keep(evidence_from_dict(evidence))
         self.provenance.update(data["provenance"])
         self.guards.update({name: guards_from_dict(guards) for name, guards in data["guards"].items()})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mi_checks.faults.unexpected import (
-    how_to_see_where,
-)
+from mi_checks.faults.unexpected import traceback_hint
 from mi_checks.models.model_names import resolve
 from mi_checks.output.guard_sentences import refusal_lines
 from mi_checks.output.verdict_table import matrix_lines
@@ -91,7 +89,7 @@ class TerminalSummary:
         found = [*of_evidence, *self.gathered.omitted.sentences]
         lines = [f"note: {line}" for line in found[:MAX_NOTES]]
         more = [f"note: {len(found) - MAX_NOTES} more parts of the report were left out"] * (len(found) > MAX_NOTES)
-        return [*lines, *more, *([f"note: no outcome depends on this; {how_to_see_where()}"] if found else [])]
+        return [*lines, *more, *([f"note: no outcome depends on this; {traceback_hint()}"] if found else [])]
 
     def _verdicts(self) -> list[str]:
         """Return the verdicts against the reference model."""

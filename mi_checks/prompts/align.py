@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END, Prompt, PromptPair
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Marked, Rendered
+from mi_checks.prompts.render import LabelledText, RenderedPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.scoring import FIRST_DIFFERENCE, FIRST_TOKEN, LOG_PROBABILITY
 
 
 @dataclass(frozen=True)
-class Continuations:
+class ContinuationTokens:
     """The tokens of answers and foils that are appended to the prompts, and those that are scored.
 
     Attributes:
@@ -29,9 +29,9 @@ class Continuations:
     foils: tuple[tuple[int, ...], ...]
 
 
-def continuations(
-    rendered: Rendered, both: tuple[Prompt, Prompt], tokenization: Tokenization, score: str
-) -> Continuations | Rejection:
+def continuation_tokens(
+    rendered: RenderedPair, both: tuple[Prompt, Prompt], tokenization: Tokenization, score: str
+) -> ContinuationTokens | Rejection:
     """Return the scored tokens of answers and foils, or a rejection.
 
     They must be the same after both prompts, and no answer may have the tokens of a foil.
@@ -45,13 +45,15 @@ def continuations(
             return tokens
         ids.append(tokens)
     count = len(rendered.answers)
-    shared = _shared(ids) if score == FIRST_DIFFERENCE else ()
+    shared = _common_prefix(ids) if score == FIRST_DIFFERENCE else ()
     scored = ids if score == LOG_PROBABILITY else [tokens[len(shared) : len(shared) + 1] for tokens in ids]
     for text, tokens in zip(rendered.answers, scored, strict=False):
         for foil, others in zip(rendered.foils, scored[count:], strict=True):
             if not tokens or not others or tokens == others:
-                return Rejection("same_tokens", _alike(text, foil, tokens, others, tokenization, score), both)
-    return Continuations(shared, tuple(scored[:count]), tuple(scored[count:]))
+                return Rejection(
+                    "same_tokens", _same_tokens_message(text, foil, tokens, others, tokenization, score), both
+                )
+    return ContinuationTokens(shared, tuple(scored[:count]), tuple(scored[count:]))
 
 
 def _tokens(
@@ -64,10 +66,10 @@ def _tokens(
         ids = tokenization.ids(prompt.text + text)
         own = prompt.tokens[shift:]
         if ids[: len(own)] != own or len(ids) == len(own):
-            return Rejection("continuation", _joined(what, text, own, ids, tokenization), both)
+            return Rejection("continuation", _merged_token_message(what, text, own, ids, tokenization), both)
         scored = ids[len(own) :] if whole else ids[len(own) : len(own) + 1]
-        if lacking := tokenization.lacks(scored):
-            return Rejection("no_embedding", f"{what} {text!r} {without_embedding(lacking[0], tokenization)}", both)
+        if lacking := tokenization.without_embedding(scored):
+            return Rejection("no_embedding", f"{what} {text!r} {no_embedding_message(lacking[0], tokenization)}", both)
         unknown = None if tokenization.unknown is None else tokenization.piece(tokenization.unknown)
         if unknown is not None and tokenization.unknown in scored and unknown not in text:
             why = f"the tokenizer does not know {what} {text!r}: it reads it as '{unknown}', as all it does not know"
@@ -81,7 +83,7 @@ def _tokens(
     return after_each[0]
 
 
-def without_embedding(token: int, tokenization: Tokenization) -> str:
+def no_embedding_message(token: int, tokenization: Tokenization) -> str:
     """Return the message for a text with a token that lies beyond the last row of the embedding."""
     return (
         f"holds the token '{visible(tokenization.piece(token))}' (id {token}), for which the model has no embedding: "
@@ -89,7 +91,7 @@ def without_embedding(token: int, tokenization: Tokenization) -> str:
     )
 
 
-def _shared(continuation_ids: list[tuple[int, ...]]) -> tuple[int, ...]:
+def _common_prefix(continuation_ids: list[tuple[int, ...]]) -> tuple[int, ...]:
     length = next(
         (place for place, tokens in enumerate(zip(*continuation_ids, strict=False)) if len(set(tokens)) > 1),
         min(map(len, continuation_ids)),
@@ -97,7 +99,7 @@ def _shared(continuation_ids: list[tuple[int, ...]]) -> tuple[int, ...]:
     return continuation_ids[0][:length]
 
 
-def _alike(
+def _same_tokens_message(
     answer: str, foil: str, tokens: tuple[int, ...], others: tuple[int, ...], tokenization: Tokenization, score: str
 ) -> str:
     if not tokens or not others:
@@ -116,14 +118,16 @@ def _quoted(tokens: tuple[int, ...], tokenization: Tokenization) -> str:
     return " ".join(f"'{visible(tokenization.piece(token))}'" for token in tokens)
 
 
-def _joined(what: str, text: str, own: tuple[int, ...], ids: tuple[int, ...], tokenization: Tokenization) -> str:
+def _merged_token_message(
+    what: str, text: str, own: tuple[int, ...], ids: tuple[int, ...], tokenization: Tokenization
+) -> str:
     pairs = enumerate(zip(own, ids, strict=False))
     place = next((place for place, (one, other) in pairs if one != other), len(own) - 1)
     was, became = (visible(tokenization.piece(tokens[place])) for tokens in (own, ids))
     return f"with {what} {text!r} written after it, the prompt's token '{was}' becomes '{became}'"
 
 
-def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
+def tokenize_prompt(marked: LabelledText, tokenization: Tokenization) -> Prompt:
     """Return the tokens of a rendered prompt, and for each label every token that shares a character with it.
 
     A token that crosses a label's edge belongs to the label: in `the {{ w | at('W') }}` the token ` word` includes the
@@ -153,8 +157,8 @@ def tokenized(marked: Marked, tokenization: Tokenization) -> Prompt:
     return Prompt(marked.text, tokens, tuple(tokenization.piece(token) for token in tokens), labels)
 
 
-def align(
-    rendered: Rendered, tokenization: Tokenization, *, score: str = FIRST_TOKEN, by_labels: bool = False
+def align_pair(
+    rendered: RenderedPair, tokenization: Tokenization, *, score: str = FIRST_TOKEN, by_labels: bool = False
 ) -> PromptPair | Rejection:
     """Return the prompt pair, or a rejection with the reason why there is none.
 
@@ -165,13 +169,13 @@ def align(
     Raises:
         MiChecksError: the tokenizer cannot read a text.
     """
-    clean = tokenized(rendered.clean, tokenization)
-    corrupt = tokenized(rendered.corrupt, tokenization)
+    clean = tokenize_prompt(rendered.clean, tokenization)
+    corrupt = tokenize_prompt(rendered.corrupt, tokenization)
     prompts = (clean, corrupt)
     for what, prompt in (("clean", clean), ("corrupt", corrupt)):
-        if lacking := tokenization.lacks(prompt.tokens):
+        if lacking := tokenization.without_embedding(prompt.tokens):
             return Rejection(
-                "no_embedding", f"the {what} prompt {without_embedding(lacking[0], tokenization)}", prompts
+                "no_embedding", f"the {what} prompt {no_embedding_message(lacking[0], tokenization)}", prompts
             )
     if clean.tokens == corrupt.tokens:
         return Rejection("identical", "clean and corrupt prompt are the same", prompts)
@@ -186,20 +190,20 @@ def align(
                 f"{_positions(clean, label)} of the clean prompt and {_positions(corrupt, label)} of the corrupt one"
             )
             return Rejection("labels", f"label {label!r} is at {where}", prompts)
-    continuation_tokens = continuations(rendered, prompts, tokenization, score)
-    if isinstance(continuation_tokens, Rejection):
-        return continuation_tokens
+    scored = continuation_tokens(rendered, prompts, tokenization, score)
+    if isinstance(scored, Rejection):
+        return scored
     return PromptPair(
-        _continued(clean, continuation_tokens.shared, tokenization),
-        _continued(corrupt, continuation_tokens.shared, tokenization),
+        _append_tokens(clean, scored.shared, tokenization),
+        _append_tokens(corrupt, scored.shared, tokenization),
         rendered.answers,
         rendered.foils,
-        continuation_tokens.answers,
-        continuation_tokens.foils,
+        scored.answers,
+        scored.foils,
     )
 
 
-def _continued(prompt: Prompt, tokens: tuple[int, ...], tokenization: Tokenization) -> Prompt:
+def _append_tokens(prompt: Prompt, tokens: tuple[int, ...], tokenization: Tokenization) -> Prompt:
     """Return the prompt with tokens appended, the last of which becomes END."""
     if not tokens:
         return prompt

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.align import align
+from mi_checks.prompts.align import align_pair
 from mi_checks.prompts.batch import PromptBatch, PromptPair
-from mi_checks.prompts.draw_variables import Variables
-from mi_checks.prompts.rejection import Rejection, TooFewPrompts, too_few
-from mi_checks.prompts.render import Rendered, Renderer, unmark
+from mi_checks.prompts.draw_variables import VariableSampler
+from mi_checks.prompts.rejection import Rejection, TooFewPromptsError, too_few_prompts_error
+from mi_checks.prompts.render import RenderedPair, Renderer, parse_labels
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.prompts.visible import visible_tokens
 from mi_checks.spec.behaviour import AnyPrompts, Prompts
-from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, marks_of
+from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, parse_quote
 
 _MAX_SHOWN_QUOTES = 3  # rejected quotes that the error shows
 
 
-class QuotedPairs:
+class QuotedPairBuilder:
     """The pairs of quotes under one tokenizer."""
 
     def __init__(self, prompts: QuotedPrompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
@@ -32,27 +32,27 @@ class QuotedPairs:
         self._tokenization = tokenization
         self._score = prompts.score
         self._by_labels = prompts.align == "labels"
-        quotes = prompts.whole
+        quotes = prompts.complete_quotes
         self._left = [self._rendered(quotes[place]) for place in np.random.default_rng(seed).permutation(len(quotes))]
         self._total = len(quotes)
-        self._rejections: list[tuple[Rendered, Rejection]] = []
+        self._rejections: list[tuple[RenderedPair, Rejection]] = []
 
-    def next_pair(self, asked: int) -> PromptPair:
+    def next_pair(self, n_requested: int) -> PromptPair:
         """Return the pair of the next quote that is not rejected.
 
         Raises:
-            TooFewPrompts: no other quote gives a pair; the message says why.
+            TooFewPromptsError: no other quote gives a pair; the message says why.
         """
         while self._left:
             rendered = self._left.pop(0)
-            outcome = align(rendered, self._tokenization, score=self._score, by_labels=self._by_labels)
+            outcome = align_pair(rendered, self._tokenization, score=self._score, by_labels=self._by_labels)
             if isinstance(outcome, PromptPair):
                 return outcome
             self._rejections.append((rendered, outcome))
-        raise self._too_few(asked)
+        raise self._too_few(n_requested)
 
-    def _too_few(self, asked: int) -> TooFewPrompts:
-        has = f"{asked} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
+    def _too_few(self, n_requested: int) -> TooFewPromptsError:
+        has = f"{n_requested} prompt pairs are asked for, and of {self._total} quotes {len(self.pairs)} give one"
         lines = [f"behaviour {self._behaviour!r}: {has}"]
         for rendered, rejection in self._rejections[:_MAX_SHOWN_QUOTES]:
             lines.append(f"  {rendered.clean.text[:60]!r}: {rejection.detail}")
@@ -63,22 +63,24 @@ class QuotedPairs:
             lines.append(f"  and {len(self._rejections) - _MAX_SHOWN_QUOTES} more")
         change = "change these quotes, " if self._rejections else ""
         lines.append(f"  remedy: {change}ask for fewer pairs (`count`, or --mi-count), or quote more")
-        return TooFewPrompts("\n".join(lines), len(self.pairs), asked)
+        return TooFewPromptsError("\n".join(lines), len(self.pairs), n_requested)
 
-    def _rendered(self, quote: Quote) -> Rendered:
+    def _rendered(self, quote: Quote) -> RenderedPair:
         if not quote.answers or quote.foils is None:
             raise MiChecksError(
                 f"behaviour {self._behaviour!r}: the quote {quote.text[:60]!r} has no answer or no foils"
             )
         try:
-            marks = marks_of(quote.text)
+            marks = parse_quote(quote.text)
         except QuoteError as error:
             raise MiChecksError(f"behaviour {self._behaviour!r}: {error}") from None
-        return Rendered(unmark(marks.clean), unmark(marks.corrupt), quote.answers, quote.foils)
+        return RenderedPair(parse_labels(marks.clean), parse_labels(marks.corrupt), quote.answers, quote.foils)
 
 
-MAX_REJECTED_DRAWS = 50  # distinct draws per pair; a template that fails more often is wrong, not unlucky
-MAX_DRAWS = 2000  # per pair, including repeats, which are cheap; the last unused value of a small pool is rarely drawn
+MAX_REJECTED_DRAWS_PER_PAIR = 50  # distinct draws per pair; a template that fails more often is wrong, not unlucky
+MAX_DRAWS_PER_PAIR = (
+    2000  # per pair, including repeats, which are cheap; the last unused value of a small pool is rarely drawn
+)
 
 
 def build_prompts(
@@ -103,7 +105,7 @@ def build_prompts(
         n_ctx: the maximum number of tokens that the model reads, including the beginning-of-sequence token.
 
     Raises:
-        TooFewPrompts: a variable has no values, or there are not enough distinct pairs whose clean and corrupt prompts
+        TooFewPromptsError: a variable has no values, or too few distinct pairs have a clean and a corrupt prompt that
             align.
         MiChecksError: a template fails, or a prompt is longer than `n_ctx`.
     """
@@ -113,15 +115,15 @@ def build_prompts(
     seed = prompts.seed if seed is None else seed
     try:
         builder = (
-            QuotedPairs(prompts, tokenization, behaviour, seed)
+            QuotedPairBuilder(prompts, tokenization, behaviour, seed)
             if isinstance(prompts, QuotedPrompts)
-            else _DrawnPairs(prompts, tokenization, behaviour, seed)
+            else _DrawnPairBuilder(prompts, tokenization, behaviour, seed)
         )
-    except TooFewPrompts as error:
-        raise TooFewPrompts(str(error), error.found, pair_count) from None
+    except TooFewPromptsError as error:
+        raise TooFewPromptsError(str(error), error.n_available, pair_count) from None
     while len(builder.pairs) < pair_count:
         pair = builder.next_pair(pair_count)
-        _check(pair, builder.pairs, behaviour, n_ctx)
+        _validate_pair(pair, builder.pairs, behaviour, n_ctx)
         builder.pairs.append(pair)
     return PromptBatch(
         tuple(builder.pairs),
@@ -132,10 +134,10 @@ def build_prompts(
     )
 
 
-class _DrawnPairs:
+class _DrawnPairBuilder:
     def __init__(self, prompts: Prompts, tokenization: Tokenization, behaviour: str, seed: int) -> None:
         self.pairs: list[PromptPair] = []
-        self._variables = Variables(prompts.variables, tokenization, behaviour)
+        self._variables = VariableSampler(prompts.variables, tokenization, behaviour)
         self._renderer = Renderer(prompts, behaviour)
         self._score = prompts.score
         self._by_labels = prompts.align == "labels"
@@ -143,24 +145,24 @@ class _DrawnPairs:
         self._behaviour = behaviour
         self._seed = seed
         self._used: set[str] = set()
-        self._rejected: dict[Rendered, Rejection] = {}
+        self._rejected: dict[RenderedPair, Rejection] = {}
 
-    def next_pair(self, asked: int) -> PromptPair:
+    def next_pair(self, n_requested: int) -> PromptPair:
         """Return the next pair.
 
         Raises:
-            TooFewPrompts: every draw for it was rejected; the message says why.
+            TooFewPromptsError: every draw for it was rejected; the message says why.
         """
         rejections: list[Rejection] = []
         rejected_before = len(self._rejected)
-        for attempt in range(MAX_DRAWS):
+        for attempt in range(MAX_DRAWS_PER_PAIR):
             outcome = self._attempt(np.random.default_rng((self._seed, len(self.pairs), attempt)))
             if isinstance(outcome, PromptPair):
                 return outcome
             rejections.append(outcome)
-            if len(self._rejected) - rejected_before >= MAX_REJECTED_DRAWS:
+            if len(self._rejected) - rejected_before >= MAX_REJECTED_DRAWS_PER_PAIR:
                 break
-        raise too_few(self._behaviour, len(self.pairs), asked, rejections)
+        raise too_few_prompts_error(self._behaviour, len(self.pairs), n_requested, rejections)
 
     def _attempt(self, rng: np.random.Generator) -> PromptPair | Rejection:
         values = self._variables.draw(rng)
@@ -169,7 +171,7 @@ class _DrawnPairs:
         rendered = self._renderer.render(values)
         if rendered.clean.text in self._used:
             return Rejection("repeat", "the clean prompt is one that another pair has already")
-        outcome = self._rejected.get(rendered) or align(
+        outcome = self._rejected.get(rendered) or align_pair(
             rendered, self._tokenization, score=self._score, by_labels=self._by_labels
         )
         if isinstance(outcome, Rejection):
@@ -179,7 +181,7 @@ class _DrawnPairs:
         return outcome
 
 
-def _check(pair: PromptPair, earlier: list[PromptPair], behaviour: str, n_ctx: int | None) -> None:
+def _validate_pair(pair: PromptPair, earlier: list[PromptPair], behaviour: str, n_ctx: int | None) -> None:
     forced = max(len(tokens) for tokens in (*pair.answer_tokens, *pair.foil_tokens)) - 1
     length = max(len(prompt.tokens) for prompt in (pair.clean, pair.corrupt)) + forced
     if n_ctx is not None and length > n_ctx:

@@ -14,14 +14,14 @@ from typing import Any
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.problems import describe
 from mi_checks.spec.scoring import SCORES
-from mi_checks.spec.template import CLOSE, OPEN, SEP
+from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR
 from mi_checks.spec.variables import pool_names
-from mi_checks.spec.yaml_source import NO_TEXT
+from mi_checks.spec.yaml_source import NON_TEXT_CHARACTER
 
-MAX_VALUES = 1_000_000  # in a pool; a generator may be infinite
+MAX_POOL_VALUES = 1_000_000  # in a pool; a generator may be infinite
 
 
-def user_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
+def collect_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
     """Return the pools that the hook's implementations returned, each sorted and without duplicates.
 
     Args:
@@ -34,51 +34,53 @@ def user_pools(given: Iterable[Any], where: str) -> dict[str, tuple[str, ...]]:
     all_pools: dict[str, tuple[str, ...]] = {}
     for pools in given:
         if not isinstance(pools, Mapping):
-            raise _wrong(where, f"must return a dict of pools, not {_kind(pools)}")
+            raise _pool_error(where, f"must return a dict of pools, not {_type_description(pools)}")
         for name, values in pools.items():
             if not isinstance(name, str) or not name:
-                raise _wrong(where, f"a pool's name must be text, not {name!r}")
+                raise _pool_error(where, f"a pool's name must be text, not {name!r}")
             if name in pool_names():
-                raise _wrong(where, f"the pool {name!r} comes with mi-checks; choose another name")
+                raise _pool_error(where, f"the pool {name!r} comes with mi-checks; choose another name")
             if name in all_pools:
-                raise _wrong(where, f"the pool {name!r} is given twice; choose another name")
+                raise _pool_error(where, f"the pool {name!r} is given twice; choose another name")
             all_pools[name] = _values(name, values, where)
     return all_pools
 
 
 def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise _wrong(where, f"the pool {name!r} must be a list, or another collection, of texts, not {_kind(values)}")
-    texts = list(islice(values, MAX_VALUES + 1))
+        raise _pool_error(
+            where, f"the pool {name!r} must be a list, or another collection, of texts, not {_type_description(values)}"
+        )
+    texts = list(islice(values, MAX_POOL_VALUES + 1))
     if not texts:
-        raise _wrong(where, f"the pool {name!r} is empty")
-    if len(texts) > MAX_VALUES:
-        raise _wrong(where, f"the pool {name!r} has more than {MAX_VALUES:,} values")
+        raise _pool_error(where, f"the pool {name!r} is empty")
+    if len(texts) > MAX_POOL_VALUES:
+        raise _pool_error(where, f"the pool {name!r} has more than {MAX_POOL_VALUES:,} values")
     for place, value in enumerate(texts):
         if not isinstance(value, str) or not value:
-            what = "an empty text" if value == "" else _kind(value)
-            raise _wrong(where, f"the pool {name!r} must hold texts, and item {place} is {what}")
-        if any(mark in value for mark in (OPEN, SEP, CLOSE)):
+            what = "an empty text" if value == "" else _type_description(value)
+            raise _pool_error(where, f"the pool {name!r} must hold texts, and item {place} is {what}")
+        if any(mark in value for mark in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
             message = f"{value!r} in the pool {name!r} holds a character that mi-checks marks labels with"
-            raise _wrong(where, f"{message} (U+E000 to U+E002)")
-        if character := NO_TEXT.search(value):
-            raise _wrong(
+            raise _pool_error(where, f"{message} (U+E000 to U+E002)")
+        if character := NON_TEXT_CHARACTER.search(value):
+            raise _pool_error(
                 where, f"{value!r} in the pool {name!r} holds U+{ord(character[0]):04X}, which cannot stand in text"
             )
     return tuple(sorted({str.__str__(value) for value in texts}))  # plain str, even if the values belong to a subclass
 
 
-def _kind(value: Any) -> str:
+def _type_description(value: Any) -> str:
     if isinstance(value, str | bool | int | float | list | tuple) or value is None:
         return describe(value)
     return f"a {type(value).__name__}"
 
 
-def _wrong(where: str, message: str) -> MiChecksError:
+def _pool_error(where: str, message: str) -> MiChecksError:
     return MiChecksError(f"pytest_mi_pools in {where}: {message}")
 
 
-def user_scores(
+def collect_scores(
     given: Iterable[Any], where: str, hook: str = "pytest_mi_scores", known: Collection[str] = SCORES
 ) -> dict[str, Callable[..., Any]]:
     """Return the scores that the hook's implementations returned, by name.
@@ -92,7 +94,7 @@ def user_scores(
     Raises:
         MiChecksError: a return value is not a dict of functions, or two scores have the same name.
     """
-    mistake = partial(_mistake, f"{hook} in {where}")
+    mistake = partial(_score_error, f"{hook} in {where}")
     all_scores: dict[str, Callable[..., Any]] = {}
     for scores in given:
         if not isinstance(scores, Mapping):
@@ -110,5 +112,5 @@ def user_scores(
     return all_scores
 
 
-def _mistake(where: str, message: str) -> MiChecksError:
+def _score_error(where: str, message: str) -> MiChecksError:
     return MiChecksError(f"{where}: {message}")

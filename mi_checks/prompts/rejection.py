@@ -11,25 +11,25 @@ from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import Prompt
 from mi_checks.prompts.visible import visible_tokens
 
-Kind = Literal[
+RejectionKind = Literal[
     "exhausted", "repeat", "identical", "length", "labels", "continuation", "same_tokens", "no_embedding", "unknown"
 ]
 
 
-class TooFewPrompts(MiChecksError):
+class TooFewPromptsError(MiChecksError):
     """The exception for a behaviour with fewer prompt pairs than requested.
 
     It is not a mistake in the behaviour if the model is not listed in the file and has a different tokenizer.
 
     Attributes:
-        found: the number of pairs that exist.
-        asked: the number of pairs requested, or None if unknown.
+        n_available: the number of pairs that exist.
+        n_requested: the number of pairs requested, or None if unknown.
     """
 
-    def __init__(self, message: str, found: int, asked: int | None = None) -> None:
+    def __init__(self, message: str, n_available: int, n_requested: int | None = None) -> None:
         super().__init__(message)
-        self.found = found
-        self.asked = asked
+        self.n_available = n_available
+        self.n_requested = n_requested
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Rejection:
         prompts: the clean and the corrupt prompt, if they exist and displaying them helps.
     """
 
-    kind: Kind
+    kind: RejectionKind
     detail: str
     prompts: tuple[Prompt, Prompt] | None = None
 
 
 _CONTEXT_TOKENS = 12  # shown on either side of the first difference
 
-_REMEDIES: Mapping[Kind, str] = {
+_REMEDIES: Mapping[RejectionKind, str] = {
     "exhausted": "give the variable more values, or take a name out of its `differs_from`",
     "repeat": "ask for fewer pairs (`count`, or --mi-count), or give the variables more values",
     "identical": "let the variable that stands in be told apart by `differs_from`, and see that the template uses it",
@@ -66,24 +66,29 @@ _REMEDIES: Mapping[Kind, str] = {
 }
 
 
-def too_few(behaviour: str, found: int, asked: int, rejections: Sequence[Rejection]) -> TooFewPrompts:
+def too_few_prompts_error(
+    behaviour: str, n_available: int, n_requested: int, rejections: Sequence[Rejection]
+) -> TooFewPromptsError:
     """Return the error for a pair that no draw gave, with the most common of the rejections (at least one)."""
     kind, times = Counter(rejection.kind for rejection in rejections).most_common(1)[0]
     example = next(rejection for rejection in rejections if rejection.kind == kind)
-    if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not found:
+    if kind in ("same_tokens", "no_embedding") and times == len(rejections) and not n_available:
         lines = [f"behaviour {behaviour!r}: {example.detail}"]
     else:
         often = "each time" if times == len(rejections) else "most often"
         lines = [
-            f"behaviour {behaviour!r}: found {found} of the {asked} distinct prompt pairs asked for; "
+            f"behaviour {behaviour!r}: found {n_available} of the {n_requested} distinct prompt pairs asked for; "
             f"the last {len(rejections)} draws gave no other",
             f"  {often} ({times} of {len(rejections)}): {example.detail}",
         ]
     if example.prompts is not None:
         clean, corrupt = example.prompts
         first = _first_difference(clean, corrupt)
-        lines += [f"  clean:   {_around(clean.pieces, first)}", f"  corrupt: {_around(corrupt.pieces, first)}"]
-    return TooFewPrompts("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]), found, asked)
+        lines += [
+            f"  clean:   {_context_text(clean.pieces, first)}",
+            f"  corrupt: {_context_text(corrupt.pieces, first)}",
+        ]
+    return TooFewPromptsError("\n".join([*lines, f"  remedy: {_REMEDIES[kind]}"]), n_available, n_requested)
 
 
 def _first_difference(clean: Prompt, corrupt: Prompt) -> int:
@@ -91,6 +96,6 @@ def _first_difference(clean: Prompt, corrupt: Prompt) -> int:
     return next((place for place, (one, other) in pairs if one != other), 0)
 
 
-def _around(pieces: Sequence[str], place: int) -> str:
+def _context_text(pieces: Sequence[str], place: int) -> str:
     start, end = max(0, place - _CONTEXT_TOKENS), place + _CONTEXT_TOKENS + 1
     return ("… " if start else "") + visible_tokens(pieces[start:end]) + (" …" if end < len(pieces) else "")

@@ -10,24 +10,24 @@ from jinja2 import Template, UndefinedError
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.prompts.batch import END
-from mi_checks.prompts.candidates import Value, shown
-from mi_checks.prompts.token_text import Span
+from mi_checks.prompts.candidates import Value, value_repr
+from mi_checks.prompts.token_text import CharacterSpan
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.scoring import texts
-from mi_checks.spec.template import CLOSE, OPEN, SEP, environment
+from mi_checks.spec.scoring import as_texts
+from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR, environment
 
-_MARK = re.compile(f"([{OPEN}{SEP}{CLOSE}])")
+_MARK = re.compile(f"([{MARK_OPEN}{MARK_SEPARATOR}{MARK_CLOSE}])")
 
 
 @dataclass(frozen=True)
-class Marked:
+class LabelledText:
     """A rendered prompt: its text without marks, and the (start, end) of each label's characters in that text."""
 
     text: str
-    spans: Mapping[str, Span] = field(hash=False)
+    spans: Mapping[str, CharacterSpan] = field(hash=False)
 
 
-def unmark(rendered: str) -> Marked:
+def parse_labels(rendered: str) -> LabelledText:
     """Return a rendered template without its marks, and the labels' spans; one label may enclose another.
 
     Raises:
@@ -35,30 +35,30 @@ def unmark(rendered: str) -> Marked:
     """
     text: list[str] = []
     length = 0
-    spans: dict[str, Span] = {}
+    spans: dict[str, CharacterSpan] = {}
     enclosing: list[tuple[str, int]] = []
     parts = iter(_MARK.split(rendered))  # text, mark, text, mark, …, text
     for part in parts:
         text.append(part)
         length += len(part)
         mark = next(parts, None)
-        if mark == OPEN:
+        if mark == MARK_OPEN:
             label = next(parts)
-            if next(parts, None) != SEP or not label.isidentifier():
-                raise _broken()
+            if next(parts, None) != MARK_SEPARATOR or not label.isidentifier():
+                raise _broken_marks_error()
             enclosing.append((label, length))
-        elif mark == CLOSE and enclosing:
+        elif mark == MARK_CLOSE and enclosing:
             label, start = enclosing.pop()
-            _check(label, start, length, spans)
+            _validate_label(label, start, length, spans)
             spans[label] = (start, length)
         elif mark is not None:
-            raise _broken()
+            raise _broken_marks_error()
     if enclosing:
-        raise _broken()
-    return Marked("".join(text), spans)
+        raise _broken_marks_error()
+    return LabelledText("".join(text), spans)
 
 
-def _check(label: str, start: int, end: int, spans: Mapping[str, Span]) -> None:
+def _validate_label(label: str, start: int, end: int, spans: Mapping[str, CharacterSpan]) -> None:
     if label == END:
         raise MiChecksError(f"label {END!r} is the prompt's last token in every prompt: give this one another name")
     if label in spans:
@@ -67,21 +67,21 @@ def _check(label: str, start: int, end: int, spans: Mapping[str, Span]) -> None:
         raise MiChecksError(f"label {label!r} covers no text: its expression is empty in this prompt")
 
 
-def _broken() -> MiChecksError:
+def _broken_marks_error() -> MiChecksError:
     return MiChecksError("a label's marks are broken: in `{{ x | at('label') }}`, `at` must be the last filter")
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedPair:
     """The texts of one prompt pair."""
 
-    clean: Marked
-    corrupt: Marked
+    clean: LabelledText
+    corrupt: LabelledText
     answers: tuple[str, ...]
     foils: tuple[str, ...]
 
 
-class _Row:
+class _TemplateRow:
     """A row in a template. It has no attributes of its own, so that a field may be called `items` or `keys`."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
@@ -108,24 +108,24 @@ class Renderer:
         self._swaps = prompts.corrupt
         self._prompt = self._compiled("template", prompts.template)
         self._answers = tuple(self._compiled("answer", answer) for answer in prompts.answers)
-        self._foils = tuple(self._compiled("foils", foil) for foil in texts(prompts.foils))
+        self._foils = tuple(self._compiled("foils", foil) for foil in as_texts(prompts.foils))
 
-    def render(self, values: Mapping[str, Value]) -> Rendered:
+    def render(self, values: Mapping[str, Value]) -> RenderedPair:
         """Render one pair; answers and foils see the clean values.
 
         Raises:
             MiChecksError: rendering fails, a prompt or continuation is empty, or the labels are invalid.
         """
         try:
-            corrupt = substituted(values, self._swaps)
-            return Rendered(
+            corrupt = corrupt_values(values, self._swaps)
+            return RenderedPair(
                 self._marked(self._prompt, values, "clean prompt"),
                 self._marked(self._prompt, corrupt, "corrupt prompt"),
                 tuple(self._plain(answer, values, "answer") for answer in self._answers),
                 tuple(self._plain(foil, values, "foil") for foil in self._foils),
             )
         except MiChecksError as error:
-            shown_values = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+            shown_values = ", ".join(f"{name}={value_repr(value)}" for name, value in values.items())
             raise MiChecksError(f"behaviour {self._behaviour!r}: {error}\n  drawn: {shown_values}") from None
 
     def _compiled(self, key: str, source: str) -> Template:
@@ -134,15 +134,15 @@ class Renderer:
         except Exception as error:
             raise MiChecksError(f"behaviour {self._behaviour!r}: `{key}` is not a template: {error}") from None
 
-    def _marked(self, template: Template, values: Mapping[str, Value], what: str) -> Marked:
+    def _marked(self, template: Template, values: Mapping[str, Value], what: str) -> LabelledText:
         rendered = self._text(template, values, what)
         try:
-            return unmark(rendered)
+            return parse_labels(rendered)
         except MiChecksError as error:
             raise MiChecksError(f"{what}: {error}") from None
 
     def _text(self, template: Template, values: Mapping[str, Value], what: str) -> str:
-        context = {name: value if isinstance(value, str) else _Row(value) for name, value in values.items()}
+        context = {name: value if isinstance(value, str) else _TemplateRow(value) for name, value in values.items()}
         try:
             text = self._environment.rendered(template, context)
         except Exception as error:  # a template can raise anything, as in 'a' < 1 or for a missing field
@@ -158,7 +158,7 @@ class Renderer:
         return marked.text
 
 
-def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[str, Value]:
+def corrupt_values(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[str, Value]:
     """Return the values with which the corrupt prompt is rendered.
 
     All replacements happen at once, those of whole variables before those of fields.
@@ -168,8 +168,8 @@ def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[s
     """
     result: dict[str, Value] = dict(values)
     for target, source in sorted(swaps.items(), key=lambda swap: "." in swap[0]):
-        new = _looked_up(values, source)
-        if isinstance(new, str) != isinstance(_looked_up(values, target), str):
+        new = _look_up(values, source)
+        if isinstance(new, str) != isinstance(_look_up(values, target), str):
             raise MiChecksError(
                 f"corrupt: {target!r} and {source!r} are a row and a text; neither stands for the other"
             )
@@ -182,7 +182,7 @@ def substituted(values: Mapping[str, Value], swaps: Mapping[str, str]) -> dict[s
     return result
 
 
-def _looked_up(values: Mapping[str, Value], path: str) -> Value:
+def _look_up(values: Mapping[str, Value], path: str) -> Value:
     name, _, field = path.partition(".")
     if name not in values:
         raise MiChecksError(f"corrupt: no variable named {name!r}{did_you_mean(name, values)}")

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 _BYTE_FALLBACK = re.compile(r"<0x([0-9A-F]{2})>")
 
 
-class Pieces:
+class TokenPieces:
     """The texts of a tokenizer's tokens, for display.
 
     Attributes:
@@ -53,10 +53,10 @@ def is_byte_level(tokenizer: Tokenizer) -> bool:
     # The substitutes for space and newline are in every complete byte-level alphabet and in no other.
     if tokenizer.token_to_id("Ġ") is not None and tokenizer.token_to_id("Ċ") is not None:
         return True
-    return any("ByteLevel" in json.dumps(settings(part)) for part in (tokenizer.pre_tokenizer, tokenizer.decoder))
+    return any("ByteLevel" in json.dumps(json_settings(part)) for part in (tokenizer.pre_tokenizer, tokenizer.decoder))
 
 
-def settings(part: Any) -> Any:
+def json_settings(part: Any) -> Any:
     """Return the settings of a part of a tokenizer, such as its post-processor, or None if there is no such part."""
     return None if part is None else json.loads(part.__getstate__())
 
@@ -76,10 +76,12 @@ def _byte_alphabet() -> dict[str, int]:
 _BYTES = _byte_alphabet()
 
 
-Span = tuple[int, int]
+CharacterSpan = tuple[int, int]
 
 
-def spans(text: str, offsets: Sequence[Span], own_spaces: Sequence[bool] | None = None) -> tuple[Span, ...]:
+def token_spans(
+    text: str, offsets: Sequence[CharacterSpan], own_spaces: Sequence[bool] | None = None
+) -> tuple[CharacterSpan, ...]:
     """Return the (start, end) of each token's characters in `text`.
 
     The tokenizer's offsets omit the characters that it drops. White space before a token belongs to that token, as the
@@ -93,52 +95,52 @@ def spans(text: str, offsets: Sequence[Span], own_spaces: Sequence[bool] | None 
         own_spaces: whether each token is only a space that the tokenizer may have inserted; None for a tokenizer that
             inserts no spaces.
     """
-    token_spans: list[Span] = []
+    spans: list[CharacterSpan] = []
     reached = 0
     for place, (start, end) in enumerate(offsets):
         if own_spaces is not None and own_spaces[place] and not _holds_space(text[start:end]):
             end = reached + text[reached : reached + 1].isspace()  # covers the author's space, if there is one
-            token_spans.append((reached, end))
+            spans.append((reached, end))
             reached = end
             continue
         if start > reached:
-            joined = _joined(text, token_spans[-1] if token_spans else (0, 0), reached, start)
-            _lengthen(token_spans, joined)
+            joined = _end_of_joined_characters(text, spans[-1] if spans else (0, 0), reached, start)
+            _lengthen(spans, joined)
             while start > joined and text[start - 1].isspace():
                 start -= 1
-        token_spans.append((start, end))
+        spans.append((start, end))
         reached = max(reached, end)
-    if token_spans:
-        _lengthen(token_spans, _joined(text, token_spans[-1], reached, len(text)))
-    return tuple(token_spans)
+    if spans:
+        _lengthen(spans, _end_of_joined_characters(text, spans[-1], reached, len(text)))
+    return tuple(spans)
 
 
-def _lengthen(token_spans: list[Span], end: int) -> None:
+def _lengthen(spans: list[CharacterSpan], end: int) -> None:
     """Extend the last token, and others with the same characters, to cover the characters up to `end` as well."""
-    if not token_spans or end <= token_spans[-1][1]:
+    if not spans or end <= spans[-1][1]:
         return
-    last = token_spans[-1]
-    for place in range(len(token_spans) - 1, -1, -1):
-        if token_spans[place] != last:
+    last = spans[-1]
+    for place in range(len(spans) - 1, -1, -1):
+        if spans[place] != last:
             break
-        token_spans[place] = (last[0], end)
+        spans[place] = (last[0], end)
 
 
 def _holds_space(characters: str) -> bool:
     return any(character.isspace() or character == "▁" for character in characters)
 
 
-def _joined(text: str, before: Span, reached: int, end: int) -> int:
+def _end_of_joined_characters(text: str, before: CharacterSpan, reached: int, end: int) -> int:
     """Return the end of the characters between `reached` and `end` that belong to the token before them."""
     if before[0] == before[1]:
         return reached
     place = reached
-    while place < end and not text[place].isspace() and _joins(text[before[0] : place], text[place]):
+    while place < end and not text[place].isspace() and _joins_token_before(text[before[0] : place], text[place]):
         place += 1
     return place
 
 
-def _joins(before: str, character: str) -> bool:
+def _joins_token_before(before: str, character: str) -> bool:
     if unicodedata.category(character).startswith("M"):
         return True
     return len(unicodedata.normalize("NFC", before + character)) <= len(unicodedata.normalize("NFC", before))

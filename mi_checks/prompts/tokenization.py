@@ -11,7 +11,7 @@ from functools import cached_property
 from tokenizers import Encoding, Tokenizer
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.token_text import Pieces, Span, settings, spans
+from mi_checks.prompts.token_text import CharacterSpan, TokenPieces, json_settings, token_spans
 
 _WORD = re.compile(r" [A-Za-z]{2,}")
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
@@ -43,7 +43,7 @@ class Tokenization:
 
     def __post_init__(self) -> None:
         cut = self.tokenizer.truncation is not None or self.tokenizer.padding is not None
-        trims = '"trim_offsets": true' in json.dumps(settings(self.tokenizer.post_processor))
+        trims = '"trim_offsets": true' in json.dumps(json_settings(self.tokenizer.post_processor))
         if cut or trims:
             own = Tokenizer.from_str(self.tokenizer.to_str())  # a copy, because the caller may use those settings
             own.no_truncation()
@@ -52,7 +52,7 @@ class Tokenization:
                 own.post_processor = None
             object.__setattr__(self, "tokenizer", own)
 
-    def encode(self, text: str) -> tuple[tuple[int, ...], tuple[Span, ...]]:
+    def encode(self, text: str) -> tuple[tuple[int, ...], tuple[CharacterSpan, ...]]:
         """Return the token ids of a text that begins a prompt, and the (start, end) of each token's characters.
 
         The beginning-of-sequence token is not included. Tokens that are parts of one multi-byte character share its
@@ -65,7 +65,7 @@ class Tokenization:
         encoding, shift = self._encode(text)
         offsets = [(start + shift, end + shift) for start, end in encoding.offsets] if shift else encoding.offsets
         own_spaces = [self.piece(token) == " " for token in encoding.ids] if self.writes_space else None
-        return tuple(encoding.ids), spans(text, offsets, own_spaces)
+        return tuple(encoding.ids), token_spans(text, offsets, own_spaces)
 
     def ids(self, text: str) -> tuple[int, ...]:
         """Return the token ids of a text that begins a prompt, like `encode` without the spans."""
@@ -130,12 +130,12 @@ class Tokenization:
         match = re.search(rb'"unk_id":(\d+)', model.__getstate__())
         return int(match[1]) if match else None
 
-    def lacks(self, tokens: Sequence[int]) -> tuple[int, ...]:
+    def without_embedding(self, tokens: Sequence[int]) -> tuple[int, ...]:
         """Return the tokens that the model does not embed, because they lie beyond the last row of its embedding."""
         return () if self.rows is None else tuple(token for token in tokens if token >= self.rows)
 
     @cached_property
-    def ordinary(self) -> tuple[int, ...]:
+    def drawable_tokens(self) -> tuple[int, ...]:
         """Return the ids, ascending, of the tokens that can be drawn at random.
 
         These are the tokens of the vocabulary that were not added to it and have a row in the embedding.
@@ -153,7 +153,7 @@ class Tokenization:
 
     @cached_property
     def _word_tokens(self) -> tuple[tuple[int, str], ...]:
-        pieces = [(token, self.piece(token)) for token in self.ordinary]
+        pieces = [(token, self.piece(token)) for token in self.drawable_tokens]
         words = [(token, piece) for token, piece in pieces if _WORD.fullmatch(piece)]
         if not words:  # a vocabulary of words without spaces, such as WordPiece's
             words = [(token, " " + piece) for token, piece in pieces if _LETTERS.fullmatch(piece)]
@@ -177,8 +177,8 @@ class Tokenization:
                     yield self.ids_after(text)
 
     @cached_property
-    def _pieces(self) -> Pieces:
-        return Pieces(self.tokenizer)
+    def _pieces(self) -> TokenPieces:
+        return TokenPieces(self.tokenizer)
 
 
 def _contexts(text: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ def visible(text: str) -> str:
     """Return `text` with `·` for spaces, `⏎` for newlines, and an escape for every other invisible character."""
     if text.isascii() and text.isprintable():  # the common case; a report shows some hundred thousand tokens
         return text.replace(" ", _MARKS[" "])
-    return "".join(_MARKS.get(character) or _shown(character) for character in text)
+    return "".join(_MARKS.get(character) or _escaped(character) for character in text)
 
 
 def visible_tokens(pieces: Sequence[str]) -> str:
@@ -21,7 +21,7 @@ def visible_tokens(pieces: Sequence[str]) -> str:
     return " ".join(visible(piece) for piece in pieces)
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     if not unicodedata.category(character).startswith(_HIDDEN):
         return character
     code = ord(character)

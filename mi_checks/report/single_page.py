@@ -10,8 +10,8 @@ from typing import TypeVar
 from markupsafe import Markup
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.omitted import Omitted
-from mi_checks.faults.unexpected import passes_through
+from mi_checks.faults.omissions import Omissions
+from mi_checks.faults.unexpected import is_not_a_failure
 from mi_checks.files import write_file
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, model_names, results_by_behaviour
 from mi_checks.report.behaviour_section import behaviour_section
@@ -131,7 +131,7 @@ def draw_tolerantly(run: Run, draw: Callable[[Run], T]) -> tuple[T, tuple[str, .
     except MiChecksError:
         raise
     except Exception as error:
-        if passes_through(error):
+        if is_not_a_failure(error):
             raise
     notes: list[str] = []
     intact = []
@@ -144,7 +144,7 @@ def draw_tolerantly(run: Run, draw: Callable[[Run], T]) -> tuple[T, tuple[str, .
 
 def _drawable(run: Run, evidence: Evidence, draw: Callable[[Run], T]) -> tuple[Evidence | None, tuple[str, ...]]:
     """Return the evidence without the parts that cannot be drawn, or None if the rest cannot be drawn either."""
-    omitted = Omitted()
+    omitted = Omissions()
     results = tuple(
         result for result in run.results if (result.behaviour, result.model) == (evidence.behaviour, evidence.model)
     )
@@ -152,11 +152,11 @@ def _drawable(run: Run, evidence: Evidence, draw: Callable[[Run], T]) -> tuple[E
     partial_evidence = evidence
     for _, left_out in DRAWABLE_PARTS:
         partial_evidence = replace(partial_evidence, **left_out)
-    with omitted.unless("the evidence"):
+    with omitted.suppressing("the evidence"):
         draw(replace(partial_run, evidence=(partial_evidence,)))
         for name, left_out in DRAWABLE_PARTS:
             extended = replace(partial_evidence, **{field: getattr(evidence, field) for field in left_out})
-            with omitted.unless(name):
+            with omitted.suppressing(name):
                 draw(replace(partial_run, evidence=(extended,)))
                 partial_evidence = extended
         return replace(partial_evidence, omitted=(*evidence.omitted, *omitted.sentences)), omitted.sentences

@@ -19,10 +19,10 @@ import yaml
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, replace_text
 from mi_checks.roles.lock_problems import REMEDY, SCHEMA, lock_problems
-from mi_checks.spec.load_file import shown_path
+from mi_checks.spec.load_file import display_path
 from mi_checks.spec.node_names import ModelShape, NodeName, parse_node
-from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.roles import LOCK
+from mi_checks.spec.problems import SpecError, SpecProblem
+from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.yaml_source import parse_yaml, read_text
 
 HEADER = "# Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.\n"
@@ -60,16 +60,16 @@ def read_lock(
         SpecError: the file has mistakes; all are listed with their positions.
         MiChecksError: the file cannot be read.
     """
-    path = folder / LOCK
+    path = folder / LOCK_FILE_NAME
     if not os.path.lexists(path):
         return Lock()
-    shown = shown_path(path, root)
+    shown = display_path(path, root)
     text = read_text(path, shown)
     line = conflict_line(text)
     if line is not None:
         raise SpecError(
             [
-                Problem(
+                SpecProblem(
                     shown, line, 1, "a merge conflict; keep either side, then pytest --mi-update brings it up to date"
                 )
             ]
@@ -78,7 +78,7 @@ def read_lock(
         source = parse_yaml(text, shown, path)
     except SpecError as error:
         first = error.problems[0]
-        raise SpecError([Problem(first.path, first.line, first.column, f"{first.message}; {REMEDY}")]) from None
+        raise SpecError([SpecProblem(first.path, first.line, first.column, f"{first.message}; {REMEDY}")]) from None
     problems = list(lock_problems(source, shape_of or _unknown))
     if problems:
         raise SpecError(problems)
@@ -102,8 +102,8 @@ def write_lock(folder: Path, measured: Mapping[Key, Scores], root: Path | None =
         SpecError: the existing file has mistakes; it stays unchanged.
         MiChecksError: the file cannot be written; the old one stays unchanged.
     """
-    path = folder / LOCK
-    shown = shown_path(path, root)
+    path = folder / LOCK_FILE_NAME
+    shown = display_path(path, root)
     before = read_lock(folder, root).entries
     text = _text({**before, **{key: _settled(nodes, before.get(key, {})) for key, nodes in measured.items()}})
     try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mi_checks.spec.model_validation import out_of_range
 from mi_checks.spec.node_names import ModelShape, parse_node
-from mi_checks.spec.problems import Keys, Problem, describe
-from mi_checks.spec.roles import LOCK
-from mi_checks.spec.shapes import outside
+from mi_checks.spec.problems import Keys, SpecProblem, describe
+from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.yaml_source import YamlSource
 
 SCHEMA = 1
-REMEDY = f"restore {LOCK}, or delete it and run pytest --mi-update"
+REMEDY = f"restore {LOCK_FILE_NAME}, or delete it and run pytest --mi-update"
 _LEVELS = ("behaviour", "model", "role", "node")
 
 MAX_SCORE = 1e300  # far above any score; a YAML integer may exceed the range of floats
@@ -20,7 +20,7 @@ MAX_SCORE = 1e300  # far above any score; a YAML integer may exceed the range of
 ShapeOf = Callable[[str], ModelShape | None]
 
 
-def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
+def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[SpecProblem]:
     """Yield the mistakes in a lock file, including nodes outside a model whose shape is known."""
     data = source.data
     schema = data.get("schema")
@@ -42,7 +42,7 @@ def lock_problems(source: YamlSource, shape_of: ShapeOf) -> Iterator[Problem]:
     yield from _level(source, ("roles",), data["roles"], shape_of)
 
 
-def _level(source: YamlSource, path: Keys, data: Any, shape_of: ShapeOf) -> Iterator[Problem]:
+def _level(source: YamlSource, path: Keys, data: Any, shape_of: ShapeOf) -> Iterator[SpecProblem]:
     """Yield the mistakes in a mapping of behaviours, models, roles or nodes, or in a score."""
     depth = len(path) - 1
     if depth == len(_LEVELS):
@@ -70,5 +70,5 @@ def _wrong_node(name: str, model: str, shape_of: ShapeOf) -> str | None:
     shape = shape_of(model)
     if shape is None:
         return None
-    model_range = outside(node, shape)
+    model_range = out_of_range(node, shape)
     return f"{name!r} is outside {model}, which has {model_range}" if model_range else None

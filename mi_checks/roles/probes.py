@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
-from mi_checks.spec.variables import pool
+from mi_checks.spec.variables import pool_values
 
 Tokens = npt.NDArray[np.int64]
 
@@ -118,12 +118,16 @@ def _first(loaded_model: LoadedModel) -> tuple[int, ...]:
 
 def _ordinary(loaded_model: LoadedModel) -> Tokens:
     first = _first(loaded_model)
-    return np.array([token for token in loaded_model.tokenization.ordinary if token not in first], dtype=np.int64)
+    return np.array(
+        [token for token in loaded_model.tokenization.drawable_tokens if token not in first], dtype=np.int64
+    )
 
 
 def _names(loaded_model: LoadedModel) -> Tokens:
-    encoded = (loaded_model.tokenization.ids_after(f" {name}") for name in pool("first_names"))
-    names = sorted({ids[0] for ids in encoded if len(ids) == 1 and not loaded_model.tokenization.lacks(ids)})
+    encoded = (loaded_model.tokenization.ids_after(f" {name}") for name in pool_values("first_names"))
+    names = sorted(
+        {ids[0] for ids in encoded if len(ids) == 1 and not loaded_model.tokenization.without_embedding(ids)}
+    )
     if len(names) < MIN_NAMES:
         names = [token for token, _ in loaded_model.tokenization.word_tokens()]
     if len(names) < MIN_NAMES:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.project_code import calling, file_of
+from mi_checks.faults.project_code import report_project_errors, source_file
 from mi_checks.models.loaded_model import LoadedModel
 
 
@@ -25,7 +25,7 @@ def user_score(name: str, function: Callable[..., Any], loaded_model: LoadedMode
     if not width:
         why = f"no neurons that can be named: {shape.no_neurons};" if shape.has_mlps else "attention layers only,"
         raise MiChecksError(f"{loaded_model.name} has {why} and so no neurons for the role score {name!r}")
-    with calling(f"the role score {name!r} on {loaded_model.name}", file_of(function)):
+    with report_project_errors(f"the role score {name!r} on {loaded_model.name}", source_file(function)):
         result = function(loaded_model)
     expected = f"one number for each of the {shape.n_layers} × {width} {component}s, `layer {component}`"
     if hasattr(result, "detach"):  # a torch tensor

@@ -16,5 +16,5 @@ class Additions:
     role_scores: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
-NOTHING = Additions()
+NO_ADDITIONS = Additions()
 HOOK_QUERY = "mi-checks-hook-query"  # the plugin by which a verb has pytest load conftest.py files; no run follows

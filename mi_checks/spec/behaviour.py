@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, SkipValidation, StringConstraints, Tag, model_validator
 
 from mi_checks.spec.check import Bound, Check, NodeNames
-from mi_checks.spec.circuit_checks import Circuit, Curve
-from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
-from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
-from mi_checks.spec.path_checks import Attribution, Composes, Path
-from mi_checks.spec.preference_checks import Accuracy, LogitDiff
+from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
+from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
+from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
+from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
+from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
 from mi_checks.spec.quotes import QuotedPrompts
 from mi_checks.spec.roles import Role, RoleCheck
-from mi_checks.spec.scoring import Scoring, Text, Texts, texts
+from mi_checks.spec.scoring import Scoring, Text, Texts, as_texts
 from mi_checks.spec.variables import AdjustedVariable, AnyVariable, Identifier
 
 MAX_NAME_CHARACTERS = 100  # names become parts of file names
@@ -39,7 +39,7 @@ class Prompts(Scoring):
     @property
     def answers(self) -> tuple[str, ...]:
         """Return the answers' templates as a tuple, even if there is only one."""
-        return texts(self.answer)
+        return as_texts(self.answer)
 
     @property
     def pairs(self) -> int:
@@ -47,46 +47,49 @@ class Prompts(Scoring):
         return self.count
 
 
-def prompts_kind(prompts: Any) -> str:
+def prompts_tag(prompts: Any) -> str:
     """Return the union tag that tells quoted prompts from prompts made from a template."""
     quoted = isinstance(prompts, QuotedPrompts) or (isinstance(prompts, dict) and "quotes" in prompts)
-    return TAG + ("quotes" if quoted else "template")
+    return UNION_TAG + ("quotes" if quoted else "template")
 
 
 AnyPrompts = Annotated[
-    Annotated[Prompts, Tag(TAG + "template")] | Annotated[QuotedPrompts, Tag(TAG + "quotes")],
-    Discriminator(prompts_kind),
+    Annotated[Prompts, Tag(UNION_TAG + "template")] | Annotated[QuotedPrompts, Tag(UNION_TAG + "quotes")],
+    Discriminator(prompts_tag),
 ]
 
 
-KINDS: tuple[type[Check], ...] = (
-    LogitDiff, Accuracy, Patching, Ablation, Attention, Mediators, Path, Composes, Attribution, Circuit, Curve,
-)  # fmt: skip
-CHECKS = {check.kind: check for check in KINDS}
-BEHAVIOURAL = ("logit_diff", "accuracy")  # the checks that test whether the model shows the behaviour
+# fmt: off
+CHECK_KINDS: tuple[type[Check], ...] = (
+    LogitDiffCheck, AccuracyCheck, PatchingCheck, AblationCheck, AttentionCheck, MediatorsCheck,
+    PathCheck, ComposesCheck, DirectLogitAttributionCheck, CircuitCheck, CurveCheck,
+)
+# fmt: on
+CHECKS_BY_KIND = {check.kind: check for check in CHECK_KINDS}
+PREFERENCE_KINDS = ("logit_diff", "accuracy")  # the checks that test whether the model shows the behaviour
 
 
-class CheckEntry(Part):
+class CheckEntry(GrammarPart):
     """An entry of `checks:`, which is a mapping with a single key."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    logit_diff: LogitDiff | None = None
-    accuracy: Accuracy | None = None
-    patching: Patching | None = None
-    ablation: Ablation | None = None
-    attention: Attention | None = None
-    mediators: Mediators | None = None
-    path: Path | None = None
-    composes: Composes | None = None
-    attribution: Attribution | None = None
-    circuit: Circuit | None = None
-    curve: Curve | None = None
+    logit_diff: LogitDiffCheck | None = None
+    accuracy: AccuracyCheck | None = None
+    patching: PatchingCheck | None = None
+    ablation: AblationCheck | None = None
+    attention: AttentionCheck | None = None
+    mediators: MediatorsCheck | None = None
+    path: PathCheck | None = None
+    composes: ComposesCheck | None = None
+    attribution: DirectLogitAttributionCheck | None = None
+    circuit: CircuitCheck | None = None
+    curve: CurveCheck | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
-            raise ValueError(f"an entry of 'checks' is one of {', '.join(CHECKS)}")
+            raise ValueError(f"an entry of 'checks' is one of {', '.join(CHECKS_BY_KIND)}")
         return self
 
     @property
@@ -96,7 +99,7 @@ class CheckEntry(Part):
         return check
 
 
-class ModelEntry(Part):
+class ModelEntry(GrammarPart):
     """The settings for one model: its node sets, its number of pairs, its checks, and its own bounds by check id."""
 
     model_config = ConfigDict(extra="allow")
@@ -115,12 +118,12 @@ class ModelEntry(Part):
 
 
 AnyModelEntry = Annotated[
-    Annotated[ModelEntry, Tag(TAG + "mapping")] | Annotated[Literal["absent"], Tag(TAG + "plain")],
+    Annotated[ModelEntry, Tag(UNION_TAG + "mapping")] | Annotated[Literal["absent"], Tag(UNION_TAG + "plain")],
     PLAIN_OR_MAPPING,
 ]
 
 
-class Case(Part):
+class Case(GrammarPart):
     """A row of the table `cases`: whatever differs from the file itself."""
 
     summary: str | None = Field(None, min_length=1)
@@ -131,7 +134,7 @@ class Case(Part):
     models: dict[str, SkipValidation[AnyModelEntry]] = Field({}, description="entries in place of the file's, or new")
 
 
-class Behaviour(Part):
+class Behaviour(GrammarPart):
     """A claim about language models: what they prefer on prompts of a kind, and which nodes mediate that preference."""
 
     name: BehaviourName

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import ConfigDict, Field, Tag, model_validator
 
-from mi_checks.spec.part import ONE_OR_SEVERAL, TAG, Part
+from mi_checks.spec.part import ONE_OR_SEVERAL, UNION_TAG, GrammarPart
 
 
-class Bound(Part):
+class Bound(GrammarPart):
     """One or both ends of the range in which the whole confidence interval of the measured value must lie."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]})
@@ -43,23 +43,23 @@ class Scale:
     """The range of a measured quantity, and its value for nodes that have no effect.
 
     Attributes:
-        what: the quantity, as messages name it.
+        quantity: the quantity, as messages name it.
         low: its lowest possible value; None if there is none.
         high: its highest possible value; None if there is none.
-        share: whether the quantity is a fraction of a whole, which may still be above 1 or below 0.
-        null: its value for nodes that have no effect, which a one-sided bound must exclude; None if it has no such
-            value.
-        large: whether an effect raises the quantity above `null`; False if an effect lowers it.
+        is_fraction: whether the quantity is a fraction of a whole, which may still be above 1 or below 0.
+        value_without_effect: its value for nodes that have no effect, which a one-sided bound must exclude; None if it
+            has no such value.
+        effect_raises: whether an effect raises the quantity above `value_without_effect`; False if an effect lowers it.
     """
 
-    what: str
+    quantity: str
     low: float | None = None
     high: float | None = None
-    share: bool = False
-    null: float | None = None
-    large: bool = True
+    is_fraction: bool = False
+    value_without_effect: float | None = None
+    effect_raises: bool = True
 
-    def refuses(self, bound: Bound) -> str | None:
+    def problem_with(self, bound: Bound) -> str | None:
         """Return why a bound makes no sense for this quantity, or None if it can be claimed.
 
         A bound makes no sense if it lies outside the quantity's range, if every value satisfies it, or if nodes that
@@ -70,23 +70,26 @@ class Scale:
                 percent = (
                     f"; did you mean {value / 100:g}?" if self.high == 1 and _MIN_PERCENTAGE <= value <= 100 else ""
                 )
-                return f"{self.what} is {self._extent}, never {value:g}{percent}"
-            if value is not None and self.share and abs(value) >= _MIN_PERCENTAGE:
-                return f"{self.what} is a share, of which 1 is the whole, not {value:g}; did you mean {value / 100:g}?"
+                return f"{self.quantity} is {self._extent}, never {value:g}{percent}"
+            if value is not None and self.is_fraction and abs(value) >= _MIN_PERCENTAGE:
+                return (
+                    f"{self.quantity} is a fraction, for which 1 means the whole, not {value:g}; "
+                    f"did you mean {value / 100:g}?"
+                )
         low_is_free = bound.at_least is None or bound.at_least == self.low
         high_is_free = bound.at_most is None or bound.at_most == self.high
         if low_is_free and high_is_free:
-            return f"{self.what} is always {bound}: nothing could fail"
-        if self.null is not None and self._holds_at_null(bound, self.null):
-            sides = ("above", "at_most") if self.large else ("below", "at_least")
+            return f"{self.quantity} is always {bound}: nothing could fail"
+        if self.value_without_effect is not None and self._holds_at_null(bound, self.value_without_effect):
+            sides = ("above", "at_most") if self.effect_raises else ("below", "at_least")
             return (
-                f"{self.what} is {self.null:g} for nodes that do nothing, so they would pass '{bound}'; claim a value "
-                f"{sides[0]} {self.null:g}, or say {sides[1]!r} as well"
+                f"{self.quantity} is {self.value_without_effect:g} for nodes that do nothing, so they would pass "
+                f"'{bound}'; claim a value {sides[0]} {self.value_without_effect:g}, or give {sides[1]!r} as well"
             )
         return None
 
     def _holds_at_null(self, bound: Bound, null: float) -> bool:
-        if self.large:
+        if self.effect_raises:
             return bound.at_most is None and bound.at_least is not None and bound.at_least <= null
         return bound.at_least is None and bound.at_most is not None and bound.at_most >= null
 
@@ -105,19 +108,19 @@ _MIN_PERCENTAGE = 10  # a fraction with a bound this large was probably written 
 
 
 NodeNames = Annotated[
-    Annotated[str, Tag(TAG + "one")] | Annotated[tuple[str, ...], Tag(TAG + "several")],
+    Annotated[str, Tag(UNION_TAG + "one")] | Annotated[tuple[str, ...], Tag(UNION_TAG + "several")],
     ONE_OR_SEVERAL,
 ]
 
 
-class Check(Part):
+class Check(GrammarPart):
     """The base class of the checks. `kind` is the key of the check in the file."""
 
     kind: ClassVar[str]
     models: tuple[str, ...] | None = Field(None, description="claim this only for these models; otherwise for all")
 
     @property
-    def bounded(self) -> str | None:
+    def bound_key(self) -> str | None:
         """Return the key that holds the bound.
 
         It is None if the sides of the bound are keys of the check itself, or if the check has no bound.
@@ -127,16 +130,16 @@ class Check(Part):
     @property
     def bound(self) -> Bound | None:
         """Return the bound on the measured value, or None if the check claims a set of nodes."""
-        return None if self.bounded is None else getattr(self, self.bounded)
+        return None if self.bound_key is None else getattr(self, self.bound_key)
 
     @property
     def scale(self) -> Scale | None:
         """Return the scale of the measured quantity, against which the bound is validated, or None to skip that."""
         return None
 
-    def senseless(self, bound: Bound) -> str | None:
+    def bound_problem(self, bound: Bound) -> str | None:
         """Return why a bound makes no sense for this check, or None if it can be claimed."""
-        return None if self.scale is None else self.scale.refuses(bound)
+        return None if self.scale is None else self.scale.problem_with(bound)
 
     @property
     def id(self) -> str:
@@ -151,15 +154,15 @@ class Check(Part):
         """
         return (self,)
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+    def with_bounds(self, bounds: Mapping[str, Bound]) -> Check:
         """Return the same claim with other bounds for its parts, by id.
 
         Raises:
             NotImplementedError: this kind of check has no bound.
         """
-        if self.bounded is None:
+        if self.bound_key is None:
             raise NotImplementedError(f"{self.kind} has no bound")
-        return self.model_copy(update={self.bounded: bounds[self.id]})
+        return self.model_copy(update={self.bound_key: bounds[self.id]})
 
 
 class SidedCheck(Check, Bound):
@@ -170,7 +173,7 @@ class SidedCheck(Check, Bound):
         """Return the two sides as a bound."""
         return Bound(at_least=self.at_least, at_most=self.at_most)
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> Check:
+    def with_bounds(self, bounds: Mapping[str, Bound]) -> Check:
         """Return the same claim with other sides."""
         return self.model_copy(update=bounds[self.id].sides)
 
@@ -180,7 +183,7 @@ def names(nodes: NodeNames) -> tuple[str, ...]:
     return (nodes,) if isinstance(nodes, str) else nodes
 
 
-def joined(nodes: NodeNames) -> str:
+def id_text(nodes: NodeNames) -> str:
     """Return an expression as ids spell it, without spaces."""
     return "+".join(names(nodes)).replace(" ", "_")
 
@@ -196,4 +199,4 @@ class NodeCheck(Check):
     @property
     def id(self) -> str:
         """Return the kind with the nodes, which distinguish checks of one kind."""
-        return f"{self.kind}[{joined(self.nodes)}]"
+        return f"{self.kind}[{id_text(self.nodes)}]"

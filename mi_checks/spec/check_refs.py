@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterable, Iterator
 from jinja2 import TemplateSyntaxError
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import BEHAVIOURAL, AnyPrompts, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import PREFERENCE_KINDS, AnyPrompts, Behaviour, ModelEntry
 from mi_checks.spec.check import Check, names
 from mi_checks.spec.edges import LOGITS
-from mi_checks.spec.grammar_errors import unknown_override
-from mi_checks.spec.named_nodes import claimed_nodes
-from mi_checks.spec.node_checks import Attention, Mediators, Patching
-from mi_checks.spec.node_names import parse_group, parse_node, referenced
-from mi_checks.spec.path_checks import Attribution, Path
-from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.grammar_errors import unknown_model_key
+from mi_checks.spec.named_nodes import node_places
+from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck, PatchingCheck
+from mi_checks.spec.node_names import leaf_names, parse_group, parse_node
+from mi_checks.spec.path_checks import DirectLogitAttributionCheck, PathCheck
+from mi_checks.spec.problems import Keys, SpecProblem, listed
 from mi_checks.spec.quotes import QuotedPrompts, quote_labels
 from mi_checks.spec.roles import ROLE_SCORES, RoleCheck
 from mi_checks.spec.scoring import LINEAR_SCORES
@@ -25,7 +25,7 @@ from mi_checks.spec.yaml_source import YamlSource
 _FROM_AND_TO = {"from_": "from", "to": "to"}
 
 
-def placed_checks(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
+def checks_with_paths(behaviour: Behaviour) -> Iterator[tuple[Keys, Check]]:
     """Yield each check with the path of its entry in the file; one entry may stand for several checks."""
     for index, entry in enumerate(behaviour.checks):
         for part in entry.check.parts:
@@ -37,7 +37,7 @@ def present_models(behaviour: Behaviour) -> tuple[str, ...]:
     return tuple(model for model, entry in behaviour.models.items() if entry != "absent")
 
 
-def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
     """Yield the mistakes in the checks, except those in their node names.
 
     The parts of one entry share most of their mistakes, so each mistake is yielded once.
@@ -45,11 +45,11 @@ def check_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
     yield from dict.fromkeys(_problems(source, behaviour))
 
 
-def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
     labels = _known_labels(behaviour.prompts)
     where = "quotes" if isinstance(behaviour.prompts, QuotedPrompts) else "template"
     first: dict[str, int] = {}
-    for path, check in placed_checks(behaviour):
+    for path, check in checks_with_paths(behaviour):
         line = source.position(path, of_key=True).line
         if check.id in first:
             message = (
@@ -59,17 +59,17 @@ def _problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
             yield source.problem(path, message, of_key=True)
         first.setdefault(check.id, line)
         yield from _bound(source, path, check)
-        if isinstance(check, Attribution):
-            yield from _linear(source, path, behaviour.prompts)
+        if isinstance(check, DirectLogitAttributionCheck):
+            yield from _score_not_linear(source, path, behaviour.prompts)
         if labels is not None:
             yield from _labels(source, path, check, labels, where)
         if behaviour.prompts.align == "labels":
             yield from _unaligned(source, path, check, labels or ())
         yield from _models(source, path, check, behaviour)
     absent = [model for model, entry in behaviour.models.items() if entry == "absent"]
-    if absent and not any(check.kind in BEHAVIOURAL for _, check in placed_checks(behaviour)):
+    if absent and not any(check.kind in PREFERENCE_KINDS for _, check in checks_with_paths(behaviour)):
         message = (
-            f"{absent[0]!r} is declared absent, which is judged by {' or '.join(BEHAVIOURAL)}: add one to 'checks'"
+            f"{absent[0]!r} is declared absent, which is judged by {' or '.join(PREFERENCE_KINDS)}: add one to 'checks'"
         )
         yield source.problem(("models", absent[0]), message, of_key=True)
 
@@ -84,8 +84,8 @@ def _known_labels(prompts: AnyPrompts) -> tuple[str, ...] | None:
         return None  # template_problems reports the syntax error
 
 
-def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...], where: str) -> Iterator[Problem]:
-    fields = {"at": "at", **(_FROM_AND_TO if isinstance(check, Attention) else {})}
+def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...], where: str) -> Iterator[SpecProblem]:
+    fields = {"at": "at", **(_FROM_AND_TO if isinstance(check, AttentionCheck) else {})}
     for field, key in fields.items():
         label = getattr(check, field, None)
         if label is not None and label not in labels:
@@ -93,27 +93,27 @@ def _labels(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...
             yield source.problem((*path, key), message)
 
 
-def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[Problem]:
+def _unaligned(source: YamlSource, path: Keys, check: Check, labels: tuple[str, ...]) -> Iterator[SpecProblem]:
     """Yield the claims that patch positions at which clean and corrupt prompts do not correspond (`align: labels`)."""
-    if not isinstance(check, Patching | Mediators | Path):
+    if not isinstance(check, PatchingCheck | MediatorsCheck | PathCheck):
         return
     why = "clean and corrupt prompt correspond at their labels alone ('align: labels')"
     if check.at is None:
         message = f"{why}, and this patches at all positions; add 'at' with one of {listed(labels)}"
         yield source.problem(path, message, of_key=True)
-    if isinstance(check, Mediators) and check.component == "pattern":
+    if isinstance(check, MediatorsCheck) and check.component == "pattern":
         message = f"{why}, and an attention pattern is over all positions; sweep heads, q, k or v"
         yield source.problem((*path, "component"), message)
 
 
-def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
-    message = None if check.bound is None else check.senseless(check.bound)
+def _bound(source: YamlSource, path: Keys, check: Check) -> Iterator[SpecProblem]:
+    message = None if check.bound is None else check.bound_problem(check.bound)
     if message is not None and check.bound is not None:
         side = next(side for side, value in check.bound.sides.items() if value is not None)
-        yield source.problem((*path, check.bounded or side), message, of_key=True)
+        yield source.problem((*path, check.bound_key or side), message, of_key=True)
 
 
-def _linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[Problem]:
+def _score_not_linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[SpecProblem]:
     """Yield the reasons why attribution cannot decompose this score: it must be linear in the logits."""
     why = "attribution takes a score apart that is linear in the logits"
     if prompts.score not in LINEAR_SCORES:
@@ -125,7 +125,7 @@ def _linear(source: YamlSource, path: Keys, prompts: AnyPrompts) -> Iterator[Pro
             yield source.problem(path, message, of_key=True)
 
 
-def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[Problem]:
+def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) -> Iterator[SpecProblem]:
     path = (*path, "models")
     if check.models == ():
         yield source.problem(path, "no model is listed, so the check would never run; remove 'models' to check all")
@@ -143,9 +143,9 @@ def _models(source: YamlSource, path: Keys, check: Check, behaviour: Behaviour) 
         yield source.problem((*path, index), message)
 
 
-def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
     """Yield the mistakes in the entries of `models`, except those in their node sets."""
-    checks: dict[str, Check] = {check.id: check for check in _all(behaviour)}
+    checks: dict[str, Check] = {check.id: check for check in _all_checks(behaviour)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     message: str | None
     for model, entry in behaviour.models.items():
@@ -161,7 +161,7 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
                 yield source.problem(("models", model, "checks", index), message)
         for key, bound in entry.bounds.items():
             if key not in checks:
-                message = unknown_override(model, key, bounded)
+                message = unknown_model_key(model, key, bounded)
             elif key not in bounded:
                 message = f"the check {key!r} has no bound that a model could override"
             elif checks[key] not in applying:
@@ -169,21 +169,21 @@ def model_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem
                     f"the check {key!r} is not for {model!r}: its 'models', or this entry's 'checks', leaves it out"
                 )
             else:
-                message = checks[key].senseless(bound)
+                message = checks[key].bound_problem(bound)
             if message is not None:
                 yield source.problem(("models", model, key), message, of_key=True)
 
 
-def _all(behaviour: Behaviour) -> Iterator[Check]:
+def _all_checks(behaviour: Behaviour) -> Iterator[Check]:
     for entry in behaviour.checks:
         yield from entry.check.parts
     yield from behaviour.role_checks
 
 
-def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[str]) -> Iterator[Problem]:
+def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[str]) -> Iterator[SpecProblem]:
     """Yield the mistakes in roles that do not depend on the models; `scores` are those that the project adds."""
     known = (*ROLE_SCORES, *scores)
-    used = _named(check for _, check in placed_checks(behaviour))
+    used = _referenced_names(check for _, check in checks_with_paths(behaviour))
     for name, role in behaviour.roles.items():
         path = ("roles", name)
         if parse_node(name) is not None:
@@ -201,7 +201,7 @@ def role_problems(source: YamlSource, behaviour: Behaviour, scores: Collection[s
             message = f"the score {role.score!r} is of heads; {role.component}s need one that a conftest.py adds"
             yield source.problem((*path, "component"), message)
     for check in behaviour.role_checks:
-        why = check.senseless(check.bound)
+        why = check.bound_problem(check.bound)
         if why is not None:
             yield source.problem(("roles", check.name, "at_least"), why)
 
@@ -214,7 +214,7 @@ def roles_for(behaviour: Behaviour, model: str) -> tuple[RoleCheck, ...]:
     entry = behaviour.models.get(model)
     if not isinstance(entry, ModelEntry) or entry.checks is None:
         return behaviour.role_checks
-    used = _named(behaviour.checks_for(model))
+    used = _referenced_names(behaviour.checks_for(model))
     return tuple(check for check in behaviour.role_checks if check.id in entry.checks or check.name in used)
 
 
@@ -223,19 +223,19 @@ def is_portable(check: Check, behaviour: Behaviour) -> bool:
 
     This is true of the checks of the preference itself, and of checks whose nodes are all roles or groups.
     """
-    expressions = [place.expression for place in claimed_nodes((), check)]
+    expressions = [place.expression for place in node_places((), check)]
     mentions = [name for expression in expressions for name in names(expression)]
     everywhere = bool(mentions) and all(
-        part in behaviour.roles for name in mentions for part in referenced(name) if parse_group(part) is None
+        part in behaviour.roles for name in mentions for part in leaf_names(name) if parse_group(part) is None
     )
-    return check.kind in BEHAVIOURAL or (everywhere and all(map(names, expressions)))
+    return check.kind in PREFERENCE_KINDS or (everywhere and all(map(names, expressions)))
 
 
-def _named(checks: Iterable[Check]) -> set[str]:
+def _referenced_names(checks: Iterable[Check]) -> set[str]:
     return {
         part
         for check in checks
-        for place in claimed_nodes((), check)
+        for place in node_places((), check)
         for name in names(place.expression)
-        for part in referenced(name)
+        for part in leaf_names(name)
     }

@@ -72,7 +72,7 @@ def _unreadable(text: str, kind: str) -> ValueError:
 
 
 # Each tag with the function that reads its scalars, or raises ValueError with the reason why it cannot.
-SCALARS: Mapping[str, Callable[[str], Any]] = {
+SCALAR_READERS: Mapping[str, Callable[[str], Any]] = {
     _TAG + "null": _null,
     _TAG + "bool": _bool,
     _TAG + "int": _int,

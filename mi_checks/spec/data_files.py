@@ -13,19 +13,21 @@ from typing import Any
 
 from mi_checks.errors import MiChecksError, did_you_mean
 from mi_checks.spec.behaviour import AnyPrompts
-from mi_checks.spec.problems import Keys, Problem, SpecError, describe, listed
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, listed
 from mi_checks.spec.quotes import QuotedPrompts
-from mi_checks.spec.template import CLOSE, OPEN, SEP
-from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, Row, Supplied, Variable
-from mi_checks.spec.yaml_source import NO_TEXT, YamlSource, beside, missing, read_text
+from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR
+from mi_checks.spec.variables import AnyVariable, FromFile, FromPool, ListedValue, SuppliedValues, Variable
+from mi_checks.spec.yaml_source import NON_TEXT_CHARACTER, YamlSource, missing_file_message, read_text, resolve_beside
 
-Fields = dict[str, str]
-Line = tuple[int, Fields | str]  # a line number, with the row that begins there or a message about the mistake in it
+TextFields = dict[str, str]
+NumberedRow = tuple[
+    int, TextFields | str
+]  # a line number, with the row that begins there or a message about the mistake in it
 
 MAX_REPORTED_MISTAKES = 10  # in one file: a mistake in a column repeats in every row
 
 
-def read_rows(path: Path, shown: str) -> tuple[Fields, ...]:
+def read_rows(path: Path, shown: str) -> tuple[TextFields, ...]:
     """Return the rows of a data file, cached until the file changes.
 
     Raises:
@@ -37,35 +39,35 @@ def read_rows(path: Path, shown: str) -> tuple[Fields, ...]:
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[Fields, ...]:
-    rows: list[Fields] = []
-    mistakes: list[Problem] = []
-    for line, row in FORMATS[path.suffix](read_text(path, shown)):
-        message = row if isinstance(row, str) else _unfit(row)
+def _read(path: Path, shown: str, _changed: int, _size: int) -> tuple[TextFields, ...]:
+    rows: list[TextFields] = []
+    mistakes: list[SpecProblem] = []
+    for line, row in ROW_READERS[path.suffix](read_text(path, shown)):
+        message = row if isinstance(row, str) else _forbidden_character(row)
         if message:
-            mistakes.append(Problem(shown, line, 1, message))
+            mistakes.append(SpecProblem(shown, line, 1, message))
         elif isinstance(row, dict):
             rows.append(row)
     if len(mistakes) > MAX_REPORTED_MISTAKES:
         more = f"… and so on: {len(mistakes) - MAX_REPORTED_MISTAKES} more mistakes in this file"
-        mistakes[MAX_REPORTED_MISTAKES:] = [Problem(shown, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
+        mistakes[MAX_REPORTED_MISTAKES:] = [SpecProblem(shown, mistakes[MAX_REPORTED_MISTAKES].line, 1, more)]
     if not rows and not mistakes:
-        mistakes.append(Problem(shown, 1, 1, "the file has no rows; give it one at least"))
+        mistakes.append(SpecProblem(shown, 1, 1, "the file has no rows; give it one at least"))
     if mistakes:
         raise SpecError(mistakes)
     return tuple(rows)
 
 
-def _unfit(row: Fields) -> str | None:
+def _forbidden_character(row: TextFields) -> str | None:
     for field, text in row.items():
-        if any(mark in text for mark in (OPEN, SEP, CLOSE)):
+        if any(mark in text for mark in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
             return f"{field!r} holds a character that mi-checks marks labels with (U+E000 to U+E002); write it without"
-        if character := NO_TEXT.search(text):
+        if character := NON_TEXT_CHARACTER.search(text):
             return f"{field!r} holds the character U+{ord(character[0]):04X}, which cannot stand in text"
     return None
 
 
-def _csv(text: str) -> Iterator[Line]:
+def _csv(text: str) -> Iterator[NumberedRow]:
     # Without `strict`, an unclosed quote would swallow the rest of the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
@@ -104,8 +106,8 @@ def _bad_header(header: list[str]) -> str | None:
     return None
 
 
-def _jsonl(text: str) -> Iterator[Line]:
-    first: Fields | None = None
+def _jsonl(text: str) -> Iterator[NumberedRow]:
+    first: TextFields | None = None
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip():
             continue
@@ -117,7 +119,7 @@ def _jsonl(text: str) -> Iterator[Line]:
         yield number, row
 
 
-def _json_row(line: str) -> Fields | str:
+def _json_row(line: str) -> TextFields | str:
     repeated_keys: list[str] = []
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -146,51 +148,51 @@ def _json_row(line: str) -> Fields | str:
     return row
 
 
-FORMATS: dict[str, Callable[[str], Iterator[Line]]] = {".csv": _csv, ".jsonl": _jsonl}
+ROW_READERS: dict[str, Callable[[str], Iterator[NumberedRow]]] = {".csv": _csv, ".jsonl": _jsonl}
 
 
-def supplied(
+def load_values(
     source: YamlSource, prompts: AnyPrompts, pools: Mapping[str, tuple[str, ...]]
-) -> tuple[AnyPrompts, list[Problem]]:
+) -> tuple[AnyPrompts, list[SpecProblem]]:
     """Return the prompts with the values of data files and of the project's pools, and the mistakes in the files."""
-    problems: list[Problem] = []
+    problems: list[SpecProblem] = []
     if isinstance(prompts, QuotedPrompts):
         return prompts, problems
     variables: dict[str, AnyVariable] = {}
     for name, variable in prompts.variables.items():
         variables[name] = variable
         if isinstance(variable, FromPool) and variable.pool in pools:
-            variables[name] = _given(variable, pools[variable.pool], f"pool {variable.pool!r}")
+            variables[name] = _supplied_values(variable, pools[variable.pool], f"pool {variable.pool!r}")
         if isinstance(variable, FromFile):
             file_values = _from_file(source, ("prompts", "variables", name, "file"), variable)
-            if isinstance(file_values, Supplied):
+            if isinstance(file_values, SuppliedValues):
                 variables[name] = file_values
             else:
                 problems += file_values
     return prompts.model_copy(update={"variables": variables}), problems
 
 
-def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> Supplied | tuple[Problem, ...]:
+def _from_file(source: YamlSource, place: Keys, variable: FromFile) -> SuppliedValues | tuple[SpecProblem, ...]:
     owner = source.file_of(place)
-    path = beside(owner, variable.file)
+    path = resolve_beside(owner, variable.file)
     if isinstance(path, str):
         return (source.problem(place, path),)
-    if path.suffix not in FORMATS:
-        message = f"{variable.file!r} is no data file; its name ends with {' or '.join(FORMATS)}"
-        return (source.problem(place, message + did_you_mean(path.suffix, FORMATS)),)
+    if path.suffix not in ROW_READERS:
+        message = f"{variable.file!r} is no data file; its name ends with {' or '.join(ROW_READERS)}"
+        return (source.problem(place, message + did_you_mean(path.suffix, ROW_READERS)),)
     if not os.path.isfile(path):  # Path.is_file would raise for a name that is too long
-        return (source.problem(place, missing(path, variable.file)),)
-    shown = source.position(place).file or source.shown
+        return (source.problem(place, missing_file_message(path, variable.file)),)
+    shown = source.position(place).file or source.display_path
     try:
         rows = read_rows(path, (Path(shown).parent / variable.file).as_posix())
     except SpecError as error:
         return error.problems
     except MiChecksError as error:
         return (source.problem(place, str(error)),)
-    return _given(variable, rows, f"the file {variable.file!r}")
+    return _supplied_values(variable, rows, f"the file {variable.file!r}")
 
 
-def _given(variable: Variable, values: tuple[Row, ...], origin: str) -> Supplied:
-    return Supplied.model_construct(
+def _supplied_values(variable: Variable, values: tuple[ListedValue, ...], origin: str) -> SuppliedValues:
+    return SuppliedValues.model_construct(
         values=values, origin=origin, differs_from=variable.differs_from, where=variable.where
     )

@@ -17,10 +17,10 @@ from pydantic import AfterValidator, Field
 from mi_checks.spec.node_names import NodeName, parse_node
 
 LOGITS = "logits"  # the end of a path or an edge that does not end in a node
-Input = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
+HeadInput = Literal["q", "k", "v"]  # the inputs of a head, which read the residual stream
 
 _EDGE = re.compile(r"(?P<sender>[^<>]+?) *-> *(?P<receiver>[^<>]+?)(?:\.(?P<via>[qkv]))?")
-SPELLING = (
+EDGE_SYNTAX = (
     "edges are written 'L0H3 -> L1H6.k', with roles and node sets too, and end in a head's q, k or v, an MLP layer "
     "or 'logits'"
 )
@@ -32,7 +32,7 @@ class EdgeName:
 
     sender: str
     receiver: str
-    via: Input | None
+    via: HeadInput | None
 
     def __str__(self) -> str:
         return f"{self.sender} -> {self.receiver}" + (f".{self.via}" if self.via else "")
@@ -43,32 +43,32 @@ def parse_edge(text: str) -> EdgeName | None:
     match = _EDGE.fullmatch(" ".join(text.split()))
     if match is None:
         return None
-    via: Input | None = match["via"]  # type: ignore[assignment]  # the pattern admits no other
+    via: HeadInput | None = match["via"]  # type: ignore[assignment]  # the pattern admits no other
     return EdgeName(match["sender"], match["receiver"], via)
 
 
-def _edge(text: str) -> str:
+def _require_edge(text: str) -> str:
     if parse_edge(text) is None:
-        raise ValueError(f"{text!r} is not an edge; {SPELLING}")
+        raise ValueError(f"{text!r} is not an edge; {EDGE_SYNTAX}")
     return text
 
 
 Edge = Annotated[
-    str, AfterValidator(_edge), Field(json_schema_extra={"pattern": "^[^<>]*[^<> ] *-> *[^<> ][^<>]*$"})
+    str, AfterValidator(_require_edge), Field(json_schema_extra={"pattern": "^[^<>]*[^<> ] *-> *[^<> ][^<>]*$"})
 ]  # fmt: skip
 
 
-WRITERS = ("head", "neuron", "attn", "mlp")  # the components that write to the residual stream
+WRITING_COMPONENTS = ("head", "neuron", "attn", "mlp")  # the components that write to the residual stream
 
 
-class Stop(NamedTuple):
+class PathStop(NamedTuple):
     """The nodes of one stop on a path, and for heads the input through which the path enters them."""
 
     nodes: tuple[str, ...]
-    via: Input | None = None
+    via: HeadInput | None = None
 
 
-class Misstep(NamedTuple):
+class ImpossibleStep(NamedTuple):
     """An impossible step of a path: the index of the stop it leads to (from 0), its two nodes, and the reason."""
 
     stop: int
@@ -77,7 +77,7 @@ class Misstep(NamedTuple):
     message: str
 
 
-def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | None:
+def order_problem(sender: str, receiver: str, via: HeadInput | None = None) -> str | None:
     """Return why the receiver cannot read what the sender writes, or None if it can.
 
     A head's q, k or v reads what earlier layers wrote to the residual stream; an MLP also reads what the heads of its
@@ -89,21 +89,21 @@ def out_of_order(sender: str, receiver: str, via: Input | None = None) -> str | 
         via: the input of a head.
     """
     writes, reads = parse_node(sender), parse_node(receiver)
-    if writes is None or reads is None or _before(writes, reads):
+    if writes is None or reads is None or _precedes(writes, reads):
         return None
-    if writes.component not in WRITERS or reads.component not in ("head", "mlp"):
+    if writes.component not in WRITING_COMPONENTS or reads.component not in ("head", "mlp"):
         return None  # a component that cannot send or receive is reported elsewhere
     also = ", and its own layer's heads" if reads.component == "mlp" else ""
     what = f"{receiver}.{via}" if via else receiver
     return f"{sender!r} does not come before {what!r}, which reads what earlier layers write{also}"
 
 
-def _before(sender: NodeName, receiver: NodeName) -> bool:
+def _precedes(sender: NodeName, receiver: NodeName) -> bool:
     own = receiver.component == "mlp" and sender.component in ("head", "attn") and sender.layer == receiver.layer
     return sender.layer < receiver.layer or own
 
 
-def misstep(stops: Iterable[Stop]) -> Misstep | None:
+def impossible_step(stops: Iterable[PathStop]) -> ImpossibleStep | None:
     """Return the first impossible step of a path, or None if every step is possible.
 
     Each node of a stop must be able to read each node of the stop before.
@@ -112,9 +112,9 @@ def misstep(stops: Iterable[Stop]) -> Misstep | None:
         if LOGITS in after.nodes:
             continue
         for sender, receiver in product(_one_of_each(before.nodes), _one_of_each(after.nodes)):
-            message = out_of_order(sender, receiver, after.via)
+            message = order_problem(sender, receiver, after.via)
             if message:
-                return Misstep(index, sender, receiver, message)
+                return ImpossibleStep(index, sender, receiver, message)
     return None
 
 
@@ -128,7 +128,7 @@ def _one_of_each(nodes: tuple[str, ...]) -> Iterable[str]:
     return first.values()
 
 
-def wrong_input(component: str, via: Input | None) -> str | None:
+def input_problem(component: str, via: HeadInput | None) -> str | None:
     """Return why nodes of a component, or the logits, cannot be reached through this input, or None if they can."""
     if component == "head" and via is None:
         return "a head is reached by its q, k or v"
@@ -137,7 +137,7 @@ def wrong_input(component: str, via: Input | None) -> str | None:
     return None
 
 
-def counted_twice(nodes: Iterable[str]) -> str | None:
+def double_count(nodes: Iterable[str]) -> str | None:
     """Return why the outputs of nodes cannot be summed (one is part of another, a whole layer), or None if they can."""
     names = tuple(nodes)
     for node in names:

@@ -11,14 +11,14 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from mi_checks.errors import did_you_mean
-from mi_checks.spec.behaviour import CHECKS, MAX_NAME_CHARACTERS, Behaviour, Case, CheckEntry, Prompts
+from mi_checks.spec.behaviour import CHECKS_BY_KIND, MAX_NAME_CHARACTERS, Behaviour, Case, CheckEntry, Prompts
 from mi_checks.spec.check import Bound
-from mi_checks.spec.part import TAG, Part
-from mi_checks.spec.path_checks import Hop
-from mi_checks.spec.problems import Keys, Problem, describe, dotted, listed
+from mi_checks.spec.part import UNION_TAG, GrammarPart
+from mi_checks.spec.path_checks import PathHop
+from mi_checks.spec.problems import Keys, SpecProblem, describe, dotted, listed
 from mi_checks.spec.quotes import Quote, QuotedPrompts
 from mi_checks.spec.roles import Role, RoleCheck
-from mi_checks.spec.variables import SOURCES, VARIABLES
+from mi_checks.spec.variables import VARIABLE_KINDS, VARIABLE_SOURCES
 from mi_checks.spec.yaml_source import YamlSource
 
 _WRONG_TYPE = {
@@ -41,25 +41,25 @@ _LIMITS = {
 _EMPTY = ("string_too_short", "too_short")
 
 
-def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[Problem]:
+def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[SpecProblem]:
     """Return the mistakes in the keys and types of a file, given pydantic's errors about it."""
-    nothing = tuple(_nothing(source.data, ()))
-    problems = [source.problem(path, _no_value(path)) for path in nothing]
+    nothing = tuple(_paths_without_value(source.data, ()))
+    problems = [source.problem(path, _missing_value_message(path)) for path in nothing]
     unknown = {_path(error) for error in errors if error["type"] == "extra_forbidden"}
     suggested = {(*path[:-1], suggestion(path, source.data)) for path in unknown}
     for error in errors:
         path = _path(error)
-        if _follows_from_nothing(path, nothing) or (error["type"] == "missing" and path in suggested):
+        if _follows_from_missing_value(path, nothing) or (error["type"] == "missing" and path in suggested):
             continue  # this mistake has been reported already
         if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
             continue  # pydantic counts only valid items; the invalid ones have errors of their own
-        if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_override(str(path[2])):
+        if path[:1] == ("models",) and len(path) > 2 and path[2] != "nodes" and not is_check_id(str(path[2])):
             # Any other key is parsed as a check's id, so the mistake is the key itself and not its value.
-            message = unknown_override(str(path[1]), str(path[2]), ())
+            message = unknown_model_key(str(path[1]), str(path[2]), ())
             problems.append(source.problem(path[:3], message, of_key=True))
             continue
         if _is_about_key(error):
-            problems.append(source.problem(path, _bad_name(path[-1], error), of_key=True))
+            problems.append(source.problem(path, _invalid_name(path[-1], error), of_key=True))
         elif error["type"] == "extra_forbidden":
             problems.append(source.problem(path, unknown_key(path, source.data), of_key=True))
         else:
@@ -69,7 +69,7 @@ def shape_problems(source: YamlSource, errors: Sequence[ErrorDetails]) -> list[P
 
 def _path(error: ErrorDetails) -> Keys:
     """Return the error's path in the file: its location without the tags of unions."""
-    path = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith(TAG)))
+    path = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith(UNION_TAG)))
     return path[:-1] if _is_about_key(error) else path
 
 
@@ -78,28 +78,28 @@ def _is_about_key(error: ErrorDetails) -> bool:
     return error["loc"][-1:] == ("[key]",) and error["type"] in ("string_pattern_mismatch", "string_too_long")
 
 
-def _nothing(data: Any, path: Keys) -> Iterator[Keys]:
+def _paths_without_value(data: Any, path: Keys) -> Iterator[Keys]:
     if data is None:
         yield path
     elif isinstance(data, dict):
         for key, value in data.items():
-            yield from _nothing(value, (*path, key))
+            yield from _paths_without_value(value, (*path, key))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _nothing(value, (*path, index))
+            yield from _paths_without_value(value, (*path, index))
 
 
-def _follows_from_nothing(path: Keys, nothing: Sequence[Keys]) -> bool:
+def _follows_from_missing_value(path: Keys, nothing: Sequence[Keys]) -> bool:
     return any(
         path[: len(empty)] == empty or path == empty[:-1] or (path[:1] == ("checks",) and path[:2] == empty[:2])
         for empty in nothing
     )
 
 
-def _no_value(path: Keys) -> str:
+def _missing_value_message(path: Keys) -> str:
     if len(path) == 2 and path[0] == "models":
         return f"{dotted(path)!r} has no value; write 'absent', or {{}} for all checks as written"
-    if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS:
+    if len(path) == 3 and path[0] == "checks" and path[2] in CHECKS_BY_KIND:
         return f"{dotted(path)!r} has nothing under it; indent its keys further than {path[2]!r} itself"
     remedy = "give it one or remove it"
     if len(path) == 4 and path[0] == "checks" and str(path[3]) not in _keys(str(path[2])):
@@ -108,7 +108,7 @@ def _no_value(path: Keys) -> str:
 
 
 def _keys(kind: str) -> set[str]:
-    fields = CHECKS[kind].model_fields if kind in CHECKS else {}
+    fields = CHECKS_BY_KIND[kind].model_fields if kind in CHECKS_BY_KIND else {}
     return {field.alias or name for name, field in fields.items()}
 
 
@@ -121,9 +121,11 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         owner = f" in {dotted(path[:-1])!r}" if path[:-1] else ""
         return f"missing key {path[-1]!r}{owner}"
     if kind == "union_tag_not_found":
-        return _no_source(path, value)
+        return _missing_source(path, value)
     if kind == "literal_error":
-        return _not_among(where, value, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models")
+        return _invalid_choice(
+            where, value, re.findall("'([^']*)'", context["expected"]), in_models=path[0] == "models"
+        )
     if kind in _WRONG_TYPE:
         return f"{where} must be {_WRONG_TYPE[kind]}, not {describe(value)}{_remedy(_WRONG_TYPE[kind], value)}"
     if kind in _LIMITS:
@@ -135,19 +137,19 @@ def _message(error: ErrorDetails, path: Keys) -> str:
         least = context["min_length"]
         return f"{where} must not be empty" if least == 1 else f"{where} must hold {least} at least"
     if kind == "string_pattern_mismatch":
-        return _bad_name(value, error)
+        return _invalid_name(value, error)
     if kind == "value_error" and len(path) == 2 and path[0] == "checks":
         if len(value) > 1:
             return f"{where} holds {len(value)} checks ({listed(value)}); begin each with '- '"
-        return f"{where} holds no check; checks are: {listed(CHECKS)}"
+        return f"{where} holds no check; checks are: {listed(CHECKS_BY_KIND)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: {error['msg']}"
 
 
 def _remedy(wanted: str, found: Any) -> str:
-    if isinstance(found, str) and wanted in _WRITTEN:
-        return _WRITTEN[wanted](found)
+    if isinstance(found, str) and wanted in _REMEDIES:
+        return _REMEDIES[wanted](found)
     if wanted == "text" and not isinstance(found, dict | list | tuple):
         return "; put quotes around it"
     if wanted == "a list" and isinstance(found, str):
@@ -155,7 +157,7 @@ def _remedy(wanted: str, found: Any) -> str:
     return ""
 
 
-def _number(text: str) -> str:
+def _number_remedy(text: str) -> str:
     """Return how to write a number that YAML reads as text."""
     if ":" in text and re.fullmatch("[-+]?[0-9:.]+", text):
         return "; a number has no ':'"
@@ -167,16 +169,16 @@ def _number(text: str) -> str:
     return f"; write {plain}, without {'underscores' if '_' in text else 'quotes'}" if abs(number) < math.inf else ""
 
 
-def _truth(text: str) -> str:
+def _boolean_remedy(text: str) -> str:
     """Return how to write true or false."""
     meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}.get(text.lower())
     return f"; write {meant}" if meant else ""
 
 
-_WRITTEN = {"a number": _number, "a whole number": _number, "true or false": _truth}
+_REMEDIES = {"a number": _number_remedy, "a whole number": _number_remedy, "true or false": _boolean_remedy}
 
 
-def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool) -> str:
+def _invalid_choice(where: str, found: Any, valid: Sequence[str], *, in_models: bool) -> str:
     hint = did_you_mean(found, valid) if isinstance(found, str) else ""
     if in_models:
         return f"{where} must be 'absent' or a mapping, not {describe(found)}{hint}"
@@ -184,15 +186,15 @@ def _not_among(where: str, found: Any, valid: Sequence[str], *, in_models: bool)
     return f"{where} must be {choice}, not {describe(found)}{hint}"
 
 
-def _no_source(path: Keys, found: Any) -> str:
-    expected = f"one of the keys {', '.join(SOURCES)}"
+def _missing_source(path: Keys, found: Any) -> str:
+    expected = f"one of the keys {', '.join(VARIABLE_SOURCES)}"
     if not isinstance(found, dict):
         return f"{dotted(path)!r} must be a mapping with {expected}, not {describe(found)}"
-    hints = (did_you_mean(key, SOURCES) for key in found)
+    hints = (did_you_mean(key, VARIABLE_SOURCES) for key in found)
     return f"{dotted(path)!r} needs {expected}, and has {listed(found) or 'none'}" + next(filter(None, hints), "")
 
 
-def _bad_name(name: Any, error: ErrorDetails) -> str:
+def _invalid_name(name: Any, error: ErrorDetails) -> str:
     if error["type"] == "string_too_long":
         return (
             f"{name[:20] + '…'!r} is too long a name: it has {len(name)} characters, and may have {MAX_NAME_CHARACTERS}"
@@ -207,11 +209,11 @@ def unknown_key(path: Keys, data: Any) -> str:
     """Return the message for a key that is not in the grammar."""
     key, owner = str(path[-1]), path[:-1]
     if len(owner) == 2 and owner[0] == "checks":
-        return f"unknown check {key!r}; checks are: {listed(CHECKS)}{did_you_mean(key, CHECKS)}"
+        return f"unknown check {key!r}; checks are: {listed(CHECKS_BY_KIND)}{did_you_mean(key, CHECKS_BY_KIND)}"
     if _is_quote(path):
         return f"YAML takes the ': ' after {key!r} for that of a key; put quotes around the whole text"
-    if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in SOURCES:
-        kinds = [source for source in SOURCES if source in _at(data, owner)]
+    if len(owner) == 3 and owner[:2] == ("prompts", "variables") and key in VARIABLE_SOURCES:
+        kinds = [source for source in VARIABLE_SOURCES if source in _at(data, owner)]
         return f"{dotted(owner)!r} has {' and '.join(map(repr, kinds))}; a variable takes its values from one"
     valid = valid_keys(path, data)
     inside = f" in {dotted(owner)!r}" if owner else ""
@@ -224,15 +226,15 @@ def _is_quote(path: Keys) -> bool:
     return path[:2] == ("prompts", "quotes") and len(path) == 4 and "[[" in str(path[-1])
 
 
-def is_override(key: str) -> bool:
+def is_check_id(key: str) -> bool:
     """Return whether a key under a model looks like a check's id."""
-    return key.split("[")[0] in (*CHECKS, RoleCheck.kind)
+    return key.split("[")[0] in (*CHECKS_BY_KIND, RoleCheck.kind)
 
 
-def unknown_override(model: str, key: str, ids: tuple[str, ...]) -> str:
+def unknown_model_key(model: str, key: str, ids: tuple[str, ...]) -> str:
     """Return the message for a key under a model that is neither `nodes`, `checks`, `count` nor a check's id."""
     valid = f"nodes, checks, count, {listed(ids)}" if ids else "nodes, checks, count, and the ids of checks"
-    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS)))
+    hint = did_you_mean(key, ("nodes", "checks", "count", *(ids or CHECKS_BY_KIND)))
     return f"unknown key {key!r} in {dotted(('models', model))!r}; valid keys: {valid}{hint}"
 
 
@@ -250,7 +252,7 @@ def valid_keys(path: Keys, data: Any) -> list[str]:
     return sorted(field.alias or name for name, field in part.model_fields.items())
 
 
-def _part(owner: Keys, data: Any) -> type[Part]:
+def _part(owner: Keys, data: Any) -> type[GrammarPart]:
     """Return the part of the grammar that describes the mapping at a place.
 
     It is called only for mappings that refuse unknown keys.
@@ -263,15 +265,15 @@ def _part(owner: Keys, data: Any) -> type[Part]:
         case ("prompts", "quotes", _):
             return Quote
         case ("prompts", "variables", _):
-            return next(part for source, part in VARIABLES.items() if source in _at(data, owner))
+            return next(part for source, part in VARIABLE_KINDS.items() if source in _at(data, owner))
         case ("cases", _):
             return Case
         case ("checks", _):
             return CheckEntry
         case ("checks", _, str(kind)):
-            return CHECKS[kind]
+            return CHECKS_BY_KIND[kind]
         case ("checks", _, _, "through", _):
-            return Hop
+            return PathHop
         case ("roles", _):
             return Role
         case _:

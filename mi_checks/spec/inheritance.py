@@ -10,25 +10,27 @@ from typing import Any
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.check_refs import placed_checks
-from mi_checks.spec.problems import Keys, Problem, SpecError, describe, dotted, listed
-from mi_checks.spec.variables import SOURCES
-from mi_checks.spec.yaml_source import Position, YamlSource, beside, missing, parse_yaml, read_text
+from mi_checks.spec.check_refs import checks_with_paths
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, describe, dotted, listed
+from mi_checks.spec.variables import VARIABLE_SOURCES
+from mi_checks.spec.yaml_source import Position, YamlSource, missing_file_message, parse_yaml, read_text, resolve_beside
 
-MERGED: frozenset[Keys] = frozenset({(), ("prompts",), ("prompts", "variables"), ("models",)})  # merged key by key
+PATHS_MERGED_BY_KEY: frozenset[Keys] = frozenset(
+    {(), ("prompts",), ("prompts", "variables"), ("models",)}
+)  # merged key by key
 
 
-def overlaid(base: YamlSource, over: YamlSource) -> YamlSource:
+def overlay(base: YamlSource, over: YamlSource) -> YamlSource:
     """Return the data of `base` overridden by those of `over`, with the path of `over` as the path that messages show.
 
     The top level, `prompts`, `prompts.variables` and `models` are merged key by key, and so is a variable to which
     `over` gives no source of values. Everything else is replaced as a whole.
     """
     replaced: set[Keys] = set()
-    data = _merged((), base.data, over.data, replaced)
-    elsewhere = base.shown if base.shown != over.shown else ""
+    data = _merge((), base.data, over.data, replaced)
+    elsewhere = base.display_path if base.display_path != over.display_path else ""
     return YamlSource(
-        over.shown,
+        over.display_path,
         data,
         _not_replaced(base.keys, replaced, elsewhere) | dict(over.keys),
         _not_replaced(base.values, replaced, elsewhere) | dict(over.values),
@@ -36,18 +38,26 @@ def overlaid(base: YamlSource, over: YamlSource) -> YamlSource:
     )
 
 
-def _merged(path: Keys, base: Any, over: Any, replaced: set[Keys]) -> Any:
-    if not isinstance(base, dict) or not isinstance(over, dict) or not (path in MERGED or _adjusts(path, over)):
+def _merge(path: Keys, base: Any, over: Any, replaced: set[Keys]) -> Any:
+    if (
+        not isinstance(base, dict)
+        or not isinstance(over, dict)
+        or not (path in PATHS_MERGED_BY_KEY or _adjusts_variable(path, over))
+    ):
         replaced.add(path)
         return over
     result = dict(base)
     for key, value in over.items():
-        result[key] = _merged((*path, key), base[key], value, replaced) if key in base else value
+        result[key] = _merge((*path, key), base[key], value, replaced) if key in base else value
     return result
 
 
-def _adjusts(path: Keys, over: dict[str, Any]) -> bool:
-    return len(path) == 3 and path[:2] == ("prompts", "variables") and not any(source in over for source in SOURCES)
+def _adjusts_variable(path: Keys, over: dict[str, Any]) -> bool:
+    return (
+        len(path) == 3
+        and path[:2] == ("prompts", "variables")
+        and not any(source in over for source in VARIABLE_SOURCES)
+    )
 
 
 def _not_replaced(positions: Mapping[Keys, Position], replaced: set[Keys], elsewhere: str) -> dict[Keys, Position]:
@@ -62,12 +72,12 @@ def _unknown_files(files: Mapping[str, Path], known: Mapping[str, Path]) -> dict
     return {shown: path for shown, path in files.items() if shown not in known}
 
 
-SUFFIXES = (".yaml", ".yml")
+PARENT_FILE_SUFFIXES = (".yaml", ".yml")
 _EXTENDS = ("extends",)
 _NOT_INHERITED = ("name", "extends")
 
 
-def with_bases(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, str]:
+def with_parent_files(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, str]:
     """Return a file's data merged over those of its parent files, and the texts of all files, the file's own first.
 
     Raises:
@@ -78,51 +88,51 @@ def with_bases(source: YamlSource, path: Path, text: str) -> tuple[YamlSource, s
     texts = [text]
     while "extends" in chain[-1][0].data:
         below, owner = chain[-1]
-        parent = _parent(below, owner)
-        shown = (Path(below.shown).parent / below.data["extends"]).as_posix()
+        parent = _parent_path(below, owner)
+        shown = (Path(below.display_path).parent / below.data["extends"]).as_posix()
         if any(parent.resolve() == known.resolve() for _, known in chain):
             way = ", which extends ".join([repr(known.name) for _, known in chain] + [repr(parent.name)])
             raise SpecError([below.problem(_EXTENDS, f"a file cannot extend itself: {way}")])
         texts.append(read_text(parent, shown))
         chain.append((parse_yaml(texts[-1], shown, parent), parent))
-    merged = _inherited(chain[-1][0]) if len(chain) > 1 else source
+    merged = _inheritable(chain[-1][0]) if len(chain) > 1 else source
     for over, _ in reversed(chain[:-1]):
-        merged = overlaid(merged, over if over is source else _inherited(over))
-    names = [f"# {parent.shown}, which it extends:\n" for parent, _ in chain[1:]]
+        merged = overlay(merged, over if over is source else _inheritable(over))
+    names = [f"# {parent.display_path}, which it extends:\n" for parent, _ in chain[1:]]
     whole = texts[0] + "".join(f"\n{name}{parent_text}" for name, parent_text in zip(names, texts[1:], strict=True))
     return merged, whole
 
 
-def _parent(source: YamlSource, path: Path) -> Path:
+def _parent_path(source: YamlSource, path: Path) -> Path:
     name = source.data["extends"]
     if not isinstance(name, str) or not name:
         message = f"'extends' must be the name of a file, not {describe(name) if name != '' else 'an empty text'}"
         raise SpecError([source.problem(_EXTENDS, message)])
-    parent = beside(path, name)
-    if isinstance(parent, Path) and parent.suffix not in SUFFIXES:
-        parent = f"{name!r} is no behaviour file; its name ends with {' or '.join(SUFFIXES)}"
+    parent = resolve_beside(path, name)
+    if isinstance(parent, Path) and parent.suffix not in PARENT_FILE_SUFFIXES:
+        parent = f"{name!r} is no behaviour file; its name ends with {' or '.join(PARENT_FILE_SUFFIXES)}"
     elif isinstance(parent, Path) and not os.path.isfile(parent):
-        parent = missing(parent, name)
+        parent = missing_file_message(parent, name)
     if isinstance(parent, str):
         raise SpecError([source.problem(_EXTENDS, parent)])
     return parent
 
 
-def _inherited(parent: YamlSource) -> YamlSource:
+def _inheritable(parent: YamlSource) -> YamlSource:
     """Return what other files inherit from a parent file: everything except its name and its own `extends`."""
     data = {key: value for key, value in parent.data.items() if key not in _NOT_INHERITED}
     keys, values = (
         {path: position for path, position in positions.items() if path[:1] not in {(own,) for own in _NOT_INHERITED}}
         for positions in (parent.keys, parent.values)
     )
-    return YamlSource(parent.shown, data, keys, values, parent.files)
+    return YamlSource(parent.display_path, data, keys, values, parent.files)
 
 
 # The keys of a case that are laid over the file, each with the place in the behaviour that it overrides.
-_PLACES: dict[str, Keys] = {"summary": ("summary",), "variables": ("prompts", "variables"), "models": ("models",)}
+_CASE_KEYS: dict[str, Keys] = {"summary": ("summary",), "variables": ("prompts", "variables"), "models": ("models",)}
 
 
-def cases_of(source: YamlSource) -> tuple[str, ...]:
+def case_names(source: YamlSource) -> tuple[str, ...]:
     """Return the names of the cases, in the file's order; a file without `cases` has none."""
     table = source.data.get("cases")
     return tuple(table) if isinstance(table, dict) else ()
@@ -131,12 +141,12 @@ def cases_of(source: YamlSource) -> tuple[str, ...]:
 def case_source(source: YamlSource, case: str) -> YamlSource:
     """Return the file's data and positions as if the file had been written for one of its cases alone."""
     plain = {key: value for key, value in source.data.items() if key != "cases"}
-    base = YamlSource(source.shown, plain, source.keys, source.values, source.files)
+    base = YamlSource(source.display_path, plain, source.keys, source.values, source.files)
     case_data: dict[str, Any] = source.data["cases"][case]
     data: dict[str, Any] = {}
     keys: dict[Keys, Position] = {}
     values: dict[Keys, Position] = {}
-    for name, place in _PLACES.items():
+    for name, place in _CASE_KEYS.items():
         if name in case_data:
             owner = data
             for key in place[:-1]:
@@ -144,12 +154,12 @@ def case_source(source: YamlSource, case: str) -> YamlSource:
             owner[str(place[-1])] = case_data[name]
             origin = ("cases", case, name)
             # If the file and the case both have this mapping, a missing key is reported at the file's mapping.
-            keys |= _moved(source.keys, origin, place)
-            values |= _moved(source.values, origin, place)
-    return overlaid(base, YamlSource(source.shown, data, keys, values, source.files))
+            keys |= _positions_moved(source.keys, origin, place)
+            values |= _positions_moved(source.values, origin, place)
+    return overlay(base, YamlSource(source.display_path, data, keys, values, source.files))
 
 
-def _moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dict[Keys, Position]:
+def _positions_moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dict[Keys, Position]:
     size = len(origin)
     return {
         (*place, *path[size:]): position
@@ -161,22 +171,23 @@ def _moved(positions: Mapping[Keys, Position], origin: Keys, place: Keys) -> dic
 def for_case(behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]) -> Behaviour:
     """Return a case's behaviour with the case's own name and bounds."""
     checks = tuple(
-        entry.model_copy(update={entry.check.kind: entry.check.held_to(bounds)})
+        entry.model_copy(update={entry.check.kind: entry.check.with_bounds(bounds)})
         if any(part.id in bounds for part in entry.check.parts)
         else entry
         for entry in behaviour.checks
     )
     roles = {
-        check.name: check.held_to(bounds).role if check.id in bounds else check.role for check in behaviour.role_checks
+        check.name: check.with_bounds(bounds).role if check.id in bounds else check.role
+        for check in behaviour.role_checks
     }
     return behaviour.model_copy(update={"name": f"{behaviour.name}[{case}]", "checks": checks, "roles": roles})
 
 
 def bound_problems(
     source: YamlSource, behaviour: Behaviour, case: str, bounds: Mapping[str, Bound]
-) -> Iterator[Problem]:
+) -> Iterator[SpecProblem]:
     """Yield the bounds of a case that name no check, a check without a bound, or a bound that makes no sense."""
-    placed: list[Check] = [check for _, check in placed_checks(behaviour)]
+    placed: list[Check] = [check for _, check in checks_with_paths(behaviour)]
     checks = {check.id: check for check in (*placed, *behaviour.role_checks)}
     bounded = tuple(id_ for id_, check in checks.items() if check.bound is not None)
     place: Keys = ("cases", case, "bounds")
@@ -188,6 +199,6 @@ def bound_problems(
             message = f"unknown check {id_!r} in {dotted(place)!r}; valid ids: {listed(bounded)}"
             message += did_you_mean(id_, bounded)
         else:
-            message = checks[id_].senseless(bound)
+            message = checks[id_].bound_problem(bound)
         if message is not None:
             yield source.problem((*place, id_), message, of_key=True)

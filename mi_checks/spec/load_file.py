@@ -10,16 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.additions import NOTHING, Additions
+from mi_checks.spec.additions import NO_ADDITIONS, Additions
 from mi_checks.spec.behaviour import AnyPrompts, Behaviour
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.check_refs import check_problems, model_problems, placed_checks, role_problems
-from mi_checks.spec.data_files import supplied
+from mi_checks.spec.check_refs import check_problems, checks_with_paths, model_problems, role_problems
+from mi_checks.spec.data_files import load_values
 from mi_checks.spec.grammar_errors import shape_problems
-from mi_checks.spec.inheritance import bound_problems, case_source, cases_of, for_case, with_bases
+from mi_checks.spec.inheritance import bound_problems, case_names, case_source, for_case, with_parent_files
 from mi_checks.spec.node_refs import node_problems
 from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
-from mi_checks.spec.problems import Keys, Problem, SpecError, listed
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem, listed
 from mi_checks.spec.prompt_refs import template_problems, variable_problems
 from mi_checks.spec.quotes import QuotedPrompts, quote_problems
 from mi_checks.spec.scoring import SCORES
@@ -34,7 +34,7 @@ class LoadedBehaviour:
         behaviour: the behaviour.
         path: the file.
         text: the file as written, followed by its parent files.
-        source: the file's data and positions; `source.shown` is the path as messages give it.
+        source: the file's data and positions; `source.display_path` is the path as messages give it.
         case: the behaviour's name in the file's table of cases; "" if the file is one behaviour.
         score: the project's own score, if the prompts use one.
         role_scores: the project's own scores of nodes, by name, which the roles may use.
@@ -64,7 +64,7 @@ class LoadedBehaviour:
         The position of a key that the file does not have is that of its nearest parent.
         """
         line, column, file = self.source.position(path, of_key=True)
-        return Position(line, column, file or self.source.shown)
+        return Position(line, column, file or self.source.display_path)
 
     def line_of(self, path: Keys) -> int:
         """Return the line of a key, or of an item of a list, counted from 1."""
@@ -76,7 +76,7 @@ class LoadedBehaviour:
 
 
 def load_behaviour(
-    path: Path, root: Path | None = None, case: str | None = None, added: Additions = NOTHING
+    path: Path, root: Path | None = None, case: str | None = None, added: Additions = NO_ADDITIONS
 ) -> LoadedBehaviour:
     """Read and validate a file that is one behaviour, or one case of a file with a table of cases.
 
@@ -84,10 +84,10 @@ def load_behaviour(
         SpecError: the file has mistakes; all are listed, with paths relative to `root`.
         MiChecksError: the file cannot be read, does not have the case, or has several cases and none is named.
     """
-    return chosen_case(load_behaviours(path, root, added), case)
+    return select_case(load_behaviours(path, root, added), case)
 
 
-def chosen_case(
+def select_case(
     found: tuple[LoadedBehaviour, ...], case: str | None, spelled: Callable[[str], str] = "case={!r}".format
 ) -> LoadedBehaviour:
     """Return the one behaviour of a file, or the named case.
@@ -103,7 +103,7 @@ def chosen_case(
     behaviour = next((loaded for loaded in found if loaded.case == (case or "")), None)
     if behaviour is not None:
         return behaviour
-    shown, cases = found[0].source.shown, [loaded.case for loaded in found if loaded.case]
+    shown, cases = found[0].source.display_path, [loaded.case for loaded in found if loaded.case]
     if not cases:
         raise MiChecksError(f"{shown}: there is no case {case!r}: the file has no 'cases'")
     if case is None:
@@ -111,7 +111,9 @@ def chosen_case(
     raise MiChecksError(f"{shown}: there is no case {case!r}; cases: {listed(cases)}{did_you_mean(case, cases)}")
 
 
-def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOTHING) -> tuple[LoadedBehaviour, ...]:
+def load_behaviours(
+    path: Path, root: Path | None = None, added: Additions = NO_ADDITIONS
+) -> tuple[LoadedBehaviour, ...]:
     """Read and validate a file, and return its one behaviour, or one for each of its cases.
 
     Args:
@@ -123,19 +125,19 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
         SpecError: the file has mistakes; all are listed.
         MiChecksError: the file cannot be read.
     """
-    shown = shown_path(path, root)
+    shown = display_path(path, root)
     text = read_text(path, shown)
-    source, text = with_bases(parse_yaml(text, shown, path), path, text)
+    source, text = with_parent_files(parse_yaml(text, shown, path), path, text)
     if "cases" not in source.data:
-        behaviour = validate(source, added=added)
+        behaviour = validate_source(source, added=added)
         return (LoadedBehaviour(behaviour, path, text, source, "", _score(behaviour, added), added.role_scores),)
-    whole = _shaped(source)
+    whole = _parse_grammar(source)
     behaviours: list[LoadedBehaviour] = []
-    problems: list[Problem] = []
-    for case in cases_of(source):
+    problems: list[SpecProblem] = []
+    for case in case_names(source):
         own = case_source(source, case)
         try:
-            behaviour = validate(own, case, whole.cases[case].bounds if whole.cases else {}, added)
+            behaviour = validate_source(own, case, whole.cases[case].bounds if whole.cases else {}, added)
         except SpecError as error:
             problems += error.problems
         else:
@@ -147,8 +149,8 @@ def load_behaviours(path: Path, root: Path | None = None, added: Additions = NOT
     return tuple(behaviours)
 
 
-def validate(
-    source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, added: Additions = NOTHING
+def validate_source(
+    source: YamlSource, case: str = "", bounds: dict[str, Bound] | None = None, added: Additions = NO_ADDITIONS
 ) -> Behaviour:
     """Return the behaviour in a parsed file.
 
@@ -157,8 +159,8 @@ def validate(
     Raises:
         SpecError: the file has mistakes; all of the same stage are listed.
     """
-    behaviour = _shaped(source)
-    prompts, problems = supplied(source, behaviour.prompts, added.pools)
+    behaviour = _parse_grammar(source)
+    prompts, problems = load_values(source, behaviour.prompts, added.pools)
     behaviour = behaviour.model_copy(update={"prompts": prompts})
     problems = problems or crossref_problems(source, behaviour, added)
     problems += bound_problems(source, behaviour, case, bounds or {})
@@ -171,7 +173,7 @@ def _score(behaviour: Behaviour, added: Additions) -> Callable[..., Any] | None:
     return added.scores.get(behaviour.prompts.score)
 
 
-def _shaped(source: YamlSource) -> Behaviour:
+def _parse_grammar(source: YamlSource) -> Behaviour:
     try:
         # Files use the keys `with` and `from`; `with_` and `from_` are names in Python only.
         behaviour = Behaviour.model_validate(source.data, by_alias=True, by_name=False)
@@ -183,14 +185,14 @@ def _shaped(source: YamlSource) -> Behaviour:
     return behaviour
 
 
-def shown_path(path: Path, root: Path | None) -> str:
+def display_path(path: Path, root: Path | None) -> str:
     """Return the path as messages give it: relative to `root` if it is inside `root`, with forward slashes."""
     if root is not None and path.absolute().is_relative_to(root.absolute()):
         path = path.absolute().relative_to(root.absolute())
     return path.as_posix()
 
 
-def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions = NOTHING) -> list[Problem]:
+def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions = NO_ADDITIONS) -> list[SpecProblem]:
     """Return every reference in the file that is undefined or contradicts another."""
     return [
         *_prompt_problems(source, behaviour.prompts, added),
@@ -201,7 +203,7 @@ def crossref_problems(source: YamlSource, behaviour: Behaviour, added: Additions
     ]
 
 
-def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) -> Iterator[Problem]:
+def _prompt_problems(source: YamlSource, prompts: AnyPrompts, added: Additions) -> Iterator[SpecProblem]:
     known = (*SCORES, *added.scores)
     if prompts.score not in known:
         message = f"unknown score {prompts.score!r}; scores: {listed(known)}{did_you_mean(prompts.score, known)}"
@@ -218,18 +220,18 @@ def claimed_checks(loaded: LoadedBehaviour, claims: str) -> list[tuple[Check, Po
     """Return the checks that are claimed for a model, without the checks of roles, with their places in the file."""
     return [
         (check, loaded.place_of(path[:2]))
-        for path, check in placed_checks(loaded.behaviour)
+        for path, check in checks_with_paths(loaded.behaviour)
         if loaded.behaviour.claims(check, claims)
     ]
 
 
-def claimed(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Position]:
+def claimed_check(loaded: LoadedBehaviour, claims: str, check: str) -> tuple[Check, Position]:
     """Return the check with the given id that a file claims for a model, with its place.
 
     Raises:
         MiChecksError: the file claims nothing about that model, has no such check for it, or the check is a role's.
     """
-    behaviour, shown = loaded.behaviour, loaded.source.shown
+    behaviour, shown = loaded.behaviour, loaded.source.display_path
     if claims not in behaviour.models:
         raise MiChecksError(
             f"{shown} claims nothing of {claims!r}; say with --model whose claims the checkpoints are held to: "

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check, NodeCheck, NodeNames
-from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.edges import LOGITS, WRITERS, Input, parse_edge
-from mi_checks.spec.node_checks import Attention, Mediators
-from mi_checks.spec.node_names import GROUPS, PLURAL, SPELLING, near_groups
-from mi_checks.spec.path_checks import Attribution, Composes, Path
+from mi_checks.spec.circuit_checks import CircuitCheck
+from mi_checks.spec.edges import LOGITS, WRITING_COMPONENTS, HeadInput, parse_edge
+from mi_checks.spec.node_checks import AttentionCheck, MediatorsCheck
+from mi_checks.spec.node_names import COMPONENT_PLURALS, GROUP_SYNTAX, NODE_SYNTAX, similar_groups
+from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck
 from mi_checks.spec.problems import Keys, listed
 
 
-def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]]:
+def names_with_paths(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]]:
     """Yield each name of an expression with its path in the file."""
     if isinstance(expression, str):
         yield path, expression
@@ -25,7 +25,7 @@ def placed_names(path: Keys, expression: NodeNames) -> Iterator[tuple[Keys, str]
 
 
 @dataclass(frozen=True)
-class Kinds:
+class AllowedNodes:
     """The kinds of nodes that may stand in a place.
 
     Attributes:
@@ -40,7 +40,7 @@ class Kinds:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReceiverInput:
     """The way in which a path or an edge enters the nodes in a place.
 
     Attributes:
@@ -49,13 +49,13 @@ class Entry:
         last: whether a path or an edge ends there, so that `logits` may stand there.
     """
 
-    via: Input | None
+    via: HeadInput | None
     spelling: str
     last: bool = True
 
 
 @dataclass(frozen=True)
-class Place:
+class NodePlace:
     """A place in a check that names nodes.
 
     Attributes:
@@ -67,63 +67,70 @@ class Place:
 
     path: Keys
     expression: NodeNames
-    kinds: Kinds | None = None
-    entry: Entry | None = None
+    kinds: AllowedNodes | None = None
+    entry: ReceiverInput | None = None
 
 
-def claimed_nodes(path: Keys, check: Check) -> Iterator[Place]:
+def node_places(path: Keys, check: Check) -> Iterator[NodePlace]:
     """Yield the places in which a check names nodes."""
     match check:
-        case Attention():
-            yield Place((*path, "nodes"), check.nodes, _heads(check))
-        case Mediators():
+        case AttentionCheck():
+            yield NodePlace((*path, "nodes"), check.nodes, _heads(check))
+        case MediatorsCheck():
             key = "exactly" if check.exactly is not None else "include"
-            kinds = Kinds((check.component,), f"mediators is about {PLURAL[check.component]} here")
-            yield Place((*path, key), check.nodes, kinds)
-        case Path():
-            yield Place((*path, "from"), check.from_, _SENDERS)
+            kinds = AllowedNodes((check.component,), f"mediators is about {COMPONENT_PLURALS[check.component]} here")
+            yield NodePlace((*path, key), check.nodes, kinds)
+        case PathCheck():
+            yield NodePlace((*path, "from"), check.from_, _SENDERS)
             for index, hop in enumerate(check.through):
-                yield Place(
-                    (*path, "through", index, "nodes"), hop.nodes, _RECEIVERS, Entry(hop.via, "by 'via'", last=False)
+                yield NodePlace(
+                    (*path, "through", index, "nodes"),
+                    hop.nodes,
+                    _RECEIVERS,
+                    ReceiverInput(hop.via, "by 'via'", last=False),
                 )
             if check.to != LOGITS:
-                yield Place((*path, "to"), check.to, _RECEIVERS, Entry(check.via, "by 'via'"))
-        case Composes():
-            yield Place((*path, "from"), check.from_, _heads(check))
-            yield Place((*path, "to"), check.to, Kinds(("head",), "composes is about heads", _BY_VIA))
-        case Attribution():
-            yield Place((*path, "nodes"), check.nodes, Kinds(WRITERS, "attribution is about what writes: " + _WRITE))
-        case Circuit(nodes=None):
+                yield NodePlace((*path, "to"), check.to, _RECEIVERS, ReceiverInput(check.via, "by 'via'"))
+        case ComposesCheck():
+            yield NodePlace((*path, "from"), check.from_, _heads(check))
+            yield NodePlace((*path, "to"), check.to, AllowedNodes(("head",), "composes is about heads", _VIA_REMEDIES))
+        case DirectLogitAttributionCheck():
+            yield NodePlace(
+                (*path, "nodes"),
+                check.nodes,
+                AllowedNodes(WRITING_COMPONENTS, "attribution is about what writes: " + _WRITERS_TEXT),
+            )
+        case CircuitCheck(nodes=None):
             for index, text in enumerate(check.edges or ()):
                 edge, place = parse_edge(text), (*path, "edges", index)
                 if edge is not None:  # the grammar refuses a text that is not an edge
-                    yield Place(place, edge.sender, _members(check))
+                    yield NodePlace(place, edge.sender, _members(check))
                     if edge.receiver != LOGITS:
-                        entry = Entry(edge.via, f"as in '{edge.receiver}.k'")
-                        yield Place(place, edge.receiver, _members(check), entry)
-        case Circuit():
-            yield Place((*path, "nodes"), check.nodes or (), _members(check))
+                        entry = ReceiverInput(edge.via, f"as in '{edge.receiver}.k'")
+                        yield NodePlace(place, edge.receiver, _members(check), entry)
+        case CircuitCheck():
+            yield NodePlace((*path, "nodes"), check.nodes or (), _members(check))
         case NodeCheck():
-            yield Place((*path, "nodes"), check.nodes)
+            yield NodePlace((*path, "nodes"), check.nodes)
 
 
-_WRITE = "heads, neurons, attention and MLP layers"
-_SENDERS = Kinds(WRITERS, f"a path begins at what writes: {_WRITE}")
-_BY_VIA = dict.fromkeys(("q", "k", "v"), "name the head, and its input by 'via'")
-_RECEIVERS = Kinds(("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", _BY_VIA)
-_NODES = Kinds(("head", "mlp"), "a circuit is of heads and MLP layers")
-_HEADS = Kinds(("head",), "a circuit 'among: heads' is of heads", {"mlp": "write 'among: heads_and_mlps'"})
+_WRITERS_TEXT = "heads, neurons, attention and MLP layers"
+_SENDERS = AllowedNodes(WRITING_COMPONENTS, f"a path begins at what writes: {_WRITERS_TEXT}")
+_VIA_REMEDIES = dict.fromkeys(("q", "k", "v"), "name the head, and its input by 'via'")
+_RECEIVERS = AllowedNodes(("head", "mlp"), "a path goes into heads, MLP layers or 'logits'", _VIA_REMEDIES)
+_HEADS_AND_MLPS = AllowedNodes(("head", "mlp"), "a circuit is of heads and MLP layers")
+_HEADS = AllowedNodes(("head",), "a circuit 'among: heads' is of heads", {"mlp": "write 'among: heads_and_mlps'"})
 
 
-def _heads(check: Check) -> Kinds:
-    return Kinds(("head",), f"{check.kind} is about heads")
+def _heads(check: Check) -> AllowedNodes:
+    return AllowedNodes(("head",), f"{check.kind} is about heads")
 
 
-def _members(check: Circuit) -> Kinds:
-    return _HEADS if check.among == "heads" else _NODES
+def _members(check: CircuitCheck) -> AllowedNodes:
+    return _HEADS if check.among == "heads" else _HEADS_AND_MLPS
 
 
-def not_a_node(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -> str:
+def unknown_name_message(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -> str:
     """Return the message for an undefined name.
 
     Args:
@@ -138,7 +145,7 @@ def not_a_node(name: str, sets: tuple[str, ...] | None, *, ends: bool = False) -
     if parse_edge(name) is not None:
         return f"{name!r} is an edge, and nodes stand here; a circuit takes 'edges' in place of 'nodes'"
     if sets is None:
-        return f"unknown node {name!r}; {SPELLING}"
+        return f"unknown node {name!r}; {NODE_SYNTAX}"
     known = f"roles and node sets: {listed(sets)}" if sets else "there is no role, and no node set under 'models'"
-    near = did_you_mean(name, (*sets, *near_groups(name), *((LOGITS,) if ends else ())))
-    return f"unknown node, role or node set {name!r}; {known}; {SPELLING}; {GROUPS}{near}"
+    near = did_you_mean(name, (*sets, *similar_groups(name), *((LOGITS,) if ends else ())))
+    return f"unknown node, role or node set {name!r}; {known}; {NODE_SYNTAX}; {GROUP_SYNTAX}{near}"

@@ -6,10 +6,10 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, joined
+from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, id_text
 
 
-class Patching(NodeCheck):
+class PatchingCheck(NodeCheck):
     """Activation patching of the nodes together: denoising (`recovers`) or noising (`removes`).
 
     recovers = (patched − corrupt)/(clean − corrupt); removes = (clean − patched)/(clean − corrupt); ratios of means.
@@ -29,24 +29,24 @@ class Patching(NodeCheck):
         return self
 
     @property
-    def bounded(self) -> str:
+    def bound_key(self) -> str:
         """Return the claimed direction, which is the key of the bound."""
         return "recovers" if self.recovers else "removes"
 
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale(f"what patching {self.bounded}", null=0)
+        return Scale(f"what patching {self.bound_key}", value_without_effect=0)
 
     @property
     def id(self) -> str:
         """Return the kind with the nodes, the position, and the direction if it is noising."""
         at = f"@{self.at}" if self.at else ""
         noising = ",noising" if self.removes else ""
-        return f"patching[{joined(self.nodes)}{at}{noising}]"
+        return f"patching[{id_text(self.nodes)}{at}{noising}]"
 
 
-class Ablation(NodeCheck):
+class AblationCheck(NodeCheck):
     """Ablation of the nodes together in the clean run: the fraction of the effect size (clean − corrupt) removed."""
 
     kind = "ablation"
@@ -55,7 +55,7 @@ class Ablation(NodeCheck):
     removes: Bound
 
     @property
-    def bounded(self) -> str:
+    def bound_key(self) -> str:
         """Return the key of the bound on the fraction removed."""
         return "removes"
 
@@ -67,16 +67,16 @@ class Ablation(NodeCheck):
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale("what ablation removes", null=0)
+        return Scale("what ablation removes", value_without_effect=0)
 
     @property
     def id(self) -> str:
         """Return the kind with the nodes, the position and the kind of ablation."""
         at = f"@{self.at}" if self.at else ""
-        return f"ablation[{joined(self.nodes)}{at},{self.with_}]"
+        return f"ablation[{id_text(self.nodes)}{at},{self.with_}]"
 
 
-class Attention(NodeCheck, SidedCheck):
+class AttentionCheck(NodeCheck, SidedCheck):
     """Mean attention of the heads from the last token of one label to another label, summed over its tokens."""
 
     kind = "attention"
@@ -91,10 +91,10 @@ class Attention(NodeCheck, SidedCheck):
     @property
     def id(self) -> str:
         """Return the kind with the heads and the two labels."""
-        return f"attention[{joined(self.nodes)},{self.from_}->{self.to}]"
+        return f"attention[{id_text(self.nodes)},{self.from_}->{self.to}]"
 
 
-class Mediators(Check):
+class MediatorsCheck(Check):
     """The mediators: the single nodes of a component, among all of them, that recover more than `above` when denoised.
 
     The tests of all nodes are corrected together by Holm's method.

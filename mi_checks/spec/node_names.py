@@ -17,12 +17,12 @@ _NODE = re.compile(
     rf"|N(?P<neuron>{_NUMBER})"
     r"|\.(?P<stream>attn|mlp|resid_pre|resid_mid|resid_post))"
 )
-SPELLING = (
+NODE_SYNTAX = (
     "nodes are written L1H6 (head), L1H6.q (its queries; k, v, pattern likewise), L0N12 (neuron), L1.attn, L1.mlp, "
     "L1.resid_pre, L1.resid_mid, L1.resid_post"
 )
 # The plural of each component.
-PLURAL = {
+COMPONENT_PLURALS = {
     "head": "heads", "q": "queries", "k": "keys", "v": "values", "pattern": "patterns",
     "neuron": "neurons", "mlp": "MLP layers",
 }  # fmt: skip
@@ -86,20 +86,20 @@ _GROUP = re.compile(
 )
 _COMPONENT = {"heads": "head", "mlps": "mlp", "neurons": "neuron"}
 _PLURAL = {component: what for what, component in _COMPONENT.items()}
-GROUPS = "groups are written 'all heads', 'layer 0 heads', 'all heads except induction, L0H3' (or mlps, neurons)"
+GROUP_SYNTAX = "groups are written 'all heads', 'layer 0 heads', 'all heads except induction, L0H3' (or mlps, neurons)"
 
 
 @dataclass(frozen=True)
-class Group:
+class NodeGroup:
     """All nodes of a component, in one layer or in all, minus the exceptions."""
 
     component: str
     layer: int | None
-    excepted: tuple[str, ...]
+    exceptions: tuple[str, ...]
 
     def __str__(self) -> str:
         where = "all" if self.layer is None else f"layer {self.layer}"
-        but = f" except {', '.join(self.excepted)}" if self.excepted else ""
+        but = f" except {', '.join(self.exceptions)}" if self.exceptions else ""
         return f"{where} {_PLURAL[self.component]}{but}"
 
     def nodes(self, shape: ModelShape) -> Iterator[str]:
@@ -111,7 +111,7 @@ class Group:
                 yield f"L{layer}.mlp" if self.component == "mlp" else f"L{layer}{self.component[0].upper()}{index}"
 
 
-def parse_group(name: str) -> Group | None:
+def parse_group(name: str) -> NodeGroup | None:
     """Return the group that a name denotes, or None if it does not denote one."""
     match = _GROUP.fullmatch(" ".join(name.split()))
     if match is None:
@@ -120,17 +120,17 @@ def parse_group(name: str) -> Group | None:
     excepted = tuple(re.split(r" *, *| and ", match["but"])) if match["but"] else ()
     if not all(excepted):
         return None
-    return Group(_COMPONENT[match["what"]], layer, excepted)
+    return NodeGroup(_COMPONENT[match["what"]], layer, excepted)
 
 
-def near_groups(name: str) -> Iterator[str]:
+def similar_groups(name: str) -> Iterator[str]:
     """Yield groups that an unknown name may have been meant to be, with the layer number in it if it has one."""
     for what in _COMPONENT:
         yield f"all {what}"
         yield from (f"layer {int(number)} {what}" for number in re.findall("[0-9]{1,9}", name)[:1])
 
 
-def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:
+def expand_nodes(expression: NodeNames, bound: Mapping[str, NodeNames], shape: ModelShape) -> tuple[str, ...]:
     """Return the nodes of an expression in a model, repeated if the expression names them repeatedly.
 
     Args:
@@ -144,19 +144,19 @@ def expanded(expression: NodeNames, bound: Mapping[str, NodeNames], shape: Model
         if group is None:
             nodes += names(bound.get(name, name))
         else:
-            out = set(expanded(group.excepted, bound, shape))
+            out = set(expand_nodes(group.exceptions, bound, shape))
             nodes += [node for node in group.nodes(shape) if node not in out]
     return tuple(nodes)
 
 
-def mentioned(name: str) -> Iterator[str]:
+def names_inside(name: str) -> Iterator[str]:
     """Yield a name, followed by the names that it excepts if it is a group's."""
     yield name
     group = parse_group(name)
-    for other in group.excepted if group is not None else ():
-        yield from mentioned(other)
+    for other in group.exceptions if group is not None else ():
+        yield from names_inside(other)
 
 
-def referenced(name: str) -> tuple[str, ...]:
+def leaf_names(name: str) -> tuple[str, ...]:
     """Return the nodes, roles and node sets in a name: the name itself, or the exceptions of a group."""
-    return tuple(part for part in mentioned(name) if parse_group(part) is None)
+    return tuple(part for part in names_inside(name) if parse_group(part) is None)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
-from mi_checks.spec.check_refs import placed_checks, present_models
-from mi_checks.spec.circuit_checks import Circuit
-from mi_checks.spec.edges import LOGITS, Input, parse_edge, wrong_input
-from mi_checks.spec.named_nodes import Place, claimed_nodes, not_a_node, placed_names
-from mi_checks.spec.node_names import PLURAL, parse_group, parse_node, referenced
+from mi_checks.spec.check_refs import checks_with_paths, present_models
+from mi_checks.spec.circuit_checks import CircuitCheck
+from mi_checks.spec.edges import LOGITS, HeadInput, input_problem, parse_edge
+from mi_checks.spec.named_nodes import NodePlace, names_with_paths, node_places, unknown_name_message
+from mi_checks.spec.node_names import COMPONENT_PLURALS, leaf_names, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
-from mi_checks.spec.path_checks import Path
-from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.path_checks import PathCheck
+from mi_checks.spec.problems import Keys, SpecProblem, listed
 from mi_checks.spec.yaml_source import YamlSource
 
 
-def node_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
+def node_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
     """Yield the mistakes in node names and node sets that do not depend on the models' shapes.
 
     The parts of one entry share most of their mistakes, so each mistake is yielded once.
@@ -31,38 +31,38 @@ def node_problems(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]
         yield from _of_sets(source, behaviour, model)
 
 
-def _of_checks(source: YamlSource, behaviour: Behaviour) -> Iterator[Problem]:
-    for path, check in placed_checks(behaviour):
+def _of_checks(source: YamlSource, behaviour: Behaviour) -> Iterator[SpecProblem]:
+    for path, check in checks_with_paths(behaviour):
         models = [model for model in present_models(behaviour) if behaviour.claims(check, model)]
         bound = {model: behaviour.sets_for(model) for model in models}
-        for place in claimed_nodes(path, check):
+        for place in node_places(path, check):
             yield from claim_problems(source, place, behaviour, bound)
         yield from _inputs_of_logits(source, path, check)
         for model in models:
             yield from problems_on_model(source, path, check, behaviour, model)
 
 
-def _inputs_of_logits(source: YamlSource, path: Keys, check: Check) -> Iterator[Problem]:
-    ends: list[tuple[Keys, Input | None]] = []
-    if isinstance(check, Path) and check.to == LOGITS:
+def _inputs_of_logits(source: YamlSource, path: Keys, check: Check) -> Iterator[SpecProblem]:
+    ends: list[tuple[Keys, HeadInput | None]] = []
+    if isinstance(check, PathCheck) and check.to == LOGITS:
         ends.append(((*path, "via"), check.via))
-    elif isinstance(check, Circuit):
+    elif isinstance(check, CircuitCheck):
         edges = [parse_edge(text) for text in check.edges or ()]
         ends += [((*path, "edges", i), edge.via) for i, edge in enumerate(edges) if edge and edge.receiver == LOGITS]
     for place, via in ends:
-        message = wrong_input(LOGITS, via)
+        message = input_problem(LOGITS, via)
         if message:
             yield source.problem(place, message)
 
 
-def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[Problem]:
+def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[SpecProblem]:
     used = {
         part
-        for path, check in placed_checks(behaviour)
+        for path, check in checks_with_paths(behaviour)
         if behaviour.claims(check, model)
-        for place in claimed_nodes(path, check)
+        for place in node_places(path, check)
         for name in names(place.expression)
-        for part in referenced(name)
+        for part in leaf_names(name)
     }
     for name, expression in behaviour.sets_for(model).items():
         path = ("models", model, "nodes", name)
@@ -77,19 +77,19 @@ def _of_sets(source: YamlSource, behaviour: Behaviour, model: str) -> Iterator[P
         yield from _bound_names(source, path, expression)
 
 
-def _bound_names(source: YamlSource, path: Keys, expression: NodeNames) -> Iterator[Problem]:
+def _bound_names(source: YamlSource, path: Keys, expression: NodeNames) -> Iterator[SpecProblem]:
     seen: set[str] = set()
-    for place, name in placed_names(path, expression):
+    for place, name in names_with_paths(path, expression):
         if parse_node(name) is None:
-            yield source.problem(place, not_a_node(name, None))
+            yield source.problem(place, unknown_name_message(name, None))
         elif name in seen:
             yield source.problem(place, f"{name!r} is listed twice")
         seen.add(name)
 
 
 def claim_problems(
-    source: YamlSource, place: Place, behaviour: Behaviour, bound: dict[str, dict[str, NodeNames]]
-) -> Iterator[Problem]:
+    source: YamlSource, place: NodePlace, behaviour: Behaviour, bound: dict[str, dict[str, NodeNames]]
+) -> Iterator[SpecProblem]:
     """Yield the mistakes in the names that stand in one place of a check.
 
     Args:
@@ -98,9 +98,9 @@ def claim_problems(
         behaviour: the behaviour.
         bound: each model that the check is for, with its node sets.
     """
-    claim = _Claim(place, behaviour, bound)
+    claim = _NameResolver(place, behaviour, bound)
     seen: set[str] = set()
-    for path, name in placed_names(place.path, place.expression):
+    for path, name in names_with_paths(place.path, place.expression):
         message = f"{name!r} is listed twice" if name in seen else claim.reference(name)
         seen.add(name)
         if message:
@@ -110,8 +110,8 @@ def claim_problems(
 
 
 @dataclass(frozen=True)
-class _Claim:
-    place: Place
+class _NameResolver:
+    place: NodePlace
     behaviour: Behaviour
     bound: dict[str, dict[str, NodeNames]]
 
@@ -123,13 +123,13 @@ class _Claim:
 
     def reference(self, name: str) -> str | None:
         """Return why a name is undefined on at least one model, or None if it is defined on all."""
-        return next(filter(None, map(self._unknown, referenced(name))), None)
+        return next(filter(None, map(self._unknown, leaf_names(name))), None)
 
     def _unknown(self, name: str) -> str | None:
         if parse_node(name) is not None or name in self.behaviour.roles:
             return None
         if name not in self.sets:
-            return not_a_node(name, self.sets, ends=self.place.entry is not None and self.place.entry.last)
+            return unknown_name_message(name, self.sets, ends=self.place.entry is not None and self.place.entry.last)
         unbound = [model for model, sets in self.bound.items() if name not in sets]
         if not unbound:
             return None
@@ -145,7 +145,7 @@ class _Claim:
                 remedy = f"; {kinds.remedies[component]}" if component in kinds.remedies else ""
                 yield f"{kinds.about}, and {shown} {is_not}{remedy}"
                 continue
-            unreached = wrong_input(component, entry.via) if entry is not None else None
+            unreached = input_problem(component, entry.via) if entry is not None else None
             if entry is not None and unreached is not None:
                 how = f"; say which {entry.spelling}" if entry.via is None else ""
                 yield f"{shown}: {unreached}{how}"
@@ -156,7 +156,7 @@ class _Claim:
         group, role = parse_group(name), self.behaviour.roles.get(name)
         if parse_node(name) is None and (group is not None or role is not None):
             component = group.component if group is not None else role.component if role is not None else ""
-            yield component, repr(name), f"is of {PLURAL[component]}"
+            yield component, repr(name), f"is of {COMPONENT_PLURALS[component]}"
             return
         bindings = [(f" (in {name!r} of {model})", names(sets.get(name, ()))) for model, sets in self.bound.items()]
         if parse_node(name) is not None:

@@ -12,55 +12,57 @@ from dataclasses import dataclass
 
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check, NodeNames, names
-from mi_checks.spec.circuit_checks import Among, Circuit
-from mi_checks.spec.edges import LOGITS, EdgeName, Stop, counted_twice, misstep, out_of_order, parse_edge
-from mi_checks.spec.named_nodes import Place, claimed_nodes
-from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_names import ModelShape, expanded, parse_group, parse_node, referenced
-from mi_checks.spec.path_checks import Attribution, Composes, Hop, Path
-from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.circuit_checks import Among, CircuitCheck
+from mi_checks.spec.edges import LOGITS, EdgeName, PathStop, double_count, impossible_step, order_problem, parse_edge
+from mi_checks.spec.named_nodes import NodePlace, node_places
+from mi_checks.spec.node_checks import MediatorsCheck
+from mi_checks.spec.node_names import ModelShape, expand_nodes, leaf_names, parse_group, parse_node
+from mi_checks.spec.path_checks import ComposesCheck, DirectLogitAttributionCheck, PathCheck, PathHop
+from mi_checks.spec.problems import Keys, SpecProblem, listed
 from mi_checks.spec.yaml_source import YamlSource
 
 
 def problems_on_model(
     source: YamlSource, path: Keys, check: Check, behaviour: Behaviour, model: str, shape: ModelShape | None = None
-) -> Iterator[Problem]:
+) -> Iterator[SpecProblem]:
     """Yield the mistakes in the nodes of a check, taken together, on a model that it is for."""
     sets = {name: nodes for name, nodes in behaviour.sets_for(model).items() if name != LOGITS}  # reported elsewhere
-    on = _OnModel(model, sets, shape)
-    may_be_empty = isinstance(check, Mediators) and check.exactly is not None  # "no node mediates" is a valid claim
-    empty = "an empty circuit claims nothing: name a node" if isinstance(check, Circuit) else "no node is named"
-    for place in claimed_nodes(path, check):
+    on = _NodesOnModel(model, sets, shape)
+    may_be_empty = (
+        isinstance(check, MediatorsCheck) and check.exactly is not None
+    )  # "no node mediates" is a valid claim
+    empty = "an empty circuit claims nothing: name a node" if isinstance(check, CircuitCheck) else "no node is named"
+    for place in node_places(path, check):
         if not names(place.expression) and not may_be_empty:
             yield source.problem(place.path, empty)
         for wrong in on.named(place, may_be_empty=may_be_empty):
             yield source.problem(place.path, wrong)
     match check:
-        case Path():
+        case PathCheck():
             keys: list[Keys] = [("from",), *(("through", i, "nodes") for i in range(len(check.through))), ("to",)]
-            yield from _order(source, on, check.from_, check.hops, [(*path, *key) for key in keys])
-            yield from _summed(source, (*path, "from"), on, check.from_)
-        case Composes():
-            yield from _read_something(source, (*path, "to"), on, check)
-        case Attribution():
-            yield from _summed(source, (*path, "nodes"), on, check.nodes)
-        case Circuit(nodes=None):
-            yield from _edges(source, (*path, "edges"), on, check)
-        case Circuit(nodes=nodes) if nodes is not None and shape is not None:
-            message = whole_model(on.nodes(nodes), check.among, shape)
+            yield from _path_problems(source, on, check.from_, check.hops, [(*path, *key) for key in keys])
+            yield from _sum_problems(source, (*path, "from"), on, check.from_)
+        case ComposesCheck():
+            yield from _composition_problems(source, (*path, "to"), on, check)
+        case DirectLogitAttributionCheck():
+            yield from _sum_problems(source, (*path, "nodes"), on, check.nodes)
+        case CircuitCheck(nodes=None):
+            yield from _edge_problems(source, (*path, "edges"), on, check)
+        case CircuitCheck(nodes=nodes) if nodes is not None and shape is not None:
+            message = whole_model_problem(on.nodes(nodes), check.among, shape)
             if message:
                 yield source.problem((*path, "nodes"), f"for {model}, {message}")
 
 
 @dataclass(frozen=True)
-class _OnModel:
+class _NodesOnModel:
     model: str
     sets: Mapping[str, NodeNames]
     shape: ModelShape | None
 
     def knows(self, expression: NodeNames) -> bool:
         """Return whether every node of an expression is known, or would be if the model's shape were."""
-        parts = [part for name in names(expression) for part in referenced(name)]
+        parts = [part for name in names(expression) for part in leaf_names(name)]
         nodes = [node for part in parts for node in names(self.sets.get(part, part))]
         return all(parse_node(node) is not None for node in nodes)
 
@@ -69,10 +71,10 @@ class _OnModel:
         if self.shape is None:
             nodes = [node for name in names(expression) for node in names(self.sets.get(name, name))]
         else:
-            nodes = [*expanded(expression, self.sets, self.shape)]
+            nodes = [*expand_nodes(expression, self.sets, self.shape)]
         return tuple(node for node in nodes if node == LOGITS or parse_node(node) is not None)
 
-    def named(self, place: Place, *, may_be_empty: bool) -> Iterator[str]:
+    def named(self, place: NodePlace, *, may_be_empty: bool) -> Iterator[str]:
         """Yield a message if the nodes of a place, on which the check acts together, are none or include one twice."""
         expression = names(place.expression)
         owners: dict[str, str] = {}
@@ -93,35 +95,37 @@ class _OnModel:
         return "" if set(nodes) <= set(names(written)) else f"for {self.model}, "
 
 
-def _order(
-    source: YamlSource, on: _OnModel, start: NodeNames, hops: tuple[Hop, ...], places: list[Keys]
-) -> Iterator[Problem]:
-    stops = [Stop(on.nodes(start)), *(Stop(on.nodes(hop.nodes), hop.via) for hop in hops)]
+def _path_problems(
+    source: YamlSource, on: _NodesOnModel, start: NodeNames, hops: tuple[PathHop, ...], places: list[Keys]
+) -> Iterator[SpecProblem]:
+    stops = [PathStop(on.nodes(start)), *(PathStop(on.nodes(hop.nodes), hop.via) for hop in hops)]
     known = [(stop, place) for stop, place in zip(stops, places, strict=True) if stop.nodes]
-    step = misstep(stop for stop, _ in known)
+    step = impossible_step(stop for stop, _ in known)
     if step is not None:
         written = (*names(start), *(name for hop in hops for name in names(hop.nodes)))
         yield source.problem(known[step.stop][1], on.prefix(written, step.sender, step.receiver) + step.message)
 
 
-def _read_something(source: YamlSource, path: Keys, on: _OnModel, check: Composes) -> Iterator[Problem]:
+def _composition_problems(
+    source: YamlSource, path: Keys, on: _NodesOnModel, check: ComposesCheck
+) -> Iterator[SpecProblem]:
     """Yield a mistake for the first head of `to` that cannot read any head of `from`: each needs one earlier writer."""
     senders = on.nodes(check.from_)
     for receiver in on.nodes(check.to):
-        messages = [out_of_order(sender, receiver, check.via) for sender in senders]
+        messages = [order_problem(sender, receiver, check.via) for sender in senders]
         if on.knows(check.from_) and messages and None not in messages:
             prefix = on.prefix((*names(check.from_), *names(check.to)), *senders, receiver)
             yield source.problem(path, f"{prefix}{messages[0]}")
             return
 
 
-def _summed(source: YamlSource, path: Keys, on: _OnModel, expression: NodeNames) -> Iterator[Problem]:
-    message = counted_twice(on.nodes(expression))
+def _sum_problems(source: YamlSource, path: Keys, on: _NodesOnModel, expression: NodeNames) -> Iterator[SpecProblem]:
+    message = double_count(on.nodes(expression))
     if message:
         yield source.problem(path, f"for {on.model}, {message}")
 
 
-def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iterator[Problem]:
+def _edge_problems(source: YamlSource, path: Keys, on: _NodesOnModel, check: CircuitCheck) -> Iterator[SpecProblem]:
     first: dict[EdgeName, str] = {}
     written: set[str] = set()
     for index, text in enumerate(check.edges or ()):
@@ -134,7 +138,7 @@ def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iter
             continue
         written.add(shown)
         senders, receivers = on.nodes(edge.sender), on.nodes(edge.receiver)
-        step = misstep((Stop(senders), Stop(receivers, edge.via)))
+        step = impossible_step((PathStop(senders), PathStop(receivers, edge.via)))
         if step is not None:
             prefix = on.prefix((edge.sender, edge.receiver), step.sender, step.receiver)
             yield source.problem(place, f"{prefix}{step.message}, so there is no such edge")
@@ -146,22 +150,22 @@ def _edges(source: YamlSource, path: Keys, on: _OnModel, check: Circuit) -> Iter
                 break
             first[single] = shown
     if on.shape is not None:
-        message = whole_graph(first, check.among, on.shape)
+        message = whole_graph_problem(first, check.among, on.shape)
         if message:
             yield source.problem(path, f"for {on.model}, {message}")
 
 
-_NO_NULL = "with nothing ablated there is nothing to compare it with"
+_NOTHING_ABLATED = "with nothing ablated there is nothing to compare it with"
 
 
-def whole_model(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | None:
+def whole_model_problem(nodes: Iterable[str], among: Among, shape: ModelShape) -> str | None:
     """Return why a circuit of these nodes is not testable if it has every node that could be ablated, or None."""
-    heads, mlps = _universe(among, shape)
+    heads, mlps = _circuit_candidates(among, shape)
     left_out = {*heads, *mlps}.difference(nodes)
-    return None if left_out else f"the circuit is {_all(among, shape)}: {_NO_NULL}"
+    return None if left_out else f"the circuit is {_all_candidates_text(among, shape)}: {_NOTHING_ABLATED}"
 
 
-def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
+def whole_graph_problem(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> str | None:
     """Return why a circuit of these edges is not testable if it has every edge between single nodes, or None."""
     heads, mlps = shape.n_heads, int(among == "heads_and_mlps" and shape.has_mlps)
     earlier = sum(layer * (heads + mlps) for layer in range(shape.n_layers))
@@ -170,15 +174,15 @@ def whole_graph(edges: Iterable[EdgeName], among: Among, shape: ModelShape) -> s
     into_logits = shape.n_layers * (heads + mlps)
     if len(set(edges)) < into_heads + into_mlps + into_logits:
         return None
-    return f"the circuit is all edges between {_all(among, shape)}: {_NO_NULL}"
+    return f"the circuit is all edges between {_all_candidates_text(among, shape)}: {_NOTHING_ABLATED}"
 
 
-def _universe(among: Among, shape: ModelShape) -> tuple[list[str], list[str]]:
+def _circuit_candidates(among: Among, shape: ModelShape) -> tuple[list[str], list[str]]:
     layers = range(shape.n_layers)
     heads = [f"L{layer}H{head}" for layer in layers for head in range(shape.n_heads)]
     return heads, [f"L{layer}.mlp" for layer in layers if among == "heads_and_mlps" and shape.has_mlps]
 
 
-def _all(among: Among, shape: ModelShape) -> str:
-    heads, mlps = _universe(among, shape)
+def _all_candidates_text(among: Among, shape: ModelShape) -> str:
+    heads, mlps = _circuit_candidates(among, shape)
     return f"all {len(heads)} heads" + (f" and {len(mlps)} MLP layers" if mlps else "")

@@ -6,19 +6,19 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, joined
-from mi_checks.spec.edges import LOGITS, Input
-from mi_checks.spec.part import Part
+from mi_checks.spec.check import Bound, Check, NodeCheck, NodeNames, Scale, SidedCheck, id_text
+from mi_checks.spec.edges import LOGITS, HeadInput
+from mi_checks.spec.part import GrammarPart
 
 
-class Hop(Part):
+class PathHop(GrammarPart):
     """A stop between the ends of a path: its nodes, and for heads the input through which the path enters them."""
 
     nodes: NodeNames
-    via: Input | None = Field(None, description="the input of heads; MLPs have one only")
+    via: HeadInput | None = Field(None, description="the input of heads; MLPs have one only")
 
 
-class Path(Check):
+class PathCheck(Check):
     """Path patching (Wang et al. 2022): the difference in what `from` writes reaches only `to`, through one input.
 
     With `through`, the path has intermediate nodes: the resulting difference in what each hop's receivers write reaches
@@ -35,8 +35,8 @@ class Path(Check):
     kind = "path"
     from_: NodeNames = Field(alias="from", description="the senders: heads, neurons, or the output of layers")
     to: NodeNames = Field(description="the receivers: heads (then `via`), MLP layers, or `logits`")
-    via: Input | None = Field(None, description="the input of the receiving heads")
-    through: Annotated[tuple[Hop, ...], Field(min_length=1)] = Field(
+    via: HeadInput | None = Field(None, description="the input of the receiving heads")
+    through: Annotated[tuple[PathHop, ...], Field(min_length=1)] = Field(
         (), description="stops between, in the order of the path"
     )
     at: str | None = Field(None, description="patch the senders only at this label's positions; otherwise at all")
@@ -50,29 +50,29 @@ class Path(Check):
         return self
 
     @property
-    def hops(self) -> tuple[Hop, ...]:
+    def hops(self) -> tuple[PathHop, ...]:
         """Return the stops of the path, followed by its end."""
-        return (*self.through, Hop(nodes=self.to, via=self.via))
+        return (*self.through, PathHop(nodes=self.to, via=self.via))
 
     @property
-    def bounded(self) -> str:
+    def bound_key(self) -> str:
         """Return the claimed direction, which is the key of the bound."""
         return "recovers" if self.recovers else "removes"
 
     @property
     def scale(self) -> Scale:
         """Return the scale of a fraction of the effect size, which may be above 1 or below 0."""
-        return Scale(f"what a path {self.bounded}", share=True, null=0)
+        return Scale(f"what a path {self.bound_key}", is_fraction=True, value_without_effect=0)
 
     @property
     def id(self) -> str:
         """Return the kind with the whole path, the position, and the direction if it is noising."""
         at = f"@{self.at}" if self.at else ""
         noising = ",noising" if self.removes else ""
-        return f"path[{way(self.from_, self.hops)}{at}{noising}]"
+        return f"path[{path_text(self.from_, self.hops)}{at}{noising}]"
 
 
-class Composes(Check):
+class ComposesCheck(Check):
     """Composition of heads (Elhage et al. 2021): each head of `to` reads, by one input, what a head of `from` writes.
 
     `times_random`: the composition score of their weights as a multiple of that of random matrices; `writes`: the
@@ -91,7 +91,7 @@ class Composes(Check):
     kind = "composes"
     from_: NodeNames = Field(alias="from", description="the heads that write")
     to: NodeNames = Field(description="the heads that read")
-    via: Input
+    via: HeadInput
     at: str | None = Field(None, description="where the input is read, for `writes`; its last token")
     times_random: Bound | None = None
     writes: Bound | None = None
@@ -107,7 +107,7 @@ class Composes(Check):
         return self
 
     @property
-    def bounded(self) -> str:
+    def bound_key(self) -> str:
         """Return the key of the one bound."""
         return "times_random" if self.times_random else "writes"
 
@@ -116,16 +116,16 @@ class Composes(Check):
         """Return the scale of a ratio of norms."""
         if self.times_random:
             return Scale("a composition score over that of random matrices", low=0)
-        return Scale("the share of an input's norm", low=0, share=True)
+        return Scale("the share of an input's norm", low=0, is_fraction=True)
 
     @property
     def id(self) -> str:
         """Return the kind with both ends, the input and the position."""
         at = f"@{self.at}" if self.at else ""
-        return f"composes[{way(self.from_, (Hop(nodes=self.to, via=self.via),))}{at}]"
+        return f"composes[{path_text(self.from_, (PathHop(nodes=self.to, via=self.via),))}{at}]"
 
 
-class Attribution(NodeCheck, SidedCheck):
+class DirectLogitAttributionCheck(NodeCheck, SidedCheck):
     """Direct logit attribution: what the nodes together write into the clean logit difference at END, in logits.
 
     The scale of the final norm is frozen at its value in the clean run.
@@ -134,7 +134,7 @@ class Attribution(NodeCheck, SidedCheck):
     kind = "attribution"
 
 
-def way(start: NodeNames, hops: tuple[Hop, ...]) -> str:
+def path_text(start: NodeNames, hops: tuple[PathHop, ...]) -> str:
     """Return a path as ids spell it: `previous_token->induction.k->logits`."""
-    stops = [joined(hop.nodes) + (f".{hop.via}" if hop.via else "") for hop in hops]
-    return "->".join([joined(start), *stops])
+    stops = [id_text(hop.nodes) + (f".{hop.via}" if hop.via else "") for hop in hops]
+    return "->".join([id_text(start), *stops])

@@ -7,7 +7,7 @@ from typing import Literal
 from mi_checks.spec.check import Check, Scale, SidedCheck
 
 
-class _Preference(SidedCheck):
+class _PreferenceCheck(SidedCheck):
     """The base class of the two checks of the preference itself, which is measured against a rival."""
 
     against: str
@@ -18,7 +18,7 @@ class _Preference(SidedCheck):
         return self.kind if self.against == "foils" else f"{self.kind}[{self.against}]"
 
 
-class LogitDiff(_Preference):
+class LogitDiffCheck(_PreferenceCheck):
     """Mean over prompts of logit(answer) − mean logit(foils) on the clean prompts.
 
     Against `corrupt`, the same difference on the corrupt prompt is subtracted, which cancels the tokens' own
@@ -29,7 +29,7 @@ class LogitDiff(_Preference):
     against: Literal["foils", "corrupt"] = "foils"
 
 
-class Accuracy(_Preference):
+class AccuracyCheck(_PreferenceCheck):
     """Fraction of prompts on which the answer wins.
 
     Against `foils` or the whole `vocabulary`, the answer wins if its logit on the clean prompt is above all of theirs.

@@ -12,7 +12,7 @@ Keys = tuple[str | int, ...]  # the path from the top of the file to a value: ke
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class SpecProblem:
     """A mistake in a file. `path` is the file as the user would name it; line and column count from 1."""
 
     path: str
@@ -27,16 +27,16 @@ class Problem:
 class SpecError(MiChecksError):
     """The exception that lists every mistake in a file, in the file's order."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[SpecProblem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
-    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[SpecProblem, ...]]]:
         # By default an exception is unpickled from its message; pytest-xdist and multiprocessing pickle exceptions.
         return type(self), (self.problems,)
 
 
-_MAX_CHARACTERS = 40
+_MAX_SHOWN_CHARACTERS = 40
 
 
 def dotted(path: Keys) -> str:
@@ -59,9 +59,13 @@ def describe(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {value if len(value) <= _MAX_CHARACTERS else value[: _MAX_CHARACTERS - 1] + '…'!r}"
+        return (
+            f"the text {value if len(value) <= _MAX_SHOWN_CHARACTERS else value[: _MAX_SHOWN_CHARACTERS - 1] + '…'!r}"
+        )
     if isinstance(value, int | float):
-        return f"{value}" if isinstance(value, float) or abs(value) < 10**_MAX_CHARACTERS else "a very large number"
+        return (
+            f"{value}" if isinstance(value, float) or abs(value) < 10**_MAX_SHOWN_CHARACTERS else "a very large number"
+        )
     if isinstance(value, dict):
         return "a mapping"
     return "a list"

@@ -8,16 +8,25 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.behaviour import Prompts
-from mi_checks.spec.problems import Keys, Problem, listed
-from mi_checks.spec.template import CLOSE, END, OPEN, SEP, label_of, marked, overflow, parsed
-from mi_checks.spec.text_environment import TEXT_FILTERS, forbidden_nodes, refusal
+from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.template import (
+    END,
+    MARK_CLOSE,
+    MARK_OPEN,
+    MARK_SEPARATOR,
+    label_of,
+    parse_template,
+    too_much_text,
+    unobstructed_marks,
+)
+from mi_checks.spec.text_environment import TEXT_FILTERS, forbidden_node_message, forbidden_nodes
 from mi_checks.spec.variables import AnyVariable, FromPool, FromValues, SameAs, fields_of, pool_names, value_problem
 from mi_checks.spec.yaml_source import YamlSource
 
-_AT = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | at('label') }}"
+_AT_SYNTAX = "'at' takes one label in quotes, made of letters, digits and '_': {{ x | at('label') }}"
 
 
-def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = True) -> Iterator[Problem]:
+def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = True) -> Iterator[SpecProblem]:
     """Yield the mistakes in the template, the answer and the foils.
 
     Args:
@@ -35,25 +44,25 @@ def template_problems(source: YamlSource, prompts: Prompts, *, sound: bool = Tru
     for path, text in texts.items():
         in_prompt = path == ("prompts", "template")
         messages = tuple(dict.fromkeys(_messages(text, variables, in_prompt=in_prompt)))
-        if not messages and sound and (too_much := overflow(text, variables)):
+        if not messages and sound and (too_much := too_much_text(text, variables)):
             messages = (too_much,)
         for message in messages:
             yield source.problem(path, message)
 
 
 def _messages(text: str, variables: dict[str, AnyVariable], *, in_prompt: bool) -> Iterator[str]:
-    if any(sentinel in text for sentinel in (OPEN, SEP, CLOSE)):
+    if any(sentinel in text for sentinel in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
         yield "the characters U+E000 to U+E002 are reserved for marking labels"
         return
     try:
-        tree = parsed(text)
+        tree = parse_template(text)
     except TemplateSyntaxError as error:
         line = f" (line {error.lineno} of the template)" if error.lineno > 1 else ""
         yield f"template syntax: {error.message}{line}"
         return
     construct = next(forbidden_nodes(tree), None)
     if construct is not None:  # other mistakes may follow from this one
-        yield refusal(construct)
+        yield forbidden_node_message(construct)
         return
     yield from _names(tree, variables)
     yield from _filters(tree)
@@ -84,7 +93,7 @@ def _filters(tree: nodes.Template) -> Iterator[str]:
 
 
 def _labels(tree: nodes.Template) -> Iterator[str]:
-    well_placed = {id(use) for use in marked(tree)}
+    well_placed = {id(use) for use in unobstructed_marks(tree)}
     seen = set()
     for use in tree.find_all(nodes.Filter):
         if use.name != "at":
@@ -93,7 +102,7 @@ def _labels(tree: nodes.Template) -> Iterator[str]:
         if id(use) not in well_placed:
             yield "'at' must come last in its {{ … }}: what follows it there would change the mark"
         elif label is None:
-            yield _AT
+            yield _AT_SYNTAX
         elif label == END:
             yield f"the label {END!r} is reserved: it is every prompt's last token"
         elif label in seen:
@@ -113,13 +122,13 @@ _RESERVED_WORDS = frozenset(
 )
 
 
-def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]) -> Iterator[Problem]:
+def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]) -> Iterator[SpecProblem]:
     """Yield the mistakes in the variables and in `corrupt`; `pools` are the names of the project's own pools."""
     for name, variable in prompts.variables.items():
         path = (*_VARIABLES, name)
         if name in _RESERVED_WORDS:
             yield source.problem(path, f"{name!r} is a word of the template language; choose another", of_key=True)
-        yield from _differs(source, path, name, prompts)
+        yield from _differs_from_problems(source, path, name, prompts)
         if isinstance(variable, FromPool):
             yield from _pool(source, path, variable.pool, pools)
         if isinstance(variable, FromValues):
@@ -129,7 +138,7 @@ def variable_problems(source: YamlSource, prompts: Prompts, pools: Iterable[str]
     yield from _corrupt(source, prompts)
 
 
-def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Iterator[Problem]:
+def _differs_from_problems(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Iterator[SpecProblem]:
     declared = list(prompts.variables)
     before = declared[: declared.index(name)]
     variable = prompts.variables[name]
@@ -148,14 +157,14 @@ def _differs(source: YamlSource, path: Keys, name: str, prompts: Prompts) -> Ite
             yield source.problem(place, f"unknown variable {other!r}; {known}{did_you_mean(other, before)}")
 
 
-def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[Problem]:
+def _pool(source: YamlSource, path: Keys, pool: str, own: Iterable[str]) -> Iterator[SpecProblem]:
     known = (*pool_names(), *own)
     if pool not in known:
         message = f"unknown pool {pool!r}; pools: {listed(known)}{did_you_mean(pool, known)}"
         yield source.problem((*path, "pool"), message)
 
 
-def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompts: Prompts) -> Iterator[Problem]:
+def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompts: Prompts) -> Iterator[SpecProblem]:
     declared = list(prompts.variables)
     before = [n for n in declared[: declared.index(name)] if not isinstance(prompts.variables[n], SameAs)]
     before = [n for n in before if not fields_of(prompts.variables[n])]
@@ -166,7 +175,7 @@ def _same_as(source: YamlSource, path: Keys, name: str, variable: SameAs, prompt
         yield source.problem((*path, "same_as"), f"{other!r} {why}; {known}{did_you_mean(other, before)}")
 
 
-def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Problem]:
+def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[SpecProblem]:
     first = variable.values[0]
     for index, row in enumerate(variable.values):
         place = (*path, "values", index)
@@ -178,9 +187,9 @@ def _rows(source: YamlSource, path: Keys, variable: FromValues) -> Iterator[Prob
             yield source.problem(place, message)
 
 
-def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
+def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[SpecProblem]:
     variables: dict[str, AnyVariable] = dict(prompts.variables)
-    used = _used(prompts.template, variables)
+    used = _names_in_template(prompts.template, variables)
     for key, value in prompts.corrupt.items():
         path = (*_CORRUPT, key)
         if key == value:
@@ -197,7 +206,7 @@ def _corrupt(source: YamlSource, prompts: Prompts) -> Iterator[Problem]:
         if wrong_value:
             yield source.problem(path, wrong_value)
         if not wrong_key and not wrong_value:
-            new_fields, old_fields = _fields(value, variables), _fields(key, variables)
+            new_fields, old_fields = _fields_named(value, variables), _fields_named(key, variables)
             if set(new_fields) != set(old_fields):
                 says = [
                     f"{n!r} has {'the fields ' + listed(f) if f else 'no fields'}"
@@ -214,14 +223,14 @@ def _reference(text: str, variables: dict[str, AnyVariable]) -> str | None:
     return value_problem(name, field if dot else None, variables)
 
 
-def _fields(text: str, variables: dict[str, AnyVariable]) -> tuple[str, ...]:
+def _fields_named(text: str, variables: dict[str, AnyVariable]) -> tuple[str, ...]:
     return () if "." in text else fields_of(variables[text])
 
 
-def _used(template: str, variables: dict[str, AnyVariable]) -> tuple[str, ...] | None:
+def _names_in_template(template: str, variables: dict[str, AnyVariable]) -> tuple[str, ...] | None:
     """Return the variables and fields in a template, or None if it is not well-formed (reported elsewhere)."""
     try:
-        tree = parsed(template)
+        tree = parse_template(template)
     except TemplateSyntaxError:
         return None
     names = [f"{a.node.name}.{a.attr}" for a in tree.find_all(nodes.Getattr) if isinstance(a.node, nodes.Name)]

@@ -9,23 +9,23 @@ from typing import Annotated
 
 from pydantic import Field, Tag
 
-from mi_checks.spec.part import PLAIN_OR_MAPPING, TAG, Part
-from mi_checks.spec.problems import Keys, Problem, listed
-from mi_checks.spec.scoring import Scoring, Text, Texts, texts
-from mi_checks.spec.template import CLOSE, END, OPEN, SEP, mark
+from mi_checks.spec.part import PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
+from mi_checks.spec.problems import Keys, SpecProblem, listed
+from mi_checks.spec.scoring import Scoring, Text, Texts, as_texts
+from mi_checks.spec.template import END, MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR, mark
 from mi_checks.spec.yaml_source import YamlSource
 
-SPAN = "span"  # the label of a mark without one
+DEFAULT_LABEL = "span"  # the label of a mark without one
 
 _MARK = re.compile(r"\\\[\[|\[\[((?:\\\||\\\]\]|[^\[\]]|\[(?!\[)|\](?!\](?!\])))*)(\]\]|\Z|(?=\[\[))", re.DOTALL)
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*): ")
 _BAR = re.compile(r"(?<!\\)\|")
-_SPELLING = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"
+_MARK_SYNTAX = "a mark is [[was|becomes]] or [[label: was|becomes]], or [[label: text]] to name what stays"
 
 QuoteText = Annotated[str, Field(min_length=1, description="text with [[was|becomes]] or [[label: was|becomes]] in it")]
 
 
-class Quote(Part):
+class Quote(GrammarPart):
     """A text with an answer or foils of its own."""
 
     text: QuoteText
@@ -35,11 +35,11 @@ class Quote(Part):
     @property
     def answers(self) -> tuple[str, ...]:
         """Return the answers, or an empty tuple if the quote has none of its own."""
-        return () if self.answer is None else texts(self.answer)
+        return () if self.answer is None else as_texts(self.answer)
 
 
 AnyQuote = Annotated[
-    Annotated[QuoteText, Tag(TAG + "plain")] | Annotated[Quote, Tag(TAG + "mapping")],
+    Annotated[QuoteText, Tag(UNION_TAG + "plain")] | Annotated[Quote, Tag(UNION_TAG + "mapping")],
     PLAIN_OR_MAPPING,
 ]
 
@@ -59,14 +59,14 @@ class QuotedPrompts(Scoring):
         return len(self.quotes) if self.count is None else self.count
 
     @property
-    def whole(self) -> tuple[Quote, ...]:
+    def complete_quotes(self) -> tuple[Quote, ...]:
         """Return the quotes, each with its answer and foils."""
         quotes = (quote if isinstance(quote, Quote) else Quote(text=quote) for quote in self.quotes)
         return tuple(
             Quote.model_construct(
                 text=quote.text,
                 answer=quote.answer or self.answer,
-                foils=None if (foils := quote.foils or self.foils) is None else texts(foils),
+                foils=None if (foils := quote.foils or self.foils) is None else as_texts(foils),
             )
             for quote in quotes
         )
@@ -77,7 +77,7 @@ class QuoteError(ValueError):
 
 
 @dataclass(frozen=True)
-class Marks:
+class MarkedQuote:
     """The two prompts of a quote, and its labels.
 
     Attributes:
@@ -91,13 +91,13 @@ class Marks:
     labels: tuple[str, ...]
 
 
-def marks_of(text: str) -> Marks:
+def parse_quote(text: str) -> MarkedQuote:
     """Return the two prompts in a quote.
 
     Raises:
         QuoteError: its marks cannot be read.
     """
-    if any(reserved in text for reserved in (OPEN, SEP, CLOSE)):
+    if any(reserved in text for reserved in (MARK_OPEN, MARK_SEPARATOR, MARK_CLOSE)):
         raise QuoteError("the characters U+E000 to U+E002 are reserved for marking labels")
     sides: tuple[list[str], list[str]] = ([], [])
     labels: list[str] = []
@@ -110,8 +110,10 @@ def marks_of(text: str) -> Marks:
                 side.append(between + "[[")
             continue
         if match[2] != "]]":
-            raise QuoteError(f"{_short(match[0])} is not closed; {_SPELLING}, and \\[[ is two brackets of the text")
-        label, alternatives = _read(match[0], match[1])
+            raise QuoteError(
+                f"{_shortened(match[0])} is not closed; {_MARK_SYNTAX}, and \\[[ is two brackets of the text"
+            )
+        label, alternatives = _parse_mark(match[0], match[1])
         if label in labels:
             raise QuoteError(f"the label {label!r} is given twice; each names one place: [[label: was|becomes]]")
         labels.append(label)
@@ -119,46 +121,48 @@ def marks_of(text: str) -> Marks:
             side.append(between + mark(alternative, label))
     clean, corrupt = ("".join(side) + text[end:] for side in sides)
     if clean == corrupt:
-        raise QuoteError(f"nothing in this quote changes, so clean and corrupt are the same; {_SPELLING}")
-    return Marks(clean, corrupt, tuple(labels))
+        raise QuoteError(f"nothing in this quote changes, so clean and corrupt are the same; {_MARK_SYNTAX}")
+    return MarkedQuote(clean, corrupt, tuple(labels))
 
 
-def _read(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
+def _parse_mark(whole: str, inside: str) -> tuple[str, tuple[str, str]]:
     label_match = _LABEL.match(inside)
-    label = label_match[1] if label_match else SPAN
+    label = label_match[1] if label_match else DEFAULT_LABEL
     alternatives = _BAR.split(inside[label_match.end() :] if label_match else inside)
     if len(alternatives) > 2:
-        raise QuoteError(f"{_short(whole)} has {len(alternatives)} alternatives; {_SPELLING}; \\| is a bar of the text")
+        raise QuoteError(
+            f"{_shortened(whole)} has {len(alternatives)} alternatives; {_MARK_SYNTAX}; \\| is a bar of the text"
+        )
     if len(alternatives) == 1 and not label_match:
-        raise QuoteError(f"{_short(whole)} has one alternative and no label; {_SPELLING}")
+        raise QuoteError(f"{_shortened(whole)} has one alternative and no label; {_MARK_SYNTAX}")
     if not all(alternatives):
-        raise QuoteError(f"{_short(whole)} has an empty alternative; clean and corrupt must align token by token")
+        raise QuoteError(f"{_shortened(whole)} has an empty alternative; clean and corrupt must align token by token")
     if label == END:
         raise QuoteError(f"the label {END!r} is reserved: it is every prompt's last token")
     was, becomes = (part.replace("\\|", "|").replace("\\]]", "]]") for part in (alternatives[0], alternatives[-1]))
     return label, (was, becomes)
 
 
-def _short(text: str) -> str:
+def _shortened(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 _QUOTES: Keys = ("prompts", "quotes")
 
 
-def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Problem]:
+def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[SpecProblem]:
     """Yield the mistakes in quoted prompts."""
-    quotes = prompts.whole
+    quotes = prompts.complete_quotes
     if prompts.count is not None and prompts.count > len(quotes):
         message = f"'prompts.count' is {prompts.count}, and there are {len(quotes)} quotes, each of which is one pair"
         yield source.problem(("prompts", "count"), message)
-    first: Marks | None = None
+    first: MarkedQuote | None = None
     seen: dict[str, int] = {}
     for index, (quote, written) in enumerate(zip(quotes, prompts.quotes, strict=True)):
         place = (*_QUOTES, index)
         text = (*place, "text") if isinstance(written, Quote) else place
         try:
-            marks = marks_of(quote.text)
+            marks = parse_quote(quote.text)
         except QuoteError as error:
             yield source.problem(text, str(error))
         else:
@@ -187,9 +191,9 @@ def quote_problems(source: YamlSource, prompts: QuotedPrompts) -> Iterator[Probl
 
 def quote_labels(prompts: QuotedPrompts) -> tuple[str, ...] | None:
     """Return the labels that a check may name, or None if no quote is readable, which `quote_problems` reports."""
-    for quote in prompts.whole:
+    for quote in prompts.complete_quotes:
         try:
-            return marks_of(quote.text).labels
+            return parse_quote(quote.text).labels
         except QuoteError:
             continue
     return None

@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from mi_checks.spec.check import Bound, Check, Scale
-from mi_checks.spec.part import Part
+from mi_checks.spec.part import GrammarPart
 
 ROLE_SCORES = ("previous_token", "duplicate_token", "induction", "copying", "name_mover")
-LOCK = "roles.lock.yaml"  # beside the behaviours; records the nodes to which roles are bound
+LOCK_FILE_NAME = "roles.lock.yaml"  # beside the behaviours; records the nodes to which roles are bound
 
 
-class Role(Part):
+class Role(GrammarPart):
     """The nodes of a model whose score is high enough."""
 
     component: Literal["head", "neuron"] = "head"
@@ -50,12 +50,12 @@ class RoleCheck(Check):
             return None
         return Scale(f"the score {self.role.score}", low=-1 if self.role.score == "copying" else 0, high=1)
 
-    def senseless(self, bound: Bound) -> str | None:
+    def bound_problem(self, bound: Bound) -> str | None:
         """Return why a bound makes no sense: a role needs a lower bound on the score, and no upper one."""
         if bound.at_least is None or bound.at_most is not None:
             return "a role has 'at_least' only, the score that a node needs"
-        return super().senseless(bound)
+        return super().bound_problem(bound)
 
-    def held_to(self, bounds: Mapping[str, Bound]) -> RoleCheck:
+    def with_bounds(self, bounds: Mapping[str, Bound]) -> RoleCheck:
         """Return the same role with another lowest score."""
         return self.model_copy(update={"role": self.role.model_copy(update={"at_least": bounds[self.id].at_least})})

@@ -13,7 +13,7 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 def json_schema() -> dict[str, Any]:
     """Return the schema in draft 7, the newest draft that YAML editors support reliably."""
-    schema = _extendable(_draft_7(Behaviour.model_json_schema(by_alias=True)))
+    schema = _relaxed_for_children(_draft_7(Behaviour.model_json_schema(by_alias=True)))
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema, "title": "A mi-checks behaviour"}
 
 
@@ -22,7 +22,7 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _extendable(schema: dict[str, Any]) -> dict[str, Any]:
+def _relaxed_for_children(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema with fewer required keys for a file that extends another.
 
     Such a file may leave out whatever its parent file has, also inside `prompts`, and the source of a variable.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, Tag
 
-from mi_checks.spec.part import ONE_OR_SEVERAL, TAG, Part
+from mi_checks.spec.part import ONE_OR_SEVERAL, UNION_TAG, GrammarPart
 
 FIRST_TOKEN = "first_token"  # noqa: S105  # not a password
 FIRST_DIFFERENCE = "first_difference"
@@ -17,12 +17,13 @@ LINEAR_SCORES = (FIRST_TOKEN, FIRST_DIFFERENCE)  # linear in the logits if sever
 Reduction = Literal["mean", "max"]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Texts = Annotated[
-    Annotated[Text, Tag(TAG + "one")] | Annotated[tuple[Text, ...], Field(min_length=1), Tag(TAG + "several")],
+    Annotated[Text, Tag(UNION_TAG + "one")]
+    | Annotated[tuple[Text, ...], Field(min_length=1), Tag(UNION_TAG + "several")],
     ONE_OR_SEVERAL,
 ]
 
 
-class Scoring(Part):
+class Scoring(GrammarPart):
     """The settings of scores and alignment that prompts of every kind share."""
 
     score: str = Field(
@@ -55,6 +56,6 @@ def score_unit(score: str) -> str:
     return {FIRST_TOKEN: "logits", FIRST_DIFFERENCE: "logits", LOG_PROBABILITY: "nats"}.get(score, score)
 
 
-def texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
+def as_texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
     """Return one text or several as a tuple without duplicates."""
     return (text,) if isinstance(text, str) else tuple(dict.fromkeys(text))

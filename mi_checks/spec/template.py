@@ -7,20 +7,20 @@ from functools import lru_cache
 
 from jinja2 import nodes
 
-from mi_checks.spec.text_environment import TextEnvironment, TooMuchText
-from mi_checks.spec.variables import AnyVariable, FromValues, RandomTokens, Row, SameAs
+from mi_checks.spec.text_environment import TextEnvironment, TooMuchTextError
+from mi_checks.spec.variables import AnyVariable, FromValues, ListedValue, RandomTokens, SameAs
 
 # Private-use characters, which no prompt contains by accident; the prompts stage refuses values that contain them.
-OPEN = "\ue000"
-SEP = "\ue001"
-CLOSE = "\ue002"
+MARK_OPEN = "\ue000"
+MARK_SEPARATOR = "\ue001"
+MARK_CLOSE = "\ue002"
 
 END = "END"  # the label of every prompt's last token; templates may not use it
 
 
 def mark(text: object, label: str) -> str:
     """Return the text with marks from which the prompts stage finds its position (the filter `at`)."""
-    return f"{OPEN}{label}{SEP}{text}{CLOSE}"
+    return f"{MARK_OPEN}{label}{MARK_SEPARATOR}{text}{MARK_CLOSE}"
 
 
 def environment() -> TextEnvironment:
@@ -32,7 +32,7 @@ _PARSER = environment()
 
 
 @lru_cache(maxsize=256)
-def parsed(text: str) -> nodes.Template:
+def parse_template(text: str) -> nodes.Template:
     """Return the syntax tree of a template, which must not be modified.
 
     Raises:
@@ -41,7 +41,7 @@ def parsed(text: str) -> nodes.Template:
     return _PARSER.parsed(text)
 
 
-def marked(tree: nodes.Template) -> Iterator[nodes.Filter]:
+def unobstructed_marks(tree: nodes.Template) -> Iterator[nodes.Filter]:
     """Yield the uses of `at` whose mark nothing rewrites.
 
     They are last in their `{{ … }}`, or followed only by '~', 'if' and other uses of `at`.
@@ -79,14 +79,16 @@ def template_labels(template: str) -> tuple[str, ...]:
     Raises:
         TemplateSyntaxError: the template is not well-formed.
     """
-    labels = (label_of(use) for use in marked(parsed(template)))
+    labels = (label_of(use) for use in unobstructed_marks(parse_template(template)))
     return tuple(label for label in labels if label is not None)
 
 
-_WORD = " abcdefghijklmnopqrstuvwxyz"  # stands for a token or a pool's word; has every letter that a filter may need
+_TYPICAL_WORD = (
+    " abcdefghijklmnopqrstuvwxyz"  # stands for a token or a pool's word; has every letter that a filter may need
+)
 
 
-def overflow(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
+def too_much_text(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
     """Return why a template makes more text than it may, with its longest or first values, or None if it does not.
 
     Args:
@@ -99,7 +101,7 @@ def overflow(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
         values = {name: _value(variable, variables, choose) for name, variable in variables.items()}
         try:
             env.rendered(template, values)
-        except TooMuchText as error:
+        except TooMuchTextError as error:
             return str(error)
         except Exception:  # noqa: S112  # other errors depend on the values, and are reported when these are drawn
             continue
@@ -107,19 +109,21 @@ def overflow(text: str, variables: Mapping[str, AnyVariable]) -> str | None:
 
 
 def _value(
-    variable: AnyVariable, variables: Mapping[str, AnyVariable], choose: Callable[[tuple[Row, ...]], Row]
-) -> Row:
+    variable: AnyVariable,
+    variables: Mapping[str, AnyVariable],
+    choose: Callable[[tuple[ListedValue, ...]], ListedValue],
+) -> ListedValue:
     if isinstance(variable, SameAs):
         other = variables[variable.same_as]
         return "" if isinstance(other, SameAs) else _value(other, variables, choose)
     if isinstance(variable, FromValues):
         return choose(variable.values)
-    return _WORD * (variable.length if isinstance(variable, RandomTokens) else 1)
+    return _TYPICAL_WORD * (variable.length if isinstance(variable, RandomTokens) else 1)
 
 
-def _first(values: tuple[Row, ...]) -> Row:
+def _first(values: tuple[ListedValue, ...]) -> ListedValue:
     return values[0]
 
 
-def _longest(values: tuple[Row, ...]) -> Row:
+def _longest(values: tuple[ListedValue, ...]) -> ListedValue:
     return max(values, key=lambda row: len(row) if isinstance(row, str) else sum(map(len, row.values())))

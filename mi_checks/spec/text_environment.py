@@ -15,12 +15,14 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS
 from jinja2.sandbox import SandboxedEnvironment
 
-MAX_CHARACTERS = 1_000_000  # read and written by all filters and output in one rendering; a prompt has far fewer
-MAX_NODES = 2_000  # in a template's syntax tree
-MAX_DEPTH = 50  # of the syntax tree, well below Python's recursion limit
+MAX_RENDERED_CHARACTERS = (
+    1_000_000  # read and written by all filters and output in one rendering; a prompt has far fewer
+)
+MAX_TEMPLATE_NODES = 2_000  # in a template's syntax tree
+MAX_TEMPLATE_DEPTH = 50  # of the syntax tree, well below Python's recursion limit
 
 # All other nodes could loop, call, define or include; a template only arranges text.
-ALLOWED = (
+ALLOWED_NODES = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter),
     *(nodes.Concat, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not),
     *(nodes.Keyword, nodes.Helper),
@@ -28,7 +30,7 @@ ALLOWED = (
 TEXT_FILTERS = ("upper", "lower", "capitalize", "title", "replace", "trim", "length", "join", "first", "last")
 
 
-class TooMuchText(Exception):
+class TooMuchTextError(Exception):
     """A rendering that takes more characters than any prompt needs."""
 
 
@@ -43,7 +45,7 @@ class TextEnvironment(SandboxedEnvironment):
         filters = {**{name: FILTERS[name] for name in TEXT_FILTERS}, **more_filters}
         self.filters = {name: self._paid(filter_) for name, filter_ in filters.items()}
         self.filters |= {"replace": self._replace, "join": self._join}  # these know in advance how much text they make
-        self._left = MAX_CHARACTERS
+        self._left = MAX_RENDERED_CHARACTERS
 
     def compile(self, source: Any, *args: Any, **kwargs: Any) -> Any:
         """Compile a template.
@@ -51,10 +53,10 @@ class TextEnvironment(SandboxedEnvironment):
         Raises:
             TemplateSyntaxError: it is not well-formed, or has a node that no template may have.
         """
-        self._left = MAX_CHARACTERS  # jinja2 evaluates constant expressions while compiling
+        self._left = MAX_RENDERED_CHARACTERS  # jinja2 evaluates constant expressions while compiling
         tree = self.parsed(source) if isinstance(source, str) else source
         for node in forbidden_nodes(tree):
-            raise TemplateSyntaxError(refusal(node), node.lineno)
+            raise TemplateSyntaxError(forbidden_node_message(node), node.lineno)
         return super().compile(tree, *args, **kwargs)
 
     def parsed(self, text: str) -> nodes.Template:
@@ -64,8 +66,8 @@ class TextEnvironment(SandboxedEnvironment):
             TemplateSyntaxError: it is not well-formed, or its tree is too large.
         """
         too_large = TemplateSyntaxError("nested too deeply, or a number too large", 1)
-        if len(text) > MAX_CHARACTERS:
-            raise TemplateSyntaxError(f"more than {MAX_CHARACTERS:,} characters", 1)
+        if len(text) > MAX_RENDERED_CHARACTERS:
+            raise TemplateSyntaxError(f"more than {MAX_RENDERED_CHARACTERS:,} characters", 1)
         try:
             tree = self.parse(text)
         except (RecursionError, ValueError):  # jinja2 guards neither its recursion nor int()
@@ -74,10 +76,10 @@ class TextEnvironment(SandboxedEnvironment):
         count = depth = 0
         while level:
             count, depth = count + len(level), depth + 1
-            if depth > MAX_DEPTH:
+            if depth > MAX_TEMPLATE_DEPTH:
                 raise too_large
-            if count > MAX_NODES:
-                raise TemplateSyntaxError(f"more than {MAX_NODES:,} names, filters and pieces of text", 1)
+            if count > MAX_TEMPLATE_NODES:
+                raise TemplateSyntaxError(f"more than {MAX_TEMPLATE_NODES:,} names, filters and pieces of text", 1)
             level = [child for node in level for child in node.iter_child_nodes()]
         return tree
 
@@ -85,23 +87,23 @@ class TextEnvironment(SandboxedEnvironment):
         """Render a template of this environment.
 
         Raises:
-            TooMuchText: it needs more than `MAX_CHARACTERS`.
+            TooMuchTextError: it needs more than `MAX_RENDERED_CHARACTERS`.
             Exception: whatever a template raises, such as jinja2's UndefinedError.
         """
-        self._left = MAX_CHARACTERS
+        self._left = MAX_RENDERED_CHARACTERS
         return template.render(values)
 
     def spend(self, characters: int) -> None:
         """Subtract characters from the budget of this rendering.
 
         Raises:
-            TooMuchText: the budget has fewer characters left.
+            TooMuchTextError: the budget has fewer characters left.
         """
         self._left -= characters
         if self._left < 0:
-            raise TooMuchText(
-                f"more than {MAX_CHARACTERS:,} characters go through filters and '~', more than any prompt has; take "
-                "out what multiplies the text, such as a 'replace' of short texts with long ones"
+            raise TooMuchTextError(
+                f"filters and '~' process more than {MAX_RENDERED_CHARACTERS:,} characters, more than any prompt has; "
+                "remove what multiplies the text, such as a 'replace' of short texts with long ones"
             )
 
     def concat(self, parts: Iterable[Any]) -> str:
@@ -155,10 +157,10 @@ class _Generator(CodeGenerator):
 
 def forbidden_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
     """Yield the nodes that no template may have."""
-    return (node for node in tree.find_all(nodes.Node) if not isinstance(node, ALLOWED))
+    return (node for node in tree.find_all(nodes.Node) if not isinstance(node, ALLOWED_NODES))
 
 
-def refusal(node: nodes.Node) -> str:
+def forbidden_node_message(node: nodes.Node) -> str:
     """Return the message for a node that no template may have."""
     name = type(node).__name__.lower()
     return f"templates may not use {name!r}; they have {{{{ x }}}}, {{{{ x.field }}}}, filters, '~' and 'if'"

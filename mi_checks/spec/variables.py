@@ -12,24 +12,24 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, TAG, Part
+from mi_checks.spec.part import ONE_OR_SEVERAL, PLAIN_OR_MAPPING, UNION_TAG, GrammarPart
 from mi_checks.spec.problems import listed
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Fields = Annotated[dict[Identifier, str], Field(min_length=1)]
-Row = Annotated[
-    Annotated[str, Tag(TAG + "plain")] | Annotated[Fields, Tag(TAG + "mapping")],
+RowFields = Annotated[dict[Identifier, str], Field(min_length=1)]
+ListedValue = Annotated[
+    Annotated[str, Tag(UNION_TAG + "plain")] | Annotated[RowFields, Tag(UNION_TAG + "mapping")],
     PLAIN_OR_MAPPING,
 ]
 
 Predicate = Literal["single_token", "single_token_after_space", "splits_in_two", "leading_space", "alphabetic"]
 
 
-class Variable(Part):
+class Variable(GrammarPart):
     """The settings that every kind of variable has."""
 
     differs_from: Annotated[
-        Annotated[Identifier, Tag(TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(TAG + "several")],
+        Annotated[Identifier, Tag(UNION_TAG + "one")] | Annotated[tuple[Identifier, ...], Tag(UNION_TAG + "several")],
         ONE_OR_SEVERAL,
     ] = Field((), description="variables, declared before this one, whose value this one must not take")
     where: tuple[Predicate, ...] = Field((), description="what the tokenizer must make of the value")
@@ -64,7 +64,7 @@ class FromPool(Variable):
 class FromValues(Variable):
     """A value drawn from the list written here; the fields of a mapping are read as `{{ name.field }}`."""
 
-    values: tuple[Row, ...] = Field(min_length=1)
+    values: tuple[ListedValue, ...] = Field(min_length=1)
 
 
 class FromFile(Variable):
@@ -73,7 +73,7 @@ class FromFile(Variable):
     file: str = Field(min_length=1, description="a .csv file with a header or a .jsonl file, relative to this file")
 
 
-class Supplied(FromValues):
+class SuppliedValues(FromValues):
     """A variable whose values were loaded from outside the behaviour file. It is not in the grammar.
 
     Attributes:
@@ -83,7 +83,7 @@ class Supplied(FromValues):
     origin: str
 
 
-class SameAs(Part):
+class SameAs(GrammarPart):
     """The value of a variable declared before, so that one place can be corrupted and another left unchanged."""
 
     same_as: Identifier
@@ -94,31 +94,31 @@ class SameAs(Part):
         return ()
 
 
-VARIABLES: dict[str, type[Part]] = {
+VARIABLE_KINDS: dict[str, type[GrammarPart]] = {
     "tokens": RandomTokens,
     "pool": FromPool,
     "values": FromValues,
     "file": FromFile,
     "same_as": SameAs,
 }
-SOURCES = tuple(VARIABLES)  # the keys that name the source of a variable's values
+VARIABLE_SOURCES = tuple(VARIABLE_KINDS)  # the keys that name the source of a variable's values
 
 
-def variable_source(variable: Any) -> str | None:
-    """Return the union tag of the kind of variable, from the first key of `SOURCES` that is present."""
-    for source, kind in VARIABLES.items():
+def variable_tag(variable: Any) -> str | None:
+    """Return the union tag of the kind of variable, from the first key of `VARIABLE_SOURCES` that is present."""
+    for source, kind in VARIABLE_KINDS.items():
         if isinstance(variable, kind) or (isinstance(variable, dict) and source in variable):
-            return TAG + source
+            return UNION_TAG + source
     return None
 
 
 AnyVariable = Annotated[
-    Annotated[RandomTokens, Tag(TAG + "tokens")]
-    | Annotated[FromPool, Tag(TAG + "pool")]
-    | Annotated[FromValues, Tag(TAG + "values")]
-    | Annotated[FromFile, Tag(TAG + "file")]
-    | Annotated[SameAs, Tag(TAG + "same_as")],
-    Discriminator(variable_source),
+    Annotated[RandomTokens, Tag(UNION_TAG + "tokens")]
+    | Annotated[FromPool, Tag(UNION_TAG + "pool")]
+    | Annotated[FromValues, Tag(UNION_TAG + "values")]
+    | Annotated[FromFile, Tag(UNION_TAG + "file")]
+    | Annotated[SameAs, Tag(UNION_TAG + "same_as")],
+    Discriminator(variable_tag),
 ]
 
 
@@ -153,7 +153,7 @@ def pool_names() -> tuple[str, ...]:
 
 
 @cache
-def pool(name: str) -> tuple[str, ...]:
+def pool_values(name: str) -> tuple[str, ...]:
     """Return a pool's values, in the file's order.
 
     Raises:

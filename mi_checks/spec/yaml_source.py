@@ -15,15 +15,17 @@ from typing import Any, NamedTuple
 import yaml
 
 from mi_checks.errors import MiChecksError, did_you_mean
-from mi_checks.spec.core_scalars import RESOLVERS, SCALARS, kind_of
-from mi_checks.spec.problems import Keys, Problem, SpecError
+from mi_checks.spec.core_scalars import RESOLVERS, SCALAR_READERS, kind_of
+from mi_checks.spec.problems import Keys, SpecError, SpecProblem
 
-MAX_NODES = 100_000  # values; aliases are copied wherever they are used, so a few lines of aliases could mean billions
-MAX_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
+MAX_YAML_NODES = (
+    100_000  # values; aliases are copied wherever they are used, so a few lines of aliases could mean billions
+)
+MAX_YAML_DEPTH = 50  # far beyond what a behaviour needs, far below Python's recursion limit
 
 _CORE = "tag:yaml.org,2002:"
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # the line breaks of YAML
-NO_TEXT = re.compile("[\0\ud800-\udfff]")  # can only come from an escape such as "\ud800"
+NON_TEXT_CHARACTER = re.compile("[\0\ud800-\udfff]")  # can only come from an escape such as "\ud800"
 
 
 class Position(NamedTuple):
@@ -39,14 +41,14 @@ class YamlSource:
     """A file's data with its positions.
 
     Attributes:
-        shown: the file's path as error messages give it.
+        display_path: the file's path as error messages give it.
         data: mappings, lists, texts, numbers, booleans and None.
         keys: the position of the key of each mapping entry.
         values: the position of each value; for an alias, the position of the anchored value.
         files: each file from which the data were read, by the path that messages give; the first is the source's own.
     """
 
-    shown: str
+    display_path: str
     data: dict[str, Any]
     keys: Mapping[Keys, Position] = field(repr=False)
     values: Mapping[Keys, Position] = field(repr=False)
@@ -60,14 +62,14 @@ class YamlSource:
                     return positions[path[:length]]
         return Position(1, 1)
 
-    def problem(self, path: Keys, message: str, *, of_key: bool = False) -> Problem:
+    def problem(self, path: Keys, message: str, *, of_key: bool = False) -> SpecProblem:
         """Return a mistake at a value, or at its key."""
         line, column, file = self.position(path, of_key=of_key)
-        return Problem(file or self.shown, line, column, message)
+        return SpecProblem(file or self.display_path, line, column, message)
 
     def file_of(self, path: Keys) -> Path:
         """Return the file that contains a value."""
-        shown = self.position(path).file or self.shown
+        shown = self.position(path).file or self.display_path
         return self.files.get(shown, Path(shown))
 
 
@@ -87,7 +89,7 @@ def read_text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8", errors="replace")
         message = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save the file as UTF-8"
-        raise SpecError([Problem(shown, *_position_after(before)[:2], message)]) from None
+        raise SpecError([SpecProblem(shown, *_position_after(before)[:2], message)]) from None
 
 
 def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
@@ -98,7 +100,9 @@ def parse_yaml(text: str, shown: str, path: Path | None = None) -> YamlSource:
     """
     root = _compose(text.removeprefix("\ufeff"), shown)
     if root is None:
-        raise SpecError([Problem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")])
+        raise SpecError(
+            [SpecProblem(shown, 1, 1, "the file is empty; it must hold a mapping such as 'name: induction'")]
+        )
     builder = _Builder(shown)
     data = builder.build(root, ())
     if not isinstance(root, yaml.MappingNode):
@@ -117,10 +121,10 @@ class _ShallowLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
-        if self.depth > MAX_DEPTH:
+        if self.depth > MAX_YAML_DEPTH:
             # The scanner's own position is far ahead, because it looks for the colon after a key.
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} deep", problem_mark=mark)
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_YAML_DEPTH} deep", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -135,21 +139,21 @@ def _compose(text: str, shown: str) -> yaml.Node | None:
         loader = _ShallowLoader(text)
     except yaml.reader.ReaderError as error:
         message = f"not valid YAML: the character U+{error.character:04X} is not allowed in it"
-        raise SpecError([Problem(shown, *_position_after(text[: error.position])[:2], message)]) from None
+        raise SpecError([SpecProblem(shown, *_position_after(text[: error.position])[:2], message)]) from None
     try:
         node: yaml.Node | None = loader.get_single_node()
         return node
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
-        raise SpecError([Problem(shown, *_position(mark)[:2], _syntax(error))]) from None
+        raise SpecError([SpecProblem(shown, *_position(mark)[:2], _syntax_message(error))]) from None
     except (ValueError, OverflowError):  # PyYAML converts "\UFFFFFFFF" and %YAML 1.999… unguarded
         message = "not valid YAML: a number or a character code is too large"
-        raise SpecError([Problem(shown, *_position(loader.get_mark())[:2], message)]) from None
+        raise SpecError([SpecProblem(shown, *_position(loader.get_mark())[:2], message)]) from None
     finally:
         loader.dispose()
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
+def _syntax_message(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "it cannot be read"
     if "'\\t'" in problem:
         return "not valid YAML: a tab where only spaces may stand; indent with spaces"
@@ -162,20 +166,24 @@ class _Builder:
     """A constructor of data from composed nodes, like SafeConstructor, that records positions and mistakes."""
 
     def __init__(self, shown: str) -> None:
-        self.shown = shown
+        self.display_path = shown
         self.keys: dict[Keys, Position] = {}
         self.values: dict[Keys, Position] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[SpecProblem] = []
         self._count = 0
 
     def wrong(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(self.shown, *_position(node.start_mark)[:2], message))
+        self.problems.append(SpecProblem(self.display_path, *_position(node.start_mark)[:2], message))
 
     def build(self, node: yaml.Node, path: Keys) -> Any:
         self._count += 1
-        if self._count > MAX_NODES or len(path) > MAX_DEPTH:
+        if self._count > MAX_YAML_NODES or len(path) > MAX_YAML_DEPTH:
             # Continuing could take for ever, so no further mistakes are reported.
-            size = f"more than {MAX_NODES} values" if self._count > MAX_NODES else f"nested more than {MAX_DEPTH} deep"
+            size = (
+                f"more than {MAX_YAML_NODES} values"
+                if self._count > MAX_YAML_NODES
+                else f"nested more than {MAX_YAML_DEPTH} deep"
+            )
             self.wrong(node, f"the file is {size} once its aliases (*name) are replaced")
             raise SpecError(self.problems)
         self.values[path] = _position(node.start_mark)
@@ -183,7 +191,7 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _CORE + "seq":
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.tag in SCALARS:
+        if isinstance(node, yaml.ScalarNode) and node.tag in SCALAR_READERS:
             return self._scalar(node)
         tag = node.tag.replace(_CORE, "!!")
         self.wrong(node, f"the tag {tag!r} is not supported; write plain text, numbers, lists and mappings")
@@ -196,7 +204,7 @@ class _Builder:
                 self.wrong(key_node, "merge keys ('<<') are not supported; write the keys out")
                 continue
             if key_node.tag != _CORE + "str" or not isinstance(key_node, yaml.ScalarNode):
-                self.wrong(key_node, _not_a_key(key_node))
+                self.wrong(key_node, _invalid_key_message(key_node))
                 continue
             key = self._scalar(key_node)
             place = (*path, key)
@@ -209,17 +217,17 @@ class _Builder:
         return data
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if character := NO_TEXT.search(node.value):
+        if character := NON_TEXT_CHARACTER.search(node.value):
             self.wrong(node, f"the character U+{ord(character[0]):04X} cannot stand in text")
             return ""
         try:
-            return SCALARS[node.tag](node.value)
+            return SCALAR_READERS[node.tag](node.value)
         except ValueError as error:
             self.wrong(node, str(error))
             return None
 
 
-def _not_a_key(node: yaml.Node) -> str:
+def _invalid_key_message(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode):
         return f"the key {node.value!r} must be text, and YAML reads it as {kind_of(node.tag)}; put quotes around it"
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
@@ -235,7 +243,7 @@ def _position_after(before: str) -> Position:
     return Position(len(lines), len(lines[-1]) + 1)
 
 
-def beside(owner: Path, name: str) -> Path | str:
+def resolve_beside(owner: Path, name: str) -> Path | str:
     """Return the path of the file `name` in the folder of `owner`, or a message that says why it is not allowed."""
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         return f"{name!r} is an absolute path; name the file relative to the folder of this one"
@@ -249,7 +257,7 @@ def beside(owner: Path, name: str) -> Path | str:
     return owner.parent / name
 
 
-def missing(path: Path, name: str) -> str:
+def missing_file_message(path: Path, name: str) -> str:
     """Return the message for a file that does not exist, with the files of the same suffix in its folder."""
     if os.path.isdir(path):
         return f"{name!r} is a folder; name a file"

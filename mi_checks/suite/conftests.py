@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.project_code import calling
-from mi_checks.prompts.project_additions import user_pools, user_scores
-from mi_checks.spec.additions import HOOK_QUERY, NOTHING, Additions
-from mi_checks.spec.load_file import shown_path
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.faults.project_code import report_project_errors
+from mi_checks.prompts.project_additions import collect_pools, collect_scores
+from mi_checks.spec.additions import HOOK_QUERY, NO_ADDITIONS, Additions
+from mi_checks.spec.load_file import display_path
+from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.spec.roles import ROLE_SCORES
 from mi_checks.suite.selection import AdditionsOf
 
@@ -45,16 +45,16 @@ def additions(hooks: pluggy.HookRelay, config: pytest.Config, root: Path) -> Add
     try:
         pools, scores, roles = hooks.pytest_mi_pools, hooks.pytest_mi_scores, hooks.pytest_mi_role_scores
     except AttributeError:  # pytest was started without this plugin, as PYTEST_DISABLE_PLUGIN_AUTOLOAD does
-        return NOTHING
+        return NO_ADDITIONS
 
     def ask(hook: pluggy.HookCaller, read: Callable[[Any, str], T]) -> T:
-        with calling(hook.name, [impl.plugin_name for impl in hook.get_hookimpls()], root):
+        with report_project_errors(hook.name, [impl.plugin_name for impl in hook.get_hookimpls()], root):
             return read(hook(config=config), _files(hook, root))
 
     return Additions(
-        ask(pools, user_pools),
-        ask(scores, user_scores),
-        ask(roles, partial(user_scores, hook=roles.name, known=ROLE_SCORES)),
+        ask(pools, collect_pools),
+        ask(scores, collect_scores),
+        ask(roles, partial(collect_scores, hook=roles.name, known=ROLE_SCORES)),
     )
 
 
@@ -136,7 +136,7 @@ def _why(said: str, code: int) -> str:
 
 def _files(hook: pluggy.HookCaller, root: Path) -> str:
     """Return the files that implement a hook, as messages name them."""
-    return ", ".join(sorted(shown_path(Path(impl.plugin_name), root) for impl in hook.get_hookimpls()))
+    return ", ".join(sorted(display_path(Path(impl.plugin_name), root) for impl in hook.get_hookimpls()))
 
 
 def _conftest_error(error: BaseException, root: Path) -> SpecError:
@@ -148,4 +148,4 @@ def _conftest_error(error: BaseException, root: Path) -> SpecError:
     file, line = (own or frames or [(CONFTEST, 1)])[-1]
     text = " ".join(str(error).split())
     message = f"{type(error).__name__}{': ' if text else ''}{text}"
-    return SpecError([Problem(shown_path(Path(file), root), line or 1, 1, message)])
+    return SpecError([SpecProblem(display_path(Path(file), root), line or 1, 1, message)])

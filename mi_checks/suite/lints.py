@@ -22,7 +22,7 @@ from mi_checks.output.numbers import estimate_text
 from mi_checks.prompts.batch import END, PromptPair
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.results.run import CheckResult, Lint, LintKind, Place
-from mi_checks.spec.circuit_checks import Circuit
+from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.problems import Keys
@@ -166,7 +166,7 @@ def _too_faithful(loaded: LoadedBehaviour, model: str, results: Mapping[str, Che
     for index, entry in enumerate(loaded.behaviour.checks):
         for check in entry.check.parts:
             result = results.get(check.id)
-            if not isinstance(check, Circuit) or check.aspect != "faithfulness" or result is None:
+            if not isinstance(check, CircuitCheck) or check.aspect != "faithfulness" or result is None:
                 continue
             bound = loaded.behaviour.bound_for(check, model)
             bounded = bound is not None and bound.at_most is not None  # then its author has judged it from above

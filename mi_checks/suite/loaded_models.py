@@ -9,7 +9,7 @@ from mi_checks.cache.cache_keys import prompts_key
 from mi_checks.cache.cache_store import CacheStore
 from mi_checks.cache.cached_prompts_and_guards import cached_prompts, with_guards
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import SaidBefore, placed
+from mi_checks.faults.unexpected import AlreadyReportedError, report_errors_at
 from mi_checks.models.load_model import load
 from mi_checks.models.loaded_model import LoadedModel, ReadsAs
 from mi_checks.models.sources.model_source import NotFetched
@@ -51,14 +51,14 @@ class LoadedModels:
         """Return a model, loaded on first use.
 
         Raises:
-            SaidBefore: it could not be loaded before, and an error has said why; it is not tried again.
+            AlreadyReportedError: it could not be loaded before, and an error has said why; it is not tried again.
             MiChecksError: it cannot be loaded.
         """
         if model in self._unloadable:
-            raise SaidBefore(f"{model} could not be loaded: see the first error")
+            raise AlreadyReportedError(f"{model} could not be loaded: see the first error")
         if model not in self.loaded:
             try:
-                with placed(f"loading {model}", SMALLER_MODEL):
+                with report_errors_at(f"loading {model}", SMALLER_MODEL):
                     loaded = load(model, device=self.settings.device, dtype=self.settings.dtype)
                     self.loaded[model] = with_guards(loaded, self.store)
             except NotFetched:  # which is found out at once, and worth saying each time

@@ -16,9 +16,9 @@ from mi_checks.models.stand_in_models import check_same_heads
 from mi_checks.results.build import ItemId, check_result
 from mi_checks.results.evidence import Effect, Evidence, Mediator
 from mi_checks.results.run import BASE, NOWHERE, CheckResult, Place
-from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.check import Check
-from mi_checks.spec.load_file import LoadedBehaviour, shown_path
+from mi_checks.spec.load_file import LoadedBehaviour, display_path
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.stats.estimate import Outcome
 from mi_checks.suite.suite import CacheCounts, Suite
@@ -135,7 +135,7 @@ class ReferenceSuite:
         now = header_of(evidence, self._suite.provenance()[self._base.claims], self._versions)
         present = loaded.behaviour.models[self._base.claims] != ABSENT
         checks = loaded.behaviour.checks_for(self._base.claims)
-        preference = {check.id: check for check in checks if check.kind in BEHAVIOURAL} if present else {}
+        preference = {check.id: check for check in checks if check.kind in PREFERENCE_KINDS} if present else {}
         if preference and self._is_recorded(loaded):
             base = self._read(loaded, results, evidence, now)
         else:
@@ -156,7 +156,7 @@ class ReferenceSuite:
         self, loaded: LoadedBehaviour, results: Mapping[str, CheckResult], evidence: Evidence, now: BaselineHeader
     ) -> _Base:
         path = baseline_path(loaded, self._base.claims)
-        shown = shown_path(path, self._root)
+        shown = display_path(path, self._root)
         try:
             then = read_baseline(path, shown)
         except MiChecksError as error:
@@ -165,7 +165,7 @@ class ReferenceSuite:
         why = reason_not_comparable(then.header, now)
         if why:
             raise MiChecksError(f"invalid: {shown}: {why}")
-        preference = [name for name, result in results.items() if result.kind in BEHAVIOURAL]
+        preference = [name for name, result in results.items() if result.kind in PREFERENCE_KINDS]
         unlike = compare(then, results, evidence).unlike
         unlike = {name: why for name, why in unlike.items() if name in preference}
         if unlike:

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import placed
+from mi_checks.faults.unexpected import report_errors_at
 from mi_checks.models.model_checkpoints import with_series
 from mi_checks.models.model_names import called, is_known, resolve
 from mi_checks.models.models_of_behaviour import unknown_models, with_own_models
 from mi_checks.models.sources.model_source import NotFetched
 from mi_checks.models.stand_in_models import under_base
-from mi_checks.prompts.rejection import TooFewPrompts
-from mi_checks.spec.additions import NOTHING, Additions
+from mi_checks.prompts.rejection import TooFewPromptsError
+from mi_checks.spec.additions import NO_ADDITIONS, Additions
 from mi_checks.spec.check import Check
 from mi_checks.spec.check_refs import is_portable, roles_for
-from mi_checks.spec.load_file import LoadedBehaviour, claimed_checks, load_behaviours, shown_path
+from mi_checks.spec.load_file import LoadedBehaviour, claimed_checks, display_path, load_behaviours
+from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.preference_checks import ABSENT, AbsentCheck
-from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.roles import LOCK
-from mi_checks.spec.shapes import check_shapes
+from mi_checks.spec.problems import SpecError, SpecProblem
+from mi_checks.spec.roles import LOCK_FILE_NAME
 from mi_checks.spec.yaml_source import Position
 
 AdditionsOf = Callable[[Path], Additions]  # a folder → the additions of its conftest.py and of those above it
@@ -28,7 +28,7 @@ AdditionsOf = Callable[[Path], Additions]  # a folder → the additions of its c
 
 def no_additions(_: Path) -> Additions:
     """Return no additions, whatever the folder."""
-    return NOTHING
+    return NO_ADDITIONS
 
 
 def choose_models(names: Iterable[str], option: str = "--model", base: str | None = None) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def is_skipped(error: MiChecksError, loaded: LoadedBehaviour, claims: str) -> bo
         claims: the name whose claims the model runs under.
     """
     foreign = claims not in loaded.behaviour.models
-    return isinstance(error, NotFetched) or (isinstance(error, TooFewPrompts) and foreign)
+    return isinstance(error, NotFetched) or (isinstance(error, TooFewPromptsError) and foreign)
 
 
 def checks_on(loaded: LoadedBehaviour, model: str) -> Sequence[tuple[Check, Position]]:
@@ -138,7 +138,7 @@ def behaviours_in(paths: Sequence[Path], root: Path, added: AdditionsOf = no_add
     return load_files(behaviour_files(paths), root, added)
 
 
-def load_file(path: Path, root: Path, added: Additions = NOTHING) -> tuple[LoadedBehaviour, ...]:
+def load_file(path: Path, root: Path, added: Additions = NO_ADDITIONS) -> tuple[LoadedBehaviour, ...]:
     """Load the behaviours of a file: one, or one for each of its cases.
 
     Args:
@@ -152,7 +152,7 @@ def load_file(path: Path, root: Path, added: Additions = NOTHING) -> tuple[Loade
         MiChecksError: the file cannot be read.
     """
     behaviours = tuple(map(with_own_models, load_behaviours(path, root, added)))
-    problems: list[Problem] = []
+    problems: list[SpecProblem] = []
     for loaded in behaviours:
         names = [name for name in loaded.behaviour.models if is_known(name)]
         shapes = {name: shape for name in names if (shape := resolve(name).shape) is not None}
@@ -175,11 +175,11 @@ def load_files(files: Iterable[Path], root: Path, added: AdditionsOf = no_additi
         MiChecksError: a file cannot be read, or an addition of a conftest.py cannot be used.
     """
     behaviours: list[LoadedBehaviour] = []
-    problems: list[Problem] = []
+    problems: list[SpecProblem] = []
     names = BehaviourNames(root)
     for file in files:
         try:
-            with placed(f"{file}: reading it"):
+            with report_errors_at(f"{file}: reading it"):
                 loaded = load_file(file, root, added(file.parent))
             names.claim(loaded)
             behaviours += loaded
@@ -207,13 +207,13 @@ class BehaviourNames:
         name = first.source.data["name"]  # the file's; the name of a case ends with [CASE]
         other = self._files.setdefault(name, first.path)
         if other != first.path:
-            message = f"behaviour {name!r} is already defined in {shown_path(other, self._root)}"
+            message = f"behaviour {name!r} is already defined in {display_path(other, self._root)}"
             raise SpecError([first.source.problem(("name",), f"{message}; rename one of them", of_key=True)])
 
 
 def _files_in(path: Path) -> list[Path]:
     if path.is_file():
-        return [] if path.name == LOCK else [path]
+        return [] if path.name == LOCK_FILE_NAME else [path]
     if not path.is_dir():
         raise MiChecksError(f"there is no file or folder {str(path)!r}; name behaviour files or folders of them")
     files = sorted(file for kind in ("*.yaml", "*.yml") for file in path.rglob(kind) if _is_behaviour_file(file))
@@ -225,4 +225,4 @@ def _files_in(path: Path) -> list[Path]:
 
 
 def _is_behaviour_file(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith("_") and file.name != LOCK
+    return file.is_file() and not file.name.startswith("_") and file.name != LOCK_FILE_NAME

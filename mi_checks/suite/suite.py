@@ -22,8 +22,8 @@ from mi_checks.engine.engine import Engine
 from mi_checks.engine.replay.memory_budget import hold_freed_memory, return_freed_memory
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 from mi_checks.engine.transformer import Transformer
-from mi_checks.faults.omitted import Omitted, refuse_unstorable
-from mi_checks.faults.unexpected import passes_through, tell_traceback
+from mi_checks.faults.omissions import Omissions, require_storable
+from mi_checks.faults.unexpected import is_not_a_failure, report_traceback
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.prompts.batch import PromptBatch
@@ -35,9 +35,9 @@ from mi_checks.roles.binding import Binding
 from mi_checks.roles.lock import Key, Scores
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.roles import RoleCheck
-from mi_checks.spec.shapes import check_shapes
 from mi_checks.suite.evidence.circuit_evidence import few
 from mi_checks.suite.evidence.gather import curves, drawn, gather, sweep_heads
 from mi_checks.suite.failure_message import explain
@@ -73,7 +73,7 @@ class Suite:
         self.store = store
         self.loaded_models = LoadedModels(settings, store)
         self._binder = Binder(update=settings.update)
-        self._omitted: dict[BehaviourAndModel, Omitted] = {}
+        self._omitted: dict[BehaviourAndModel, Omissions] = {}
         self._engines: dict[str, str] = {}
         self._measurements: dict[BehaviourAndModel, Measurements] = {}
         self._measuring: dict[BehaviourAndModel, Engine | CachedEngine] = {}
@@ -101,7 +101,7 @@ class Suite:
         measured = None if isinstance(check, RoleCheck) else self.measurements(loaded, model)
         if measured is not None:
             _ = measured.base  # whose logits must be numbers, or nothing holds of the model, whatever the check reads
-        refuse_unstorable("the check's result", (verdict.estimate, verdict.per_prompt))
+        require_storable("the check's result", (verdict.estimate, verdict.per_prompt))
         message = "" if verdict.outcome == "pass" else _explained(verdict, measured, str(place), rerun)
         identity = ItemId(
             loaded.behaviour.name, self.loaded_models.loaded_model(model).name, check.id, check.kind, node_id, place
@@ -221,9 +221,9 @@ class Suite:
             self._evidence[key] = (sweeps, gather(loaded, measured, self._omitted_of(loaded, model)))
         return self._evidence[key][1]
 
-    def _omitted_of(self, loaded: LoadedBehaviour, model: str) -> Omitted:
+    def _omitted_of(self, loaded: LoadedBehaviour, model: str) -> Omissions:
         """Return what could not be measured of a behaviour on a model for the report."""
-        return self._omitted.setdefault((loaded.key, model), Omitted())
+        return self._omitted.setdefault((loaded.key, model), Omissions())
 
     def lints(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:
         """Return the reasons to doubt a behaviour on a model; none where nothing was measured on it.
@@ -280,12 +280,12 @@ class Suite:
         measured: Measurements,
         by: Engine | CachedEngine,
         evidence: Evidence,
-        omitted: Omitted,
+        omitted: Omissions,
     ) -> Evidence:
         """With curves and, where heads were swept, a circuit and a map of layers × labels."""
         evidence = replace(evidence, curves=omitted.attempt("the curve of faithfulness", lambda: curves(measured), ()))
         if any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
-            with omitted.unless("the circuit"):
+            with omitted.suppressing("the circuit"):
                 evidence = self._with_circuit(loaded, measured, by, evidence, omitted)
         return evidence
 
@@ -295,7 +295,7 @@ class Suite:
         measured: Measurements,
         by: Engine | CachedEngine,
         evidence: Evidence,
-        omitted: Omitted,
+        omitted: Omissions,
     ) -> Evidence:
         batch = few(measured)
         if len(batch) == len(measured.batch):
@@ -312,9 +312,9 @@ class Suite:
         try:
             measuring.save()
         except Exception as error:  # a cache that is not written costs the next run some time, and this one nothing
-            if passes_through(error):
+            if is_not_a_failure(error):
                 raise
-            tell_traceback(f"the measurements of {loaded_model.name} could not be kept for later runs", error)
+            report_traceback(f"the measurements of {loaded_model.name} could not be kept for later runs", error)
         self._engines[loaded_model.name] = measuring.name
         self.reuse = self.reuse.plus(measuring)
         return measuring.has_engine
@@ -335,8 +335,8 @@ def _explained(verdict: Verdict, measured: Measurements | None, location: str, r
     try:
         return explain(verdict, measured, location=location, rerun=rerun)
     except Exception as error:
-        if passes_through(error):
+        if is_not_a_failure(error):
             raise
-        omitted = Omitted()
+        omitted = Omissions()
         omitted.add("the rest of the explanation", error)
         return "\n".join((explain(verdict, None, location=location, rerun=rerun), *omitted.sentences))

@@ -9,8 +9,8 @@ from mi_checks.checks.strongest_neurons import DENOISED, strongest_neurons
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.nodes import Node, all_nodes
 from mi_checks.output.numbers import precise
-from mi_checks.spec.circuit_checks import NEGLIGIBLE
-from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
+from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.stats.bootstrap import ALPHA
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, require_effect_size
@@ -45,14 +45,16 @@ def suspects(verdict: Verdict, measured: Measurements) -> list[str]:
     if found:
         shown = "; ".join(f"{node} {precise(estimate)}" for node, estimate in found[:MAX_NAMED])
         return [f"  mediators found, by share recovered alone{among}: {shown}"]
-    test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {PLURAL[component]}"
-    return [f"  mediators found: none{among}; no {component} alone recovers more than {NEGLIGIBLE:g} ({test})"]
+    test = f"one-sided tests at {100 * ALPHA / 2:.3g} %, Holm-corrected over {tested} {COMPONENT_PLURALS[component]}"
+    return [
+        f"  mediators found: none{among}; no {component} alone recovers more than {DEFAULT_MINIMAL_BOUND:g} ({test})"
+    ]
 
 
 def _significant(sweep: Sweep, measured: Measurements, tested: int) -> list[tuple[Node, Estimate]]:
-    """Return the nodes that recover significantly more than `NEGLIGIBLE`, strongest first."""
+    """Return the nodes that recover significantly more than `DEFAULT_MINIMAL_BOUND`, strongest first."""
     recovered = measured.floor.cleared(sweep.recovered)
-    above, _ = ratio_p_values(recovered, sweep.effect_size, NEGLIGIBLE)
+    above, _ = ratio_p_values(recovered, sweep.effect_size, DEFAULT_MINIMAL_BOUND)
     corrected = holm(np.concatenate([above, np.ones(tested - len(above))]))[: len(above)]
     order = np.argsort(-sweep.shares, kind="stable")
     return [(sweep.nodes[i], sweep.estimates[i]) for i in order if corrected[i] < ALPHA / 2]

@@ -196,10 +196,10 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(path):
     assert read_baseline(path, "m.json") == WHOLE
     old, new = left
     for abandoned in (old, others):
-        os.utime(abandoned, (time.time() - files.ABANDONED - 1,) * 2)
+        os.utime(abandoned, (time.time() - files.ABANDONED_AFTER_S - 1,) * 2)
     assert not write_baseline(path, WHOLE, "m.json")  # even where nothing is to be written
     assert set(path.parent.glob(".*.part")) == {new, others}  # that of a live writer, and of another file, stay
-    os.utime(new, (time.time() - files.ABANDONED - 1,) * 2)
+    os.utime(new, (time.time() - files.ABANDONED_AFTER_S - 1,) * 2)
     assert write_baseline(path, made(result(mean=3.0)), "m.json")
     assert set(path.parent.glob(".m.json.*.part")) == set()
 

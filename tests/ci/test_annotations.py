@@ -5,7 +5,7 @@ import pytest
 from mi_checks.ci.annotations import MAX_ANNOTATIONS, AnnotationPaths, command, commands
 from mi_checks.ci.failures import failures
 from mi_checks.results.run import Lint, Place
-from mi_checks.spec.problems import Problem
+from mi_checks.spec.problems import SpecProblem
 from tests.effects import around
 from tests.made_results import result, run_of
 
@@ -35,7 +35,10 @@ def test_what_is_inconclusive_is_an_error_too(paths):
 
 
 def test_a_mistake_has_a_column_and_comes_first(paths):
-    mistakes = [Problem("behaviours/a.yaml", 3, 7, "unknown key 'x'"), Problem("", 0, 0, "cannot write the run")]
+    mistakes = [
+        SpecProblem("behaviours/a.yaml", 3, 7, "unknown key 'x'"),
+        SpecProblem("", 0, 0, "cannot write the run"),
+    ]
     found = list(commands(mistakes, failures(run_of(red("logit_diff", 1))), paths))
     assert found[:2] == [
         "::error file=behaviours/a.yaml,line=3,col=7,title=mi-checks::unknown key 'x'",

@@ -9,9 +9,16 @@ import pytest
 import torch
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.omitted import Omitted, refuse_unstorable
-from mi_checks.faults.project_code import calling, file_of
-from mi_checks.faults.unexpected import MAX_LINE_LENGTH, Unexpected, in_a_line, out_of_memory, placed, reason
+from mi_checks.faults.omissions import Omissions, require_storable
+from mi_checks.faults.project_code import report_project_errors, source_file
+from mi_checks.faults.unexpected import (
+    MAX_LINE_LENGTH,
+    UnexpectedError,
+    failure_reason,
+    is_out_of_memory,
+    one_line,
+    report_errors_at,
+)
 
 
 class Unreadable(Exception):
@@ -31,20 +38,20 @@ class Unreadable(Exception):
     ],
 )
 def test_in_a_line(error, line):
-    assert in_a_line(error) == line
+    assert one_line(error) == line
 
 
 def test_kilobytes_are_cut():
     """As case 14 had them: a message with all names of a vocabulary."""
-    assert len(in_a_line(ValueError("name " * 10_000))) == MAX_LINE_LENGTH
-    assert len(reason(MiChecksError("name " * 10_000))) == MAX_LINE_LENGTH
-    assert reason(MiChecksError("one\n  two")) == "one"
+    assert len(one_line(ValueError("name " * 10_000))) == MAX_LINE_LENGTH
+    assert len(failure_reason(MiChecksError("name " * 10_000))) == MAX_LINE_LENGTH
+    assert failure_reason(MiChecksError("one\n  two")) == "one"
 
 
 def test_an_error_of_ours_is_left_as_it_is():
-    with pytest.raises(MiChecksError, match=r"^ours$") as found, placed("here"):
+    with pytest.raises(MiChecksError, match=r"^ours$") as found, report_errors_at("here"):
         raise MiChecksError("ours")
-    assert not isinstance(found.value, Unexpected)
+    assert not isinstance(found.value, UnexpectedError)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,7 @@ def test_an_error_of_ours_is_left_as_it_is():
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_what_is_no_failure_passes_through(error):
-    with pytest.raises(type(error)), placed("here"):
+    with pytest.raises(type(error)), report_errors_at("here"):
         raise error
 
 
@@ -74,8 +81,8 @@ def test_what_is_no_failure_passes_through(error):
     ids=str,
 )
 def test_out_of_memory(error, expected):
-    assert out_of_memory(error) is expected
-    with pytest.raises(Unexpected) as found, placed("here", "use less"):
+    assert is_out_of_memory(error) is expected
+    with pytest.raises(UnexpectedError) as found, report_errors_at("here", "use less"):
         raise error
     assert str(found.value).endswith("; use less") is expected
     assert found.value.__cause__ is error
@@ -96,7 +103,7 @@ class Callable:
     ids=["function", "partial", "object", "wrapped"],
 )
 def test_a_function_of_the_project_is_named_with_its_line(function):
-    with pytest.raises(MiChecksError) as found, calling("the score 'inverse'", file_of(function)):
+    with pytest.raises(MiChecksError) as found, report_project_errors("the score 'inverse'", source_file(function)):
         function(0)
     line = of_the_project.__code__.co_firstlineno + 1
     assert f"test_unexpected.py:{line}: the score 'inverse' raised ZeroDivisionError: division by zero; " in str(
@@ -107,13 +114,13 @@ def test_a_function_of_the_project_is_named_with_its_line(function):
 def test_a_function_without_a_file():
     with (
         pytest.raises(MiChecksError, match=r"^the score 'x' raised ValueError: "),
-        calling("the score 'x'", file_of(len)),
+        report_project_errors("the score 'x'", source_file(len)),
     ):
         raise ValueError("odd")
 
 
 def test_memory_that_runs_out_in_a_function_of_the_project_is_the_engine_s_to_save():
-    with pytest.raises(MemoryError), calling("the score 'x'", ()):
+    with pytest.raises(MemoryError), report_project_errors("the score 'x'", ()):
         raise MemoryError
 
 
@@ -127,16 +134,16 @@ def test_memory_that_runs_out_in_a_function_of_the_project_is_the_engine_s_to_sa
 )  # fmt: skip
 def test_what_json_cannot_hold(value, wrong):
     with pytest.raises(MiChecksError, match=f"holds {wrong}, which"):
-        refuse_unstorable("it", value)
+        require_storable("it", value)
 
 
 @pytest.mark.parametrize("value", [(), (1, "a", None), (1e308, 1e308, 1e308), (np.float64(1), 2), {"a": ((1.5,),)}])
 def test_what_json_can_hold(value):
-    refuse_unstorable("it", value)
+    require_storable("it", value)
 
 
 def test_what_is_left_out_is_said_once():
-    omitted = Omitted()
+    omitted = Omissions()
     for _ in range(2):
         assert omitted.attempt("the circuit", lambda: 1 / 0, None) is None
     assert omitted.attempt("the map", lambda: 3, None) == 3

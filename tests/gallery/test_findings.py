@@ -13,7 +13,7 @@ from gallery.questions import BUGS, QUESTIONS, Compared, Done, Fixed
 from mi_checks.compare.neighbouring_models import EffectMatrix
 from mi_checks.models.model_names import bundled
 from mi_checks.spec.load_file import load_behaviours
-from mi_checks.spec.roles import LOCK
+from mi_checks.spec.roles import LOCK_FILE_NAME
 from tests.effects import around, effect
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +26,7 @@ def behaviours():
     return [
         loaded
         for path in sorted(ROOT.glob("behaviours/[!_]*.yaml"))
-        if path.name != LOCK
+        if path.name != LOCK_FILE_NAME
         for loaded in load_behaviours(path, ROOT)
     ]
 
@@ -201,7 +201,7 @@ def test_every_link_leads_to_its_behaviour_or_model(page):
 
 
 def test_every_check_it_names_is_one(page, behaviours):
-    known = {loaded.source.shown: loaded.behaviour for loaded in behaviours}
+    known = {loaded.source.display_path: loaded.behaviour for loaded in behaviours}
     ids = set(re.findall(r"`(behaviours/[^`]+)`", page)) - {"behaviours/"}
     assert len(ids) > 50
     for node_id in ids:

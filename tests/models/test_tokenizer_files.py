@@ -284,7 +284,7 @@ def test_case_11_a_padded_embedding_changes_no_prompt(tmp_path):
     padded, whole = (load(str(tmp_path / folder), device="cpu") for folder in ("padded", "whole"))
     assert padded.bridge.embed.weight.shape[0] == VOCABULARY + 64
     assert padded.tokenization.rows is whole.tokenization.rows is None
-    assert max(padded.tokenization.ordinary) < VOCABULARY
+    assert max(padded.tokenization.drawable_tokens) < VOCABULARY
     prompts = Prompts.model_validate(PROMPTS)
     ours, theirs = (
         build_prompts(prompts, loaded_model.tokenization, behaviour="x") for loaded_model in (padded, whole)

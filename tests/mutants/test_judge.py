@@ -9,7 +9,7 @@ from mi_checks.mutants.choose_mutations import mutations
 from mi_checks.mutants.judge_mutants import judge_check
 from mi_checks.mutants.node_mutations import ExchangedHeads
 from mi_checks.results.run import Place
-from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.check_refs import checks_with_paths
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.suite.against_mutants import MutantSuite
 from mi_checks.suite.loaded_models import SuiteSettings
@@ -35,7 +35,7 @@ def claimed(suite, tmp_path):
         loaded = written(tmp_path, check)
         opened.append(loaded)
         measured = suite.measurements(loaded, NANO)
-        ((_, read),) = placed_checks(loaded.behaviour)
+        ((_, read),) = checks_with_paths(loaded.behaviour)
         return read, measured, suite.engine_of(loaded, NANO)
 
     yield claimed
@@ -87,7 +87,7 @@ def test_what_is_sure_on_few_prompts_is_not_measured_on_all(tmp_path, at_least, 
         MutantSuite(Suite(SuiteSettings(count=128))),
         written(tmp_path, f"patching: {{nodes: L1H2, recovers: {{at_least: {at_least}, at_most: 5}}}}"),
     )
-    ((_, check),) = placed_checks(loaded.behaviour)
+    ((_, check),) = checks_with_paths(loaded.behaviour)
     result = mutants.check(loaded, NANO, check, node_id="id", place=Place("there", 1), rerun="again")
     exchanged = result.mutants[1]
     assert exchanged.killed == (at_least > 0)
@@ -109,7 +109,7 @@ def test_an_exchange_is_judged_as_the_claim_of_the_other_heads_is(claimed):
 def test_every_claim_of_the_shipped_induction_could_have_been_red(suite):
     loaded = load_behaviour(Path(__file__).parents[2] / "behaviours" / "induction.yaml")
     judged, mutants = [], MutantSuite(suite)
-    for _, check in placed_checks(loaded.behaviour):
+    for _, check in checks_with_paths(loaded.behaviour):
         if loaded.behaviour.claims(check, NANO):
             result = mutants.check(loaded, NANO, check, node_id="id", place=Place("there", 1), rerun="again")
             if result.outcome != "skipped":  # on so few prompts not every claim holds

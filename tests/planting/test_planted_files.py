@@ -6,7 +6,7 @@ import torch
 from mi_checks.models.load_model import load
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.spec.load_file import load_behaviours
-from mi_checks.spec.shapes import check_models, check_shapes
+from mi_checks.spec.model_validation import check_models, check_shapes
 
 KINDS = ("induction-3l-late", "skip-trigram-2l-0-1", "and-neuron-2l-0-1-0-15-a", "redundant-pair-outer")
 

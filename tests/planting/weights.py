@@ -13,7 +13,7 @@ from mi_checks.engine.nodes import Node
 from mi_checks.models.loaded_model import LoadedModel, Provenance
 from mi_checks.models.loaders.loader_common import Placement
 from mi_checks.models.loaders.native import fill, native_bridge
-from mi_checks.spec.shapes import ModelShape
+from mi_checks.spec.model_validation import ModelShape
 from tests.planting.vocabulary import BOS, D_VOCAB, tokenization
 
 D_HEAD = N_CTX = D_VOCAB  # tokens and positions are one-hot, and a head can hold either

@@ -4,20 +4,21 @@ import pytest
 from tokenizers import Tokenizer, normalizers
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.align import align, tokenized
+from mi_checks.prompts.align import align_pair, tokenize_prompt
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Marked, Rendered
-from mi_checks.prompts.tokenization import Span, Tokenization
+from mi_checks.prompts.render import LabelledText, RenderedPair
+from mi_checks.prompts.token_text import CharacterSpan
+from mi_checks.prompts.tokenization import Tokenization
 
 
-def labelled(tokenization: Tokenization, text: str, spans: Mapping[str, Span]) -> dict[str, list[str]]:
-    prompt = tokenized(Marked(text, spans), tokenization)
+def labelled(tokenization: Tokenization, text: str, spans: Mapping[str, CharacterSpan]) -> dict[str, list[str]]:
+    prompt = tokenize_prompt(LabelledText(text, spans), tokenization)
     return {label: [prompt.pieces[place] for place in places] for label, places in prompt.labels.items()}
 
 
 def test_tokens_pieces_and_labels(tokenization: Tokenization) -> None:
-    prompt = tokenized(Marked("the name value", {"X": (3, 8)}), tokenization)
+    prompt = tokenize_prompt(LabelledText("the name value", {"X": (3, 8)}), tokenization)
     assert prompt.pieces == ("<|endoftext|>", "the", " name", " value")
     assert prompt.tokens == (0, *tokenization.encode("the name value")[0])
     assert prompt.labels == {"X": (2,), "END": (3,)}
@@ -25,9 +26,9 @@ def test_tokens_pieces_and_labels(tokenization: Tokenization) -> None:
 
 def test_without_a_beginning_of_sequence_token_nothing_shifts(tokenization: Tokenization) -> None:
     bare = Tokenization(tokenization.tokenizer, None)
-    prompt = tokenized(Marked("the name", {"X": (3, 8)}), bare)
+    prompt = tokenize_prompt(LabelledText("the name", {"X": (3, 8)}), bare)
     assert (prompt.pieces, prompt.labels) == (("the", " name"), {"X": (1,), "END": (1,)})
-    pair = align(Rendered(Marked("the name", {}), Marked("the value", {}), (" x",), (" y",)), bare)
+    pair = align_pair(RenderedPair(LabelledText("the name", {}), LabelledText("the value", {}), (" x",), (" y",)), bare)
     assert isinstance(pair, PromptPair)
     assert tokenization.piece(pair.answer_tokens[0][0]) == " x"
 
@@ -43,14 +44,16 @@ def test_without_a_beginning_of_sequence_token_nothing_shifts(tokenization: Toke
     ],
 )
 def test_a_label_has_every_token_that_shares_a_character(
-    text: str, span: Span, tokens: list[str], tokenization: Tokenization
+    text: str, span: CharacterSpan, tokens: list[str], tokenization: Tokenization
 ) -> None:
     assert labelled(tokenization, text, {"X": span})["X"] == tokens
 
 
 def test_an_aligned_pair(tokenization: Tokenization) -> None:
-    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the value", {"X": (3, 9)}), (" a b",), (" b", " c"))
-    pair = align(rendered, tokenization)
+    rendered = RenderedPair(
+        LabelledText("the name", {"X": (3, 8)}), LabelledText("the value", {"X": (3, 9)}), (" a b",), (" b", " c")
+    )
+    pair = align_pair(rendered, tokenization)
     assert isinstance(pair, PromptPair)
     assert (pair.clean.labels, pair.corrupt.labels) == ({"X": (2,), "END": (2,)},) * 2
     assert (pair.answers, pair.foils) == ((" a b",), (" b", " c"))
@@ -89,7 +92,9 @@ def test_an_aligned_pair(tokenization: Tokenization) -> None:
 def test_why_a_pair_does_not_align(
     clean: str, corrupt: str, answer: str, kind: str, detail: str, tokenization: Tokenization
 ) -> None:
-    outcome = align(Rendered(Marked(clean, {}), Marked(corrupt, {}), (answer,), (" b",)), tokenization)
+    outcome = align_pair(
+        RenderedPair(LabelledText(clean, {}), LabelledText(corrupt, {}), (answer,), (" b",)), tokenization
+    )
     assert isinstance(outcome, Rejection)
     assert outcome.prompts is not None
     assert (outcome.kind, outcome.detail) == (kind, detail)
@@ -104,17 +109,17 @@ def test_why_a_pair_does_not_align(
     ],
 )
 def test_labels_must_sit_at_the_same_positions(
-    spans: Mapping[str, Span], detail: str, tokenization: Tokenization
+    spans: Mapping[str, CharacterSpan], detail: str, tokenization: Tokenization
 ) -> None:
     spans = {label: (0, end) for label, (_, end) in spans.items()}
-    rendered = Rendered(Marked("the name", {"X": (0, 3)}), Marked("the value", spans), (" a",), (" b",))
-    outcome = align(rendered, tokenization)
+    rendered = RenderedPair(LabelledText("the name", {"X": (0, 3)}), LabelledText("the value", spans), (" a",), (" b",))
+    outcome = align_pair(rendered, tokenization)
     assert isinstance(outcome, Rejection)
     assert (outcome.kind, outcome.detail) == ("labels", detail)
 
 
 def test_an_answer_must_begin_with_the_same_token_after_both_prompts(tokenization: Tokenization) -> None:
-    outcome = align(Rendered(Marked("xa", {}), Marked("x'", {}), ("'s",), ("b",)), tokenization)
+    outcome = align_pair(RenderedPair(LabelledText("xa", {}), LabelledText("x'", {}), ("'s",), ("b",)), tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.kind == "continuation"
     assert (
@@ -123,7 +128,7 @@ def test_an_answer_must_begin_with_the_same_token_after_both_prompts(tokenizatio
 
 
 def test_a_foil_that_changes_the_prompts_own_tokens(tokenization: Tokenization) -> None:
-    outcome = align(Rendered(Marked("a\n", {}), Marked("a\t", {}), ("b",), ("\n",)), tokenization)
+    outcome = align_pair(RenderedPair(LabelledText("a\n", {}), LabelledText("a\t", {}), ("b",), ("\n",)), tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.detail == "with foil '\\n' written after it, the prompt's token '⏎' becomes '⏎⏎'"
 
@@ -132,4 +137,4 @@ def test_a_label_whose_text_the_tokenizer_drops(tokenization: Tokenization) -> N
     tokenizer = Tokenizer.from_str(tokenization.tokenizer.to_str())
     tokenizer.normalizer = normalizers.Strip()
     with pytest.raises(MiChecksError, match=r"^label 'X' has no token: the tokenizer drops its text from 'name  '$"):
-        tokenized(Marked("name  ", {"X": (5, 6)}), Tokenization(tokenizer, 0))
+        tokenize_prompt(LabelledText("name  ", {"X": (5, 6)}), Tokenization(tokenizer, 0))

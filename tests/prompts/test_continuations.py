@@ -2,16 +2,18 @@
 
 import pytest
 
-from mi_checks.prompts.align import align
+from mi_checks.prompts.align import align_pair
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Marked, Rendered
+from mi_checks.prompts.render import LabelledText, RenderedPair
 from mi_checks.prompts.tokenization import Tokenization
 
 
 def made(tokenization: Tokenization, answers: tuple[str, ...], foils: tuple[str, ...], score: str) -> PromptPair:
-    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the value", {"X": (3, 9)}), answers, foils)
-    pair = align(rendered, tokenization, score=score)
+    rendered = RenderedPair(
+        LabelledText("the name", {"X": (3, 8)}), LabelledText("the value", {"X": (3, 9)}), answers, foils
+    )
+    pair = align_pair(rendered, tokenization, score=score)
     assert isinstance(pair, PromptPair), pair
     return pair
 
@@ -70,30 +72,36 @@ def test_nothing_is_written_where_nothing_is_shared(tokenization: Tokenization) 
 def test_what_is_scored_must_differ(
     answer: str, foil: str, score: str, detail: str, tokenization: Tokenization
 ) -> None:
-    outcome = align(
-        Rendered(Marked("the name", {}), Marked("the value", {}), (answer,), (foil,)), tokenization, score=score
+    outcome = align_pair(
+        RenderedPair(LabelledText("the name", {}), LabelledText("the value", {}), (answer,), (foil,)),
+        tokenization,
+        score=score,
     )
     assert isinstance(outcome, Rejection)
     assert (outcome.kind, outcome.detail) == ("same_tokens", detail)
 
 
 def test_an_answer_among_several_that_is_a_foil(tokenization: Tokenization) -> None:
-    rendered = Rendered(Marked("the name", {}), Marked("the value", {}), (" a", " b"), (" the", " b"))
-    outcome = align(rendered, tokenization)
+    rendered = RenderedPair(LabelledText("the name", {}), LabelledText("the value", {}), (" a", " b"), (" the", " b"))
+    outcome = align_pair(rendered, tokenization)
     assert isinstance(outcome, Rejection)
     assert outcome.detail == "answer ' b' and foil ' b' share their first token '·b'"
 
 
 def test_by_labels_the_prompts_need_not_be_equally_long(tokenization: Tokenization) -> None:
-    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("a list of name", {"X": (9, 14)}), (" a",), (" b",))
-    assert isinstance(align(rendered, tokenization), Rejection)
-    pair = align(rendered, tokenization, by_labels=True)
+    rendered = RenderedPair(
+        LabelledText("the name", {"X": (3, 8)}), LabelledText("a list of name", {"X": (9, 14)}), (" a",), (" b",)
+    )
+    assert isinstance(align_pair(rendered, tokenization), Rejection)
+    pair = align_pair(rendered, tokenization, by_labels=True)
     assert isinstance(pair, PromptPair)
     assert (pair.clean.labels, pair.corrupt.labels) == ({"X": (2,), "END": (2,)}, {"X": (4,), "END": (4,)})
 
 
 def test_by_labels_each_label_has_as_many_tokens_in_both(tokenization: Tokenization) -> None:
-    rendered = Rendered(Marked("the name", {"X": (3, 8)}), Marked("the list name", {"X": (3, 13)}), (" a",), (" b",))
-    outcome = align(rendered, tokenization, by_labels=True)
+    rendered = RenderedPair(
+        LabelledText("the name", {"X": (3, 8)}), LabelledText("the list name", {"X": (3, 13)}), (" a",), (" b",)
+    )
+    outcome = align_pair(rendered, tokenization, by_labels=True)
     assert isinstance(outcome, Rejection)
     assert outcome.detail == "label 'X' is at token 2 of the clean prompt and tokens 2, 3 of the corrupt one"

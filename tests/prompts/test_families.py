@@ -11,12 +11,12 @@ from tokenizers import Tokenizer
 
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import TOKENIZER
-from mi_checks.prompts.align import align, tokenized
+from mi_checks.prompts.align import align_pair, tokenize_prompt
 from mi_checks.prompts.batch import PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
 from mi_checks.prompts.candidates import passes
 from mi_checks.prompts.rejection import Rejection
-from mi_checks.prompts.render import Marked, Rendered, unmark
+from mi_checks.prompts.render import LabelledText, RenderedPair, parse_labels
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.load_file import load_behaviour
@@ -188,8 +188,8 @@ def test_case_10_each_token_holds_the_characters_that_it_is_made_of(manner, text
 def test_case_10_a_label_has_the_tokens_of_its_text(manner, text, pieces, of):
     before, _, rest = text.partition("{")
     inside, _, after = rest.partition("}")
-    marked = Marked(before + inside + after, {"X": (len(before), len(before) + len(inside))})
-    prompt = tokenized(marked, of[manner])
+    marked = LabelledText(before + inside + after, {"X": (len(before), len(before) + len(inside))})
+    prompt = tokenize_prompt(marked, of[manner])
     found = [prompt.pieces[place] for place in prompt.labels["X"]]
     if manner == "nfc" and pieces == ["é"]:
         assert found[-1] in ("é", "<0xA9>", "afé", "fé", " café")
@@ -203,7 +203,7 @@ def test_case_10_a_label_has_the_tokens_of_its_text(manner, text, pieces, of):
 )
 def test_case_10_a_label_on_what_normalization_drops_is_refused(manner, text, span, of):
     with pytest.raises(MiChecksError, match=r"^label 'X' has no token: the tokenizer drops its text"):
-        tokenized(Marked(text, {"X": span}), of[manner])
+        tokenize_prompt(LabelledText(text, {"X": span}), of[manner])
 
 
 def words_of(tokenization, count):
@@ -238,14 +238,16 @@ def test_case_10_random_words_are_one_token_each_wherever_they_stand(manner, of)
 @pytest.mark.parametrize("manner", MANNERS)
 def test_case_10_answers_have_the_tokens_that_follow_the_prompt(manner, of):
     tokenization = of[manner]
-    rendered = Rendered(unmark("the cat"), unmark("the dog"), (" the",), (" and",))
-    pair = align(rendered, tokenization)
+    rendered = RenderedPair(parse_labels("the cat"), parse_labels("the dog"), (" the",), (" and",))
+    pair = align_pair(rendered, tokenization)
     assert isinstance(pair, PromptPair), pair
     assert pair.answer_tokens == ((word(tokenization, "the"),),)
     assert pair.foil_tokens != pair.answer_tokens
     assert pair.foil_tokens[0][0] == tokenization.ids("the cat and")[len(tokenization.ids("the cat"))]
     # Without its space an answer goes on with the prompt's last word, or it is another token.
-    bare = align(Rendered(unmark("the cat ("), unmark("the dog ("), ("the",), ("and",)), tokenization)
+    bare = align_pair(
+        RenderedPair(parse_labels("the cat ("), parse_labels("the dog ("), ("the",), ("and",)), tokenization
+    )
     if manner == "bert":
         assert isinstance(bare, PromptPair)
         assert bare.answer_tokens == pair.answer_tokens
@@ -269,7 +271,9 @@ def test_case_10_what_a_tokenizer_does_not_know_is_no_single_token_and_no_answer
     tokenization = of["bert"]
     assert tokenization.pieces(" qqq") == ("[UNK]",)
     assert not passes("single_token_after_space", "qqq", tokenization)
-    outcome = align(Rendered(unmark("the cat"), unmark("the dog"), (" qqq",), (" the",)), tokenization)
+    outcome = align_pair(
+        RenderedPair(parse_labels("the cat"), parse_labels("the dog"), (" qqq",), (" the",)), tokenization
+    )
     assert isinstance(outcome, Rejection)
     assert outcome.kind == "unknown"
     assert outcome.detail.startswith("the tokenizer does not know answer ' qqq': it reads it as '[UNK]'")

@@ -1,16 +1,16 @@
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.render import Marked, unmark
-from mi_checks.spec.template import CLOSE, OPEN, mark
+from mi_checks.prompts.render import LabelledText, parse_labels
+from mi_checks.spec.template import MARK_CLOSE, MARK_OPEN, mark
 
 
 def test_marks_become_spans_of_the_text_without_them() -> None:
-    assert unmark(f"a{mark(' bc', 'X')}d{mark('é', 'Y')}") == Marked("a bcdé", {"X": (1, 4), "Y": (5, 6)})
+    assert parse_labels(f"a{mark(' bc', 'X')}d{mark('é', 'Y')}") == LabelledText("a bcdé", {"X": (1, 4), "Y": (5, 6)})
 
 
 def test_one_label_may_enclose_another() -> None:
-    assert unmark(mark(f"a{mark('b', 'in')}c", "out")) == Marked("abc", {"in": (1, 2), "out": (0, 3)})
+    assert parse_labels(mark(f"a{mark('b', 'in')}c", "out")) == LabelledText("abc", {"in": (1, 2), "out": (0, 3)})
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ def test_one_label_may_enclose_another() -> None:
         (mark("a", "END"), "label 'END' is the prompt's last token in every prompt: give this one another name"),
         *(
             (broken, "a label's marks are broken: in `{{ x | at('label') }}`, `at` must be the last filter")
-            for broken in (mark("a", "X")[:-1], mark("a", "X")[1:], f"{OPEN}X", CLOSE, mark("a", "X Y"))
+            for broken in (mark("a", "X")[:-1], mark("a", "X")[1:], f"{MARK_OPEN}X", MARK_CLOSE, mark("a", "X Y"))
         ),
     ],
 )
 def test_labels_that_do_not_work_out(rendered: str, message: str) -> None:
     with pytest.raises(MiChecksError) as caught:
-        unmark(rendered)
+        parse_labels(rendered)
     assert str(caught.value) == message

@@ -5,14 +5,14 @@ import sys
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.spec.variables import pool, pool_names
+from mi_checks.spec.variables import pool_names, pool_values
 
 
 @pytest.mark.parametrize(
     ("name", "least"), [("first_names", 200), ("words", 500), ("identifiers", 200), ("modules", 100)]
 )
 def test_a_pool_is_large_and_clean(name: str, least: int) -> None:
-    values = pool(name)
+    values = pool_values(name)
     assert name in pool_names()
     assert len(values) >= least
     assert len(set(values)) == len(values)
@@ -20,18 +20,18 @@ def test_a_pool_is_large_and_clean(name: str, least: int) -> None:
 
 
 def test_names_words_identifiers_and_modules_are_what_they_say() -> None:
-    assert "Claire" in pool("first_names")
-    assert all(name.istitle() for name in pool("first_names"))
-    assert all(word.islower() and word.isalpha() for word in pool("words"))
+    assert "Claire" in pool_values("first_names")
+    assert all(name.istitle() for name in pool_values("first_names"))
+    assert all(word.islower() and word.isalpha() for word in pool_values("words"))
     taken = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-    assert all(name.islower() for name in pool("identifiers"))
-    assert taken.isdisjoint(pool("identifiers"))
-    assert set(pool("modules")) <= set(sys.stdlib_module_names)
+    assert all(name.islower() for name in pool_values("identifiers"))
+    assert taken.isdisjoint(pool_values("identifiers"))
+    assert set(pool_values("modules")) <= set(sys.stdlib_module_names)
 
 
 def test_an_unknown_pool_is_told_with_the_known_ones() -> None:
     with pytest.raises(MiChecksError) as caught:
-        pool("first_name")
+        pool_values("first_name")
     assert str(caught.value) == (
         "no pool named 'first_name'; did you mean 'first_names'? (pools: first_names, identifiers, modules, words)"
     )

@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from mi_checks.prompts.candidates import passes, tokens_shown
+from mi_checks.prompts.candidates import describe_tokens, passes
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.variables import Predicate
 
@@ -27,8 +27,8 @@ def test_every_predicate_of_the_grammar_is_there(tokenization: Tokenization) -> 
 
 
 def test_tokens_are_shown_in_the_forms_a_predicate_looks_at(tokenization: Tokenization) -> None:
-    assert tokens_shown("single_token", " name", tokenization) == "' name' is 1 token: ·name"
-    assert tokens_shown("single_token_after_space", "Claire", tokenization) == "' Claire' is 4 tokens: ·C l a ire"
-    assert tokens_shown("splits_in_two", "name", tokenization) == (
+    assert describe_tokens("single_token", " name", tokenization) == "' name' is 1 token: ·name"
+    assert describe_tokens("single_token_after_space", "Claire", tokenization) == "' Claire' is 4 tokens: ·C l a ire"
+    assert describe_tokens("splits_in_two", "name", tokenization) == (
         "' name' is 1 token: ·name and 'name' is 1 token: name"
     )

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mi_checks.prompts.align import tokenized
+from mi_checks.prompts.align import tokenize_prompt
 from mi_checks.prompts.batch import PromptBatch
-from mi_checks.prompts.render import Marked
+from mi_checks.prompts.render import LabelledText
 from mi_checks.prompts.tokenization import Tokenization
 
 Build = Callable[..., PromptBatch]
@@ -24,7 +24,7 @@ def test_labelled_tokens_hold_the_labelled_text(
     before: str, inside: str, after: str, tokenization: Tokenization
 ) -> None:
     span = (len(before), len(before) + len(inside))
-    prompt = tokenized(Marked(before + inside + after, {"X": span}), tokenization)
+    prompt = tokenize_prompt(LabelledText(before + inside + after, {"X": span}), tokenization)
     places = prompt.labels["X"]
     held = tokenization.tokenizer.decode([prompt.tokens[place] for place in places], skip_special_tokens=False)
     assert inside in held

@@ -5,22 +5,22 @@ import pytest
 
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.candidates import Value
-from mi_checks.prompts.render import Marked, Rendered, Renderer, substituted
+from mi_checks.prompts.render import LabelledText, RenderedPair, Renderer, corrupt_values
 from mi_checks.spec.behaviour import Prompts
 
 CASE = {"a": "(", "a2": "[", "b": ")", "items": "x", "_b": "y"}
 
 
 @pytest.fixture
-def render(two_words: dict[str, Any]) -> Callable[..., Rendered]:
-    def rendered(values: Mapping[str, Value], **changed: Any) -> Rendered:
+def render(two_words: dict[str, Any]) -> Callable[..., RenderedPair]:
+    def rendered(values: Mapping[str, Value], **changed: Any) -> RenderedPair:
         return Renderer(Prompts.model_validate({**two_words, **changed}), "demo").render(values)
 
     return rendered
 
 
 @pytest.fixture
-def refused(render: Callable[..., Rendered]) -> Callable[..., str]:
+def refused(render: Callable[..., RenderedPair]) -> Callable[..., str]:
     def text(values: Mapping[str, Value], **changed: Any) -> str:
         with pytest.raises(MiChecksError) as caught:
             render(values, **changed)
@@ -29,28 +29,28 @@ def refused(render: Callable[..., Rendered]) -> Callable[..., str]:
     return text
 
 
-def test_corrupt_answer_and_foils(render: Callable[..., Rendered]) -> None:
-    assert render({"B": " b", "C": " c"}) == Rendered(
-        Marked("the b", {"B1": (3, 5)}), Marked("the c", {"B1": (3, 5)}), (" b",), (" c",)
+def test_corrupt_answer_and_foils(render: Callable[..., RenderedPair]) -> None:
+    assert render({"B": " b", "C": " c"}) == RenderedPair(
+        LabelledText("the b", {"B1": (3, 5)}), LabelledText("the c", {"B1": (3, 5)}), (" b",), (" c",)
     )
 
 
 def test_swaps_happen_all_at_once() -> None:
-    assert substituted({"B": "b", "C": "c"}, {"B": "C", "C": "B"}) == {"B": "c", "C": "b"}
+    assert corrupt_values({"B": "b", "C": "c"}, {"B": "C", "C": "B"}) == {"B": "c", "C": "b"}
 
 
 def test_a_field_takes_another_fields_value() -> None:
     case = {"case": {"a": "1", "a2": "2"}}
-    assert substituted(case, {"case.a": "case.a2"}) == {"case": {"a": "2", "a2": "2"}}
+    assert corrupt_values(case, {"case.a": "case.a2"}) == {"case": {"a": "2", "a2": "2"}}
     assert case == {"case": {"a": "1", "a2": "2"}}
 
 
 def test_a_row_takes_another_rows_place_before_its_fields_are_changed() -> None:
     values: dict[str, Value] = {"x": {"a": "1", "b": "2"}, "y": {"a": "3", "b": "4"}, "z": "5"}
-    assert substituted(values, {"x.b": "z", "x": "y"})["x"] == {"a": "3", "b": "5"}
+    assert corrupt_values(values, {"x.b": "z", "x": "y"})["x"] == {"a": "3", "b": "5"}
 
 
-def test_fields_are_read_whatever_their_name(render: Callable[..., Rendered]) -> None:
+def test_fields_are_read_whatever_their_name(render: Callable[..., RenderedPair]) -> None:
     rendered = render(
         {"case": CASE},
         template="f{{ case.a }}{{ case.items }}{{ case._b }}{{ case.b }}\n",

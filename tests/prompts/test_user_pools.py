@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.project_additions import user_pools
+from mi_checks.prompts.project_additions import collect_pools
 
 COLLECTION = "a list, or another collection, of texts"
 
 
 def test_pools_of_all_implementations() -> None:
     given = [{"cities": ["Paris", "Rome"]}, {}, {"rivers": ("Tiber",)}]
-    assert user_pools(given, "conftest.py") == {"cities": ("Paris", "Rome"), "rivers": ("Tiber",)}
+    assert collect_pools(given, "conftest.py") == {"cities": ("Paris", "Rome"), "rivers": ("Tiber",)}
 
 
 WORDS = ["c", "a", " b", "a", "É", "B"]
@@ -40,14 +40,14 @@ class Odd(str):
     ids=lambda values: type(values).__name__,
 )  # fmt: skip
 def test_case_18_a_pool_is_sorted_and_each_value_is_in_it_once(values: Any) -> None:
-    (pool,) = user_pools([{"x": values}], "conftest.py").values()
+    (pool,) = collect_pools([{"x": values}], "conftest.py").values()
     assert pool == (" b", "B", "a", "c", "É")
     assert {type(value) for value in pool} == {str}
 
 
 def test_case_18_a_pool_without_end() -> None:
     with pytest.raises(MiChecksError, match="the pool 'x' has more than 1,000,000 values"):
-        user_pools([{"x": map(str, itertools.count())}], "conftest.py")
+        collect_pools([{"x": map(str, itertools.count())}], "conftest.py")
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_case_18_a_pool_without_end() -> None:
 )
 def test_what_is_no_pool(given: list[Any], expected: str) -> None:
     with pytest.raises(MiChecksError) as caught:
-        user_pools(given, "conftest.py")
+        collect_pools(given, "conftest.py")
     assert str(caught.value) == f"pytest_mi_pools in conftest.py: {expected}"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mi_checks.errors import MiChecksError
-from mi_checks.prompts.draw_variables import Variables, differ
+from mi_checks.prompts.draw_variables import VariableSampler, satisfies_differs_from
 from mi_checks.prompts.rejection import Rejection
 from mi_checks.prompts.tokenization import Tokenization
 from mi_checks.spec.variables import AnyVariable
@@ -15,17 +15,17 @@ ROWS = ({"a": "(", "b": ")"}, {"a": "[", "b": "]"})
 
 
 @pytest.fixture(scope="session")
-def prepare(tokenization: Tokenization) -> Callable[..., Variables]:
+def prepare(tokenization: Tokenization) -> Callable[..., VariableSampler]:
     kinds: TypeAdapter[Any] = TypeAdapter(dict[str, AnyVariable])
 
-    def prepared(**declared: Any) -> Variables:
-        return Variables(kinds.validate_python(declared), tokenization, "demo")
+    def prepared(**declared: Any) -> VariableSampler:
+        return VariableSampler(kinds.validate_python(declared), tokenization, "demo")
 
     return prepared
 
 
 @pytest.fixture(scope="session")
-def draws(prepare: Callable[..., Variables]) -> Callable[..., list[Any]]:
+def draws(prepare: Callable[..., VariableSampler]) -> Callable[..., list[Any]]:
     def drawn(**declared: Any) -> list[Any]:
         variables = prepare(**declared)
         return [variables.draw(np.random.default_rng((0, n))) for n in range(60)]
@@ -34,7 +34,7 @@ def draws(prepare: Callable[..., Variables]) -> Callable[..., list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def refused(prepare: Callable[..., Variables]) -> Callable[..., str]:
+def refused(prepare: Callable[..., VariableSampler]) -> Callable[..., str]:
     def text(**declared: Any) -> str:
         with pytest.raises(MiChecksError) as caught:
             prepare(**declared)
@@ -92,11 +92,11 @@ def test_pools_and_values_are_drawn_from_and_differ(draws: Callable[..., list[An
 
 def test_a_row_differs_from_every_other_row_and_a_text_from_every_field() -> None:
     row = {"a": "x", "b": "y"}
-    assert differ(row, {"a": "x", "b": "z"})
-    assert not differ(row, dict(row))
-    assert not differ(" x", row)
-    assert not differ(row, "y")
-    assert differ("z", row)
+    assert satisfies_differs_from(row, {"a": "x", "b": "z"})
+    assert not satisfies_differs_from(row, dict(row))
+    assert not satisfies_differs_from(" x", row)
+    assert not satisfies_differs_from(row, "y")
+    assert satisfies_differs_from("z", row)
 
 
 def test_rows_are_drawn_and_another_row_differs(draws: Callable[..., list[Any]]) -> None:

@@ -12,7 +12,7 @@ from mi_checks.roles import lock
 from mi_checks.roles.lock import read_lock, write_lock
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.problems import SpecError
-from mi_checks.spec.roles import LOCK
+from mi_checks.spec.roles import LOCK_FILE_NAME
 
 TEXT = """\
 # Written by pytest --mi-update: the nodes that each role is bound to on each model, with their scores.
@@ -40,12 +40,12 @@ REMEDY = "restore roles.lock.yaml, or delete it and run pytest --mi-update"
 @pytest.fixture
 def written(tmp_path):
     write_lock(tmp_path, MEASURED)
-    return tmp_path / LOCK
+    return tmp_path / LOCK_FILE_NAME
 
 
 def test_what_is_written(written):
     assert written.read_text() == TEXT
-    assert sorted(path.name for path in written.parent.iterdir()) == [LOCK]
+    assert sorted(path.name for path in written.parent.iterdir()) == [LOCK_FILE_NAME]
     assert written.stat().st_mode & 0o777 == 0o666 & ~files._umask()
 
 
@@ -94,7 +94,7 @@ def test_a_full_disk_leaves_the_old_one(written, monkeypatch):
         "room on the disk, and run pytest --mi-update again"
     )
     assert written.read_text() == TEXT
-    assert [path.name for path in written.parent.iterdir()] == [LOCK]
+    assert [path.name for path in written.parent.iterdir()] == [LOCK_FILE_NAME]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
 )
 def test_error_text(text, message, tmp_path):
     """And nothing is written over it."""
-    path = tmp_path / LOCK
+    path = tmp_path / LOCK_FILE_NAME
     path.write_text(text)
     shapes = {"known": ModelShape(2, 6, None)}
     with pytest.raises(SpecError) as caught:
@@ -183,12 +183,12 @@ def test_error_text(text, message, tmp_path):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    (tmp_path / LOCK).mkdir()
+    (tmp_path / LOCK_FILE_NAME).mkdir()
     with pytest.raises(MiChecksError) as caught:
         read_lock(tmp_path, tmp_path)
     assert str(caught.value) == "roles.lock.yaml: cannot be read: Is a directory"
-    (tmp_path / LOCK).rmdir()
-    (tmp_path / LOCK).symlink_to("nowhere")
+    (tmp_path / LOCK_FILE_NAME).rmdir()
+    (tmp_path / LOCK_FILE_NAME).symlink_to("nowhere")
     with pytest.raises(MiChecksError, match="cannot be read: No such file or directory"):
         read_lock(tmp_path, tmp_path)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
+from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.node_names import ModelShape
 from mi_checks.spec.problems import SpecError
-from mi_checks.spec.shapes import check_shapes
 
 VALID = """\
 name: induction

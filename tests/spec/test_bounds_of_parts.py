@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.behaviour import CHECKS_BY_KIND
 from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviours
 
@@ -26,7 +26,11 @@ ON_GELU = "induction: L1H4}"  # where an entry for one more key can be added
 def test_every_claim_of_an_entry_is_a_check(load: Callable[[str], LoadedBehaviour], connected: str) -> None:
     checks = load(connected).behaviour.checks_for("nano-gelu-2l")
     assert tuple(check.id for check in checks) == IDS
-    assert {check.kind for check in checks} >= {"path", "composes", "attribution", "circuit", "curve"} <= set(CHECKS)
+    assert (
+        {check.kind for check in checks}
+        >= {"path", "composes", "attribution", "circuit", "curve"}
+        <= set(CHECKS_BY_KIND)
+    )
 
 
 @pytest.mark.parametrize("id_", IDS)
@@ -97,7 +101,11 @@ def test_a_wrong_id_lists_those_there_are(
     [
         ("circuit[previous+induction,minimal]", "at_least: 0", "what removing a node changes is always at least 0"),
         ("circuit[layer_0_heads+L0.mlp,sufficient]", "at_least: 2", "the share of random circuits is between 0 and 1"),
-        ("path[previous->induction.k]", "at_least: 30", "what a path recovers is a share, of which 1 is the whole"),
+        (
+            "path[previous->induction.k]",
+            "at_least: 30",
+            "what a path recovers is a fraction, for which 1 means the whole",
+        ),
     ],
 )
 def test_a_bound_beyond_its_scale(

@@ -226,7 +226,7 @@ import pytest
         (
             "faithfulness: {at_least: 0.8}",
             "faithfulness: {at_least: 80}",
-            "x:21:45: faithfulness is a share, of which 1 is the whole, not 80; did you mean 0.8?",
+            "x:21:45: faithfulness is a fraction, for which 1 means the whole, not 80; did you mean 0.8?",
         ),
         (
             "completeness: {at_most: 0.3}",
@@ -257,7 +257,7 @@ import pytest
             "cpr: {at_least: 0.5}, cmd: {at_most: 0.4}",
             "cpr: {at_least: 50}, cmd: {at_most: -0.4}",
             (
-                "x:24:13: cpr is a share, of which 1 is the whole, not 50; did you mean 0.5?\n"
+                "x:24:13: cpr is a fraction, for which 1 means the whole, not 50; did you mean 0.5?\n"
                 "x:24:34: cmd is at least 0, never -0.4"
             ),
         ),
@@ -274,7 +274,7 @@ import pytest
         (
             "removes: {at_least: 0.1}",
             "removes: {at_least: 10}",
-            "x:16:78: what a path removes is a share, of which 1 is the whole, not 10; did you mean 0.1?",
+            "x:16:78: what a path removes is a fraction, for which 1 means the whole, not 10; did you mean 0.1?",
         ),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
 from mi_checks.spec.problems import SpecError
-from mi_checks.spec.variables import Supplied
+from mi_checks.spec.variables import SuppliedValues
 
 NOUNS = """\
     noun:
@@ -73,7 +73,7 @@ def test_rows_are_as_if_written_as_values(load: Callable[..., LoadedBehaviour], 
     variable = load(content, name, more=", where: [leading_space], differs_from: pre").behaviour.prompts.variables[
         "noun"
     ]
-    assert isinstance(variable, Supplied)
+    assert isinstance(variable, SuppliedValues)
     assert variable.values == ROWS
     assert (variable.where, variable.others) == (("leading_space",), ("pre",))
     assert variable.origin == f"the file {name!r}"
@@ -81,7 +81,7 @@ def test_rows_are_as_if_written_as_values(load: Callable[..., LoadedBehaviour], 
 
 def test_a_quoted_field_may_have_a_comma_quotes_and_lines(load: Callable[..., LoadedBehaviour]) -> None:
     variable = load('one,many\n"a, ""b""\nc",d\n').behaviour.prompts.variables["noun"]
-    assert isinstance(variable, Supplied)
+    assert isinstance(variable, SuppliedValues)
     assert variable.values == ({"one": 'a, "b"\nc', "many": "d"},)
 
 
@@ -196,7 +196,7 @@ def test_a_mistake_in_every_row_is_told_ten_times(errors: Callable[..., str]) ->
 def test_a_changed_file_is_read_again(load: Callable[..., LoadedBehaviour]) -> None:
     load(CSV)
     variable = load("one,many\na,b\n").behaviour.prompts.variables["noun"]
-    assert isinstance(variable, Supplied)
+    assert isinstance(variable, SuppliedValues)
     assert len(variable.values) == 1
 
 

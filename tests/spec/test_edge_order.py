@@ -8,9 +8,9 @@ import pytest
 
 from mi_checks.engine.interventions import all_edges, reaches
 from mi_checks.engine.nodes import LOGITS, Node, all_nodes
-from mi_checks.spec.edges import EdgeName, Stop, counted_twice, misstep, out_of_order
+from mi_checks.spec.edges import EdgeName, PathStop, double_count, impossible_step, order_problem
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.spec.nodes_on_model import whole_graph, whole_model
+from mi_checks.spec.nodes_on_model import whole_graph_problem, whole_model_problem
 
 SHAPE = ModelShape(n_layers=3, n_heads=2, d_mlp=2)
 ATTENTION_ONLY = ModelShape(n_layers=3, n_heads=2, d_mlp=None)
@@ -23,21 +23,21 @@ def test_the_file_and_the_engine_know_the_same_order() -> None:
     for sender, receiver in product(WRITERS, READERS):
         via = "k" if receiver.kind == "head" else None
         read = Node(receiver.layer, "k", receiver.index) if receiver.kind == "head" else receiver
-        assert (out_of_order(str(sender), str(receiver), via) is None) == reaches(sender, read), (sender, receiver)
+        assert (order_problem(str(sender), str(receiver), via) is None) == reaches(sender, read), (sender, receiver)
 
 
 def test_a_path_is_walked_from_stop_to_stop() -> None:
-    way = (Stop(("L0H0", "L0N3")), Stop(("L1H0", "L1H1"), "v"), Stop(("L1.mlp",)), Stop(("logits",)))
-    assert misstep(way) is None
-    wrong = misstep((*way[:2], Stop(("L1.mlp", "L1H1"), "q"), *way[3:]))
+    way = (PathStop(("L0H0", "L0N3")), PathStop(("L1H0", "L1H1"), "v"), PathStop(("L1.mlp",)), PathStop(("logits",)))
+    assert impossible_step(way) is None
+    wrong = impossible_step((*way[:2], PathStop(("L1.mlp", "L1H1"), "q"), *way[3:]))
     assert wrong is not None
     assert wrong[:3] == (2, "L1H0", "L1H1")
     assert wrong.message == "'L1H0' does not come before 'L1H1.q', which reads what earlier layers write"
 
 
 def test_a_part_beside_the_whole_counts_twice() -> None:
-    assert counted_twice(["L0H0", "L1.attn", "L0.mlp", "L1N3"]) is None
-    assert counted_twice(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', and would count twice"
+    assert double_count(["L0H0", "L1.attn", "L0.mlp", "L1N3"]) is None
+    assert double_count(["L0N3", "L0.mlp"]) == "'L0N3' is part of 'L0.mlp', and would count twice"
 
 
 @pytest.mark.parametrize("mlps", [False, True])
@@ -53,7 +53,7 @@ def test_all_edges_and_all_nodes_are_no_circuit(shape: ModelShape, mlps: bool) -
     senders = list(dict.fromkeys(edge.sender for edge in edges))
     every = "all 6 heads and 3 MLP layers" if mlps and shape.d_mlp else "all 6 heads"
     null = "with nothing ablated there is nothing to compare it with"
-    assert whole_graph(edges, among, shape) == f"the circuit is all edges between {every}: {null}"
-    assert whole_graph(edges[1:], among, shape) is None
-    assert whole_model(senders, among, shape) == f"the circuit is {every}: {null}"
-    assert whole_model(senders[1:], among, shape) is None
+    assert whole_graph_problem(edges, among, shape) == f"the circuit is all edges between {every}: {null}"
+    assert whole_graph_problem(edges[1:], among, shape) is None
+    assert whole_model_problem(senders, among, shape) == f"the circuit is {every}: {null}"
+    assert whole_model_problem(senders[1:], among, shape) is None

@@ -10,7 +10,7 @@ import pytest
 from mi_checks.errors import MiChecksError
 from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour, load_behaviours
-from mi_checks.spec.variables import FromValues, RandomTokens, Supplied
+from mi_checks.spec.variables import FromValues, RandomTokens, SuppliedValues
 
 OWN = """\
 name: far
@@ -103,7 +103,7 @@ def test_a_base_names_data_files_from_where_it_stands(
     base = valid.replace('{values: [" sees", " hears"]}', "{file: verbs.csv}")
     loaded = load("name: far\nextends: sub/_base.yaml\n", base, "sub/_base.yaml")
     variable = loaded.behaviour.prompts.variables["verb"]
-    assert isinstance(variable, Supplied)
+    assert isinstance(variable, SuppliedValues)
     assert variable.values == ({"now": " sees", "then": " saw"},)
 
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mi_checks.spec.inheritance import case_source
-from mi_checks.spec.load_file import LoadedBehaviour, validate
+from mi_checks.spec.load_file import LoadedBehaviour, validate_source
+from mi_checks.spec.model_validation import check_shapes
 from mi_checks.spec.node_names import ModelShape
-from mi_checks.spec.problems import Problem, SpecError
-from mi_checks.spec.shapes import check_shapes
+from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.spec.yaml_source import parse_yaml
 
 ODD: list[object] = [
@@ -76,15 +76,15 @@ def test_one_odd_value_anywhere(draw: st.DataObject) -> None:
         else:
             container[key] = draw.draw(odd)
     text = yaml.safe_dump(data, sort_keys=False)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SpecProblem, ...] = ()
     try:
         source = parse_yaml(text, "x")
-        behaviour = validate(source)
+        behaviour = validate_source(source)
         problems = check_shapes(LoadedBehaviour(behaviour, Path("x"), text, source), SHAPES)
         for case, said in (behaviour.cases or {}).items():
-            validate(case_source(source, case), case, said.bounds)
+            validate_source(case_source(source, case), case, said.bounds)
     except SpecError as error:
-        problems = error.problems or (Problem("x", 0, 0, ""),)
+        problems = error.problems or (SpecProblem("x", 0, 0, ""),)
     assert all(problem.message and 1 <= problem.line <= text.count("\n") + 1 for problem in problems)
 
 
@@ -155,7 +155,7 @@ def _connected() -> Any:
 def test_the_tree_to_break_is_valid() -> None:
     for data in (_valid(), _quoted(), _connected()):
         source = parse_yaml(yaml.safe_dump(data, sort_keys=False), "x")
-        assert validate(source).name == "x"
-        behaviour = validate(case_source(source, "c"), "c")
+        assert validate_source(source).name == "x"
+        behaviour = validate_source(case_source(source, "c"), "c")
         assert behaviour.name == "x[c]"
         assert check_shapes(LoadedBehaviour(behaviour, Path("x"), "", source), SHAPES) == ()

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.problems import SpecError, SpecProblem
 from mi_checks.suite.selection import checks_on, load_file
 from tests.spec.conftest import CONNECTED, VALID
 
@@ -101,15 +101,15 @@ def test_case_08_any_text_may_be_anything(folder: Path, place: float, cut: int, 
     problems_of(folder, text[:at] + put + text[at + cut :])
 
 
-def problems_of(folder: Path, text: str) -> tuple[Problem, ...]:
+def problems_of(folder: Path, text: str) -> tuple[SpecProblem, ...]:
     """What a file is told, if it cannot be loaded; a SpecError, with places, and never another exception."""
     (folder / "zz.yaml").write_text(text, encoding="utf-8")
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SpecProblem, ...] = ()
     try:
         for loaded in load_file(folder / "zz.yaml", folder):
             for model in loaded.behaviour.models:
                 checks_on(loaded, model)
     except SpecError as error:
-        problems = error.problems or (Problem("", 0, 0, ""),)
+        problems = error.problems or (SpecProblem("", 0, 0, ""),)
     assert all(problem.message and problem.line >= 1 and problem.column >= 1 for problem in problems)
     return problems

@@ -13,8 +13,8 @@ import pytest
 from mi_checks.spec.behaviour import ModelEntry
 from mi_checks.spec.check import Bound, names
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
-from mi_checks.spec.node_checks import Attention
-from mi_checks.spec.problems import Problem, SpecError
+from mi_checks.spec.node_checks import AttentionCheck
+from mi_checks.spec.problems import SpecError, SpecProblem
 
 Load = Callable[[str], LoadedBehaviour]
 
@@ -32,7 +32,7 @@ def test_valid_file(load: Load, valid: str) -> None:
         "mediators[head]",
     ]
     attention = behaviour.checks[5].check
-    assert isinstance(attention, Attention)
+    assert isinstance(attention, AttentionCheck)
     assert (attention.from_, attention.to) == ("A2", "B1")
     entry = behaviour.models["nano-attn-2l"]
     assert isinstance(entry, ModelEntry)
@@ -92,7 +92,7 @@ def test_path_outside_the_root_is_shown_whole(tmp_path: Path) -> None:
 
 
 def test_error_survives_pickling() -> None:
-    error = SpecError([Problem("x", 2, 1, "b"), Problem("x", 1, 1, "a"), Problem("x", 2, 1, "b")])
+    error = SpecError([SpecProblem("x", 2, 1, "b"), SpecProblem("x", 1, 1, "a"), SpecProblem("x", 2, 1, "b")])
     again = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
     assert str(again) == str(error) == "x:1:1: a\nx:2:1: b"
     assert again.problems == error.problems
@@ -122,6 +122,6 @@ def test_accepted_variants(load: Load, valid: str, old: str, new: str) -> None:
 
 
 def test_loading_imports_no_torch() -> None:
-    modules = "mi_checks.spec.load_file, mi_checks.spec.shapes, mi_checks.spec.variables"
+    modules = "mi_checks.spec.load_file, mi_checks.spec.model_validation, mi_checks.spec.variables"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from mi_checks.prompts.render import unmark
+from mi_checks.prompts.render import parse_labels
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, marks_of
+from mi_checks.spec.quotes import Quote, QuotedPrompts, QuoteError, parse_quote
 from mi_checks.spec.schema import json_schema
 
 VALID = """\
@@ -46,8 +46,10 @@ def test_a_valid_file(load: Callable[[str], LoadedBehaviour]) -> None:
     prompts = load(VALID).behaviour.prompts
     assert isinstance(prompts, QuotedPrompts)
     assert prompts.pairs == 3
-    assert prompts.whole[0] == Quote(text="The [[keys|key]] to the [[noun: cabinet]]", answer=" are", foils=(" is",))
-    assert (prompts.whole[1].answer, prompts.whole[1].foils) == (" is", (" are",))
+    assert prompts.complete_quotes[0] == Quote(
+        text="The [[keys|key]] to the [[noun: cabinet]]", answer=" are", foils=(" is",)
+    )
+    assert (prompts.complete_quotes[1].answer, prompts.complete_quotes[1].foils) == (" is", (" are",))
 
 
 @pytest.mark.parametrize(
@@ -64,10 +66,10 @@ def test_a_valid_file(load: Callable[[str], LoadedBehaviour]) -> None:
     ],
 )
 def test_marks(text: str, clean: str, corrupt: str, spans: dict[str, Any]) -> None:
-    marks = marks_of(text)
-    assert unmark(marks.clean).text == clean
-    assert unmark(marks.corrupt).text == corrupt
-    assert unmark(marks.clean).spans == spans
+    marks = parse_quote(text)
+    assert parse_labels(marks.clean).text == clean
+    assert parse_labels(marks.corrupt).text == corrupt
+    assert parse_labels(marks.clean).spans == spans
     assert set(marks.labels) == set(spans)
 
 
@@ -89,7 +91,7 @@ def test_marks(text: str, clean: str, corrupt: str, spans: dict[str, Any]) -> No
 )
 def test_marks_that_are_none(text: str, expected: str) -> None:
     with pytest.raises(QuoteError) as caught:
-        marks_of(text)
+        parse_quote(text)
     assert str(caught.value) == expected
 
 

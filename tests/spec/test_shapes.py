@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from mi_checks.spec.load_file import LoadedBehaviour
+from mi_checks.spec.model_validation import check_models, check_shapes
 from mi_checks.spec.node_names import ModelShape, NodeName, parse_node
-from mi_checks.spec.shapes import check_models, check_shapes
 
 Load = Callable[[str], LoadedBehaviour]
 ATTN = ModelShape(n_layers=2, n_heads=4, d_mlp=None)

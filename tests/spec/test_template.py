@@ -7,7 +7,7 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import TemplateAssertionError
 
 from mi_checks.prompts import batch
-from mi_checks.spec.template import CLOSE, END, OPEN, SEP, environment, mark, template_labels
+from mi_checks.spec.template import END, MARK_CLOSE, MARK_OPEN, MARK_SEPARATOR, environment, mark, template_labels
 
 
 def test_labels_in_order() -> None:
@@ -29,7 +29,10 @@ def test_labels_of_what_is_no_template() -> None:
 
 
 def test_at_marks_the_rendered_text() -> None:
-    assert environment().from_string("{{ a | at('x') }}!\n").render(a=" cat") == f"{OPEN}x{SEP} cat{CLOSE}!\n"
+    assert (
+        environment().from_string("{{ a | at('x') }}!\n").render(a=" cat")
+        == f"{MARK_OPEN}x{MARK_SEPARATOR} cat{MARK_CLOSE}!\n"
+    )
     assert mark("a", "b") == "\ue000b\ue001a\ue002"
 
 

@@ -17,11 +17,17 @@ from mi_checks.spec.behaviour import Prompts
 from mi_checks.spec.load_file import LoadedBehaviour, load_behaviour
 from mi_checks.spec.problems import SpecError
 from mi_checks.spec.template import environment
-from mi_checks.spec.text_environment import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, TEXT_FILTERS, TooMuchText
+from mi_checks.spec.text_environment import (
+    MAX_RENDERED_CHARACTERS,
+    MAX_TEMPLATE_DEPTH,
+    MAX_TEMPLATE_NODES,
+    TEXT_FILTERS,
+    TooMuchTextError,
+)
 
 MAX_MEMORY = 64_000_000  # bytes
 TEN = "xxxxxxxxxx"
-TOO_MUCH = "more than 1,000,000 characters go through filters and '~'"
+TOO_MUCH = "filters and '~' process more than 1,000,000 characters"
 MULTIPLY = {  # each is well-formed, and takes gigabytes
     **{f"replaced {n} times": "{{ ('x' ~ A)" + f" | replace('x', '{TEN}')" * n + " }}" for n in (7, 8, 40)},
     "each character": "{{ A" + f" | replace('', '{TEN}')" * 9 + " }}",
@@ -65,7 +71,7 @@ LARGE = {
     "deep parentheses": "{{ " + "(" * 500 + "A" + ")" * 500 + " }}",
     "deep conditions": "{% if A %}" * 100 + "{% endif %}" * 100 + "{{ A }}",
     "deep fields": "{{ A" + ".a" * 500 + " }}",
-    "wide": "{{ A }}" * (MAX_NODES + 1),
+    "wide": "{{ A }}" * (MAX_TEMPLATE_NODES + 1),
     "a large number": "{{ A | replace('a', 'b', " + "9" * 5000 + ") }}",
 }
 
@@ -131,15 +137,14 @@ def test_case_09_a_template_that_computes(told: Callable[..., str], template: st
 
 @pytest.mark.parametrize("template", LARGE.values(), ids=LARGE)
 def test_case_09_a_template_that_is_too_large(told: Callable[..., str], template: str) -> None:
-    wanted = (
-        rf"x\.yaml:\d+:13: template syntax: (nested too deeply, or a number too large|more than {MAX_NODES:,} names)"
-    )
+    why = rf"(nested too deeply, or a number too large|more than {MAX_TEMPLATE_NODES:,} names)"
+    wanted = rf"x\.yaml:\d+:13: template syntax: {why}"
     assert re.fullmatch(rf"{wanted}.*", told(template))
 
 
 def test_case_09_what_is_large_enough_for_a_prompt(told: Callable[..., str]) -> None:
     assert told("{{ long }}" * 60) == ""
-    assert told("{{ A" + " | upper" * (MAX_DEPTH - 10) + " }}") == ""
+    assert told("{{ A" + " | upper" * (MAX_TEMPLATE_DEPTH - 10) + " }}") == ""
     assert told("{{ A" + f" | replace('a', '{TEN}')" * 3 + " }}") == ""
 
 
@@ -169,10 +174,10 @@ def test_case_09_every_filter_pays_for_what_it_reads_and_makes(name: str) -> Non
     env = environment()
     use = {"replace": "replace('ß', 'ss')", "join": "join('-')"}.get(name, name)
     template = env.from_string("{{ A | " + use + " }}")
-    with pytest.raises(TooMuchText), little_memory():
-        env.rendered(template, {"A": "ß-" * (MAX_CHARACTERS // 2 + 1)})
+    with pytest.raises(TooMuchTextError), little_memory():
+        env.rendered(template, {"A": "ß-" * (MAX_RENDERED_CHARACTERS // 2 + 1)})
     with little_memory():
-        assert env.rendered(template, {"A": "ß-" * (MAX_CHARACTERS // 20)})
+        assert env.rendered(template, {"A": "ß-" * (MAX_RENDERED_CHARACTERS // 20)})
 
 
 @pytest.mark.parametrize(

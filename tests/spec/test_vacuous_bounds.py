@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mi_checks.spec.behaviour import CheckEntry
-from mi_checks.spec.check_refs import placed_checks
+from mi_checks.spec.check_refs import checks_with_paths
 from mi_checks.spec.load_file import LoadedBehaviour
 
 # Checks, with BOUND where their bound stands.
@@ -64,11 +64,11 @@ def refused() -> Iterator[tuple[str, str, str]]:
     for check, what in FRACTIONS.items():
         for value in ("-1", "0", "-0.0"):
             nothing = f"is 0 for nodes that do nothing, so they would pass 'at least {float(value):g}'"
-            yield check, f"at_least: {value}", f"{what} {nothing}; claim a value above 0, or say 'at_most' as well"
+            yield check, f"at_least: {value}", f"{what} {nothing}; claim a value above 0, or give 'at_most' as well"
     for check, what in ERRORS.items():
         for value in ("1", "1.5"):
             nothing = f"is 1 for nodes that do nothing, so they would pass 'at most {value}'"
-            yield check, f"at_most: {value}", f"{what} {nothing}; claim a value below 1, or say 'at_least' as well"
+            yield check, f"at_most: {value}", f"{what} {nothing}; claim a value below 1, or give 'at_least' as well"
 
 
 REFUSED = list(refused())
@@ -128,7 +128,7 @@ def test_case_16_what_can_fail_is_claimed(
     connected: str, load: Callable[[str], LoadedBehaviour], check: str, bound: str
 ) -> None:
     behaviour = load(connected.replace("checks:\n", f"checks:\n{written(check, bound)}")).behaviour
-    _, first = next(placed_checks(behaviour))
+    _, first = next(checks_with_paths(behaviour))
     assert first.kind == check.partition(":")[0]
     assert first.bound is not None
     assert any(value is not None for value in first.bound.sides.values())

@@ -11,7 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from mi_checks.faults.unexpected import out_of_memory
+from mi_checks.faults.unexpected import is_out_of_memory
 
 MAX_CPU_CHUNK_BYTES = 192 * 2**20  # bytes of a chunk on a CPU; larger chunks do not fit its caches
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
@@ -47,7 +47,7 @@ class MemoryBudget:
         try:
             return compute(variants)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error) or len(variants) == 1:
+            if not is_out_of_memory(error) or len(variants) == 1:
                 raise
         # Outside the handler, because its traceback keeps the tensors of the failed attempt alive.
         if torch.cuda.is_available():

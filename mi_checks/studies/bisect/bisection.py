@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mi_checks import __version__
-from mi_checks.faults.omitted import Omitted
-from mi_checks.faults.unexpected import FEWER_PROMPTS, placed
+from mi_checks.faults.omissions import Omissions
+from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_errors_at
 from mi_checks.history.identity import CLAIMED, claims_digest, run_digest
 from mi_checks.history.recalled import Asked, recalled
 from mi_checks.history.run_store import Entry, History
@@ -20,8 +20,8 @@ from mi_checks.results.rerun import node_names
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.results.write_run import run_text
 from mi_checks.roles.lock import read_lock
-from mi_checks.spec.behaviour import BEHAVIOURAL
-from mi_checks.spec.load_file import LoadedBehaviour, claimed
+from mi_checks.spec.behaviour import PREFERENCE_KINDS
+from mi_checks.spec.load_file import LoadedBehaviour, claimed_check
 from mi_checks.stats.estimate import Estimate
 from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.suite import Suite
@@ -147,7 +147,7 @@ class CheckBisection:
         Raises:
             MiChecksError: a model or the check does not exist.
         """
-        self.check, self.place = claimed(loaded, claims, check)
+        self.check, self.place = claimed_check(loaded, claims, check)
         self.loaded, self.check_id, self.claims, self.history = loaded, check, claims, history
         self.command, self.settings, self.tell = command, SuiteSettings(count, seed, dtype=DTYPE), tell
         self.models = tuple(models)
@@ -175,7 +175,7 @@ class CheckBisection:
 
     def _passes(self, place: int) -> bool:
         where = f"{self.place.file}:{self.place.line}: {self.check_id} on {self.given[place]}"
-        with placed(where, FEWER_PROMPTS):
+        with report_errors_at(where, CLI_MEMORY_REMEDY):
             return self._ask(place).passes
 
     def _ask(self, place: int) -> CheckpointOutcome:
@@ -209,7 +209,7 @@ class CheckBisection:
         """Measure one checkpoint and add the run to the history; return the result and the run's digest."""
         began = time.time()
         case = [self.loaded.case] if self.loaded.case else []
-        node_id = "::".join([self.loaded.source.shown, *case, *node_names([given]), self.check_id])
+        node_id = "::".join([self.loaded.source.display_path, *case, *node_names([given]), self.check_id])
         options = {"--mi-model": given, "--mi-count": self.settings.count, "--mi-seed": self.settings.seed}
         words = [word for flag, value in options.items() if value is not None for word in (flag, str(value))]
         result = suite.check(
@@ -221,8 +221,8 @@ class CheckBisection:
             rerun=shlex.join(["pytest", node_id, *words]),
         )
         self.prompts_sha256 = self.prompts_sha256 or result.prompts_sha256
-        omitted = Omitted()
-        if self.check.kind not in BEHAVIOURAL:  # then it is worth knowing which heads mediate
+        omitted = Omissions()
+        if self.check.kind not in PREFERENCE_KINDS:  # then it is worth knowing which heads mediate
             omitted.attempt(HEAD_SWEEP, lambda: suite.evidence(self.loaded, given), None)
         evidence = omitted.attempt("the evidence", lambda: suite.close(self.loaded, given), None)
         asked = self.settings

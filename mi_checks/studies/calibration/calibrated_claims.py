@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mi_checks.spec.behaviour import CHECKS, CheckEntry
+from mi_checks.spec.behaviour import CHECKS_BY_KIND, CheckEntry
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.circuit_checks import Circuit, Curve
-from mi_checks.spec.node_checks import Ablation, Attention, Mediators, Patching
-from mi_checks.spec.path_checks import Composes, Path
+from mi_checks.spec.circuit_checks import CircuitCheck, CurveCheck
+from mi_checks.spec.node_checks import AblationCheck, AttentionCheck, MediatorsCheck, PatchingCheck
+from mi_checks.spec.path_checks import ComposesCheck, PathCheck
 from mi_checks.spec.roles import RoleCheck
 
 PREVIOUS, INDUCTION = "previous_token", "induction"  # the node sets that claims name
@@ -19,7 +19,7 @@ CIRCUIT = [PREVIOUS, INDUCTION]
 EDGES = [f"{PREVIOUS} -> {INDUCTION}.k", f"{INDUCTION} -> logits"]
 
 
-CALIBRATED_KINDS = (*CHECKS, RoleCheck.kind)
+CALIBRATED_KINDS = (*CHECKS_BY_KIND, RoleCheck.kind)
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,31 @@ class CalibratedClaim:
     @property
     def title(self) -> str:
         """Return the check's id; for `mediators` with the word that distinguishes its two claims."""
-        if isinstance(self.check, Mediators):
+        if isinstance(self.check, MediatorsCheck):
             return f"{self.check.id} {'include' if self.check.exactly is None else 'exactly'}"
         return self.check.id
 
     @property
     def needs_effect_size(self) -> bool:
         """Return whether the check is a fraction of an effect size, and so fails unless that is above zero."""
-        return isinstance(self.check, Patching | Ablation | Mediators | Path | Circuit | Curve)
+        return isinstance(
+            self.check, PatchingCheck | AblationCheck | MediatorsCheck | PathCheck | CircuitCheck | CurveCheck
+        )
 
     @property
     def shipped(self) -> Bound:
         """Return the bound that bundled behaviours typically have."""
-        if isinstance(self.check, Mediators):
+        if isinstance(self.check, MediatorsCheck):
             return Bound(at_least=self.check.above)
         if self.check.bound is None:
             raise ValueError(f"{self.check.id} has no bound")
         return self.check.bound
 
-    def held_to(self, bound: Bound) -> Check:
+    def with_bound(self, bound: Bound) -> Check:
         """Return the check with another bound; for `mediators`, the bound is the threshold of every node."""
-        if isinstance(self.check, Mediators):
+        if isinstance(self.check, MediatorsCheck):
             return self.check.model_copy(update={"above": bound.at_least})
-        return self.check.held_to({self.check.id: bound})
+        return self.check.with_bounds({self.check.id: bound})
 
 
 def null_claims(positions: int, kinds: Collection[str] = ()) -> tuple[CalibratedClaim, ...]:
@@ -137,11 +139,11 @@ def random_circuit_claims(kinds: Collection[str] = ()) -> tuple[CalibratedClaim,
 def _omitted_with_effect(check: Check) -> bool:
     """Return whether `with_effect` omits a check: it has a random label, or its estimate is not a mean over prompts."""
     match check:
-        case Attention():
+        case AttentionCheck():
             return check.to == RANDOM
-        case Circuit():
+        case CircuitCheck():
             return check.aspect in ("sufficient", "necessary")
-        case Composes():
+        case ComposesCheck():
             return check.times_random is not None
     return False
 

@@ -21,7 +21,7 @@ from mi_checks.output.progress import Progress, no_progress
 from mi_checks.roles.binding import Binding
 from mi_checks.roles.role_scores import score
 from mi_checks.spec.check import Bound, Check
-from mi_checks.spec.circuit_checks import Curve
+from mi_checks.spec.circuit_checks import CurveCheck
 from mi_checks.spec.roles import Role, RoleCheck
 from mi_checks.studies.calibration import calibrated_claims, calibration_inputs
 from mi_checks.studies.calibration.calibrated_claims import INDUCTION, PREVIOUS, RANDOM, CalibratedClaim
@@ -106,7 +106,7 @@ def at_the_bound(
         measured = pool.run(rows, rng)
         for claim_verdicts, claim, check in zip(verdicts, chosen, held[which], strict=True):
             # the interval of a curve holds for the order of nodes that was found with it
-            own = isinstance(check, Curve)
+            own = isinstance(check, CurveCheck)
             claim_verdicts.append(run_check(_at_true_value(claim, pool.ordered_by(rows)) if own else check, measured))
     return tuple(
         ClaimRates(
@@ -197,7 +197,7 @@ def _pools(seed: int, *, answers: bool) -> list[PromptPool]:
 def _at_null(claim: CalibratedClaim) -> Check:
     if claim.null is None:
         raise ValueError(f"{claim.check.id} has no null value")
-    return claim.held_to(claim.null)
+    return claim.with_bound(claim.null)
 
 
 def _true_bound(verdicts: Sequence[Verdict]) -> str:
@@ -219,12 +219,12 @@ def _at_true_value(claim: CalibratedClaim, population: Measurements) -> Check:
     """
     bound = Bound(at_least=0.0)
     for _ in range(10):
-        verdict = run_check(claim.held_to(bound), population)
+        verdict = run_check(claim.with_bound(bound), population)
         if verdict.estimate is None:
             break
         value = verdict.estimate.value
         if bound.at_least == value:
-            return claim.held_to(Bound(at_most=value) if claim.shipped.at_least is None else bound)
+            return claim.with_bound(Bound(at_most=value) if claim.shipped.at_least is None else bound)
         bound = Bound(at_least=value)
     raise RuntimeError(f"{claim.check.id} on {population.loaded_model.name}: no value that is true of it")
 

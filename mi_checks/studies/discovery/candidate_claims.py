@@ -12,8 +12,8 @@ from mi_checks.checks.measurements import Sweep
 from mi_checks.engine.interventions import AblationKind
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.output.numbers import precise
-from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, CheckEntry
-from mi_checks.spec.circuit_checks import NEGLIGIBLE
+from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, CheckEntry
+from mi_checks.spec.circuit_checks import DEFAULT_MINIMAL_BOUND
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
 from mi_checks.spec.problems import listed
 from mi_checks.stats.estimate import Estimate
@@ -49,7 +49,7 @@ def preference_claims(behaviour: Behaviour, held_out: ClaimVerifier) -> Iterator
         yield lambda: held_out.claimed(CandidateClaim("accuracy", fields, sides=("at_least",), above=CHANCE_ACCURACY))
         return
     for entry in behaviour.checks:
-        if entry.check.kind in BEHAVIOURAL:
+        if entry.check.kind in PREFERENCE_KINDS:
             yield lambda entry=entry: _existing_claim(entry, behaviour, held_out)  # type: ignore[misc]
 
 
@@ -241,8 +241,8 @@ def circuit_claim(
     if needed.estimate is None or needed.outcome != "pass":
         return DraftLine(entry, line.estimates, f"not claimed minimal: {needed.reason}")
     least = ("least needed node", needed.estimate)
-    if held_out_claims.lower_bound(needed.estimate, held_out.pairs) < NEGLIGIBLE:
-        return DraftLine(entry, (*line.estimates, least), f"not claimed minimal: too near to {NEGLIGIBLE:g}")
+    if held_out_claims.lower_bound(needed.estimate, held_out.pairs) < DEFAULT_MINIMAL_BOUND:
+        return DraftLine(entry, (*line.estimates, least), f"not claimed minimal: too near to {DEFAULT_MINIMAL_BOUND:g}")
     entry["circuit"]["minimal"] = True
     return DraftLine(entry, (*line.estimates, least))
 

@@ -19,7 +19,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.interventions import Intervention, denoise, noise
 from mi_checks.engine.nodes import Component, Node, all_nodes
 from mi_checks.engine.readout import Floats
-from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.studies.discovery.node_effects import NodeEffects, measure_effects
 from mi_checks.studies.discovery.node_selection import (
     NodeSelection,
@@ -158,7 +158,7 @@ def sweep_component(
     few = len(nodes) <= MIN_SELECTED + N_SAMPLED  # a screen would select all of them
     count = math.ceil((2 + again) * len(nodes))
     if few or pace.allows(count, each):
-        return measure_effects(measured, nodes, above, PLURAL[component])
+        return measure_effects(measured, nodes, above, COMPONENT_PLURALS[component])
     return _sweep_selection(measured, component, nodes, above, pace, each, count * each, estimated())
 
 
@@ -185,7 +185,9 @@ def _sweep_selection(
     chosen = {*by_gradient, *by_halving}
     sample = random_sample([i for i in range(len(nodes)) if i not in chosen], N_SAMPLED, seed=len(nodes))
     patched = sorted({*chosen, *sample})
-    patched_effects = measure_effects(measured, [nodes[i] for i in patched], above, PLURAL[component], among=len(nodes))
+    patched_effects = measure_effects(
+        measured, [nodes[i] for i in patched], above, COMPONENT_PLURALS[component], among=len(nodes)
+    )
     exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
     own = estimates[:, patched]
     is_sampled = np.isin(patched, sample)

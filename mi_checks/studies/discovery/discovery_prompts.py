@@ -8,7 +8,7 @@ from mi_checks.errors import MiChecksError
 from mi_checks.models.loaded_model import LoadedModel
 from mi_checks.prompts.batch import END, PromptBatch, PromptPair
 from mi_checks.prompts.build_prompts import build_prompts
-from mi_checks.prompts.rejection import TooFewPrompts
+from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.studies.discovery.discovery_options import MAX_PAIRS, SEED_OFFSET, DiscoveryOptions
 
@@ -70,10 +70,10 @@ def _unused_pairs(
     while True:
         try:
             batch = _build(behaviour, loaded_model, requested, seed)
-        except TooFewPrompts as few:
-            if few.found == 0:
+        except TooFewPromptsError as few:
+            if few.n_available == 0:
                 raise
-            requested, last = few.found, True
+            requested, last = few.n_available, True
             continue
         fresh = tuple(pair for pair in batch.pairs if pair.clean.text not in used)
         if len(fresh) >= wanted or last:

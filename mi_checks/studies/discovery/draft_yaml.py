@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mi_checks.output.numbers import duration, number, precise
-from mi_checks.spec.node_names import PLURAL
+from mi_checks.spec.node_names import COMPONENT_PLURALS
 from mi_checks.spec.problems import listed
 from mi_checks.studies.discovery.discovery import Discovery
 from mi_checks.studies.discovery.drafting import flow_style
@@ -68,7 +68,7 @@ def _node_lines(found: Mechanism) -> Iterator[str]:
 def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     recovers, removes = effects.recovers, effects.removes
     nodes, above = recovers.sweep.nodes, recovers.above
-    what = PLURAL[nodes[0].kind]
+    what = COMPONENT_PLURALS[nodes[0].kind]
     tested = f"one-sided, Holm-corrected over {recovers.tested} tests"
     mediators = _listed_or_none(recovers.found)
     yield f"{what} that mediate (each denoised alone recovers more than {above:g}; {tested}): {mediators}"

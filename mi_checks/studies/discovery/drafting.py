@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mi_checks.engine.nodes import Node
-from mi_checks.spec.behaviour import BEHAVIOURAL, Behaviour, ModelEntry
+from mi_checks.spec.behaviour import PREFERENCE_KINDS, Behaviour, ModelEntry
 from mi_checks.studies.discovery.candidate_claims import circuit_claim, mediators_claim, node_claims, preference_claims
 from mi_checks.studies.discovery.held_out_claims import (
     ClaimVerifier,
@@ -71,7 +71,7 @@ def node_sets(behaviour: Behaviour, found: Mechanism, model: str) -> dict[str, t
 def others_claim_nodes(behaviour: Behaviour, model: str) -> bool:
     """Return whether other models have claims about nodes, which a draft must not replace."""
     return any(
-        part.kind not in BEHAVIOURAL and behaviour.claims(part, other)
+        part.kind not in PREFERENCE_KINDS and behaviour.claims(part, other)
         for other in _other_models(behaviour, model)
         for entry in behaviour.checks
         for part in entry.check.parts
@@ -104,11 +104,11 @@ def make_draft(
             continue
         ((kind, fields),) = line.entry.items()
         own |= {id_: dict(sides) for id_, sides in (line.own or {}).items()}
-        if kind not in BEHAVIOURAL and _other_models(behaviour, model):
+        if kind not in PREFERENCE_KINDS and _other_models(behaviour, model):
             line = replace(line, entry={kind: {**fields, "models": [model]}})
         if not beside:
             lines.append(line)
-        elif kind in BEHAVIOURAL:
+        elif kind in PREFERENCE_KINDS:
             left_out += [] if line.own or line.estimates else [f"{check_id(line.entry)}: {line.note}"]
         else:
             taken = [part.id for part in parse_entry(line.entry).check.parts if part.id in file_ids]

@@ -199,7 +199,7 @@ class ClaimVerifier:
             NotClaimed: the check does not pass.
         """
         for part in parse_entry(line.entry).check.parts:
-            senseless = None if part.bound is None else part.senseless(part.bound)
+            senseless = None if part.bound is None else part.bound_problem(part.bound)
             if senseless is not None:
                 measured = "".join(f" {precise(estimate)}" for _, estimate in line.estimates[:1])
                 raise UnsupportedClaim(

@@ -11,12 +11,12 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.engine.interventions import Intervention, denoise, noise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.spec.edges import Input
+from mi_checks.spec.edges import HeadInput
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import ratio_interval
 from mi_checks.studies.discovery.node_effects import TESTS_PER_NODE, beyond_threshold
 
-INPUTS: tuple[Input, ...] = ("q", "k", "v")
+INPUTS: tuple[HeadInput, ...] = ("q", "k", "v")
 Patch = Callable[..., Intervention]  # `denoise` or `noise`
 
 
@@ -33,7 +33,7 @@ class PathEdge:
 
     sender: Node
     receiver: Node
-    via: Input | None
+    via: HeadInput | None
     into: tuple[Node, ...]
 
     def __str__(self) -> str:
@@ -143,7 +143,7 @@ def measure_paths(
 def _edges(measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], parallel: bool) -> Iterator[PathEdge]:
     heads = [node for node in nodes if node.kind == "head"]
     layers = sorted({node.layer for node in (*nodes, *mlps) if node.kind != "head"})
-    ends: list[tuple[Node, Input | None, tuple[Node, ...]]] = [
+    ends: list[tuple[Node, HeadInput | None, tuple[Node, ...]]] = [
         (head, via, receivers(measured, str(head), via)) for head in heads for via in INPUTS
     ]
     ends += [(Node(layer, "mlp"), None, (Node(layer, "mlp"),)) for layer in layers]

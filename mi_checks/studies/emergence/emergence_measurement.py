@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mi_checks.compare.neighbouring_models import comparable
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
+from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_cause, report_errors_at
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.results.evidence import Effect
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -93,11 +93,11 @@ def _measure_series(
         for label, _ in zip(series.labels, series.measured, strict=True):
             loaded, name = next(cells)
             try:
-                with placed(f"{loaded.behaviour.name} on {name}", FEWER_PROMPTS):
+                with report_errors_at(f"{loaded.behaviour.name} on {name}", CLI_MEMORY_REMEDY):
                     suite.measurements(loaded, name)
                     evidence = suite.close(loaded, name)
             except MiChecksError as error:
-                tell_cause(error)
+                report_cause(error)
                 skipped = is_skipped(error, loaded, series.claims)
                 unmeasured.append(UnmeasuredCurve(loaded.behaviour.name, label, str(error), skipped))
             else:
@@ -129,10 +129,10 @@ def _role_curves(
         least = check.role.at_least
         for label, name in zip(series.labels, series.measured, strict=True):
             try:
-                with placed(f"role {check.name} on {name}", FEWER_PROMPTS):
+                with report_errors_at(f"role {check.name} on {name}", CLI_MEMORY_REMEDY):
                     binding = suite.binding(behaviours[0], name, check)
             except MiChecksError as error:
-                tell_cause(error)
+                report_cause(error)
                 unmeasured.append(UnmeasuredCurve(f"role {check.name}", label, str(error)))
                 break
             least = binding.at_least

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mi_checks.compare.neighbouring_models import EffectMatrix, UnmeasuredCell
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import FEWER_PROMPTS, placed, tell_cause
+from mi_checks.faults.unexpected import CLI_MEMORY_REMEDY, report_cause, report_errors_at
 from mi_checks.models.model_names import resolve
 from mi_checks.output.progress import Progress, no_progress
 from mi_checks.results.evidence import Effect
@@ -44,11 +44,11 @@ def survey(
     cells = [(each, model) for each, model in cells if only is None or model in only]
     for loaded, model in progress(cells, len(cells), "behaviours on models"):
         try:
-            with placed(f"{loaded.behaviour.name} on {model}", FEWER_PROMPTS):
+            with report_errors_at(f"{loaded.behaviour.name} on {model}", CLI_MEMORY_REMEDY):
                 suite.measurements(loaded, model)
                 evidence = suite.close(loaded, model)
         except MiChecksError as error:
-            tell_cause(error)
+            report_cause(error)
             claims = resolve(model).claims
             skipped = is_skipped(error, loaded, claims)
             unmeasured.append(UnmeasuredCell(loaded.behaviour.name, claims, str(error), skipped))

@@ -43,7 +43,7 @@ class EligibleTokens:
         """
         self._by = tokenization
         self._gap = gap
-        ordinary = set(tokenization.ordinary)
+        ordinary = set(tokenization.drawable_tokens)
         self.size = max(tokenization.tokenizer.get_vocab().values(), default=-1) + 1
         self.texts = tuple(tokenization.piece(token) for token in range(self.size))
         fit = np.array(

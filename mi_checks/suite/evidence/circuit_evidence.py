@@ -12,7 +12,7 @@ from mi_checks.checks.measurements import Measurements
 from mi_checks.engine.families import is_parallel
 from mi_checks.engine.interventions import Edge, Intervention, denoise, reaches
 from mi_checks.engine.nodes import LOGITS, Node
-from mi_checks.faults.omitted import Omitted
+from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import PromptBatch
 from mi_checks.results.evidence import MEDIATES, Circuit, CircuitEdge, CircuitNode
 from mi_checks.spec.node_names import ModelShape
@@ -41,7 +41,7 @@ def few(measured: Measurements) -> PromptBatch:
     return replace(measured.batch, pairs=measured.batch.pairs[:count])
 
 
-def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | None = None) -> Circuit | None:
+def circuit(measured: Measurements, on_few: Measurements, omitted: Omissions | None = None) -> Circuit | None:
     """Nodes that are claimed or mediate, the paths between them that are claimed or carry something, and cards.
 
     None where no head was swept, or no node is claimed or found.
@@ -51,7 +51,7 @@ def circuit(measured: Measurements, on_few: Measurements, omitted: Omitted | Non
         on_few: the same claims on `few` of the prompts.
         omitted: collects the cards, and what should stand on them, that cannot be had and so are left out.
     """
-    omitted = Omitted() if omitted is None else omitted
+    omitted = Omissions() if omitted is None else omitted
     if not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
         return None
     claimed = hypothesis(measured)

@@ -15,7 +15,7 @@ from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import SideRun
-from mi_checks.faults.omitted import Omitted, refuse_unstorable
+from mi_checks.faults.omissions import Omissions, require_storable
 from mi_checks.prompts.batch import END, Prompt, PromptBatch
 from mi_checks.results.evidence import (
     HEAD_SWEEP,
@@ -30,7 +30,7 @@ from mi_checks.results.evidence import (
     Rank,
     TokenView,
 )
-from mi_checks.spec.behaviour import BEHAVIOURAL
+from mi_checks.spec.behaviour import PREFERENCE_KINDS
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.spec.preference_checks import ABSENT
 from mi_checks.spec.scoring import score_unit
@@ -42,7 +42,7 @@ MAX_MEDIATORS = 12  # heads named of a sweep: its strongest
 MAX_HEATMAP_NEURONS = 24  # neurons shown of a sweep: its strongest
 
 
-def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) -> Evidence:
+def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omissions) -> Evidence:
     """Return what was measured for one behaviour on one model, whatever checks read it.
 
     Args:
@@ -60,7 +60,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     sweeps = sorted(measured.sweeps, key=_sweep_order) if told_apart else []
     shown = effect(measured)
     logit_diff = mean_interval(measured.base.clean.logit_diff, score_unit(measured.batch.score), measured.intervals)
-    refuse_unstorable("the effect", (shown, logit_diff))
+    require_storable("the effect", (shown, logit_diff))
     heatmaps = [omitted.attempt("a heat map", partial(_heatmap, sweep, measured), None) for sweep in sweeps]
     of_heads = [sweep for sweep in sweeps if sweep.nodes[0].kind == "head"]
     mediators = omitted.attempt(
@@ -73,7 +73,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
         source=behaviour.source or "",
         declared="absent" if behaviour.models.get(name) == "absent" else "present",
         yaml=loaded.text,
-        yaml_path=loaded.source.shown,
+        yaml_path=loaded.source.display_path,
         n=len(measured.batch),
         logit_diff=logit_diff,
         effect=shown,
@@ -90,7 +90,7 @@ def gather(loaded: LoadedBehaviour, measured: Measurements, omitted: Omitted) ->
     )
 
 
-def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omitted) -> Evidence:
+def drawn(evidence: Evidence, measured: Measurements, on_few: Measurements, omitted: Omissions) -> Evidence:
     """Return the evidence with what is measured for drawings alone: the circuit, and a map of layers × labels.
 
     Args:
@@ -194,7 +194,7 @@ def _heatmap(sweep: Sweep, measured: Measurements) -> Heatmap:
     return Heatmap(title, rows, tuple(f"H{head}" for head in heads), values, component, sweep.at or "")
 
 
-def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
+def sweep_heads(measured: Measurements, omitted: Omissions) -> None:
     """Denoise every head alone, if that was not done, where a behaviour claims anything of nodes.
 
     It is what heat maps, circuits and lists of mediators are made of; on a large model it takes minutes. Where it
@@ -204,9 +204,9 @@ def sweep_heads(measured: Measurements, omitted: Omitted) -> None:
     if measured.behaviour.models.get(name) == ABSENT:
         return
     claims = measured.behaviour.checks_for(name)
-    if omitted.has(HEAD_SWEEP) or all(check.kind in BEHAVIOURAL for check in claims):
+    if omitted.has(HEAD_SWEEP) or all(check.kind in PREFERENCE_KINDS for check in claims):
         return
-    with omitted.unless(HEAD_SWEEP):
+    with omitted.suppressing(HEAD_SWEEP):
         if measured.base.effect_size.mean() > 0 and not any(sweep.nodes[0].kind == "head" for sweep in measured.sweeps):
             measured.sweep("head", at=measured.everywhere)
 

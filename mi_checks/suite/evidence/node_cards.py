@@ -16,10 +16,10 @@ from mi_checks.engine.interventions import ablate
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.omitted import Omitted
+from mi_checks.faults.omissions import Omissions
 from mi_checks.prompts.batch import Prompt
 from mi_checks.results.evidence import Activation, HeadCard, NeuronCard, Promotion
-from mi_checks.spec.node_checks import Ablation
+from mi_checks.spec.node_checks import AblationCheck
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate
 from mi_checks.stats.intervals import NoEffectSize, mean_interval, ratio_intervals
@@ -29,7 +29,7 @@ SOURCE_DECIMALS = 4  # kept of what is written from one token
 
 
 def head_cards(
-    heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+    heads: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> Iterator[HeadCard]:
     """Yield what each head writes, where it looks and what its ablation removes.
 
@@ -46,7 +46,7 @@ def head_cards(
             yield card
 
 
-def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omitted) -> HeadCard:
+def _head_card(head: Node, direct: Mapping[Node, Estimate], measured: Measurements, omitted: Omissions) -> HeadCard:
     """Return one head's card, drawn beside the median example, which need not be among the few prompts."""
     shown = measured.examples["median"]
     pattern = np.rint(100 * measured.measure(AttentionPattern(head, shown))).astype(int).tolist()
@@ -84,7 +84,7 @@ def written(nodes: Sequence[Node], measured: Measurements) -> dict[Node, Estimat
 def ablated(node: Node, measured: Measurements) -> tuple[str, Estimate | None]:
     """How the first check that ablates this node alone does so, and what that removes."""
     for check in checks_made(measured):
-        if not isinstance(check, Ablation):
+        if not isinstance(check, AblationCheck):
             continue
         try:
             if measured.nodes(check.nodes) != (node,):
@@ -107,7 +107,7 @@ N_PROMOTED_TOKENS = 5  # promoted, and as many suppressed
 
 
 def neuron_cards(
-    neurons: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omitted
+    neurons: Sequence[Node], measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> Iterator[NeuronCard]:
     """Yield what each neuron writes, where it is active and what it promotes.
 
@@ -126,7 +126,7 @@ def neuron_cards(
 
 
 def _neuron_card(
-    neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omitted
+    neuron: Node, direct: Estimate | None, measured: Measurements, on_few: Measurements, omitted: Omissions
 ) -> NeuronCard:
     """One neuron's."""
     ablation, removes = omitted.attempt(f"the ablation of {neuron}", lambda: ablated(neuron, measured), ("", None))

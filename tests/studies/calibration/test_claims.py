@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mi_checks.spec.behaviour import CHECKS
+from mi_checks.spec.behaviour import CHECKS_BY_KIND
 from mi_checks.spec.check import Bound
 from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.calibration import calibrated_claims
@@ -18,7 +18,7 @@ WITHOUT = calibrated_claims.null_claims(N_POSITIONS)
 
 @pytest.mark.parametrize("found", [(*WITHOUT, *calibrated_claims.weight_claims()), calibrated_claims.true_claims()])
 def test_every_kind_of_check_is_among_them(found):
-    assert {claim.check.kind for claim in found} == set(CHECKS)
+    assert {claim.check.kind for claim in found} == set(CHECKS_BY_KIND)
 
 
 def test_bounds_are_those_of_the_shipped_induction():
@@ -61,6 +61,6 @@ def test_kinds_can_be_chosen():
 
 @pytest.mark.parametrize("claim", WITHOUT, ids=lambda claim: claim.title)
 def test_a_claim_is_held_to_another_bound(claim):
-    held = claim.held_to(Bound(at_least=0.25))
+    held = claim.with_bound(Bound(at_least=0.25))
     assert held.id == claim.check.id
     assert (held.above if claim.check.kind == "mediators" else held.bound.at_least) == 0.25

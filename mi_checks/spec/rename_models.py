@@ -12,7 +12,7 @@ from mi_checks.spec.problems import Keys
 from mi_checks.spec.yaml_source import Position
 
 
-def with_models_called(loaded: LoadedBehaviour, names: Mapping[str, str]) -> LoadedBehaviour:
+def rename_models(loaded: LoadedBehaviour, names: Mapping[str, str]) -> LoadedBehaviour:
     """Return a behaviour in which models have other names; everything keeps its position in the file.
 
     Args:
@@ -22,18 +22,23 @@ def with_models_called(loaded: LoadedBehaviour, names: Mapping[str, str]) -> Loa
     if not names:
         return loaded
     behaviour = loaded.behaviour
-    checks = tuple(_entry(entry, names) for entry in behaviour.checks)
+    checks = tuple(_rename_in_entry(entry, names) for entry in behaviour.checks)
     models = {names.get(model, model): entry for model, entry in behaviour.models.items()}
     source = loaded.source
     data = {**source.data, "models": {names.get(model, model): entry for model, entry in source.data["models"].items()}}
     return replace(
         loaded,
         behaviour=behaviour.model_copy(update={"checks": checks, "models": models}),
-        source=replace(source, data=data, keys=_placed(source.keys, names), values=_placed(source.values, names)),
+        source=replace(
+            source,
+            data=data,
+            keys=_rename_positions(source.keys, names),
+            values=_rename_positions(source.values, names),
+        ),
     )
 
 
-def _entry(entry: CheckEntry, names: Mapping[str, str]) -> CheckEntry:
+def _rename_in_entry(entry: CheckEntry, names: Mapping[str, str]) -> CheckEntry:
     check = entry.check
     if check.models is None:
         return entry
@@ -41,11 +46,11 @@ def _entry(entry: CheckEntry, names: Mapping[str, str]) -> CheckEntry:
     return entry.model_copy(update={check.kind: check.model_copy(update={"models": models})})
 
 
-def _placed(positions: Mapping[Keys, Position], names: Mapping[str, str]) -> dict[Keys, Position]:
-    return {_path(path, names): position for path, position in positions.items()}
+def _rename_positions(positions: Mapping[Keys, Position], names: Mapping[str, str]) -> dict[Keys, Position]:
+    return {_rename_in_path(path, names): position for path, position in positions.items()}
 
 
-def _path(path: Keys, names: Mapping[str, str]) -> Keys:
+def _rename_in_path(path: Keys, names: Mapping[str, str]) -> Keys:
     if len(path) < 2 or path[0] != "models":
         return path
     model: Any = path[1]

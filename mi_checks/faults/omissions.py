@@ -9,14 +9,21 @@ from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from mi_checks.errors import MiChecksError
-from mi_checks.faults.unexpected import LESS_MEMORY, is_outcome, out_of_memory, passes_through, reason, tell_traceback
+from mi_checks.faults.unexpected import (
+    MEMORY_REMEDY,
+    failure_reason,
+    is_not_a_failure,
+    is_out_of_memory,
+    is_pytest_outcome,
+    report_traceback,
+)
 
 T = TypeVar("T")
 U = TypeVar("U")
-PLAIN = {str, int, bool, type(None)}  # types that JSON can always hold
+JSON_SCALAR_TYPES = {str, int, bool, type(None)}  # types that JSON can always hold
 
 
-class Omitted:
+class Omissions:
     """A collection of sentences about what was left out.
 
     Attributes:
@@ -36,7 +43,7 @@ class Omitted:
         """Return whether this was left out."""
         return any(sentence.lower().startswith(f"{what.lower()} was left out") for sentence in self._sentences)
 
-    def say(self, sentence: str) -> None:
+    def add_sentence(self, sentence: str) -> None:
         """Add a sentence, unless it is already there."""
         self._sentences[sentence] = None
 
@@ -47,13 +54,13 @@ class Omitted:
             what: what was left out, in the singular, such as `the circuit`.
             error: the exception.
         """
-        more = f"; {LESS_MEMORY}" if out_of_memory(error) else ""
-        sentence = f"{what[:1].upper()}{what[1:]} was left out: {reason(error)}{more}"
-        self.say(sentence)
-        tell_traceback(sentence, error)
+        more = f"; {MEMORY_REMEDY}" if is_out_of_memory(error) else ""
+        sentence = f"{what[:1].upper()}{what[1:]} was left out: {failure_reason(error)}{more}"
+        self.add_sentence(sentence)
+        report_traceback(sentence, error)
 
     @contextmanager
-    def unless(self, what: str) -> Iterator[None]:
+    def suppressing(self, what: str) -> Iterator[None]:
         """Suppress any exception raised inside, and record that `what` was left out because of it.
 
         Interruptions and `pytest.exit` pass through. Exceptions that would skip or fail an item are suppressed as well.
@@ -61,41 +68,41 @@ class Omitted:
         try:
             yield
         except BaseException as error:
-            if passes_through(error) and not is_outcome(error):
+            if is_not_a_failure(error) and not is_pytest_outcome(error):
                 raise
             self.add(what, error)
 
     def attempt(self, what: str, measure: Callable[[], T], instead: U) -> T | U:
         """Return what `measure` returns, or `instead` (and record it) if that fails or cannot be stored."""
-        with self.unless(what):
+        with self.suppressing(what):
             value = measure()
-            refuse_unstorable("it", value)
+            require_storable("it", value)
             return value
         return instead
 
 
-def refuse_unstorable(what: str, value: Any) -> None:
+def require_storable(what: str, value: Any) -> None:
     """Raise if a value contains something that JSON cannot hold: NaN, an infinity, or an object of a library.
 
     Raises:
         MiChecksError: the value contains such a thing.
     """
-    unstorable = _unstorable(value)
+    unstorable = _unstorable_part(value)
     if unstorable is not None:
         raise MiChecksError(f"{what} holds {unstorable}, which is no number that can be measured")
 
 
-def _unstorable(value: Any) -> str | None:
+def _unstorable_part(value: Any) -> str | None:
     """Return a description of the first part of a value that JSON cannot hold, or None."""
     kind = type(value)
-    if kind in PLAIN:
+    if kind in JSON_SCALAR_TYPES:
         return None
     if isinstance(value, float):
         return None if math.isfinite(value) else str(value)
     if kind in (list, tuple):
         kinds = set(map(type, value))
         # Long lists usually have values of one type, which need not be tested one by one.
-        if kinds <= PLAIN or (kinds == {float} and math.isfinite(sum(value))):
+        if kinds <= JSON_SCALAR_TYPES or (kinds == {float} and math.isfinite(sum(value))):
             return None
         parts: Iterable[Any] = value
     elif kind is dict:
@@ -104,4 +111,4 @@ def _unstorable(value: Any) -> str | None:
         parts = vars(value).values()
     else:
         return f"a {kind.__name__}"
-    return next((wrong for wrong in map(_unstorable, parts) if wrong is not None), None)
+    return next((wrong for wrong in map(_unstorable_part, parts) if wrong is not None), None)

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mi_checks.errors import did_you_mean
 from mi_checks.spec.check import Check
-from mi_checks.spec.check_refs import placed_checks, present_models
+from mi_checks.spec.check_refs import checks_with_paths, present_models
 from mi_checks.spec.load_file import LoadedBehaviour
-from mi_checks.spec.named_nodes import claimed_nodes, placed_names
-from mi_checks.spec.node_checks import Mediators
-from mi_checks.spec.node_names import ModelShape, NodeName, mentioned, parse_group, parse_node
+from mi_checks.spec.named_nodes import names_with_paths, node_places
+from mi_checks.spec.node_checks import MediatorsCheck
+from mi_checks.spec.node_names import ModelShape, NodeName, names_inside, parse_group, parse_node
 from mi_checks.spec.nodes_on_model import problems_on_model
-from mi_checks.spec.problems import Keys, Problem, listed
+from mi_checks.spec.problems import Keys, SpecProblem, listed
 from mi_checks.spec.yaml_source import YamlSource
 
 
 def check_models(
     loaded: LoadedBehaviour, known: Iterable[str], near: Callable[[str, Iterable[str]], str] = did_you_mean
-) -> tuple[Problem, ...]:
+) -> tuple[SpecProblem, ...]:
     """Return a mistake for each model that cannot be loaded.
 
     A name with '/' or ':' belongs to another source of models, and is not checked here.
@@ -40,47 +40,47 @@ def check_models(
     )
 
 
-def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> tuple[Problem, ...]:
+def check_shapes(loaded: LoadedBehaviour, shapes: Mapping[str, ModelShape]) -> tuple[SpecProblem, ...]:
     """Return a mistake for each node and layer that does not exist in the models whose shapes are given."""
-    problems: list[Problem] = []
+    problems: list[SpecProblem] = []
     for model in present_models(loaded.behaviour):
         if model in shapes:
             problems += _problems(loaded, model, shapes[model])
     return tuple(sorted(set(problems)))
 
 
-def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterator[Problem]:
+def _problems(loaded: LoadedBehaviour, model: str, shape: ModelShape) -> Iterator[SpecProblem]:
     behaviour, source = loaded.behaviour, loaded.source
-    claimed = [(path, check) for path, check in placed_checks(behaviour) if behaviour.claims(check, model)]
+    claimed = [(path, check) for path, check in checks_with_paths(behaviour) if behaviour.claims(check, model)]
     placed: list[tuple[Keys, str]] = []
     for name, expression in behaviour.sets_for(model).items():
-        placed += placed_names(("models", model, "nodes", name), expression)
+        placed += names_with_paths(("models", model, "nodes", name), expression)
     for path, check in claimed:
-        for place in claimed_nodes(path, check):
-            placed += placed_names(place.path, place.expression)
-    misplaced = [*_outside_model(source, placed, model, shape)]
+        for place in node_places(path, check):
+            placed += names_with_paths(place.path, place.expression)
+    misplaced = [*_nodes_outside_model(source, placed, model, shape)]
     for path, check in claimed:
-        yield from _sweep(source, path, check, model, shape)
+        yield from _mediators_problems(source, path, check, model, shape)
         if not misplaced:  # otherwise testing them together makes no sense
             yield from problems_on_model(source, path, check, behaviour, model, shape)
     yield from misplaced
 
 
-def _outside_model(
+def _nodes_outside_model(
     source: YamlSource, placed: Iterable[tuple[Keys, str]], model: str, shape: ModelShape
-) -> Iterator[Problem]:
+) -> Iterator[SpecProblem]:
     for path, name in placed:
-        for part in mentioned(name):
+        for part in names_inside(name):
             group = parse_group(part)
             node = parse_node(part) if group is None else NodeName(group.layer or 0, group.component, None)
-            has = outside(node, shape) if node is not None else None  # roles and sets are tested elsewhere
+            has = out_of_range(node, shape) if node is not None else None  # roles and sets are tested elsewhere
             if has:
                 what = f"node {part!r}" if group is None else repr(part)
                 yield source.problem(path, f"{what} is outside {model}, which has {has}")
                 break
 
 
-def outside(node: NodeName, shape: ModelShape) -> str | None:
+def out_of_range(node: NodeName, shape: ModelShape) -> str | None:
     """Return the range that a model has, if a node lies outside it, or None if the model has the node."""
     if node.layer >= shape.n_layers:
         return _range("layer", shape.n_layers)
@@ -105,8 +105,10 @@ def _range(what: str, n: int) -> str:
     return f"{what}s 0 to {n - 1}" if n > 1 else f"{what} 0 only"
 
 
-def _sweep(source: YamlSource, path: Keys, check: Check, model: str, shape: ModelShape) -> Iterator[Problem]:
-    if not isinstance(check, Mediators):
+def _mediators_problems(
+    source: YamlSource, path: Keys, check: Check, model: str, shape: ModelShape
+) -> Iterator[SpecProblem]:
+    if not isinstance(check, MediatorsCheck):
         return
     if check.component == "neuron" and shape.d_mlp is None:
         why = f"no neurons to sweep: {shape.no_neurons}" if shape.has_mlps else _ATTENTION_ONLY
