@@ -52,14 +52,14 @@ def mean_ablation_values(
         MiChecksError: the label has more tokens in some prompts than in others.
     """
     places = _matched_columns(None if node.kind == "pattern" else at, layout, rows)
-    met = _by_place(own, node, places, layout)
+    by_place = _activations_by_place(own, node, places, layout)
     pairs = torch.tensor([row.pair for row in rows], device=own.device)
     of_pair = torch.zeros(int(pairs.max()) + 1, places.present.shape[1], device=own.device)
     of_pair.index_add_(0, pairs, places.present.float())
     weight = (places.present / of_pair[pairs].clamp(min=1)).view(*places.present.shape, *[1] * (own.dim() - 2))
     # In float32 whatever the weights are, because a mean over many prompts loses digits in half precision.
-    total = (met.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
-    return _put_back(own, total.to(own.dtype).expand_as(met), node, places, layout)
+    total = (by_place.float() * weight).sum(0, keepdim=True) / weight.sum(0, keepdim=True).clamp(min=1)
+    return _put_back(own, total.to(own.dtype).expand_as(by_place), node, places, layout)
 
 
 def resample_ablation_values(
@@ -80,21 +80,21 @@ def resample_ablation_values(
         MiChecksError: the label has more tokens in some prompts than in others.
     """
     places = _matched_columns(None if node.kind == "pattern" else at, layout, rows)
-    met = _by_place(own, node, places, layout)
-    donor = torch.tensor(_donor_rows(rows), device=own.device)
-    order = torch.arange(met.shape[1], device=own.device).minimum(places.last[donor][:, None])
-    return _put_back(own, met[donor[:, None], order], node, places, layout)
+    by_place = _activations_by_place(own, node, places, layout)
+    donor_row = torch.tensor(_donor_rows(rows), device=own.device)
+    order = torch.arange(by_place.shape[1], device=own.device).minimum(places.last[donor_row][:, None])
+    return _put_back(own, by_place[donor_row[:, None], order], node, places, layout)
 
 
 def _donor_rows(rows: Sequence[PromptRow]) -> list[int]:
     """Return for each row the row of the previous pair with the same continuation and, if possible, the same length."""
-    by_place: dict[tuple[int, int], list[int]] = {}
+    rows_by_step: dict[tuple[int, int], list[int]] = {}
     for index, row in enumerate(rows):
-        by_place.setdefault((row.pair, row.continuation), []).append(index)
+        rows_by_step.setdefault((row.pair, row.continuation), []).append(index)
     pairs = rows[-1].pair + 1
     donors = []
     for row in rows:
-        steps = by_place[(row.pair - 1) % pairs, row.continuation]
+        steps = rows_by_step[(row.pair - 1) % pairs, row.continuation]
         donors.append(steps[min(len(row.forced), len(steps) - 1)])
     return donors
 
@@ -103,8 +103,8 @@ def _matched_columns(at: str | int | None, layout: PromptLayout, rows: Sequence[
     device = layout.end.device
     if not isinstance(at, str):
         columns = (torch.arange(layout.width, device=device) + layout.begin[:, None]) % layout.width
-        there = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
-        return _MatchedColumns(columns, there)
+        present = torch.arange(layout.width, device=device) < (layout.end - layout.begin + 1)[:, None]
+        return _MatchedColumns(columns, present)
     by_row = layout.columns(at)
     counts = {len(columns) for columns, row in zip(by_row, rows, strict=True) if not row.forced}
     if len(counts) > 1:
@@ -118,14 +118,14 @@ def _matched_columns(at: str | int | None, layout: PromptLayout, rows: Sequence[
     return _MatchedColumns(torch.tensor(padded, device=device), torch.tensor(own, device=device))
 
 
-def _by_place(own: Tensor, node: Node, places: _MatchedColumns, layout: PromptLayout) -> Tensor:
+def _activations_by_place(own: Tensor, node: Node, places: _MatchedColumns, layout: PromptLayout) -> Tensor:
     """Return activations by place, `row place …`; the sources of a pattern by position."""
     rows = torch.arange(len(own), device=own.device)[:, None]
-    met = own[rows, places.columns]
+    by_place = own[rows, places.columns]
     if node.kind != "pattern":
-        return met
+        return by_place
     sources = (torch.arange(layout.width, device=own.device) + layout.begin[:, None]) % layout.width
-    return met.take_along_dim(sources[:, None, None], -1)
+    return by_place.take_along_dim(sources[:, None, None], -1)
 
 
 def _put_back(own: Tensor, new: Tensor, node: Node, places: _MatchedColumns, layout: PromptLayout) -> Tensor:

@@ -80,23 +80,23 @@ def _activations_and_gradients(engine: Engine, component: Component) -> list[tup
     by_hook: dict[str, Tensor] = {}
     names = [HOOK_NAMES[component].format(layer) for layer in range(engine.loaded_model.shape.n_layers)]
 
-    def leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+    def make_leaf(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         return resid.detach().requires_grad_()  # so that no gradient is computed for the weights
 
-    def keeping(name: str) -> Callable[..., Tensor]:
-        def keep(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+    def recording_hook(name: str) -> Callable[..., Tensor]:
+        def record(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
             by_hook[name] = activation
             return activation
 
-        return keep
+        return record
 
-    def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
+    def select_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
         return resid[engine.rows, engine.end][:, None]
 
     hooks = [
-        (HOOK_NAMES["resid_pre"].format(0), leaf),
-        *((name, keeping(name)) for name in names),
-        ("unembed.hook_in", only_end),
+        (HOOK_NAMES["resid_pre"].format(0), make_leaf),
+        *((name, recording_hook(name)) for name in names),
+        ("unembed.hook_in", select_end),
     ]
     with torch.enable_grad(), bridge.hooks(fwd_hooks=hooks):
         logits = bridge(engine.layouts["corrupt"].tokens, **engine.padding_arguments("corrupt"))

@@ -73,7 +73,12 @@ def attention_between_labels(pattern: Tensor, batch: PromptBatch, destination: s
         source: the label that is attended to.
     """
     places = zip(batch.positions(destination), batch.positions(source), strict=True)
-    return np.array([float(pattern[row, to[-1], list(since)].sum()) for row, (to, since) in enumerate(places)])
+    return np.array(
+        [
+            float(pattern[row, destinations[-1], list(sources)].sum())
+            for row, (destinations, sources) in enumerate(places)
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -90,20 +90,20 @@ def direct_effects(engine: Engine, nodes: Sequence[Node]) -> Floats:
     """Return the `DirectEffects` of nodes, `node prompt`."""
     _require_measurable(engine, nodes)
     out = np.empty((len(nodes), len(engine.batch)))
-    places: dict[tuple[int, Kind], list[int]] = {}
+    indices_by_layer: dict[tuple[int, Kind], list[int]] = {}
     for i, node in enumerate(nodes):
-        places.setdefault((node.layer, node.kind), []).append(i)
+        indices_by_layer.setdefault((node.layer, node.kind), []).append(i)
     direction = engine.score_direction()
-    for (layer, kind), among in places.items():
+    for (layer, kind), indices in indices_by_layer.items():
         node = Node(layer, kind, None if kind in STREAM_KINDS else 0)
         own = engine.activation("clean", node)[engine.rows, engine.end].float()  # row …
         if kind in STREAM_KINDS:
-            out[among] = engine.require_finite((own * direction).sum(-1), f"direct effects of {node}")
+            out[indices] = engine.require_finite((own * direction).sum(-1), f"direct effects of {node}")
             continue
-        each = own * engine.activation_direction(node, direction)
-        by_node = each.sum(-1) if kind == "head" else each  # row index
-        index = [nodes[i].index for i in among]
-        out[among] = engine.require_finite(by_node[:, index].T, f"direct effects of nodes in layer {layer}")
+        products = own * engine.activation_direction(node, direction)
+        by_node = products.sum(-1) if kind == "head" else products  # row index
+        index = [nodes[i].index for i in indices]
+        out[indices] = engine.require_finite(by_node[:, index].T, f"direct effects of nodes in layer {layer}")
     return out
 
 
@@ -114,8 +114,8 @@ def _effects_by_source(engine: Engine, head: Node, prompt: int) -> Floats:
     begin = int(engine.layouts["clean"].begin[row])
     shape, index = engine.loaded_model.shape, head.index or 0
     shared = Node(head.layer, "v", index // (shape.n_heads // shape.n_kv_heads))
-    places = slice(begin, begin + len(attention))
-    values = engine.activation("clean", shared)[row, places, shared.index].float()  # source d_head
+    positions = slice(begin, begin + len(attention))
+    values = engine.activation("clean", shared)[row, positions, shared.index].float()  # source d_head
     read = engine.activation_direction(head, engine.score_direction())[row, index].float()
     effects: Floats = attention * (values @ read).double().cpu().numpy()
     return effects
@@ -145,10 +145,10 @@ def nonlinearity(batch: PromptBatch, loaded_model: LoadedModel) -> str | None:
         return f"the score {batch.score!r} is not linear in them; use 'score: first_token' or 'first_difference'"
     pair = batch.pairs[0]
     counts = (len(pair.answer_tokens), len(pair.foil_tokens))
-    for what, how, count in zip(
+    for what, reduction, count in zip(
         ("answer", "foil"), (batch.answer_reduction, batch.foil_reduction), counts, strict=True
     ):
-        if how == "max" and count > 1:
+        if reduction == "max" and count > 1:
             return f"the maximum over several {what}s is not linear in them; use '{what}_reduction: mean'"
     if loaded_model.bridge.cfg.output_logits_soft_cap > 0:
         return "this model caps its logits; measure paths into the logits instead"

@@ -1,4 +1,4 @@
-"""The base class of engines: the batch as tensors, where an intervention acts, its values, and the readout."""
+"""The base classes of engines and quantities: a batch as tensors, the values of interventions, and what is measured."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Engine(ABC):
         layouts: the tokens of each side.
         end: the column of END, `row`.
         rows: the indices of all rows, `row`.
-        intervals: the confidence intervals that were computed of what is measured.
+        intervals: the confidence intervals computed from the measurements so far.
         readout: what is read at END; logits are `row d_vocab`, scores `prompt`.
         parallel: whether the attention and the MLP of a layer read the same residual stream.
     """
@@ -168,10 +168,10 @@ class Engine(ABC):
 
     @abstractmethod
     def activation_direction(self, node: Node, direction: Tensor) -> Tensor:
-        """Return a direction in the residual stream, `row d_model`, seen from the activations of a node's layer.
+        """Return the direction in a layer's activations that corresponds to one in the residual stream, `row d_model`.
 
-        The product of the result with all heads' z (`row head d_head`) or all neurons (`row d_mlp`) is the product of
-        what they write with the direction.
+        Its product with all heads' z (`row head d_head`) or all neurons (`row d_mlp`) equals the product of what they
+        write with the direction.
         """
 
     @abstractmethod
@@ -201,7 +201,7 @@ class Engine(ABC):
         """Return the logits at END without intervention, `row d_vocab`, float32."""
 
     def promoted_tokens(self, neuron: Node, count: int) -> Floats:  # noqa: ARG002
-        """Return the tokens a neuron promotes and suppresses by its output weights; empty if the weights are not known.
+        """Return the tokens a neuron promotes and suppresses by its output weights; empty if they are unknown.
 
         Returns:
             The `count` tokens it promotes most and the `count` it suppresses most, the latter last, as rows of token id
@@ -231,13 +231,13 @@ class Engine(ABC):
         own = self.activation(intervention.run, node)
         if intervention.value == "zero":
             return torch.zeros_like(own)
-        donate = mean_ablation_values if intervention.value == "mean" else resample_ablation_values
-        return donate(own, node, intervention.at, run, self.prompt_rows)
+        values_of = mean_ablation_values if intervention.value == "mean" else resample_ablation_values
+        return values_of(own, node, intervention.at, run, self.prompt_rows)
 
-    def _realigned(self, activation: Tensor, label: str, origin: Side, to: Side) -> Tensor:
+    def _realigned(self, activation: Tensor, label: str, from_side: Side, to_side: Side) -> Tensor:
         """Return one side's activations, moved to where the other side has the same token of the label, `row pos …`."""
         source = torch.arange(self.width, device=self.device).repeat(len(self.rows), 1)
-        sides = (self.layouts[to].columns(label), self.layouts[origin].columns(label))
+        sides = (self.layouts[to_side].columns(label), self.layouts[from_side].columns(label))
         for row, (columns, others) in enumerate(zip(*sides, strict=True)):
             source[row, columns] = torch.tensor(others, device=self.device)
         return activation[self.rows[:, None], source]
@@ -276,12 +276,12 @@ class Engine(ABC):
         Raises:
             MiChecksError: a value is NaN or infinite; the message names the first prompt with such a value.
         """
-        bad = (~torch.isfinite(values)).reshape(-1, len(self.batch)).any(0).nonzero()
-        if len(bad):
-            text = self.batch.pairs[int(bad[0])].clean.text
+        not_finite = (~torch.isfinite(values)).reshape(-1, len(self.batch)).any(0).nonzero()
+        if len(not_finite):
+            text = self.batch.pairs[int(not_finite[0])].clean.text
             raise MiChecksError(
-                f"{self.loaded_model.name}: {len(bad)} of {len(self.batch)} prompts give NaN or infinite {what}, "
-                f"first prompt {int(bad[0])}: {text!r}; check the weights, or use --mi-dtype float32"
+                f"{self.loaded_model.name}: {len(not_finite)} of {len(self.batch)} prompts give NaN or infinite "
+                f"{what}, first prompt {int(not_finite[0])}: {text!r}; check the weights, or use --mi-dtype float32"
             )
         return values.double().cpu().numpy()
 
@@ -290,10 +290,10 @@ class Engine(ABC):
         return self.readout.score(logits)
 
     def _require_finite_logits(self, logits: Tensor, side: Side) -> None:
-        rows = logits.sum(-1)  # over the whole vocabulary, of which the score may read only a few tokens
-        bad = torch.zeros(len(self.batch), device=self.device, dtype=rows.dtype)
+        row_sums = logits.sum(-1)  # over the whole vocabulary, of which the score may read only a few tokens
+        prompt_sums = torch.zeros(len(self.batch), device=self.device, dtype=row_sums.dtype)
         pairs = torch.tensor([row.pair for row in self.prompt_rows], device=self.device)
-        self.require_finite(bad.index_add_(0, pairs, rows), f"logits at {END} on the {side} prompts")
+        self.require_finite(prompt_sums.index_add_(0, pairs, row_sums), f"logits at {END} on the {side} prompts")
 
     def _run_side(self, side: Side) -> SideRun:
         logits = self.base_logits(side)

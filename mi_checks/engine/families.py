@@ -108,8 +108,8 @@ def _build_transformer(
     cfg: Any = bridge.cfg
     act_fn = (cfg.act_fn or ("silu" if cfg.gated_mlp else "gelu")).lower()
     device = weights["embed.weight"].device
-    whole = all(weight.device == device and weight.is_floating_point() for weight in weights.values())
-    if act_fn not in ACTIVATIONS or not whole or device.type == "meta":  # quantised, on several devices or offloaded
+    usable = all(weight.device == device and weight.is_floating_point() for weight in weights.values())
+    if act_fn not in ACTIVATIONS or not usable or device.type == "meta":  # quantised, on several devices or offloaded
         return None
     return Transformer(
         weights=weights,

@@ -87,7 +87,7 @@ def intervention_name(intervention: Intervention) -> str:
 
 @dataclass(frozen=True)
 class InterventionChanges(Quantity):
-    """On which prompts an intervention changes an activation, and on which of them the change can affect END.
+    """Whether an intervention changes an activation on each prompt, and whether the change can affect END.
 
     An activation is changed if the new value differs from the old one by more than rounding may change the layer's
     largest activation at that position. The values are 1 or 0, `2 prompt`: the first row says whether anything is

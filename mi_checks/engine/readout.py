@@ -1,4 +1,4 @@
-"""What is read at END: the score, the results of the clean and the corrupted run, and how far rounding may change them.
+"""The readout at END: scores, results of the clean and corrupted runs, and how far rounding may change them.
 
 A score is a difference of logits, which are sums of many terms in float32, so that its error grows with the size of the
 logits and not with its own: a difference of 1e-6 between two logits of 10 is no measurement. The replay engine and
@@ -48,7 +48,7 @@ class SideRun:
         is_top: the answer's logit is the highest of the vocabulary by more than rounding, `prompt`.
         top_tokens: ids of the most probable tokens, most probable first, `prompt rank`.
         top_probabilities: their probabilities, `prompt rank`.
-        rounding: by how much rounding may change the score, in its units, `prompt`; see `mi_checks.engine.readout`.
+        rounding: by how much rounding may change the score, in its units, `prompt`; see `relative_floor`.
     """
 
     logit_diff: Floats
@@ -139,8 +139,8 @@ class Readout:
         if self.score_function is not None:
             flat = logits.reshape(-1, *logits.shape[-2:])
             with report_project_errors(f"the score {self.batch.score!r}", source_file(self.score_function)):
-                given = [self.score_function(one, self.answers, self.foils) for one in flat]
-            scores = torch.stack([self._checked_scores(one) for one in given])
+                by_run = [self.score_function(flat_logits, self.answers, self.foils) for flat_logits in flat]
+            scores = torch.stack([self._checked_scores(scores) for scores in by_run])
             return scores.reshape(*logits.shape[:-2], len(self.batch))
         return self._answer_minus_foil(self._continuation_scores(logits))
 
@@ -160,12 +160,12 @@ class Readout:
         values = self._continuation_scores(logits)
         answers, foils = values[:, : self.n_answers], values[:, self.n_answers :]
         beats = answers.amax(1) - foils.amax(1) > self._rounding_of_logits(logits, floor)
-        won = self._lead(logits) > floor * logits.abs().amax(-1)
+        is_largest = self._lead(logits) > floor * logits.abs().amax(-1)
         if not self.by_log_probability:
-            return beats, won
-        missed = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
-        missed.index_add_(0, self._continuation_of_row, (~won).float())
-        return beats, (missed.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
+            return beats, is_largest
+        lost = torch.zeros(len(self.batch) * self.continuations, device=logits.device)
+        lost.index_add_(0, self._continuation_of_row, (~is_largest).float())
+        return beats, (lost.view(len(self.batch), -1)[:, : self.n_answers] == 0).any(1)
 
     def rounding(self, logits: Tensor, floor: float) -> Tensor:
         """Return by how much rounding may change the score, in its units, `prompt`.
@@ -198,11 +198,11 @@ class Readout:
 
     def _lead(self, logits: Tensor) -> Tensor:
         """Return by how much an answer, or the one token that a row reads, is above every other token, `row`."""
-        own = self._next_tokens[:, None] if self.by_log_probability else self.answers
-        best = logits.topk(min(own.shape[1] + 1, logits.shape[-1]))
-        is_own = (best.indices[:, :, None] == own[:, None]).any(-1)
+        read_tokens = self._next_tokens[:, None] if self.by_log_probability else self.answers
+        best = logits.topk(min(read_tokens.shape[1] + 1, logits.shape[-1]))
+        is_own = (best.indices[:, :, None] == read_tokens[:, None]).any(-1)
         others = best.values.masked_fill(is_own, float("-inf")).amax(-1)
-        return logits.gather(-1, own).amax(-1) - others
+        return logits.gather(-1, read_tokens).amax(-1) - others
 
     def _continuation_scores(self, logits: Tensor) -> Tensor:
         """Return the value of each continuation, `… row d_vocab` → `… prompt continuation`."""
@@ -229,5 +229,5 @@ class Readout:
         return answers - _reduce(values[..., self.n_answers :], self.batch.foil_reduction)
 
 
-def _reduce(values: Tensor, how: str) -> Tensor:
-    return values.amax(-1) if how == "max" else values.mean(-1)
+def _reduce(values: Tensor, reduction: str) -> Tensor:
+    return values.amax(-1) if reduction == "max" else values.mean(-1)

@@ -72,15 +72,15 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
     Raises:
         MiChecksError: the module is neither a layer norm nor an RMS norm.
     """
-    own: Any = getattr(module, "original_component", module)
-    if own is None:
+    norm_module: Any = getattr(module, "original_component", module)
+    if norm_module is None:
         return None
-    device = next(own.parameters(), torch.zeros(())).device
-    function = copy.deepcopy(own).double()
+    device = next(norm_module.parameters(), torch.zeros(())).device
+    module_double = copy.deepcopy(norm_module).double()
 
     def apply(x: Tensor) -> Tensor:
         with torch.no_grad():
-            y: Tensor = function(x.to(device)[None]).double()[0]
+            y: Tensor = module_double(x.to(device)[None]).double()[0]
         return y
 
     # Half of the signs are positive, so that no centred entry is near zero.
@@ -94,12 +94,15 @@ def read_norm(module: nn.Module | None, width: int) -> Norm | None:
     shift = apply(torch.zeros_like(probe))
     middle = probe - probe.mean() if centred else probe
     gain = (apply(probe) - shift) / (middle / middle.pow(2).mean().sqrt())
-    eps = next((float(getattr(own, name)) for name in EPSILON_NAMES if getattr(own, name, None) is not None), 1e-5)
+    eps = next(
+        (float(getattr(norm_module, name)) for name in EPSILON_NAMES if getattr(norm_module, name, None) is not None),
+        1e-5,
+    )
     norm = Norm(centred, eps, gain.float(), shift.float())
     for scale in (1e-3, 1e-2, 1.0, 30.0):
         x = scale * torch.randn(width, generator=generator, dtype=torch.float64).to(device)
         if not _close(norm(x).double(), apply(x)):
-            raise MiChecksError(f"{type(own).__name__} is neither a layer norm nor an RMS norm")
+            raise MiChecksError(f"{type(norm_module).__name__} is neither a layer norm nor an RMS norm")
     return norm
 
 
@@ -218,8 +221,10 @@ def read_unembedding(bridge: TransformerBridge) -> Unembedding:
         MiChecksError: the final norm is not of a known kind.
     """
     model: Any = bridge
-    after = (getattr(model, "project_out", None), model.unembed)
-    modules = tuple(getattr(module, "original_component", module) for module in after if module is not None)
+    modules_after_norm = (getattr(model, "project_out", None), model.unembed)
+    modules = tuple(
+        getattr(module, "original_component", module) for module in modules_after_norm if module is not None
+    )
     return Unembedding(
         read_norm(getattr(model, "ln_final", None), bridge.cfg.d_model), modules, read_logit_scale(bridge)
     )

@@ -306,9 +306,9 @@ def attend_from(
     destination: Tensor,
     sources: Tensor,
     source_positions: Tensor,
-    kept_keys: Tensor | None = None,
-    kept_values: Tensor | None = None,
-    kept_positions: Tensor | None = None,
+    earlier_keys: Tensor | None = None,
+    earlier_values: Tensor | None = None,
+    earlier_positions: Tensor | None = None,
 ) -> Tensor:
     """Return z of attention from one position, without computing the keys and values of the positions it attends to.
 
@@ -324,9 +324,9 @@ def attend_from(
         destination: the destination's position, `prompt`.
         sources: the sources' stream after the layer norm, `prompt variant pos d_model`, or with one variant for all.
         source_positions: the sources' positions, `prompt pos`.
-        kept_keys: rotated keys of earlier columns, the same in all variants, `prompt kept kv_head d_head`.
-        kept_values: values of these columns, `prompt kept kv_head d_head`.
-        kept_positions: positions of these columns, `prompt kept`.
+        earlier_keys: rotated keys of earlier columns, the same in all variants, `prompt earlier kv_head d_head`.
+        earlier_values: values of these columns, `prompt earlier kv_head d_head`.
+        earlier_positions: positions of these columns, `prompt earlier`.
 
     Returns:
         z, `prompt variant head d_head`.
@@ -346,32 +346,32 @@ def attend_from(
         keys = model.rotate(flat, source_positions.repeat_interleave(keys.shape[1], 0)).view_as(keys)
         scores = (grouped @ keys.permute(0, 1, 3, 4, 2)).flatten(2, 3)
     positions = source_positions
-    if kept_keys is not None and kept_positions is not None:
+    if earlier_keys is not None and earlier_positions is not None:
         by_key = grouped.permute(0, 2, 1, 3, 4).flatten(2, 3)  # prompt kv_head variant·group d_head
-        before = by_key @ kept_keys.permute(0, 2, 3, 1)
+        before = by_key @ earlier_keys.permute(0, 2, 3, 1)
         before = before.unflatten(2, (-1, model.queries_per_key)).permute(0, 2, 1, 3, 4).flatten(2, 3)
         scores = torch.cat([before, scores], -1)
-        positions = torch.cat([kept_positions, positions], -1)
+        positions = torch.cat([earlier_positions, positions], -1)
     pattern = model.attention_probabilities(
         scores[..., None, :], destination[:, None, None, None], positions[:, None, None]
     )
     pattern = pattern[..., 0, :]  # prompt variant head source
-    n_kept = 0 if kept_keys is None else kept_keys.shape[1]
+    n_earlier = 0 if earlier_keys is None else earlier_keys.shape[1]
     w_v, b_v = model.projection(layer, "v")
-    new = pattern[..., n_kept:]
-    looked_at = (new @ sources).unflatten(
+    new = pattern[..., n_earlier:]
+    mixed_sources = (new @ sources).unflatten(
         2, (model.n_kv_heads, model.queries_per_key)
     )  # prompt variant kv_head group d_model
-    z = torch.einsum("pvkgd,khd->pvkgh", looked_at, w_v)
+    z = torch.einsum("pvkgd,khd->pvkgh", mixed_sources, w_v)
     if b_v is not None:
         z = z + new.sum(-1).unflatten(2, (model.n_kv_heads, model.queries_per_key))[..., None] * b_v[:, None]
-    if kept_values is not None:
+    if earlier_values is not None:
         by_key = (
-            pattern[..., :n_kept]
+            pattern[..., :n_earlier]
             .unflatten(2, (model.n_kv_heads, model.queries_per_key))
             .permute(0, 2, 1, 3, 4)
             .flatten(2, 3)
         )
-        before = by_key @ kept_values.transpose(1, 2)
+        before = by_key @ earlier_values.transpose(1, 2)
         z = z + before.unflatten(2, (-1, model.queries_per_key)).permute(0, 2, 1, 3, 4)
     return z.flatten(2, 3)

@@ -1,1 +1,1 @@
-"""Guards: tests at load time of whether TransformerLens' bridge computes, reads and edits what the model does."""
+"""Guards: tests, when a model is loaded, that TransformerLens' bridge computes, reads and edits the same values."""

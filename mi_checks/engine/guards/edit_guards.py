@@ -51,7 +51,7 @@ class HookActivations:
 
 @dataclass(frozen=True)
 class _EditTrial:
-    """An edit that is made in both ways, in a row of its own."""
+    """An edit that is made with TransformerLens' hooks and with plain hooks, in a row of its own."""
 
     kind: Kind
     layer: int
@@ -89,15 +89,15 @@ def compare_edits(
         )
     ]
     rows = probes.tokens[:1].repeat(len(trials) + 1, 1)  # the last row is not edited
-    numbered = [(row, trial) for row, trial in enumerate(trials)]
-    edits = [replace(trial.plain, row=row) for row, trial in numbered if trial.plain is not None]
+    trials_by_row = [(row, trial) for row, trial in enumerate(trials)]
+    edits = [replace(trial.plain, row=row) for row, trial in trials_by_row if trial.plain is not None]
     last = max(probes.layers)
     expected = plain.stream_with_edits(rows, edits, last).float()
-    actual, z = _bridge_run(loaded_model, rows, numbered, last)
+    actual, z = _bridge_run(loaded_model, rows, trials_by_row, last)
     size = float(expected[-1].abs().max())
     for kind in kinds:
         errors = []
-        for row, trial in numbered:
+        for row, trial in trials_by_row:
             if trial.kind == kind:
                 errors.append(_trial_error(trial, actual[[row, -1]], expected[[row, -1]], size, tolerance))
                 errors.append(_head_order_error(loaded_model, trial, z[trial.layer][[row, -1]], tolerance))
@@ -250,15 +250,17 @@ def _middle_edit(
     activations: HookActivations,
     tolerance: RoundingTolerance,
 ) -> PlainEdit | None:
-    """Return the edit of the attention output that turns the stream before the MLP into the other prompt's."""
+    """Return the edit of the attention output that gives the stream before the MLP the value of the other prompt."""
     before, added, middle = (activations.get(layer, kind) for kind in ("resid_pre", "attn", "resid_mid"))
     place = None if added is None else locate_activation(added, recorded, tolerance.equal, "out")
     if before is None or middle is None or place is None:
         return None
-    # The hook may show a scaled version of what attention adds; what is really added is read off the stream.
-    there, gained = recorded[place.module, place.side], middle - before
-    scale = float((there * gained).sum() / there.pow(2).sum().clamp(min=1e-20))
-    if not scale or not bool((there * scale - gained).abs().max() <= tolerance.equal * middle.abs().max()):
+    # The hook may show a scaled version of what attention adds; what it really adds is derived from the stream.
+    recorded_output, added_by_attention = recorded[place.module, place.side], middle - before
+    scale = float((recorded_output * added_by_attention).sum() / recorded_output.pow(2).sum().clamp(min=1e-20))
+    if not scale or not bool(
+        (recorded_output * scale - added_by_attention).abs().max() <= tolerance.equal * middle.abs().max()
+    ):
         return None
     everything = torch.arange(middle.shape[-1], device=middle.device)
     return PlainEdit(replace(place, scale=scale), 0, everything, middle[1] - before[0])
@@ -274,18 +276,18 @@ def _upper_half(loaded_model: LoadedModel, kind: Kind, activation: Tensor) -> Te
 
 
 def _bridge_run(
-    loaded_model: LoadedModel, rows: Tensor, numbered: Sequence[tuple[int, _EditTrial]], last: int
+    loaded_model: LoadedModel, rows: Tensor, trials_by_row: Sequence[tuple[int, _EditTrial]], last: int
 ) -> tuple[Tensor, dict[int, Tensor]]:
     """Return the stream after the last probed layer, with each row edited through a hook, and each layer's z."""
     streams: list[Tensor] = []
     z: dict[int, Tensor] = {}
 
-    def keeping(layer: int) -> HookSite:
-        def keep(activation: Tensor) -> Tensor:
+    def recording_site(layer: int) -> HookSite:
+        def record(activation: Tensor) -> Tensor:
             z[layer] = activation.clone()
             return activation
 
-        return HookSite(Node(layer, "head", None).hook, keep)
+        return HookSite(Node(layer, "head", None).hook, record)
 
     def stop(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
         streams.append(resid.clone())
@@ -293,7 +295,7 @@ def _bridge_run(
 
     hooks = []
     fired: set[str] = set()
-    for row, trial in numbered:
+    for row, trial in trials_by_row:
 
         def change(activation: Tensor, row: int = row, trial: _EditTrial = trial) -> Tensor:
             changed = activation.clone()
@@ -303,8 +305,8 @@ def _bridge_run(
             return changed
 
         hooks += HookSite(Node(trial.layer, trial.kind, None).hook, change, trial.kind).hooks(fired)
-    for layer in sorted({trial.layer for _, trial in numbered}):
-        hooks += keeping(layer).hooks(fired)
+    for layer in sorted({trial.layer for _, trial in trials_by_row}):
+        hooks += recording_site(layer).hooks(fired)
     hooks.append((Node(last, "resid_post").hook, stop))
     with torch.no_grad(), without_warnings(), loaded_model.bridge.hooks(fwd_hooks=hooks), suppress(_StopBridge):
         loaded_model.bridge(rows)

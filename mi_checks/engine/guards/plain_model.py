@@ -77,7 +77,7 @@ class PlainModel:
         prefix = self.layers[layer]
         rows, positions = tokens.shape
 
-        def keep(name: str, where: ModuleSide, value: Any) -> None:
+        def record(name: str, where: ModuleSide, value: Any) -> None:
             tensor = _by_position(_first_tensor(value), rows, positions)
             if tensor is not None:
                 recorded.setdefault((name, where), tensor.detach().clone())
@@ -85,7 +85,7 @@ class PlainModel:
         with contextlib.ExitStack() as hooks:
             for name, module in self.model.named_modules():
                 if name == prefix or name.startswith(f"{prefix}."):
-                    hooks.enter_context(_recording(module, name, keep))
+                    hooks.enter_context(_recording(module, name, record))
             self._run_until(tokens, layer)
         return recorded
 
@@ -96,13 +96,15 @@ class PlainModel:
             by_module.setdefault((edit.location.module, edit.location.side), []).append(edit)
         rows, positions = tokens.shape
         with contextlib.ExitStack() as hooks:
-            for (name, where), together in by_module.items():
+            for (name, where), module_edits in by_module.items():
                 module = self.model.get_submodule(name)
 
-                def change(value: Any, together: list[PlainEdit] = together) -> Any:
-                    return _replace_first_tensor(value, lambda tensor: _apply_edits(tensor, together, rows, positions))
+                def edit_output(value: Any, module_edits: list[PlainEdit] = module_edits) -> Any:
+                    return _replace_first_tensor(
+                        value, lambda tensor: _apply_edits(tensor, module_edits, rows, positions)
+                    )
 
-                hooks.enter_context(_changing(module, where, change))
+                hooks.enter_context(_changing(module, where, edit_output))
             return self._run_until(tokens, layer)
 
     def _run_until(self, tokens: Tensor, layer: int) -> Tensor:
@@ -169,8 +171,8 @@ def _apply_edits(tensor: Tensor, edits: Sequence[PlainEdit], rows: int, position
     by_row = changed if changed.dim() != 2 else changed.view(rows, positions, -1)
     by_row = by_row.transpose(1, 2) if _heads_first(by_row, rows, positions) else by_row
     for edit in edits:
-        one = by_row[edit.row].flatten(1) if by_row.dim() == 4 else by_row[edit.row]
-        new = one.clone()
+        activation_row = by_row[edit.row].flatten(1) if by_row.dim() == 4 else by_row[edit.row]
+        new = activation_row.clone()
         new[:, edit.location.columns[edit.entries]] = (edit.values / edit.location.scale).to(new.dtype)
         by_row[edit.row] = new.view(by_row[edit.row].shape)
     return changed
@@ -204,13 +206,13 @@ def _first_tensor(value: Any) -> Tensor | None:
     return None
 
 
-def _replace_first_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _replace_first_tensor(value: Any, edit_output: Callable[[Tensor], Tensor]) -> Any:
     """Return a module's input or output with its first tensor changed."""
     if isinstance(value, Tensor):
-        return change(value)
+        return edit_output(value)
     items = list(value)
     index = next(i for i, item in enumerate(items) if isinstance(item, Tensor))
-    items[index] = change(items[index])
+    items[index] = edit_output(items[index])
     return tuple(items) if isinstance(value, tuple) else items
 
 
@@ -220,12 +222,12 @@ def _module_input(args: Any, kwargs: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _recording(module: nn.Module, name: str, keep: Callable[[str, ModuleSide, Any], None]) -> Iterator[None]:
+def _recording(module: nn.Module, name: str, record: Callable[[str, ModuleSide, Any], None]) -> Iterator[None]:
     def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
-        keep(name, "in", _module_input(args, kwargs))
+        record(name, "in", _module_input(args, kwargs))
 
     def after(_module: nn.Module, _args: Any, output: Any) -> None:
-        keep(name, "out", output)
+        record(name, "out", output)
 
     handles = [
         module.register_forward_pre_hook(before, with_kwargs=True),
@@ -239,14 +241,14 @@ def _recording(module: nn.Module, name: str, keep: Callable[[str, ModuleSide, An
 
 
 @contextlib.contextmanager
-def _changing(module: nn.Module, where: ModuleSide, change: Callable[[Any], Any]) -> Iterator[None]:
+def _changing(module: nn.Module, where: ModuleSide, edit_output: Callable[[Any], Any]) -> Iterator[None]:
     def before(_module: nn.Module, args: Any, kwargs: Any) -> Any:
         if _first_tensor(args) is not None:
-            return change(args), kwargs
-        return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
+            return edit_output(args), kwargs
+        return args, {**kwargs, "hidden_states": edit_output(kwargs["hidden_states"])}
 
     def after(_module: nn.Module, _args: Any, output: Any) -> Any:
-        return change(output)
+        return edit_output(output)
 
     if where == "in":
         handle = module.register_forward_pre_hook(before, with_kwargs=True)

@@ -145,13 +145,13 @@ def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tu
         own = 1 if is_parallel(engine.loaded_model.bridge) else 0
         into += [Node(layer, "mlp") for layer in range(own, until + 1)]
     if until == last:
-        replaced, along = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])
+        replaced, along_paths = engine.scores([denoise(head), denoise(head, into=(*into, LOGITS))])
         before, size = engine.base.corrupt.logit_diff, float(engine.base_logits("corrupt").abs().max())
     else:
-        replaced, along, before = _streams_after(engine, head, tuple(into), until)
+        replaced, along_paths, before = _streams_after(engine, head, tuple(into), until)
         size = float(np.abs(before).max())
     error = tolerance.error(
-        float(np.abs(replaced - along).max()), effect=float(np.abs(replaced - before).max()), size=size
+        float(np.abs(replaced - along_paths).max()), effect=float(np.abs(replaced - before).max()), size=size
     )
     return error, f"patching all one-hop paths out of {head} does not have the effect of patching it"
 
@@ -159,10 +159,10 @@ def _path_sum_error(engine: ReferenceEngine, tolerance: RoundingTolerance) -> tu
 def _streams_after(engine: ReferenceEngine, head: Node, into: Hop, layer: int) -> tuple[Floats, Floats, Floats]:
     """Return the stream after a layer with a head replaced, with every reader seeing the replacement, and unpatched."""
     hook = Node(layer, "resid_post").hook
-    replacing, along = denoise(head), denoise(head, into=into)
-    sent = engine.sent_change(along)
+    replacing, along_paths = denoise(head), denoise(head, into=into)
+    sent_change = engine.sent_change(along_paths)
     whole = [engine.replacement_site(replacing, [head])]
-    parts = [*engine.receiver_sites("corrupt", into, sent), HookSite(hook, lambda resid: resid + sent)]
+    parts = [*engine.receiver_sites("corrupt", into, sent_change), HookSite(hook, lambda resid: resid + sent_change)]
     runs = [engine.activations_with("corrupt", sites, [hook])[0] for sites in (whole, parts)]
     streams = [*runs, engine.activation("corrupt", Node(layer, "resid_post"))]
     one, other, own = (stream.double().cpu().numpy() for stream in streams)

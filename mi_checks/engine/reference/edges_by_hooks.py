@@ -65,17 +65,17 @@ class EdgeCircuitRun:
 
     def _heads(self, layer: int) -> None:
         """Compute what a layer's heads write when each of their inputs sees its own stream."""
-        parts = [reader for reader in readers(self.shape, mlps=False) if reader.layer == layer]
-        alike: defaultdict[frozenset[Node], list[Node]] = defaultdict(list)
-        for reader in parts:
-            alike[self.incoming.get(reader, frozenset())].append(reader)
-        place, hooks = Node(layer, "resid_pre"), [Node(layer, part, 0).hook for part in ("q", "k", "v")]
+        layer_readers = [reader for reader in readers(self.shape, mlps=False) if reader.layer == layer]
+        readers_by_senders: defaultdict[frozenset[Node], list[Node]] = defaultdict(list)
+        for reader in layer_readers:
+            readers_by_senders[self.incoming.get(reader, frozenset())].append(reader)
+        stream_node, hooks = Node(layer, "resid_pre"), [Node(layer, part, 0).hook for part in ("q", "k", "v")]
         inputs: dict[str, Tensor] = {}
-        for together in alike.values():
-            stream = self._stream(together[0], place)
-            sites = [HookSite(place.hook, _replace_by(stream))]
+        for same_senders in readers_by_senders.values():
+            stream = self._stream(same_senders[0], stream_node)
+            sites = [HookSite(stream_node.hook, _replace_by(stream))]
             for hook, seen in zip(hooks, self.engine.activations_with("clean", sites, hooks, layer), strict=True):
-                own = [reader for reader in together if reader.hook == hook]
+                own = [reader for reader in same_senders if reader.hook == hook]
                 inputs[hook] = torch.where(node_mask(own, seen), seen, inputs.get(hook, torch.zeros_like(seen)))
         sites = [HookSite(hook, _replace_by(new)) for hook, new in inputs.items()]
         (z,) = self.engine.activations_with("clean", sites, [Node(layer, "head", 0).hook], layer)
@@ -83,26 +83,26 @@ class EdgeCircuitRun:
 
     def _mlp(self, layer: int) -> None:
         """Compute what a layer's MLP writes."""
-        node, place = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
-        stream = self._stream(node, place)
+        node, stream_node = Node(layer, "mlp"), Node(layer, "resid_mid")  # the hook is the input of the MLP's norm
+        stream = self._stream(node, stream_node)
         (written,) = self.engine.activations_with(
-            "clean", [HookSite(place.hook, _replace_by(stream))], [node.hook], layer
+            "clean", [HookSite(stream_node.hook, _replace_by(stream))], [node.hook], layer
         )
         self._store(node, written)
 
-    def _stream(self, reader: Node, place: Node) -> Tensor:
+    def _stream(self, reader: Node, stream_node: Node) -> Tensor:
         """Return the residual stream that a reader sees, `row pos d_model`."""
-        everything = reader.kind == "mlp" and not self.circuit.mlps
+        reads_whole_stream = reader.kind == "mlp" and not self.circuit.mlps
         incoming = self.incoming.get(reader, frozenset())
         seen: dict[tuple[int, Kind], Tensor] = {}
         for sender in senders(self.shape, mlps=True):
             if reaches(sender, reader):
                 layer_of = sender.layer, sender.kind
-                aside = sender.kind == "mlp" and not self.circuit.mlps
-                really = everything or aside or sender in incoming
-                source = (self.own if really else self.ablated)[layer_of]
+                outside_circuit = sender.kind == "mlp" and not self.circuit.mlps
+                in_circuit_run = reads_whole_stream or outside_circuit or sender in incoming
+                source = (self.own if in_circuit_run else self.ablated)[layer_of]
                 seen[layer_of] = torch.where(node_mask([sender], source), source, seen.get(layer_of, source))
-        stream = self.engine.activation("clean", place)
+        stream = self.engine.activation("clean", stream_node)
         for (layer, kind), inner in seen.items():
             node = Node(layer, kind)
             stream = stream + self.engine.added_change(node, self.engine.activation("clean", node), inner)

@@ -29,7 +29,7 @@ class HookSite:
 
     def hooks(self, fired: set[str]) -> list[BridgeHook]:
         """Return the hooks of the site, which record in `fired` that they ran."""
-        before: list[Tensor] = []
+        stream_before: list[Tensor] = []
 
         def run(activation: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             fired.add(self.name)
@@ -44,11 +44,11 @@ class HookSite:
         # TransformerLens' own `hook_resid_mid` is the input of the second layer norm: an edit there reaches the MLP but
         # not the stream that goes around it. So the change is made to what the attention layer writes.
         def remember(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001
-            before[:] = [resid]
+            stream_before[:] = [resid]
             return resid
 
         def write(attn_out: Tensor, hook: Any) -> Tensor:
-            return run(before[0] + attn_out, hook) - before[0]
+            return run(stream_before[0] + attn_out, hook) - stream_before[0]
 
         block = self.name.removesuffix(".hook_resid_mid")
         return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", write)]
@@ -56,7 +56,7 @@ class HookSite:
 
 def node_mask(nodes: Sequence[Node], activation: Tensor) -> Tensor:
     """Return which of a layer's heads or neurons are among the nodes, in the activation's shape after its positions."""
-    among = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
+    mask = torch.zeros(activation.shape[2:], dtype=torch.bool, device=activation.device)
     for node in nodes:
-        among[slice(None) if node.index is None else node.index] = True
-    return among
+        mask[slice(None) if node.index is None else node.index] = True
+    return mask

@@ -118,9 +118,9 @@ class ReferenceEngine(Engine):
         block = self.loaded_model.bridge.blocks[receiver.layer]
         norm, project = self.norm_before(receiver.layer), getattr(block.attn, receiver.kind)
         seen = part if norm is None else norm.linear_part(whole, part).to(part.dtype)
-        one, none = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
+        projected, bias_alone = (project(x[:, None]) for x in (seen, torch.zeros_like(seen)))
         d_head = self.activation("clean", receiver).shape[-1]
-        by_head: Tensor = (one - none).flatten(1).unflatten(-1, (-1, d_head))
+        by_head: Tensor = (projected - bias_alone).flatten(1).unflatten(-1, (-1, d_head))
         return by_head[:, receiver.index]
 
     @cached_property
@@ -214,7 +214,7 @@ class ReferenceEngine(Engine):
         """Return the logits at END of a run with all sites installed, `row d_vocab`; `first` is their first layer.
 
         Raises:
-            MiChecksError: a hook never ran. Otherwise an intervention that was never made would look like "no effect".
+            MiChecksError: a hook never ran. Otherwise a missing intervention would look like an effect of zero.
         """
         fired: set[str] = set()
         hooks: list[BridgeHook] = []
@@ -243,21 +243,21 @@ class ReferenceEngine(Engine):
         return HookSite(nodes[0].hook, change, kind)
 
     def _path_sites(self, intervention: Intervention) -> list[HookSite]:
-        """Return the sites by which the receivers at the end of a path see the change that arrives along it."""
-        sent = self.sent_change(intervention)
+        """Return the sites at which the last receivers of a path see the change that arrives along it."""
+        sent_change = self.sent_change(intervention)
         *inner, last = intervention.hops
         for hop in inner:
-            sent = self._forwarded_change(intervention, hop, sent)
-        return self.receiver_sites(intervention.run, last, sent)
+            sent_change = self._forwarded_change(intervention, hop, sent_change)
+        return self.receiver_sites(intervention.run, last, sent_change)
 
-    def _forwarded_change(self, intervention: Intervention, hop: tuple[Node, ...], sent: Tensor) -> Tensor:
-        """Return the summed change in what an inner hop's writers add, each seeing only `sent`, `row pos d_model`."""
+    def _forwarded_change(self, intervention: Intervention, hop: tuple[Node, ...], sent_change: Tensor) -> Tensor:
+        """Return the change in what an inner hop's writers add, `row pos d_model`; each sees only `sent_change`."""
         by_writer: dict[tuple[int, Kind], list[Node]] = {}
         for receiver in hop:
             by_writer.setdefault((receiver.layer, "mlp" if receiver.kind == "mlp" else "head"), []).append(receiver)
         total = torch.zeros(())
         for (layer, kind), receivers in by_writer.items():
-            sites = self.receiver_sites(intervention.run, tuple(receivers), sent)
+            sites = self.receiver_sites(intervention.run, tuple(receivers), sent_change)
             writer = Node(layer, kind)
             (new,) = self.activations_with(intervention.run, sites, [writer.hook], layer)
             total = total + self.added_change(writer, self.activation(intervention.run, writer), new)
@@ -273,21 +273,21 @@ class ReferenceEngine(Engine):
         """
         activations: dict[str, Tensor] = {}
 
-        def keeping(hook: str) -> HookSite:
-            def keep(activation: Tensor) -> Tensor:
+        def recording_site(hook: str) -> HookSite:
+            def record(activation: Tensor) -> Tensor:
                 activations[hook] = activation.clone()
                 if len(activations) == len(set(hooks)):
                     raise _HooksReached
                 return activation
 
-            return HookSite(hook, keep)
+            return HookSite(hook, record)
 
         with suppress(_HooksReached):
-            self.logits_with(side, [*sites, *map(keeping, hooks)], first)
+            self.logits_with(side, [*sites, *map(recording_site, hooks)], first)
         return [activations[hook] for hook in hooks]
 
-    def receiver_sites(self, side: Side, receivers: tuple[Node, ...], sent: Tensor) -> list[HookSite]:
-        """Return the sites by which the receivers at the end of a path see a change in addition to their run's stream.
+    def receiver_sites(self, side: Side, receivers: tuple[Node, ...], sent_change: Tensor) -> list[HookSite]:
+        """Return the sites at which the last receivers of a path see a change in addition to their run's stream.
 
         The new value of a head's query, key or value is read off a run in which its whole layer sees the change; so is
         the input of a parallel layer's MLP. In that run, the sites of receivers in earlier layers are installed.
@@ -295,13 +295,13 @@ class ReferenceEngine(Engine):
         Args:
             side: the run.
             receivers: the receivers of the last hop.
-            sent: the change, `row pos d_model`.
+            sent_change: the change, `row pos d_model`.
         """
         sites: list[HookSite] = []
         last = self.loaded_model.shape.n_layers - 1
         first = min((r.layer for r in receivers if r.kind != "logits"), default=0)
         for layer in sorted({r.layer for r in receivers if r.kind != "logits"}):
-            places: dict[str, list[Node]] = {}
+            receivers_by_hook: dict[str, list[Node]] = {}
             after_attention = False
             for receiver in receivers:
                 if receiver.layer != layer or receiver.kind == "logits":
@@ -309,18 +309,19 @@ class ReferenceEngine(Engine):
                 if receiver.kind == "mlp" and not self.parallel:
                     after_attention = True
                     continue
-                place = f"blocks.{layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
-                places.setdefault(place, []).append(receiver)
-            if places:
-                before = HookSite(HOOK_NAMES["resid_pre"].format(layer), lambda resid: resid + sent)
-                seen = self.activations_with(side, [*sites, before], list(places), first)
+                hook_name = f"blocks.{layer}.mlp.hook_in" if receiver.kind == "mlp" else receiver.hook
+                receivers_by_hook.setdefault(hook_name, []).append(receiver)
+            if receivers_by_hook:
+                before = HookSite(HOOK_NAMES["resid_pre"].format(layer), lambda resid: resid + sent_change)
+                seen = self.activations_with(side, [*sites, before], list(receivers_by_hook), first)
                 sites += [
-                    _receiver_site(among, place, new) for (place, among), new in zip(places.items(), seen, strict=True)
+                    _receiver_site(hook_receivers, hook_name, new)
+                    for (hook_name, hook_receivers), new in zip(receivers_by_hook.items(), seen, strict=True)
                 ]
             if after_attention:  # the input of the second norm, without the stream around the MLP
-                sites.append(HookSite(HOOK_NAMES["resid_mid"].format(layer), lambda resid: resid + sent))
+                sites.append(HookSite(HOOK_NAMES["resid_mid"].format(layer), lambda resid: resid + sent_change))
         if any(receiver.kind == "logits" for receiver in receivers):
-            sites.append(HookSite(HOOK_NAMES["resid_post"].format(last), lambda resid: resid + sent))
+            sites.append(HookSite(HOOK_NAMES["resid_post"].format(last), lambda resid: resid + sent_change))
         return sites
 
     def sent_change(self, intervention: Intervention) -> Tensor:
@@ -356,7 +357,7 @@ class ReferenceEngine(Engine):
         again, since no hook is in them.
         """
 
-        def only_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
+        def select_end(resid: Tensor, hook: Any) -> Tensor:  # noqa: ARG001  # TransformerLens passes it by name
             return resid[self.rows, self.end][:, None]
 
         bridge = self.loaded_model.bridge
@@ -368,7 +369,7 @@ class ReferenceEngine(Engine):
         )
         # Fetched before the hooks are installed, so that their changes do not get into the stored activations.
         resid = self.activation(side, Node(first, "resid_pre")) if skips else None
-        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("unembed.hook_in", only_end)]):
+        with torch.no_grad(), bridge.hooks(fwd_hooks=[*hooks, ("unembed.hook_in", select_end)]):
             if resid is not None:
                 for block in bridge.blocks[first:]:
                     (resid,) = block(resid)
@@ -378,9 +379,9 @@ class ReferenceEngine(Engine):
         return logits[:, 0].float()
 
 
-def _receiver_site(receivers: list[Node], place: str, seen: Tensor) -> HookSite:
-    """Return a site that gives the receivers, among the activations at a hook, the values they were seen to have."""
-    return HookSite(place, lambda own: torch.where(node_mask(receivers, own), seen, own))
+def _receiver_site(receivers: list[Node], hook_name: str, seen: Tensor) -> HookSite:
+    """Return a site that gives the receivers at a hook their values from a run in which they saw a change."""
+    return HookSite(hook_name, lambda own: torch.where(node_mask(receivers, own), seen, own))
 
 
 def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:

@@ -48,34 +48,36 @@ class EdgeCircuitRuns:
             if not self.model.attn_only:
                 self._mlp(layer)
         clean = self.runs.passes["clean"][self.runs.last].at_end.resid_post
-        streams = self._streams(LOGITS.layer, "logits", clean, ends=True)[:, :, 0, 0]
+        streams = self._streams(LOGITS.layer, "logits", clean, only_end=True)[:, :, 0, 0]
         return streams.expand(-1, len(self.circuits), -1)
 
     def _heads(self, layer: int) -> None:
-        model, ends = self.model, layer == self.runs.last
+        model, only_end = self.model, layer == self.runs.last
         clean, head = self._clean_outputs(layer).z[:, None], Node(layer, "head", 0)
         z = self._attention(layer) if layer else clean
-        ablated = self._ablated(head, ends=ends)[:, None]
+        ablated = self._ablated(head, only_end=only_end)[:, None]
         w_o = model.w_o(layer)  # head d_head d_model
         self.sender_changes.append(torch.einsum("bvphe,hed->bvhpd", z - ablated, w_o))
-        self.change_seen_by_all = self._columns(self.change_seen_by_all, ends=ends) + (ablated - clean).flatten(
+        self.change_seen_by_all = self._columns(self.change_seen_by_all, only_end=only_end) + (ablated - clean).flatten(
             -2
         ) @ w_o.flatten(0, 1)
         if layer and not self.mlps and not model.attn_only:
-            self.own_change = self._columns(self.own_change, ends=ends) + (z - clean).flatten(-2) @ w_o.flatten(0, 1)
+            self.own_change = self._columns(self.own_change, only_end=only_end) + (z - clean).flatten(-2) @ w_o.flatten(
+                0, 1
+            )
 
     def _attention(self, layer: int) -> Tensor:
         """Return z of a layer whose q, k and v each see their own stream, `row variant pos head d_head`."""
         model, run, last = self.model, self.runs.passes["clean"][layer], layer == self.runs.last
         inputs = []
         for kind in ("q", "k", "v"):
-            ends = last and kind == "q"
-            clean = self.runs.from_column(run.resid_pre, 0, ends=ends)
+            only_end = last and kind == "q"
+            clean = self.runs.from_column(run.resid_pre, 0, only_end=only_end)
             if self.all_write_alike:
-                inputs.append(self._combined(layer, kind, clean, ends=ends))
+                inputs.append(self._combined(layer, kind, clean, only_end=only_end))
                 continue
             seen = model.attention_input(
-                layer, self._streams(layer, kind, clean, ends=ends)
+                layer, self._streams(layer, kind, clean, only_end=only_end)
             )  # row variant reader pos d_model
             weight, bias = model.projection(layer, kind)
             new = torch.einsum("bvrpd,rhd->bvprh", seen, weight)
@@ -85,14 +87,14 @@ class EdgeCircuitRuns:
         columns = self.runs.columns["clean"]
         columns = columns.expand(len(self.runs.rows), -1)
         sources = columns.repeat_interleave(variants, 0)
-        destinations = self.runs.from_column(columns, 0, ends=last).repeat_interleave(variants, 0)
+        destinations = self.runs.from_column(columns, 0, only_end=last).repeat_interleave(variants, 0)
         queries, keys = model.rotate(queries, destinations), model.rotate(keys, sources)
         z = model.attend(queries, destinations, keys, values, sources)
         by_variant: Tensor = z.unflatten(0, (len(self.runs.rows), variants))
         return by_variant
 
     def _mlp(self, layer: int) -> None:
-        ends = layer == self.runs.last
+        only_end = layer == self.runs.last
         written = self._clean_outputs(layer)
         if written.mlp_out is None:
             return
@@ -104,26 +106,26 @@ class EdgeCircuitRuns:
             self.own_change = self.own_change + own - clean
             self.change_seen_by_all = self.change_seen_by_all + own - clean
             return
-        seen = self._streams(layer, "mlp", written.mlp_in, ends=ends)[:, :, 0]
+        seen = self._streams(layer, "mlp", written.mlp_in, only_end=only_end)[:, :, 0]
         own = self.model.mlp(layer, seen)
-        ablated = self._ablated(Node(layer, "mlp"), ends=ends)[:, None]
+        ablated = self._ablated(Node(layer, "mlp"), only_end=only_end)[:, None]
         self.sender_changes.append((own - ablated)[:, :, None])
         self.change_seen_by_all = self.change_seen_by_all + ablated - clean
 
-    def _streams(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
+    def _streams(self, layer: int, kind: str, clean: Tensor, *, only_end: bool) -> Tensor:
         """Return the stream as a layer's readers of one kind see it, `row variant reader pos d_model`."""
-        streams = (clean[:, None] + self._columns(self.change_seen_by_all, ends=ends))[:, :, None]
-        masks, first = self.masks[layer, kind], 0  # variant reader sender
+        streams = (clean[:, None] + self._columns(self.change_seen_by_all, only_end=only_end))[:, :, None]
+        masks, first_sender = self.masks[layer, kind], 0  # variant reader sender
         for part in self.sender_changes:
-            mask = masks[..., first : first + part.shape[2]]
-            first += part.shape[2]
+            mask = masks[..., first_sender : first_sender + part.shape[2]]
+            first_sender += part.shape[2]
             if not bool(mask.any()):
                 continue
-            there = self._columns(part, ends=ends)
-            flat = there.flatten(3)
-            alike = flat.shape[1] == 1  # a single product for all variants, instead of one for each copy
-            seen = (mask.flatten(0, 1) @ flat[:, 0]).unflatten(1, mask.shape[:2]) if alike else mask @ flat
-            streams = streams + seen.unflatten(-1, there.shape[3:])
+            columns = self._columns(part, only_end=only_end)
+            flat = columns.flatten(3)
+            shared_by_variants = flat.shape[1] == 1  # a single product for all variants, instead of one for each copy
+            seen = (mask.flatten(0, 1) @ flat[:, 0]).unflatten(1, mask.shape[:2]) if shared_by_variants else mask @ flat
+            streams = streams + seen.unflatten(-1, columns.shape[3:])
         return streams
 
     @property
@@ -131,15 +133,15 @@ class EdgeCircuitRuns:
         """Return whether all circuits write the same so far, so that they differ only in who sees what."""
         return all(part.shape[1] == 1 for part in self.sender_changes) and self.change_seen_by_all.shape[1] == 1
 
-    def _combined(self, layer: int, kind: str, clean: Tensor, *, ends: bool) -> Tensor:
+    def _combined(self, layer: int, kind: str, clean: Tensor, *, only_end: bool) -> Tensor:
         """Return queries, keys or values, `row variant pos reader d_head`, if all circuits write the same.
 
         A projection of a sum is the sum of projections, and the sum's norm follows from products of its parts, so that
         no reader's stream is ever computed.
         """
         model = self.model
-        parts = [(clean[:, None] + self._columns(self.change_seen_by_all, ends=ends))[:, 0, None]]
-        parts += [self._columns(part, ends=ends)[:, 0] for part in self.sender_changes]
+        parts = [(clean[:, None] + self._columns(self.change_seen_by_all, only_end=only_end))[:, 0, None]]
+        parts += [self._columns(part, only_end=only_end)[:, 0] for part in self.sender_changes]
         senders = torch.cat(parts, 1)  # row 1+sender pos d_model
         masks = self.masks[layer, kind][..., : senders.shape[1] - 1]
         masks = torch.cat([torch.ones_like(masks[..., :1]), masks], -1)  # variant reader 1+sender
@@ -151,9 +153,9 @@ class EdgeCircuitRuns:
             seen = seen * torch.rsqrt(square + model.eps)[..., None]
         return seen if bias is None else seen + bias
 
-    def _columns(self, x: Tensor, *, ends: bool) -> Tensor:
+    def _columns(self, x: Tensor, *, only_end: bool) -> Tensor:
         """Return all positions of `row … pos d_model`, or only END; in the last layer there is nothing else."""
-        if not ends or x.dim() == 0 or x.shape[-2] == 1:
+        if not only_end or x.dim() == 0 or x.shape[-2] == 1:
             return x
         return x.movedim(-2, 1)[self.runs.rows, self.runs.end].unsqueeze(-2)
 
@@ -161,9 +163,9 @@ class EdgeCircuitRuns:
         run = self.runs.passes["clean"][layer]
         return run.at_end if layer == self.runs.last else run.whole
 
-    def _ablated(self, node: Node, *, ends: bool) -> Tensor:
+    def _ablated(self, node: Node, *, only_end: bool) -> Tensor:
         new = self.runs.stored_replacement(ablate(node, kind=self.circuits[0].value), node)
-        return self.runs.from_column(new, 0, ends=ends)
+        return self.runs.from_column(new, 0, only_end=only_end)
 
     def _masks(self) -> dict[tuple[int, str], Tensor]:
         """Return which senders each reader sees, (layer, kind) of readers → `variant reader sender`."""

@@ -319,8 +319,8 @@ class ForwardPass:
         """Return the run of the first rows, with the layers computed so far; see `LayerPass.crop`."""
         tokens, positions, end = self.tokens[:rows, :columns], self.positions[:rows, :columns], self.end[:rows]
         other = ForwardPass(self.model, tokens, positions, end, twin, self._shared)
-        for layer, made in enumerate(self._layers):
-            other._layers.append(made.crop(rows, columns, None if twin is None else twin[layer]))
+        for layer, layer_pass in enumerate(self._layers):
+            other._layers.append(layer_pass.crop(rows, columns, None if twin is None else twin[layer]))
         return other
 
     def __getitem__(self, layer: int) -> LayerPass:

@@ -14,31 +14,33 @@ from mi_checks.engine.replay.stored_runs import StoredRuns
 from mi_checks.engine.replay.stream_changes import written_change
 
 
-def forwarded_change(runs: StoredRuns, side: Side, hops: list[Hop], sent: Tensor, start: int) -> Tensor:
+def forwarded_change(runs: StoredRuns, side: Side, hops: list[Hop], sent_change: Tensor, start: int) -> Tensor:
     """Return the summed change in what the receivers of each variant's hop write, none of them seeing another's.
 
     Args:
         runs: the clean and the corrupted run.
         side: the run that is patched.
         hops: the receivers of each variant.
-        sent: the change that they see in addition to the run's stream, `row variant pos d_model`.
+        sent_change: the change that they see in addition to the run's stream, `row variant pos d_model`.
         start: the first changed column.
 
     Returns:
         `row variant pos d_model`.
     """
-    total = torch.zeros_like(sent)
+    total = torch.zeros_like(sent_change)
     for layer in sorted({node.layer for hop in hops for node in hop}):
         receivers = [(i, node.kind, node.index) for i, hop in enumerate(hops) for node in hop if node.layer == layer]
         heads = [(i, kind, index) for i, kind, index in receivers if kind != "mlp"]
         if heads:
-            total += _forwarded_by_heads(runs, side, layer, heads, sent, start)
+            total += _forwarded_by_heads(runs, side, layer, heads, sent_change, start)
         mlps = [i for i, kind, _ in receivers if kind == "mlp"]
         if mlps:
             written = runs.passes[side][layer].from_column(start)
             if written.mlp_out is None:
                 raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
-            total[:, mlps] += runs.model.mlp(layer, written.mlp_in[:, None] + sent[:, mlps]) - written.mlp_out[:, None]
+            total[:, mlps] += (
+                runs.model.mlp(layer, written.mlp_in[:, None] + sent_change[:, mlps]) - written.mlp_out[:, None]
+            )
     return total
 
 
@@ -47,7 +49,7 @@ def _forwarded_by_heads(
     side: Side,
     layer: int,
     receivers: Sequence[tuple[int, Kind, int | None]],
-    sent: Tensor,
+    sent_change: Tensor,
     start: int,
 ) -> Tensor:
     """Return the change in what a layer's heads write, `row variant pos d_model`.
@@ -57,20 +59,20 @@ def _forwarded_by_heads(
         side: the run that is patched.
         layer: index of the layer.
         receivers: (variant, q, k or v, index).
-        sent: the change that they see, `row variant pos d_model`.
+        sent_change: the change that they see, `row variant pos d_model`.
         start: the first changed column.
     """
     model, run = runs.model, runs.passes[side][layer]
-    rows, variants, width, _ = sent.shape
-    seen = model.attention_input(layer, run.resid_pre[:, None, start:] + sent)
+    rows, variants, width, _ = sent_change.shape
+    seen = model.attention_input(layer, run.resid_pre[:, None, start:] + sent_change)
     inputs: dict[str, Tensor] = {}
     for kind, own in (("q", run.queries[:, start:]), ("k", run.keys), ("v", run.values)):
         inputs[kind] = own[:, None].repeat(1, variants, 1, 1, 1)
         chosen = [(variant, index) for variant, at, index in receivers if at == kind]
         if chosen:
-            which, index = (list(part) for part in zip(*chosen, strict=True))
+            selected, index = (list(part) for part in zip(*chosen, strict=True))
             new = model.project(layer, kind, seen)  # row variant pos head d_head
-            inputs[kind][:, which, -width:, index] = new[:, which, :, index]
+            inputs[kind][:, selected, -width:, index] = new[:, selected, :, index]
     columns = runs.columns[side]
     sources = columns if len(columns) == 1 else columns.repeat_interleave(variants, 0)
     queries, keys, values = (inputs[kind].flatten(0, 1) for kind in ("q", "k", "v"))
@@ -89,14 +91,16 @@ class JointEdits:
         start: the first column that they change.
     """
 
-    def __init__(self, runs: StoredRuns, alike: list[Intervention], start: int) -> None:
+    def __init__(self, runs: StoredRuns, interventions: list[Intervention], start: int) -> None:
         self.runs = runs
-        self.interventions = alike
-        self.common = alike[0]
+        self.interventions = interventions
+        self.common = interventions[0]
         self.mask = runs.mask(self.common.run, self.common.at)  # row pos
         self.start = start
-        self._replaced = _by_place((i, node) for i, e in enumerate(alike) if not e.into for node in e.nodes)
-        self._receivers = _by_place((i, node) for i, e in enumerate(alike) for hop in e.hops[-1:] for node in hop)
+        self._replaced = _by_place((i, node) for i, e in enumerate(interventions) if not e.into for node in e.nodes)
+        self._receivers = _by_place(
+            (i, node) for i, e in enumerate(interventions) for hop in e.hops[-1:] for node in hop
+        )
         self._everywhere = bool(self.mask.all())
         places = [*self._replaced, *self._receivers]
         self.layers = {runs.last if kind == "logits" else layer for layer, kind in places}
@@ -120,19 +124,19 @@ class JointEdits:
         """Return whether any of a layer's activations of a kind is replaced."""
         return (layer, kind) in self._replaced
 
-    def apply(self, layer: int, kind: str, activation: Tensor, *, ends: bool = False) -> Tensor:
+    def apply(self, layer: int, kind: str, activation: Tensor, *, only_end: bool = False) -> Tensor:
         """Return an activation, `row variant pos …` or only END, with its replacements."""
         chosen = self._replaced.get((layer, kind))
         if chosen is None:
             return activation
-        which = self._variant_mask(chosen, activation)
-        new = self.runs.from_column(self.runs.stored_replacement(self.common, chosen[0][1]), self.start, ends=ends)[
-            :, None
-        ]
+        selected = self._variant_mask(chosen, activation)
+        new = self.runs.from_column(
+            self.runs.stored_replacement(self.common, chosen[0][1]), self.start, only_end=only_end
+        )[:, None]
         if not self._everywhere:
-            mask = self.runs.from_column(self.mask, self.start, ends=ends)[:, None]
-            which = which & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
-        return torch.where(which, new, activation)
+            mask = self.runs.from_column(self.mask, self.start, only_end=only_end)[:, None]
+            selected = selected & mask.view(*mask.shape, *[1] * (activation.dim() - 3))
+        return torch.where(selected, new, activation)
 
     def project(self, layer: int, kind: str, resid: Tensor, normed: Tensor) -> Tensor:
         """Return q, k or v, `row variant pos head d_head`, of which those at the end of a path see the change."""
@@ -144,13 +148,17 @@ class JointEdits:
         seen = model.project(layer, kind, model.attention_input(layer, resid + self.sent_change))
         return torch.where(self._variant_mask(reading, own), seen, own)
 
-    def read_stream(self, layer: int, kind: str, resid: Tensor, *, ends: bool = False) -> Tensor:
+    def read_stream(self, layer: int, kind: str, resid: Tensor, *, only_end: bool = False) -> Tensor:
         """Return the residual stream as an MLP or the unembedding reads it, `row variant pos d_model` or only END."""
         reading = self._receivers.get((layer, kind))
         if reading is None:
             return resid
-        sent = self.sent_change[self.runs.rows, :, self.runs.end - self.start][:, :, None] if ends else self.sent_change
-        return torch.where(self._variant_mask(reading, resid), resid + sent, resid)
+        sent_change = (
+            self.sent_change[self.runs.rows, :, self.runs.end - self.start][:, :, None]
+            if only_end
+            else self.sent_change
+        )
+        return torch.where(self._variant_mask(reading, resid), resid + sent_change, resid)
 
     @cached_property
     def sent_change(self) -> Tensor:
@@ -159,22 +167,24 @@ class JointEdits:
         by_variant: list[Tensor] = []
         for intervention in self.interventions:
             senders = intervention.nodes if intervention.into else ()
-            entries = (written_change(self.runs, self.common, [node], self.start, ends=False) for node in senders)
+            entries = (written_change(self.runs, self.common, [node], self.start, only_end=False) for node in senders)
             by_variant.append(sum((entry.delta[:, 0] for entry in entries if entry is not None), nothing))
-        sent = torch.stack(by_variant, 1)
+        sent_change = torch.stack(by_variant, 1)
         for depth in range(max(len(intervention.hops) for intervention in self.interventions) - 1):
-            going_on = [i for i, intervention in enumerate(self.interventions) if depth < len(intervention.hops) - 1]
-            hops = [self.interventions[i].hops[depth] for i in going_on]
-            sent[:, going_on] = forwarded_change(self.runs, self.common.run, hops, sent[:, going_on], self.start)
-        return sent
+            continuing = [i for i, intervention in enumerate(self.interventions) if depth < len(intervention.hops) - 1]
+            hops = [self.interventions[i].hops[depth] for i in continuing]
+            sent_change[:, continuing] = forwarded_change(
+                self.runs, self.common.run, hops, sent_change[:, continuing], self.start
+            )
+        return sent_change
 
     def _variant_mask(self, places: list[tuple[int, Node]], activation: Tensor) -> Tensor:
         """Return a mask of variants and of the layer's heads or neurons, `variant 1 …`."""
         index = [node.index for _, node in places]
         variants = [variant for variant, _ in places]
         whole = index[0] is None or activation.dim() == 3
-        wide = [] if whole else [activation.shape[3]]
-        chosen = torch.zeros((len(self.interventions), 1, *wide), dtype=torch.bool, device=activation.device)
+        index_axis = [] if whole else [activation.shape[3]]
+        chosen = torch.zeros((len(self.interventions), 1, *index_axis), dtype=torch.bool, device=activation.device)
         if whole:
             chosen[variants] = True
         else:

@@ -90,9 +90,9 @@ class ReplayEngine(StoredRuns):
         with torch.no_grad():
             groups = list(self._groups(interventions))
             for group in self.progress(groups, len(groups), title):
-                alike = [interventions[i] for i in group]
+                group_members = [interventions[i] for i in group]
                 out[group] = self.require_finite(
-                    self.memory.run_halving(self._score_group, alike), f"logits at {END} under {title}"
+                    self.memory.run_halving(self._score_group, group_members), f"logits at {END} under {title}"
                 )
         self.forget_replacements()
         return out
@@ -101,13 +101,13 @@ class ReplayEngine(StoredRuns):
         """Replay circuits with the same ablation value together; see `Engine.edge_scores`."""
         self.supported.require_edges()
         out = np.empty((len(circuits), len(self.batch)))
-        together: dict[object, list[int]] = {}
+        by_group: dict[object, list[int]] = {}
         for i, circuit in enumerate(circuits):
-            together.setdefault((circuit.value, circuit.mlps), []).append(i)
+            by_group.setdefault((circuit.value, circuit.mlps), []).append(i)
         groups = []
-        for alike in together.values():
-            size = self.memory.max_variants(self._bytes_per_circuit(circuits[alike[0]]))
-            groups += [alike[i : i + size] for i in range(0, len(alike), size)]
+        for group_members in by_group.values():
+            size = self.memory.max_variants(self._bytes_per_circuit(circuits[group_members[0]]))
+            groups += [group_members[i : i + size] for i in range(0, len(group_members), size)]
         with torch.no_grad():
             for group in self.progress(groups, len(groups), title):
                 scores = self.memory.run_halving(self._score_circuits, [circuits[i] for i in group])
@@ -115,9 +115,9 @@ class ReplayEngine(StoredRuns):
         self.forget_replacements()
         return out
 
-    def _score_circuits(self, alike: list[EdgeCircuit]) -> Tensor:
+    def _score_circuits(self, group_members: list[EdgeCircuit]) -> Tensor:
         """Return the logit differences of a group of edge circuits, `variant prompt`."""
-        return self._scores_at_end(EdgeCircuitRuns(self, alike).final_streams())
+        return self._scores_at_end(EdgeCircuitRuns(self, group_members).final_streams())
 
     def _bytes_per_circuit(self, circuit: EdgeCircuit) -> int:
         """Return about how many bytes one circuit takes while its edges are measured."""
@@ -137,10 +137,10 @@ class ReplayEngine(StoredRuns):
 
     def _groups(self, interventions: list[Intervention]) -> Iterator[list[int]]:
         """Yield the indices of interventions that are replayed together, in chunks that fit the memory."""
-        together: dict[object, list[int]] = {}
+        by_group: dict[object, list[int]] = {}
         for i, intervention in enumerate(interventions):
-            together.setdefault(_group_key(intervention), []).append(i)
-        for group in together.values():
+            by_group.setdefault(_group_key(intervention), []).append(i)
+        for group in by_group.values():
             size = self.memory.max_variants(self._bytes_per_variant(interventions[group[0]]))
             yield from (group[start : start + size] for start in range(0, len(group), size))
 
@@ -148,29 +148,29 @@ class ReplayEngine(StoredRuns):
         """Return about how many bytes one variant takes while it is replayed."""
         cfg = self.loaded_model.bridge.cfg
         first = min((node.layer for node in intervention.nodes), default=self.last)
-        rest = 1 if first == self.last else self.width - self.first_changed_column(intervention)
+        n_columns = 1 if first == self.last else self.width - self.first_changed_column(intervention)
         floats = 8 * cfg.d_model + 2 * self.model.n_heads * self.width
         embedding = self.model.weights["embed.weight"]
         if embedding.device.type != "cpu" or any(node.kind == "neuron" for node in intervention.nodes):
             floats += 2 * (
                 self.loaded_model.shape.d_mlp or 0
             )  # otherwise computed a few rows at a time: `Transformer.mlp`
-        whole = 4 * cfg.d_vocab if self.readout.tokens is None else 0
-        return int(len(self.rows) * (rest * floats + whole) * embedding.element_size())
+        vocabulary_floats = 4 * cfg.d_vocab if self.readout.tokens is None else 0
+        return int(len(self.rows) * (n_columns * floats + vocabulary_floats) * embedding.element_size())
 
-    def _score_group(self, alike: list[Intervention]) -> Tensor:
+    def _score_group(self, group_members: list[Intervention]) -> Tensor:
         """Return the logit differences of a group of interventions, `variant prompt`."""
-        first = alike[0]
+        first = group_members[0]
         start = self.first_changed_column(first)
         if first.nodes and not first.single:
-            edits = JointEdits(self, alike, start)
+            edits = JointEdits(self, group_members, start)
             resid = self.passes[first.run][edits.first].resid_pre[:, None, start:]
-            resid = resid.expand(-1, len(alike), -1, -1)
+            resid = resid.expand(-1, len(group_members), -1, -1)
             return self._scores_at_end(self._propagate_edits(resid, edits, start))
-        entry = stream_change(self, alike, start) if first.nodes else None
+        entry = stream_change(self, group_members, start) if first.nodes else None
         if entry is None:  # the effect is zero by causality, or nothing differs where the intervention acts
             unchanged = (self.base.clean if first.run == "clean" else self.base.corrupt).logit_diff
-            return torch.from_numpy(unchanged).expand(len(alike), -1)
+            return torch.from_numpy(unchanged).expand(len(group_members), -1)
         return self._scores_at_end(self._propagate_change(entry, first.run, start))
 
     def _propagate_change(self, entry: StreamChange, side: Side, start: int) -> Tensor:
@@ -197,13 +197,15 @@ class ReplayEngine(StoredRuns):
         if edits.edits_attention(first):
             return self._propagate(first, resid, side, start, edits)
         # Nothing has changed before this layer's attention, so the stored z is still right.
-        ends = first == self.last
-        if ends:
+        only_end = first == self.last
+        if only_end:
             resid = resid[self.rows, :, self.end - start][:, :, None]
         run = self.passes[side][first]
-        z = (run.at_end if ends else run.from_column(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
-        resid = self._after_attention(first, resid, z, edits, ends=ends)
-        return self._unembedding_input(resid, edits) if ends else self._propagate(first + 1, resid, side, start, edits)
+        z = (run.at_end if only_end else run.from_column(start)).z[:, None].expand(-1, resid.shape[1], -1, -1, -1)
+        resid = self._after_attention(first, resid, z, edits, only_end=only_end)
+        return (
+            self._unembedding_input(resid, edits) if only_end else self._propagate(first + 1, resid, side, start, edits)
+        )
 
     def _propagate(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None = None) -> Tensor:
         """Return the final stream at END from the stream before a layer, `row variant pos d_model` from a column on."""
@@ -215,14 +217,14 @@ class ReplayEngine(StoredRuns):
             return self._run_last_layer(resid, side, start)
         if not edits.edits_attention(self.last):
             before, z = self._attend_at_end(resid, side, start)
-            resid = self._after_attention(self.last, before[:, :, None], z[:, :, None], edits, ends=True)
+            resid = self._after_attention(self.last, before[:, :, None], z[:, :, None], edits, only_end=True)
             return self._unembedding_input(resid, edits)
         resid = self._run_layer(self.last, resid, side, start, edits)
         return self._unembedding_input(resid[self.rows, :, self.end - start][:, :, None], edits)
 
     def _unembedding_input(self, resid: Tensor, edits: JointEdits) -> Tensor:
         """Return the stream that the unembedding reads at END, `row variant 1 d_model` → `row variant d_model`."""
-        return edits.read_stream(LOGITS.layer, "logits", resid, ends=True)[:, :, 0]
+        return edits.read_stream(LOGITS.layer, "logits", resid, only_end=True)[:, :, 0]
 
     def _run_layer(self, layer: int, resid: Tensor, side: Side, start: int, edits: JointEdits | None) -> Tensor:
         """Return the stream after a layer with its edits, using stored keys and values of columns before `start`."""
@@ -261,23 +263,25 @@ class ReplayEngine(StoredRuns):
         return self._after_attention(layer, resid, z.unflatten(0, (rows, variants)), edits)
 
     def _after_attention(
-        self, layer: int, resid: Tensor, z: Tensor, edits: JointEdits, *, ends: bool = False
+        self, layer: int, resid: Tensor, z: Tensor, edits: JointEdits, *, only_end: bool = False
     ) -> Tensor:
         """Return the stream after a layer from its z, with the edits in between, `row variant pos …` or only END."""
         model = self.model
-        z = edits.apply(layer, "head", z, ends=ends)
-        attn_out = edits.apply(layer, "attn", model.attention_out(layer, z), ends=ends)
-        resid_mid = edits.apply(layer, "resid_mid", resid + attn_out, ends=ends)
+        z = edits.apply(layer, "head", z, only_end=only_end)
+        attn_out = edits.apply(layer, "attn", model.attention_out(layer, z), only_end=only_end)
+        resid_mid = edits.apply(layer, "resid_mid", resid + attn_out, only_end=only_end)
         if model.attn_only:
-            return edits.apply(layer, "resid_post", resid_mid, ends=ends)
+            return edits.apply(layer, "resid_post", resid_mid, only_end=only_end)
         self._count(resid_mid, "mlp")
-        mlp_in = edits.read_stream(layer, "mlp", model.mlp_in(resid, resid_mid), ends=ends)
+        mlp_in = edits.read_stream(layer, "mlp", model.mlp_in(resid, resid_mid), only_end=only_end)
         if edits.replaces(layer, "neuron"):
-            mlp_out = model.mlp_out(layer, edits.apply(layer, "neuron", model.neurons(layer, mlp_in), ends=ends))
+            mlp_out = model.mlp_out(
+                layer, edits.apply(layer, "neuron", model.neurons(layer, mlp_in), only_end=only_end)
+            )
         else:
             mlp_out = model.mlp(layer, mlp_in)
-        mlp_out = edits.apply(layer, "mlp", mlp_out, ends=ends)
-        return edits.apply(layer, "resid_post", resid_mid + mlp_out, ends=ends)
+        mlp_out = edits.apply(layer, "mlp", mlp_out, only_end=only_end)
+        return edits.apply(layer, "resid_post", resid_mid + mlp_out, only_end=only_end)
 
     def _run_last_layer(self, resid: Tensor, side: Side, start: int) -> Tensor:
         """Return the stream after the last layer at END, `row variant d_model`."""
@@ -328,10 +332,10 @@ def _add_variants(base: Tensor, delta: Tensor) -> Tensor:
 
 def _group_key(intervention: Intervention) -> tuple[object, ...]:
     """Return what interventions must have in common to be replayed together."""
-    how = (intervention.run, intervention.value, intervention.at)
+    setting = (intervention.run, intervention.value, intervention.at)
     if not intervention.nodes:
-        return (*how, "nothing")
+        return (*setting, "nothing")
     if not intervention.single:
-        return how
+        return setting
     places = [(node.layer, node.kind) for hop in (intervention.nodes, *intervention.hops) for node in hop]
-    return (*how, *places)
+    return (*setting, *places)

@@ -73,9 +73,9 @@ class StoredRuns(Engine, ABC):
             first = max(first, self.first_difference)
         return min(first, int(self.end.min()))
 
-    def from_column(self, x: Tensor, start: int, *, ends: bool) -> Tensor:
+    def from_column(self, x: Tensor, start: int, *, only_end: bool) -> Tensor:
         """Return the columns of `row pos …` from `start` on, or only END."""
-        return x[self.rows, self.end][:, None] if ends else x[:, start:]
+        return x[self.rows, self.end][:, None] if only_end else x[:, start:]
 
     def activation(self, side: Side, node: Node) -> Tensor:
         """Return the activations of the whole layer of a node in the clean or corrupted run, `row pos …`."""

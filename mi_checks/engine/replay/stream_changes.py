@@ -1,7 +1,7 @@
-"""Entries: where interventions on single nodes first change the residual stream, and by how much.
+"""Stream changes: where interventions on single nodes first change the residual stream, and by how much.
 
 Patching a query, key, value or pattern amounts to patching z: attention is computed once for all heads with that part
-replaced, and each variant uses its own head's z. A path ends in the change of what its receiver then writes.
+replaced, and each variant uses its own head's z. A path ends in the change of what its last receiver writes.
 """
 
 from __future__ import annotations
@@ -36,32 +36,34 @@ class StreamChange:
     delta: Tensor
 
 
-def stream_change(runs: StoredRuns, alike: list[Intervention], start: int) -> StreamChange | None:
-    """Return where interventions enter that differ only in the index of their node (and of their path's receivers).
+def stream_change(runs: StoredRuns, interventions: list[Intervention], start: int) -> StreamChange | None:
+    """Return the change by interventions that differ only in the index of their node (and of their path's receivers).
 
     Args:
         runs: the clean and the corrupted run.
-        alike: the interventions, one variant each.
+        interventions: the interventions, one variant each.
         start: the first changed column.
 
     Returns:
-        The entry, or None if the interventions change nothing that reaches END.
+        The change of the residual stream, or None if nothing that reaches END changes.
     """
-    first = alike[0]
+    first = interventions[0]
     node = first.nodes[0]
     if not first.into:
-        return written_change(runs, first, [i.nodes[0] for i in alike], start, ends=node.layer == runs.last)
-    senders = sorted({i.nodes[0] for i in alike})
-    entry = written_change(runs, first, senders, start, ends=_read_at_end(runs, first.into[0]))
-    which = torch.tensor([senders.index(i.nodes[0]) for i in alike], device=runs.device)
+        return written_change(runs, first, [i.nodes[0] for i in interventions], start, only_end=node.layer == runs.last)
+    senders = sorted({i.nodes[0] for i in interventions})
+    entry = written_change(runs, first, senders, start, only_end=_read_at_end(runs, first.into[0]))
+    sender_of_variant = torch.tensor([senders.index(i.nodes[0]) for i in interventions], device=runs.device)
     for depth, (receiver, *_) in enumerate(first.hops):
         if entry is None:
             return None
-        sent = entry.delta
+        sent_change = entry.delta
         if _read_at_end(runs, receiver) and depth and entry.layer < runs.last:
-            sent = sent[runs.rows, :, runs.end - start][:, :, None]
-        entry = _receiver_change(runs, first, [i.hops[depth][0] for i in alike], sent, which, start)
-        which = torch.arange(len(alike), device=runs.device)
+            sent_change = sent_change[runs.rows, :, runs.end - start][:, :, None]
+        entry = _receiver_change(
+            runs, first, [i.hops[depth][0] for i in interventions], sent_change, sender_of_variant, start
+        )
+        sender_of_variant = torch.arange(len(interventions), device=runs.device)
     return entry
 
 
@@ -71,41 +73,50 @@ def _read_at_end(runs: StoredRuns, receiver: Node) -> bool:
 
 
 def _receiver_change(
-    runs: StoredRuns, how: Intervention, receivers: list[Node], sent: Tensor, which: Tensor, start: int
+    runs: StoredRuns,
+    common: Intervention,
+    receivers: list[Node],
+    sent_change: Tensor,
+    sender_of_variant: Tensor,
+    start: int,
 ) -> StreamChange | None:
     """Return the change in what one receiver per variant writes if it alone sees a change, within one layer and kind.
 
     Args:
         runs: the clean and the corrupted run.
-        how: one of the interventions.
+        common: one of the interventions.
         receivers: the receiver of each variant, `variant`.
-        sent: the changes, `row sender pos d_model`; only END for receivers that matter only there.
-        which: the index of the change that each variant's receiver sees, `variant`.
+        sent_change: the changes, `row sender pos d_model`; only END for receivers that matter only there.
+        sender_of_variant: the index of the change that each variant's receiver sees, `variant`.
         start: the first changed column.
     """
     receiver = receivers[0]
     if receiver.kind == "logits":
-        return StreamChange(runs.last, "post", sent[:, which])
+        return StreamChange(runs.last, "post", sent_change[:, sender_of_variant])
     if receiver.kind == "mlp":
-        return _mlp_receiver_change(runs, how, receiver.layer, sent[:, which], start, ends=receiver.layer == runs.last)
+        return _mlp_receiver_change(
+            runs, common, receiver.layer, sent_change[:, sender_of_variant], start, only_end=receiver.layer == runs.last
+        )
     heads = torch.tensor([one.index for one in receivers], device=runs.device)
-    return _head_receiver_change(runs, how, receiver, sent, which, heads, start)
+    return _head_receiver_change(runs, common, receiver, sent_change, sender_of_variant, heads, start)
 
 
 def written_change(
-    runs: StoredRuns, how: Intervention, nodes: list[Node], start: int, *, ends: bool
+    runs: StoredRuns, common: Intervention, nodes: list[Node], start: int, *, only_end: bool
 ) -> StreamChange | None:
     """Return the change in what nodes of one layer and kind write, from `start` on, or at END if only END is read."""
     node, model = nodes[0], runs.model
-    if node.kind == "resid_pre" and not how.into:
-        ends = False  # because the last layer's keys and values read it at every position
-    part = node.kind in HEAD_PARTS
+    if node.kind == "resid_pre" and not common.into:
+        only_end = False  # because the last layer's keys and values read it at every position
+    is_head_part = node.kind in HEAD_PARTS
     change = (
-        _z_change(runs, how, node, start, ends=ends) if part else _activation_change(runs, how, node, start, ends=ends)
+        _z_change(runs, common, node, start, only_end=only_end)
+        if is_head_part
+        else _activation_change(runs, common, node, start, only_end=only_end)
     )
     if not bool(change.any()):
         return None
-    before_mlp = part or node.kind in ("head", "attn", "resid_mid")
+    before_mlp = is_head_part or node.kind in ("head", "attn", "resid_mid")
     point: StreamPoint = "pre" if node.kind == "resid_pre" else "mid" if before_mlp and not model.parallel else "post"
     if node.index is None:
         return StreamChange(node.layer, point, change[:, None].expand(-1, len(nodes), -1, -1))
@@ -120,36 +131,38 @@ def written_change(
     return StreamChange(node.layer, point, torch.einsum("psvh,vhd->pvsd", change[:, :, index], w_o[index]))
 
 
-def _activation_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+def _activation_change(runs: StoredRuns, common: Intervention, node: Node, start: int, *, only_end: bool) -> Tensor:
     """Return new minus old activations of a layer where the intervention acts, `row pos …`."""
-    mask = runs.mask(how.run, how.at)
-    if ends and node.layer == runs.last and how.value in ("clean", "corrupt", "zero"):
-        own = runs.activation_at_end(how.run, node)
-        new = torch.zeros_like(own) if how.value == "zero" else runs.activation_at_end(how.value, node)
-        mask = runs.from_column(mask, start, ends=True)
-    elif how.value in ("clean", "corrupt") and not ends and node.kind != "resid_pre" and not runs.batch.by_labels:
+    mask = runs.mask(common.run, common.at)
+    if only_end and node.layer == runs.last and common.value in ("clean", "corrupt", "zero"):
+        own = runs.activation_at_end(common.run, node)
+        new = torch.zeros_like(own) if common.value == "zero" else runs.activation_at_end(common.value, node)
+        mask = runs.from_column(mask, start, only_end=True)
+    elif (
+        common.value in ("clean", "corrupt") and not only_end and node.kind != "resid_pre" and not runs.batch.by_labels
+    ):
         own, new, mask = (
-            runs.activation_from(how.run, node, start),
-            runs.activation_from(how.value, node, start),
+            runs.activation_from(common.run, node, start),
+            runs.activation_from(common.value, node, start),
             mask[:, start:],
         )
     else:
-        own, new = runs.activation(how.run, node), runs.replacement(how, node)
-        own, new, mask = (runs.from_column(x, start, ends=ends) for x in (own, new, mask))
+        own, new = runs.activation(common.run, node), runs.replacement(common, node)
+        own, new, mask = (runs.from_column(x, start, only_end=only_end) for x in (own, new, mask))
     return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - 2)), new - own, 0)
 
 
-def _z_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, ends: bool) -> Tensor:
+def _z_change(runs: StoredRuns, common: Intervention, node: Node, start: int, *, only_end: bool) -> Tensor:
     """Return new minus old z of all heads, each with its q, k, v or pattern replaced, `row pos head d_head`."""
-    model, layer = runs.model, runs.passes[how.run][node.layer]
-    at_end = ends and node.layer == runs.last
-    own = runs.activation(how.run, node)
-    new = torch.where(runs.mask(how.run, how.at)[:, :, None, None], runs.replacement(how, node), own)
+    model, layer = runs.model, runs.passes[common.run][node.layer]
+    at_end = only_end and node.layer == runs.last
+    own = runs.activation(common.run, node)
+    new = torch.where(runs.mask(common.run, common.at)[:, :, None, None], runs.replacement(common, node), own)
 
     def destinations(x: Tensor) -> Tensor:
-        return runs.from_column(x, start, ends=at_end)
+        return runs.from_column(x, start, only_end=at_end)
 
-    values, own_positions = new if node.kind == "v" else layer.values, runs.layouts[how.run].positions
+    values, own_positions = new if node.kind == "v" else layer.values, runs.layouts[common.run].positions
     if node.kind == "pattern":
         pattern = destinations(new).transpose(1, 2)
     else:
@@ -158,15 +171,15 @@ def _z_change(runs: StoredRuns, how: Intervention, node: Node, start: int, *, en
         keys = model.rotate(new, own_positions) if node.kind == "k" else layer.rotated_keys
         pattern = model.pattern(queries, positions, keys, own_positions)
     change = model.mix_values(pattern, values) - (layer.at_end.z if at_end else layer.from_column(start).z)
-    return change[runs.rows, runs.end - start][:, None] if ends and not at_end else change
+    return change[runs.rows, runs.end - start][:, None] if only_end and not at_end else change
 
 
 def _mlp_receiver_change(
-    runs: StoredRuns, how: Intervention, layer: int, delta: Tensor, start: int, *, ends: bool
+    runs: StoredRuns, common: Intervention, layer: int, delta: Tensor, start: int, *, only_end: bool
 ) -> StreamChange:
     """Return the change in what an MLP writes if it alone sees a change, `row variant pos d_model`."""
-    run = runs.passes[how.run][layer]
-    written = run.at_end if ends else run.from_column(start)
+    run = runs.passes[common.run][layer]
+    written = run.at_end if only_end else run.from_column(start)
     if written.mlp_out is None:
         raise ValueError(f"{runs.loaded_model.name} has no MLP, so no path into one")
     return StreamChange(
@@ -175,37 +188,43 @@ def _mlp_receiver_change(
 
 
 def _head_receiver_change(
-    runs: StoredRuns, how: Intervention, receiver: Node, sent: Tensor, which: Tensor, heads: Tensor, start: int
+    runs: StoredRuns,
+    common: Intervention,
+    receiver: Node,
+    sent_change: Tensor,
+    sender_of_variant: Tensor,
+    heads: Tensor,
+    start: int,
 ) -> StreamChange | None:
     """Return the change in what heads write if one query, key or value of each sees one sender's change.
 
     Args:
         runs: the clean and the corrupted run.
-        how: one of the interventions.
+        common: one of the interventions.
         receiver: one of the inputs.
-        sent: the change in what each sender writes, `row sender pos d_model`; only END for the last layer's queries.
-        which: the index of the sender of each variant, `variant`.
+        sent_change: the change in what each sender writes, `row sender pos d_model`; only END for last-layer queries.
+        sender_of_variant: the index of the sender of each variant, `variant`.
         heads: the index of the query, key or value that sees the change, `variant`.
         start: the first changed column.
     """
     model = runs.model
-    run = runs.passes[how.run][receiver.layer]
-    ends = receiver.layer == runs.last
+    run = runs.passes[common.run][receiver.layer]
+    only_end = receiver.layer == runs.last
 
     def destinations(x: Tensor) -> Tensor:
-        return runs.from_column(x, start, ends=ends)
+        return runs.from_column(x, start, only_end=only_end)
 
     resid = destinations(run.resid_pre) if receiver.kind == "q" else run.resid_pre[:, start:]
-    seen = model.attention_input(receiver.layer, resid[:, None] + sent)
+    seen = model.attention_input(receiver.layer, resid[:, None] + sent_change)
     new = model.project(receiver.layer, receiver.kind, seen)  # prompt sender pos head d_head
-    new = new.transpose(2, 3)[:, which, heads]  # prompt variant pos d_head
+    new = new.transpose(2, 3)[:, sender_of_variant, heads]  # prompt variant pos d_head
     group = 1 if receiver.kind == "q" else model.queries_per_key  # number of query heads that share the replaced input
     if group > 1:
         new = new.repeat_interleave(group, 1)
         heads = (heads[:, None] * group + torch.arange(group, device=heads.device)).flatten()
     shared = heads // model.queries_per_key
 
-    own_positions = runs.layouts[how.run].positions
+    own_positions = runs.layouts[common.run].positions
     positions = destinations(own_positions)
     if receiver.kind == "q":
         queries = _rotate(model, new, positions)
@@ -218,7 +237,7 @@ def _head_receiver_change(
     if receiver.kind == "v":
         values = torch.cat([values[:, :, :start], new], 2)
     pattern = model.attention_probabilities(queries @ keys.mT, positions[:, None], own_positions[:, None])
-    own = run.at_end.z if ends else run.from_column(start).z
+    own = run.at_end.z if only_end else run.from_column(start).z
     change = pattern @ values - own[:, :, heads].transpose(1, 2)  # prompt variant pos d_head
     delta = torch.einsum("pvsh,vhd->pvsd", change, model.w_o(receiver.layer)[heads])
     if group > 1:
