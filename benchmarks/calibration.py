@@ -26,10 +26,10 @@ def remarks(counted: Calibration) -> list[str]:
     all_of_null = [row for row in counted.rows if row.null in (FRESH_MODELS, RANDOM_ANSWERS)]
     without = [row for row in all_of_null if row.bound or row.kind != "composes"]
     (writes,) = (row for row in all_of_null if row not in without)
-    most = max((row.passed for row in without if row.passed), key=lambda rate: rate.share)
+    most = max((row.passed for row in without if row.passed), key=lambda rate: rate.fraction)
     shipped = [row for row in without if row.as_shipped and row.as_shipped.hits]
-    worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.share)
-    above = [row.claim for row in without if row.passed and row.passed.beside == "above"]
+    worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.fraction)
+    above = [row.claim for row in without if row.passed and row.passed.comparison == "above"]
     bound = {row.claim: row for row in counted.rows if row.null == AT_THE_BOUND}
     attention = max((row for row in bound.values() if row.kind == "attention"), key=lambda row: _share(row.passed))
     completeness = next(row for row in bound.values() if "completeness" in row.claim)
@@ -37,34 +37,35 @@ def remarks(counted: Calibration) -> list[str]:
         each for each in counted.rejections if each.values == "skewed downwards: exponential" and each.n == 64
     )
     return [
-        f"- Where there is no effect, no claim held to its null value passed more often than {_percent(most)} of runs, "
+        f"- Without an effect, no claim held to its null value passed in more than {_percent(most)} of runs, "
         + ("all within binomial error of 2.5 % or below." if not above else f"above 2.5 %: {', '.join(above)}."),
-        f"- With typical bounds, {len(shipped)} of {len(without)} claims ever passed, at most {_percent(worst)} "
-        "of runs: fractions, in the runs in which the effect size happened to be above zero. Their behaviour fails all "
-        "the same, since its `logit_diff` fails.",
-        "- Fractions are conservative if there is no effect, since they need an effect size above zero. Where chance "
-        "produces one they pass often: a node that carries the logits also carries an effect size made of noise. "
-        "`minimal`, `sufficient` and `necessary` are conservative by their corrections and the wider of two intervals.",
-        f"- `{writes.claim}`, what a head writes of the norm of another's input, is {writes.shipped} in "
-        f"{_percent(writes.as_shipped)} of untrained models: it says how large a part is, and is no evidence that it "
-        "was learned.",
-        "- Attention is skewed over prompts, most of all near 1, and its interval too short on that side: held to "
-        f"exactly what is true, `{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of "
-        "runs. Leave a bound of attention room.",
-        "- Completeness is a mean of absolute values, which noise makes larger: held to what is true it surely fails "
-        f"in {_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}: it errs against "
+        f"- With typical bounds, {len(shipped)} of {len(without)} claims ever passed, in at most {_percent(worst)} of "
+        "runs: claims about fractions, in the runs in which the effect size was above zero by chance. Their behaviour "
+        "fails nevertheless, because its `logit_diff` fails.",
+        "- Claims about fractions are conservative without an effect, because they need an effect size above zero. In "
+        "runs that have one by chance they often pass: a node that writes the logits also writes the noise that the "
+        "effect size consists of. `minimal`, `sufficient` and `necessary` are conservative because of their "
+        "corrections and because the wider of two intervals is used.",
+        f"- `{writes.claim}`, the fraction of another head's input that a head writes, is {writes.shipped} in "
+        f"{_percent(writes.as_shipped)} of untrained models: it measures a size, and is no evidence of learning.",
+        "- Attention is skewed over prompts, especially near 1, and its interval is too short on that side: held to "
+        f"its true value, `{attention.claim}` ({attention.bound}) passes in {_percent(attention.passed)} of runs. "
+        "Choose bounds on attention with a margin.",
+        "- Completeness is a mean of absolute values, which noise increases: held to its true value, it fails in "
+        f"{_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}, so it errs against "
         "the claim.",
-        f"- The percentile bootstrap is short on few and skewed prompts: of lognormal values it covers "
-        f"{_covers(counted, 'bootstrap', SKEWED, 16)} of 16, {_covers(counted, 'bootstrap', SKEWED, 64)} of 64 and "
-        f"{_covers(counted, 'bootstrap', SKEWED, 256)} of 256. The studentized bootstrap covers "
-        f"{_covers(counted, 'bootstrap-t', SKEWED, 16)}, {_covers(counted, 'bootstrap-t', SKEWED, 64)} and "
-        f"{_covers(counted, 'bootstrap-t', SKEWED, 256)}, but of heavy tails "
-        f"{_covers(counted, 'bootstrap-t', TAILS, 64)} of 64 where the percentile covers "
-        f"{_covers(counted, 'bootstrap', TAILS, 64)}, and of values nearly all alike "
-        f"{_covers(counted, 'bootstrap-t', ALIKE, 64)} against {_covers(counted, 'bootstrap', ALIKE, 64)}; BCa lies "
-        "between. None is better everywhere; more prompts are (`--mi-count`).",
-        "- Holm keeps the rate of a family of t-tests on symmetric values. Where all nodes' effects are skewed "
-        f"downwards, each by itself, {_percent(family.rejected)} of families of 64 prompts have a node wrongly above.",
+        "- The coverage of the percentile bootstrap is below nominal for few prompts with skewed values: for lognormal "
+        f"values it is {_covers(counted, 'bootstrap', SKEWED, 16)} with 16 prompts, "
+        f"{_covers(counted, 'bootstrap', SKEWED, 64)} with 64 and {_covers(counted, 'bootstrap', SKEWED, 256)} with "
+        f"256. That of the studentized bootstrap is {_covers(counted, 'bootstrap-t', SKEWED, 16)}, "
+        f"{_covers(counted, 'bootstrap-t', SKEWED, 64)} and {_covers(counted, 'bootstrap-t', SKEWED, 256)}; but with "
+        f"64 prompts it is {_covers(counted, 'bootstrap-t', TAILS, 64)} for heavy tails (percentile: "
+        f"{_covers(counted, 'bootstrap', TAILS, 64)}) and {_covers(counted, 'bootstrap-t', ALIKE, 64)} for nearly "
+        f"equal values (percentile: {_covers(counted, 'bootstrap', ALIKE, 64)}); BCa lies between the two. None is "
+        "better everywhere; more prompts always help (`--mi-count`).",
+        "- Holm's correction keeps the family-wise error rate of t-tests on symmetric values. If the effects of all "
+        "nodes are independently skewed downwards, a node is falsely called above the bound in "
+        f"{_percent(family.rejected)} of families with 64 prompts.",
     ]
 
 
@@ -76,7 +77,7 @@ def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
 
 
 def _share(rate: Rate | None) -> float:
-    return 0.0 if rate is None else rate.share
+    return 0.0 if rate is None else rate.fraction
 
 
 def _percent(rate: Rate | None) -> str:

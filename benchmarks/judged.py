@@ -187,15 +187,15 @@ def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
 
 def named_nodes(discovery: Discovery) -> set[str]:
     """Return the heads and MLP layers that discovery names; a layer counts if any of its neurons is named."""
-    found = discovery.found
+    found = discovery.mechanism
     layers = found.mlps.nodes if found.mlps is not None else ()
     return {_layer_of(str(node)) for node in (*found.nodes, *layers)}
 
 
 def named_paths(discovery: Discovery) -> set[str]:
     """Return the paths that discovery names, where those of neurons count as their layers'."""
-    paths = discovery.found.paths
-    return {_layer_of(str(edge)) for edge in (*paths.found, *paths.against)}
+    paths = discovery.mechanism.paths
+    return {_layer_of(str(edge)) for edge in (*paths.transmitting, *paths.opposing)}
 
 
 def _layer_of(name: str) -> str:
@@ -222,7 +222,7 @@ def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: Truth) -> J
     larger = np.maximum(np.abs(recovers), np.abs(removes))
     strong = strong_neurons(measured, truth)
     named, paths = named_nodes(discovery), named_paths(discovery)
-    neurons = {str(node) for node in discovery.found.nodes if node.kind == "neuron"}
+    neurons = {str(node) for node in discovery.mechanism.nodes if node.kind == "neuron"}
     missed = (
         Missed(node, ", ".join(truth.expressions[node]), truth.nodes[node], float(recovers[i]), float(removes[i]))
         for i, node in enumerate(truth.all_nodes)

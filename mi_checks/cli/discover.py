@@ -85,7 +85,7 @@ def draft(options: argparse.Namespace) -> int:
             with report_errors_at(f"{options.file}: discovering what carries it on {options.model}", CLI_MEMORY_REMEDY):
                 text = _drafted(loaded, options, folder, waiting)
         except KeyboardInterrupt as stopped:
-            doing, kept = waiting.doing, getattr(stopped, "kept", 0)
+            doing, kept = waiting.doing, getattr(stopped, "n_cached", 0)
             message = _stopped(doing, kept, folder)
         else:
             message = ""

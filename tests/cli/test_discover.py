@@ -61,7 +61,7 @@ def test_or_written_to_a_file_that_is_not_there(capsys, file, tmp_path):
 
 def test_count_and_seed_are_of_discovery(capsys, file):
     _, out, _ = told(capsys, file, *MODEL, "--count", "20", "--seed", "3")
-    assert "# Found on 20 prompt pairs of seed 3; every check was then measured on 20 others" in out
+    assert "# Discovered on 20 prompt pairs of seed 3; every check was then measured on 20 held-out pairs" in out
     assert "among the 24 pairs that the checks use" in out
 
 
@@ -151,9 +151,9 @@ def test_prompts_that_are_used_up_are_told(capsys, file, tmp_path):
         few = re.sub(rf"{name}: \{{tokens: random", f"{name}: {{values: [{value}]", few)
     (tmp_path / file).write_text(few)
     assert told(capsys, file, *MODEL, "--count", "64")[2].endswith(
-        "mi-checks: behaviour 'induction': its checks use 2 prompt pairs, and beside these there are 14; discovery "
-        "needs 32 that no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values "
-        "or quotes\n"
+        "mi-checks: behaviour 'induction': its checks use 2 prompt pairs and 14 are left, but discovery needs 32 that "
+        "no check uses, half of them for verification; lower the behaviour's `count`, or give it more values or "
+        "quotes\n"
     )
 
 
@@ -200,14 +200,14 @@ def test_case_25_what_was_measured_is_kept_when_it_is_stopped(capsys, file, stop
     assert signal.getsignal(signal.SIGTERM) is before
     monkeypatch.setattr(ProgressLine, "progress", PROGRESS)
     recalled = []
-    unknown = ChunkedEngine.unknown
+    unknown = ChunkedEngine.uncached
 
     def noted(self, interventions):
         left = unknown(self, interventions)
         recalled.append(len({*interventions}) - len(left))
         return left
 
-    monkeypatch.setattr(ChunkedEngine, "unknown", noted)
+    monkeypatch.setattr(ChunkedEngine, "uncached", noted)
     assert told(capsys, file, *MODEL, *QUICK)[0] == 0
     assert sum(recalled) >= int(said[1])
 
@@ -232,7 +232,7 @@ def test_a_second_run_measures_nothing(capsys, file, monkeypatch):
 def test_without_time_heads_and_neurons_are_screened(capsys, file):
     code, out, _ = told(capsys, file, "--model", "nano-gelu-2l", "--count", "16", "--exact-seconds", "0")
     assert code == 0
-    assert re.search(r"^#   1536 neurons were screened, .* 32 chosen by gradients", out, re.MULTILINE)
+    assert re.search(r"^#   32 neurons were selected by attribution patching, because .* all 1536", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

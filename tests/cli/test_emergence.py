@@ -84,7 +84,7 @@ def test_by_default_every_series_that_a_behaviour_names(capsys, folder):
     assert (code, err) == (0, "")
     assert "nano-attn-2l at 5 checkpoints of its training: steps 200, 400, 500, 650, 1200" in out
     assert "previous_token forms before" in out
-    assert re.search(r"^Not followed, as they say nothing of nano-gelu-2l: induction\.$", out, re.MULTILINE)
+    assert re.search(r"^Not measured, because they claim nothing about nano-gelu-2l: induction\.$", out, re.MULTILINE)
     assert re.search(r"^Δ induction +between 400 and \d+ +\S{5}  ", out, re.MULTILINE)
 
 
@@ -157,8 +157,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, folder, arguments, said):
 def test_behaviours_that_name_none_of_the_series(capsys, folder):
     (folder / "induction.yaml").write_text(INDUCTION.replace("nano-attn-2l: {", "nano-attn-3l: {"))
     assert told(capsys) == (
-        2, "", "mi-checks: none of the behaviours says anything of nano-attn-2l or nano-gelu-2l; name a series to "
-        "follow them over, such as --model 'nano-attn-2l@*'\n",
+        2, "", "mi-checks: no behaviour claims anything about nano-attn-2l or nano-gelu-2l; name the series to "
+        "measure the behaviours on, such as --model 'nano-attn-2l@*'\n",
     )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from mi_checks.studies.calibration.nulls import AT_THE_BOUND, FRESH_MODELS, RAND
 
 RATE_MARKS = {"within": "", "above": " ▲", "below": " ▽"}
 RATE_LEGEND = (
-    "▲ more often than nominal, ▽ less often, each beyond what one run in a thousand brings by chance (exact binomial "
-    "test); everything else is within binomial error of nominal."
+    "▲: above the nominal rate, ▽: below it (exact binomial tests, each p < 0.001); all other rates are within "
+    "binomial error of the nominal rate."
 )
 NULL_DESCRIPTIONS: Mapping[str, str] = {
     FRESH_MODELS: "Untrained models of the shape of the nano models, a new one in every run, with new prompts and "
@@ -62,14 +62,15 @@ def calibration_tables(calibration: Calibration) -> tuple[CalibrationTable, ...]
 
 def _null_table(null: str, calibration: Calibration) -> CalibrationTable:
     rows = [row for row in calibration.rows if row.null == null]
+    pass_rate = "false-positive rate" if null in (FRESH_MODELS, RANDOM_ANSWERS) else "pass rate"
     columns = {
         "claim": [row.claim for row in rows],
-        "held to": [row.bound or "–" for row in rows],
-        "passes": [_rate_text(row.passed) for row in rows],
-        "of runs with an effect size": [_count_text(row.with_gap) for row in rows],
-        "surely fails": [_rate_text(row.failed) for row in rows],
+        "bound": [row.bound or "–" for row in rows],
+        pass_rate: [_rate_text(row.passed) for row in rows],
+        "with an effect size": [_count_text(row.with_gap) for row in rows],
+        "fail rate": [_rate_text(row.failed) for row in rows],
         "typical bound": [row.shipped for row in rows],
-        "passes so": [_rate_text(row.as_shipped) for row in rows],
+        f"{pass_rate} there": [_rate_text(row.as_shipped) for row in rows],
     }
     used = {name: cells for name, cells in columns.items() if any(cell not in ("", "–") for cell in cells)}
     title = f"{null.capitalize()}: {calibration.runs} runs of {RUN_PROMPTS} prompts"
@@ -90,11 +91,20 @@ def _coverage_table(calibration: Calibration) -> CalibrationTable:
         for each in calibration.coverage
     ]
     about = (
-        "How often nominal 95 % intervals hold the truth of simulated effects; how often all of it is above the truth, "
-        "where `at_least` the truth passes, and below, where `at_most` does (nominal 2.5 % each). In brackets: "
-        "intervals that no check uses, on the same values."
+        "How often nominal 95 % intervals cover the true value of simulated effects; how often the whole interval lies "
+        "above it, so that a check with `at_least` the true value passes, or below it, so that one with `at_most` "
+        "passes (nominal 2.5 % each). Intervals in parentheses are computed from the same values, but no check uses "
+        "them."
     )
-    header = ("interval", "of values", "prompts", "covers", "above the truth", "below the truth", "nothing to share")
+    header = (
+        "interval",
+        "values",
+        "prompts",
+        "coverage",
+        "above the true value",
+        "below the true value",
+        "no interval",
+    )
     return CalibrationTable(f"Intervals: {calibration.draws} draws", about, header, tuple(rows))
 
 
@@ -103,13 +113,13 @@ def _rejection_table(calibration: Calibration) -> CalibrationTable:
         (each.test, each.values, str(each.n), percent(each.rejected.nominal), _rate_text(each.rejected))
         for each in calibration.rejections
     ]
-    about = "How often tests reject what is so."
-    header = ("test", "of values", "prompts", "nominal", "rejects")
+    about = "How often tests reject a true null hypothesis."
+    header = ("test", "values", "prompts", "nominal level", "false-positive rate")
     return CalibrationTable(f"Tests: {calibration.draws} draws", about, header, tuple(rows))
 
 
 def _rate_text(rate: Rate | None) -> str:
-    return "–" if rate is None else percent(rate.share) + RATE_MARKS[rate.beside]
+    return "–" if rate is None else percent(rate.fraction) + RATE_MARKS[rate.comparison]
 
 
 def _count_text(rate: Rate | None) -> str:

@@ -32,7 +32,7 @@ class Rate:
     nominal: float
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Return hits per run; 0 without runs."""
         return self.hits / self.runs if self.runs else 0.0
 
@@ -45,7 +45,7 @@ class Rate:
         return float(ends.low), float(ends.high)
 
     @property
-    def beside(self) -> RateComparison:
+    def comparison(self) -> RateComparison:
         """Compare with the nominal rate by exact binomial tests: `within` binomial error, above or below."""
         if stats.binom.sf(self.hits - 1, self.runs, self.nominal) < MAX_CHANCE:
             return "above"

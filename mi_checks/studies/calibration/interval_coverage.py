@@ -171,13 +171,15 @@ def mean_cases(shapes: Iterable[EffectDistribution] = VALUES) -> list[CoverageCa
 
 def fraction_cases() -> list[CoverageCase]:
     """Return the cells of a fraction, which is a ratio of means."""
-    return [CoverageCase("share: bootstrap", shape.name, shape.truth, partial(_of_fraction, shape)) for shape in RATIOS]
+    return [
+        CoverageCase("fraction: bootstrap", shape.name, shape.truth, partial(_of_fraction, shape)) for shape in RATIOS
+    ]
 
 
 def mean_fraction_cases() -> list[CoverageCase]:
     """Return the cells of the mean of the absolute values of fractions, which completeness is."""
     return [
-        CoverageCase("mean |share|: bootstrap", shape.name, shape.truth, partial(_of_fractions, shape))
+        CoverageCase("mean |fraction|: bootstrap", shape.name, shape.truth, partial(_of_fractions, shape))
         for shape in AREAS
     ]
 
@@ -252,7 +254,7 @@ def measure_rejections(
         for name, noise in NOISES.items():
             rng = np.random.default_rng((seed, n))
             wrong = [family_rejects(rng, n, noise) for _ in range(draws)]
-            test = f"any of {FAMILY_SIZE} shares above, one-sided, Holm"
+            test = f"any of {FAMILY_SIZE} fractions above, one-sided, Holm"
             results.append(RejectionRate(test, name, n, rate_of(wrong, ONE_SIDED_RATE)))
     return tuple(sorted(results, key=lambda each: each.test))
 

@@ -20,7 +20,7 @@ SIZE_GROWTH = 1.2
 MAX_SIZE_ONE_BY_ONE = 12
 # fraction of clean − corrupt; if ablating everything changes the score by less, that is only rounding
 MIN_RELATIVE_SPAN = 1e-3
-NO_ABLATION_EFFECT = "ablating every head takes nothing away for sure"
+NO_ABLATION_EFFECT = "ablating every head has no significant effect"
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Removal:
     """Nodes removed from a circuit together.
 
     Attributes:
-        out: the nodes.
+        nodes: the nodes.
         faithfulness: of the remaining circuit.
     """
 
-    out: tuple[Node, ...]
+    nodes: tuple[Node, ...]
     faithfulness: Estimate
 
 
@@ -43,34 +43,38 @@ class PrunedCircuit:
     Attributes:
         nodes: the circuit, in the order of the model; empty if there is none.
         faithfulness: on the prompts of discovery; None if there is no circuit.
-        began: the faithful circuit of the strongest nodes that the pruning started from.
-        steps: the removals, in order.
-        without: the faithfulness without each node of the circuit, as last measured.
+        initial_nodes: the faithful circuit of the strongest nodes that the pruning started from.
+        removals: the removals, in order.
+        faithfulness_without: the faithfulness without each node of the circuit, as last measured.
         unfinished: whether there was no time to try further removals.
-        why: why there is no circuit; otherwise "".
+        reason: why there is no circuit; otherwise "".
     """
 
     nodes: tuple[Node, ...] = ()
     faithfulness: Estimate | None = None
-    began: tuple[Node, ...] = ()
-    steps: tuple[Removal, ...] = ()
-    without: Mapping[Node, Estimate] = field(default_factory=dict)
+    initial_nodes: tuple[Node, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    faithfulness_without: Mapping[Node, Estimate] = field(default_factory=dict)
     unfinished: bool = False
-    why: str = ""
+    reason: str = ""
 
     @property
-    def restraining(self) -> tuple[Node, ...]:
-        """Return the nodes without which the faithfulness is higher: they work against the rest of the circuit."""
+    def opposing(self) -> tuple[Node, ...]:
+        """Return the nodes without which the faithfulness is higher: they oppose the rest of the circuit."""
         if self.faithfulness is None:
             return ()
         whole = self.faithfulness.value
-        return tuple(node for node in self.nodes if node in self.without and self.without[node].low > whole)
+        return tuple(
+            node
+            for node in self.nodes
+            if node in self.faithfulness_without and self.faithfulness_without[node].low > whole
+        )
 
 
 def is_faithful(estimate: Estimate, faithful: float, pairs: int | None = None) -> bool:
     """Return whether the whole interval of f is within 1 − faithful of 1, from below and from above.
 
-    A value above 1 is no better than one below: then nodes outside the circuit work against it, and are part of the
+    A value above 1 is no better than one below: then nodes outside the circuit oppose it, and are part of the
     behaviour.
 
     Args:
@@ -93,13 +97,13 @@ class _CircuitSearch:
         circuits: circuits on the pairs that are searched on.
         whole: circuits on the pairs that are judged on.
         faithful: the required faithfulness.
-        most: the number of circuits to measure while nodes are removed; None for no limit.
+        max_circuits: the number of circuits to measure while nodes are removed; None for no limit.
     """
 
     circuits: Circuits
     whole: Circuits
     faithful: float
-    most: int | None
+    max_circuits: int | None
 
     def estimates(self, circuits: Sequence[Sequence[Node]]) -> list[Estimate]:
         """Return f of circuits of one size."""
@@ -130,21 +134,21 @@ def prune(
         search: circuits on the prompts that are searched on.
         whole: circuits on all prompts of discovery.
         strength: the strength of every node of the universe; stronger nodes are tried first.
-        faithful: the faithfulness that must be kept.
+        faithful: the required faithfulness.
         effect_size: the effect size, clean − corrupt, a mean over prompts, with which m(M) − m(∅) is compared.
         most: the number of circuits to measure while nodes are removed; None for no limit.
     """
     span = float(whole.span.mean())
     if abs(span) < MIN_RELATIVE_SPAN * effect_size:
         return PrunedCircuit(
-            why=f"{NO_ABLATION_EFFECT}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt is "
+            reason=f"{NO_ABLATION_EFFECT}: {WHOLE_EFFECT} is {span:.2g} {whole.unit}, and clean − corrupt is "
             f"{effect_size:.3f}"
         )
     try:
         for circuits in (search, whole):
             circuits.require_span()
     except NoEffectSize as none:
-        return PrunedCircuit(why=f"{NO_ABLATION_EFFECT}: {none}")
+        return PrunedCircuit(reason=f"{NO_ABLATION_EFFECT}: {none}")
     searching = _CircuitSearch(search, whole, faithful, most)
     order = sorted(search.universe, key=lambda node: (-strength[node], node))
     for size in _sizes(len(order)):
@@ -153,10 +157,10 @@ def prune(
             break
     left, steps, without, unfinished = _remove_nodes(searching, began)
     while not is_faithful(estimate := whole.faithfulness(left), faithful):  # with all nodes restored, it is faithful
-        left, without = [*left, *steps.pop().out], {}
+        left, without = [*left, *steps.pop().nodes], {}
     if len(left) == len(order):
-        why = f"only all {len(order)} heads together are {faithful:g} faithful, so there is no null"
-        return PrunedCircuit(why=why + ("; there was no time to try taking some out" if unfinished else ""))
+        reason = f"no circuit smaller than all {len(order)} heads has a faithfulness of {faithful:g}"
+        return PrunedCircuit(reason=reason + ("; there was no time to try removing some" if unfinished else ""))
     return PrunedCircuit(tuple(sorted(left)), estimate, tuple(sorted(began)), tuple(steps), without, unfinished)
 
 
@@ -170,12 +174,12 @@ def _sizes(nodes: int) -> Iterator[int]:
 
 
 def _remove_nodes(
-    search: _CircuitSearch, began: Sequence[Node]
+    search: _CircuitSearch, initial_nodes: Sequence[Node]
 ) -> tuple[list[Node], list[Removal], dict[Node, Estimate], bool]:
     """Return the remaining nodes, the steps, the faithfulness without each node, and whether time ran out."""
-    left, steps, measured = list(began), list[Removal](), 0
+    left, steps, measured = list(initial_nodes), list[Removal](), 0
     while len(left) > 1:
-        if search.most is not None and measured + len(left) > search.most:
+        if search.max_circuits is not None and measured + len(left) > search.max_circuits:
             return left, steps, {}, True
         smaller = [[node for node in left if node != out] for out in left]
         measured += len(smaller)

@@ -45,12 +45,12 @@ class NeuronSearch:
 
     Attributes:
         nodes: single neurons whose effect is near or above the threshold, strongest first.
-        patched: the number of groups and neurons that were patched.
+        n_patched: the number of groups and neurons that were patched.
         unfinished: whether groups that matter were left undivided for lack of time.
     """
 
     nodes: tuple[Node, ...]
-    patched: int
+    n_patched: int
     unfinished: bool
 
 
@@ -87,13 +87,13 @@ def search_neurons(measured: Measurements, layers: Sequence[Sequence[Node]], abo
     for each in both:
         sizes |= {node: max(size, sizes.get(node, 0.0)) for node, size in each.sizes.items()}
     nodes = tuple(sorted(sizes, key=lambda node: (-sizes[node], node)))
-    return NeuronSearch(nodes, sum(each.patched for each in both), any(each.unfinished for each in both))
+    return NeuronSearch(nodes, sum(each.n_patched for each in both), any(each.unfinished for each in both))
 
 
 @dataclass(frozen=True)
 class _GroupSearch:
     sizes: dict[Node, float]
-    patched: int
+    n_patched: int
     unfinished: bool
 
 
@@ -121,8 +121,8 @@ def _divide(group: NeuronGroup) -> list[NeuronGroup]:
     return [group[begin : begin + size] for begin in range(0, len(group), size)]
 
 
-MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes that a screen selects, depending on the time
-N_SAMPLED = 32  # other nodes, drawn at random, to see what the screen may have missed
+MIN_SELECTED, MAX_SELECTED = 32, 128  # nodes selected by their estimates, depending on the time
+N_SAMPLED = 32  # other nodes, drawn at random, to see what the selection may have missed
 MIN_GROUPS, MAX_GROUPS = 96, 1024  # groups of neurons patched in each direction
 
 EstimateNodes = Callable[
@@ -135,31 +135,31 @@ def sweep_component(
     engine: ChunkedEngine,
     component: Component,
     above: float,
-    pace: TimeBudget,
-    estimated: EstimateNodes,
-    again: float = 0.0,
+    budget: TimeBudget,
+    estimate: EstimateNodes,
+    verification_ratio: float = 0.0,
 ) -> NodeEffects | None:
-    """Patch all nodes of a component in both directions, or a screened selection of them; None if there are none.
+    """Patch all nodes of a component in both directions, or a selection of them; None if there are none.
 
     Args:
         measured: the behaviour on the model.
         engine: the engine that measures it.
         component: heads or neurons.
         above: the threshold, a fraction of clean − corrupt.
-        pace: the time that sweeps may take.
-        estimated: returns estimates for all nodes.
-        again: the number of prompt pairs on which all nodes are denoised again for verification, as a multiple of those
-            here.
+        budget: the time that sweeps may take.
+        estimate: returns estimates for all nodes.
+        verification_ratio: the number of prompt pairs on which all nodes are denoised again for verification, as a
+            multiple of the number used here.
     """
     nodes = all_nodes(component, measured.loaded_model.shape)
     if not nodes:
         return None
-    each = pace.seconds_each(measured, engine, _both_directions(nodes, measured.everywhere))
-    few = len(nodes) <= MIN_SELECTED + N_SAMPLED  # a screen would select all of them
-    count = math.ceil((2 + again) * len(nodes))
-    if few or pace.allows(count, each):
+    each = budget.seconds_each(measured, engine, _both_directions(nodes, measured.everywhere))
+    few = len(nodes) <= MIN_SELECTED + N_SAMPLED  # the selection would be all of them
+    count = math.ceil((2 + verification_ratio) * len(nodes))
+    if few or budget.allows(count, each):
         return measure_effects(measured, nodes, above, COMPONENT_PLURALS[component])
-    return _sweep_selection(measured, component, nodes, above, pace, each, count * each, estimated())
+    return _sweep_selection(measured, component, nodes, above, budget, each, count * each, estimate())
 
 
 def _sweep_selection(
@@ -167,22 +167,22 @@ def _sweep_selection(
     component: Component,
     nodes: Sequence[Node],
     above: float,
-    pace: TimeBudget,
-    each: float,
-    seconds: float,
+    budget: TimeBudget,
+    seconds_each: float,
+    expected_s: float,
     estimates: Floats,
 ) -> NodeEffects:
-    """Patch the nodes with the largest estimates, those that exact halving finds, and a random sample of the others."""
-    by_gradient = largest_estimates(estimates, pace.affordable(2 * each, MIN_SELECTED, MAX_SELECTED))
+    """Patch the nodes with the largest estimates, those found by group patching, and a random sample of others."""
+    by_gradient = largest_estimates(estimates, budget.affordable(2 * seconds_each, MIN_SELECTED, MAX_SELECTED))
     groups = NeuronSearch((), 0, unfinished=False)
     if component == "neuron":
         layers = [
             [node for node in nodes if node.layer == layer] for layer in range(measured.loaded_model.shape.n_layers)
         ]
-        groups = search_neurons(measured, layers, above, pace.affordable(2 * each, MIN_GROUPS, MAX_GROUPS))
+        groups = search_neurons(measured, layers, above, budget.affordable(2 * seconds_each, MIN_GROUPS, MAX_GROUPS))
     place = {node: i for i, node in enumerate(nodes)}
-    by_halving = [place[node] for node in groups.nodes if place[node] not in by_gradient][:MAX_SELECTED]
-    chosen = {*by_gradient, *by_halving}
+    by_groups = [place[node] for node in groups.nodes if place[node] not in by_gradient][:MAX_SELECTED]
+    chosen = {*by_gradient, *by_groups}
     sample = random_sample([i for i in range(len(nodes)) if i not in chosen], N_SAMPLED, seed=len(nodes))
     patched = sorted({*chosen, *sample})
     patched_effects = measure_effects(
@@ -191,19 +191,21 @@ def _sweep_selection(
     exact = {"recovers": patched_effects.recovers.sweep.shares, "removes": patched_effects.removes.sweep.shares}
     own = estimates[:, patched]
     is_sampled = np.isin(patched, sample)
-    screening = NodeSelection(
-        screened=len(nodes),
-        seconds=seconds,
-        by_gradient=len(by_gradient),
-        by_halving=len(by_halving),
+    selection = NodeSelection(
+        n_candidates=len(nodes),
+        expected_s=expected_s,
+        n_by_gradient=len(by_gradient),
+        n_by_group_patching=len(by_groups),
         unfinished=groups.unfinished,
-        sampled=len(sample),
-        missed=max((float(np.abs(values[is_sampled]).max()) for values in exact.values() if len(sample)), default=0.0),
-        agreement=tuple(
+        n_sampled=len(sample),
+        max_unselected_effect=max(
+            (float(np.abs(values[is_sampled]).max()) for values in exact.values() if len(sample)), default=0.0
+        ),
+        agreements=tuple(
             estimate_agreement(what, own[row], exact[what]) for row, what in enumerate(("recovers", "removes"))
         ),
     )
-    return NodeEffects(patched_effects.recovers, patched_effects.removes, screening)
+    return NodeEffects(patched_effects.recovers, patched_effects.removes, selection)
 
 
 def _both_directions(nodes: Sequence[Node], at: str | None) -> list[Intervention]:

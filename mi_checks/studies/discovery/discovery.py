@@ -28,12 +28,12 @@ class DiscoveryInterrupted(KeyboardInterrupt):
     """An interruption of discovery before its end.
 
     Attributes:
-        kept: the number of cached measurements that the next run can use.
+        n_cached: the number of cached measurements that the next run can use.
     """
 
-    def __init__(self, kept: int) -> None:
-        super().__init__(kept)
-        self.kept = kept
+    def __init__(self, n_cached: int) -> None:
+        super().__init__(n_cached)
+        self.n_cached = n_cached
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class Discovery:
     Attributes:
         behaviour: the behaviour before the draft.
         model: the model's name.
-        settings: the settings used.
-        samples: the prompts.
-        found: the result on one half of the prompts.
+        options: the options used.
+        prompts: the prompts.
+        mechanism: what was discovered on one half of the prompts.
         draft: the claims that hold on the other half.
         seconds: the duration, excluding the loading of the model.
     """
 
     behaviour: Behaviour
     model: str
-    settings: DiscoveryOptions
-    samples: DiscoveryPrompts
-    found: Mechanism
+    options: DiscoveryOptions
+    prompts: DiscoveryPrompts
+    mechanism: Mechanism
     draft: Draft
     seconds: float
 
@@ -62,7 +62,7 @@ class Discovery:
 def discover(
     loaded: LoadedBehaviour,
     model: str,
-    settings: DiscoveryOptions = DEFAULT_OPTIONS,
+    options: DiscoveryOptions = DEFAULT_OPTIONS,
     *,
     progress: Progress = no_progress,
     store: CacheStore | None = None,
@@ -72,7 +72,7 @@ def discover(
     Args:
         loaded: the behaviour.
         model: a name that `mi_checks.models.model_names.resolve` accepts; the file need not name it.
-        settings: the amount of measurement and the thresholds.
+        options: the amount of measurement and the thresholds.
         progress: shows the progress of a sweep.
         store: the cache of measurements, which is also written if the run is interrupted; None caches nothing.
 
@@ -83,13 +83,13 @@ def discover(
     """
     require_not_absent(loaded, model)
     loaded_model = with_guards(load(model), store)
-    return explore(loaded.behaviour, loaded_model, settings, progress=progress, score=loaded.score, store=store)
+    return explore(loaded.behaviour, loaded_model, options, progress=progress, score=loaded.score, store=store)
 
 
 def explore(
     behaviour: Behaviour,
     loaded_model: LoadedModel,
-    settings: DiscoveryOptions = DEFAULT_OPTIONS,
+    options: DiscoveryOptions = DEFAULT_OPTIONS,
     *,
     progress: Progress = no_progress,
     score: Callable[..., Any] | None = None,
@@ -97,25 +97,29 @@ def explore(
 ) -> Discovery:
     """Discover what implements a behaviour in a loaded model, whatever the behaviour declares; see `discover`."""
     began = time.perf_counter()
-    drawn = draw_prompts(behaviour, loaded_model, settings)
-    explorer = Explorer(behaviour, loaded_model, drawn, settings, progress, score, store)
+    prompts = draw_prompts(behaviour, loaded_model, options)
+    explorer = Explorer(behaviour, loaded_model, prompts, options, progress, score, store)
     try:
-        held_out, engine = explorer.measurements(behaviour, drawn.held_out)
+        held_out, engine = explorer.measurements(behaviour, prompts.held_out)
         explorer.refuse_no_effect(held_out)
-        found = explorer.found()
+        mechanism = explorer.discover_mechanism()
         sets: dict[str, NodeNames] = {
             name: tuple(map(str, nodes))
-            for name, nodes in node_sets(behaviour, found, loaded_model.name).items()
+            for name, nodes in node_sets(behaviour, mechanism, loaded_model.name).items()
             if nodes
         }
         binding = behaviour.model_copy(update={"models": {loaded_model.name: ModelEntry(nodes=sets)}})
-        measured = Measurements(binding, loaded_model, drawn.held_out, engine)
-        circuits = minimality_circuits(measured, engine, found, explorer.pace)
-        drafted = make_draft(behaviour, found, ClaimVerifier(measured, drawn.checks), settings.faithful, circuits)
+        measured = Measurements(binding, loaded_model, prompts.held_out, engine)
+        circuits = minimality_circuits(measured, engine, mechanism, explorer.budget)
+        drafted = make_draft(
+            behaviour, mechanism, ClaimVerifier(measured, prompts.n_check_pairs), options.faithful, circuits
+        )
     except KeyboardInterrupt:
         raise DiscoveryInterrupted(explorer.save()) from None
     except BaseException:
         explorer.save()
         raise
     explorer.save()
-    return Discovery(behaviour, loaded_model.name, settings, drawn, found, drafted, seconds=time.perf_counter() - began)
+    return Discovery(
+        behaviour, loaded_model.name, options, prompts, mechanism, drafted, seconds=time.perf_counter() - began
+    )

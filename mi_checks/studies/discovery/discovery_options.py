@@ -12,7 +12,7 @@ SEED_OFFSET = 1000  # the difference between discovery's default seed and the be
 MAX_PAIRS = 128  # pairs in either batch, unless the user requests more
 REDUCED_SWEEP_PAIRS = 32  # pairs that nodes are patched on if all would take too long
 CIRCUIT_SEARCH_PAIRS = 64  # pairs that circuits are searched on; the result is measured on all
-PRELIMINARY_PAIRS = 16  # pairs that sets of nodes are screened on before some are measured on more
+PRELIMINARY_PAIRS = 16  # pairs that sets of nodes are measured on before some are measured on more
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class DiscoveryOptions:
         above: the fraction of clean − corrupt that a node or a path must significantly recover or remove; for a neuron,
             half of it.
         faithful: the minimum of a circuit's faithfulness interval; its maximum is 2 minus this.
-        exact_seconds: the time that a sweep may be expected to take; a longer one is replaced by a screen. 0 always
-            screens, infinity never does.
+        exact_seconds: the time that a sweep may be expected to take; a longer one is replaced by
+            attribution patching of all nodes and exact patching of some. 0 always replaces it, infinity never does.
     """
 
     count: int | None = None
@@ -51,5 +51,5 @@ def require_not_absent(loaded: LoadedBehaviour, model: str) -> None:
         place = loaded.place_of(("models", claims))
         raise MiChecksError(
             f"{place.file}:{place.line}: {loaded.behaviour.name} is declared absent from {claims}, so there is nothing "
-            "to discover; take the declaration out to look all the same"
+            "to discover; remove the declaration to run discovery anyway"
         )

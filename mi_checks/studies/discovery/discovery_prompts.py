@@ -20,22 +20,22 @@ class DiscoveryPrompts:
     """Disjoint batches of prompt pairs: no clean prompt of one is in another.
 
     Attributes:
-        found_on: the pairs that discovery measures on.
+        exploration: the pairs that discovery measures on.
         held_out: the pairs that it verifies claims on.
-        checks: the number of pairs that the checks use, which are in neither.
+        n_check_pairs: the number of pairs that the checks use, which are in neither.
         seed: the seed of both halves.
         equally_long: whether all prompts have the same length, those of the checks included: otherwise there is no mean
             at a position.
     """
 
-    found_on: PromptBatch
+    exploration: PromptBatch
     held_out: PromptBatch
-    checks: int
+    n_check_pairs: int
     seed: int
     equally_long: bool
 
 
-def draw_prompts(behaviour: Behaviour, loaded_model: LoadedModel, settings: DiscoveryOptions) -> DiscoveryPrompts:
+def draw_prompts(behaviour: Behaviour, loaded_model: LoadedModel, options: DiscoveryOptions) -> DiscoveryPrompts:
     """Draw twice as many pairs as requested that no check uses, and halve them.
 
     If there are fewer (rows of a data file, quotes), the available ones are halved.
@@ -45,16 +45,16 @@ def draw_prompts(behaviour: Behaviour, loaded_model: LoadedModel, settings: Disc
         MiChecksError: fewer than sixteen are left for either half.
     """
     prompts = behaviour.prompts
-    seed = prompts.seed + SEED_OFFSET if settings.seed is None else settings.seed
+    seed = prompts.seed + SEED_OFFSET if options.seed is None else options.seed
     checks = _build(behaviour, loaded_model, behaviour.pairs_for(loaded_model.name), prompts.seed)
-    count = settings.count or min(len(checks), MAX_PAIRS)
+    count = options.count or min(len(checks), MAX_PAIRS)
     used = {pair.clean.text for pair in checks.pairs}
     fresh = _unused_pairs(behaviour, loaded_model, 2 * count, seed, used)
     half = len(fresh) // 2
     if half < min(count, MIN_PAIRS):
         raise MiChecksError(
-            f"behaviour {behaviour.name!r}: its checks use {len(checks)} prompt pairs, and beside these there are "
-            f"{len(fresh)}; discovery needs {2 * min(count, MIN_PAIRS)} that no check uses, half of them to verify on: "
+            f"behaviour {behaviour.name!r}: its checks use {len(checks)} prompt pairs and {len(fresh)} are left, "
+            f"but discovery needs {2 * min(count, MIN_PAIRS)} that no check uses, half of them for verification; "
             "lower the behaviour's `count`, or give it more values or quotes"
         )
     first, second = (replace(checks, pairs=part) for part in (fresh[:half], fresh[half : 2 * half]))

@@ -25,159 +25,170 @@ def evidence_comments(discovery: Discovery) -> Iterator[str]:
 
 
 def _evidence(discovery: Discovery) -> Iterator[str]:
-    found, samples = discovery.found, discovery.samples
-    fewer = f" (the first {found.pairs} of them for nodes and paths, as all would take too long)"
+    mechanism = discovery.mechanism
+    fewer = f" (nodes and paths on the first {mechanism.n_pairs} of them, because all would have taken too long)"
     yield (
-        f"Evidence, of the {found.drawn} pairs of seed {samples.seed} that it was found on"
-        f"{fewer if found.pairs < found.drawn else ''}"
+        f"Evidence, measured on the {mechanism.n_drawn_pairs} prompt pairs of seed {discovery.prompts.seed} that were "
+        f"used for discovery{fewer if mechanism.n_pairs < mechanism.n_drawn_pairs else ''}"
     )
-    yield f"clean − corrupt: {precise(found.effect_size)} {found.effect_size.unit}"
-    yield from _node_lines(found)
-    for effects in found.parts:
+    yield f"clean − corrupt: {precise(mechanism.effect_size)} {mechanism.effect_size.unit}"
+    yield from _node_lines(mechanism)
+    for effects in mechanism.component_effects:
         yield from _effect_lines(effects)
-    yield from _path_lines(found)
-    yield from _set_lines(found)
-    yield from _circuit_lines(found)
+    yield from _path_lines(mechanism)
+    yield from _set_lines(mechanism)
+    yield from _circuit_lines(mechanism)
     yield from _declared_sets(discovery)
-    if discovery.draft.left_out:
-        yield "found, but not claimed"
-        for reason in discovery.draft.left_out:
+    if discovery.draft.unclaimed:
+        yield "discovered, but not claimed"
+        for reason in discovery.draft.unclaimed:
             yield from (f"  {line}" for line in reason.splitlines())
 
 
-def _node_lines(found: Mechanism) -> Iterator[str]:
-    """Yield a line for every node: its role in words, both effects, and its scores on probe prompts."""
-    layers = found.mlps.nodes if found.mlps is not None else ()
-    nodes = [*found.nodes, *layers]
+def _node_lines(mechanism: Mechanism) -> Iterator[str]:
+    """Yield a line for every node: its description, both effects, and its scores on probe prompts."""
+    layers = mechanism.mlps.nodes if mechanism.mlps is not None else ()
+    nodes = [*mechanism.nodes, *layers]
     yield (
-        "nodes: 'recovers' is what denoising one alone brings back into the corrupted run, 'removes' what noising it "
-        "alone takes from the clean run, as fractions of clean − corrupt"
+        "nodes: 'recovers' is what denoising a node alone restores in the corrupted run, 'removes' is what noising it "
+        "alone takes from the clean run, both as fractions of clean − corrupt"
     )
     if not nodes:
         yield "  none"
     for node in sorted(nodes):
-        scores = "".join(f"; {name} score {number(value)}" for name, value in found.roles.get(node, {}).items())
+        scores = "".join(f"; {name} score {number(value)}" for name, value in mechanism.roles.get(node, {}).items())
         own = ""
-        effects = found.effects_of(node)
+        effects = mechanism.effects_of(node)
         if effects is not None:
-            own = f"; recovers {precise(effects.recovers.share(node))}, removes {precise(effects.removes.share(node))}"
-        part = "; accounted for by its neurons" if node in layers and node not in found.unaccounted else ""
-        yield f"  {node}: {describe_node(node, found)}{own}{scores}{part}"
+            recovered, removed = effects.recovers.fraction(node), effects.removes.fraction(node)
+            own = f"; recovers {precise(recovered)}, removes {precise(removed)}"
+        explained = node in layers and node not in mechanism.unexplained_layers
+        part = "; its neurons account for this" if explained else ""
+        yield f"  {node}: {describe_node(node, mechanism)}{own}{scores}{part}"
 
 
 def _effect_lines(effects: NodeEffects) -> Iterator[str]:
     recovers, removes = effects.recovers, effects.removes
-    nodes, above = recovers.sweep.nodes, recovers.above
+    nodes, threshold = recovers.sweep.nodes, recovers.threshold
     what = COMPONENT_PLURALS[nodes[0].kind]
-    tested = f"one-sided, Holm-corrected over {recovers.tested} tests"
-    mediators = _listed_or_none(recovers.found)
-    yield f"{what} that mediate (each denoised alone recovers more than {above:g}; {tested}): {mediators}"
-    yield f"{what} that are needed (each noised alone removes more than {above:g}): {_listed_or_none(removes.found)}"
-    yield f"{what} that suppress (either is below −{above:g}): {_listed_or_none(effects.suppressing)}"
-    if recovers.unsure:
-        yield f"  too near to the threshold to tell whether they mediate: {listed(recovers.unsure)}"
+    method = f"one-sided, Holm-corrected over {recovers.n_tests} tests"
+    mediators = _listed_or_none(recovers.significant)
+    needed = _listed_or_none(removes.significant)
+    yield f"{what} that mediate (denoising each alone recovers more than {threshold:g}; {method}): {mediators}"
+    yield f"{what} that are needed (noising each alone removes more than {threshold:g}): {needed}"
+    yield f"{what} that suppress (either effect is below −{threshold:g}): {_listed_or_none(effects.suppressing)}"
+    if recovers.inconclusive:
+        yield f"  inconclusive, because too close to the threshold: {listed(recovers.inconclusive)}"
     order = sorted(nodes, key=lambda node: (-effects.strength(node), node))[:MAX_SHOWN]
-    shown = (f"{node} {precise(recovers.share(node))} and {precise(removes.share(node))}" for node in order)
+    shown = (f"{node} {precise(recovers.fraction(node))} and {precise(removes.fraction(node))}" for node in order)
     yield f"  strongest of the {len(nodes)} patched, recovers and removes: {'; '.join(shown)}"
-    if effects.screening is not None:
-        yield from _selection_lines(effects.screening, what)
+    if effects.selection is not None:
+        yield from _selection_lines(effects.selection, what)
 
 
-def _selection_lines(screening: NodeSelection, what: str) -> Iterator[str]:
-    took = f"expected to take {duration(screening.seconds, whole=True)}" if screening.seconds else "not asked for"
-    yield (
-        f"  {screening.screened} {what} were screened, as patching all was {took}: {screening.by_gradient} chosen by "
-        f"gradients in the corrupted run, the clean run and between"
-        + (f", {screening.by_halving} more by patching ever smaller groups" if screening.by_halving else "")
+def _selection_lines(selection: NodeSelection, what: str) -> Iterator[str]:
+    why = (
+        f"patching all {selection.n_candidates} was expected to take {duration(selection.expected_s, whole=True)}"
+        if selection.expected_s
+        else f"exact patching of all {selection.n_candidates} was not requested"
     )
-    if screening.unfinished:
-        yield "  there was no time to divide all groups that matter: single ones in them may have been missed"
+    groups = selection.n_by_group_patching
     yield (
-        f"  of {screening.sampled} others, drawn at random and patched as well, the largest effect is "
-        f"{number(screening.missed, 4)}"
+        f"  {selection.n_by_gradient} {what} were selected by attribution patching, because {why}; gradients were "
+        "taken in the corrupted run, in the clean run and between them"
+        + (f"; patching ever smaller groups selected {groups} more" if groups else "")
     )
-    for each in screening.agreement:
-        silent = f"; of {each.silent} more the estimate is zero, which says nothing of them" if each.silent else ""
+    if selection.unfinished:
+        yield "  there was no time to divide every group with an effect, so single nodes in them may have been missed"
+    yield (
+        f"  {selection.n_sampled} others, drawn at random, were patched as well; the largest effect among them is "
+        f"{number(selection.max_unselected_effect, 4)}"
+    )
+    for each in selection.agreements:
+        zero = f"; the estimate is zero for {each.n_zero} more, which says nothing about them" if each.n_zero else ""
         if each.correlation is not None:
-            agreed = f"rank correlation {number(each.correlation)} over the {each.compared} whose estimate is not zero"
-        elif each.compared < MIN_COMPARED_NODES:
-            agreed = f"estimates other than zero: {each.compared}, too few to compare"
+            agreement = f"rank correlation {number(each.correlation)} over the {each.n_compared} nonzero estimates"
+        elif each.n_compared < MIN_COMPARED_NODES:
+            agreement = f"nonzero estimates: {each.n_compared}, too few to compare"
         else:
-            agreed = f"the {each.compared} estimates other than zero have too many ties to compare"
-        yield f"  estimated and exact '{each.what}': {agreed}{silent}"
+            agreement = f"the {each.n_compared} nonzero estimates have too many ties to compare"
+        yield f"  estimated and exact '{each.effect}': {agreement}{zero}"
 
 
-def _path_lines(found: Mechanism) -> Iterator[str]:
-    paths = found.paths
+def _path_lines(mechanism: Mechanism) -> Iterator[str]:
+    paths = mechanism.paths
     if not paths.edges:
         return
-    tested = (
-        f"each alone recovers or removes more than {found.heads.recovers.above:g}, Holm-corrected over {paths.tested}"
+    threshold = mechanism.heads.recovers.threshold
+    method = f"Holm-corrected over {paths.n_tests} tests"
+    yield (
+        f"paths that transmit the behaviour (each alone recovers or removes more than {threshold:g}; {method}): "
+        f"{_listed_or_none(paths.transmitting)}"
     )
-    yield f"paths that carry it ({tested} tests): {_listed_or_none(paths.found)}"
-    if paths.against:
-        yield f"paths that work against it: {listed(paths.against)}"
-    if paths.unsure:
-        yield f"  too near to the threshold to tell: {listed(paths.unsure)}"
-    order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(MAX_SHOWN, len(paths.found))]
+    if paths.opposing:
+        yield f"paths that oppose the behaviour: {listed(paths.opposing)}"
+    if paths.inconclusive:
+        yield f"  inconclusive, because too close to the threshold: {listed(paths.inconclusive)}"
+    order = sorted(paths.edges, key=lambda edge: -paths.strength(edge))[: max(MAX_SHOWN, len(paths.transmitting))]
     shown = (f"{edge} {precise(paths.recovered(edge))} and {precise(paths.removed(edge))}" for edge in order)
     yield f"  strongest of the {len(paths.edges)} patched, recovers and removes: {'; '.join(shown)}"
-    if paths.left_out:
-        yield f"  {paths.left_out} paths between weaker nodes were not patched: all would have taken too long"
+    if paths.n_unpatched:
+        yield f"  {paths.n_unpatched} paths between weaker nodes were not patched: all would have taken too long"
 
 
-def _set_lines(found: Mechanism) -> Iterator[str]:
-    groups = found.groups
-    over = f"of {groups.pairs} pairs, Holm-corrected over {groups.tested} tests"
-    much = "together significantly more than the sum of each alone"
-    redundant = "; ".join(" with ".join(map(str, nodes)) for nodes in found.redundant) or "none"
-    yield f"redundant ({over}; removing them takes away {much}): {redundant}"
-    yield from (f"  {_joint_text(joint)}" for joint in groups.redundant[:MAX_SHOWN])
-    conjunctions = "; ".join(" and ".join(map(str, nodes)) for nodes in found.conjunctions) or "none"
-    yield f"conjunctions (likewise; restoring them brings back {much}): {conjunctions}"
-    yield from (f"  {_joint_text(joint)}" for joint in groups.conjunctions[:MAX_SHOWN])
-    if found.reinforcing:
-        pairs = "; ".join(" and ".join(map(str, nodes)) for nodes in found.reinforcing)
-        yield f"reinforcing each other (both is so): {pairs}"
-        yield from (f"  {_joint_text(joint)}" for joint in groups.reinforcing[:MAX_SHOWN])
+def _set_lines(mechanism: Mechanism) -> Iterator[str]:
+    joint = mechanism.joint_effects
+    method = f"{joint.n_pairs} pairs, Holm-corrected over {joint.n_tests} tests"
+    more = "significantly more than the sum of removing each alone"
+    redundant = "; ".join(" with ".join(map(str, nodes)) for nodes in mechanism.redundant) or "none"
+    yield f"redundant ({method}; removing all removes {more}): {redundant}"
+    yield from (f"  {_joint_text(each)}" for each in joint.redundant[:MAX_SHOWN])
+    conjunctions = "; ".join(" and ".join(map(str, nodes)) for nodes in mechanism.conjunctions) or "none"
+    more = "significantly more than the sum of restoring each alone"
+    yield f"conjunctions (the same tests; restoring all recovers {more}): {conjunctions}"
+    yield from (f"  {_joint_text(each)}" for each in joint.conjunctions[:MAX_SHOWN])
+    if mechanism.reinforcing:
+        pairs = "; ".join(" and ".join(map(str, nodes)) for nodes in mechanism.reinforcing)
+        yield f"reinforcing each other (both are true): {pairs}"
+        yield from (f"  {_joint_text(each)}" for each in joint.reinforcing[:MAX_SHOWN])
 
 
 def _joint_text(joint: JointEffect) -> str:
-    verb = "recover" if joint.by == "denoising" else "remove"
-    by = joint.by if joint.by in ("denoising", "noising") else f"{joint.by} ablation"
+    verb = "recover" if joint.method == "denoising" else "remove"
+    method = joint.method if joint.method in ("denoising", "noising") else f"{joint.method} ablation"
     alone = ", ".join(f"{node} {precise(own)}" for node, own in zip(joint.nodes, joint.alone, strict=True))
-    return f"by {by}, alone {alone}; together they {verb} {precise(joint.together)}"
+    return f"by {method}: alone, {alone}; together, they {verb} {precise(joint.together)}"
 
 
-def _circuit_lines(found: Mechanism) -> Iterator[str]:
-    circuit = found.circuit
+def _circuit_lines(mechanism: Mechanism) -> Iterator[str]:
+    circuit = mechanism.circuit
     if circuit.faithfulness is None:
         return
-    how = f"everything else {found.ablated_by}-ablated, searched on {found.searched} pairs"
-    if found.ablated_by == "zero":
-        how += "; zero, as prompts that are not equally long have no mean at a position"
+    how = f"everything else {mechanism.ablation}-ablated, searched on {mechanism.n_search_pairs} pairs"
+    if mechanism.ablation == "zero":
+        how += "; zero, because prompts of different lengths have no mean at a position"
     yield f"circuit: {listed(circuit.nodes)}, faithfulness {precise(circuit.faithfulness)} ({how})"
-    yield f"  pruned from the strongest that are faithful together: {listed(circuit.began)}"
-    for step in circuit.steps:
-        yield f"  without {listed(step.out)}: {precise(step.faithfulness)}"
-    for node in circuit.restraining:
-        yield f"  {node} works against the rest of it: without it {precise(circuit.without[node])}"
+    yield f"  pruned from the strongest nodes that are faithful together: {listed(circuit.initial_nodes)}"
+    for removal in circuit.removals:
+        yield f"  without {listed(removal.nodes)}: {precise(removal.faithfulness)}"
+    for node in circuit.opposing:
+        yield f"  {node} opposes the rest of it: without it, {precise(circuit.faithfulness_without[node])}"
     if circuit.unfinished:
-        yield "  there was no time to try taking more out, so a smaller circuit may be as faithful"
+        yield "  there was no time to try removing more nodes, so a smaller circuit may be as faithful"
 
 
 def _declared_sets(discovery: Discovery) -> Iterator[str]:
     """Yield how the file's node sets for this model compare with the discovered nodes."""
     sets = discovery.behaviour.sets_for(discovery.model)
     nodes = {name: (bound,) if isinstance(bound, str) else bound for name, bound in sets.items()}
-    discovered_nodes = set(map(str, discovery.found.nodes))
+    discovered_nodes = set(map(str, discovery.mechanism.nodes))
     for name, bound in nodes.items():
         missing = [node for node in bound if node not in discovered_nodes]
-        agreement = f"found, but for {listed(missing)}" if missing else "found"
+        agreement = f"discovered, except {listed(missing)}" if missing else "discovered"
         yield f"the file's {name} ({listed(bound)}): {agreement}"
     declared_nodes = {node for bound in nodes.values() for node in bound}
     if nodes:
-        yield f"found, and not named in the file: {listed(sorted(discovered_nodes - declared_nodes)) or 'none'}"
+        yield f"discovered, but not named in the file: {listed(sorted(discovered_nodes - declared_nodes)) or 'none'}"
 
 
 def _listed_or_none(nodes: tuple[object, ...]) -> str:
@@ -192,19 +203,23 @@ def discovery_yaml(discovery: Discovery) -> str:
 
 
 def _header(discovery: Discovery) -> Iterator[str]:
-    samples, model = discovery.samples, discovery.draft.model
+    prompts, model = discovery.prompts, discovery.draft.model
     others = [name for name in discovery.behaviour.models if name != model]
-    entry = f"of the entry of {model} under `models:`" if others else "of `models:`"
-    place = "to be added to `checks:`, and in place" if discovery.draft.beside else "in place of `checks:` and"
-    yield f"# {discovery.behaviour.name} on {model}: a draft, {place} {entry}."
-    if "[" in discovery.behaviour.name:
-        yield "# It is of this case alone, and stands with it in a file of its own."
-    yield (
-        f"# Found on {len(samples.found_on)} prompt pairs of seed {samples.seed}; every check was then measured on "
-        f"{len(samples.held_out)} others, held out, and passes there."
+    entry = f"the entry of {model} under `models:`" if others else "`models:`"
+    use = (
+        f"Add its checks to `checks:` and replace {entry}."
+        if discovery.draft.adds_to_file
+        else f"Replace `checks:` and {entry} with it."
     )
-    yield f"# None of them is among the {samples.checks} pairs that the checks use."
-    yield f"# Values are of the held-out pairs, with 95 % intervals; {BOUND_RULE}."
+    yield f"# {discovery.behaviour.name} on {model}: a draft. {use}"
+    if "[" in discovery.behaviour.name:
+        yield "# It is for this case alone, so put it in a file of its own together with the case."
+    yield (
+        f"# Discovered on {len(prompts.exploration)} prompt pairs of seed {prompts.seed}; every check was then "
+        f"measured on {len(prompts.held_out)} held-out pairs, and passes there."
+    )
+    yield f"# None of these pairs is among the {prompts.n_check_pairs} that the checks use."
+    yield f"# Values are measured on the held-out pairs, with 95 % intervals; {BOUND_RULE}."
 
 
 def _checks(discovery: Discovery) -> Iterator[str]:
@@ -212,8 +227,8 @@ def _checks(discovery: Discovery) -> Iterator[str]:
         yield "checks: []"
         return
     yield "checks:"
-    samples = discovery.samples
-    where = f"n {len(samples.held_out)}, seed {samples.seed}, held out"
+    prompts = discovery.prompts
+    where = f"n {len(prompts.held_out)}, seed {prompts.seed}, held out"
     for line in discovery.draft.lines:
         ((kind, fields),) = line.entry.items()
         yield f"  - {kind}: {flow_style(fields)}  # {'; '.join(_comments(line, where))}"
@@ -222,8 +237,8 @@ def _checks(discovery: Discovery) -> Iterator[str]:
 def _comments(line: DraftLine, where: str) -> Iterator[str]:
     if line.note:
         yield line.note
-    for what, estimate in line.estimates:
-        yield f"{what} {precise(estimate)}".lstrip()
+    for label, estimate in line.estimates:
+        yield f"{label} {precise(estimate)}".lstrip()
     if line.estimates:
         yield f"{line.estimates[0][1].unit}; {where}"
 

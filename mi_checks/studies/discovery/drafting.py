@@ -46,25 +46,29 @@ class Draft:
 
     Attributes:
         lines: the entries of `checks`.
-        beside: whether they are added to the file's checks, instead of replacing them.
+        adds_to_file: whether they are added to the file's checks, instead of replacing them.
         model: the key of the model's entry.
         entry: the model's entry.
-        left_out: the effects that were discovered but not claimed, with the reasons.
+        unclaimed: the effects that were discovered but not claimed, with the reasons.
     """
 
     lines: tuple[DraftLine, ...]
-    beside: bool
+    adds_to_file: bool
     model: str
     entry: Mapping[str, Any]
-    left_out: tuple[str, ...]
+    unclaimed: tuple[str, ...]
 
 
 NODE_SET_NAMES = {"heads": "mediators", "neurons": "mediating_neurons", "circuit": "circuit"}
 
 
-def node_sets(behaviour: Behaviour, found: Mechanism, model: str) -> dict[str, tuple[Node, ...]]:
+def node_sets(behaviour: Behaviour, mechanism: Mechanism, model: str) -> dict[str, tuple[Node, ...]]:
     """Return the discovered nodes by the names that a behaviour binds them to, in the order of the model."""
-    nodes = {"heads": found.heads.sufficient, "neurons": found.mediating_neurons, "circuit": found.circuit.nodes}
+    nodes = {
+        "heads": mechanism.heads.sufficient,
+        "neurons": mechanism.mediating_neurons,
+        "circuit": mechanism.circuit.nodes,
+    }
     return {_node_set_name(what, behaviour, model): tuple(sorted(nodes[what])) for what in NODE_SET_NAMES}
 
 
@@ -79,70 +83,78 @@ def others_claim_nodes(behaviour: Behaviour, model: str) -> bool:
 
 
 def make_draft(
-    behaviour: Behaviour, found: Mechanism, held_out: ClaimVerifier, faithful: float, circuits: int | None = None
+    behaviour: Behaviour,
+    mechanism: Mechanism,
+    held_out: ClaimVerifier,
+    faithful: float,
+    max_circuits: int | None = None,
 ) -> Draft:
     """Return a draft in which every check passes on the held-out prompts.
 
     Args:
         behaviour: the behaviour before the draft.
-        found: the result of discovery.
+        mechanism: the result of discovery.
         held_out: measures claims, for a behaviour that binds the `node_sets`.
         faithful: the required faithfulness of a circuit.
-        circuits: how many circuits there is time to measure for minimality; None for no limit.
+        max_circuits: how many circuits there is time to measure for minimality; None for no limit.
     """
     model = held_out.measured.loaded_model.name
-    beside = others_claim_nodes(behaviour, model)
+    adds_to_file = others_claim_nodes(behaviour, model)
     file_ids = {part.id for entry in behaviour.checks for part in entry.check.parts}
     lines: list[DraftLine] = []
-    left_out: list[str] = []
-    own: dict[str, Any] = {}
-    for claim in _all_claims(behaviour, found, held_out, faithful, circuits):
+    unclaimed: list[str] = []
+    model_bounds: dict[str, Any] = {}
+    for claim in _all_claims(behaviour, mechanism, held_out, faithful, max_circuits):
         try:
             line = claim()
         except UnsupportedClaim as why:
-            left_out.append(str(why))
+            unclaimed.append(str(why))
             continue
         ((kind, fields),) = line.entry.items()
-        own |= {id_: dict(sides) for id_, sides in (line.own or {}).items()}
+        model_bounds |= {id_: dict(sides) for id_, sides in (line.model_bounds or {}).items()}
         if kind not in PREFERENCE_KINDS and _other_models(behaviour, model):
             line = replace(line, entry={kind: {**fields, "models": [model]}})
-        if not beside:
+        if not adds_to_file:
             lines.append(line)
         elif kind in PREFERENCE_KINDS:
-            left_out += [] if line.own or line.estimates else [f"{check_id(line.entry)}: {line.note}"]
+            unclaimed += [] if line.model_bounds or line.estimates else [f"{check_id(line.entry)}: {line.note}"]
         else:
             taken = [part.id for part in parse_entry(line.entry).check.parts if part.id in file_ids]
             if taken:
-                left_out.append(
+                unclaimed.append(
                     f"{taken[0]}: the file has a check of this id; this model's would be {flow_style(fields)}"
                 )
             else:
                 lines.append(line)
     used = {value for line in lines for fields in line.entry.values() for value in fields.values() if _is_text(value)}
-    nodes = {name: [*map(str, nodes)] for name, nodes in node_sets(behaviour, found, model).items() if name in used}
-    entry = _extended_entry(behaviour, model, lines, nodes, own) if beside else _new_entry(behaviour, model, nodes, own)
-    return Draft(tuple(lines), beside, model, entry, tuple(left_out))
+    nodes = {name: [*map(str, nodes)] for name, nodes in node_sets(behaviour, mechanism, model).items() if name in used}
+    entry = (
+        _extended_entry(behaviour, model, lines, nodes, model_bounds)
+        if adds_to_file
+        else _new_entry(behaviour, model, nodes, model_bounds)
+    )
+    return Draft(tuple(lines), adds_to_file, model, entry, tuple(unclaimed))
 
 
-def _new_entry(behaviour: Behaviour, model: str, nodes: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+def _new_entry(behaviour: Behaviour, model: str, nodes: dict[str, Any], model_bounds: dict[str, Any]) -> dict[str, Any]:
     """Return the model's entry if the draft's checks are the only ones."""
     declared = behaviour.models.get(model)
     count = declared.count if isinstance(declared, ModelEntry) else None
-    return {**({"nodes": nodes} if nodes else {}), **({"count": count} if count else {}), **own}
+    return {**({"nodes": nodes} if nodes else {}), **({"count": count} if count else {}), **model_bounds}
 
 
 def _extended_entry(
-    behaviour: Behaviour, model: str, lines: list[DraftLine], nodes: dict[str, Any], own: dict[str, Any]
+    behaviour: Behaviour, model: str, lines: list[DraftLine], nodes: dict[str, Any], model_bounds: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the model's entry with the additions; a model that had none claims only the draft's checks."""
     declared = behaviour.models.get(model)
     old = declared.model_dump(mode="json", exclude_unset=True) if isinstance(declared, ModelEntry) else {"checks": []}
-    entry: dict[str, Any] = {**old, **own}
+    entry: dict[str, Any] = {**old, **model_bounds}
     if {**old.get("nodes", {}), **nodes}:
         entry["nodes"] = {**old.get("nodes", {}), **nodes}
     if "checks" in old:
         new = [part.id for line in lines for part in parse_entry(line.entry).check.parts]
-        entry["checks"] = [*dict.fromkeys([*old["checks"], *own, *new])]
+        entry["checks"] = [*dict.fromkeys([*old["checks"], *model_bounds, *new])]
     return entry
 
 
@@ -152,18 +164,18 @@ def _other_models(behaviour: Behaviour, model: str) -> list[str]:
 
 
 def _all_claims(
-    behaviour: Behaviour, found: Mechanism, held_out: ClaimVerifier, faithful: float, circuits: int | None
+    behaviour: Behaviour, mechanism: Mechanism, held_out: ClaimVerifier, faithful: float, max_circuits: int | None
 ) -> Iterator[Callable[[], DraftLine]]:
     model = held_out.measured.loaded_model.name
     yield from preference_claims(behaviour, held_out)
     heads, neurons, circuit = (_node_set_name(what, behaviour, model) for what in NODE_SET_NAMES)
-    for effects, name in ((found.heads, heads), (found.neurons, neurons)):
+    for effects, name in ((mechanism.heads, heads), (mechanism.neurons, neurons)):
         if effects is not None and effects.sufficient:
-            screened = effects.screening is not None
-            yield partial(mediators_claim, effects.recovers, name, held_out, screened=screened)
-    for candidate in node_claims(found, heads, neurons):
-        yield partial(held_out.claimed, candidate)
-    yield lambda: circuit_claim(found.circuit, circuit, found.ablated_by, held_out, faithful, circuits)
+            complete = effects.selection is None
+            yield partial(mediators_claim, effects.recovers, name, held_out, complete=complete)
+    for candidate in node_claims(mechanism, heads, neurons):
+        yield partial(held_out.bounded_claim, candidate)
+    yield lambda: circuit_claim(mechanism.circuit, circuit, mechanism.ablation, held_out, faithful, max_circuits)
 
 
 def _node_set_name(what: str, behaviour: Behaviour, model: str) -> str:

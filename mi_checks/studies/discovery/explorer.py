@@ -45,7 +45,7 @@ from mi_checks.studies.discovery.node_selection import gradient_estimates
 from mi_checks.studies.discovery.path_effects import PathEffects, measure_paths
 from mi_checks.studies.discovery.time_budget import ChunkedEngine, TimeBudget
 
-# further source files that the cached estimates depend on, beside those of all measurements
+# further source files that the cached estimates depend on, in addition to those of all measurements
 ESTIMATE_SOURCES = ("studies/discovery/node_selection.py",)
 MAX_HEADS_FOR_ALL_PAIRS = 24  # heads; in larger models only pairs with a node of known effect are measured
 MAX_PAIRED_NEURONS = 8  # the strongest neurons, which are measured in pairs
@@ -61,15 +61,15 @@ class Explorer:
     """The measurements of a behaviour on a model, and the conclusions about which nodes implement it.
 
     Attributes:
-        pace: the time that sweeps may take.
+        budget: the time that sweeps may take.
     """
 
     def __init__(
         self,
         behaviour: Behaviour,
         loaded_model: LoadedModel,
-        drawn: DiscoveryPrompts,
-        settings: DiscoveryOptions,
+        prompts: DiscoveryPrompts,
+        options: DiscoveryOptions,
         progress: Progress = no_progress,
         score: Callable[..., Any] | None = None,
         store: CacheStore | None = None,
@@ -77,9 +77,9 @@ class Explorer:
         """Store what is given, without measuring anything; see `explore`."""
         self.behaviour = behaviour
         self.loaded_model = loaded_model
-        self.drawn = drawn
-        self.settings = settings
-        self.pace = TimeBudget(settings.exact_seconds)
+        self.prompts = prompts
+        self.options = options
+        self.budget = TimeBudget(options.exact_seconds)
         self._progress = progress
         self._score = score
         # nobody knows what a project's own score depends on, so it is not cached
@@ -103,62 +103,68 @@ class Explorer:
         """Write all measurements to the cache, if there is one, and return their number."""
         for engine in self._engines:
             engine.save()
-        return sum(engine.measurements for engine in self._engines) if self._store is not None else 0
+        return sum(engine.n_measurements for engine in self._engines) if self._store is not None else 0
 
-    def found(self) -> Mechanism:
+    def discover_mechanism(self) -> Mechanism:
         """Measure the behaviour and return the result.
 
         Raises:
             MiChecksError: the model has no attention heads.
         """
-        whole, _ = self._of_first(len(self.drawn.found_on))
-        measured, engine = self._explored()
+        whole, _ = self._of_first(len(self.prompts.exploration))
+        measured, engine = self._sweep_measurements()
         few, _ = self._of_first(min(PRELIMINARY_PAIRS, len(measured.batch)))
-        above, at = self.settings.above, measured.everywhere
-        kind: AblationKind = "mean" if self.drawn.equally_long else "zero"
-        again = len(self.drawn.held_out) / len(measured.batch)
+        above, at = self.options.above, measured.everywhere
+        kind: AblationKind = "mean" if self.prompts.equally_long else "zero"
+        verification_ratio = len(self.prompts.held_out) / len(measured.batch)
         heads = sweep_component(
-            measured, engine, "head", above, self.pace, lambda: self._estimated(measured, engine, "head"), again
+            measured,
+            engine,
+            "head",
+            above,
+            self.budget,
+            lambda: self._gradient_fractions(measured, engine, "head"),
+            verification_ratio,
         )
         if heads is None:
             raise MiChecksError(f"{self.loaded_model.name} has no attention heads to discover")
         neurons = sweep_component(
-            measured, engine, "neuron", NEURON_THRESHOLD_FACTOR * above, self.pace,
-            lambda: self._estimated(measured, engine, "neuron"), again,
+            measured, engine, "neuron", NEURON_THRESHOLD_FACTOR * above, self.budget,
+            lambda: self._gradient_fractions(measured, engine, "neuron"), verification_ratio,
         )  # fmt: skip
         layers = [Node(layer, "mlp") for layer in range(self.loaded_model.shape.n_layers)]
         mlps = None if neurons is None else measure_effects(measured, layers, above, "MLP layers")
         senders = unexplained_layers(measured, mlps, neurons) if mlps is not None and neurons is not None else ()
-        joint = self._groups(measured, few, heads, neurons, kind)
-        circuit, searched = self._circuit(measured, heads, kind)
-        found = Mechanism(
+        joint = self._joint_effects(measured, few, heads, neurons, kind)
+        circuit, n_search_pairs = self._circuit(measured, heads, kind)
+        mechanism = Mechanism(
             effect_size=mean_interval(whole.base.effect_size, score_unit(whole.batch.score)),
-            pairs=len(measured.batch),
-            drawn=len(whole.batch),
-            searched=searched,
+            n_pairs=len(measured.batch),
+            n_drawn_pairs=len(whole.batch),
+            n_search_pairs=n_search_pairs,
             at=at,
             heads=heads,
             neurons=neurons,
             mlps=mlps,
-            unaccounted=senders,
-            ablated_by=kind,
-            groups=joint,
+            unexplained_layers=senders,
+            ablation=kind,
+            joint_effects=joint,
             paths=PathEffects(),
             circuit=circuit,
             roles={},
         )
-        carrying = measure_paths(
-            measured, found.nodes, senders, above,
+        path_effects = measure_paths(
+            measured, mechanism.nodes, senders, above,
             parallel=engine.engine.parallel,
-            most=lambda interventions: self._allowed(measured, engine, interventions),
-            strength=found.strength,
+            most=lambda interventions: self._affordable_paths(measured, engine, interventions),
+            strength=mechanism.strength,
         )  # fmt: skip
-        return replace(found, paths=carrying, roles=role_scores(self.loaded_model, found.nodes))
+        return replace(mechanism, paths=path_effects, roles=role_scores(self.loaded_model, mechanism.nodes))
 
     def _of_first(self, count: int) -> tuple[Measurements, ChunkedEngine]:
         """Return measurements on the first `count` prompt pairs, and their engine."""
         if count not in self._batches:
-            batch = self.drawn.found_on
+            batch = self.prompts.exploration
             batch = batch if len(batch) <= count else replace(batch, pairs=batch.pairs[:count])
             self._batches[count] = self.measurements(self.behaviour, batch)
         return self._batches[count]
@@ -169,31 +175,31 @@ class Explorer:
         Raises:
             MiChecksError: the effect size is not significantly above zero, or too small for the checks to detect it.
         """
-        measured, _ = self._of_first(len(self.drawn.found_on))
-        none = no_effect_reason(measured) or insufficient_effect(held_out, self.drawn.checks)
+        measured, _ = self._of_first(len(self.prompts.exploration))
+        none = no_effect_reason(measured) or insufficient_effect(held_out, self.prompts.n_check_pairs)
         if none:
             raise MiChecksError(
                 f"{self.behaviour.name} on {self.loaded_model.name}: there is nothing to discover: {none} "
-                f"({len(measured.batch)} prompt pairs, seed {self.drawn.seed})"
+                f"({len(measured.batch)} prompt pairs, seed {self.prompts.seed})"
             )
 
-    def _explored(self) -> tuple[Measurements, ChunkedEngine]:
+    def _sweep_measurements(self) -> tuple[Measurements, ChunkedEngine]:
         """Return measurements on all pairs, or on fewer if sweeps would take too long and these show the effect."""
-        pairs = len(self.drawn.found_on)
+        pairs = len(self.prompts.exploration)
         if pairs > REDUCED_SWEEP_PAIRS:
             few, engine = self._of_first(min(PRELIMINARY_PAIRS, pairs))
             interventions = _both_directions(all_nodes("head", self.loaded_model.shape), few.everywhere)
-            each = self.pace.seconds_each(few, engine, interventions) * pairs / len(few.batch)
-            if not math.isinf(self.pace.limit) and each and not self.pace.allows(len(interventions), each):
+            each = self.budget.seconds_each(few, engine, interventions) * pairs / len(few.batch)
+            if not math.isinf(self.budget.limit_s) and each and not self.budget.allows(len(interventions), each):
                 fewer = self._of_first(REDUCED_SWEEP_PAIRS)
                 return self._of_first(pairs) if no_effect_reason(fewer[0]) else fewer
         return self._of_first(pairs)
 
-    def _estimated(self, measured: Measurements, engine: ChunkedEngine, component: Component) -> Floats:
+    def _gradient_fractions(self, measured: Measurements, engine: ChunkedEngine, component: Component) -> Floats:
         """Return estimates by gradients, `estimate node`, as fractions of clean − corrupt."""
         shape, at = self.loaded_model.shape, measured.everywhere
         components: tuple[Component, ...] = ("head", "neuron") if shape.d_mlp else ("head",)
-        both = engine.estimated(
+        both = engine.cached_array(
             f"gradients of {components} at {at} by {code_digest(ESTIMATE_SOURCES, ())}",
             lambda made: gradient_estimates(made, components, at, self._progress),
         )
@@ -202,7 +208,7 @@ class Explorer:
         shares: Floats = own / measured.base.effect_size.mean()
         return shares
 
-    def _groups(
+    def _joint_effects(
         self,
         measured: Measurements,
         few: Measurements,
@@ -213,8 +219,8 @@ class Explorer:
         few = measured if no_effect_reason(few) else few
         strongest = sorted({*heads.sufficient, *heads.needed}, key=lambda node: (-heads.strength(node), node))
         if neurons is not None:
-            mattering = {*neurons.sufficient, *neurons.needed}
-            strongest += sorted(mattering, key=lambda node: (-neurons.strength(node), node))[:MAX_PAIRED_NEURONS]
+            relevant = {*neurons.sufficient, *neurons.needed}
+            strongest += sorted(relevant, key=lambda node: (-neurons.strength(node), node))[:MAX_PAIRED_NEURONS]
         all_heads = all_nodes("head", self.loaded_model.shape)
         pairs: list[NodeSet] = [
             pair
@@ -223,21 +229,21 @@ class Explorer:
             or any(node in strongest for node in pair)
         ]
         return find_joint_effects(
-            measured, few, self._pairs(few, pairs, strongest, kind), kind, self.settings.above,
+            measured, few, self._affordable_pairs(few, pairs, strongest, kind), kind, self.options.above,
             sufficient=[*heads.sufficient, *(neurons.sufficient if neurons else ())],
             needed=[*heads.needed, *(neurons.needed if neurons else ())],
         )  # fmt: skip
 
-    def _pairs(
+    def _affordable_pairs(
         self, few: Measurements, pairs: list[NodeSet], strongest: Sequence[Node], kind: AblationKind
     ) -> list[NodeSet]:
         """Return all pairs of nodes, or only those among the strongest nodes if all would take too long."""
         engine = next(made for measured, made in self._batches.values() if measured is few)
         ways = 3  # ablated, noised and denoised
-        each = self.pace.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
-        if self.pace.limit == 0 or not self.pace.allows(ways * len(pairs), each):
+        each = self.budget.seconds_each(few, engine, [ablate(*pair, kind=kind) for pair in pairs], timed=4)
+        if self.budget.limit_s == 0 or not self.budget.allows(ways * len(pairs), each):
             count = 2
-            most = self.pace.affordable(ways * each, 28, 190)
+            most = self.budget.affordable(ways * each, 28, 190)
             while count < len(strongest) and (count + 1) * count / 2 <= most:
                 count += 1
             return list(combinations(sorted(strongest[:count]), 2))
@@ -249,34 +255,38 @@ class Explorer:
         strength |= {node: heads.strength(node) for node in heads.recovers.sweep.nodes}
         few, engine = self._of_first(min(PRELIMINARY_PAIRS, len(measured.batch)))
         half = list(strength)[: len(strength) // 2]
-        each = self.pace.seconds_each(few, engine, [ablate(*half, kind=kind)], timed=1) / len(few.batch)
+        each = self.budget.seconds_each(few, engine, [ablate(*half, kind=kind)], timed=1) / len(few.batch)
         most_pairs = min(CIRCUIT_SEARCH_PAIRS, len(measured.batch))
         fitting = (
-            size for size in (most_pairs, REDUCED_SWEEP_PAIRS) if N_SEARCH_CIRCUITS * each * size <= self.pace.limit / 2
+            size
+            for size in (most_pairs, REDUCED_SWEEP_PAIRS)
+            if N_SEARCH_CIRCUITS * each * size <= self.budget.limit_s / 2
         )
         pairs = next(fitting, PRELIMINARY_PAIRS) if each else most_pairs
         search, _ = self._of_first(pairs)
         search = measured if no_effect_reason(search) else search
         most = (
-            self.pace.affordable(each * len(search.batch), N_SEARCH_CIRCUITS // 2, 100 * N_SEARCH_CIRCUITS)
+            self.budget.affordable(each * len(search.batch), N_SEARCH_CIRCUITS // 2, 100 * N_SEARCH_CIRCUITS)
             if each
             else None
         )
-        whole, _ = self._of_first(len(self.drawn.found_on))
+        whole, _ = self._of_first(len(self.prompts.exploration))
         pruned = prune(
-            Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.settings.faithful,
+            Circuits(search, kind=kind), Circuits(whole, kind=kind), strength, self.options.faithful,
             effect_size=float(measured.base.effect_size.mean()), most=most,
         )  # fmt: skip
-        if kind == "mean" and pruned.why.startswith(NO_ABLATION_EFFECT):
-            pruned = replace(pruned, why=f"{pruned.why}; {MEAN_ABLATION_REMEDY}")
+        if kind == "mean" and pruned.reason.startswith(NO_ABLATION_EFFECT):
+            pruned = replace(pruned, reason=f"{pruned.reason}; {MEAN_ABLATION_REMEDY}")
         return pruned, len(search.batch)
 
-    def _allowed(self, measured: Measurements, engine: ChunkedEngine, interventions: Sequence[Intervention]) -> int:
+    def _affordable_paths(
+        self, measured: Measurements, engine: ChunkedEngine, interventions: Sequence[Intervention]
+    ) -> int:
         """Return how many interventions on paths there is time for."""
-        each = self.pace.seconds_each(measured, engine, interventions)
-        if self.pace.allows(len(interventions), each):
+        each = self.budget.seconds_each(measured, engine, interventions)
+        if self.budget.allows(len(interventions), each):
             return len(interventions)
-        return self.pace.affordable(each, MIN_PATHS, MAX_PATHS)
+        return self.budget.affordable(each, MIN_PATHS, MAX_PATHS)
 
 
 def no_effect_reason(measured: Measurements) -> str:
@@ -289,16 +299,16 @@ def no_effect_reason(measured: Measurements) -> str:
 
 
 def minimality_circuits(
-    measured: Measurements, engine: ChunkedEngine, found: Mechanism, pace: TimeBudget
+    measured: Measurements, engine: ChunkedEngine, mechanism: Mechanism, budget: TimeBudget
 ) -> int | None:
     """Return how many circuits there is time to measure on the held-out prompts; None for no limit."""
-    nodes = found.circuit.nodes
+    nodes = mechanism.circuit.nodes
     if not nodes:
         return None
     universe = all_nodes("head", measured.loaded_model.shape)
-    without_last = [ablate(*(node for node in universe if node not in nodes[:-1]), kind=found.ablated_by)]
-    each = pace.seconds_each(measured, engine, without_last, timed=1)
-    return int(pace.limit / 2 / each) if each else None
+    without_last = [ablate(*(node for node in universe if node not in nodes[:-1]), kind=mechanism.ablation)]
+    each = budget.seconds_each(measured, engine, without_last, timed=1)
+    return int(budget.limit_s / 2 / each) if each else None
 
 
 def _both_directions(nodes: Sequence[Node], at: str | None) -> list[Intervention]:

@@ -35,18 +35,16 @@ class DraftLine:
         entry: the entry, as in a file.
         estimates: the estimates on the held-out prompts, each with a label, which is "" where it is obvious.
         note: further remarks.
-        own: bounds that belong in this model's entry instead of in the check, by check id.
+        model_bounds: bounds that belong in this model's entry instead of in the check, by check id.
     """
 
     entry: Mapping[str, Any]
     estimates: tuple[tuple[str, Estimate], ...] = ()
     note: str = ""
-    own: Mapping[str, Mapping[str, float]] | None = None
+    model_bounds: Mapping[str, Mapping[str, float]] | None = None
 
 
 BoundSide = Literal["at_least", "at_most"]
-
-
 BOTH_SIDES: tuple[BoundSide, BoundSide] = ("at_least", "at_most")
 
 
@@ -84,8 +82,8 @@ CI_HALF_WIDTH_SE = float(stats.norm.isf(ALPHA / 2))  # half the width of a 95 % 
 # relative to a value, or to 1 if that is larger: the possible difference on another engine or machine
 MAX_ROUNDING = 1e-5
 BOUND_RULE = (
-    "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the end that "
-    "the checks' own interval is expected to have"
+    "a bound lies three standard errors (of the difference between two such batches of prompts) beyond the expected "
+    "end of the check's own interval"
 )
 
 
@@ -98,10 +96,9 @@ def lower_bound(estimate: Estimate, pairs: int) -> float:
 
 
 def upper_bound(estimate: Estimate, pairs: int) -> float:
-    """Return the upper bound for a check on another batch of `pairs` prompt pairs; see `at_least`."""
-    return 0.0 - _rounded_lower_bound(
-        -estimate.value, -estimate.high, estimate.n, pairs
-    )  # 0.0 - 0.0 is not a negative zero
+    """Return the upper bound for a check on another batch of `pairs` prompt pairs; see `lower_bound`."""
+    mirrored = _rounded_lower_bound(-estimate.value, -estimate.high, estimate.n, pairs)
+    return 0.0 - mirrored  # 0.0 - 0.0 is not a negative zero
 
 
 def stays_above_zero(estimate: Estimate, pairs: int) -> bool:
@@ -149,68 +146,68 @@ class ClaimVerifier:
 
     Attributes:
         measured: a behaviour that binds the discovered node sets, on the held-out prompts.
-        pairs: the number of prompt pairs that the checks will use.
+        n_check_pairs: the number of prompt pairs that the checks will use.
     """
 
-    def __init__(self, measured: Measurements, pairs: int) -> None:
+    def __init__(self, measured: Measurements, n_check_pairs: int) -> None:
         self.measured = measured
-        self.pairs = pairs
+        self.n_check_pairs = n_check_pairs
 
-    def claimed(self, candidate: CandidateClaim) -> DraftLine:
+    def bounded_claim(self, candidate: CandidateClaim) -> DraftLine:
         """Return the check with bounds derived from its value.
 
         Raises:
-            NotClaimed: a bound would be uninformative, or the check does not pass.
+            UnsupportedClaim: a bound would be uninformative, or the check does not pass.
         """
-        estimate, values = self.bounds(candidate)
+        estimate, values = self.derive_bounds(candidate)
         note = candidate.note
         if candidate.bound and exceeds_whole(estimate):
             note = f"{note}; {EXCESS_WARNING}" if note else EXCESS_WARNING
-        return self.verified(DraftLine(candidate.with_bounds(values), (("", estimate),), note))
+        return self.verify(DraftLine(candidate.with_bounds(values), (("", estimate),), note))
 
-    def bounds(self, candidate: CandidateClaim) -> tuple[Estimate, dict[BoundSide, float]]:
+    def derive_bounds(self, candidate: CandidateClaim) -> tuple[Estimate, dict[BoundSide, float]]:
         """Return the estimate, and the bounds derived from it.
 
         Raises:
-            NotClaimed: there is nothing to measure, or the bounds would be uninformative.
+            UnsupportedClaim: there is nothing to measure, or the bounds would be uninformative.
         """
         probe = candidate.with_bounds({"at_least": -UNREACHABLE_BOUND, "at_most": UNREACHABLE_BOUND})
-        (verdict,) = self.run(probe)
+        (verdict,) = self.verdicts(probe)
         if verdict.estimate is None:
             raise UnsupportedClaim(f"{check_id(probe)}: {verdict.reason}")
         estimate = verdict.estimate
         values: dict[BoundSide, float] = {
-            "at_least": lower_bound(estimate, self.pairs),
-            "at_most": upper_bound(estimate, self.pairs),
+            "at_least": lower_bound(estimate, self.n_check_pairs),
+            "at_most": upper_bound(estimate, self.n_check_pairs),
         }
         for limit, side, clear in (
             (candidate.above, "above", candidate.above is None or values["at_least"] > candidate.above),
             (candidate.below, "below", candidate.below is None or values["at_most"] < candidate.below),
         ):
             if not clear:
-                what = f"leaves no bound {side} {limit:.3g} for checks on {self.pairs} pairs"
+                what = f"allows no bound {side} {limit:.3g} for checks on {self.n_check_pairs} pairs"
                 raise UnsupportedClaim(f"{check_id(probe)}: {precise(estimate)} {what}")
         return estimate, values
 
-    def verified(self, line: DraftLine) -> DraftLine:
+    def verify(self, line: DraftLine) -> DraftLine:
         """Return the line if its check passes.
 
         Raises:
-            NotClaimed: the check does not pass.
+            UnsupportedClaim: the check does not pass.
         """
         for part in parse_entry(line.entry).check.parts:
             senseless = None if part.bound is None else part.bound_problem(part.bound)
             if senseless is not None:
                 measured = "".join(f" {precise(estimate)}" for _, estimate in line.estimates[:1])
                 raise UnsupportedClaim(
-                    f"{part.id}:{measured} is so far beyond the whole that no check may be held to it"
+                    f"{part.id}:{measured} is so far above the whole effect that no check can have such a bound"
                 )
-        failed = next((verdict for verdict in self.run(line.entry) if verdict.outcome != "pass"), None)
+        failed = next((verdict for verdict in self.verdicts(line.entry) if verdict.outcome != "pass"), None)
         if failed is not None:
             raise UnsupportedClaim(f"{check_id(line.entry)}: {outcome_text(failed)}, on the held-out prompts")
         return line
 
-    def run(self, entry: Mapping[str, Any]) -> list[Verdict]:
+    def verdicts(self, entry: Mapping[str, Any]) -> list[Verdict]:
         """Return the verdict on each part of an entry."""
         return [run_check(part, self.measured) for part in parse_entry(entry).check.parts]
 
@@ -225,7 +222,7 @@ def insufficient_effect(measured: Measurements, pairs: int) -> str:
     if stays_above_zero(effect_size, pairs) and effect_size.value > measured.floor.mean:
         return ""
     measured_effect = f"clean − corrupt is {precise(effect_size)} {effect_size.unit} on the held-out prompts"
-    return f"{measured_effect}, too little for checks on {pairs} pairs"
+    return f"{measured_effect}, too small to detect in checks on {pairs} pairs"
 
 
 def parse_entry(entry: Mapping[str, Any]) -> CheckEntry:

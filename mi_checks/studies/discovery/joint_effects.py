@@ -39,13 +39,13 @@ class JointEffect:
 
     Attributes:
         nodes: the nodes, in the order of the model.
-        by: how they are patched or ablated.
+        method: how they are patched or ablated.
         alone: what each node alone recovers, or removes.
         together: what all of them together recover, or remove.
     """
 
     nodes: NodeSet
-    by: PatchingMethod
+    method: PatchingMethod
     alone: tuple[Estimate, ...]
     together: Estimate
 
@@ -55,15 +55,15 @@ class JointEffects:
     """The sets of nodes with a large joint effect.
 
     Attributes:
-        pairs: the number of pairs that were measured.
-        tested: the number of tests that were corrected for.
+        n_pairs: the number of pairs that were measured.
+        n_tests: the number of tests that were corrected for.
         redundant: redundant copies, by the effect of removing all of them, largest first.
         conjunctions: nodes that need each other, by the effect of restoring all of them, largest first.
         reinforcing: nodes that are both, by the effect of restoring all of them, largest first.
     """
 
-    pairs: int
-    tested: int
+    n_pairs: int
+    n_tests: int
     redundant: tuple[JointEffect, ...]
     conjunctions: tuple[JointEffect, ...]
     reinforcing: tuple[JointEffect, ...]
@@ -73,20 +73,20 @@ class SetPatching:
     """One way of patching or ablating sets of nodes.
 
     Attributes:
-        by: its name.
+        method: its name.
         measured: the behaviour on the model.
     """
 
-    def __init__(self, measured: Measurements, by: PatchingMethod) -> None:
+    def __init__(self, measured: Measurements, method: PatchingMethod) -> None:
         self.measured = measured
-        self.by: PatchingMethod = by
+        self.method: PatchingMethod = method
 
     def moved(self, sets: Sequence[NodeSet]) -> Floats:
         """Return by how much patching each set changes the score in the expected direction, `set prompt`."""
         base = self.measured.base
-        how = {"denoising": "denoised", "noising": "noised"}.get(self.by, f"{self.by}-ablated")
+        how = {"denoising": "denoised", "noising": "noised"}.get(self.method, f"{self.method}-ablated")
         patched = self.measured.logit_diffs([self._intervention(nodes) for nodes in sets], f"sets of nodes, {how}")
-        if self.by == "denoising":
+        if self.method == "denoising":
             recovered: Floats = patched - base.corrupt.logit_diff
             return recovered
         removed: Floats = base.clean.logit_diff - patched
@@ -98,9 +98,9 @@ class SetPatching:
 
     def _intervention(self, nodes: NodeSet) -> Intervention:
         at = self.measured.everywhere
-        if self.by == "denoising":
+        if self.method == "denoising":
             return denoise(*nodes, at=at)
-        return noise(*nodes, at=at) if self.by == "noising" else ablate(*nodes, kind=self.by)
+        return noise(*nodes, at=at) if self.method == "noising" else ablate(*nodes, kind=self.method)
 
 
 def find_joint_effects(
@@ -171,7 +171,7 @@ def _excess(patching: SetPatching, sets: Sequence[NodeSet]) -> Floats:
 def _significant_sets(
     patching: SetPatching, sets: Sequence[NodeSet], above: float, tested: int, *, much: bool
 ) -> list[JointEffect]:
-    """Return the sets with a significant excess; `much` requires it to be large beside each node's own effect."""
+    """Return the sets with a significant excess; `much` requires it to be large compared with each effect alone."""
     if not sets:
         return []
     effect_size = patching.measured.base.effect_size
@@ -179,12 +179,12 @@ def _significant_sets(
     together = patching.moved(sets)
     alone = patching.alone(list(dict.fromkeys(node for nodes in sets for node in nodes)))
     joints = []
-    for nodes, row, surely in zip(sets, together, more, strict=True):
+    for nodes, row, is_significant in zip(sets, together, more, strict=True):
         own = [float(alone[node].mean()) for node in nodes]
         rest = float(row.mean()) - sum(max(0.0, value) for value in own)
-        if surely and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
+        if is_significant and not (much and any(rest + max(0.0, value) < MIN_GROWTH * value for value in own)):
             estimates = tuple(ratio_interval(alone[node], effect_size) for node in nodes)
-            joints.append(JointEffect(nodes, patching.by, estimates, ratio_interval(row, effect_size)))
+            joints.append(JointEffect(nodes, patching.method, estimates, ratio_interval(row, effect_size)))
     return joints
 
 

@@ -25,38 +25,39 @@ class Mechanism:
 
     Attributes:
         effect_size: the effect size, the clean − corrupt logit difference.
-        pairs: the number of prompt pairs on which nodes and paths were patched.
-        drawn: the number of prompt pairs drawn for discovery: more than `pairs` if all would have taken too long.
-        searched: the number of prompt pairs on which circuits were searched.
+        n_pairs: the number of prompt pairs on which nodes and paths were patched.
+        n_drawn_pairs: the number of prompt pairs drawn for discovery; more than `n_pairs` if all would have taken too
+            long.
+        n_search_pairs: the number of prompt pairs on which circuits were searched.
         at: the label at which nodes are patched; None for all positions.
         heads: the effects of heads, each alone.
         neurons: the effects of neurons, each alone; None in a model without neurons.
         mlps: the effects of whole MLP layers, each alone; None in a model without MLPs.
-        unaccounted: MLP layers with an effect that their discovered neurons do not account for.
-        ablated_by: the kind of ablation: mean, or zero if the prompts are not equally long.
-        groups: sets of nodes with a much larger effect together: redundant copies and conjunctions.
-        paths: the paths that transmit the behaviour, and those that work against it.
+        unexplained_layers: MLP layers with an effect that their discovered neurons do not account for.
+        ablation: the kind of ablation: mean, or zero if the prompts are not equally long.
+        joint_effects: sets of nodes with a much larger effect together: redundant copies and conjunctions.
+        paths: the paths that transmit the behaviour, and those that oppose it.
         circuit: the circuit at the end of greedy pruning.
         roles: maps a discovered head to the roles for which it scores enough on probe prompts, with the scores.
     """
 
     effect_size: Estimate
-    pairs: int
-    drawn: int
-    searched: int
+    n_pairs: int
+    n_drawn_pairs: int
+    n_search_pairs: int
     at: str | None
     heads: NodeEffects
     neurons: NodeEffects | None
     mlps: NodeEffects | None
-    unaccounted: tuple[Node, ...]
-    ablated_by: AblationKind
-    groups: JointEffects
+    unexplained_layers: tuple[Node, ...]
+    ablation: AblationKind
+    joint_effects: JointEffects
     paths: PathEffects
     circuit: PrunedCircuit
     roles: Mapping[Node, Mapping[str, float]]
 
     @property
-    def parts(self) -> tuple[NodeEffects, ...]:
+    def component_effects(self) -> tuple[NodeEffects, ...]:
         """Return the effects of heads, neurons and MLP layers, as far as the model has them."""
         return tuple(each for each in (self.heads, self.neurons, self.mlps) if each is not None)
 
@@ -68,17 +69,17 @@ class Mechanism:
     @property
     def redundant(self) -> tuple[tuple[Node, ...], ...]:
         """Return the sets of redundant copies."""
-        return tuple(joint.nodes for joint in self.groups.redundant)
+        return tuple(joint.nodes for joint in self.joint_effects.redundant)
 
     @property
     def conjunctions(self) -> tuple[tuple[Node, ...], ...]:
         """Return the sets of nodes that need each other."""
-        return tuple(joint.nodes for joint in self.groups.conjunctions)
+        return tuple(joint.nodes for joint in self.joint_effects.conjunctions)
 
     @property
     def reinforcing(self) -> tuple[tuple[Node, ...], ...]:
         """Return the sets of nodes that reinforce each other."""
-        return tuple(joint.nodes for joint in self.groups.reinforcing)
+        return tuple(joint.nodes for joint in self.joint_effects.reinforcing)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -90,19 +91,19 @@ class Mechanism:
     @property
     def edges(self) -> tuple[tuple[Node, Node], ...]:
         """Return every discovered path as its sender and the node that reads it, opposing paths included."""
-        paths = (*self.paths.found, *self.paths.against)
+        paths = (*self.paths.transmitting, *self.paths.opposing)
         return tuple((edge.sender, reader) for edge in paths for reader in edge.into)
 
     def effects_of(self, node: Node) -> NodeEffects | None:
         """Return the effects that include those of a node; None if it was not patched alone."""
-        return next((each for each in self.parts if node in each.recovers.sweep.nodes), None)
+        return next((each for each in self.component_effects if node in each.recovers.sweep.nodes), None)
 
     def strength(self, node: Node) -> float:
         """Return the larger of a node's two effects in absolute value; 0 if it was not patched alone."""
         effects = self.effects_of(node)
         return 0.0 if effects is None else effects.strength(node)
 
-    def joints_of(self, node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    def relations_of(self, node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
         """Yield, for each set with a node, its relation to the other nodes in words, and these nodes."""
         for kind, sets in (
             ("redundant with", self.redundant),
@@ -115,7 +116,7 @@ class Mechanism:
 
 
 MAX_PLAUSIBLE_FRACTION = 1.25  # fraction of the whole; a larger effect mostly says that another node cancels part of it
-EXCESS_WARNING = "warning: more than the whole, so something else cancels the excess"
+EXCESS_WARNING = "warning: exceeds the whole effect, so something else cancels part of it"
 
 
 def exceeds_whole(estimate: Estimate) -> bool:
@@ -123,9 +124,9 @@ def exceeds_whole(estimate: Estimate) -> bool:
     return estimate.low > MAX_PLAUSIBLE_FRACTION or estimate.high < -MAX_PLAUSIBLE_FRACTION
 
 
-def describe_node(node: Node, found: Mechanism) -> str:
+def describe_node(node: Node, mechanism: Mechanism) -> str:
     """Return a description of a node: it mediates, is needed, suppresses, is redundant, or is part of a conjunction."""
-    effects = found.effects_of(node)
+    effects = mechanism.effects_of(node)
     clauses = []
     if effects is not None:
         sufficient, needed = node in effects.sufficient, node in effects.needed
@@ -135,9 +136,9 @@ def describe_node(node: Node, found: Mechanism) -> str:
             clauses.append("needed, but not sufficient alone")
         if node in effects.suppressing:
             clauses.append("suppresses the behaviour")
-        if any(exceeds_whole(each.share(node)) for each in (effects.recovers, effects.removes)):
-            clauses.append("does more than the whole, so something else cancels part of it")
-    for kind, others in found.joints_of(node):
+        if any(exceeds_whole(each.fraction(node)) for each in (effects.recovers, effects.removes)):
+            clauses.append("exceeds the whole effect, so something else cancels part of it")
+    for kind, others in mechanism.relations_of(node):
         clauses.append(f"{kind} {listed(others)}")
     return "; ".join(clauses) or "no effect of its own"
 

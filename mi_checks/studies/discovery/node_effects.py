@@ -28,24 +28,24 @@ class TestedSweep:
     Attributes:
         sweep: the nodes, each patched alone, with their effects in the expected direction: what denoising recovers, or
             what noising removes.
-        above: the threshold, a fraction of clean − corrupt.
-        tested: the number of tests that are corrected for; more than the sweep's nodes if a screen selected these from
+        threshold: the threshold, a fraction of clean − corrupt.
+        n_tests: the number of tests that are corrected for; more than the sweep's nodes if these were selected from
             more, or if other effects are tested too.
-        found: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
+        significant: nodes whose fraction is significantly above the threshold, largest first: one-sided tests at 2.5 %,
             Holm-corrected.
-        against: nodes whose fraction is significantly below minus the threshold by the same test: they work against the
-            behaviour.
-        unsure: nodes whose fraction is neither significantly above nor significantly below the threshold.
+        opposing: nodes whose fraction is significantly below minus the threshold by the same test: they oppose
+            the behaviour.
+        inconclusive: nodes whose fraction is neither significantly above nor significantly below the threshold.
     """
 
     sweep: Sweep
-    above: float
-    tested: int
-    found: tuple[Node, ...]
-    against: tuple[Node, ...]
-    unsure: tuple[Node, ...]
+    threshold: float
+    n_tests: int
+    significant: tuple[Node, ...]
+    opposing: tuple[Node, ...]
+    inconclusive: tuple[Node, ...]
 
-    def share(self, node: Node) -> Estimate:
+    def fraction(self, node: Node) -> Estimate:
         """Return the fraction recovered, or removed, by a node, with its interval."""
         return ratio_interval(self.sweep.recovered[self.sweep.nodes.index(node)], self.sweep.effect_size)
 
@@ -66,9 +66,9 @@ def assess_sweep(sweep: Sweep, above: float, tested: int | None = None) -> Teste
         sweep,
         above,
         tested,
-        found=tuple(sweep.nodes[i] for i in order if more[i]),
-        against=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
-        unsure=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
+        significant=tuple(sweep.nodes[i] for i in order if more[i]),
+        opposing=tuple(sweep.nodes[i] for i in order[::-1] if against[i]),
+        inconclusive=tuple(sweep.nodes[i] for i in order if not more[i] and not less[i]),
     )
 
 
@@ -102,27 +102,27 @@ class NodeEffects:
     Attributes:
         recovers: what denoising each node recovers.
         removes: what noising each node removes.
-        screening: how the nodes were selected from more; None if every node was patched.
+        selection: how the nodes were selected from more; None if every node was patched.
     """
 
     recovers: TestedSweep
     removes: TestedSweep
-    screening: NodeSelection | None = None
+    selection: NodeSelection | None = None
 
     @property
     def sufficient(self) -> tuple[Node, ...]:
         """Return the mediators, each of which alone recovers more than the threshold, strongest first."""
-        return self.recovers.found
+        return self.recovers.significant
 
     @property
     def needed(self) -> tuple[Node, ...]:
         """Return the nodes that each alone remove more than the threshold, strongest first."""
-        return self.removes.found
+        return self.removes.significant
 
     @property
     def suppressing(self) -> tuple[Node, ...]:
-        """Return the nodes that work against the behaviour in either direction of patching, strongest first."""
-        both = dict.fromkeys((*self.recovers.against, *self.removes.against))
+        """Return the nodes that oppose the behaviour in either direction of patching, strongest first."""
+        both = dict.fromkeys((*self.recovers.opposing, *self.removes.opposing))
         return tuple(sorted(both, key=lambda node: (-self.strength(node), node)))
 
     @property
@@ -143,7 +143,7 @@ def measure_effects(
     title: str,
     *,
     among: int | None = None,
-    screening: NodeSelection | None = None,
+    selection: NodeSelection | None = None,
 ) -> NodeEffects:
     """Denoise and noise nodes, each alone, and test both effects against the threshold and its negative.
 
@@ -153,7 +153,7 @@ def measure_effects(
         above: the threshold, a fraction of clean − corrupt.
         title: the name of the nodes in the progress display.
         among: the number of nodes that these were selected from, for the correction; None if they are all.
-        screening: how they were selected.
+        selection: how they were selected.
     """
     tested = TESTS_PER_NODE * (len(nodes) if among is None else among)
     at = measured.everywhere
@@ -161,7 +161,7 @@ def measure_effects(
     return NodeEffects(
         assess_sweep(recovered, above, tested),
         assess_sweep(noising_sweep(measured, nodes, title), above, tested),
-        screening,
+        selection,
     )
 
 

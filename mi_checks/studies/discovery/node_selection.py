@@ -150,41 +150,41 @@ class EstimateAgreement:
     """The agreement of one estimate with exact patching, over the nodes for which both are known.
 
     Attributes:
-        what: "recovers" or "removes".
-        compared: the number of nodes with a nonzero estimate, over which the correlation is taken.
-        silent: the number of nodes whose estimate is exactly zero, about which the screen says nothing.
+        effect: "recovers" or "removes".
+        n_compared: the number of nodes with a nonzero estimate, over which the correlation is taken.
+        n_zero: the number of nodes whose estimate is exactly zero, about which it says nothing.
         correlation: Spearman's, over the compared nodes; None if there are too few of them, or too many ties.
     """
 
-    what: str
-    compared: int
-    silent: int
+    effect: str
+    n_compared: int
+    n_zero: int
     correlation: float | None
 
 
 @dataclass(frozen=True)
 class NodeSelection:
-    """The selection by a screen, and evidence on its reliability.
+    """A selection of nodes to patch, and evidence on its reliability.
 
     Attributes:
-        screened: the number of nodes that it selected from.
-        seconds: the time that patching all of them was expected to take.
-        by_gradient: the number of nodes selected by their estimates.
-        by_halving: the number of further nodes selected by exact patching of ever smaller groups.
+        n_candidates: the number of nodes that it selected from.
+        expected_s: the time that patching all of them was expected to take.
+        n_by_gradient: the number of nodes selected by their estimates.
+        n_by_group_patching: the number of further nodes selected by exact patching of ever smaller groups.
         unfinished: whether there was no time to divide all groups.
-        sampled: the number of nodes drawn at random from all others, and patched as well.
-        missed: the largest effect among these in absolute value, a fraction of clean − corrupt.
-        agreement: the agreement of estimates and exact values, over all nodes that were patched.
+        n_sampled: the number of nodes drawn at random from all others, and patched as well.
+        max_unselected_effect: the largest effect among these in absolute value, a fraction of clean − corrupt.
+        agreements: the agreement of estimates and exact values, over all nodes that were patched.
     """
 
-    screened: int
-    seconds: float
-    by_gradient: int
-    by_halving: int
+    n_candidates: int
+    expected_s: float
+    n_by_gradient: int
+    n_by_group_patching: int
     unfinished: bool
-    sampled: int
-    missed: float
-    agreement: tuple[EstimateAgreement, ...]
+    n_sampled: int
+    max_unselected_effect: float
+    agreements: tuple[EstimateAgreement, ...]
 
 
 def largest_estimates(estimates: Floats, count: int) -> list[int]:

@@ -44,7 +44,7 @@ class PathEdge:
         """Return the sender, and the receiver if it is a node of the model."""
         return (self.sender,) if self.receiver == LOGITS else (self.sender, self.receiver)
 
-    def patched(self, patch: Patch, at: str | None) -> Intervention:
+    def intervention(self, patch: Patch, at: str | None) -> Intervention:
         """Return the path patching in which the sender's change reaches only the receiver."""
         return patch(self.sender, at=at, into=self.into)
 
@@ -55,27 +55,27 @@ class PathEffects:
 
     Attributes:
         edges: the paths that were patched.
-        left_out: the number of paths between the weaker nodes that were not patched, because all would have taken too
-            long.
+        n_unpatched: the number of paths between the weaker nodes that were not patched, because all would have taken
+            too long.
         recovers: what denoising each path recovers.
         removes: what noising each path removes.
-        found: paths that recover or remove significantly more than the threshold, strongest first.
-        against: paths whose effect is significantly below minus the threshold, strongest first: they work against the
+        transmitting: paths that recover or remove significantly more than the threshold, strongest first.
+        opposing: paths whose effect is significantly below minus the threshold, strongest first: they oppose the
             behaviour.
-        unsure: paths for which it is inconclusive whether they recover more than the threshold.
-        sufficient: the paths in `found` that denoising recovers; the others are only needed.
-        tested: the number of tests that were corrected for.
+        inconclusive: paths for which it is inconclusive whether they recover more than the threshold.
+        sufficient: the paths in `transmitting` that denoising recovers; the others are only needed.
+        n_tests: the number of tests that were corrected for.
     """
 
     edges: tuple[PathEdge, ...] = ()
-    left_out: int = 0
+    n_unpatched: int = 0
     recovers: tuple[Estimate, ...] = ()
     removes: tuple[Estimate, ...] = ()
-    found: tuple[PathEdge, ...] = ()
-    against: tuple[PathEdge, ...] = ()
-    unsure: tuple[PathEdge, ...] = ()
+    transmitting: tuple[PathEdge, ...] = ()
+    opposing: tuple[PathEdge, ...] = ()
+    inconclusive: tuple[PathEdge, ...] = ()
     sufficient: frozenset[PathEdge] = frozenset()
-    tested: int = 0
+    n_tests: int = 0
 
     def recovered(self, edge: PathEdge) -> Estimate:
         """Return what denoising a path recovers."""
@@ -115,12 +115,12 @@ def measure_paths(
     if not every:
         return PathEffects()
     at, base = measured.everywhere, measured.base
-    allowed = most([edge.patched(patch, at) for edge in every for patch in (denoise, noise)]) // 2
+    allowed = most([edge.intervention(patch, at) for edge in every for patch in (denoise, noise)]) // 2
     ranked = sorted(every, key=lambda edge: -min(strength(end) for end in edge.ends))
-    kept_edges = set(ranked[: max(1, allowed)])
-    edges = tuple(edge for edge in every if edge in kept_edges)
-    recovered = measured.logit_diffs([edge.patched(denoise, at) for edge in edges], "paths, denoised")
-    removed = measured.logit_diffs([edge.patched(noise, at) for edge in edges], "paths, noised")
+    affordable_edges = set(ranked[: max(1, allowed)])
+    edges = tuple(edge for edge in every if edge in affordable_edges)
+    recovered = measured.logit_diffs([edge.intervention(denoise, at) for edge in edges], "paths, denoised")
+    removed = measured.logit_diffs([edge.intervention(noise, at) for edge in edges], "paths, noised")
     tested = TESTS_PER_NODE * len(every)
     rows = (recovered - base.corrupt.logit_diff, base.clean.logit_diff - removed)
     more, less = zip(*(beyond_threshold(row, base.effect_size, above, tested) for row in rows), strict=True)
@@ -129,13 +129,13 @@ def measure_paths(
     some, reverse = more[0] | more[1], (against[0] | against[1]) & ~(more[0] | more[1])
     return PathEffects(
         edges,
-        left_out=len(every) - len(edges),
+        n_unpatched=len(every) - len(edges),
         recovers=tuple(ratio_interval(each, base.effect_size) for each in rows[0]),
         removes=tuple(ratio_interval(each, base.effect_size) for each in rows[1]),
-        found=tuple(edges[i] for i in order if some[i]),
-        against=tuple(edges[i] for i in order if reverse[i]),
-        unsure=tuple(edges[i] for i in order if not some[i] and not less[0][i]),
-        tested=tested,
+        transmitting=tuple(edges[i] for i in order if some[i]),
+        opposing=tuple(edges[i] for i in order if reverse[i]),
+        inconclusive=tuple(edges[i] for i in order if not some[i] and not less[0][i]),
+        n_tests=tested,
         sufficient=frozenset(edges[i] for i in order if more[0][i] or (reverse[i] and against[0][i])),
     )
 
@@ -150,6 +150,6 @@ def _edges(measured: Measurements, nodes: Sequence[Node], mlps: Sequence[Node], 
     ends.append((LOGITS, None, (LOGITS,)))
     for sender in (*nodes, *mlps):
         for receiver, via, into in ends:
-            beside = parallel and receiver.kind == "mlp" and receiver.layer == sender.layer
-            if not beside and all(reaches(sender, reader) for reader in into):
+            in_parallel = parallel and receiver.kind == "mlp" and receiver.layer == sender.layer
+            if not in_parallel and all(reaches(sender, reader) for reader in into):
                 yield PathEdge(sender, receiver, via, into)

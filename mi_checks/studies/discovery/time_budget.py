@@ -46,7 +46,7 @@ class ChunkedEngine(CachedEngine):
         self._saved = clock()
 
     @property
-    def measurements(self) -> int:
+    def n_measurements(self) -> int:
         """Return the number of measurements, including those of earlier runs."""
         return len(self._entry.values)
 
@@ -56,7 +56,7 @@ class ChunkedEngine(CachedEngine):
         (base,) = (super(ChunkedEngine, self).base for _ in self._progress([None], 1, "clean and corrupted runs"))
         return base
 
-    def unknown(self, interventions: Sequence[Intervention]) -> list[Intervention]:
+    def uncached(self, interventions: Sequence[Intervention]) -> list[Intervention]:
         """Return the interventions that are not measured yet, in order and without duplicates."""
         known = self._entry.values
         return [each for each in dict.fromkeys(interventions) if intervention_name(each) not in known]
@@ -64,12 +64,12 @@ class ChunkedEngine(CachedEngine):
     def measure(self, quantity: Quantity) -> Floats:
         """Measure interventions in chunks, and other quantities at once; see `Engine.measure`."""
         if isinstance(quantity, InterventionScores):
-            missing = self.unknown(quantity.interventions)
+            missing = self.uncached(quantity.interventions)
             for _ in self._progress(self._measured(missing, quantity.title), len(missing), quantity.title):
                 pass
         return super().measure(quantity)
 
-    def estimated(self, name: str, estimate: Callable[[Engine], Floats]) -> Floats:
+    def cached_array(self, name: str, estimate: Callable[[Engine], Floats]) -> Floats:
         """Return an array that an earlier run cached under a name, or compute and cache it."""
         array = self._array(name, lambda: estimate(self.engine))
         self._save_if_due()
@@ -104,18 +104,18 @@ class TimeBudget:
     """The time that sweeps may take.
 
     Attributes:
-        limit: seconds; a sweep that is expected to take longer is replaced by a screen and exact values of some nodes.
-            0 always screens, infinity never does.
+        limit_s: seconds; a sweep that is expected to take longer is replaced by attribution patching and exact values
+            of some nodes. 0 always replaces it, infinity never does.
         clock: returns the time in seconds.
     """
 
-    limit: float = 60.0
+    limit_s: float = 60.0
     clock: Callable[[], float] = time.perf_counter
 
     @property
-    def stage(self) -> float:
-        """Return the seconds for the screen that replaces a sweep."""
-        return self.limit / 4
+    def selection_s(self) -> float:
+        """Return the seconds for the selection that replaces a sweep."""
+        return self.limit_s / 4
 
     def seconds_each(
         self,
@@ -135,9 +135,9 @@ class TimeBudget:
             interventions: the sweep.
             timed: how many interventions to measure.
         """
-        if self.limit in (0.0, math.inf):
+        if self.limit_s in (0.0, math.inf):
             return 0.0
-        unknown = engine.unknown(list(interventions))
+        unknown = engine.uncached(list(interventions))
         if not unknown:
             return 0.0
         measured.base  # noqa: B018 — the base runs, which every intervention needs, are not part of its time
@@ -153,10 +153,10 @@ class TimeBudget:
 
     def allows(self, count: int, seconds_each: float) -> bool:
         """Return whether `count` interventions are expected to take less than the limit."""
-        return self.limit > 0 and count * seconds_each <= self.limit
+        return self.limit_s > 0 and count * seconds_each <= self.limit_s
 
     def affordable(self, seconds_each: float, least: int, most: int) -> int:
         """Return how many interventions there is time for in place of a sweep, between `least` and `most`."""
-        if self.limit == 0 or seconds_each <= 0:
-            return least if self.limit == 0 else most
-        return max(least, min(most, int(self.stage / seconds_each)))
+        if self.limit_s == 0 or seconds_each <= 0:
+            return least if self.limit_s == 0 else most
+        return max(least, min(most, int(self.selection_s / seconds_each)))

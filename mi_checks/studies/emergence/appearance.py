@@ -74,10 +74,11 @@ def _place_interval(places: npt.NDArray[np.int64]) -> tuple[int, int]:
 
 
 METHOD_TEXT = (
-    "A behaviour appears where its mean effect first reaches half of its largest in the series, counted from zero, "
-    "and goes where it falls below that for good: 95 % percentile bootstrap, paired over prompts, of the checkpoint, "
-    "out to the one before it. Two-sided t-tests of each checkpoint against zero, and paired against the first and the "
-    "last, p corrected by Holm over the {} made here; 95 % intervals of effects by bootstrap over prompts, uncorrected."
+    "A behaviour appears at the first checkpoint where its mean effect reaches half of its largest in the series, "
+    "and disappears where it falls below that for good. Both are given as 95 % percentile bootstrap intervals of "
+    "checkpoints, paired over prompts and extended to the checkpoint before. Two-sided t-tests compare each checkpoint "
+    "with zero and, paired, with the first and the last; p is Holm-corrected over the {} made here. The 95 % intervals "
+    "of effects are bootstrapped over prompts and not corrected."
 )
 
 
@@ -120,7 +121,7 @@ class CurveTests:
     last: tuple[float, ...]
 
 
-def test_curves_jointly(curves: Sequence[EffectCurve]) -> tuple[tuple[CurveTests, ...], int]:
+def joint_tests(curves: Sequence[EffectCurve]) -> tuple[tuple[CurveTests, ...], int]:
     """Return the tests of all curves, corrected together, and their number."""
     raw = [_uncorrected(curve.values) for curve in curves]
     all_p = [p for each in raw for p in each.values()]
@@ -150,12 +151,12 @@ def method_text(tests: int) -> str:
     return METHOD_TEXT.format(f"{tests:,} test{'' if tests == 1 else 's'}")
 
 
-AppearanceKind = Literal["appears", "from the start", "does not appear", "cannot tell"]
+AppearanceKind = Literal["appears", "from the start", "does not appear", "inconclusive"]
 APPEARANCE_KINDS: tuple[AppearanceKind, ...] = (
     "appears",
     "from the start",
     "does not appear",
-    "cannot tell",
+    "inconclusive",
 )  # in the order of tables
 
 
@@ -169,7 +170,7 @@ class Appearance:
         kind: the verdict.
         appears: the checkpoints between which it appears, if it does; `by` is the first one if it exists from the
             start.
-        goes: the checkpoints between which it disappears again, if it significantly does.
+        disappears: the checkpoints between which it disappears again, if it significantly does.
         reason: why it does not appear, or why the tests are inconclusive; otherwise "".
     """
 
@@ -177,7 +178,7 @@ class Appearance:
     tests: CurveTests
     kind: AppearanceKind
     appears: Bracket | None = None
-    goes: Bracket | None = None
+    disappears: Bracket | None = None
     reason: str = ""
 
     @property
@@ -188,30 +189,39 @@ class Appearance:
 
 def judge_appearances(curves: Sequence[EffectCurve]) -> tuple[tuple[Appearance, ...], int]:
     """Return the verdict on every curve, and the number of tests over all of them."""
-    tests, n_tests = test_curves_jointly(curves)
+    tests, n_tests = joint_tests(curves)
     return tuple(_appearance(curve, each) for curve, each in zip(curves, tests, strict=True)), n_tests
 
 
 def _appearance(curve: EffectCurve, tests: CurveTests) -> Appearance:
     short = all(effect.ability == "cannot" for effect in curve.effects)
     nothing = Appearance(
-        curve, tests, "does not appear" if short else "cannot tell", reason="at no checkpoint significantly above zero"
+        curve,
+        tests,
+        "does not appear" if short else "inconclusive",
+        reason="not significantly above zero at any checkpoint",
     )
     if not nothing.shown:
         return nothing
     if short:
         return Appearance(
-            curve, tests, "does not appear", reason="significantly short of its bounds at every checkpoint"
+            curve, tests, "does not appear", reason="significantly outside its bounds at every checkpoint"
         )
     appears = rise_bracket(curve.values)
     if appears is None:
-        return Appearance(curve, tests, "cannot tell", reason="too unsure for half of its largest effect to be found")
-    goes = fall_bracket(curve.values) if _differs(curve.top, tests.last) else None
+        return Appearance(curve, tests, "inconclusive", reason="too noisy to locate half of its largest effect")
+    disappears = fall_bracket(curve.values) if _differs(curve.top, tests.last) else None
     if appears.by == 0:
-        return Appearance(curve, tests, "from the start", appears, goes)
+        return Appearance(curve, tests, "from the start", appears, disappears)
     if not _differs(curve.top, tests.first):
-        return Appearance(curve, tests, "cannot tell", goes=goes, reason="no sure change since the first checkpoint")
-    return Appearance(curve, tests, "appears", appears, goes)
+        return Appearance(
+            curve,
+            tests,
+            "inconclusive",
+            disappears=disappears,
+            reason="no significant change since the first checkpoint",
+        )
+    return Appearance(curve, tests, "appears", appears, disappears)
 
 
 def _differs(top: int, p_values: tuple[float, ...]) -> bool:

@@ -19,15 +19,15 @@ def emergence_json(emergence: Emergence) -> str:
     """Return one JSON object; it has the hash of the prompts instead of the values of single prompts."""
     return json_text(
         {
-            "series": [_series_data(trained) for trained in emergence.trained],
+            "series": [_series_data(result) for result in emergence.series_results],
             "tests": emergence.tests,
             "method": method_text(emergence.tests),
         },
     )
 
 
-def _series_data(trained: SeriesResult) -> dict[str, Any]:
-    series = trained.series
+def _series_data(result: SeriesResult) -> dict[str, Any]:
+    series = result.series
     return {
         "model": series.model,
         "claims": series.claims,
@@ -35,14 +35,14 @@ def _series_data(trained: SeriesResult) -> dict[str, Any]:
             {"model": name, "label": label, "step": step}
             for name, label, step in zip(series.names, series.labels, series.steps, strict=True)
         ],
-        "behaviours": [_appearance_data(each, series) for each in trained.in_order],
-        "roles": [_role_data(role, series) for role in trained.roles],
+        "behaviours": [_appearance_data(each, series) for each in result.in_order],
+        "roles": [_role_data(role, series) for role in result.roles],
         "order": [
             {"behaviour": each.behaviour.curve.behaviour, "role": each.role.role, "forms": each.order}
-            for each in trained.relations
+            for each in result.relations
         ],
-        "unmeasured": [asdict(each) for each in trained.unmeasured],
-        "left_out": list(trained.left_out),
+        "unmeasured": [asdict(each) for each in result.unmeasured],
+        "left_out": list(result.left_out),
     }
 
 
@@ -53,7 +53,7 @@ def _appearance_data(appearance: Appearance, series: CheckpointSeries) -> dict[s
         "behaviour": curve.behaviour,
         "verdict": appearance.kind,
         "appears": _bracket_data(appearance.appears, series),
-        "goes": _bracket_data(appearance.goes, series),
+        "goes": _bracket_data(appearance.disappears, series),
         "reason": appearance.reason or None,
         "against": first.against,
         "prompts_sha256": first.prompts_sha256,
@@ -79,14 +79,14 @@ def _role_data(role: RoleCurve, series: CheckpointSeries) -> dict[str, Any]:
         "most": role.most,
         "behaviours": list(role.behaviours),
         "forms": _bracket_data(role.forms, series),
-        "goes": _bracket_data(role.goes, series),
+        "goes": _bracket_data(role.disappears, series),
         "checkpoints": [
             {
                 "label": label,
                 "node": at.node,
                 "score": at.score,
                 "bound": {node: at.scores[node] for node in at.nodes},
-                "carries_at_end": role.by_carrier(k),
+                "carries_at_end": role.is_led_by_final_node(k),
             }
             for k, (label, at) in enumerate(zip(series.labels, role.at, strict=True))
         ],

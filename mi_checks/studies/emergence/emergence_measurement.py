@@ -40,7 +40,7 @@ def measure_emergence(
     """Measure every behaviour at every checkpoint, each under the claims made for the series.
 
     Args:
-        behaviours: the behaviours to follow.
+        behaviours: the behaviours to measure.
         series: the series of checkpoints.
         named_only: whether to leave out behaviours that claim nothing about a series' model.
         count: the number of prompt pairs; None for each file's.
@@ -48,21 +48,24 @@ def measure_emergence(
         progress: shows the progress.
 
     Raises:
-        MiChecksError: there is nothing to follow.
+        MiChecksError: there is nothing to measure.
     """
-    chosen = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
-    if not any(chosen):
+    selected = [[b for b in behaviours if not named_only or one.claims in b.behaviour.models] for one in series]
+    if not any(selected):
         models = " or ".join(dict.fromkeys(one.claims for one in series))
         raise MiChecksError(
-            f"none of the behaviours says anything of {models}; name a series to follow them over, such as "
+            f"no behaviour claims anything about {models}; name the series to measure the behaviours on, such as "
             f"--model '{series[0].model}@*'"
         )
     suite = new_suite(count, seed)
     cells = [
-        (loaded, name) for one, wanted in zip(series, chosen, strict=True) for loaded in wanted for name in one.measured
+        (loaded, name)
+        for one, wanted in zip(series, selected, strict=True)
+        for loaded in wanted
+        for name in one.measured
     ]
     iterator: Iterator[BehaviourOnModel] = iter(progress(cells, len(cells), "behaviours at checkpoints"))
-    measured = [_measure_series(suite, one, wanted, iterator) for one, wanted in zip(series, chosen, strict=True)]
+    measured = [_measure_series(suite, one, wanted, iterator) for one, wanted in zip(series, selected, strict=True)]
     for _ in iterator:  # exhausts the iterator, so that the progress display ends
         pass
     verdicts, tests = judge_appearances([curve for curves, *_ in measured for curve in curves])
@@ -76,7 +79,7 @@ def measure_emergence(
                 unmeasured,
                 tuple(b.behaviour.name for b in behaviours if b not in wanted),
             )
-            for one, wanted, (curves, roles, unmeasured) in zip(series, chosen, measured, strict=True)
+            for one, wanted, (curves, roles, unmeasured) in zip(series, selected, measured, strict=True)
         ),
         tests,
     )
@@ -107,9 +110,7 @@ def _measure_series(
             if other is None:
                 curves.append(EffectCurve(loaded.behaviour.name, tuple(effects)))
             else:
-                reason = (
-                    f"its prompts are not those of {series.labels[0]}: another tokenizer, or another context length"
-                )
+                reason = f"its prompts differ from those at {series.labels[0]}: another tokenizer or context length"
                 unmeasured.append(UnmeasuredCurve(loaded.behaviour.name, series.labels[other], reason))
         for check in loaded.behaviour.role_checks:
             bound = loaded.behaviour.bound_for(check, series.claims) or check.bound

@@ -75,14 +75,14 @@ def effect_chart(appearance: Appearance, series: CheckpointSeries) -> CurveChart
         title=f"{emergence_text.behaviour_label(appearance)} on {series.model}: {_verdict_text(appearance, series)}",
         description=f"Effect in {unit} with its 95 % interval at {len(xs)} checkpoints; the values are in the table.",
         lines=(ChartLine(_svg_path(xs, [dot.y for dot in dots]), band, tuple(dots), main=True),),
-        shaded=_shaded_spans([appearance.appears, appearance.goes], series, across),
+        shaded=_shaded_spans([appearance.appears, appearance.disappears], series, across),
         dashed=None,
         zero=ys.x(0.0),
         x_ticks=_x_ticks(series, xs),
         y_ticks=ys.ticks(),
         columns=("effect", "ability"),
         rows=tuple(
-            (label, (value, effect.ability))
+            (label, (value, effect.ability.replace("cannot tell", "inconclusive")))
             for label, value, effect in zip(series.labels, texts, appearance.curve.effects, strict=True)
         ),
     )
@@ -101,13 +101,13 @@ def role_chart(role: RoleCurve, series: CheckpointSeries) -> CurveChart:
             CurvePoint(x, y, node in at.nodes, f"{label}: {node} {number(score)}")
             for x, y, at, label, score in zip(xs, heights, role.at, series.labels, scores, strict=True)
         ]
-        lines.append(ChartLine(_svg_path(xs, heights), "", tuple(dots), main=node in role.carriers))
+        lines.append(ChartLine(_svg_path(xs, heights), "", tuple(dots), main=node in role.final_nodes))
     return CurveChart(
         title=f"role {role.role} on {series.model}: {emergence_text.role_text(role, series)}",
         description=f"Score {role.score} of {', '.join(tracks)}; a bound node scores at least {role.at_least:g}. At "
-        f"the end it is carried by {', '.join(role.carriers)}. The values are in the table.",
+        f"the end: {', '.join(role.final_nodes)}. The values are in the table.",
         lines=tuple(lines),
-        shaded=_shaded_spans([role.forms, role.goes], series, across),
+        shaded=_shaded_spans([role.forms, role.disappears], series, across),
         dashed=ys.x(role.at_least),
         zero=ys.x(0.0),
         x_ticks=_x_ticks(series, xs),
@@ -196,7 +196,7 @@ class OverviewRow:
 
 def render_page(emergence: Emergence) -> str:
     """Return one document, without scripts and without references to anything outside it."""
-    sections = tuple(_section(trained, place) for place, trained in enumerate(emergence.trained, 1))
+    sections = tuple(_section(result, place) for place, result in enumerate(emergence.series_results, 1))
     return (
         template_environment("mi_checks.studies.emergence")
         .get_template("emergence.html.j2")
@@ -221,8 +221,8 @@ def render_page(emergence: Emergence) -> str:
     )
 
 
-def _section(trained: SeriesResult, place: int) -> SeriesSection:
-    series = trained.series
+def _section(result: SeriesResult, place: int) -> SeriesSection:
+    series = result.series
     behaviours = tuple(
         CurveFigure(
             f"b{place}-{number}",
@@ -232,7 +232,7 @@ def _section(trained: SeriesResult, place: int) -> SeriesSection:
             each.reason,
             effect_chart(each, series),
         )
-        for number, each in enumerate(trained.in_order, 1)
+        for number, each in enumerate(result.in_order, 1)
     )
     roles = tuple(
         CurveFigure(
@@ -240,20 +240,20 @@ def _section(trained: SeriesResult, place: int) -> SeriesSection:
             emergence_text.role_definition(role),
             emergence_text.role_text(role, series),
             sparkline([at.score for at in role.at], from_zero=True),
-            f"carried at the end by {', '.join(role.carriers)}",
+            f"at the end: {', '.join(role.final_nodes)}",
             role_chart(role, series),
         )
-        for number, role in enumerate(trained.roles, 1)
+        for number, role in enumerate(result.roles, 1)
     )
     return SeriesSection(
         f"s{place}",
         series.model,
-        emergence_text.headline(trained),
+        emergence_text.headline(result),
         roles,
-        tuple(emergence_text.timing_text(each, series) for each in trained.relations),
+        tuple(emergence_text.timing_text(each, series) for each in result.relations),
         behaviours,
-        tuple((", ".join(what), why) for why, what in emergence_text.unmeasured_reasons(trained).items()),
-        emergence_text.left_out_text(trained),
+        tuple((", ".join(what), why) for why, what in emergence_text.unmeasured_reasons(result).items()),
+        emergence_text.left_out_text(result),
     )
 
 

@@ -66,24 +66,24 @@ class RoleCurve:
         return None if first is None else Bracket(first - 1 if first else None, first)
 
     @property
-    def goes(self) -> Bracket | None:
+    def disappears(self) -> Bracket | None:
         """Return the checkpoints between which it is bound for the last time, or None if it still is at the end."""
         last = max((k for k, bound in enumerate(self.at) if bound.nodes), default=None)
         return None if last in (None, len(self.at) - 1) else Bracket(last, last + 1)
 
     @property
-    def carriers(self) -> tuple[str, ...]:
+    def final_nodes(self) -> tuple[str, ...]:
         """Return the nodes that it is bound to at the end, or the node that scores highest there."""
         return self.at[-1].nodes or (self.at[-1].node,)
 
-    def by_carrier(self, place: int) -> bool:
+    def is_led_by_final_node(self, place: int) -> bool:
         """Return whether the node that scores highest at a checkpoint is among the role's nodes at the end."""
-        return self.at[place].node in self.carriers
+        return self.at[place].node in self.final_nodes
 
     @property
     def tracks(self) -> dict[str, tuple[float, ...]]:
         """Return the scores of every node that is ever highest or bound, those of the role's nodes at the end first."""
-        nodes = dict.fromkeys((*self.carriers, *(n for bound in self.at for n in (bound.node, *bound.nodes))))
+        nodes = dict.fromkeys((*self.final_nodes, *(n for bound in self.at for n in (bound.node, *bound.nodes))))
         return {node: tuple(bound.scores[node] for bound in self.at) for node in nodes}
 
 
@@ -145,13 +145,13 @@ class SeriesResult:
 class Emergence:
     """All series, with their tests corrected together."""
 
-    trained: tuple[SeriesResult, ...]
+    series_results: tuple[SeriesResult, ...]
     tests: int
 
     @property
     def failed(self) -> tuple[UnmeasuredCurve, ...]:
         """Return what was not measured because of a mistake."""
-        return tuple(each for one in self.trained for each in one.unmeasured if not each.skipped)
+        return tuple(each for one in self.series_results for each in one.unmeasured if not each.skipped)
 
 
 def _rank(appearance: Appearance) -> tuple[int, int, int]:
@@ -160,7 +160,7 @@ def _rank(appearance: Appearance) -> tuple[int, int, int]:
     return APPEARANCE_KINDS.index(appearance.kind), 0 if appears is None else appears.by, after
 
 
-EventOrder = Literal["before", "before or with", "with", "with or after", "after", "cannot tell"]
+EventOrder = Literal["before", "before or with", "with", "with or after", "after", "inconclusive"]
 
 
 def event_order(one: Bracket, other: Bracket) -> EventOrder:
@@ -180,7 +180,7 @@ def event_order(one: Bracket, other: Bracket) -> EventOrder:
         return "before or with"
     if start >= other_start and end >= other_end:
         return "with or after"
-    return "cannot tell"
+    return "inconclusive"
 
 
 def _bracket_ends(bracket: Bracket) -> tuple[int, int]:

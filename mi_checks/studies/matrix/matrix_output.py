@@ -13,16 +13,16 @@ from mi_checks.output.tables import markdown_table, terminal_table
 from mi_checks.results.evidence import Effect
 
 MARK_LEGEND = (
-    "✓ there, as claimed",
+    "✓ present, as claimed",
     "– absent, as declared",
-    "✗ a preference check fails, or the absent shows",
+    "✗ logit_diff or accuracy fails, or present though declared absent",
     "? inconclusive",
     "! not measured",
-    "· not run, or of no preference",
+    "· not run, or without logit_diff and accuracy",
 )
 EFFECT_NOTE = (
-    "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 % interval, by each "
-    "behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is on the corrupt ones."
+    "Mean score over prompts (the logit difference, unless a unit is given) with its 95 % interval, by each "
+    "behaviour's first logit_diff: on the clean prompts, or clean − corrupt (marked Δ)."
 )
 
 
@@ -128,7 +128,7 @@ def _text_changes(matrix: EffectMatrix, width: int) -> list[str]:
         rest = [test for test in tests if not test.turn]
         changes += _change_list("higher", [test for test in rest if test.estimate.value > 0], width)
         changes += _change_list("lower", [test for test in rest if test.estimate.value < 0], width)
-        changes += ["  nothing significant"] if not tests else []
+        changes += ["  no significant difference"] if not tests else []
     return [
         *changes,
         "",

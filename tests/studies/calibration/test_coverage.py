@@ -38,7 +38,7 @@ def test_the_truth_is_the_truth(shape):
 )
 def test_intervals_of_good_data_hold_it_as_often_as_nominal(cell, n):
     found = measure_coverage(cell, n, DRAWS, seed=2)
-    assert (found.covered.beside, found.above.beside, found.below.beside) == ("within",) * 3
+    assert (found.covered.comparison, found.above.comparison, found.below.comparison) == ("within",) * 3
     assert found.covered.runs == DRAWS
 
 
@@ -48,15 +48,15 @@ def test_too_narrow_an_interval_is_caught():
         return (found.low + found.value) / 2, (found.high + found.value) / 2
 
     found = measure_coverage(CoverageCase("narrow", NORMAL.name, NORMAL.truth, ends), 64, DRAWS, seed=2)
-    assert (found.covered.beside, found.above.beside, found.below.beside) == ("below", "above", "above")
+    assert (found.covered.comparison, found.above.comparison, found.below.comparison) == ("below", "above", "above")
 
 
 def test_few_skewed_prompts_are_found_to_cost_coverage():
     """The percentile interval lags the skew; the studentized one loses less, on the same values."""
     by_name = {cell.interval: measure_coverage(cell, 16, DRAWS, 0) for cell in mean_cases([VALUES[2]])}
     percentile, studentized = by_name["mean: bootstrap"], by_name["mean: bootstrap-t"]
-    assert percentile.covered.beside == "below"
-    assert percentile.below.beside == "above"
+    assert percentile.covered.comparison == "below"
+    assert percentile.below.comparison == "above"
     assert percentile.covered.hits < studentized.covered.hits
 
 
@@ -68,7 +68,7 @@ def test_draws_without_an_effect_size_are_counted_and_make_no_interval():
 
 def test_every_interval_is_covered_at_every_size():
     found = all_coverage(3, 0, sizes=(16, 20))
-    assert {each.interval.partition(":")[0] for each in found} == {"mean", "share", "mean |share|", "proportion"}
+    assert {each.interval.partition(":")[0] for each in found} == {"mean", "fraction", "mean |fraction|", "proportion"}
     assert {each.n for each in found} == {16, 20}
     assert {each.interval for each in found if not each.shipped} == {
         "mean: Student's t", "mean: bootstrap-t", "mean: BCa",
@@ -101,9 +101,9 @@ def test_alternatives_are_the_textbook_ones():
 def test_tests_keep_their_rate_on_normal_values():
     found = [each for each in measure_rejections(DRAWS, 0, sizes=(64,)) if each.values == "normal"]
     assert [(each.test.split(",")[0], each.rejected.nominal) for each in found] == [
-        ("any of 12 shares above", pytest.approx(0.025)), ("paired t-test", pytest.approx(0.05)),
+        ("any of 12 fractions above", pytest.approx(0.025)), ("paired t-test", pytest.approx(0.05)),
     ]  # fmt: skip
-    assert {each.rejected.beside for each in found} == {"within"}
+    assert {each.rejected.comparison for each in found} == {"within"}
 
 
 def test_skew_towards_the_bound_is_found_to_cost_a_family_its_rate():

@@ -25,7 +25,7 @@ def too_often(rows):
         for which in ("passed", "failed", "as_shipped")
         if (row.kind, which) != ("attention", "failed")
     }
-    return [where for where, rate in rates.items() if rate is not None and rate.beside == "above"]
+    return [where for where, rate in rates.items() if rate is not None and rate.comparison == "above"]
 
 
 def narrow(make):
@@ -67,7 +67,7 @@ def test_a_role_that_anything_is_would_be_counted(monkeypatch):
     anything = nulls.SHIPPED_ROLES[0].model_copy(update={"role": Role(score="previous_token", at_least=0.0)})
     monkeypatch.setattr(nulls, "SHIPPED_ROLES", (anything,))
     (row,) = roles_by_chance(4, 0)
-    assert (row.as_shipped.hits, row.as_shipped.beside) == (4, "above")
+    assert (row.as_shipped.hits, row.as_shipped.comparison) == (4, "above")
 
 
 def test_a_share_passes_only_where_there_is_an_effect_size(fresh):
@@ -95,7 +95,7 @@ def test_held_to_what_is_true_claims_pass_as_often_as_nominal(bound):
 def test_too_narrow_an_interval_of_a_share_is_caught(monkeypatch):
     monkeypatch.setattr(patching, "ratio_interval", narrow(ratio_interval))
     rows = nulls.at_the_bound(120, 0, ("patching",))
-    assert {rate.beside for row in rows for rate in (row.passed, row.failed)} == {"above"}
+    assert {rate.comparison for row in rows for rate in (row.passed, row.failed)} == {"above"}
 
 
 def test_too_narrow_an_interval_of_a_mean_is_caught(monkeypatch):

@@ -33,11 +33,11 @@ def test_where_nothing_is_so_no_claim_passes_more_often_than_nominal(null):
         if row.claim == WRITES:
             continue
         for rate in (row.passed, row.as_shipped):
-            assert rate is None or rate.beside != "above", row
+            assert rate is None or rate.comparison != "above", row
 
 
 def test_held_to_what_is_true_only_attention_passes_too_often():
-    above = {row.kind for row in COUNTED.rows if row.null == "at the bound" and row.passed.beside == "above"}
+    above = {row.kind for row in COUNTED.rows if row.null == "at the bound" and row.passed.comparison == "above"}
     assert above <= {"attention"}
 
 

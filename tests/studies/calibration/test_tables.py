@@ -25,7 +25,7 @@ SOME = Calibration(
             Rate(70, 1000, 0.025)),
         IntervalCoverage("mean: BCa", "normal", 16, Rate(940, 1000, 0.95), Rate(30, 1000, 0.025), Rate(30, 1000, 0.025),
             0, shipped=False),
-        IntervalCoverage("share: bootstrap", "noisy", 9, Rate(570, 600, 0.95), Rate(15, 600, 0.025),
+        IntervalCoverage("fraction: bootstrap", "noisy", 9, Rate(570, 600, 0.95), Rate(15, 600, 0.025),
             Rate(15, 600, 0.025), 400),
     ),
     (RejectionRate("paired t-test", "normal", 64, Rate(50, 1000, 0.05)),),
@@ -41,15 +41,15 @@ def test_a_row_says_how_often_and_how_that_is_beside_nominal():
     assert fresh.title == "Fresh models: 200 runs of 64 prompts"
     assert dict(zip(fresh.header, fresh.rows[0], strict=True)) == {
         "claim": "logit_diff",
-        "held to": "at least 0",
-        "passes": "15.0 % ▲",
-        "of runs with an effect size": "–",
-        "surely fails": "2.0 %",
+        "bound": "at least 0",
+        "false-positive rate": "15.0 % ▲",
+        "with an effect size": "–",
+        "fail rate": "2.0 %",
         "typical bound": "at least 2",
-        "passes so": "0.0 %",
+        "false-positive rate there": "0.0 %",
     }
     assert fresh.rows[1][3] == "3 of 5"
-    assert bound.header == ("claim", "held to", "passes", "surely fails")
+    assert bound.header == ("claim", "bound", "pass rate", "fail rate")
     assert of_intervals.rows[0][3:] == ("87.0 % ▽", "6.0 % ▲", "7.0 % ▲", "–")
     assert of_intervals.rows[1][0] == "(mean: BCa)"
     assert of_intervals.rows[2][-1] == "400"
@@ -64,9 +64,9 @@ def test_some_kinds_alone_have_no_simulated_effects():
 
 def test_columns_stand_below_each_other():
     shown = calibration_output.text_lines(calibration_tables(SOME), 100)
-    header = next(line for line in shown if line.startswith("claim"))
+    header = next(line for line in shown if line.startswith("claim  "))
     row = next(line for line in shown if line.startswith("logit_diff"))
-    for name, cell in (("held to", "at least 0"), ("passes", "15.0 % ▲"), ("typical bound", "at least 2")):
+    for name, cell in (("bound", "at least 0"), ("false-positive rate", "15.0 % ▲"), ("typical bound", "at least 2")):
         assert header.index(name) == row.index(cell)
     assert " ".join(shown).endswith(RATE_LEGEND)
 

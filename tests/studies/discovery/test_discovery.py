@@ -33,11 +33,11 @@ def text(discovery):
 
 
 def test_the_heads_and_the_paths_between_them_are_found(discovery):
-    assert [*map(str, discovery.found.nodes)] == HEADS
-    found = {str(edge) for edge in discovery.found.paths.found}
+    assert [*map(str, discovery.mechanism.nodes)] == HEADS
+    found = {str(edge) for edge in discovery.mechanism.paths.transmitting}
     assert {"L0H3 -> L1H1.k", "L0H3 -> L1H2.k", "L1H1 -> logits", "L1H2 -> logits"} <= found
     assert not [edge for edge in found if "L0H3 -> logits" in edge]
-    assert {*HEADS} <= {str(node) for node in discovery.found.circuit.nodes}
+    assert {*HEADS} <= {str(node) for node in discovery.mechanism.circuit.nodes}
 
 
 def test_no_prompt_that_checks_use_is_ever_measured(behaviour, loaded_model, monkeypatch):
@@ -81,19 +81,19 @@ def test_every_check_stands_beside_its_evidence(text):
 
 
 def test_the_rule_the_prompts_and_the_sweeps_are_told(text):
-    assert "# Found on 48 prompt pairs of seed 1000; every check was then measured on 48 others, held out" in text
+    assert "# Discovered on 48 prompt pairs of seed 1000; every check was then measured on 48 held-out pairs" in text
     assert "# None of them is among the 64 pairs that the checks use." in text
     assert "a bound lies three standard errors" in text
     assert re.search(r"^# heads that mediate .*Holm-corrected over 48 tests\): L0H3, L1H2, L1H1$", text, re.MULTILINE)
     assert re.search(r"^# heads that are needed \(.*\): L0H3, L1H2, L1H1$", text, re.MULTILINE)
     assert re.search(r"^# heads that suppress \(.*\): none$", text, re.MULTILINE)
-    assert "# redundant (of 66 pairs, Holm-corrected over 201 tests" in text
+    assert "# redundant (66 pairs, Holm-corrected over 201 tests" in text
     assert "# conjunctions (" in text
     assert "# circuit: " in text
 
 
 def test_found_heads_are_named_by_their_scores_on_probe_prompts(discovery, text):
-    named = {str(head): next(iter(roles)) for head, roles in discovery.found.roles.items()}
+    named = {str(head): next(iter(roles)) for head, roles in discovery.mechanism.roles.items()}
     assert named == {"L0H3": "previous_token", "L1H1": "induction", "L1H2": "induction"}
     assert re.search(r"^#   L0H3: .*; previous_token score [01]\.\d\d$", text, re.MULTILINE)
 
@@ -128,8 +128,8 @@ def test_what_the_file_names_is_set_beside_what_is_found(behaviour, loaded_model
     checks = [{"patching": {"nodes": name, "recovers": {"at_least": 0}}} for name in sets]
     named = behaviour(checks=checks, models={"nano-attn-2l": {"nodes": sets}})
     text = discovery_yaml(explore(named, loaded_model, EXACT))
-    assert "# the file's right (L0H3): found\n" in text
-    assert "# the file's wrong (L0H0, L1H1): found, but for L0H0\n" in text
+    assert "# the file's right (L0H3): discovered\n" in text
+    assert "# the file's wrong (L0H0, L1H1): discovered, except L0H0\n" in text
     assert "# found, and not named in the file: L1H2\n" in text
 
 
@@ -139,29 +139,29 @@ def screened(behaviour):
 
 
 def test_where_there_is_no_time_neurons_are_screened_and_the_screen_is_judged(screened):
-    screening = screened.found.neurons.screening
-    assert (screening.screened, screening.by_gradient, screening.sampled) == (1536, 32, 32)
-    assert {each.what: each.correlation > 0.7 for each in screening.agreement} == {"recovers": True, "removes": True}
-    assert screening.missed < 0.05
+    screening = screened.mechanism.neurons.selection
+    assert (screening.n_candidates, screening.n_by_gradient, screening.n_sampled) == (1536, 32, 32)
+    assert {each.effect: each.correlation > 0.7 for each in screening.agreements} == {"recovers": True, "removes": True}
+    assert screening.max_unselected_effect < 0.05
     text = discovery_yaml(screened)
-    assert re.search(r"1536 neurons were screened, .*: 32 chosen by gradients", text)
+    assert re.search(r"32 neurons were selected by attribution patching, because .* all 1536", text)
     assert re.search(r"estimated and exact 'recovers': rank correlation [01]\.\d\d over the \d+ whose", text)
-    assert screened.found.heads.screening is None  # twelve heads are fewer than a screen lets through
+    assert screened.mechanism.heads.selection is None  # twelve heads are fewer than a screen lets through
     assert "mediators[neuron]" not in text  # no neuron mediates alone, so nothing is left unclaimed
 
 
 def test_layers_of_which_no_neuron_is_found_send_and_receive(screened):
-    found = screened.found
+    found = screened.mechanism
     assert [*map(str, found.nodes)] == ["L0H1", "L1H4"]
-    assert [*map(str, found.unaccounted)] == ["L0.mlp", "L1.mlp"]
-    assert {"L0H1 -> L0.mlp", "L0.mlp -> L1H4.k", "L1H4 -> logits"} <= {str(edge) for edge in found.paths.found}
+    assert [*map(str, found.unexplained_layers)] == ["L0.mlp", "L1.mlp"]
+    assert {"L0H1 -> L0.mlp", "L0.mlp -> L1H4.k", "L1H4 -> logits"} <= {str(edge) for edge in found.paths.transmitting}
 
 
 def test_prompts_that_are_not_equally_long_are_ablated_by_zero(behaviour, loaded_model):
     variables = {**INDUCTION["variables"], "pre": {"values": [" a", " a b", " a b c"]}}
     uneven = behaviour(variables=variables, template="{{ pre }}" + INDUCTION["template"])
     discovery = explore(uneven, loaded_model, EXACT)
-    assert discovery.found.ablated_by == "zero"
+    assert discovery.mechanism.ablation == "zero"
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["circuit"]["with"] == "zero"
     assert "zero, as prompts that are not equally long have no mean at a position" in discovery_yaml(discovery)
@@ -174,8 +174,8 @@ def test_prompts_that_correspond_at_labels_alone_are_patched_at_end(behaviour, l
         variables=variables, template=template, corrupt={"A": "D", "D": "A", "pre": "other"}, align="labels"
     )
     discovery = explore(apart, loaded_model, EXACT)
-    assert (discovery.found.at, discovery.found.ablated_by) == ("END", "zero")
-    assert {"L1H1", "L1H2"} <= {str(node) for node in discovery.found.nodes}
+    assert (discovery.mechanism.at, discovery.mechanism.ablation) == ("END", "zero")
+    assert {"L1H1", "L1H2"} <= {str(node) for node in discovery.mechanism.nodes}
     kinds = {kind: fields for line in discovery.draft.lines for kind, fields in line.entry.items()}
     assert kinds["mediators"]["at"] == kinds["patching"]["at"] == kinds["path"]["at"] == "END"
 
@@ -226,8 +226,8 @@ def test_where_a_few_prompts_have_no_effect_size_all_are_searched(behaviour, loa
         lambda measured: "none" if len(measured.batch) == 1 else "",
     )
     discovery = explore(behaviour(), loaded_model, EXACT)
-    assert discovery.found.searched == PAIRS
-    assert [*map(str, discovery.found.nodes)] == HEADS
+    assert discovery.mechanism.n_search_pairs == PAIRS
+    assert [*map(str, discovery.mechanism.nodes)] == HEADS
 
 
 def test_where_a_behaviour_is_declared_absent_nothing_is_looked_for(tmp_path):

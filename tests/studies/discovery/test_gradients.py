@@ -22,7 +22,7 @@ COMPONENTS = ("head", "neuron")
 def engine(behaviour):
     loaded_model = load("nano-gelu-2l", device="cpu")
     return choose_engine(
-        "replay", loaded_model, draw_prompts(behaviour(), loaded_model, DiscoveryOptions(count=16)).found_on
+        "replay", loaded_model, draw_prompts(behaviour(), loaded_model, DiscoveryOptions(count=16)).exploration
     )
 
 

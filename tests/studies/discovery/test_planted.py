@@ -39,15 +39,15 @@ def test_there_are_placements_enough():
 @pytest.mark.parametrize("name", PLACEMENTS)
 def test_exactly_the_planted_nodes_and_edges_are_found(name, found_at):
     planted, discovery = found_at(name)
-    assert discovery.found.nodes == planted.nodes
-    assert set(discovery.found.edges) == set(planted.edges)
+    assert discovery.mechanism.nodes == planted.nodes
+    assert set(discovery.mechanism.edges) == set(planted.edges)
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)
 def test_only_a_redundant_pair_is_called_redundant(name, found_at):
     planted, discovery = found_at(name)
     pair = planted.roles["previous_token"] if name in REDUNDANT_PAIR else ()
-    assert discovery.found.redundant == ((tuple(sorted(pair)),) if pair else ())
+    assert discovery.mechanism.redundant == ((tuple(sorted(pair)),) if pair else ())
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)
@@ -56,14 +56,14 @@ def test_the_circuit_is_what_was_planted_of_heads(name, found_at):
     fetched, and ablating every head takes nothing away."""
     planted, discovery = found_at(name)
     heads = {node for node in planted.nodes if node.kind == "head"}
-    circuit = set(discovery.found.circuit.nodes)
+    circuit = set(discovery.mechanism.circuit.nodes)
     if name in REDUNDANT_PAIR:
         assert circuit < heads
         assert len(circuit) == len(heads) - 1
         assert set(planted.roles["induction"]) < circuit
     elif name in AND_NEURON:
         assert not circuit
-        why = discovery.found.circuit.why
+        why = discovery.mechanism.circuit.reason
         assert why.startswith("ablating every head takes nothing away for sure: m(M) − m(∅)")
         assert "ablate by zero, or exchange the clean and the corrupted prompt in half of the pairs" in why
     else:

@@ -90,12 +90,12 @@ def claim_of(discovery, kind, nodes, direction):
 def test_case_20_heads_that_cancel_are_all_found_with_their_effects(name, found_at):
     make, gains = OPPOSED[name]
     planted, discovery = found_at(name, make)
-    found = discovery.found
+    found = discovery.mechanism
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
     for (node,), gain in zip(planted.roles.values(), gains, strict=True):
         for effects in (found.heads.recovers, found.heads.removes):
-            assert effects.share(node).value == pytest.approx(gain, abs=0.12)
+            assert effects.fraction(node).value == pytest.approx(gain, abs=0.12)
         assert (node in found.heads.suppressing) == (gain < 0)
         assert (node in found.heads.sufficient) == (gain > 0)
 
@@ -103,12 +103,12 @@ def test_case_20_heads_that_cancel_are_all_found_with_their_effects(name, found_
 @pytest.mark.parametrize("name", OPPOSED)
 def test_case_20_the_circuit_holds_both_and_its_claim_holds_it_from_both_sides(name, found_at):
     planted, discovery = found_at(name, OPPOSED[name][0])
-    assert discovery.found.circuit.nodes == planted.nodes
-    assert discovery.found.circuit.faithfulness.value == pytest.approx(1, abs=0.08)
+    assert discovery.mechanism.circuit.nodes == planted.nodes
+    assert discovery.mechanism.circuit.faithfulness.value == pytest.approx(1, abs=0.08)
     ((fields, line),) = claims(discovery, "circuit")
     assert 0.5 < fields["faithfulness"]["at_least"] < 1 < fields["faithfulness"]["at_most"] < 1.5
     assert "minimal" not in fields
-    assert "would keep more" in line.note
+    assert "faithfulness would be higher" in line.note
 
 
 @pytest.mark.parametrize("name", OPPOSED)
@@ -118,12 +118,12 @@ def test_case_21_suppressing_heads_are_named_and_their_paths_drafted(name, found
     for (node,), gain in zip(planted.roles.values(), gains, strict=True):
         if gain > 0:
             continue
-        assert "suppresses the behaviour" in describe_node(node, discovery.found)
+        assert "suppresses the behaviour" in describe_node(node, discovery.mechanism)
         bound = claim_of(discovery, "patching", str(node), "recovers")
         assert bound["at_least"] < gain + 0.12
         assert gain - 0.12 < bound["at_most"] < 0
         ((path, line),) = [each for each in claims(discovery, "path") if each[0]["from"] == str(node)]
-        assert (path["to"], line.note.partition(";")[0]) == ("logits", "works against the behaviour")
+        assert (path["to"], line.note.partition(";")[0]) == ("logits", "opposes the behaviour")
         assert path["recovers"]["at_most"] < 0
     text = discovery_yaml(discovery)
     assert f"# heads that suppress (either is below −0.1): {planted.nodes[1]}" in text
@@ -131,23 +131,23 @@ def test_case_21_suppressing_heads_are_named_and_their_paths_drafted(name, found
 
 def test_case_34_what_is_more_than_the_whole_is_drafted_with_a_warning_and_from_both_sides(found_at):
     _, discovery = found_at("cancelling", OPPOSED["cancelling"][0])
-    warned = [line for line in discovery.draft.lines if "warning: more than the whole" in line.note]
+    warned = [line for line in discovery.draft.lines if "warning: exceeds the whole effect" in line.note]
     assert len(warned) == 4  # both heads, both paths
     for line in warned:
         ((_, fields),) = line.entry.items()
         assert {*fields["recovers"]} == {"at_least", "at_most"}
-    assert "does more than the whole" in describe_node(discovery.found.nodes[0], discovery.found)
+    assert "exceeds the whole effect" in describe_node(discovery.mechanism.nodes[0], discovery.mechanism)
 
 
 def test_case_21_a_copy_suppressing_head_is_named_with_the_path_into_it(found_at):
     planted, discovery = found_at("copy-suppression", kinds.copy_suppression)
     writer, suppressor = planted.nodes
-    found = discovery.found
+    found = discovery.mechanism
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
-    assert [str(edge) for edge in found.paths.against] == [f"{writer} -> {suppressor}.v", f"{suppressor} -> logits"]
-    assert found.heads.recovers.share(writer).value == pytest.approx(1, abs=0.02)
-    assert found.heads.recovers.share(suppressor).value < -0.5
+    assert [str(edge) for edge in found.paths.opposing] == [f"{writer} -> {suppressor}.v", f"{suppressor} -> logits"]
+    assert found.heads.recovers.fraction(writer).value == pytest.approx(1, abs=0.02)
+    assert found.heads.recovers.fraction(suppressor).value < -0.5
     assert describe_node(suppressor, found) == "suppresses the behaviour"
     assert found.circuit.nodes == planted.nodes
 
@@ -155,7 +155,7 @@ def test_case_21_a_copy_suppressing_head_is_named_with_the_path_into_it(found_at
 @pytest.mark.parametrize("name", CONJUNCTIONS)
 def test_case_22_heads_that_need_each_other_are_a_conjunction(name, found_at):
     planted, discovery = found_at(name, CONJUNCTIONS[name])
-    found, members = discovery.found, planted.roles["previous_token"]
+    found, members = discovery.mechanism, planted.roles["previous_token"]
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
     assert found.conjunctions == (tuple(sorted(members)),)
@@ -163,8 +163,8 @@ def test_case_22_heads_that_need_each_other_are_a_conjunction(name, found_at):
     assert set(found.heads.needed) == set(planted.nodes)
     assert found.heads.sufficient == planted.roles["induction"]
     for node in members:
-        assert found.heads.recovers.share(node).value == pytest.approx(0, abs=0.02)
-        assert found.heads.removes.share(node).value > 0.9
+        assert found.heads.recovers.fraction(node).value == pytest.approx(0, abs=0.02)
+        assert found.heads.removes.fraction(node).value > 0.9
         others = ", ".join(str(other) for other in sorted(members) if other != node)
         assert describe_node(node, found) == f"needed, but not sufficient alone; in conjunction with {others}"
         assert claim_of(discovery, "patching", str(node), "removes")["at_least"] > 0.4
@@ -175,25 +175,25 @@ def test_case_22_heads_that_need_each_other_are_a_conjunction(name, found_at):
 
 def test_case_22_an_and_neuron_and_what_it_reads(found_at):
     planted, discovery = found_at("gate", kinds.gate)
-    found, heads = discovery.found, planted.roles["fetch"]
+    found, heads = discovery.mechanism, planted.roles["fetch"]
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
     assert found.conjunctions == (tuple(sorted(heads)),)
     assert found.heads.sufficient == ()
     assert set(found.heads.needed) == set(heads)
     assert found.neurons.sufficient == found.neurons.needed == planted.roles["and"]
-    assert found.unaccounted == ()
+    assert found.unexplained_layers == ()
 
 
 @pytest.mark.parametrize("name", COPIES)
 def test_case_23_copies_are_redundant_however_little_each_is_missed(name, found_at):
     planted, discovery = found_at(name, COPIES[name])
-    found, copies = discovery.found, tuple(sorted(planted.roles["previous_token"]))
+    found, copies = discovery.mechanism, tuple(sorted(planted.roles["previous_token"]))
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
     assert found.redundant == (copies,)
     assert found.conjunctions == ()
-    (joint,) = found.groups.redundant
+    (joint,) = found.joint_effects.redundant
     assert joint.together.value > 0.5  # the mean of four copies still points at B a little
     each = 0.0 if "little" not in name else 1 - kinds.attention_to_b(1, 0.57, 0.5)
     assert all(alone.value == pytest.approx(each, abs=0.1) for alone in joint.alone)
@@ -209,17 +209,17 @@ def test_case_23_copies_are_redundant_however_little_each_is_missed(name, found_
 def test_case_33_saturated_neurons_are_found_swept_or_screened(seconds, found_at):
     """Screened, no estimate lets the flag through but by rounding: exact patching of groups does."""
     planted, discovery = found_at(f"saturated-{seconds}", saturated_many, seconds)
-    found = discovery.found
+    found = discovery.mechanism
     assert found.nodes == planted.nodes
     assert set(found.edges) == set(planted.edges)
-    assert (found.neurons.screening is None) == (seconds > 0)
+    assert (found.neurons.selection is None) == (seconds > 0)
     (flag,), (plus, minus) = planted.roles["flag"], planted.roles["clip"]
-    assert found.neurons.recovers.share(flag).value == pytest.approx(1, abs=1e-3)
-    assert found.neurons.recovers.share(plus).value == pytest.approx(4, abs=0.01)
+    assert found.neurons.recovers.fraction(flag).value == pytest.approx(1, abs=1e-3)
+    assert found.neurons.recovers.fraction(plus).value == pytest.approx(4, abs=0.01)
     assert found.neurons.suppressing == (minus,)
-    assert found.unaccounted == ()  # 4 and −3 are together all that the layer does
-    if found.neurons.screening is not None:
-        assert found.neurons.screening.by_halving >= 1
+    assert found.unexplained_layers == ()  # 4 and −3 are together all that the layer does
+    if found.neurons.selection is not None:
+        assert found.neurons.selection.n_by_group_patching >= 1
         text = discovery_yaml(discovery)
         assert "more by patching ever smaller groups" in text
         assert "mediators[neuron]: not every neuron was patched" in text
@@ -230,7 +230,7 @@ def test_case_23_neurons_can_be_copies(seconds, found_at):
     planted, discovery = found_at(
         f"copied-flags-{seconds}", lambda: kinds.saturated(d_mlp=120, flags=(7, 101), clip=(17, 93)), seconds
     )
-    found, flags = discovery.found, planted.roles["flag"]
+    found, flags = discovery.mechanism, planted.roles["flag"]
     assert found.nodes == planted.nodes
     assert found.redundant == (flags,)
     assert set(flags) <= set(found.neurons.sufficient)
@@ -242,7 +242,7 @@ def test_case_22_neurons_can_need_each_other(seconds, found_at):
     planted, discovery = found_at(
         f"half-flags-{seconds}", lambda: kinds.saturated(d_mlp=120, flags=(7, 101), size=0.5, clip=(17, 93)), seconds
     )
-    found, flags = discovery.found, planted.roles["flag"]
+    found, flags = discovery.mechanism, planted.roles["flag"]
     assert found.nodes == planted.nodes
     assert found.conjunctions == (flags,)
     assert set(flags) <= set(found.neurons.needed)
@@ -255,7 +255,7 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
     planted, discovery = found_at(name, MAKES[name])
     entry = dict(discovery.draft.entry.get("nodes", {}).items())
     behaviour = planted.behaviour().model_copy(update={"models": {planted.loaded_model.name: ModelEntry(nodes=entry)}})
-    batch = discovery.samples.held_out
+    batch = discovery.prompts.held_out
     engine = choose_engine("reference", planted.loaded_model, batch)
     measured = Measurements(behaviour, planted.loaded_model, batch, engine)
     verdicts = [
@@ -267,7 +267,7 @@ def test_case_35_every_drafted_check_holds_on_the_other_engine(name, found_at):
 
 def test_a_node_that_was_not_found_has_no_role(found_at):
     _, discovery = found_at("copies", COPIES["copies"])
-    assert describe_node(parse_node("L0H1"), discovery.found) == "no effect of its own"
+    assert describe_node(parse_node("L0H1"), discovery.mechanism) == "no effect of its own"
 
 
 @pytest.mark.parametrize("name", ["cancelling", "and-of-two", "copies", "saturated-inf"])

@@ -40,7 +40,7 @@ def test_case_33_no_correlation_is_reported_over_ties():
     estimated = np.array([0.9, 0.5, 0.3, 0.2, 0.1, 0.05, *[0.0] * 58])
     measured = np.linspace(1, 0, 64)
     told = estimate_agreement("recovers", estimated, measured)
-    assert (told.compared, told.silent, told.correlation) == (6, 58, None)
+    assert (told.n_compared, told.n_zero, told.correlation) == (6, 58, None)
 
 
 def test_case_33_zeros_do_not_count_as_agreement():
@@ -51,13 +51,13 @@ def test_case_33_zeros_do_not_count_as_agreement():
         np.concatenate([generator.permutation(own), np.zeros(200)]),
     )
     told = estimate_agreement("removes", estimated, measured)
-    assert (told.compared, told.silent) == (40, 200)
+    assert (told.n_compared, told.n_zero) == (40, 200)
     assert abs(told.correlation) < 0.4
 
 
 def test_an_estimate_that_takes_few_values_is_not_compared():
     told = estimate_agreement("removes", np.array([0.5] * 30 + [0.25] * 10), np.linspace(0, 1, 40))
-    assert (told.compared, told.silent, told.correlation) == (40, 0, None)
+    assert (told.n_compared, told.n_zero, told.correlation) == (40, 0, None)
 
 
 def test_case_33_effects_that_are_all_rounding_are_not_compared():
@@ -66,7 +66,7 @@ def test_case_33_effects_that_are_all_rounding_are_not_compared():
     told = estimate_agreement(
         "recovers", generator.normal(0, 0.1, 60), np.array([1.0, -0.5, *generator.normal(0, 1e-8, 58)])
     )
-    assert (told.compared, told.correlation) == (60, None)
+    assert (told.n_compared, told.correlation) == (60, None)
 
 
 def test_estimates_that_agree_are_said_to():
@@ -94,7 +94,7 @@ def test_case_33_a_neuron_is_found_by_what_groups_do(stubbed, name):
     result, measured = found(stubbed, lambda inside: 0.95 * (name in inside))
     assert [*map(str, result.nodes)] == [name]
     assert not result.unfinished
-    assert result.patched == len({*measured.asked}) == 2 * (2 + 3 * 4)  # both layers, then quarters of 64, 16 and 4
+    assert result.n_patched == len({*measured.asked}) == 2 * (2 + 3 * 4)  # both layers, then quarters of 64, 16 and 4
 
 
 def test_case_33_neurons_that_need_each_other_are_found_by_noising(stubbed):

@@ -1,4 +1,4 @@
-"""What becomes of a behaviour: it appears, was there, does not appear, goes again, or nobody can tell."""
+"""What becomes of a behaviour: it appears, was there, does not appear, disappears again, or nobody can tell."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from mi_checks.stats.p_values import holm, mean_p_value
 from mi_checks.studies.emergence.appearance import (
     Bracket,
     EffectCurve,
+    joint_tests,
     judge_appearances,
     method_text,
-    test_curves_jointly,
 )
 from tests.effects import around, effect
 from tests.studies.emergence.curves import appearance, curve, values
@@ -17,12 +17,12 @@ from tests.studies.emergence.curves import appearance, curve, values
 
 def test_a_phase_change():
     found = appearance([-0.04, 0.04, 5.0, 5.6, 6.3])
-    assert (found.kind, found.appears, found.goes) == ("appears", Bracket(1, 2), None)
+    assert (found.kind, found.appears, found.disappears) == ("appears", Bracket(1, 2), None)
 
 
 def test_what_grows_but_was_half_there_was_there_from_the_start():
     found = appearance([5.7, 5.7, 6.9, 8.3, 7.5])
-    assert (found.kind, found.appears, found.goes) == ("from the start", Bracket(None, 0), None)
+    assert (found.kind, found.appears, found.disappears) == ("from the start", Bracket(None, 0), None)
 
 
 def test_a_reversed_preference_is_not_half_of_the_way():
@@ -32,16 +32,16 @@ def test_a_reversed_preference_is_not_half_of_the_way():
 
 def test_what_appears_may_go_again():
     found = appearance([0.0, -0.3, 0.0, 3.0, 0.2])
-    assert (found.kind, found.appears, found.goes) == ("appears", Bracket(2, 3), Bracket(3, 4))
+    assert (found.kind, found.appears, found.disappears) == ("appears", Bracket(2, 3), Bracket(3, 4))
 
 
 def test_what_was_there_may_go():
     found = appearance([6.0, 4.0, 1.0, 0.8, 0.7])
-    assert (found.kind, found.goes) == ("from the start", Bracket(1, 2))
+    assert (found.kind, found.disappears) == ("from the start", Bracket(1, 2))
 
 
 def test_what_only_weakens_does_not_go():
-    assert appearance([0.0, 4.0, 5.0, 4.0, 3.5]).goes is None
+    assert appearance([0.0, 4.0, 5.0, 4.0, 3.5]).disappears is None
 
 
 def test_a_flat_curve_at_zero_does_not_appear():
@@ -54,13 +54,13 @@ def test_a_flat_curve_at_zero_does_not_appear():
 def test_a_sure_effect_that_stays_short_of_its_bounds_does_not_appear():
     found = appearance([0.0, 0.3, 0.4, 0.5, 0.5], at_least=1.0)
     assert found.tests.zero[-1] < 0.001
-    assert (found.kind, found.reason) == ("does not appear", "significantly short of its bounds at every checkpoint")
+    assert (found.kind, found.reason) == ("does not appear", "significantly outside its bounds at every checkpoint")
 
 
 def test_few_prompts_and_much_noise_tell_nothing():
     rows = values([0.0, 0.5, 0.8], n=4, noise=6, seed=2)
     ((found,), _) = judge_appearances([EffectCurve("b", tuple(effect("nano-attn-2l", row) for row in rows))])
-    assert found.kind == "cannot tell"
+    assert found.kind == "inconclusive"
 
 
 def test_what_cannot_be_told_from_the_first_checkpoint_has_not_surely_appeared():
@@ -68,7 +68,7 @@ def test_what_cannot_be_told_from_the_first_checkpoint_has_not_surely_appeared()
     ((found,), _) = judge_appearances(
         [EffectCurve("b", tuple(effect("nano-attn-2l", r, ability="in part") for r in rows))]
     )
-    assert (found.kind, found.reason) == ("cannot tell", "no sure change since the first checkpoint")
+    assert (found.kind, found.reason) == ("inconclusive", "no significant change since the first checkpoint")
 
 
 def test_nothing_appears_in_many_flat_curves():
@@ -88,7 +88,7 @@ def test_nothing_appears_in_many_flat_curves():
 
 def test_all_tests_are_corrected_together():
     curves = [curve([0.1, 0.2, 0.3], "a"), curve([0.0, 0.1, 0.05], "b")]
-    tests, made = test_curves_jointly(curves)
+    tests, made = joint_tests(curves)
     raw = []
     for each in curves:
         rows = each.values

@@ -38,7 +38,7 @@ def test_the_whole_answer():
         "long at 200",
         "  only 3 prompts are left",
         "",
-        "Not followed, as they say nothing of nano-attn-2l: capital.",
+        "Not measured, because they claim nothing about nano-attn-2l: capital.",
         "",
         *emergence_text._wrapped(emergence_text.EFFECT_NOTE, 100),
         *emergence_text._wrapped(emergence_text.ROLE_NOTE, 100),
@@ -52,9 +52,9 @@ def test_intervals_stand_where_they_fit():
 
 
 def test_what_may_have_been_there_from_the_start_is_told_so():
-    found = small().trained[0].appearances[0]
+    found = small().series_results[0].appearances[0]
     unsure = replace(found, appears=replace(found.appears, after=None))
-    assert emergence_text.appearance_text(unsure, small().trained[0].series) == "by 650, or from the start"
+    assert emergence_text.appearance_text(unsure, small().series_results[0].series) == "by 650, or from the start"
 
 
 def test_markdown_has_every_effect_with_its_interval():
@@ -120,14 +120,14 @@ def test_the_page_draws_every_curve_with_its_words():
         False, True, True, False, False,
     ]  # fmt: skip
     first, second = bracket.findall("rect")
-    assert float(first.get("x")) < float(second.get("x"))  # where it appears, and where it goes
+    assert float(first.get("x")) < float(second.get("x"))  # where it appears, and where it disappears
     assert [svg.find("rect") is None for svg in drawn] == [False] * 5 + [True]
 
 
 def test_every_value_of_the_page_stands_in_a_table():
     document = emergence_page.render_page(small())
     assert document.count('<details class="twin">') == 6
-    for each in small().trained[0].appearances:
+    for each in small().series_results[0].appearances:
         for place in range(5):
             assert f"<td>{emergence_text.effect_text(each, place, interval=True)}</td>" in document
 
@@ -144,16 +144,16 @@ def test_the_page_loads_and_runs_nothing():
 
 def test_what_names_hold_is_shown_and_not_obeyed():
     emergence = small()
-    (trained,) = emergence.trained
-    curves = replace(trained.appearances[0], curve=curve([0, 0, 1, 2, 3], "<script>alert(1)</script>"))
-    document = emergence_page.render_page(Emergence((replace(trained, appearances=(curves,)),), 1))
+    (result,) = emergence.series_results
+    curves = replace(result.appearances[0], curve=curve([0, 0, 1, 2, 3], "<script>alert(1)</script>"))
+    document = emergence_page.render_page(Emergence((replace(result, appearances=(curves,)),), 1))
     assert "<script" not in document
     assert "&lt;script&gt;alert(1)" in document
 
 
 def test_labels_that_would_run_into_each_other_are_left_out():
-    series = replace(small().trained[0].series, steps=(200, 201, 202, 203, 1200))
-    emergence = Emergence((replace(small().trained[0], series=series),), 1)
+    series = replace(small().series_results[0].series, steps=(200, 201, 202, 203, 1200))
+    emergence = Emergence((replace(small().series_results[0], series=series),), 1)
     assert [tick.text for tick in charts(emergence_page.render_page(emergence))[0].iter("text")][:2] == ["200", "1200"]
 
 

@@ -17,20 +17,23 @@ from tests.studies.emergence.curves import role, small
         ((0.1, 0.5, 0.2, 0.5, 0.9), Bracket(0, 1), None),
     ],
 )
-def test_a_role_forms_where_it_is_first_bound(scores, forms, goes):
+def test_a_role_forms_where_it_is_first_bound(scores, forms, disappears):
     found = role("previous_token", *scores)
-    assert (found.forms, found.goes) == (forms, goes)
+    assert (found.forms, found.disappears) == (forms, disappears)
 
 
 def test_it_is_told_whether_the_node_is_that_of_the_end():
     found = role("previous_token", 0.05, 0.3, 0.9, 0.9, 1.0)
-    assert found.carriers == ("L0H3",)
-    assert [(at.node, found.by_carrier(k)) for k, at in enumerate(found.at)][:2] == [("L1H4", False), ("L0H3", True)]
+    assert found.final_nodes == ("L0H3",)
+    assert [(at.node, found.is_led_by_final_node(k)) for k, at in enumerate(found.at)][:2] == [
+        ("L1H4", False),
+        ("L0H3", True),
+    ]
     assert found.tracks == {"L0H3": (0.05, 0.3, 0.9, 0.9, 1.0), "L1H4": (0.1,) * 5}
 
 
 def test_a_role_that_is_not_bound_at_the_end_is_carried_by_what_scores_highest():
-    assert role("previous_token", 0.0, 0.0, 0.0, 0.0, 0.3).carriers == ("L0H3",)
+    assert role("previous_token", 0.0, 0.0, 0.0, 0.0, 0.3).final_nodes == ("L0H3",)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,7 @@ def test_a_role_that_is_not_bound_at_the_end_is_carried_by_what_scores_highest()
         (Bracket(1, 2), Bracket(1, 3), "before or with"),
         (Bracket(None, 1), Bracket(0, 1), "before or with"),
         (Bracket(2, 3), Bracket(1, 3), "with or after"),
-        (Bracket(0, 3), Bracket(1, 2), "cannot tell"),
+        (Bracket(0, 3), Bracket(1, 2), "inconclusive"),
     ],
 )
 def test_which_came_first(one, other, said):
@@ -59,8 +62,8 @@ def test_which_came_first(one, other, said):
 
 
 def test_a_role_is_put_beside_the_behaviours_it_is_a_role_of():
-    (trained,) = small().trained
-    assert [(found.role.role, found.behaviour.curve.behaviour, found.order) for found in trained.relations] == [
+    (result,) = small().series_results
+    assert [(found.role.role, found.behaviour.curve.behaviour, found.order) for found in result.relations] == [
         ("previous_token", "induction_circuit", "before"),
         ("induction", "induction_circuit", "before or with"),
     ]

@@ -33,11 +33,11 @@ def test_the_whole_answer(small):
         "induction    – 0.12 [0.12, 0.12]  ✓ 5.00 [5.00, 5.00]  ✗ −0.50 [−0.50, −0.50]",
         "Δ agreement  ✓ 3.00 [3.00, 3.00]  ✓ 2.00 [2.00, 2.00]  ! not measured",
         "",
-        "Mean over prompts of the score (the logit difference, unless a unit is given) with its 95 %",
-        "interval, by each behaviour's first logit_diff: on the clean prompts, or (marked Δ) less what it is",
-        "on the corrupt ones.",
-        "✓ there, as claimed   – absent, as declared   ✗ a preference check fails, or the absent shows",
-        "? inconclusive   ! not measured   · not run, or of no preference",
+        "Mean score over prompts (the logit difference, unless a unit is given) with its 95 % interval, by",
+        "each behaviour's first logit_diff: on the clean prompts, or clean − corrupt (marked Δ).",
+        "✓ present, as claimed   – absent, as declared",
+        "✗ logit_diff or accuracy fails, or present though declared absent   ? inconclusive   ! not measured",
+        "· not run, or without logit_diff and accuracy",
         "agreement on nano-gelu-1l",
         "  only 3 prompts are left",
         "",
@@ -97,7 +97,7 @@ def test_a_model_alone_is_compared_with_nobody():
 
 def test_where_nothing_is_significant_it_says_so():
     effects = (effect("nano-attn-1l", around(0)), effect("nano-attn-2l", around(0, seed=1)))
-    assert "  nothing significant" in matrix_output.text_lines(EffectMatrix(effects), 80)
+    assert "  no significant difference" in matrix_output.text_lines(EffectMatrix(effects), 80)
 
 
 def test_markdown_has_every_cell_and_every_significant_change(small):

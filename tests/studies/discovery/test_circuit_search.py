@@ -38,9 +38,9 @@ def test_what_is_not_needed_is_taken_out_though_it_is_strong_alone(stubbed):
         return float({"L0H1", "L1H2"} <= left)
 
     found = pruned(stubbed, needs_both, {"L1H0": 0.9, "L0H1": 0.5, "L0H0": 0.2, "L1H2": 0.1})
-    assert names(found.began) == ["L0H0", "L0H1", "L1H0", "L1H2"]
+    assert names(found.initial_nodes) == ["L0H0", "L0H1", "L1H0", "L1H2"]
     assert names(found.nodes) == ["L0H1", "L1H2"]
-    assert sorted(names(node for step in found.steps for node in step.out)) == ["L0H0", "L1H0"]
+    assert sorted(names(node for step in found.removals for node in step.nodes)) == ["L0H0", "L1H0"]
     assert found.faithfulness.low > 0.9
 
 
@@ -80,7 +80,7 @@ def test_case_20_heads_that_cancel_are_all_in_the_circuit(stubbed, gains):
     )
     assert names(found.nodes) == sorted(share)
     assert found.faithfulness.value == pytest.approx(1)
-    assert names(found.restraining) == sorted(head for head, gain in share.items() if gain < 0)
+    assert names(found.opposing) == sorted(head for head, gain in share.items() if gain < 0)
 
 
 def test_case_20_a_head_that_cancels_and_is_weak_alone_is_found_all_the_same(stubbed):
@@ -93,7 +93,7 @@ def test_case_20_a_head_that_cancels_and_is_weak_alone_is_found_all_the_same(stu
 def test_where_all_heads_are_needed_there_is_no_circuit(stubbed):
     found = pruned(stubbed, lambda left: float(len(left) == 6))
     assert found.nodes == ()
-    assert found.why == "only all 6 heads together are 0.8 faithful, so there is no null"
+    assert found.reason == "no circuit smaller than all 6 heads has a faithfulness of 0.8"
 
 
 def test_where_ablation_takes_nothing_away_there_is_no_circuit(stubbed):
@@ -101,14 +101,14 @@ def test_where_ablation_takes_nothing_away_there_is_no_circuit(stubbed):
     for search, whole in ((idle, idle), (needed, idle), (idle, needed)):
         found = prune(search, whole, dict.fromkeys(search.universe, 0.0), 0.8)
         assert found.nodes == ()
-        assert found.why.startswith(NOTHING)
+        assert found.reason.startswith(NOTHING)
 
 
 def test_where_ablation_moves_no_more_than_rounding_there_is_no_circuit(stubbed):
     """2.4e-7 logits in every prompt are significantly above zero, and yet nothing to be faithful to."""
     found = pruned(stubbed, lambda left: 1.0 if left else 1.0 - 2.4e-7)
     assert found.nodes == ()
-    assert found.why == f"{NOTHING}2.4e-07 logits, and clean − corrupt 1.000"
+    assert found.reason == f"{NOTHING}2.4e-07 logits, and clean − corrupt 1.000"
 
 
 def test_what_does_not_hold_on_all_prompts_comes_back(stubbed):
@@ -117,7 +117,7 @@ def test_what_does_not_hold_on_all_prompts_comes_back(stubbed):
     strength = {node: float(str(node) == "L0H1") for node in few.universe}
     found = prune(few, most, strength, 0.8)
     assert names(found.nodes) == ["L0H0", "L0H1"]
-    assert found.steps == ()
+    assert found.removals == ()
     assert np.isclose(found.faithfulness.value, 1)
 
 
@@ -134,9 +134,9 @@ def test_of_a_large_circuit_several_go_at_a_time(stubbed):
     strength = dict.fromkeys(MANY, 0.5) | {NEEDED[0]: 0.9, NEEDED[2]: 0.1}
     found = pruned(stubbed, needs_three, strength, shape=LARGE, heads=MANY)
     assert names(found.nodes) == [*NEEDED]
-    assert len(found.began) == len(MANY)
-    assert len(found.steps[0].out) > 20
-    asked = found.steps[0].faithfulness
+    assert len(found.initial_nodes) == len(MANY)
+    assert len(found.removals[0].nodes) > 20
+    asked = found.removals[0].faithfulness
     assert asked.low >= 0.8
 
 
@@ -146,4 +146,4 @@ def test_without_time_it_stops_where_it_is_and_says_so(stubbed):
     assert found.unfinished
     assert {*NEEDED} <= {*names(found.nodes)}
     assert found.faithfulness.low >= 0.8
-    assert found.restraining == ()
+    assert found.opposing == ()

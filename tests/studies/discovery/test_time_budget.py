@@ -108,8 +108,8 @@ def test_case_25_a_run_that_is_killed_has_kept_all_but_the_last_seconds(keeping)
 def test_unknown_are_those_that_were_not_measured(keeping):
     engine, _, _ = keeping(0.1)
     engine.measure(InterventionScores(tuple(ALL[:3])))
-    assert engine.unknown([*ALL[:5], ALL[4], noise(*ALL[0].nodes)]) == [*ALL[3:5], noise(*ALL[0].nodes)]
-    assert engine.measurements == 3
+    assert engine.uncached([*ALL[:5], ALL[4], noise(*ALL[0].nodes)]) == [*ALL[3:5], noise(*ALL[0].nodes)]
+    assert engine.n_measurements == 3
 
 
 def test_estimates_are_kept_as_well(keeping):
@@ -121,10 +121,10 @@ def test_estimates_are_kept_as_well(keeping):
         return np.arange(6.0).reshape(2, 3)
 
     for _ in range(2):
-        np.testing.assert_array_equal(engine.estimated("gradients", estimate), np.arange(6.0).reshape(2, 3))
+        np.testing.assert_array_equal(engine.cached_array("gradients", estimate), np.arange(6.0).reshape(2, 3))
     engine.save()
     again, _, _ = keeping(0.1)
-    np.testing.assert_array_equal(again.estimated("gradients", estimate), np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(again.cached_array("gradients", estimate), np.arange(6.0).reshape(2, 3))
     assert made == ["slow"]
 
 
@@ -147,8 +147,8 @@ def test_the_time_of_a_sweep_is_estimated_from_a_few_places_of_it(timed):
     each = pace.seconds_each(measured, engine, ALL)
     assert each == pytest.approx(0.5)
     assert sum(asked) == 16
-    assert {intervention.nodes[0].layer for intervention in engine.unknown(ALL)} == {0, 1}
-    assert len(engine.unknown(ALL)) == 184
+    assert {intervention.nodes[0].layer for intervention in engine.uncached(ALL)} == {0, 1}
+    assert len(engine.uncached(ALL)) == 184
     assert not pace.allows(len(ALL), each)
     assert pace.allows(120, each)
     assert pace.affordable(each, 10, 100) == 30  # a quarter of the limit
@@ -207,7 +207,7 @@ def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, m
     settings = DiscoveryOptions(count=24, exact_seconds=float("inf"))
     with pytest.raises(DiscoveryInterrupted) as stopped:
         explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40))
-    first, kept = sum(asked), stopped.value.kept
+    first, kept = sum(asked), stopped.value.n_cached
     assert kept >= 30
     asked.clear()
     went_on = explore(behaviour(), loaded_model, settings, store=store)
@@ -222,8 +222,8 @@ def test_case_25_a_run_that_is_stopped_goes_on_where_it_was(behaviour, stored, m
     assert first + second <= whole + first - kept
     assert third == 0
     assert discovery_yaml(went_on) == discovery_yaml(again)
-    assert went_on.found.nodes == alone.found.nodes
-    assert went_on.found.edges == alone.found.edges
+    assert went_on.mechanism.nodes == alone.mechanism.nodes
+    assert went_on.mechanism.edges == alone.mechanism.edges
     for one, other in zip(went_on.draft.lines, alone.draft.lines, strict=True):
         assert [*one.entry] == [*other.entry]
         for (_, mine), (_, yours) in zip(one.estimates, other.estimates, strict=True):
@@ -238,5 +238,5 @@ def test_nothing_is_kept_of_a_score_that_nobody_knows(behaviour, stored):
     settings = DiscoveryOptions(count=16, exact_seconds=float("inf"))
     with pytest.raises(DiscoveryInterrupted) as stopped:
         explore(behaviour(), loaded_model, settings, store=store, progress=stopping_after(40), score=twice)
-    assert stopped.value.kept == 0
+    assert stopped.value.n_cached == 0
     assert not store.folder.exists()

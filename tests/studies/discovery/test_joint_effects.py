@@ -39,10 +39,10 @@ def test_a_pair_that_only_matters_together_is_redundant(stubbed):
     assert names(result.redundant) == [("L0H0", "L1H2")]
     assert result.conjunctions == ()
     (pair,) = result.redundant
-    assert pair.by == "mean"
+    assert pair.method == "mean"
     assert [alone.value for alone in pair.alone] == pytest.approx([0, 0])
     assert pair.together.value == pytest.approx(0.9, abs=0.02)
-    assert (result.pairs, result.tested) == (15, 48)
+    assert (result.n_pairs, result.n_tests) == (15, 48)
 
 
 def copies(first, second, together):
@@ -75,7 +75,7 @@ def test_case_23_copies_that_only_noising_shows_are_redundant(stubbed):
     """Where all clean prompts are alike, their mean is what stands there already."""
     result, _ = found(stubbed, None, noised=copies(0.1, 0.1, 0.9))
     assert names(result.redundant) == [("L0H0", "L1H2")]
-    assert result.redundant[0].by == "noising"
+    assert result.redundant[0].method == "noising"
 
 
 @pytest.mark.parametrize("size", [3, 4])
@@ -121,7 +121,7 @@ def test_case_22_two_that_only_recover_together_are_a_conjunction(stubbed):
     assert names(result.conjunctions) == [("L0H0", "L1H2")]
     assert result.redundant == ()
     (pair,) = result.conjunctions
-    assert (pair.by, pair.together.value) == ("denoising", pytest.approx(0.998, abs=0.02))
+    assert (pair.method, pair.together.value) == ("denoising", pytest.approx(0.998, abs=0.02))
 
 
 def test_case_22_three_that_need_each_other_are_a_conjunction(stubbed):
@@ -147,12 +147,12 @@ def test_what_is_more_than_the_sum_both_ways_is_neither(stubbed):
     result, _ = found(stubbed, effect, effect, effect, sufficient=["L0H0", "L1H2"], needed=["L0H0", "L1H2"])
     assert result.redundant == result.conjunctions == ()
     assert names(result.reinforcing) == [("L0H0", "L1H2")]
-    assert result.reinforcing[0].by == "denoising"
+    assert result.reinforcing[0].method == "denoising"
 
 
 def test_only_the_pairs_given_are_looked_at(stubbed):
     result, measured = found(stubbed, lambda out: 0.9 * ({"L0H0", "L1H2"} <= out), pairs=[("L0H0", "L0H1")])
     assert result.redundant == ()
-    assert result.pairs == 1
+    assert result.n_pairs == 1
     assert {len(asked.nodes) for asked in measured.asked} <= {1, 2}
     assert {tuple(map(str, asked.nodes)) for asked in measured.asked if len(asked.nodes) == 2} == {("L0H0", "L0H1")}

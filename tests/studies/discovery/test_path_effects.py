@@ -37,23 +37,23 @@ def test_mlp_layers_send_and_receive(stubbed):
 
 def test_found_are_those_significantly_above_strongest_first(stubbed):
     found = swept(stubbed, {"L0H1 -> L1H0.k": 0.4, "L1H0 -> logits": 0.7, "L0N2 -> logits": 0.1})
-    assert [str(edge) for edge in found.found] == ["L1H0 -> logits", "L0H1 -> L1H0.k"]
-    assert [str(edge) for edge in found.unsure] == ["L0N2 -> logits"]
-    assert 0.35 < found.recovered(found.found[1]).value < 0.45
-    assert found.tested == 4 * len(found.edges)
+    assert [str(edge) for edge in found.transmitting] == ["L1H0 -> logits", "L0H1 -> L1H0.k"]
+    assert [str(edge) for edge in found.inconclusive] == ["L0N2 -> logits"]
+    assert 0.35 < found.recovered(found.transmitting[1]).value < 0.45
+    assert found.n_tests == 4 * len(found.edges)
 
 
 def test_case_22_a_path_that_only_noising_shows_is_found(stubbed):
     found = swept(stubbed, {"L1H0 -> logits": 0.7}, noised={"L1H0 -> logits": 0.7, "L0H1 -> L1H0.k": 0.9})
-    assert [str(edge) for edge in found.found] == ["L0H1 -> L1H0.k", "L1H0 -> logits"]
+    assert [str(edge) for edge in found.transmitting] == ["L0H1 -> L1H0.k", "L1H0 -> logits"]
     assert [str(edge) for edge in found.sufficient] == ["L1H0 -> logits"]
 
 
 @pytest.mark.parametrize("noised", [None, {}])
 def test_case_21_a_path_that_works_against_it_is_found_as_that(stubbed, noised):
     found = swept(stubbed, {"L1H0 -> logits": -0.7, "L0H1 -> L1H0.v": -0.1}, noised=noised)
-    assert [str(edge) for edge in found.against] == ["L1H0 -> logits"]
-    assert found.found == ()
+    assert [str(edge) for edge in found.opposing] == ["L1H0 -> logits"]
+    assert found.transmitting == ()
     assert [str(edge) for edge in found.sufficient] == ["L1H0 -> logits"]
 
 
@@ -65,15 +65,15 @@ def test_where_there_is_no_time_for_all_those_between_the_strongest_are_patched(
     assert [str(edge) for edge in found.edges] == [
         *("L0H1 -> L1H0.q", "L0H1 -> L1H0.k", "L0H1 -> L1H0.v", "L0H1 -> logits"),
     ]
-    assert found.left_out == 6
-    assert found.tested == 4 * 10  # all paths are corrected for: these were chosen by what their ends do
-    assert [str(edge) for edge in found.found] == ["L0H1 -> L1H0.k"]
+    assert found.n_unpatched == 6
+    assert found.n_tests == 4 * 10  # all paths are corrected for: these were chosen by what their ends do
+    assert [str(edge) for edge in found.transmitting] == ["L0H1 -> L1H0.k"]
 
 
 def test_a_key_that_heads_share_is_that_of_their_group(stubbed):
     nodes = [parse_node(name) for name in ("L0H1", "L1H3")]
     found = swept(stubbed, {"L0H1 -> L1H1.k": 0.4}, ModelShape(2, 4, None, 2), nodes=nodes)
-    (edge,) = found.found
+    (edge,) = found.transmitting
     assert (str(edge), [*map(str, edge.into)]) == ("L0H1 -> L1H3.k", ["L1H1.k"])
 
 

@@ -48,7 +48,7 @@ def quotes(behaviour, count):
 def test_no_prompt_is_in_two_batches(behaviour, loaded_model):
     demo = table(behaviour, 20)
     found = drawn(demo, loaded_model, count=16)
-    batches = [texts(checked(demo, loaded_model)), texts(found.found_on), texts(found.held_out)]
+    batches = [texts(checked(demo, loaded_model)), texts(found.exploration), texts(found.held_out)]
     assert [len(batch) for batch in batches] == [20, 16, 16]
     assert len(set.union(*batches)) == 52
 
@@ -56,29 +56,29 @@ def test_no_prompt_is_in_two_batches(behaviour, loaded_model):
 def test_there_are_as_many_as_the_checks_use_and_no_more_than_128(behaviour, loaded_model):
     for count, pairs in ((64, 64), (200, 128)):
         found = drawn(behaviour(count=count), loaded_model)
-        assert (len(found.found_on), len(found.held_out), found.checks) == (pairs, pairs, count)
+        assert (len(found.exploration), len(found.held_out), found.n_check_pairs) == (pairs, pairs, count)
 
 
 def test_the_seed_is_1000_more_than_the_behaviours_own(behaviour, loaded_model):
     own = drawn(behaviour(seed=7), loaded_model, count=4)
     assert own.seed == 1007
-    assert texts(own.found_on) == texts(drawn(behaviour(), loaded_model, count=4, seed=1007).found_on)
-    assert texts(own.found_on).isdisjoint(texts(drawn(behaviour(), loaded_model, count=4).found_on))
+    assert texts(own.exploration) == texts(drawn(behaviour(), loaded_model, count=4, seed=1007).exploration)
+    assert texts(own.exploration).isdisjoint(texts(drawn(behaviour(), loaded_model, count=4).exploration))
 
 
 def test_of_a_table_that_is_nearly_used_up_the_rest_is_halved(behaviour, loaded_model):
     demo = table(behaviour, 24)
     found = drawn(demo, loaded_model, count=64)
-    assert (len(found.found_on), len(found.held_out)) == (20, 20)
-    everything = texts(checked(demo, loaded_model)) | texts(found.found_on) | texts(found.held_out)
+    assert (len(found.exploration), len(found.held_out)) == (20, 20)
+    everything = texts(checked(demo, loaded_model)) | texts(found.exploration) | texts(found.held_out)
     assert len(everything) == 64
 
 
 def test_quotes_that_no_check_uses_are_halved(behaviour, loaded_model):
     demo = quotes(behaviour, 8)
     found = drawn(demo, loaded_model)
-    assert (len(found.found_on), len(found.held_out), found.checks) == (8, 8, 8)
-    assert texts(checked(demo, loaded_model)).isdisjoint(texts(found.found_on) | texts(found.held_out))
+    assert (len(found.exploration), len(found.held_out), found.n_check_pairs) == (8, 8, 8)
+    assert texts(checked(demo, loaded_model)).isdisjoint(texts(found.exploration) | texts(found.held_out))
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_quotes_that_no_check_uses_are_halved(behaviour, loaded_model):
         (
             table,
             40,
-            "behaviour 'demo': its checks use 40 prompt pairs, and beside these there are 24; discovery needs 32 that "
-            "no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values or quotes",
+            "behaviour 'demo': its checks use 40 prompt pairs and 24 are left, but discovery needs 32 that no check "
+            "uses, half of them for verification; lower the behaviour's `count`, or give it more values or quotes",
         ),
         (
             quotes,
             40,
-            "behaviour 'demo': its checks use 40 prompt pairs, and beside these there are 0; discovery needs 32 that "
-            "no check uses, half of them to verify on: lower the behaviour's `count`, or give it more values or quotes",
+            "behaviour 'demo': its checks use 40 prompt pairs and 0 are left, but discovery needs 32 that no check "
+            "uses, half of them for verification; lower the behaviour's `count`, or give it more values or quotes",
         ),
     ],
 )

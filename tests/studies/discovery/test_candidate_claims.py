@@ -25,7 +25,7 @@ def line(stubbed):
         rows = np.array([shares.get(str(node), 0.0) + SPREAD for node in nodes])
         found = assess_sweep(Sweep(tuple(nodes), None, rows, np.ones(64)), 0.1)
         measured = stubbed(lambda i: (held or shares).get(str(i.nodes[0]), 0.0) + SPREAD, effect_size=effect_size)
-        sets = {"mediators": tuple(map(str, sorted(found.found)))}
+        sets = {"mediators": tuple(map(str, sorted(found.significant)))}
         behaviour = measured.behaviour.model_copy(update={"models": {"nano-attn-2l": ModelEntry(nodes=sets)}})
         measured._bound = behaviour.sets_for("nano-attn-2l")
         return mediators_claim(found, "mediators", ClaimVerifier(measured, pairs))
@@ -50,7 +50,7 @@ def test_the_threshold_moves_to_where_every_node_is_clear_of_it(line):
 def test_include_where_others_are_near_wherever_it_lies(line):
     claim = line({"L0H1": 0.13, "L1H2": 0.1}, {"L0H1": 0.13, "L1H2": 0.12})
     assert claim.entry == {"mediators": {"component": "head", "above": 0.1, "include": "mediators"}}
-    assert claim.note == "not exactly these: others are too near to the threshold"
+    assert claim.note == "not `exactly`: other nodes are too close to the threshold"
 
 
 def test_what_does_not_come_again_is_not_claimed(line):
@@ -78,7 +78,7 @@ def test_where_not_every_head_was_patched_nothing_is_claimed_of_all(stubbed):
     with pytest.raises(
         UnsupportedClaim, match=r"^mediators\[head\]: not every head was patched, so nothing is said of all"
     ):
-        mediators_claim(found, "mediators", ClaimVerifier(stubbed(lambda i: 0.0), 64), screened=True)
+        mediators_claim(found, "mediators", ClaimVerifier(stubbed(lambda i: 0.0), 64), complete=False)
 
 
 @pytest.fixture
@@ -115,7 +115,8 @@ def test_case_20_faithfulness_is_claimed_from_both_sides(claimed, kept):
 @pytest.mark.parametrize("kept", [1.48, 4.99])
 def test_case_20_a_circuit_that_keeps_more_than_the_whole_is_not_claimed(claimed, kept):
     with pytest.raises(
-        UnsupportedClaim, match=r"^circuit: L0H1, L1H2 keeps \d\.\d+ .* more than the whole, so heads outside"
+        UnsupportedClaim,
+        match=r"^circuit: L0H1, L1H2 has a faithfulness of \d\.\d+ .* too far above 1, so heads outside",
     ):
         claimed(PrunedCircuit(TWO), kept)
 
@@ -125,12 +126,12 @@ def test_case_20_a_circuit_with_a_node_that_works_against_it_is_not_claimed_mini
     whole = Estimate(1.0, 0.98, 1.02, 64, "", "")
     line = claimed(PrunedCircuit(TWO, faithfulness=whole, without={TWO[1]: more}), 1.0)
     assert "minimal" not in line.entry["circuit"]
-    assert line.note == "not claimed minimal: without L1H2 it would keep more, not less"
+    assert line.note == "not claimed minimal: without L1H2, faithfulness would be higher"
 
 
 def test_without_time_minimality_is_not_measured(claimed):
     line = claimed(PrunedCircuit(TWO), 1.0, most=3)
-    assert line.note == "minimality is not measured: it would have taken too long"
+    assert line.note == "minimality is not measured, because it would have taken too long"
 
 
 def test_a_large_circuit_is_not_claimed_minimal(stubbed):
@@ -144,7 +145,7 @@ def test_a_large_circuit_is_not_claimed_minimal(stubbed):
     measured._bound = {"circuit": names}
     claim = circuit_claim(PrunedCircuit(nodes), "circuit", "mean", ClaimVerifier(measured, 64), 0.8)
     assert "minimal" not in claim.entry["circuit"]
-    assert claim.note == "minimality is not measured of more than 8 nodes"
+    assert claim.note == "minimality is not measured for more than 8 nodes"
 
 
 def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
@@ -153,7 +154,7 @@ def test_case_34_what_is_far_beyond_the_whole_is_not_claimed(stubbed):
     far = CandidateClaim("path", {"from": "L0H1", "to": "logits"}, "recovers")
     said = r"^path\[L0H1->logits\]: 40\.\d+ \[.*\] is so far beyond the whole that no check may be held to it$"
     with pytest.raises(UnsupportedClaim, match=said):
-        ClaimVerifier(measured, 64).claimed(far)
-    line = ClaimVerifier(stubbed(lambda i: 3.4), 64).claimed(far)
-    assert line.note == "warning: more than the whole, so something else cancels the excess"
+        ClaimVerifier(measured, 64).bounded_claim(far)
+    line = ClaimVerifier(stubbed(lambda i: 3.4), 64).bounded_claim(far)
+    assert line.note == "warning: exceeds the whole effect, so something else cancels part of it"
     assert {*line.entry["path"]["recovers"]} == {"at_least", "at_most"}
