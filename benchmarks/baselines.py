@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from engines import ROOT, SIX
+from engines import DEFAULT_BEHAVIOURS, ROOT
 from sweeps import machine
 
 MAX_ADDED_FRACTION = 0.05
@@ -29,7 +29,7 @@ MODELS = ("nano-attn-1l", "nano-attn-2l", "nano-gelu-2l")
 FOLDER = "baselines"
 
 
-class Clock:
+class ItemClock:
     """A pytest plugin that records the CPU seconds of each item, with setup and teardown, and the failures."""
 
     def __init__(self) -> None:
@@ -48,13 +48,13 @@ class Clock:
             self.failed.append(report.nodeid)
 
 
-def ran(project: Path, *options: str) -> Clock:
+def run_pytest(project: Path, *options: str) -> ItemClock:
     """Run pytest in a project.
 
     Raises:
         SystemExit: something failed.
     """
-    clock = Clock()
+    clock = ItemClock()
     models = [word for model in MODELS for word in ("--mi-model", model)]
     arguments = ["behaviours", "-p", "no:terminal", "--rootdir", str(project), *models, *options]
     code = pytest.main(arguments, plugins=[clock])
@@ -63,7 +63,7 @@ def ran(project: Path, *options: str) -> Clock:
     return clock
 
 
-def made(project: Path, behaviours: list[Path]) -> None:
+def record_baselines(project: Path, behaviours: list[Path]) -> None:
     """Create a project with copies of the behaviours, their data and parent files, and their role lock files."""
     (project / "behaviours").mkdir()
     (project / "pytest.ini").write_text("[pytest]\naddopts = -p no:logging\n", encoding="utf-8")
@@ -74,17 +74,17 @@ def made(project: Path, behaviours: list[Path]) -> None:
         shutil.copy(path, project / "behaviours" / path.name)
 
 
-def both(project: Path, repeats: int) -> Iterator[tuple[Clock, Clock]]:
+def alternate_runs(project: Path, repeats: int) -> Iterator[tuple[ItemClock, ItemClock]]:
     """Yield runs that use the cache, without and with the project's baselines, alternating."""
     kept, aside = project / "behaviours" / FOLDER, project / FOLDER
     for _ in range(repeats):
         kept.rename(aside)
-        without = ran(project)
+        without = run_pytest(project)
         aside.rename(kept)
-        yield without, ran(project)
+        yield without, run_pytest(project)
 
 
-def least(clocks: Sequence[Clock]) -> float:
+def shortest_total(clocks: Sequence[ItemClock]) -> float:
     """Return the seconds of all items, with the minimum over the runs for each."""
     return sum(min(clock.seconds[item] for clock in clocks) for item in clocks[0].seconds)
 
@@ -93,7 +93,10 @@ def main() -> None:
     """Time runs that measure everything, and runs that read everything from the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "behaviours", type=Path, nargs="*", default=[ROOT / "behaviours" / f"{name}.yaml" for name in SIX]
+        "behaviours",
+        type=Path,
+        nargs="*",
+        default=[ROOT / "behaviours" / f"{name}.yaml" for name in DEFAULT_BEHAVIOURS],
     )
     parser.add_argument(
         "--repeats", type=int, default=10, help="of short runs; a third of that of long ones (default: 10)"
@@ -104,16 +107,16 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a run of pytest
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder).resolve()
-        made(project, [path.absolute() for path in arguments.behaviours])
+        record_baselines(project, [path.absolute() for path in arguments.behaviours])
         os.chdir(project)
-        ran(project, "--mi-update")
-        without, compared = zip(*both(project, arguments.repeats), strict=True)
+        run_pytest(project, "--mi-update")
+        without, compared = zip(*alternate_runs(project, arguments.repeats), strict=True)
         (project / "behaviours" / FOLDER).rename(project / FOLDER)
-        measured = least([ran(project, "--mi-no-cache") for _ in range(-(-arguments.repeats // 3))])
+        measured = shortest_total([run_pytest(project, "--mi-no-cache") for _ in range(-(-arguments.repeats // 3))])
         os.chdir(ROOT)
     number = len(compared[0].seconds) - len(without[0].seconds)
-    cached = least(without)
-    added = least(compared) - cached
+    cached = shortest_total(without)
+    added = shortest_total(compared) - cached
     lines = [
         f"{number} baselines add {added:.3f} s, {1000 * added / number:.1f} ms each",
         f"to a run that measures everything, of {measured:.2f} s: {added / measured:.1%}",

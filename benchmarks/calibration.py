@@ -31,7 +31,7 @@ def remarks(counted: Calibration) -> list[str]:
     worst = max((row.as_shipped for row in without if row.as_shipped), key=lambda rate: rate.fraction)
     above = [row.claim for row in without if row.passed and row.passed.comparison == "above"]
     bound = {row.claim: row for row in counted.rows if row.null == AT_THE_BOUND}
-    attention = max((row for row in bound.values() if row.kind == "attention"), key=lambda row: _share(row.passed))
+    attention = max((row for row in bound.values() if row.kind == "attention"), key=lambda row: _rate_value(row.passed))
     completeness = next(row for row in bound.values() if "completeness" in row.claim)
     family = next(
         each for each in counted.rejections if each.values == "skewed downwards: exponential" and each.n == 64
@@ -76,9 +76,9 @@ def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
     return _percent(cell.covered)
 
 
-def _share(rate: Rate | None) -> float:
+def _rate_value(rate: Rate | None) -> float:
     return 0.0 if rate is None else rate.fraction
 
 
 def _percent(rate: Rate | None) -> str:
-    return percent(_share(rate))
+    return percent(_rate_value(rate))

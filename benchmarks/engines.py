@@ -24,9 +24,9 @@ from mi_checks.suite.loaded_models import SuiteSettings
 from mi_checks.suite.selection import checks_on
 from mi_checks.suite.suite import Suite
 
-TOLERANCE = 1e-4
+MAX_DIFFERENCE = 1e-4
 # Every kind of check, on all bundled models; TransformerLens takes most of an hour for the other behaviours.
-SIX = (
+DEFAULT_BEHAVIOURS = (
     "induction",
     "split_token_induction",
     "trigram",
@@ -37,7 +37,7 @@ SIX = (
 ROOT = Path(__file__).parents[1]
 
 
-def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
+def run_engine(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], float]:
     """Return the result of every check of the behaviours, by node id, and the total seconds with loading."""
     suite, results, began = Suite(SuiteSettings(engine=engine)), {}, time.perf_counter()
     for path in paths:
@@ -50,13 +50,13 @@ def measured(engine: str, paths: list[Path]) -> tuple[dict[str, CheckResult], fl
     return results, time.perf_counter() - began
 
 
-def _effect(a: CheckResult, b: CheckResult) -> float:
+def _effect_difference(a: CheckResult, b: CheckResult) -> float:
     if a.estimate is None or b.estimate is None:
         return 0.0 if a.estimate is b.estimate else float("inf")
     return max(abs(getattr(a.estimate, part) - getattr(b.estimate, part)) for part in ("value", "low", "high"))
 
 
-def _prompts(a: CheckResult, b: CheckResult) -> float:
+def _prompt_difference(a: CheckResult, b: CheckResult) -> float:
     return float(np.abs(np.subtract(a.per_prompt, b.per_prompt)).max(initial=0.0))
 
 
@@ -64,17 +64,21 @@ def main() -> None:
     """Compare the engines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "behaviours", type=Path, nargs="*", default=[ROOT / "behaviours" / f"{name}.yaml" for name in SIX]
+        "behaviours",
+        type=Path,
+        nargs="*",
+        default=[ROOT / "behaviours" / f"{name}.yaml" for name in DEFAULT_BEHAVIOURS],
     )
     parser.add_argument("--json", type=Path, help="also write what is said there")
     arguments = parser.parse_args()
     paths = arguments.behaviours
     torch.set_num_threads(1)  # as in `pytest behaviours/`
-    reference, slow = measured("reference", paths)
-    replay, fast = measured("replay", paths)
+    reference, slow = run_engine("reference", paths)
+    replay, fast = run_engine("replay", paths)
     verdicts = [name for name in replay if replay[name].outcome != reference[name].outcome]
     effects, prompts = (
-        {name: difference(replay[name], reference[name]) for name in replay} for difference in (_effect, _prompts)
+        {name: difference(replay[name], reference[name]) for name in replay}
+        for difference in (_effect_difference, _prompt_difference)
     )
     furthest = max(prompts, key=prompts.__getitem__)
     largest = max(effects.values())
@@ -89,7 +93,7 @@ def main() -> None:
     if arguments.json:
         content = {"machine": machine(), "lines": lines}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    if verdicts or largest > TOLERANCE:
+    if verdicts or largest > MAX_DIFFERENCE:
         sys.exit(1)
 
 

@@ -18,14 +18,14 @@ import numpy as np
 from mi_checks.output.tables import markdown_row
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sweeps import median_seconds, pairs, seeded_model
+from sweeps import median_seconds, random_pairs, seeded_model
 
 from mi_checks.engine.choose_engine import replayable_model
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import all_nodes
 from mi_checks.engine.replay.replay_engine import ReplayEngine
 
-BASE = {"prompt pairs": 16, "tokens": 64, "layers": 2, "heads": 8}
+DEFAULT_SIZES = {"prompt pairs": 16, "tokens": 64, "layers": 2, "heads": 8}
 SIZES = {
     "prompt pairs": (8, 16, 32, 64),
     "tokens": (32, 64, 128, 256),
@@ -49,11 +49,11 @@ class Growth:
         return float(np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)[0])
 
 
-def seconds(*, repeats: int, **size: int) -> float:
+def sweep_seconds(*, repeats: int, **size: int) -> float:
     """Return the seconds of one sweep, including the clean and the corrupted run."""
     heads, tokens = size["heads"], size["tokens"]
     loaded_model = seeded_model(size["layers"], heads * D_HEAD, D_VOCAB, gelu=True, heads=heads, n_ctx=tokens)
-    batch = pairs(size["prompt pairs"], D_VOCAB, tokens)
+    batch = random_pairs(size["prompt pairs"], D_VOCAB, tokens)
     model = replayable_model(loaded_model)
     if model is None:
         raise SystemExit("the replay engine does not reproduce this model")
@@ -61,7 +61,7 @@ def seconds(*, repeats: int, **size: int) -> float:
     return median_seconds(lambda: ReplayEngine(loaded_model, batch, model).scores(what), repeats)
 
 
-def line(growth: Growth) -> str:
+def table_row(growth: Growth) -> str:
     """Return a row of the Markdown table."""
     figures = ", ".join(f"{size}: {taken:.3f}" for size, taken in zip(growth.sizes, growth.seconds, strict=True))
     return markdown_row([growth.what, figures, f"{growth.exponent:.2f}"])
@@ -76,9 +76,9 @@ def main() -> None:
     print("| growing | seconds at each size | exponent |\n|---|---|---|")
     rows = []
     for what, sizes in SIZES.items():
-        durations = tuple(seconds(repeats=arguments.repeats, **{**BASE, what: size}) for size in sizes)
+        durations = tuple(sweep_seconds(repeats=arguments.repeats, **{**DEFAULT_SIZES, what: size}) for size in sizes)
         rows.append(Growth(what, sizes, durations))
-        print(line(rows[-1]), flush=True)
+        print(table_row(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 

@@ -37,7 +37,7 @@ MODEL = "nano-attn-2l"
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryTiming:
     """The seconds of one query, over repeats."""
 
     question: str
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Result:
+class HistoryTimings:
     """All results on the page."""
 
     machine: str
@@ -54,7 +54,7 @@ class Result:
     results: int
     megabytes: float
     seconds_to_fill: float
-    answers: tuple[Answer, ...]
+    answers: tuple[QueryTiming, ...]
 
 
 def estimate(value: float, unit: str = "share of clean − corrupt") -> Estimate:
@@ -109,7 +109,7 @@ def batches(number: int) -> Iterator[list[Entry]]:
         yield [Entry(run, run_text(run), "reports/report.json") for run in runs]
 
 
-def questions(path: Path) -> dict[str, Callable[[History], object]]:
+def history_queries(path: Path) -> dict[str, Callable[[History], object]]:
     check = "patching[set_3]"
     return {
         "`list`": lambda history: history_text.listing(path, runs(history)),
@@ -130,7 +130,7 @@ def questions(path: Path) -> dict[str, Callable[[History], object]]:
     }
 
 
-def timed(path: Path, question: Callable[[History], object], repeats: int) -> list[float]:
+def query_seconds(path: Path, question: Callable[[History], object], repeats: int) -> list[float]:
     durations = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -140,12 +140,12 @@ def timed(path: Path, question: Callable[[History], object], repeats: int) -> li
     return durations
 
 
-def line(answer: Answer) -> str:
+def table_row(answer: QueryTiming) -> str:
     """Return a row of the Markdown table."""
     return markdown_row([answer.question, f"{answer.median:.2f}", f"{answer.largest:.2f}"])
 
 
-def measured(number: int, repeats: int, folder: Path) -> Result:
+def measure_history(number: int, repeats: int, folder: Path) -> HistoryTimings:
     path = folder / "history.sqlite3"
     filling = 0.0
     for entries in batches(number):
@@ -155,10 +155,10 @@ def measured(number: int, repeats: int, folder: Path) -> Result:
         filling += time.perf_counter() - began
     with History.at(path) as history:
         (results,) = history.connection.execute("SELECT count(*) FROM results").fetchone()
-    timings = {name: timed(path, question, repeats) for name, question in questions(path).items()}
-    answers = tuple(Answer(name, statistics.median(each), max(each)) for name, each in timings.items())
+    timings = {name: query_seconds(path, question, repeats) for name, question in history_queries(path).items()}
+    answers = tuple(QueryTiming(name, statistics.median(each), max(each)) for name, each in timings.items())
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
-    return Result(machine, number, results, path.stat().st_size / 1e6, filling, answers)
+    return HistoryTimings(machine, number, results, path.stat().st_size / 1e6, filling, answers)
 
 
 def main() -> None:
@@ -169,9 +169,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = measured(arguments.runs, arguments.repeats, Path(folder))
+        result = measure_history(arguments.runs, arguments.repeats, Path(folder))
     print("| question | median, s | largest, s |\n|---|---|---|")
-    print("\n".join(map(line, result.answers)))
+    print("\n".join(map(table_row, result.answers)))
     print(
         f"\n{result.runs:,} runs, {result.results:,} results, {result.megabytes:.0f} MB, {result.seconds_to_fill:.0f} s"
     )

@@ -22,14 +22,14 @@ TEXT = """\
 Timings depend on the machine and are not part of the tests. Every figure below was printed by the command above it
 ({machine}), written to `results/`, and inserted here by `python benchmarks/readme.py`.
 
-## Sweeps beside TransformerLens
+## Sweeps compared with TransformerLens
 
     python benchmarks/sweeps.py --json benchmarks/results/sweeps.json
 
 One run measures the same effects with `transformer_lens.patching` (or, if it has no such sweep, with one hooked forward
 pass for each effect) and with the replay engine, on seeded native models and random pairs of 64 tokens that differ in
-the middle. In long rows, TransformerLens is timed on a random sample of its forward passes (`--whole` times all). In
-brackets: the limits that this project must meet.
+the middle. In long rows, TransformerLens is timed on a random sample of its forward passes (`--whole` times all). The
+limits that this project must meet are in brackets.
 
 | sweep | TransformerLens, s | replay, s | ratio | largest difference, logits | floor, s | floor ÷ replay |
 |---|---|---|---|---|---|---|
@@ -37,13 +37,13 @@ brackets: the limits that this project must meet.
 
 The floor is the time of the matrix products that seemed unavoidable when the engine was planned
 ([products.py](products.py)), with each shape timed alone in the same run. The engine comes near the floor, or goes
-below it, because it reads the last layer's attention from END without projecting keys and values
+below it, because it computes the last layer's attention from END without projecting keys and values
 (`attend_from` of [transformer.py](../mi_checks/engine/transformer.py)).
 
 `python benchmarks/profile_sweep.py ROW` prints torch's profile, which shows where the rest of the time goes. In the
-4-layer GELU row, nearly all of it goes into the matrix products of the MLPs and projections. In the small
-attention-only row, half of it goes into moving memory: joining unchanged and changed columns, layer norms, and laying
-out the heads' differences. The neurons' row is limited by the last layer's MLP at END, once per neuron and prompt,
+4-layer GELU row, nearly all of it is spent on the matrix products of the MLPs and projections. In the small
+attention-only row, half of it is spent on moving memory: joining unchanged and changed columns, layer norms, and laying
+out the heads' differences. The row of neurons is limited by the last layer's MLP at END, once per neuron and prompt,
 which no exact method avoids, and by the layer norm of every changed position, which a rank-one form could avoid.
 
 ## Growth
@@ -78,7 +78,7 @@ second more to start. The limit is one second.
 |---|---|---|
 {history}
 
-## What baselines add
+## The time that baselines add
 
     python benchmarks/baselines.py --json benchmarks/results/baselines.json
 
@@ -134,11 +134,11 @@ In short:
 Small random models of {zoo_families} families are built by `transformers` and loaded from disk. The table has the
 largest difference of each quantity from plain forward hooks on the `transformers` model in float64
 ([tests/zoo](../tests/zoo)), divided by the largest effect (logits, attention and attribution: by their largest value).
-The results are about the same on any machine. The tier is the engine that `auto` selects; if that is replay, the
+The results are about the same on any machine. The engine is the one that `auto` selects; if that is replay, the
 reference engine is measured too, and the larger difference is shown. A dash means that the quantity is refused, for a
 reason given below the table. The limit is 1e-4.
 
-| model | family | tier | {zoo_columns} |
+| model | family | engine | {zoo_columns} |
 |---|---|---|{zoo_rule}|
 {zoo}
 
@@ -151,34 +151,36 @@ What is refused:
 def main() -> None:
     """Read the results and write the page."""
 
-    def told(name: str) -> Any:
+    def results_of(name: str) -> Any:
         return json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
-    engines = told("engines")
-    table = [sweeps.Row(**row) for row in told("sweeps")]
-    grown = [growth.Growth(**row) for row in told("growth")]
-    kept = told("history")
-    animals = [zoo.Row(**row) for row in told("zoo")]
+    engines = results_of("engines")
+    sweep_rows = [sweeps.SweepTiming(**row) for row in results_of("sweeps")]
+    growth_rows = [growth.Growth(**row) for row in results_of("growth")]
+    history_results = results_of("history")
+    zoo_models = [zoo.ModelErrors(**row) for row in results_of("zoo")]
     compiled_model, judged = compiled.read_results(HERE / "results" / "compiled.json")
     text = TEXT.format(
-        zoo_families=len({row.family for row in animals}),
+        zoo_families=len({row.family for row in zoo_models}),
         zoo_columns=" | ".join(zoo.COLUMNS),
         zoo_rule="|".join(["---"] * len(zoo.COLUMNS)),
-        zoo="\n".join(map(zoo.line, animals)),
-        zoo_refused="\n".join(zoo.reasons(animals)),
+        zoo="\n".join(map(zoo.table_row, zoo_models)),
+        zoo_refused="\n".join(zoo.refusal_lines(zoo_models)),
         compiled_model=compiled_model,
-        compiled="\n".join([compiled.HEADER, *map(compiled.line, judged), compiled.last_line(judged)]),
-        compiled_totals="\n".join(f"- {each}" for each in (*compiled.totals(judged), *compiled.misses(judged))),
+        compiled="\n".join([compiled.HEADER, *map(compiled.table_row, judged), compiled.totals_row(judged)]),
+        compiled_totals="\n".join(
+            f"- {each}" for each in (*compiled.total_lines(judged), *compiled.miss_lines(judged))
+        ),
         machine=engines["machine"],
-        sweeps="\n".join(map(sweeps.line, table)),
-        growth="\n".join(map(growth.line, grown)),
-        history="\n".join(history.line(history.Answer(**row)) for row in kept["answers"]),
-        history_runs=kept["runs"],
-        history_results=kept["results"],
-        history_filling=kept["seconds_to_fill"],
-        history_megabytes=kept["megabytes"],
+        sweeps="\n".join(map(sweeps.table_row, sweep_rows)),
+        growth="\n".join(map(growth.table_row, growth_rows)),
+        history="\n".join(history.table_row(history.QueryTiming(**row)) for row in history_results["answers"]),
+        history_runs=history_results["runs"],
+        history_results=history_results["results"],
+        history_filling=history_results["seconds_to_fill"],
+        history_megabytes=history_results["megabytes"],
         engines="\n".join(f"- {line}" for line in engines["lines"]),
-        baselines="\n".join(f"- {line}" for line in told("baselines")["lines"]),
+        baselines="\n".join(f"- {line}" for line in results_of("baselines")["lines"]),
         calibration=calibration.section(HERE / "results" / "calibration.json"),
     )
     (HERE / "README.md").write_text(text, encoding="utf-8")

@@ -31,23 +31,25 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
             if key not in before or key not in after:
                 yield f"{path}.{key}", before.get(key, "absent"), after.get(key, "absent")
             else:
-                one, other = (before[key], after[key]) if path else (keyed(key, before[key]), keyed(key, after[key]))
+                one, other = (
+                    (before[key], after[key]) if path else (with_keys(key, before[key]), with_keys(key, after[key]))
+                )
                 yield from differences(one, other, f"{path}.{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for one, other in zip(before, after, strict=True):
             yield from differences(one, other, f"{path}[]")
-    elif not same(before, after):
+    elif not are_equal(before, after):
         yield path, before, after
 
 
-def keyed(name: str, value: Any) -> Any:
+def with_keys(name: str, value: Any) -> Any:
     """Return a list of records as a map from their identifying fields, which ignores their order."""
     if name not in KEYS or not isinstance(value, list):
         return value
     return {" ".join(str(each[part]) for part in KEYS[name]): each for each in value}
 
 
-def same(before: Any, after: Any) -> bool:
+def are_equal(before: Any, after: Any) -> bool:
     """Return whether two leaves are equal, with numbers compared within the tolerance."""
     numbers = (int, float)
     if isinstance(before, numbers) and isinstance(after, numbers) and not isinstance(before, bool):

@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 BOS = "<s>"
 LETTERS = "abcdef"  # as in tracr_programs/programs.py
-PAIRS = 96  # prompt pairs of each behaviour's checks; discovery draws twice as many others
+N_PAIRS = 96  # prompt pairs of each behaviour's checks; discovery draws twice as many others
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Place:
+class ProgramPlacement:
     """The position of a program in a model.
 
     Attributes:
@@ -105,7 +105,7 @@ def read_programs(folder: Path, names: Sequence[str] = ()) -> list[Program]:
     ]
 
 
-def placed(programs: Sequence[Program]) -> dict[str, Place]:
+def place_programs(programs: Sequence[Program]) -> dict[str, ProgramPlacement]:
     """Assign layers and heads to each program, the deepest first, where its widest layer stays narrowest."""
     depth = max(program.depth for program in programs)
     heads, neurons, stream = [0] * depth, [0] * depth, 0
@@ -118,7 +118,7 @@ def placed(programs: Sequence[Program]) -> dict[str, Place]:
             return widest, max(neurons[first + layer] + program.neurons(layer) for layer in own), first
 
         first = min(range(depth - program.depth + 1), key=crowded)
-        places[program.name] = Place(
+        places[program.name] = ProgramPlacement(
             first, tuple(heads[first + layer] for layer in own), tuple(neurons[first + layer] for layer in own), stream
         )
         for layer in own:
@@ -128,12 +128,12 @@ def placed(programs: Sequence[Program]) -> dict[str, Place]:
     return places
 
 
-class Model:
+class CombinedModel:
     """The weights of several programs side by side, in the layout of TransformerLens' native model."""
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self.programs = tuple(programs)
-        self.places = placed(programs)
+        self.places = place_programs(programs)
         self.words = [BOS, *(f" {letter}" for letter in LETTERS)]
         self.words += [program.word(value) for program in programs for value in program.known["values"]]
         self.n_layers = max(program.depth for program in programs)
@@ -241,7 +241,7 @@ class Model:
         expressions = {rename(node): labels for node, labels in known["expressions"].items()}
         return {**carrying, "neurons_of": [rename(name) for name in known["neurons"]], "expressions": expressions}
 
-    def write(self, folder: Path, pairs: int = PAIRS) -> None:
+    def write(self, folder: Path, pairs: int = N_PAIRS) -> None:
         """Write the model, and a behaviour file with its prompts for each program.
 
         Args:
@@ -253,7 +253,7 @@ class Model:
         tensors = {name: torch.tensor(array, dtype=torch.float32) for name, array in self.weights.items()}
         save_file(tensors, model / "model.safetensors")
         (model / "config.json").write_text(json.dumps(self.config, indent=1) + "\n", encoding="utf-8")
-        tokenizer(self.words).save(str(model / "tokenizer.json"))
+        build_tokenizer(self.words).save(str(model / "tokenizer.json"))
         truth = {program.name: self.truth(program) for program in self.programs}
         (folder / "truth.json").write_text(
             json.dumps({"nodes": self.nodes, "programs": truth}, indent=1) + "\n", encoding="utf-8"
@@ -267,11 +267,11 @@ class Model:
                         (*("".join(f" {letter}" for letter in row[side]) for side in ("clean", "corrupt")),
                          *(program.word(row[value]) for value in ("answer", "foil")))
                     )  # fmt: skip
-            text = yaml.safe_dump(behaviour(program, pairs), sort_keys=False, width=110)
+            text = yaml.safe_dump(behaviour_data(program, pairs), sort_keys=False, width=110)
             (folder / f"{program.name}.yaml").write_text(text, encoding="utf-8")
 
 
-def behaviour(program: Program, pairs: int) -> dict[str, Any]:
+def behaviour_data(program: Program, pairs: int) -> dict[str, Any]:
     """Return a program's behaviour as data of a file; its own outputs are the answers, and it has no node claims."""
     lengths = {len(row[side]) for row in program.known["rows"] for side in ("clean", "corrupt")}
     return {
@@ -291,7 +291,7 @@ def behaviour(program: Program, pairs: int) -> dict[str, Any]:
     }
 
 
-def tokenizer(words: Sequence[str]) -> Tokenizer:
+def build_tokenizer(words: Sequence[str]) -> Tokenizer:
     """Return a tokenizer of which each word, with the space before it, is one token."""
     made = Tokenizer(models.WordLevel({word.replace(" ", "▁"): place for place, word in enumerate(words)}, BOS))
     made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")

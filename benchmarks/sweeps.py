@@ -68,7 +68,7 @@ def seeded_model(
     )
 
 
-def pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
+def random_pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
     """Return random prompts, whose clean and corrupt versions differ at the middle position."""
     draw = random.Random(0)
 
@@ -84,7 +84,7 @@ def pairs(count: int, d_vocab: int, length: int = LENGTH) -> PromptBatch:
 
 
 @dataclass(frozen=True)
-class Row:
+class SweepTiming:
     """One line of the table; times in seconds, differences in logits."""
 
     case: str
@@ -102,7 +102,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Case:
+class SweepCase:
     """A sweep: our interventions, and the same by TransformerLens, one at a time."""
 
     name: str
@@ -115,7 +115,7 @@ class Case:
     floor_share: float | None = None
 
 
-def metric(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]:
+def score_function(reference: ReferenceEngine) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a function for the logit difference at the last position, `prompt`."""
 
     def measure(logits: torch.Tensor) -> torch.Tensor:
@@ -146,7 +146,7 @@ def transformer_lens(
                     loaded_model.bridge,
                     reference.layouts["corrupt"].tokens,
                     clean,
-                    metric(reference),
+                    score_function(reference),
                     sweep.keywords["patch_setter"],
                     sweep.keywords["activation_name"],
                     index_df=frame,
@@ -179,7 +179,7 @@ def hook_loop(
                 logits = loaded_model.bridge.run_with_hooks(
                     reference.layouts["corrupt"].tokens, fwd_hooks=[(node.hook, put)]
                 )
-            out.append(metric(reference)(logits).double().numpy())
+            out.append(score_function(reference)(logits).double().numpy())
         return np.array(out)
 
     return run
@@ -219,7 +219,7 @@ def edge_loop(
                 logits = loaded_model.bridge.run_with_hooks(
                     reference.layouts["corrupt"].tokens, fwd_hooks=[(receiver.hook, put)]
                 )
-            out.append(metric(reference)(logits).double().numpy())
+            out.append(score_function(reference)(logits).double().numpy())
         return np.array(out)
 
     return run
@@ -239,44 +239,44 @@ BLOCK_SWEEPS: dict[Kind, Callable] = {
 }
 
 
-def cases() -> list[Callable[[], Case]]:
+def cases() -> list[Callable[[], SweepCase]]:
     """Return functions that build the nine rows, so that each is built when needed."""
 
-    def heads(name: str, shape: Shape, ratio: float, share: float) -> Callable[[], Case]:
-        def build() -> Case:
+    def heads(name: str, shape: Shape, ratio: float, share: float) -> Callable[[], SweepCase]:
+        def build() -> SweepCase:
             loaded_model = seeded_model(shape.n_layers, shape.d_model, shape.d_vocab, gelu=shape.d_mlp > 0)
-            batch = pairs(shape.pairs, shape.d_vocab)
+            batch = random_pairs(shape.pairs, shape.d_vocab)
             nodes = all_nodes("head", loaded_model.shape)
             theirs = transformer_lens(loaded_model, batch, [(HEAD_SWEEPS["head"], [(n.layer, n.index) for n in nodes])])
-            return Case(
+            return SweepCase(
                 name, loaded_model, batch, [denoise(n) for n in nodes], theirs, ratio,
                 lambda: floor_seconds(sweep_of_heads(shape)), share,
             )  # fmt: skip
 
         return build
 
-    def heads_by_position() -> Case:
-        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
+    def heads_by_position() -> SweepCase:
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), random_pairs(16, 48262)
         places = [(n.layer, p, n.index) for n in all_nodes("head", loaded_model.shape) for p in range(LENGTH)]
         what = [denoise(Node(layer, "head", index), at=p) for layer, p, index in places]
         theirs = transformer_lens(loaded_model, batch, [(patching.get_act_patch_attn_head_out_by_pos, places)])
-        return Case(
+        return SweepCase(
             "heads' z by position, 2L attn-only d=512 V=48262, 16 pairs", loaded_model, batch, what, theirs, 500
         )
 
-    def all_parts() -> Case:
-        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), pairs(16, 48262)
+    def all_parts() -> SweepCase:
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=False), random_pairs(16, 48262)
         indices = [(n.layer, n.index) for n in all_nodes("head", loaded_model.shape)]
         what = [denoise(Node(*index[:1], kind, *index[1:])) for kind in HEAD_SWEEPS for index in indices]
         theirs = transformer_lens(loaded_model, batch, [(sweep, indices) for sweep in HEAD_SWEEPS.values()])
-        return Case(
+        return SweepCase(
             "heads' z, q, k, v, pattern, 2L attn-only d=512 V=48262, 16 pairs", loaded_model, batch, what, theirs, 50
         )
 
-    def neurons() -> Case:
-        loaded_model, batch = seeded_model(2, 512, 48262, gelu=True), pairs(16, 48262)
+    def neurons() -> SweepCase:
+        loaded_model, batch = seeded_model(2, 512, 48262, gelu=True), random_pairs(16, 48262)
         what = [denoise(n) for n in all_nodes("neuron", loaded_model.shape)]
-        return Case(
+        return SweepCase(
             "4,096 neurons, 2L GELU d=512 V=48262, 16 pairs",
             loaded_model,
             batch,
@@ -285,12 +285,12 @@ def cases() -> list[Callable[[], Case]]:
             200,
         )
 
-    def blocks() -> Case:
-        loaded_model, batch = seeded_model(4, 512, 48262, gelu=True), pairs(16, 48262)
+    def blocks() -> SweepCase:
+        loaded_model, batch = seeded_model(4, 512, 48262, gelu=True), random_pairs(16, 48262)
         indices = [(layer, p) for layer in range(4) for p in range(LENGTH)]
         what = [denoise(Node(layer, kind), at=p) for kind in BLOCK_SWEEPS for layer, p in indices]
         theirs = transformer_lens(loaded_model, batch, [(sweep, indices) for sweep in BLOCK_SWEEPS.values()])
-        return Case(
+        return SweepCase(
             "residual, attention, MLP by position, 4L GELU d=512 V=48262, 16 pairs",
             loaded_model,
             batch,
@@ -299,11 +299,11 @@ def cases() -> list[Callable[[], Case]]:
             30,
         )
 
-    def edges() -> Case:
-        loaded_model, batch = seeded_model(4, 512, 48262, gelu=False), pairs(16, 48262)
+    def edges() -> SweepCase:
+        loaded_model, batch = seeded_model(4, 512, 48262, gelu=False), random_pairs(16, 48262)
         senders, receivers = all_nodes("head", loaded_model.shape), all_nodes("k", loaded_model.shape)
         what = [denoise(s, into=(r,)) for s in senders for r in receivers if reaches(s, r)]
-        return Case(
+        return SweepCase(
             "head → head edges into k, 4L attn-only d=512 V=48262, 16 pairs",
             loaded_model,
             batch,
@@ -325,7 +325,7 @@ def cases() -> list[Callable[[], Case]]:
     ]  # fmt: skip
 
 
-def measured(case: Case, repeats: int, forwards: int | None) -> Row:
+def time_case(case: SweepCase, repeats: int, forwards: int | None) -> SweepTiming:
     """Time both sides of a case."""
     model = replayable_model(case.loaded_model)
     if model is None:
@@ -347,7 +347,7 @@ def measured(case: Case, repeats: int, forwards: int | None) -> Row:
     their_time = statistics.median(times) * total / len(sample)
     corrupt = ReplayEngine(case.loaded_model, case.batch, model).base.corrupt.logit_diff
     floor = case.floor() if case.floor else None
-    return Row(
+    return SweepTiming(
         case=case.name,
         interventions=total,
         theirs=their_time,
@@ -374,7 +374,7 @@ def median_seconds(run: Callable[[], object], repeats: int) -> float:
     return statistics.median(durations)
 
 
-def line(row: Row) -> str:
+def table_row(row: SweepTiming) -> str:
     """Return a row of the Markdown table."""
     floor = "" if row.floor is None else f"{row.floor:.3f}"
     share = "" if row.floor_share is None else f"{row.floor_share:.2f} (≥ {row.floor_wanted:g})"
@@ -404,13 +404,18 @@ def machine() -> str:
 def main() -> None:
     """Print the table, row by row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="also write the rows there")
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--only", type=int, nargs="*", help="rows to measure, from 1")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
-        "--forwards", type=int, default=48, help="time TransformerLens on at most so many forwards of a row"
+        "--forwards",
+        type=int,
+        default=48,
+        help="the maximum number of forward passes of a row on which TransformerLens is timed",
     )
-    parser.add_argument("--whole", action="store_true", help="time TransformerLens on every forward (half an hour)")
+    parser.add_argument(
+        "--whole", action="store_true", help="time TransformerLens on every forward pass (half an hour)"
+    )
     arguments = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
@@ -421,12 +426,12 @@ def main() -> None:
     for number, build in enumerate(cases(), 1):
         if arguments.only and number not in arguments.only:
             continue
-        rows.append(measured(build(), arguments.repeats, None if arguments.whole else arguments.forwards))
-        print(line(rows[-1]), flush=True)
+        rows.append(time_case(build(), arguments.repeats, None if arguments.whole else arguments.forwards))
+        print(table_row(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     if any(row.ratio < row.wanted or (row.floor_share or 1) < (row.floor_wanted or 0) for row in rows):
-        raise SystemExit("some rows are slower than they should be")
+        raise SystemExit("some rows are slower than their limits")
 
 
 if __name__ == "__main__":

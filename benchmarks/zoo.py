@@ -24,7 +24,7 @@ from tests.zoo.configurations import ZOO, write
 from tests.zoo.quantities import QUANTITIES
 from tests.zoo.specimen import Specimen
 
-TOLERANCE = 1e-4  # relative to the largest effect; see tests/zoo/test_zoo.py
+MAX_RELATIVE_ERROR = 1e-4  # relative to the largest effect; see tests/zoo/test_zoo.py
 # Each column shows the largest error of these quantities.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "logits": ("logits",),
@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelErrors:
     """One model of the zoo.
 
     Attributes:
@@ -58,7 +58,7 @@ class Row:
     refused: dict[str, str]
 
 
-def measured(name: str, folder: Path) -> Row:
+def measure_model(name: str, folder: Path) -> ModelErrors:
     """Compare one model with the oracle."""
     configuration = ZOO[name]
     specimen = Specimen(configuration, write(configuration, folder))
@@ -67,7 +67,7 @@ def measured(name: str, folder: Path) -> Row:
         return reason.replace(str(folder), name)
 
     if specimen.refusal is not None:
-        return Row(name, configuration.config, "refused", {}, {"load": readable(specimen.refusal)})
+        return ModelErrors(name, configuration.config, "refused", {}, {"load": readable(specimen.refusal)})
     errors: dict[str, float] = {}
     refused: dict[str, str] = {}
     for quantity in QUANTITIES:
@@ -77,23 +77,23 @@ def measured(name: str, folder: Path) -> Row:
             else:  # the oracle has no such quantity, so that any number for it is wrong
                 error = float("inf") if outcome.error is None else outcome.error
                 errors[quantity] = max(errors.get(quantity, 0.0), error)
-    return Row(name, configuration.config, list(specimen.engines)[-1], errors, refused)
+    return ModelErrors(name, configuration.config, list(specimen.engines)[-1], errors, refused)
 
 
-def line(row: Row) -> str:
+def table_row(row: ModelErrors) -> str:
     """Return a row of the table in the README."""
-    cells = [_cell(row, quantities) for quantities in COLUMNS.values()]
+    cells = [_table_cell(row, quantities) for quantities in COLUMNS.values()]
     return markdown_row([row.name, row.family, row.tier, *cells])
 
 
-def _cell(row: Row, quantities: tuple[str, ...]) -> str:
+def _table_cell(row: ModelErrors, quantities: tuple[str, ...]) -> str:
     errors = [row.errors[quantity] for quantity in quantities if quantity in row.errors]
     missing = [quantity for quantity in quantities if quantity in row.refused]
     shown = f"{max(errors):.0e}" if errors else "–"
     return f"{shown} ({', '.join(missing)} refused)" if errors and missing else shown
 
 
-def reasons(rows: list[Row]) -> list[str]:
+def refusal_lines(rows: list[ModelErrors]) -> list[str]:
     """Return what is refused and why, as a line for each model and reason."""
     lines = []
     for row in rows:
@@ -108,22 +108,22 @@ def main() -> None:
     """Compare all models, or those with the given names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"models of the zoo: {', '.join(ZOO)}")
-    parser.add_argument("--json", type=Path, help="also write the rows there")
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable_progress_bar()
     rows = []
     with tempfile.TemporaryDirectory() as root:
         for name in arguments.names or ZOO:
-            rows.append(measured(name, Path(root) / name))
-            print(line(rows[-1]), flush=True)
-    print("\n".join(reasons(rows)))
+            rows.append(measure_model(name, Path(root) / name))
+            print(table_row(rows[-1]), flush=True)
+    print("\n".join(refusal_lines(rows)))
     if arguments.json:
         records = [asdict(row) for row in rows]
         arguments.json.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    wrong = [f"{row.name} {quantity}" for row in rows for quantity, e in row.errors.items() if e > TOLERANCE]
+    wrong = [f"{row.name} {quantity}" for row in rows for quantity, e in row.errors.items() if e > MAX_RELATIVE_ERROR]
     if wrong:
-        sys.exit(f"off by more than {TOLERANCE:.0e}: {', '.join(wrong)}")
+        sys.exit(f"errors above {MAX_RELATIVE_ERROR:.0e}: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

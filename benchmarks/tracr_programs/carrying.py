@@ -15,12 +15,12 @@ from typing import Any
 
 from tracr.rasp import causal_eval, rasp
 
-Place = tuple[str, int]  # an expression's label and a position, counted from the last
+ExpressionPosition = tuple[str, int]  # an expression's label and a position, counted from the last
 Inputs = Iterator[tuple[rasp.SOp, int, str]]  # the inputs of an expression, each with its position and how it is read
 
 
 @dataclass
-class Carried:
+class Carriers:
     """The carriers of the difference of one pair of prompts.
 
     Attributes:
@@ -28,11 +28,11 @@ class Carried:
         links: (expression, reader, input): whose difference is read by whom, as its query, key, value or input.
     """
 
-    places: set[Place] = field(default_factory=set)
+    places: set[ExpressionPosition] = field(default_factory=set)
     links: set[tuple[str, str, str]] = field(default_factory=set)
 
 
-class Pair:
+class ProgramPair:
     """A compiled program, run on a clean and a corrupt prompt."""
 
     def __init__(self, program: rasp.SOp, clean: Sequence[str], corrupt: Sequence[str]) -> None:
@@ -53,9 +53,9 @@ class Pair:
         clean, corrupt = self.values(expression, position)
         return clean != corrupt
 
-    def carried(self) -> Carried:
+    def carried(self) -> Carriers:
         """Return the carriers of the difference in the program's output at the last position."""
-        carriers = Carried()
+        carriers = Carriers()
         waiting = [(self.program, -1)] if self.differs(self.program, -1) else []
         while waiting:
             expression, position = waiting.pop()

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from carrying import Carried, Pair
-from programs import LETTERS, LONGEST, PROGRAMS, Program
+from carrying import Carriers, ProgramPair
+from programs import LETTERS, MAX_LETTERS, PROGRAMS, Program
 from tracr.compiler import (
     assemble,
     basis_inference,
@@ -37,7 +37,7 @@ N_VERIFIED_PROMPTS = 4  # prompts on which Tracr's own model is run too
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledProgram:
     """A compiled program.
 
     Attributes:
@@ -55,11 +55,11 @@ class Compiled:
     neurons: dict[str, tuple[transformers.MLP, int, list[int]]]
 
 
-def compiled(program: rasp.SOp) -> Compiled:
+def compile_program(program: rasp.SOp) -> CompiledProgram:
     """Compile a program like `tracr.compiler.compiling`, and record where each expression is placed."""
     extracted = rasp_to_graph.extract_rasp_graph(program)
     graph, sources, sink = extracted.graph, extracted.sources, extracted.sink
-    basis_inference.infer_bases(graph, sink, set(LETTERS), LONGEST)
+    basis_inference.infer_bases(graph, sink, set(LETTERS), MAX_LETTERS)
     bos = bases.BasisDirection(rasp.tokens.label, compiling.COMPILER_BOS)
     expr_to_craft_graph.add_craft_components_to_rasp_graph(graph, bos_dir=bos)
     craft = craft_graph_to_model.craft_graph_to_model(graph, sources)
@@ -67,7 +67,7 @@ def compiled(program: rasp.SOp) -> Compiled:
         craft_model=craft,
         graph=graph,
         sink=sink,
-        max_seq_len=LONGEST,
+        max_seq_len=MAX_LETTERS,
         causal=True,
         compiler_bos=compiling.COMPILER_BOS,
         compiler_pad=compiling.COMPILER_PAD,
@@ -86,10 +86,10 @@ def compiled(program: rasp.SOp) -> Compiled:
                         neurons[label] = part, layer, [places[each] for each in part.fst.output_space.basis]
                 elif any(part is head for head in module.as_multi().heads()):
                     heads[label] = layer, [part is head for head in module.as_multi().heads()].index(True)
-    return Compiled(graph, sink, model, heads, neurons)
+    return CompiledProgram(graph, sink, model, heads, neurons)
 
 
-def weights(made: Compiled) -> dict[str, np.ndarray]:
+def craft_weights(made: CompiledProgram) -> dict[str, np.ndarray]:
     """Return a compiled program's weights by name, as arrays `in out` with heads side by side."""
     params, config = made.model.params, made.model.model_config
     tokens = [compiling.COMPILER_BOS, *LETTERS]
@@ -111,12 +111,12 @@ def weights(made: Compiled) -> dict[str, np.ndarray]:
     return arrays
 
 
-def spoken(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value of a program as it is written in an output token."""
     return str(Fraction(value).limit_denominator(1000)) if isinstance(value, float) else str(value)
 
 
-def unembedding(made: Compiled, values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+def craft_unembedding(made: CompiledProgram, values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights, `d_model value`, and biases that map a program's output to logits.
 
     A category's logit is its own direction of the residual stream. A number x is one direction, and the logit of a
@@ -133,7 +133,7 @@ def unembedding(made: Compiled, values: list[Any]) -> tuple[np.ndarray, np.ndarr
     return matrix, bias
 
 
-def differing(made: Compiled, pair: Pair, label: str, position: int) -> list[int]:
+def differing_neurons(made: CompiledProgram, pair: ProgramPair, label: str, position: int) -> list[int]:
     """Return the neurons of an expression's MLP that differ at a position, among those that write anything."""
     mlp, _, places = made.neurons[label]
     expression = made.graph.nodes[label][nodes.EXPR]
@@ -163,9 +163,9 @@ def differing(made: Compiled, pair: Pair, label: str, position: int) -> list[int
     return [places[unit] for unit in np.flatnonzero((np.abs(clean - corrupt) > 1e-6) & writes)]
 
 
-def rows(
-    program: Program, made: Compiled, count: int
-) -> tuple[list[dict[str, str]], list[Carried], list[set[str]], list[Any]]:
+def build_rows(
+    program: Program, made: CompiledProgram, count: int
+) -> tuple[list[dict[str, str]], list[Carriers], list[set[str]], list[Any]]:
     """Draw prompts.
 
     Returns:
@@ -177,7 +177,7 @@ def rows(
     expression = made.sink[nodes.EXPR]
     while len(prompts) < count:
         clean, corrupt = program.draw(noise)
-        pair = Pair(expression, clean, corrupt)
+        pair = ProgramPair(expression, clean, corrupt)
         answer, foil = pair.values(expression, -1)
         if answer == foil or answer is None or clean in used:
             continue
@@ -190,20 +190,20 @@ def rows(
         for label, position in one.places:
             if label in made.neurons:
                 layer = made.neurons[label][1]
-                neurons |= {f"L{layer}N{unit}" for unit in differing(made, pair, label, position)}
-        prompts.append({"clean": clean, "corrupt": corrupt, "answer": spoken(answer), "foil": spoken(foil)})
+                neurons |= {f"L{layer}N{unit}" for unit in differing_neurons(made, pair, label, position)}
+        prompts.append({"clean": clean, "corrupt": corrupt, "answer": value_text(answer), "foil": value_text(foil)})
         carried.append(one)
         cells.append(neurons)
     return prompts, carried, cells, sorted(values)
 
 
-def nodes_of(made: Compiled, label: str) -> list[str]:
+def nodes_of(made: CompiledProgram, label: str) -> list[str]:
     """Return the head and the MLP layer that compute an expression, in the order of computation."""
     heads = [f"L{layer}H{head}" for layer, head in [made.heads[label]]] if label in made.heads else []
     return heads + ([f"L{made.neurons[label][1]}.mlp"] if label in made.neurons else [])
 
 
-def paths_of(made: Compiled, one: Carried) -> set[str]:
+def paths_of(made: CompiledProgram, one: Carriers) -> set[str]:
     """Return the paths of one hop that carry a difference, from an expression's last node to its readers."""
     paths = set()
     labels = {label for label, _ in one.places}
@@ -218,15 +218,15 @@ def paths_of(made: Compiled, one: Carried) -> set[str]:
     return paths
 
 
-def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def export_program(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Compile a program and draw `count` prompt pairs; return its weights and what is known about it."""
-    made = compiled(program.build())
-    prompts, carried, cells, values = rows(program, made, count)
-    arrays = weights(made)
-    arrays["unembed"], arrays["unembed_bias"] = unembedding(made, values)
+    made = compile_program(program.build())
+    prompts, carried, cells, values = build_rows(program, made, count)
+    arrays = craft_weights(made)
+    arrays["unembed"], arrays["unembed_bias"] = craft_unembedding(made, values)
     for row in prompts[:N_VERIFIED_PROMPTS]:
         out = made.model.apply([compiling.COMPILER_BOS, *row["clean"]]).decoded[-1]
-        spelt = out if isinstance(out, str) else spoken(out)
+        spelt = out if isinstance(out, str) else value_text(out)
         assert spelt == row["answer"], f"{program.name}: {row['clean']} gives {out}, not {row['answer']}"
     share = 1 / len(prompts)
     node_counts = Counter(
@@ -242,7 +242,7 @@ def exported(program: Program, count: int) -> tuple[dict[str, np.ndarray], dict[
         "name": program.name,
         "summary": program.summary,
         "program": inspect.getsource(program.build).strip(),
-        "values": [spoken(value) for value in values],
+        "values": [value_text(value) for value in values],
         "expressions": dict(sorted(expressions.items())),
         "neurons": sorted(
             {f"L{layer}N{place}" for _, layer, places in made.neurons.values() for place in places}, key=_in_order
@@ -269,7 +269,7 @@ def main() -> None:
         sys.exit(f"no program {', '.join(unknown)}; there are {', '.join(program.name for program in PROGRAMS)}")
     for program in PROGRAMS:
         if not names or program.name in names:
-            arrays, known = exported(program, int(count))
+            arrays, known = export_program(program, int(count))
             np.savez_compressed(Path(folder) / f"{program.name}.npz", **arrays)
             lines = ",\n  ".join(json.dumps(row) for row in known.pop("rows"))
             text = f'{json.dumps(known, indent=1)[:-2]},\n "rows": [\n  {lines}\n ]\n}}\n'

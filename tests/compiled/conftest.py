@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from benchmarks.judged import judge, load_model, read_truth
-from benchmarks.side_by_side import Model, read_programs
+from benchmarks.judge_discovery import judge, load_model, read_truth
+from benchmarks.side_by_side import CombinedModel, read_programs
 from tests.compiled.known import PROGRAMS
 
 PAIRS = 48  # of each behaviour's checks
@@ -12,7 +12,7 @@ PAIRS = 48  # of each behaviour's checks
 def compiled(tmp_path_factory):
     """A folder with the model of the committed programs, their behaviours and what is true of them."""
     folder = tmp_path_factory.mktemp("compiled")
-    Model(read_programs(PROGRAMS)).write(folder, PAIRS)
+    CombinedModel(read_programs(PROGRAMS)).write(folder, PAIRS)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmarks.judged import Counted, auroc
+from benchmarks.judge_discovery import FoundCounts, compute_auroc
 from benchmarks.side_by_side import read_programs
 from tests.compiled.known import CARRYING, OUTPUTS, PATHS, PROGRAMS
 
@@ -81,7 +81,7 @@ def test_cases_22_and_23_exactly_the_true_nodes_and_paths_are_named(name, judged
     assert (found.missed, found.false) == ((), ())
     assert (found.missed_paths, found.false_paths) == ((), ())
     assert found.neurons.false == 0
-    assert found.nodes == Counted(found.nodes.true, found.nodes.true, 0)
+    assert found.nodes == FoundCounts(found.nodes.true, found.nodes.true, 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,4 +115,4 @@ def test_programs_lie_side_by_side(compiled, truths):
 
 
 def test_auroc_counts_ties_half():
-    assert auroc(np.array([0.9, 0.5, 0.5, 0.1]), [True, True, False, False]) == 0.875
+    assert compute_auroc(np.array([0.9, 0.5, 0.5, 0.1]), [True, True, False, False]) == 0.875

@@ -48,5 +48,5 @@ def test_right_claims_pass_and_wrong_ones_fail(judged):
 
 def test_what_was_judged_is_on_the_page(compiled, judged):
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
-    for line in (*map(compiled.line, judged), compiled.last_line(judged), *compiled.totals(judged)):
+    for line in (*map(compiled.table_row, judged), compiled.totals_row(judged), *compiled.total_lines(judged)):
         assert line in page

@@ -26,16 +26,18 @@ from mi_checks.spec.load_file import load_behaviour
 from mi_checks.studies.discovery.discovery import Discovery, explore
 from mi_checks.studies.discovery.held_out_claims import parse_entry
 
-ABOVE = 0.1  # the fraction that a claim about a node or a path requires, as in discovery
+MIN_FRACTION = 0.1  # the fraction that a claim about a node or a path requires, as in discovery
 MIN_STANDARD_ERRORS = 4.0  # standard errors
 BOUNDS = tuple(
-    {effect: bound} for effect in ("recovers", "removes") for bound in ({"at_least": ABOVE}, {"at_most": -ABOVE})
+    {effect: bound}
+    for effect in ("recovers", "removes")
+    for bound in ({"at_least": MIN_FRACTION}, {"at_most": -MIN_FRACTION})
 )
 MODEL = "model"  # the model's name in behaviours
 
 
 @dataclass(frozen=True)
-class Truth:
+class ProgramTruth:
     """The truth about one program in a model, decided by the program.
 
     Attributes:
@@ -54,7 +56,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Missed:
+class MissedNode:
     """A node that carries a behaviour and is not named.
 
     Attributes:
@@ -73,7 +75,7 @@ class Missed:
 
 
 @dataclass(frozen=True)
-class Counted:
+class FoundCounts:
     """The number of true items, of those that were named, and of named items that are not true."""
 
     true: int
@@ -81,27 +83,27 @@ class Counted:
     false: int
 
     @classmethod
-    def of(cls, named: set[str], true: set[str]) -> Counted:
+    def of(cls, named: set[str], true: set[str]) -> FoundCounts:
         """Count a set of names against the set of true ones."""
         return cls(len(true), len(named & true), len(named - true))
 
-    def __add__(self, other: Counted) -> Counted:
-        return Counted(self.true + other.true, self.right + other.right, self.false + other.false)
+    def __add__(self, other: FoundCounts) -> FoundCounts:
+        return FoundCounts(self.true + other.true, self.right + other.right, self.false + other.false)
 
 
 @dataclass(frozen=True)
-class Claims:
+class ClaimCounts:
     """The number of claims, and of those that passed."""
 
     made: int
     passed: int
 
-    def __add__(self, other: Claims) -> Claims:
-        return Claims(self.made + other.made, self.passed + other.passed)
+    def __add__(self, other: ClaimCounts) -> ClaimCounts:
+        return ClaimCounts(self.made + other.made, self.passed + other.passed)
 
 
 @dataclass(frozen=True)
-class Judged:
+class ProgramJudgement:
     """The judgements on one program.
 
     Attributes:
@@ -128,26 +130,26 @@ class Judged:
     name: str
     summary: str
     accuracy: float
-    nodes: Counted
-    neurons: Counted
-    strong_neurons: Counted
-    paths: Counted
+    nodes: FoundCounts
+    neurons: FoundCounts
+    strong_neurons: FoundCounts
+    paths: FoundCounts
     auroc: tuple[float, float, float]
-    missed: tuple[Missed, ...]
+    missed: tuple[MissedNode, ...]
     false: tuple[str, ...]
     missed_paths: tuple[str, ...]
     false_paths: tuple[str, ...]
-    drafted: Claims
-    right_claims: Claims
-    wrong_claims: Claims
+    drafted: ClaimCounts
+    right_claims: ClaimCounts
+    wrong_claims: ClaimCounts
     seconds: float
 
 
-def read_truth(folder: Path) -> dict[str, Truth]:
+def read_truth(folder: Path) -> dict[str, ProgramTruth]:
     """Read `truth.json`, a map from each program to the truth about it."""
     read = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     return {
-        name: Truth(known["nodes"], known["neurons"], known["paths"], known["expressions"], read["nodes"])
+        name: ProgramTruth(known["nodes"], known["neurons"], known["paths"], known["expressions"], read["nodes"])
         for name, known in read["programs"].items()
     }
 
@@ -157,14 +159,14 @@ def load_model(folder: Path) -> LoadedModel:
     return load(f"{MODEL}={folder / 'model'}", device="cpu")
 
 
-def auroc(scores: Floats, true: Sequence[bool]) -> float:
+def compute_auroc(scores: Floats, true: Sequence[bool]) -> float:
     """Return how often a true node's score is above that of one that is not true, with ties counted half."""
     inside = np.array(true)
     above, below = scores[inside][:, None], scores[~inside][None]
     return float(((above > below) + 0.5 * (above == below)).mean())
 
 
-def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floats]:
+def node_effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floats]:
     """Return what denoising each node recovers and what noising it removes, `node prompt`.
 
     They are fractions of the mean of clean − corrupt over prompts, so their means are what claims are about.
@@ -175,13 +177,13 @@ def effects(measured: Measurements, nodes: Sequence[Node]) -> tuple[Floats, Floa
     return recovered / base.effect_size.mean(), removed / base.effect_size.mean()
 
 
-def strong_neurons(measured: Measurements, truth: Truth) -> set[str]:
+def find_strong_neurons(measured: Measurements, truth: ProgramTruth) -> set[str]:
     """Return the true neurons for which either single effect is beyond 0.1 by four standard errors."""
     names = list(truth.neurons)
     if not names:
         return set()
-    each = np.stack(effects(measured, [parse_node(name) for name in names]))
-    beyond = np.abs(each.mean(2)) - ABOVE >= MIN_STANDARD_ERRORS * each.std(2, ddof=1) / each.shape[2] ** 0.5
+    each = np.stack(node_effects(measured, [parse_node(name) for name in names]))
+    beyond = np.abs(each.mean(2)) - MIN_FRACTION >= MIN_STANDARD_ERRORS * each.std(2, ddof=1) / each.shape[2] ** 0.5
     return {name for name, strong in zip(names, beyond.any(0), strict=True) if strong}
 
 
@@ -202,7 +204,7 @@ def _layer_of(name: str) -> str:
     return re.sub(r"L(\d+)N\d+", r"L\1.mlp", name)
 
 
-def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: Truth) -> Judged:
+def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: ProgramTruth) -> ProgramJudgement:
     """Run discovery and claims on one program.
 
     Args:
@@ -215,40 +217,44 @@ def judge(folder: Path, name: str, loaded_model: LoadedModel, truth: Truth) -> J
     began = time.perf_counter()
     discovery = explore(behaviour, loaded_model)
     seconds = time.perf_counter() - began
-    measured = measurements(behaviour, loaded_model)
+    measured = build_measurements(behaviour, loaded_model)
     nodes = [parse_node(node) for node in truth.all_nodes]
     true = [node in truth.nodes for node in truth.all_nodes]
-    recovers, removes = (each.mean(1) for each in effects(measured, nodes))
+    recovers, removes = (each.mean(1) for each in node_effects(measured, nodes))
     larger = np.maximum(np.abs(recovers), np.abs(removes))
-    strong = strong_neurons(measured, truth)
+    strong = find_strong_neurons(measured, truth)
     named, paths = named_nodes(discovery), named_paths(discovery)
     neurons = {str(node) for node in discovery.mechanism.nodes if node.kind == "neuron"}
     missed = (
-        Missed(node, ", ".join(truth.expressions[node]), truth.nodes[node], float(recovers[i]), float(removes[i]))
+        MissedNode(node, ", ".join(truth.expressions[node]), truth.nodes[node], float(recovers[i]), float(removes[i]))
         for i, node in enumerate(truth.all_nodes)
         if true[i] and node not in named
     )
-    return Judged(
+    return ProgramJudgement(
         name=name,
         summary=behaviour.summary,
         accuracy=float((measured.base.clean.logit_diff > 0).mean()),
-        nodes=Counted.of(named, set(truth.nodes)),
-        neurons=Counted.of(neurons, set(truth.neurons)),
-        strong_neurons=Counted.of(neurons & strong, strong),
-        paths=Counted.of(paths, set(truth.paths)),
-        auroc=(auroc(larger, true), auroc(np.abs(recovers), true), auroc(np.abs(removes), true)),
+        nodes=FoundCounts.of(named, set(truth.nodes)),
+        neurons=FoundCounts.of(neurons, set(truth.neurons)),
+        strong_neurons=FoundCounts.of(neurons & strong, strong),
+        paths=FoundCounts.of(paths, set(truth.paths)),
+        auroc=(
+            compute_auroc(larger, true),
+            compute_auroc(np.abs(recovers), true),
+            compute_auroc(np.abs(removes), true),
+        ),
         missed=tuple(missed),
         false=tuple(sorted(named - set(truth.nodes))),
         missed_paths=tuple(sorted(set(truth.paths) - paths)),
         false_paths=tuple(sorted(paths - set(truth.paths))),
-        drafted=drafted(discovery, loaded_model),
-        right_claims=right_claims(measured, truth),
-        wrong_claims=wrong_claims(measured, truth),
+        drafted=count_drafted_claims(discovery, loaded_model),
+        right_claims=count_right_claims(measured, truth),
+        wrong_claims=count_wrong_claims(measured, truth),
         seconds=seconds,
     )
 
 
-def measurements(behaviour: Behaviour, loaded_model: LoadedModel) -> Measurements:
+def build_measurements(behaviour: Behaviour, loaded_model: LoadedModel) -> Measurements:
     """Return the measurements that checks read, on the behaviour's own prompts."""
     batch = build_prompts(
         behaviour.prompts, loaded_model.tokenization, behaviour=behaviour.name, n_ctx=loaded_model.n_ctx
@@ -256,36 +262,38 @@ def measurements(behaviour: Behaviour, loaded_model: LoadedModel) -> Measurement
     return Measurements(behaviour, loaded_model, batch, choose_engine("auto", loaded_model, batch))
 
 
-def drafted(discovery: Discovery, loaded_model: LoadedModel) -> Claims:
+def count_drafted_claims(discovery: Discovery, loaded_model: LoadedModel) -> ClaimCounts:
     """Count the checks of a draft that pass on the prompts of the behaviour's checks."""
     entry = ModelEntry.model_validate(dict(discovery.draft.entry), by_alias=True, by_name=False)
-    measured = measurements(discovery.behaviour.model_copy(update={"models": {loaded_model.name: entry}}), loaded_model)
-    return _claims(measured, [line.entry for line in discovery.draft.lines])
+    measured = build_measurements(
+        discovery.behaviour.model_copy(update={"models": {loaded_model.name: entry}}), loaded_model
+    )
+    return _count_passed(measured, [line.entry for line in discovery.draft.lines])
 
 
-def right_claims(measured: Measurements, truth: Truth) -> Claims:
+def count_right_claims(measured: Measurements, truth: ProgramTruth) -> ClaimCounts:
     """Count the true nodes for which at least one of the four claims passes."""
-    passed = [any(_passes(measured, claim) for claim in _about(measured, node)) for node in truth.nodes]
-    return Claims(len(passed), sum(passed))
+    passed = [any(_passes(measured, claim) for claim in _claims_about(measured, node)) for node in truth.nodes]
+    return ClaimCounts(len(passed), sum(passed))
 
 
-def wrong_claims(measured: Measurements, truth: Truth) -> Claims:
+def count_wrong_claims(measured: Measurements, truth: ProgramTruth) -> ClaimCounts:
     """Count the claims about nodes and paths that are not true, and those of them that pass."""
     at = {"at": measured.everywhere} if measured.everywhere else {}
-    claims = [claim for node in truth.all_nodes if node not in truth.nodes for claim in _about(measured, node)]
-    for sender, receiver, via in _own_paths(truth):
+    claims = [claim for node in truth.all_nodes if node not in truth.nodes for claim in _claims_about(measured, node)]
+    for sender, receiver, via in _program_paths(truth):
         if f"{sender} -> {receiver}" + (f".{via}" if via else "") not in truth.paths:
             path = {"from": sender, "to": receiver, **({"via": via} if via else {}), **at}
             claims += [{"path": {**path, **bound}} for bound in BOUNDS]
-    return _claims(measured, claims)
+    return _count_passed(measured, claims)
 
 
-def _about(measured: Measurements, node: str) -> list[dict[str, Any]]:
+def _claims_about(measured: Measurements, node: str) -> list[dict[str, Any]]:
     at = {"at": measured.everywhere} if measured.everywhere else {}
     return [{"patching": {"nodes": node, **at, **bound}} for bound in BOUNDS]
 
 
-def _own_paths(truth: Truth) -> Iterator[tuple[str, str, str]]:
+def _program_paths(truth: ProgramTruth) -> Iterator[tuple[str, str, str]]:
     """Yield all paths of one hop among the program's own nodes, whether they carry or not."""
     nodes = [parse_node(name) for name in truth.expressions]
     for sender in nodes:
@@ -298,9 +306,9 @@ def _own_paths(truth: Truth) -> Iterator[tuple[str, str, str]]:
                 yield str(sender), str(receiver), ""
 
 
-def _claims(measured: Measurements, entries: Sequence[Mapping[str, Any]]) -> Claims:
+def _count_passed(measured: Measurements, entries: Sequence[Mapping[str, Any]]) -> ClaimCounts:
     verdicts = [_passes(measured, entry) for entry in entries]
-    return Claims(len(verdicts), sum(verdicts))
+    return ClaimCounts(len(verdicts), sum(verdicts))
 
 
 def _passes(measured: Measurements, entry: Mapping[str, Any]) -> bool:
