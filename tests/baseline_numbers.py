@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mi_checks.compare.baseline_record import Baseline, BaselineHeader, baseline
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import CheckResult, Place
 from mi_checks.stats.estimate import Estimate
@@ -16,6 +17,7 @@ HEADER = BaselineHeader(
     behaviour="ab", model="m", revision="", weights="1" * 64, tokenizer="2" * 64, prompts="3" * 64, engine="replay",
     mode="raw", dtype="float32", device="cpu", versions={"torch": "2.8.0", "numpy": "2.0.0"},
 )  # fmt: skip
+CLAIM = Claim("logit difference", against="foils", score="first_token")
 NOISE = np.random.default_rng(0).normal(size=256)
 
 
@@ -25,7 +27,8 @@ def result(name="logit_diff", *, mean=2.0, spread=1.0, deciding="", per_prompt=T
     bound = "at most 3" if at_most else "at least 1"
     return CheckResult(
         behaviour="ab", model="m", check=name, kind="logit_diff", node_id=f"x::{name}",
-        claim=f"the logit exceeds by {bound}", outcome="pass", deciding=deciding,
+        claim=replace(CLAIM, at_least=None if at_most else 1.0, at_most=3 if at_most else None),
+        outcome="pass", deciding=deciding,
         detail="Holm-corrected over 3 heads" if deciding else "",
         estimate=Estimate(mean, mean - reach, mean + reach, 256, "logits", "bootstrap of the mean"), bound=bound,
         at_least=None if at_most else 1.0, at_most=at_most, message="", place=Place("x", 1),

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mi_checks.results.claim import Claim
 from mi_checks.results.run import CheckResult, Place, Run
 from mi_checks.spec.check import Bound
 from mi_checks.stats.intervals import mean_interval
@@ -22,7 +23,7 @@ def result(check, values, *, at_least=None, at_most=None, **given):
         "check": check,
         "kind": check.partition("[")[0],
         "node_id": f"behaviours/induction.yaml::{check}",
-        "claim": f"{check} is {bound}",
+        "claim": Claim("", text=f"{check} is {bound}"),
         "outcome": "pass" if estimate is None or bound is None else judge(estimate, bound),
         "estimate": estimate,
         "bound": str(bound or ""),

@@ -16,17 +16,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import TypeAdapter, ValidationError
+
 from mi_checks.compare.baseline_record import HASHES, TEXTS, Baseline, BaselineHeader, RecordedCheck, settled
 from mi_checks.errors import MiChecksError
 from mi_checks.files import conflict_line, delete_abandoned_files, replace_text
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Mediator
 from mi_checks.results.older_claims import reader_of
 from mi_checks.spec.load_file import LoadedBehaviour
 from mi_checks.stats.estimate import Estimate, Parts
 
-SCHEMA = 2  # 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding reader
+# 2: claims were sentences; 1: no parts of fractions and no effect sizes; of `composes`, a sentence for the deciding
+# reader.
+SCHEMA = 3
 METHOD = "bootstrap of the mean"  # of the parts' intervals
 REMEDY = "restore it, or record it anew with pytest --mi-update"
+
+
+_CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
 
 
 class NewerSchemaError(MiChecksError):
@@ -126,7 +134,8 @@ def baseline_text(baseline: Baseline) -> str:
     """Return the file's text."""
     data: dict[str, Any] = {
         "checks": {
-            name: _plain({**asdict(check), "parts": _short(check.parts)}) for name, check in baseline.checks.items()
+            name: _plain({**asdict(check), "claim": _brief(check.claim), "parts": _short(check.parts)})
+            for name, check in baseline.checks.items()
         },
         "effect_sizes": _plain(baseline.effect_sizes),
         "header": asdict(baseline.header),
@@ -158,6 +167,14 @@ def _short(parts: Parts | None) -> dict[str, Any] | None:
     return {**ends, "of": parts.of, "unit": parts.denominator.unit}
 
 
+def _brief(claim: Claim | None) -> dict[str, Any] | None:
+    """Return the fields of a claim that it sets."""
+    if claim is None:
+        return None
+    given = {name: value for name, value in asdict(claim).items() if value not in (None, "", (), False, 0)}
+    return {**given, **({"denied": [_brief(each) for each in claim.denied]} if claim.denied else {})}
+
+
 def _line(data: object) -> str:
     return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
@@ -181,7 +198,7 @@ def _no_constant(name: str) -> float:
 
 
 def _baseline(data: Any) -> Baseline:
-    if not isinstance(data, dict) or data.get("schema") not in (1, SCHEMA):
+    if not isinstance(data, dict) or data.get("schema") not in (1, 2, SCHEMA):
         raise _InvalidBaseline("no baseline: it has no schema")
     sizes = {"effect_sizes"} if data["schema"] > 1 else set()
     missing = sorted({"checks", "checksum", "header", "mediators", *sizes} - set(data))
@@ -192,7 +209,7 @@ def _baseline(data: Any) -> Baseline:
     for name in ("checks", "header", "mediators"):
         if not isinstance(data[name], dict):
             raise _InvalidBaseline(f"{name} is no mapping")
-    read = _check if data["schema"] > 1 else _check_of_schema_1
+    read = {1: _check_of_schema_1, 2: _check_of_schema_2}.get(data["schema"], _check)
     checks = {name: read(name, check) for name, check in data["checks"].items()}
     mediators = tuple(_mediator(name, each) for name, each in data["mediators"].items())
     return Baseline(_header(data["header"]), checks, mediators, _numbers("effect_sizes", data.get("effect_sizes", [])))
@@ -213,18 +230,32 @@ def _header(data: Mapping[str, Any]) -> BaselineHeader:
 
 def _check(name: str, data: Any) -> RecordedCheck:
     where = f"checks: {name}"
-    if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("claim", "deciding")):
-        raise _InvalidBaseline(f"{where} is no check")
+    if not isinstance(data, dict) or not isinstance(data.get("deciding"), str):
+        raise _InvalidBaseline(f"{where} is not a check")
     values = _numbers(f"{where}: per_prompt", data.get("per_prompt"))
     estimate = None if data.get("estimate") is None else _estimate(where, data["estimate"])
     parts = None if data.get("parts") is None else _parts(where, data["parts"], estimate)
-    return RecordedCheck(data["claim"], data["deciding"], estimate, values, parts)
+    return RecordedCheck(_claim(where, data.get("claim")), data["deciding"], estimate, values, parts)
 
 
 def _check_of_schema_1(name: str, data: Any) -> RecordedCheck:
     """Of `composes`, which is claimed of several readers, the deciding one stood in a sentence."""
-    check = _check(name, data)
+    check = _check_of_schema_2(name, data)
     return replace(check, deciding=reader_of(check.deciding) or check.deciding)
+
+
+def _check_of_schema_2(name: str, data: Any) -> RecordedCheck:
+    """Read a check whose claim was a sentence, which nothing can be compared with."""
+    return _check(name, {**data, "claim": None} if isinstance(data, dict) else data)
+
+
+def _claim(where: str, data: Any) -> Claim | None:
+    if data is None:
+        return None
+    try:
+        return _CLAIM.validate_python(data)
+    except ValidationError as error:
+        raise _InvalidBaseline(f"{where}: the claim: {error.errors()[0]['msg']}") from None
 
 
 def _numbers(where: str, values: Any) -> tuple[float, ...]:

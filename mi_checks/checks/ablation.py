@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import share_verdict
-from mi_checks.checks.verdict import Verdict
+from mi_checks.checks.verdict import Verdict, named
 from mi_checks.engine.interventions import AblationKind, ablate
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AblationCheck
-from mi_checks.spec.problems import listed
 
 
 def check_ablation(check: AblationCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Ablate the nodes together in the clean run."""
     nodes = measured.nodes(check.nodes)
-    where = f" at {check.at}" if check.at else ""
-    claim = f"{check.with_}-ablating {listed(nodes)}{where} removes {bound} of clean − corrupt"
+    claim = Claim("fraction removed", nodes=named(nodes), method=check.with_, at=check.at or "", **bound.sides)
     refuse_unequal_lengths(measured, check.with_, check.at)
     intervention = ablate(*nodes, kind=check.with_, at=check.at)
     return share_verdict(claim, intervention, bound, measured)

@@ -8,6 +8,7 @@ from mi_checks.checks.accuracy import check_accuracy
 from mi_checks.checks.logit_diff import check_logit_diff
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
+from mi_checks.results.claim import Claim
 from mi_checks.spec.behaviour import Behaviour
 from mi_checks.spec.check import Check
 from mi_checks.spec.preference_checks import AccuracyCheck, LogitDiffCheck
@@ -29,13 +30,14 @@ def check_absent(measured: Measurements) -> Verdict:
             verdicts.append(check_logit_diff(check, check.bound, measured))
         elif isinstance(check, AccuracyCheck):
             verdicts.append(check_accuracy(check, check.bound, measured))
-    claim = "declared absent: it is not so that " + ", nor that ".join(v.claim for v in verdicts)
+    claim = Claim("absence", denied=tuple(each.claim for each in verdicts))
     by_outcome = {
         outcome: [v for v in verdicts if v.outcome == outcome] for outcome in ("pass", "inconclusive", "fail")
     }
     if by_outcome["pass"]:
         shown = by_outcome["pass"][0]
-        reason = f"the behaviour shows up on a model for which it is declared absent: {shown.claim}"
+        what = "logit_diff" if shown.claim.quantity == "logit difference" else "accuracy"
+        reason = f"the model is declared not to have the behaviour, but has it: {what} is {shown.bound}"
         best = max(range(len(shown.per_prompt)), key=shown.per_prompt.__getitem__)
         return replace(shown, outcome="fail", claim=claim, reason=reason, worst=best)
     if by_outcome["inconclusive"]:

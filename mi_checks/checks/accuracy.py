@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.preference_checks import AccuracyCheck
 from mi_checks.stats.intervals import proportion_interval
@@ -17,12 +18,12 @@ def check_accuracy(check: AccuracyCheck, bound: Bound, measured: Measurements) -
     An answer that is ahead by no more than rounding may change is not ahead: it is a tie, and nothing wins it.
     """
     clean, effect_size = measured.base.clean, measured.base.effect_size
-    won, how = {
-        "foils": (clean.beats_foils, "the answer beats every foil"),
-        "vocabulary": (clean.is_top, "the answer beats every other token"),
-        "corrupt": (effect_size > measured.floor.per_prompt, "the answer is preferred more than on the corrupt prompt"),
+    won = {
+        "foils": clean.beats_foils,
+        "vocabulary": clean.is_top,
+        "corrupt": effect_size > measured.floor.per_prompt,
     }[check.against]
-    claim = f"{how} on {bound} of the prompts"
+    claim = Claim("accuracy", against=check.against, **bound.sides)
     estimate = proportion_interval(int(won.sum()), len(won))
     margin = effect_size if check.against == "corrupt" else clean.logit_diff
     return replace(verdict(claim, estimate, bound, tuple(won.astype(float).tolist())), worst=int(margin.argmin()))

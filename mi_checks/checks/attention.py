@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
-from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.checks.verdict import Verdict, named, verdict
 from mi_checks.engine.clean_run_quantities import AttentionBetweenLabels
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import AttentionCheck
-from mi_checks.spec.problems import listed
 from mi_checks.stats.intervals import mean_interval
 
 WORST_FIRST = ("fail", "inconclusive", "pass")
@@ -22,16 +22,13 @@ def check_attention(check: AttentionCheck, bound: Bound, measured: Measurements)
     correction, and one that surely fails makes the claim false.
     """
     nodes = measured.nodes(check.nodes)
-    places = f"from {check.from_} to {check.to} with probability {bound}"
-    attends = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{nodes[0]} attends"
+    claim = Claim("attention probability", nodes=named(nodes), at=check.from_, to=check.to, **bound.sides)
     always = _of_every_head(check, measured)
     if always is not None:
-        return Verdict("fail", f"{attends} {places}", None, bound, always)
+        return Verdict("fail", claim, None, bound, always)
     verdicts: list[Verdict] = []
     for node in nodes:
         values = measured.measure(AttentionBetweenLabels(node, check.from_, check.to))[0]
-        each = f"each of {listed(nodes)} attends" if len(nodes) > 1 else f"{node} attends"
-        claim = f"{each} from {check.from_} to {check.to} with probability {bound}"
         judged = verdict(
             claim, mean_interval(values, "attention probability", measured.intervals), bound, tuple(values.tolist())
         )

@@ -12,11 +12,12 @@ from mi_checks.checks.edge_circuit import check_edges
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.minimality import check_minimality
 from mi_checks.checks.random_circuits import check_against_random
-from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, named, nothing_to_share, verdict
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
 from mi_checks.output.numbers import signed_number
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.nodes_on_model import whole_model_problem
@@ -46,30 +47,31 @@ def check_circuit(check: CircuitCheck, bound: Bound, measured: Measurements) -> 
     whole = whole_model_problem(map(str, members), check.among, measured.loaded_model.shape)
     if whole is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {whole}; take nodes out of it")
-    title = f"{{{listed(members)}}}"
     try:
         match check.aspect:
             case "faithfulness":
-                return _faithfulness(title, bound, circuits, members)
+                return _faithfulness(bound, circuits, members)
             case "completeness":
-                return _completeness(title, bound, circuits, members)
+                return _completeness(bound, circuits, members)
             case "minimal":
-                return check_minimality(title, bound, circuits, members)
+                return check_minimality(bound, circuits, members)
             case aspect:
-                return check_against_random(title, aspect, bound, circuits, members)
+                return check_against_random(aspect, bound, circuits, members)
     except NoEffectSize as none:
-        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
+        return nothing_to_share(
+            Claim(QUANTITIES[check.aspect], nodes=named(members), **bound.sides), bound, none, measured
+        )
 
 
-def _faithfulness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
-    claim = f"the circuit {title} alone keeps {bound} of the score that ablating everything takes away"
+def _faithfulness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
+    claim = Claim("faithfulness", nodes=named(members), **bound.sides)
     estimate = circuits.faithfulness(members)
     kept = circuits.floor.cleared(circuits.scores([members])[0] - circuits.nothing)
     judged = verdict(claim, estimate, bound, tuple((kept / circuits.span.mean()).tolist()), suspects=True)
     return replace(judged, parts=circuits.parts(kept))
 
 
-def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
+def _completeness(bound: Bound, circuits: Circuits, members: tuple[Node, ...]) -> Verdict:
     """Return the mean over knock-outs K ⊆ C of |f(C∖K) − f(M∖K)| (Wang et al. 2022, section 4).
 
     A mean of absolute values is never below what it is without noise, so the interval errs against the claim.
@@ -82,9 +84,7 @@ def _completeness(title: str, bound: Bound, circuits: Circuits, members: tuple[N
     estimate = ratio_area_interval(differences, circuits.span, _mean_size, WHOLE_EFFECT, how, circuits.floor)
     worst = max(range(len(sets)), key=lambda i: abs(differences[i].mean()))
     change = differences[worst].mean() / circuits.span.mean()
-    claim = (
-        f"circuit {title} and model change alike, by {bound} on average over {len(sets)} knock-outs inside the circuit"
-    )
+    claim = Claim("completeness", nodes=named(members), n=len(sets), **bound.sides)
     return replace(
         verdict(claim, estimate, bound, ()),
         detail=f"most apart without {listed(sets[worst])}: {signed_number(change, 3)}",

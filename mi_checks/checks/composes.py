@@ -9,11 +9,12 @@ import numpy as np
 from mi_checks.checks.attention import WORST_FIRST, room
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
-from mi_checks.checks.verdict import Verdict, verdict
+from mi_checks.checks.verdict import Verdict, named, verdict
 from mi_checks.engine.composition import InputFraction
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import FLOAT32_FLOOR
 from mi_checks.errors import MiChecksError
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.path_checks import ComposesCheck
 from mi_checks.spec.problems import listed
@@ -31,19 +32,25 @@ def check_composes(check: ComposesCheck, bound: Bound, measured: Measurements) -
         MiChecksError: a reader does not come after any of the writers, or the model's weights are not known.
     """
     writers = measured.nodes(check.from_)
-    found = [_of_reader(check, bound, measured, writers, reader) for reader in receivers(measured, check.to, check.via)]
+    readers = receivers(measured, check.to, check.via)
+    in_weights = check.times_random is not None
+    claim = Claim(
+        "composition score" if in_weights else "fraction of the input norm",
+        path=(named(writers), named(readers)),
+        at=str(check.at) if not in_weights else "",
+        **bound.sides,
+    )
+    found = [_of_reader(check, claim, bound, measured, writers, reader) for reader in readers]
     return min(found, key=lambda v: (WORST_FIRST.index(v.outcome), room(v)))
 
 
 def _of_reader(
-    check: ComposesCheck, bound: Bound, measured: Measurements, writers: tuple[Node, ...], reader: Node
+    check: ComposesCheck, claim: Claim, bound: Bound, measured: Measurements, writers: tuple[Node, ...], reader: Node
 ) -> Verdict:
     before = [writer for writer in writers if writer.layer < reader.layer]
     if not before:
         raise MiChecksError(f"{check.id}: none of {listed(writers)} is in a layer before {reader}")
-    one_of = f"one of {listed(before)}" if len(before) > 1 else str(before[0])
     if check.times_random is not None:
-        claim = f"the composition score of {one_of} with {reader} is {bound} times that of random matrices"
         estimate = _times_random(measured, before, reader)
         outcome = judge(estimate, bound)
         reason = {
@@ -56,7 +63,6 @@ def _of_reader(
     floor = Floor(np.full(len(measured.batch), FLOAT32_FLOOR), "share")
     shares = [floor.cleared(measured.measure(InputFraction(writer, reader, str(check.at)))[0]) for writer in before]
     best = int(np.argmax([values.mean() for values in shares]))
-    claim = f"{one_of} writes {bound} of the norm of {reader} at {check.at}"
     unit = "share of the input's norm"
     judged = verdict(claim, mean_interval(shares[best], unit, measured.intervals), bound, tuple(shares[best].tolist()))
     return replace(judged, deciding=str(reader), detail=f"most from {before[best]}")

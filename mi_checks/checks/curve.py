@@ -9,10 +9,11 @@ import numpy as np
 
 from mi_checks.checks.circuits import Circuits
 from mi_checks.checks.measurements import MeasuredCurve, Measurements
-from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, nothing_to_share, verdict
 from mi_checks.engine.interventions import denoise
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CurveCheck
 from mi_checks.stats.estimate import WHOLE_EFFECT, Estimate
@@ -32,7 +33,7 @@ def check_curve(check: CurveCheck, bound: Bound, measured: Measurements) -> Verd
     """
     circuits = Circuits(measured, check.among, check.with_)
     area, sign = ((cpr, "CPR"), (cmd, "CMD"))[check.aspect == "cmd"]
-    claim = f"{sign} of circuits among {check.among.replace('_', ' ')}, by what each recovers alone, is {bound}"
+    claim = Claim(QUANTITIES[check.aspect], among=check.among, **bound.sides)
     try:
         circuits.require_span(ODD)  # before all that it takes to measure a curve
     except NoEffectSize as none:

@@ -10,11 +10,12 @@ from mi_checks.checks.ablation import refuse_unequal_lengths
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.path import receivers
 from mi_checks.checks.span import require_span
-from mi_checks.checks.verdict import Verdict, nothing_to_share, verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, nothing_to_share, verdict
 from mi_checks.engine.interventions import Edge, EdgeCircuit, all_edges
 from mi_checks.engine.nodes import LOGITS
 from mi_checks.engine.readout import Floats
 from mi_checks.errors import MiChecksError
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.circuit_checks import CircuitCheck
 from mi_checks.spec.edges import parse_edge
@@ -49,7 +50,6 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     except ValueError as error:
         raise MiChecksError(f"{check.id}: {error}") from None
     span, unit = measured.base.clean.logit_diff - nothing, score_unit(measured.batch.score)
-    title = f"{{{', '.join(map(shown, edges))}}}"
     floor = measured.floor
 
     def by_zero() -> Floats:
@@ -60,9 +60,11 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
         require_span(span, measured, check.with_, "all edges", by_zero)
         faithfulness = ratio_interval(whole_circuit - nothing, span, WHOLE_EFFECT, floor, measured.intervals)
     except NoEffectSize as none:
-        return nothing_to_share(f"the circuit {title} {check.aspect}: {bound}", bound, none, measured)
+        return nothing_to_share(
+            Claim(QUANTITIES[check.aspect], edges=tuple(map(shown, edges)), **bound.sides), bound, none, measured
+        )
     if check.aspect == "faithfulness":
-        claim = f"the edges {title} alone keep {bound} of the score that ablating all edges takes away"
+        claim = Claim("faithfulness", edges=tuple(map(shown, edges)), **bound.sides)
         kept = floor.cleared(whole_circuit - nothing)
         judged = verdict(claim, faithfulness, bound, tuple((kept / span.mean()).tolist()), suspects=True)
         return replace(judged, parts=ratio_parts(kept, span, unit, WHOLE_EFFECT, measured.intervals))
@@ -74,7 +76,7 @@ def check_edges(check: CircuitCheck, bound: Bound, measured: Measurements) -> Ve
     unsure = [i for i, p in enumerate(supports) if p >= ALPHA / 2 and i not in wrong]
     outcome: Outcome = "fail" if wrong else "inconclusive" if unsure else "pass"
     deciding = int(np.argmin(contradicts) if wrong else np.argmax(supports))
-    claim = f"cutting any edge of {title} costs at least {least:g} of {WHOLE_EFFECT}"
+    claim = Claim("minimality", edges=tuple(map(shown, edges)), at_least=least)
     reasons = [
         f"{what}: {', '.join(shown(edges[i]) for i in chosen)}"
         for what, chosen in (("not needed", wrong), ("too close to the bound to tell", unsure))

@@ -8,9 +8,10 @@ from typing import Literal
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
 from mi_checks.engine.readout import BaseRun, Floats
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.preference_checks import LogitDiffCheck
-from mi_checks.spec.scoring import LOG_PROBABILITY, SCORES, score_unit
+from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import mean_interval
 
 
@@ -26,12 +27,9 @@ def check_logit_diff(check: LogitDiffCheck, bound: Bound, measured: Measurements
     """
     values = measured.floor.cleared(preference(check.against, measured.base))
     score = measured.batch.score
-    builtin = score in SCORES
-    what = "the answer's log-probability" if score == LOG_PROBABILITY else "the answer's logit"
-    more = "" if check.against == "foils" else " more than on the corrupt prompt"
-    claim = f"{what} exceeds the foils'{more} by {bound}" if builtin else f"the score {score}{more} is {bound}"
+    claim = Claim("logit difference", against=check.against, score=score, **bound.sides)
     judged = verdict(claim, mean_interval(values, score_unit(score), measured.intervals), bound, tuple(values.tolist()))
     if values.any() or not only_above_zero(bound):
         return judged
-    equal = "clean and corrupt score alike" if more else "the answer and the foils score alike"
+    equal = "the answer and the foils score alike" if check.against == "foils" else "clean and corrupt score alike"
     return replace(judged, outcome="fail", reason=f"{equal} on every prompt, but for rounding: there is no preference")

@@ -6,9 +6,10 @@ import numpy as np
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.unmoved import untested
-from mi_checks.checks.verdict import Verdict, nothing_to_share
+from mi_checks.checks.verdict import Verdict, named, nothing_to_share
 from mi_checks.engine.interventions import denoise
 from mi_checks.errors import MiChecksError
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import MediatorsCheck
 from mi_checks.spec.node_names import COMPONENT_PLURALS
@@ -30,10 +31,14 @@ def check_mediators(check: MediatorsCheck, bound: Bound, measured: Measurements)
         MiChecksError: a claimed node is in none of the layers that the check names.
     """
     claimed = set(measured.nodes(check.nodes))
-    word = "exactly" if check.exactly is not None else "at least"
-    where = f" at {check.at}" if check.at else ""
-    listed = ", ".join(map(str, sorted(claimed))) or f"no {COMPONENT_PLURALS[check.component]}"
-    claim = f"{word} {listed} recover more than {check.above:g} of clean − corrupt{where}"
+    claim = Claim(
+        "mediators",
+        nodes=named(sorted(claimed)),
+        at=check.at or "",
+        among=check.component,
+        exactly=check.exactly is not None,
+        threshold=check.above,
+    )
     sweep = measured.sweep(check.component, check.layers, check.at)
     missed = sorted(claimed - set(sweep.nodes))
     if missed:  # they would be passed over in silence

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mi_checks.checks.circuits import Circuits
-from mi_checks.checks.verdict import Verdict
+from mi_checks.checks.verdict import Verdict, named
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
 from mi_checks.stats.bootstrap import ALPHA
@@ -34,7 +35,7 @@ class _Removal:
     change: Floats
 
 
-def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+def check_minimality(bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
     """For every node v there is a K, empty or one other node, with f(C∖K) − f(C∖K∖v) above the bound.
 
     After Wang et al. 2022 (section 4), K being at most one node. One-sided tests of each node with each K, corrected by
@@ -70,7 +71,7 @@ def check_minimality(title: str, bound: Bound, circuits: Circuits, members: Sequ
     ]
     detail = f"Bonferroni over what else is out, Holm over {len(members)} nodes"
     detail += f"; redundant, each mattering once the other is out: {'; '.join(redundant)}" if redundant else ""
-    claim = f"taking any node out of the circuit {title} costs at least {least:g} of {WHOLE_EFFECT}"
+    claim = Claim("minimality", nodes=named(members), at_least=least)
     reason = []
     if wrong:
         reason.append(f"not needed: {listed(members[i] for i in wrong)}")

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.unmoved import effect_of_zero, untested
-from mi_checks.checks.verdict import Verdict, nothing_to_share, only_above_zero, verdict
+from mi_checks.checks.verdict import Verdict, named, nothing_to_share, only_above_zero, verdict
 from mi_checks.engine.interventions import Intervention, denoise, noise
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.spec.node_checks import PatchingCheck
-from mi_checks.spec.problems import listed
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 
@@ -18,15 +18,18 @@ from mi_checks.stats.intervals import NoEffectSize, ratio_interval, ratio_parts
 def check_patching(check: PatchingCheck, bound: Bound, measured: Measurements) -> Verdict:
     """Patch the nodes together between the clean and the corrupt run."""
     nodes = measured.nodes(check.nodes)
-    where = f" at {check.at}" if check.at else ""
     patch = denoise if check.recovers else noise
-    deed = "denoising" if check.recovers else "noising"
-    effect = "recovers" if check.recovers else "removes"
-    claim = f"{deed} {listed(nodes)}{where} {effect} {bound} of clean − corrupt"
+    claim = Claim(
+        "fraction recovered" if check.recovers else "fraction removed",
+        nodes=named(nodes),
+        method="denoising" if check.recovers else "noising",
+        at=check.at or "",
+        **bound.sides,
+    )
     return share_verdict(claim, patch(*nodes, at=check.at), bound, measured)
 
 
-def share_verdict(claim: str, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
+def share_verdict(claim: Claim, intervention: Intervention, bound: Bound, measured: Measurements) -> Verdict:
     """Judge the share recovered (interventions on the corrupt run) or removed (on the clean run).
 
     recovered = (patched − corrupt)/(clean − corrupt); removed = (clean − patched)/(clean − corrupt): ratios of means.

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.patching import share_verdict
-from mi_checks.checks.verdict import Verdict, only_above_zero, verdict
+from mi_checks.checks.verdict import Verdict, named, only_above_zero, verdict
 from mi_checks.engine.direct_attribution import DirectEffects
 from mi_checks.engine.interventions import denoise, noise
 from mi_checks.engine.nodes import LOGITS, Node
 from mi_checks.errors import MiChecksError
 from mi_checks.prompts.batch import END
+from mi_checks.results.claim import Claim
 from mi_checks.spec import path_checks
 from mi_checks.spec.check import Bound, NodeNames
 from mi_checks.spec.edges import LOGITS as TO_LOGITS
@@ -34,14 +35,18 @@ def check_path(check: path_checks.PathCheck, bound: Bound, measured: Measurement
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     hops = [receivers(measured, hop.nodes, hop.via) for hop in check.hops]
-    patch, deed, effect = (denoise, "denoising", "recovers") if check.recovers else (noise, "noising", "removes")
-    where = f" at {check.at}" if check.at else ""
-    stops = " → ".join(listed("logits" if node == LOGITS else node for node in stop) for stop in (senders, *hops))
+    patch = denoise if check.recovers else noise
     try:
         intervention = patch(*senders, at=check.at, into=hops[0], onward=tuple(hops[1:]))
     except ValueError as error:
         raise MiChecksError(f"{check.id}: {error}") from None
-    claim = f"{deed} the path {stops}{where} {effect} {bound} of clean − corrupt"
+    claim = Claim(
+        "fraction recovered" if check.recovers else "fraction removed",
+        path=tuple(tuple("logits" if node == LOGITS else str(node) for node in stop) for stop in (senders, *hops)),
+        method="denoising" if check.recovers else "noising",
+        at=check.at or "",
+        **bound.sides,
+    )
     return share_verdict(claim, intervention, bound, measured)
 
 
@@ -80,7 +85,7 @@ def check_attribution(check: DirectLogitAttributionCheck, bound: Bound, measured
     if twice is not None:
         raise MiChecksError(f"{check.id}: on {measured.loaded_model.name}, {twice}")
     values = measured.floor.cleared(measured.measure(DirectEffects(nodes)).sum(0))
-    claim = f"{listed(nodes)} write {bound} directly into the clean logit difference"
+    claim = Claim("direct logit attribution", nodes=named(nodes), **bound.sides)
     estimate = mean_interval(values, score_unit(measured.batch.score), measured.intervals)
     judged = verdict(claim, estimate, bound, tuple(values.tolist()), suspects=True)
     if not values.any() and only_above_zero(bound):

@@ -9,10 +9,11 @@ from itertools import combinations, product
 import numpy as np
 
 from mi_checks.checks.circuits import Circuits
-from mi_checks.checks.verdict import Verdict
+from mi_checks.checks.verdict import QUANTITIES, Verdict, named
 from mi_checks.engine.nodes import Node
 from mi_checks.engine.readout import Floats
 from mi_checks.output.numbers import signed_number
+from mi_checks.results.claim import Claim
 from mi_checks.spec.check import Bound
 from mi_checks.stats.bootstrap import ALPHA, bootstrap_weights
 from mi_checks.stats.estimate import Estimate
@@ -22,7 +23,7 @@ from mi_checks.stats.judgement import judge
 DRAWN = 200  # random circuits; where there are no more, all
 
 
-def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
+def check_against_random(aspect: str, bound: Bound, circuits: Circuits, members: Sequence[Node]) -> Verdict:
     """Judge the share of random circuits R, as many nodes of each kind, that the circuit C is ahead of.
 
     `sufficient`: m(C) > m(R); `necessary`: m(M∖C) < m(M∖R), by more than rounding may change. The null is «C is a
@@ -37,15 +38,12 @@ def check_against_random(title: str, aspect: str, bound: Bound, circuits: Circui
     others, total = random_circuits(circuits.universe, members)
     if aspect == "sufficient":
         own, rivals = circuits.scores([members])[0], circuits.scores(others, "random circuits")
-        deed = "alone scores above"
     else:
         own, rivals = -circuits.knocked_out([members])[0], -circuits.knocked_out(others, "random circuits")
-        deed = "costs more, once ablated, than"
     ahead = own - rivals
     estimate = _share_ahead(ahead, circuits.floor.mean, exhaustive=len(others) == total)
     outcome = judge(estimate, bound)
-    drawn = f"all {total}" if len(others) == total else f"{len(others)} drawn at random of {total}"
-    claim = f"the circuit {title} {deed} {bound} of the others of its size ({drawn})"
+    claim = Claim(QUANTITIES[aspect], nodes=named(members), n=len(others), of=total, **bound.sides)
     closest = min(range(len(others)), key=lambda i: ahead[i].mean())
     rival = ", ".join(map(str, others[closest]))
     reason = (

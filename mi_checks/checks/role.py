@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mi_checks.checks.verdict import Verdict
 from mi_checks.output.numbers import number
+from mi_checks.results.claim import Claim
 from mi_checks.roles.binding import Binding
 from mi_checks.spec.check import Bound
 from mi_checks.spec.problems import listed
@@ -28,23 +29,25 @@ def check_role(binding: Binding, locked: Mapping[str, float] | None, model: str,
     """
     bound = Bound(at_least=binding.at_least)
     now = scored(binding.nodes)
-    what = f"the role {binding.role} of {model}"
-    scale = f"score {binding.score}, at least {binding.at_least:g}" + (
-        f", the {binding.most} highest" if binding.most else ""
+    claim = Claim(
+        "role",
+        nodes=tuple(binding.nodes if free and binding.nodes else locked or ()),
+        role=binding.role,
+        score=binding.score,
+        n=binding.most or 0,
+        against="" if free else LOCK_FILE_NAME,
+        at_least=binding.at_least,
     )
     if free and binding.nodes:
-        return Verdict("pass", f"{what} is bound to {now} ({scale})", None, bound, "")
-    claim = f"{what} is bound to {listed(locked) if locked else 'some node'}, as {LOCK_FILE_NAME} has it ({scale})"
+        return Verdict("pass", claim, None, bound, "")
     if not binding.nodes:
         nearest = dict(list(binding.ranked.items())[:NEAREST])
         none = f"no {binding.component} of {model} scores at least {binding.at_least:g} as {binding.role}"
         headline = f"{none}; the highest: {scored(nearest)}"
-        claim = f"{what} is bound to {listed(locked) if locked else 'some node'} ({scale})"
         lost = tuple(locked or ())
         return Verdict("fail", claim, None, bound, _old(binding, locked or {}), headline=headline, lost=lost)
     if locked is None:
         headline = f"not in {LOCK_FILE_NAME} yet: bound to {now}; pytest --mi-update writes it"
-        claim = f"{what} is bound as {LOCK_FILE_NAME} has it ({scale})"
         return Verdict("fail", claim, None, bound, "", headline=headline)
     if set(locked) != set(binding.nodes):
         headline = f"the role {binding.role} has moved: {listed(locked)} → {listed(binding.nodes)}"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mi_checks.checks.measurements import Measurements, Sweep
 from mi_checks.engine.nodes import Node
+from mi_checks.results.claim import Claim, Quantity
 from mi_checks.spec.check import Bound
 from mi_checks.spec.scoring import score_unit
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 from mi_checks.stats.intervals import NoEffectSize
 from mi_checks.stats.judgement import judge, prompts_to_settle
+
+QUANTITIES: dict[str, Quantity] = {  # of the aspects of circuits and curves
+    "faithfulness": "faithfulness",
+    "completeness": "completeness",
+    "minimal": "minimality",
+    "sufficient": "sufficiency",
+    "necessary": "necessity",
+    "cpr": "CPR",
+    "cmd": "CMD",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Verdict:
 
     Attributes:
         outcome: pass, fail or inconclusive.
-        claim: what was claimed, in words.
+        claim: what was claimed.
         estimate: the measured value with its interval; None where none could be measured.
         bound: what it is held to.
         reason: why it is not a pass, in a sentence or several lines; empty for a pass.
@@ -39,7 +51,7 @@ class Verdict:
     """
 
     outcome: Outcome
-    claim: str
+    claim: Claim
     estimate: Estimate | None
     bound: Bound
     reason: str
@@ -66,7 +78,7 @@ class Verdict:
 
 
 def verdict(
-    claim: str, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False
+    claim: Claim, estimate: Estimate, bound: Bound, per_prompt: tuple[float, ...], *, suspects: bool = False
 ) -> Verdict:
     """Judge an estimate against a bound, three ways."""
     outcome = judge(estimate, bound)
@@ -84,12 +96,17 @@ def verdict(
     return Verdict(outcome, claim, estimate, bound, reason, per_prompt, suspects)
 
 
+def named(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Return the names of nodes, as a claim holds them."""
+    return tuple(map(str, nodes))
+
+
 def only_above_zero(bound: Bound) -> bool:
     """Return whether a bound says "at least zero" and no more: an effect of exactly zero does not show that."""
     return bound.at_least == 0 and bound.at_most is None
 
 
-def nothing_to_share(claim: str, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
+def nothing_to_share(claim: Claim, bound: Bound, none: NoEffectSize, measured: Measurements) -> Verdict:
     """Return the verdict for clean and corrupt prompts that do not differ, where no fraction can be claimed."""
     unit = score_unit(measured.batch.score)
     reason = f"there is nothing to mediate: {none.in_unit(unit)}"

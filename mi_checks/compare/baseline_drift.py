@@ -17,6 +17,7 @@ from mi_checks.compare.baseline_record import UPDATE, Baseline, BaselineHeader, 
 from mi_checks.compare.fraction_change import Direction, FractionChange, fraction_change
 from mi_checks.compare.mediator_sets import MediatorSetChange, set_change
 from mi_checks.compare.paired_change import MATTERS, PromptAgreement, agreement
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult
@@ -86,8 +87,8 @@ def compare(then: Baseline, results: Mapping[str, CheckResult], evidence: Eviden
         if name in unlike:
             continue
         now, before = recorded(result), then.checks[name]
-        if now.claim != before.claim:
-            unlike[name] = f"recorded for another claim: {before.claim}"
+        if before.claim is not None and now.claim != before.claim:
+            unlike[name] = f"recorded for another claim: {claim_text(before.claim)}"
             continue
         parts = _parts(then, before, evidence, now)
         pairs.append(Drift(name, before, now, _better(before, now, result, parts), None, parts=parts))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
+from mi_checks.results.claim import Claim, without_bounds
 from mi_checks.results.evidence import Evidence, Mediator
 from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult
 from mi_checks.stats.estimate import Estimate, Parts
@@ -14,7 +14,6 @@ DECIMALS = 4  # of estimates
 DECIMALS_PER_PROMPT = 3
 NO_CHECKS = ("role", BASELINE, BASE, LINT)  # kinds of results that measure nothing of their own on prompts
 MAX_ROUNDING_STEPS = 1.1  # of the last decimal: one step is what two machines may make of one number
-_LIST = re.compile(r"L\d+[\w.]*(?:, L\d+[\w.]*)+")
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,14 @@ class RecordedCheck:
     """What one check measured.
 
     Attributes:
-        claim: what the numbers are of, in words: without bounds, which may change, nodes in the order of their names.
+        claim: what the numbers are of, without bounds; None in files of schemas 1 and 2, where it was a sentence.
         deciding: the node that the numbers are of, where a claim about several shows those of one.
         estimate: None where nothing could be measured.
         per_prompt: the values behind it, `prompt`; may be empty.
         parts: of a fraction, its numerator and denominator; None in files of schema 1.
     """
 
-    claim: str
+    claim: Claim | None
     deciding: str
     estimate: Estimate | None
     per_prompt: tuple[float, ...]
@@ -67,15 +66,8 @@ def baseline(
 
 def recorded(result: CheckResult) -> RecordedCheck:
     """Return what a check measured, rounded."""
-    claim = result.claim
-    if result.kind == "composes":  # its claim names the reader that decides
-        claim = result.check
-    elif result.kind == "absent":  # its claim is that of every check of the preference, bounds and all
-        claim = f"absent: {result.estimate.unit}" if result.estimate is not None else "absent"
-    elif result.bound:
-        claim = claim.replace(result.bound, "…")
     return RecordedCheck(
-        _LIST.sub(lambda nodes: ", ".join(sorted(nodes[0].split(", "))), claim),  # roles list theirs by score
+        None if result.claim is None else without_bounds(result.claim),
         result.deciding,
         None if result.estimate is None else _rounded(result.estimate),
         _rounded_per_prompt(result.per_prompt),

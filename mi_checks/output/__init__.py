@@ -2,6 +2,7 @@
 
 # The modules that other packages may import; the rest is this package's own.
 __all__ = [
+    "claim_text",
     "failure_lines",
     "guard_sentences",
     "json_text",

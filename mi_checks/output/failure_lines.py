@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.results.causes import COMPARING, Group, groups
@@ -33,7 +34,7 @@ def brief(message: str, result: CheckResult | None, rerun: str | None = None) ->
         return "\n".join(_cut(lines, MAX_MESSAGE_LINES))
     shown = lines[:1]
     if result.claim and result.kind not in (*COMPARING, LINT):
-        shown.append(f"  claim     {result.claim}")
+        shown.append(f"  claim     {claim_text(result.claim)}")
     if result.estimate is not None and result.kind not in COMPARING:
         measured = result.estimate
         how = f"95 % interval, {measured.n} {measured.over}"

@@ -278,8 +278,11 @@ class BaseItem(CheckItem):
 
     def measured(self) -> CheckResult:
         """Judge it."""
+        from mi_checks.output.claim_text import claim_text
+
         result = session_of(self.config).measuring.judge(self.asked)
-        self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", result.claim)]
+        said = result.verdict or claim_text(result.claim)
+        self.user_properties += [("mi_outcome", result.outcome), ("mi_verdict", said)]
         return result
 
 

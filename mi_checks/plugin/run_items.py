@@ -25,9 +25,10 @@ from mi_checks.output.progress import no_progress, progress_bar
 from mi_checks.plugin.baseline_files import BaselineFiles
 from mi_checks.plugin.lock_files import LockFiles
 from mi_checks.plugin.options import Options
-from mi_checks.plugin.session_results import LINT_CLAIM, SessionResults, lint_message, lint_outcome, lint_reasons
+from mi_checks.plugin.session_results import SessionResults, lint_message, lint_outcome, lint_reasons
 from mi_checks.prompts.rejection import TooFewPromptsError
 from mi_checks.results.build import ItemId, check_result
+from mi_checks.results.claim import Claim
 from mi_checks.results.rerun import rerun_command
 from mi_checks.results.run import BASE, BASELINE, LINT, CheckResult, Lint, MutantsResult, Place
 from mi_checks.spec.check import Check
@@ -255,8 +256,7 @@ class ItemRunner:
         message = found.message
         if found.outcome in ("fail", "error"):
             message += f"{self._unsaid(results)}{self._where(item)}"
-        claim = "every effect is as recorded, within what its prompts can tell"
-        result = check_result(item.named(BASELINE), found.outcome, claim=claim, message=message)
+        result = check_result(item.named(BASELINE), found.outcome, claim=Claim("baseline"), message=message)
         return replace(result, reason=found.reason, nodes_lost=found.lost, nodes_gained=found.gained)
 
     def _judged(self, item: ItemRequest) -> CheckResult:
@@ -276,7 +276,7 @@ class ItemRunner:
         message, outcome = lint_message(found, unmeasured, behaviour), lint_outcome(found, unmeasured)
         if outcome == "fail":
             message += self._where(item)
-        result = check_result(item.named(LINT), outcome, claim=LINT_CLAIM, message=message)
+        result = check_result(item.named(LINT), outcome, claim=Claim("lint"), message=message)
         return replace(result, reason=lint_reasons(found))
 
     def _lint(self, loaded: LoadedBehaviour, model: str, results: Mapping[str, CheckResult]) -> tuple[Lint, ...]:

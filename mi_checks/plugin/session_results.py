@@ -28,7 +28,6 @@ from mi_checks.results.merge import joined
 from mi_checks.results.run import CheckResult, Lint, ModelGuards, MutantsResult, Run
 from mi_checks.stats.estimate import Outcome
 
-LINT_CLAIM = "nothing gives reason to doubt what the behaviour measures"
 MAX_WARNING_LINES = 10  # of the terminal
 
 BehaviourAndModel = tuple[str, str]  # of a behaviour and a model

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from mi_checks.compare.baseline_record import NO_CHECKS
 from mi_checks.output import numbers
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.readable import web_address
 from mi_checks.report.behaviour_results import BehaviourResults, ModelResults, VerdictLabel, is_drift, verdict_label
 from mi_checks.report.card_views import NodeCardView, node_card_views
@@ -72,6 +73,14 @@ class CheckRow:
     interval: str
     line: int
     mutants: MutantsResult | None
+
+    @property
+    def claim(self) -> str:
+        """Return the claim in words; of a comparison with a reference model, its verdict."""
+        claim = self.result.claim
+        if self.result.verdict and claim is not None and claim.against:
+            return f"{self.result.verdict}, against {claim.against}"
+        return claim_text(claim)
 
     @property
     def parts(self) -> str:
@@ -225,7 +234,7 @@ def _claims(results: Iterable[CheckResult], source: Evidence | None) -> dict[str
     for result in results:
         if result.claim and (result.kind not in NO_CHECKS or result.kind == BASELINE):
             unit = result.estimate.unit if result.estimate else ""
-            claim = (result.claim, unit, _yaml_line_number(result.place, source))
+            claim = (claim_text(result.claim), unit, _yaml_line_number(result.place, source))
             by_check.setdefault(result.check, Counter())[claim] += 1
     return {check: BehaviourClaim(check, *claim.most_common(1)[0][0]) for check, claim in by_check.items()}
 

@@ -12,6 +12,7 @@ from mi_checks.compare.mediator_sets import MEDIATOR_METHOD, MediatorChange
 from mi_checks.compare.run_comparison import CheckChange, counts, method
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.output import numbers
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.json_text import json_text
 from mi_checks.output.tables import terminal_table
 from mi_checks.results.run import CheckResult, Run
@@ -156,6 +157,11 @@ def _mediators_json(change: MediatorChange) -> dict[str, Any]:
 def _side_json(result: CheckResult | None) -> dict[str, Any] | None:
     if result is None:
         return None
-    fields = ("model", "outcome", "bound", "claim", "deciding", "detail", "prompts_sha256")
+    fields = ("model", "outcome", "bound", "deciding", "detail", "prompts_sha256")
     estimate = None if result.estimate is None else asdict(result.estimate)
-    return {**{name: getattr(result, name) for name in fields}, "location": str(result.place), "estimate": estimate}
+    return {
+        **{name: getattr(result, name) for name in fields},
+        "claim": claim_text(result.claim),
+        "location": str(result.place),
+        "estimate": estimate,
+    }

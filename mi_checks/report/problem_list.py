@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.failure_lines import cause_text
 from mi_checks.report.behaviour_results import (
     SEVERITY,
@@ -48,7 +49,7 @@ class ReportProblem:
     @property
     def claim(self) -> str:
         """Return the claim in words, or "" for mutants."""
-        return self.result.claim if isinstance(self.result, CheckResult) else ""
+        return claim_text(self.result.claim) if isinstance(self.result, CheckResult) else ""
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ __all__ = [
     "as_data",
     "build",
     "causes",
+    "claim",
     "evidence",
     "from_data",
     "journal",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mi_checks import __version__
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import NOWHERE, CheckResult, Lint, ModelGuards, MutantsResult, Place, Run
 from mi_checks.spec.check import Bound
@@ -56,7 +57,7 @@ def check_result(
     item: ItemId,
     outcome: Outcome,
     *,
-    claim: str = "",
+    claim: Claim | None = None,
     estimate: Estimate | None = None,
     bound: Bound | None = None,
     message: str = "",
@@ -66,7 +67,7 @@ def check_result(
     Args:
         item: what it is of.
         outcome: what it came to.
-        claim: what was claimed, in words.
+        claim: what was claimed; None where nothing could be measured.
         estimate: what was measured; None if nothing was.
         bound: what the estimate is held to; None if to nothing.
         message: the message of an item that did not pass.

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 ESTIMATE = ("value", "low", "high", "n", "unit", "method", "over")
 MODEL = ("source", "revision", "weights_sha256", "tokenizer_sha256", "dtype", "device", "engine")
 RESULT = (
-    "behaviour", "model", "check", "kind", "outcome", "claim", "bound", "at_least", "at_most", "message", "location",
+    "behaviour", "model", "check", "kind", "outcome", "bound", "at_least", "at_most", "message", "location",
     "node_id", "seconds", "prompts_sha256", "per_prompt", "deciding", "detail", "reason",
 )  # fmt: skip
+CLAIM = ("quantity", "nodes", "at")
 PARTS = ("numerator", "denominator")  # of a fraction, the means, in the score's unit
-COLUMNS = (*RESULT[:5], *ESTIMATE, *RESULT[5:], *PARTS, *MODEL, "started")
+COLUMNS = (*RESULT[:5], *CLAIM, *ESTIMATE, *RESULT[5:], *PARTS, *MODEL, "started")
 
 
 def frame(run: Run) -> pd.DataFrame:
@@ -44,6 +45,7 @@ def _row(result: CheckResult, run: Run) -> dict[str, Any]:
     return {
         **{name: getattr(result, name) for name in RESULT if name != "location"},
         "location": str(result.place),
+        **{name: getattr(result.claim, name, None) for name in CLAIM},
         **{name: getattr(result.estimate, name, None) for name in ESTIMATE},
         **{name: getattr(getattr(result.parts, name, None), "value", None) for name in PARTS},
         **{name: model.get(name) for name in MODEL},

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from mi_checks.errors import MiChecksError
+from mi_checks.results.claim import Claim
 from mi_checks.results.journal import SUFFIX, joined, parts
 from mi_checks.results.older_claims import reader_of
 from mi_checks.results.run import BASE, SCHEMA_VERSION, Run
@@ -64,7 +66,7 @@ def parse_run(text: str, path: Path | str) -> Run:
         if version <= 4:
             data = _from_4(data)
         if version <= 5:
-            data = _with_steps(data)
+            data = _from_5(_with_steps(data))
         return _validated(data)
     except ValidationError as error:
         first, *others = error.errors()
@@ -197,7 +199,6 @@ def _from_4(data: dict[str, Any]) -> dict[str, Any]:
         "lints": [],
         "omitted": [],
         "guards": {},
-        "schema_version": SCHEMA_VERSION,
     }
 
 
@@ -216,6 +217,16 @@ def step_of_revision(revision: str) -> str:
     """Return the training step in a revision such as `checkpoint 500`, as older versions wrote it, in digits; or ""."""
     found = re.fullmatch(r"checkpoint (\d+)", revision)
     return "" if found is None else found[1]
+
+
+def _from_5(data: dict[str, Any]) -> dict[str, Any]:
+    """Upgrade schema 5, whose claims were sentences."""
+    results = [{**each, "claim": _claim_in_words(each["claim"])} for each in data["results"]]
+    return {**data, "results": results, "schema_version": SCHEMA_VERSION}
+
+
+def _claim_in_words(text: str) -> dict[str, Any] | None:
+    return asdict(Claim("", text=text)) if text else None
 
 
 # What a claim of schema 4 ends with: "(Holm-corrected over 3 heads; deciding: L0H3)", "(most: L0H3)", "(most apart …)".

@@ -9,12 +9,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
 from mi_checks.stats.estimate import Estimate, Outcome, Parts
 
+# 5: claims were sentences
 # 4: results had no deciding node, parts, reasons; examples no place; runs no lints, guards, omissions; 3: circuits no
 # cards of neurons, heads no sources; 2: no circuits and curves; 1: no hashes of prompts in results
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 # Ids, and kinds, of items that are no checks: a comparison with the baseline or the reference model, and the lints.
 BASELINE, BASE, LINT = "baseline", "base", "lint"
 LintKind = Literal["answer", "faithfulness", "embedding"]
@@ -44,7 +46,7 @@ class CheckResult:
     check: Annotated[str, 'the check\'s id, e.g. "patching[induction]"; "absent" for a model declared so']
     kind: str
     node_id: str
-    claim: Annotated[str, 'in words: "denoising L1H3 recovers at least 0.5 of clean − corrupt"']
+    claim: Annotated[Claim | None, "what is claimed; None where nothing could be measured"]
     outcome: Outcome
     estimate: Estimate | None
     bound: str

@@ -8,12 +8,12 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from mi_checks.results import evidence, run
+from mi_checks.results import claim, evidence, run
 from mi_checks.results.run import SCHEMA_VERSION, Run
 from mi_checks.stats import estimate
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
-RECORDS = {name: record for module in (estimate, evidence, run) for name, record in vars(module).items()}
+RECORDS = {name: record for module in (estimate, claim, evidence, run) for name, record in vars(module).items()}
 
 
 def json_schema() -> dict[str, Any]:

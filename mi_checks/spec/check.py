@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self, TypedDict
 
 from pydantic import ConfigDict, Field, Tag, model_validator
 
 from mi_checks.spec.part import ONE_OR_SEVERAL, UNION_TAG, GrammarPart
+
+
+class Sides(TypedDict):
+    """Both sides of a bound, by their keys."""
+
+    at_least: float | None
+    at_most: float | None
 
 
 class Bound(GrammarPart):
@@ -28,14 +35,19 @@ class Bound(GrammarPart):
         return self
 
     def __str__(self) -> str:
-        sides = [f"at least {self.at_least:g}"] if self.at_least is not None else []
-        sides += [f"at most {self.at_most:g}"] if self.at_most is not None else []
-        return " and ".join(sides)
+        return bound_text(self.at_least, self.at_most)
 
     @property
-    def sides(self) -> dict[str, float | None]:
+    def sides(self) -> Sides:
         """Return both sides, by their keys."""
         return {"at_least": self.at_least, "at_most": self.at_most}
+
+
+def bound_text(at_least: float | None, at_most: float | None) -> str:
+    """Return a bound in words: `at least 0.5`, `at least 0.1 and at most 0.4`; "" without either side."""
+    sides = [f"at least {at_least:g}"] if at_least is not None else []
+    sides += [f"at most {at_most:g}"] if at_most is not None else []
+    return " and ".join(sides)
 
 
 @dataclass(frozen=True)

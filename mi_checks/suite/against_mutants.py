@@ -14,6 +14,7 @@ from mi_checks.engine.transformer import Transformer
 from mi_checks.models.model_names import resolve
 from mi_checks.mutants.choose_mutations import bundled_models_with, read_same_prompts
 from mi_checks.mutants.judge_mutants import MutantJudge, stand_in_mutant, survivors_message
+from mi_checks.output.claim_text import claim_text
 from mi_checks.results.run import Mutant, MutantsResult, Place
 from mi_checks.spec.check import Check
 from mi_checks.spec.load_file import LoadedBehaviour
@@ -48,7 +49,9 @@ class MutantSuite:
             mutants, message = (), f"the check itself does not pass on the model as it is ({verdict.outcome})"
         slept = any(not mutant.killed for mutant in mutants)
         if mutants:
-            message = survivors_message(verdict.claim, str(verdict.bound), mutants, location=str(place), rerun=rerun)
+            message = survivors_message(
+                claim_text(verdict.claim), str(verdict.bound), mutants, location=str(place), rerun=rerun
+            )
         return MutantsResult(
             behaviour=loaded.behaviour.name,
             model=resolve(model).claims,

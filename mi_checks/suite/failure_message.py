@@ -5,6 +5,7 @@ from __future__ import annotations
 from mi_checks.checks.measurements import Measurements
 from mi_checks.checks.verdict import Verdict
 from mi_checks.engine.readout import SideRun
+from mi_checks.output.claim_text import claim_text
 from mi_checks.output.numbers import number, precise
 from mi_checks.prompts.visible import visible
 from mi_checks.spec.scoring import score_name
@@ -17,7 +18,7 @@ def explain(verdict: Verdict, measured: Measurements | None, *, location: str, r
     of = f" of {verdict.deciding}" if verdict.deciding else ""
     value = "nothing measured" if estimate is None else f"measured {precise(estimate)}{of}"
     headline = verdict.headline or f"{value}, bound {verdict.bound}"
-    lines = [f"{verdict.outcome}: {headline}", f"  claim     {verdict.claim}"]
+    lines = [f"{verdict.outcome}: {headline}", f"  claim     {claim_text(verdict.claim)}"]
     if estimate is not None:
         how = f"95 % interval, {estimate.method}, {estimate.n} {estimate.over}"
         lines.append(f"  measured  {precise(estimate)} {estimate.unit} ({how})")

@@ -9,11 +9,12 @@ from pathlib import Path
 from mi_checks.baselines.baseline_file import baseline_path, read_baseline
 from mi_checks.compare.baseline_drift import compare, unlike_message
 from mi_checks.compare.baseline_record import BaselineHeader, RecordedCheck, header_of, reason_not_comparable, recorded
-from mi_checks.compare.reference_model import ReferenceComparison, base_message, base_reason, claim, judge_against
+from mi_checks.compare.reference_model import ReferenceComparison, base_message, base_reason, judge_against
 from mi_checks.errors import MiChecksError
 from mi_checks.models.model_names import resolve
 from mi_checks.models.stand_in_models import check_same_heads
 from mi_checks.results.build import ItemId, check_result
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Effect, Evidence, Mediator
 from mi_checks.results.run import BASE, NOWHERE, CheckResult, Place
 from mi_checks.spec.behaviour import PREFERENCE_KINDS
@@ -99,7 +100,7 @@ class ReferenceSuite:
         result = check_result(
             identity,
             outcome,
-            claim="" if found is None else claim(found, self._base.given),
+            claim=Claim("reference model", against=self._base.given),
             estimate=None if deciding is None else deciding.change,
             bound=None if deciding is None else deciding.bound,
             message="" if outcome == "pass" else f"{message}\n  claimed   {place}\n  re-run    {rerun}",
@@ -223,4 +224,4 @@ def _brief(found: ReferenceComparison | None, message: str) -> str:
 
 
 def _of(effect: Effect) -> RecordedCheck:
-    return RecordedCheck(EFFECT, "", effect.estimate, effect.per_prompt)
+    return RecordedCheck(None, "", effect.estimate, effect.per_prompt)

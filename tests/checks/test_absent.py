@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.absent import absence_checks, check_absent
+from mi_checks.output.claim_text import claim_text
 
 LOGIT_DIFF = {"logit_diff": {"at_least": 2}}
 ACCURACY = {"accuracy": {"at_least": 0.9}}
@@ -32,9 +33,9 @@ def test_every_case(measurements, around, mean, wins, outcome, shown):
     measured = measurements(around(mean), checks=[LOGIT_DIFF, ACCURACY, PATCHING], beats=wins)
     verdict = check_absent(measured)
     assert (verdict.outcome, str(verdict.bound)) == (outcome, shown)
-    assert verdict.claim == (
-        "declared absent: it is not so that the answer's logit exceeds the foils' by at least 2, "
-        "nor that the answer beats every foil on at least 0.9 of the prompts"
+    assert claim_text(verdict.claim) == (
+        "the behaviour is absent: “the mean logit difference is at least 2” and “the answer scores above every foil on "
+        "at least 0.9 of the prompts” are both false"
     )
     assert (
         re.split("[;:]", verdict.reason)[0]

@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
+from mi_checks.output.claim_text import claim_text
+
 WINS = np.array([True] * 60 + [False] * 4)
 
 
 def test_against_the_foils(judged):
     verdict = judged({"accuracy": {"at_least": 0.8}}, np.where(WINS, 1.0, -1.0), beats=WINS)
     assert (verdict.outcome, verdict.estimate.value, verdict.estimate.method) == ("pass", 60 / 64, "Wilson score")
-    assert verdict.claim == "the answer beats every foil on at least 0.8 of the prompts"
+    assert claim_text(verdict.claim) == "the answer scores above every foil on at least 0.8 of the prompts"
 
 
 def test_against_the_vocabulary(judged):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from mi_checks.output.claim_text import claim_text
+
 
 def check(**more):
     return {"attention": {"nodes": "L1H2", "from": "wide", "to": "A", "at_least": 0.3, **more}}
@@ -12,7 +14,7 @@ def test_from_the_last_token_of_one_label_to_all_of_another(judged, pattern):
     verdict = judged(check(), np.ones(64), patterns={"L1H2": pattern(entries)})
     assert verdict.estimate.value == pytest.approx(0.5)
     assert verdict.outcome == "pass"
-    assert verdict.claim == "L1H2 attends from wide to A with probability at least 0.3"
+    assert claim_text(verdict.claim) == "L1H2 attends from wide to A with probability at least 0.3"
     assert verdict.estimate.unit == "attention probability"
 
 
@@ -21,7 +23,7 @@ def test_every_head_must_attend(judged, pattern):
     patterns = {"L0H0": pattern({(5, 1): 0.2}), "L1H1": pattern({(5, 2): 0.6})}
     verdict = judged(check(nodes=["L0H0", "L1H1"]), np.ones(64), patterns=patterns)
     assert (verdict.outcome, verdict.estimate.value) == ("fail", pytest.approx(0.2))
-    assert verdict.claim == "each of L0H0, L1H1 attends from wide to A with probability at least 0.3"
+    assert claim_text(verdict.claim) == "each of L0H0, L1H1 attends from wide to A with probability at least 0.3"
     assert verdict.deciding == "L0H0"
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.errors import MiChecksError
+from mi_checks.output.claim_text import claim_text
 
 HEADS = {f"L{layer}H{head}" for layer in range(2) for head in range(3)}
 CIRCUIT = ["L0H1", "L1H2"]
@@ -46,7 +47,7 @@ def test_a_complete_circuit_changes_as_the_model_does(judged, around):
     verdict = judged(circuit(completeness={"at_most": 0.05}), around(5), removes=additive(L0H1=2, L1H2=1))
     assert verdict.outcome == "pass"
     assert verdict.estimate.value == pytest.approx(0, abs=1e-12)
-    assert "over 3 knock-outs" in verdict.claim
+    assert "over 3 knock-outs" in claim_text(verdict.claim)
 
 
 def test_a_circuit_with_a_backup_outside_is_incomplete(judged, around):
@@ -98,7 +99,7 @@ def test_a_circuit_ahead_of_all_others_of_its_size(judged, around, aspect):
     verdict = judged(circuit(**{aspect: {"at_least": 0.9}}), around(5), removes=removes)
     assert verdict.outcome == "pass"
     assert verdict.estimate.value == 1
-    assert "of the others of its size (all 14)" in verdict.claim
+    assert "of the other circuits of its size (all 14)" in claim_text(verdict.claim)
 
 
 @pytest.mark.parametrize("aspect", ["sufficient", "necessary"])

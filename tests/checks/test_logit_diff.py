@@ -1,5 +1,7 @@
 import pytest
 
+from mi_checks.output.claim_text import claim_text
+
 
 @pytest.mark.parametrize(
     ("bound", "outcome", "reason"),
@@ -15,7 +17,7 @@ def test_three_ways(judged, around, bound, outcome, reason):
     assert verdict.outcome == outcome
     assert verdict.reason.startswith(reason)
     assert bool(verdict.reason) == bool(reason)
-    assert verdict.claim == f"the answer's logit exceeds the foils' by at least {bound:g}"
+    assert claim_text(verdict.claim) == f"the mean logit difference is at least {bound:g}"
 
 
 def test_how_many_prompts_are_told(judged, around):
@@ -36,7 +38,7 @@ def test_against_the_corrupt_prompt(judged, around):
     verdict = judged({"logit_diff": {"at_least": 1.5, "against": "corrupt"}}, around(3), around(1, seed=1))
     assert verdict.outcome == "pass"
     assert verdict.estimate.value == pytest.approx(2)
-    assert verdict.claim == "the answer's logit exceeds the foils' more than on the corrupt prompt by at least 1.5"
+    assert claim_text(verdict.claim) == "the mean logit difference, clean − corrupt, is at least 1.5"
 
 
 def test_each_prompt_keeps_its_value(judged, around):
@@ -48,5 +50,5 @@ def test_a_model_has_its_own_bound(judged, around):
     verdict = judged(check, around(1), entry={"logit_diff": {"at_least": 0.5}})
     assert verdict.outcome == "pass"
     assert str(verdict.bound) == "at least 0.5"
-    assert "by at least 0.5" in verdict.claim
+    assert "is at least 0.5" in claim_text(verdict.claim)
     assert judged(check, around(1)).outcome == "fail"

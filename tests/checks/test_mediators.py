@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.errors import MiChecksError
+from mi_checks.output.claim_text import claim_text
 
 EXACTLY = {"mediators": {"component": "head", "above": 0.25, "exactly": ["L0H1", "L1H2"]}}
 INCLUDE = {"mediators": {"component": "head", "above": 0.25, "include": ["L0H1", "L1H2"]}}
@@ -21,7 +22,7 @@ def test_exactly_these(judged, around):
     )
     assert verdict.outcome == "pass"
     assert verdict.reason == ""
-    assert verdict.claim == "exactly L0H1, L1H2 recover more than 0.25 of clean − corrupt"
+    assert claim_text(verdict.claim) == "exactly L0H1, L1H2 each recover more than 0.25 of clean − corrupt"
     assert (verdict.detail, verdict.deciding[0]) == ("Holm-corrected over 6 heads", "L")
     assert verdict.suspects
 
@@ -87,7 +88,7 @@ def test_none_at_all_is_a_claim(judged, around):
     check = {"mediators": {"component": "head", "above": 0.25, "exactly": []}}
     verdict = judged(check, around(EFFECT_SIZE), effects=shares(around, L0H0=0.05))
     assert verdict.outcome == "pass"
-    assert verdict.claim.startswith("exactly no heads recover more than 0.25")
+    assert claim_text(verdict.claim).startswith("no head recovers more than 0.25")
     assert judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L0H0=0.5)).outcome == "fail"
 
 
@@ -95,7 +96,7 @@ def test_neurons_of_one_layer(judged, measurements, around):
     check = {"mediators": {"component": "neuron", "above": 0.25, "exactly": ["L1N0"], "layers": [-1], "at": "A"}}
     verdict = judged(check, around(EFFECT_SIZE, seed=9), effects=shares(around, L1N0=0.5, L0N1=0.9))
     assert verdict.outcome == "pass"  # L0N1 is in a layer that was not asked about
-    assert verdict.claim.endswith(" at A")
+    assert claim_text(verdict.claim).endswith(" at A")
     assert verdict.detail == "Holm-corrected over 2 neurons"
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mi_checks.checks.role import check_role
+from mi_checks.output.claim_text import claim_text
 from mi_checks.roles.binding import Binding
 
 
@@ -23,8 +24,8 @@ LOCKED = {"L1H1": 0.83, "L1H2": 0.71}
 def test_bound_as_before(judged):
     verdict = judged(BEFORE, LOCKED)
     assert (verdict.outcome, verdict.reason, verdict.headline) == ("pass", "", "")
-    assert verdict.claim == (
-        "the role induction of nano-x is bound to L1H1, L1H2, as roles.lock.yaml has it (score prefix, at least 0.4)"
+    assert claim_text(verdict.claim) == (
+        "the role induction is bound to L1H1, L1H2, as in roles.lock.yaml (score prefix, at least 0.4)"
     )
     assert verdict.bound.at_least == 0.4
 
@@ -76,8 +77,8 @@ def test_not_locked_yet(judged):
 def test_free_of_a_lock_it_passes_where_anything_scores_enough(judged):
     verdict = judged(BEFORE, free=True, most=1)
     assert verdict.outcome == "pass"
-    assert verdict.claim == (
-        "the role induction of nano-x is bound to L1H1 0.80 (score prefix, at least 0.4, the 1 highest)"
+    assert claim_text(verdict.claim) == (
+        "the role induction is bound to L1H1 (score prefix, at least 0.4, the 1 highest)"
     )
     assert judged(BEFORE, {"L0H0": 0.9}, free=True).outcome == "pass"  # about to be written
     assert judged(BEFORE, free=True, at_least=0.9).headline.startswith("no head of nano-x scores at least 0.9 as")

@@ -5,6 +5,7 @@ import pytest
 
 from mi_checks.engine.interventions import ablate, denoise, noise
 from mi_checks.engine.nodes import Node
+from mi_checks.output.claim_text import claim_text
 
 RECOVERS = {"patching": {"nodes": "L1H2", "recovers": {"at_least": 0.5}}}
 REMOVES = {"patching": {"nodes": "L1H2", "removes": {"at_least": 0.5}}}
@@ -34,7 +35,7 @@ def test_nodes_are_moved_together(judged, measurements, around):
     check = {"patching": {"nodes": ["L0H1", "ours"], "recovers": {"at_least": 0.5}}}
     verdict = judged(check, around(4), effects=effects, entry={"nodes": {"ours": "L1H2"}})
     assert verdict.estimate.value == pytest.approx(3 / 4)
-    assert verdict.claim == "denoising L0H1, L1H2 recovers at least 0.5 of clean − corrupt"
+    assert claim_text(verdict.claim) == "denoising L0H1, L1H2 recovers at least 0.5 of clean − corrupt"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_what_is_asked_of_the_engine(measurements, around, check, intervention, 
     from mi_checks.checks.dispatch import run_check
 
     measured = measurements(around(4), checks=[check], effects={"L1H2": around(3)})
-    assert run_check(measured.behaviour.checks[0].check, measured).claim == claim
+    assert claim_text(run_check(measured.behaviour.checks[0].check, measured).claim) == claim
     assert measured.asked == [intervention]
 
 

@@ -34,7 +34,7 @@ def test_it_is_read_as_it_was_written(run, file):
     again = read_run(file)
     assert again.evidence[0].examples == run.evidence[0].examples
     assert again.results[0].claim == run.results[0].claim
-    assert again.results[0].claim.endswith(HALF)
+    assert again.results[0].claim.text.endswith(HALF)
     assert json.loads(run_text(again)) == json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from mi_checks.compare.baseline_drift import compare, drift_message, unlike_message
 from mi_checks.compare.baseline_record import BaselineHeader, environment_differences, reason_not_comparable, recorded
 from mi_checks.compare.paired_change import MATTERS
+from mi_checks.results.claim import Claim
 from mi_checks.stats.intervals import ratio_interval, ratio_intervals
 from mi_checks.stats.p_values import mean_beyond_p_value
 from tests.baseline_numbers import HEADER, NOISE, evidence, made, mediator, result, unmeasured
@@ -98,29 +99,38 @@ def test_what_can_no_longer_be_measured_drifted():
 
 def test_bounds_and_the_deciding_node_are_no_part_of_the_claim():
     found = recorded(result(deciding="L0H1"))
-    assert (found.claim, found.deciding) == ("the logit exceeds by …", "L0H1")
+    assert (found.claim, found.deciding) == (Claim("logit difference", against="foils", score="first_token"), "L0H1")
 
 
 @pytest.mark.parametrize(
-    ("claim", "kind", "found"),
+    ("claim", "found"),
     [
-        ("denoising L1H2, L1H1 recovers at least 1 of it", "patching", "denoising L1H1, L1H2 recovers … of it"),
-        ("one of L0H1 writes at least 1 of the norm of L1H0.k", "composes", "x"),
-        ("each of L1H2, L0H1 attends", "attention", "each of L0H1, L1H2 attends"),
+        (
+            Claim("fraction recovered", nodes=("L1H2", "L1H1"), method="denoising", at_least=1),
+            Claim("fraction recovered", nodes=("L1H1", "L1H2"), method="denoising"),
+        ),
+        (
+            Claim("composition score", path=(("L0H3", "L0H1"), ("L1H0.k",)), at_most=2),
+            Claim("composition score", path=(("L0H1", "L0H3"), ("L1H0.k",))),
+        ),
+        (
+            Claim("absence", denied=(Claim("accuracy", against="foils", at_least=0.5),)),
+            Claim("absence", denied=(Claim("accuracy", against="foils"),)),
+        ),
     ],
 )
-def test_a_claim_is_kept_without_its_bound_and_its_order(claim, kind, found):
-    check = recorded(replace(result("x", deciding="L1H0.k"), claim=claim, kind=kind))
+def test_a_claim_is_kept_without_its_bound_and_its_order(claim, found):
+    check = recorded(replace(result("x", deciding="L1H0.k"), claim=claim))
     assert (check.claim, check.deciding) == (found, "L1H0.k")
 
 
 def test_checks_that_were_added_or_taken_out_or_claim_another_thing():
-    other = replace(result("b"), claim="L0H1 attends")
+    other = replace(result("b"), claim=Claim("attention probability", nodes=("L0H1",), at="A", to="B"))
     found = against(made(result("a"), result("b")), other, result("c"))
     assert found.unlike == {
         "c": "not recorded yet",
         "a": "recorded, but no longer a check of the file",
-        "b": "recorded for another claim: the logit exceeds by …",
+        "b": "recorded for another claim: the mean logit difference is ",
     }
     assert unlike_message(found.unlike, "x.json").splitlines()[0] == (
         "invalid: x.json was recorded for a different set of checks: c, and 2 more; "

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mi_checks.compare.baseline_record import recorded
-from mi_checks.compare.reference_model import VERDICTS, base_message, claim, judge_against, verdict_lines
+from mi_checks.compare.reference_model import VERDICTS, base_message, judge_against, verdict_lines
+from mi_checks.results.claim import Claim
 from tests.baseline_numbers import NOISE, mediator, result
 
 SAME = ((mediator("L0H1", 0.6), mediator("L0H2", 0.03)), (mediator("L0H1", 0.4), mediator("L0H2", 0.02)))
@@ -101,8 +102,9 @@ def test_every_pair_of_states_has_a_verdict_of_its_own():
 
 def test_the_verdict_is_read_from_the_record():
     found = judged(result(), result(), SAME)
-    kept = replace(result("base"), kind="base", claim=claim(found, "nano-attn-2l"), verdict=found.verdict)
-    assert kept.claim == "both kept, against nano-attn-2l"
-    broken = replace(kept, claim="", verdict="", outcome="error", behaviour="cd")
+    kept = replace(
+        result("base"), kind="base", claim=Claim("reference model", against="nano-attn-2l"), verdict=found.verdict
+    )
+    broken = replace(kept, claim=None, verdict="", outcome="error", behaviour="cd")
     assert verdict_lines([kept, broken, result()], "m") == ["against m:", "  1 both kept: ab", "  1 not judged: cd"]
     assert verdict_lines([result()], "m") == []

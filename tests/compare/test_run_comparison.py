@@ -10,6 +10,7 @@ import pytest
 from mi_checks.compare.run_comparison import UNKNOWN_PARTS, compare, counts
 from mi_checks.compare.run_pairs import differing_settings
 from mi_checks.report import comparison_text
+from mi_checks.results.claim import Claim
 from mi_checks.stats.intervals import ratio_interval, ratio_parts
 from tests.effects import around, effect, evidence_of
 from tests.made_results import PROVENANCE, result, run_of
@@ -238,7 +239,7 @@ def moved(before, after, **given):
 def test_case_26_the_deciding_node_is_not_read_out_of_a_sentence():
     one = diff(
         5,
-        claim="taking any node out of the circuit {L0H1, L1H2} costs at least 0.05 of m(M) − m(∅)",
+        claim=Claim("minimality", nodes=("L0H1", "L1H2"), at_least=0.05),
         detail="Holm over 2 nodes; redundant, each mattering once the other is out: L0H4 with L1H3 (deciding: none)",
         deciding="L0H4",
     )

@@ -6,6 +6,7 @@ import pytest
 
 from gallery.page_parts import changes, parts
 from mi_checks.report.single_page import render
+from mi_checks.results.claim import Claim
 from mi_checks.results.run import Mutant, MutantsResult
 from tests.report.circuits import CIRCUIT
 from tests.report.conftest import make_run
@@ -26,7 +27,7 @@ def run():
     """With circuits, with mutants, and with a claim that is other on one model."""
     found = with_circuits(make_run())
     at = place(found, "nano-attn-2l", "mediators[head]")
-    own = replace(found.results[at], claim="L1H5 recovers more")
+    own = replace(found.results[at], claim=Claim("", text="L1H5 recovers more"))
     results = (*found.results[:at], own, *found.results[at + 1 :])
     mutant = Mutant("what L1H5 writes is zero", "fail", None, "no gap")
     killed = MutantsResult(own.behaviour, own.model, own.check, "", "pass", (mutant, mutant), "", "")
@@ -94,7 +95,7 @@ def test_the_last_decimal_is_no_change_and_more_is(run, whole):
     ("values", "line"),
     [
         ({"outcome": "fail"}, "→ ✗ fail"),
-        ({"claim": "L1H7 recovers all"}, "L1H7 recovers all"),
+        ({"claim": Claim("", text="L1H7 recovers all")}, "L1H7 recovers all"),
         ({"bound": "at least 0.7"}, "→ at least 0.7"),
     ],
 )
@@ -109,9 +110,9 @@ def test_another_verdict_claim_or_bound_is_a_change(run, limit, values, line):
 def test_what_is_measured_in_a_claim_may_move_in_its_last_decimal(run, whole):
     at = place(run, GELU, "accuracy")
     claimed = "circuit and model change alike (most apart without L0H1: +0.015)"
-    old = parts(render(replaced(run, at, claim=claimed), max_bytes=None))
-    assert told(old, replaced(run, at, claim=claimed.replace("0.015", "0.016"))) == []
-    assert told(old, replaced(run, at, claim=claimed.replace("0.015", "0.025"))) != []
+    old = parts(render(replaced(run, at, claim=Claim("", text=claimed)), max_bytes=None))
+    assert told(old, replaced(run, at, claim=Claim("", text=claimed.replace("0.015", "0.016")))) == []
+    assert told(old, replaced(run, at, claim=Claim("", text=claimed.replace("0.015", "0.025")))) != []
 
 
 def test_another_effect_is_a_change_of_the_table(run, whole):
@@ -128,7 +129,7 @@ def test_a_claim_that_is_other_on_one_model_is_compared_across_full_and_brief(ru
     at = place(run, "nano-attn-2l", "mediators[head]")
     assert "L1H5 recovers more" in "".join(brief.models[INDUCTION, "nano-attn-2l"].claims)
     for page in (whole, brief):
-        found = changes(page, parts(render(replaced(run, at, claim="L1H4 recovers more"), max_bytes=0)))
+        found = changes(page, parts(render(replaced(run, at, claim=Claim("", text="L1H4 recovers more")), max_bytes=0)))
         assert any("L1H4 recovers more" in line for line in found)
 
 

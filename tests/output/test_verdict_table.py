@@ -8,7 +8,7 @@ LEGEND = "✓ all pass   ✗ a check fails   ? inconclusive   ! error   absent: 
 
 def result(behaviour, model, outcome, kind="logit_diff"):
     return CheckResult(
-        behaviour=behaviour, model=model, check=kind, kind=kind, node_id="", claim="", outcome=outcome,
+        behaviour=behaviour, model=model, check=kind, kind=kind, node_id="", claim=None, outcome=outcome,
         estimate=None, bound="", at_least=None, at_most=None, message="", place=Place("x.yaml", 1),
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ def test_a_copy_is_what_it_is_copied_from(whole, folder):
     result, found, lines = judged(whole, folder())
     result.assert_outcomes(passed=1, deselected=5)
     result.stdout.fnmatch_lines(["against nano-attn-2l:", "  1 both kept: ab"])
-    assert (found["claim"], found["outcome"], lines) == ("both kept, against nano-attn-2l", "pass", [])
+    assert (found["verdict"], found["outcome"], lines) == ("both kept", "pass", [])
     assert (found["estimate"]["value"], found["at_least"]) == (0, pytest.approx(-0.422, abs=1e-3))
     assert len(found["per_prompt"]) == 64
 
@@ -41,7 +41,7 @@ def test_a_copy_is_what_it_is_copied_from(whole, folder):
 def test_heads_that_have_changed_places_are_another_mechanism(whole, folder):
     result, found, lines = judged(whole, folder(exchange=[(1, 2, 4)]))
     result.assert_outcomes(failed=1, deselected=5)
-    assert (found["claim"], found["outcome"]) == ("behaviour kept by another mechanism, against nano-attn-2l", "fail")
+    assert (found["verdict"], found["outcome"]) == ("behaviour kept by another mechanism", "fail")
     assert lines[0] == "behaviour kept by another mechanism: mediators −L1H2, +L1H4"
     assert lines[1] == "  base      nano-attn-2l, measured in this run"
     assert lines[3].startswith("  effects   logit_diff 4.218 [3.424, 5.019] → 4.218 [3.424, 5.019] logits, differs by ")
@@ -53,7 +53,7 @@ def test_heads_that_have_changed_places_are_another_mechanism(whole, folder):
 
 def test_half_the_logits_are_another_behaviour_by_the_same_mechanism(whole, folder):
     _, found, lines = judged(whole, folder(logits=0.5))
-    assert found["claim"] == "mechanism kept but behaviour changed, against nano-attn-2l"
+    assert found["verdict"] == "mechanism kept but behaviour changed"
     assert lines[0] == "mechanism kept but behaviour changed: logit_diff 4.218 → 2.109 logits"
     assert "±0.422 matters: changed; prompts differ by 2." in lines[3]
     assert lines[4].endswith("share of prompts, differs by 0.000 [−0.030, 0.030], ±0.091 matters: kept")
@@ -61,13 +61,13 @@ def test_half_the_logits_are_another_behaviour_by_the_same_mechanism(whole, fold
 
 def test_a_head_less_changes_both(whole, folder):
     _, found, lines = judged(whole, folder(zero_heads=[(1, 2)]))
-    assert found["claim"] == "both changed, against nano-attn-2l"
+    assert found["verdict"] == "both changed"
     assert lines[0] == "both changed: logit_diff 4.218 → 1.432 logits; mediators −L1H2"
 
 
 def test_a_model_without_the_behaviour_has_lost_every_mediator(whole, folder):
     _, found, lines = judged(whole, folder(zero_heads=[(1, 1), (1, 2)]))
-    assert found["claim"] == "both changed, against nano-attn-2l"
+    assert found["verdict"] == "both changed"
     assert lines[0].endswith("mediators −L0H3, −L1H2, −L1H1: clean and corrupt are no longer told apart")
 
 
@@ -105,7 +105,7 @@ def test_a_baseline_of_other_prompts_is_invalid(whole, folder):
     file = whole.path / "behaviours/ab.yaml"
     file.write_text(file.read_text().replace("count: 64", "count: 72"))
     _, found, lines = judged(whole, folder())
-    assert (found["outcome"], found["claim"]) == ("error", "")
+    assert (found["outcome"], found["verdict"]) == ("error", "")
     assert lines[0].startswith(f"invalid: {HERE}: the prompts are others than those recorded (")
     assert lines[0].endswith("pytest --mi-update records it anew, where that is meant")
 

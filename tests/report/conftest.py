@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import (
     Architecture,
     Effect,
@@ -95,7 +96,7 @@ def result(
         check=check,
         kind=check.split("[")[0],
         node_id=f"behaviours/{behaviour}.yaml::{model}::{check}",
-        claim=claim,
+        claim=Claim("", text=claim),
         outcome=outcome,
         estimate=estimate(list(values), unit) if values else None,
         bound=" and ".join(sides),

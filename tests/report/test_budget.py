@@ -10,11 +10,14 @@ import pytest
 
 from mi_checks.report.behaviour_results import ModelResults, results_by_behaviour
 from mi_checks.report.single_page import models_in_full, render
+from mi_checks.results.claim import Claim
 from mi_checks.results.run import Run
 from tests.pages import Page
 
 FULL = re.compile(r'<section id="(b\d+m\d+)" class="model">')
 BRIEF = re.compile(r'<tbody id="(b\d+m\d+)">')
+
+ANOTHER = Claim("", text="another claim")
 
 
 def cost(pair: ModelResults) -> int:
@@ -75,10 +78,10 @@ def test_claims_are_written_once_where_models_share_them(run: Run) -> None:
     brief = render(run, max_bytes=0)
     section = brief[brief.index('<section id="b0" class') : brief.index('<section id="b1" class')]
     assert section.count("the answer beats every foil on at least 0.85 of prompts") == 1
-    other = [replace(r, claim="another claim") if (r.model, r.check) == ("nano-gelu-4l", "accuracy") else r
+    other = [replace(r, claim=ANOTHER) if (r.model, r.check) == ("nano-gelu-4l", "accuracy") else r
              for r in run.results]  # fmt: skip
     changed = render(replace(run, results=tuple(other)), max_bytes=0)
-    assert changed.count("another claim") == len({r.behaviour for r in other if r.claim == "another claim"})
+    assert changed.count("another claim") == len({r.behaviour for r in other if r.claim == ANOTHER})
 
 
 @pytest.mark.parametrize("limit", [0, None])
@@ -91,7 +94,9 @@ def test_marks_that_a_filter_knows_stand_on_each_row(run: Run, limit: int | None
 def test_what_every_baseline_claims_is_written_once_for_a_behaviour(run: Run) -> None:
     said = "every effect is as recorded, within what its prompts can tell"
     recorded = [
-        replace(r, check="baseline", kind="baseline", claim=said, estimate=None, per_prompt=(), bound="")
+        replace(
+            r, check="baseline", kind="baseline", claim=Claim("", text=said), estimate=None, per_prompt=(), bound=""
+        )
         for r in run.results
         if r.check in ("logit_diff", "absent")
     ]

@@ -13,6 +13,7 @@ from mi_checks.report.renderer import filter_choices
 from mi_checks.report.report_header import report_header
 from mi_checks.report.single_page import render
 from mi_checks.report.verdict_matrix import pytest_marks, verdict_matrix
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import Evidence
 from mi_checks.results.run import CheckResult, Mutant, MutantsResult, Run
 from tests.pages import Page
@@ -21,7 +22,7 @@ from tests.pages import Page
 def drift(result: CheckResult) -> CheckResult:
     return replace(
         result, check="baseline", kind="baseline", outcome="fail", estimate=None, per_prompt=(), bound="",
-        claim="every effect is as recorded", message="drifted: logit_diff 4.01 → 3.20 logits",
+        claim=Claim("baseline"), message="drifted: logit_diff 4.01 → 3.20 logits",
     )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_the_verdicts_against_a_base_stand_on_the_first_page(run: Run) -> None:
         check="base",
         kind="base",
         estimate=None,
-        claim="both kept, against nano-attn-2l",
+        claim=Claim("reference model", against="nano-attn-2l"),
         verdict="both kept",
         bound="",
     )

@@ -17,6 +17,7 @@ from mi_checks.report import series_page
 from mi_checks.report.renderer import page_script
 from mi_checks.report.report_folder import INDEX, pages
 from mi_checks.report.single_page import render, write_page
+from mi_checks.results.claim import Claim
 from mi_checks.results.run import Mutant, MutantsResult, Place, Run
 from tests.pages import Page
 
@@ -128,7 +129,9 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
     pair = replace(pair, clean=(*pair.clean[:3], token, *pair.clean[4:]), answers=(text,), foils=(text,), clean_top=top)
     maps = (replace(evidence.heatmaps[0], title=text, columns=(text[:60], *evidence.heatmaps[0].columns[1:])),)
     said = f"{text}\n{text}"
-    shown = replace(result, check=text, claim=text, outcome="fail", bound=text, message=said, place=Place(text, 1))
+    shown = replace(
+        result, check=text, claim=Claim("", text=text), outcome="fail", bound=text, message=said, place=Place(text, 1)
+    )
     mutants = (Mutant(text, "pass", None, text), Mutant(text, "fail", None, text))
     survived = MutantsResult(result.behaviour, result.model, text, text, "fail", mutants, text, text)
     hostile = replace(
@@ -147,7 +150,7 @@ def test_hostile_text_is_only_shown(run: Run, page: Page, text: str) -> None:
             shown,
             replace(result, behaviour=text, model=text, check=text, node_id=text),
             replace(shown, check="baseline", kind="baseline"),
-            replace(shown, check="base", kind="base", claim=f"{text}, against {text}"),
+            replace(shown, check="base", kind="base", claim=Claim("reference model", against=text), verdict=text),
             *run.results[1:],
         ),
     )

@@ -115,7 +115,7 @@ def test_case_26_an_older_one_wrote_the_deciding_node_into_the_claim(fourth_sche
     fourth_schema.write_text(json.dumps(data))
     again = read_run(fourth_schema)
     first = again.results[0]
-    assert (first.claim, first.deciding, first.detail) == found
+    assert (first.claim.text, first.deciding, first.detail) == found
     assert (first.parts, first.reason, first.nodes_lost, again.lints) == (None, "", (), ())
 
 
