@@ -63,6 +63,8 @@ def before_the_fifth_schema(run: Run) -> dict[str, Any]:
         place = each.pop("place")
         each["location"] = f"{place['file']}:{place['line']}"
         each.pop("verdict", None)
+        if each.get("claim"):
+            each["claim"] = each["claim"]["text"]
     for each in data["evidence"]:
         for heatmap in each["heatmaps"]:
             del heatmap["component"], heatmap["at"]

@@ -33,7 +33,8 @@ def claim_text(claim: Claim | None) -> str:
         case "accuracy":
             return f"{_WINS[claim.against]} on {bound} of the prompts"
         case "fraction recovered" | "fraction removed":
-            return f"{_intervention(claim)} {claim.quantity.split()[1].replace('ed', 's')} {bound} of clean − corrupt"
+            effect = "recovers" if claim.quantity == "fraction recovered" else "removes"
+            return f"{_intervention(claim)} {effect} {bound} of clean − corrupt"
         case "mediators":
             return _mediators(claim)
         case "attention probability":

@@ -82,7 +82,7 @@ def edited(path, edit):
             lambda d: d["checks"]["accuracy"].update(estimate={}),
             "checks: accuracy: the estimate has no value, low, high",
         ),
-        (lambda d: d["checks"].update(accuracy=3), "checks: accuracy is no check"),
+        (lambda d: d["checks"].update(accuracy=3), "checks: accuracy is not a check"),
         (lambda d: d["header"].update(weights="x"), "header: weights is no sha256"),
         (lambda d: d["header"].update(versions=[]), "header: versions is no mapping of texts"),
         (lambda d: d["header"].pop("mode"), "header: mode is not a text"),
@@ -100,6 +100,27 @@ def test_contents_that_cannot_be(edit, message, path):
     assert str(error.value).endswith(REMEDY)
 
 
+def test_a_claim_is_stored_by_the_fields_that_it_sets(path):
+    claim = json.loads(path.read_text(encoding="utf-8"))["checks"]["accuracy"]["claim"]
+    assert claim == {"quantity": "logit difference", "against": "foils", "score": "first_token"}
+
+
+def test_a_claim_that_is_none_is_refused(path):
+    edited(path, lambda d: d["checks"]["accuracy"].update(claim={"quantity": "beauty"}))
+    with pytest.raises(MiChecksError, match=r"m\.json: checks: accuracy: the claim: Input should be "):
+        read_baseline(path, "m.json")
+
+
+def test_a_claim_of_the_second_schema_was_a_sentence_and_is_compared_with_nothing(path):
+    def second(data):
+        data["schema"] = 2
+        for check in data["checks"].values():
+            check["claim"] = "the logit exceeds by …"
+
+    edited(path, second)
+    assert {check.claim for check in read_baseline(path, "m.json").checks.values()} == {None}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -109,7 +130,7 @@ def test_contents_that_cannot_be(edit, message, path):
         (b'{"schema": NaN}', f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
         (b"[" * 100_000, f"m.json: no baseline: nested too deep, or a number that is none; {REMEDY}"),
         (b"{\n=======\n", "m.json:2: a merge conflict; take either side, or record it anew: pytest --mi-update"),
-        (b'{"schema": 3}', "m.json: written by a newer mi-checks (schema 3, and this one reads 2); update mi-checks, "
+        (b'{"schema": 4}', "m.json: written by a newer mi-checks (schema 4, and this one reads 3); update mi-checks, "
          "or delete it and record it anew with pytest --mi-update"),
     ],
 )  # fmt: skip

@@ -41,7 +41,7 @@ def test_every_case(measurements, around, mean, wins, outcome, shown):
         re.split("[;:]", verdict.reason)[0]
         == {
             "pass": "",
-            "fail": "the behaviour shows up on a model for which it is declared absent",
+            "fail": "the model is declared not to have the behaviour, but has it",
             "inconclusive": "the interval contains the bound",
         }[outcome]
     )

@@ -6,6 +6,7 @@ import pytest
 
 from mi_checks.output.failure_lines import MAX_MESSAGE_LINES, brief, cause_text, group_lines
 from mi_checks.results.causes import groups
+from mi_checks.results.claim import Claim
 from mi_checks.stats.estimate import Parts
 from mi_checks.stats.intervals import mean_interval
 from tests.effects import around
@@ -83,7 +84,7 @@ def test_case_29_many_groups_are_a_line_each_and_then_a_number():
 
 
 def test_case_29_a_message_is_cut_to_twelve_lines_whatever_it_holds():
-    long = fails("logit_diff", reason="\n".join(f"reason {i}" for i in range(40)), claim="c" * 500)
+    long = fails("logit_diff", reason="\n".join(f"reason {i}" for i in range(40)), claim=Claim("", text="c" * 500))
     assert len(brief(long.message, long, "pytest x").splitlines()) <= MAX_MESSAGE_LINES
     other = replace(long, reason="", message="\n".join(f"line {i}" for i in range(40)))
     shown = brief(other.message, other, "pytest x").splitlines()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mi_checks.errors import MiChecksError
+from mi_checks.output.claim_text import claim_text
 from mi_checks.results.read_run import read_run
 from mi_checks.results.run import SCHEMA_VERSION
 from mi_checks.results.write_run import run_text, write_run
@@ -213,3 +214,15 @@ def test_the_place_of_a_wrong_value(path):
 def test_a_number_beyond_all_numbers(path):
     path.write_text(path.read_text().replace('"seconds":1.5', '"seconds":1.5e999'))
     assert told(path) == "FILE holds 1.5e999, which no run does; run pytest again, or copy the file again"
+
+
+def test_one_of_the_fifth_schema_had_sentences_for_claims(run, tmp_path):
+    data = json.loads(run_text(run))
+    data["schema_version"] = 5
+    for result in data["results"]:
+        result["claim"] = "L1H1 carries it"
+    data["results"][0]["claim"] = ""
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(data))
+    first, second, *_ = read_run(path).results
+    assert (first.claim, claim_text(second.claim)) == (None, "L1H1 carries it")

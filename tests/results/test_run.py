@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mi_checks.results.claim import Claim
 from mi_checks.results.evidence import (
     Activation,
     Architecture,
@@ -33,8 +34,16 @@ from mi_checks.stats.estimate import Estimate
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=12)
 estimates = st.builds(Estimate, numbers, numbers, numbers, st.integers(1, 999), texts, texts)
+claims = st.builds(
+    Claim,
+    threshold=st.none() | numbers,
+    at_least=st.none() | numbers,
+    at_most=st.none() | numbers,
+    denied=st.lists(st.builds(Claim, at_least=numbers, at_most=st.none(), threshold=st.none()), max_size=2).map(tuple),
+)
 results = st.builds(
     CheckResult,
+    claim=st.none() | claims,
     outcome=st.sampled_from(["pass", "fail", "inconclusive", "error"]),
     estimate=st.none() | estimates,
     at_least=st.none() | numbers,
@@ -144,7 +153,7 @@ def test_what_is_read_back_can_be_hashed():
         "c",
         "k",
         "id",
-        "claim",
+        Claim("mediators", nodes=("L0H1",), among="head", threshold=0.1),
         "pass",
         Estimate(1, 0, 2, 8, "u", "m"),
         "",
