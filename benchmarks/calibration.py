@@ -55,13 +55,13 @@ def remarks(counted: Calibration) -> list[str]:
         f"{_percent(completeness.failed)} of runs and passes in {_percent(completeness.passed)}, so it errs against "
         "the claim.",
         "- The coverage of the percentile bootstrap is below nominal for few prompts with skewed values: for lognormal "
-        f"values it is {_covers(counted, 'bootstrap', SKEWED, 16)} with 16 prompts, "
-        f"{_covers(counted, 'bootstrap', SKEWED, 64)} with 64 and {_covers(counted, 'bootstrap', SKEWED, 256)} with "
-        f"256. That of the studentized bootstrap is {_covers(counted, 'bootstrap-t', SKEWED, 16)}, "
-        f"{_covers(counted, 'bootstrap-t', SKEWED, 64)} and {_covers(counted, 'bootstrap-t', SKEWED, 256)}; but with "
-        f"64 prompts it is {_covers(counted, 'bootstrap-t', TAILS, 64)} for heavy tails (percentile: "
-        f"{_covers(counted, 'bootstrap', TAILS, 64)}) and {_covers(counted, 'bootstrap-t', ALIKE, 64)} for nearly "
-        f"equal values (percentile: {_covers(counted, 'bootstrap', ALIKE, 64)}); BCa lies between the two. None is "
+        f"values it is {_covered(counted, 'bootstrap', SKEWED, 16)} with 16 prompts, "
+        f"{_covered(counted, 'bootstrap', SKEWED, 64)} with 64 and {_covered(counted, 'bootstrap', SKEWED, 256)} with "
+        f"256. That of the studentized bootstrap is {_covered(counted, 'bootstrap-t', SKEWED, 16)}, "
+        f"{_covered(counted, 'bootstrap-t', SKEWED, 64)} and {_covered(counted, 'bootstrap-t', SKEWED, 256)}; but with "
+        f"64 prompts it is {_covered(counted, 'bootstrap-t', TAILS, 64)} for heavy tails (percentile: "
+        f"{_covered(counted, 'bootstrap', TAILS, 64)}) and {_covered(counted, 'bootstrap-t', ALIKE, 64)} for nearly "
+        f"equal values (percentile: {_covered(counted, 'bootstrap', ALIKE, 64)}); BCa lies between the two. None is "
         "better everywhere; more prompts always help (`--mi-count`).",
         "- Holm's correction keeps the family-wise error rate of t-tests on symmetric values. If the effects of all "
         "nodes are independently skewed downwards, a node is falsely called above the bound in "
@@ -69,9 +69,9 @@ def remarks(counted: Calibration) -> list[str]:
     ]
 
 
-def _covers(counted: Calibration, way: str, values: str, n: int) -> str:
+def _covered(counted: Calibration, method: str, values: str, n: int) -> str:
     cell: IntervalCoverage = next(
-        each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {way}", values, n)
+        each for each in counted.coverage if (each.interval, each.values, each.n) == (f"mean: {method}", values, n)
     )
     return _percent(cell.covered)
 
