@@ -127,7 +127,7 @@ def _groups(
     met = mine_trigrams(counted, criteria, written.masks)
     if not met:
         raise MiChecksError(no_trigram_message(counted, criteria, written))
-    valid = [one for one in met if written.holds(one.triple)]
+    valid = [one for one in met if written.round_trips(one.triple)]
     if not valid:
         raise MiChecksError(
             f"{len(met)} trigrams {trigram_form(criteria)} meet the criteria, but the concatenated texts of a, b and c "

@@ -141,14 +141,14 @@ def test_what_is_no_text_is_counted(mined, corpus):
 @pytest.mark.parametrize(
     ("options", "first", "relaxed"),
     [
-        (["--unlikely", "0.1"], "P(c|a,b) of at least 0.6 and P(c|b) of at most 0.1", r"--unlikely [\d.]+"),
-        (["--unlikely", "0.4", "--least-count", "9999"], "is seen 9999 times or more", r"--least-count \d+"),
+        (["--unlikely", "0.1"], "P(c|a,b) ≥ 0.6 and P(c|b) ≤ 0.1", r"--unlikely [\d.]+"),
+        (["--unlikely", "0.4", "--least-count", "9999"], "occurs 9999 times or more", r"--least-count \d+"),
     ],
 )
 def test_nothing_found_names_the_option_that_would_find_something(mined, options, first, relaxed):
     code, out, err = mined("--gap", "4", "--least-count", "20", *options)
     assert (code, out) == (2, "")
-    assert err.startswith("mi-checks: no trigram a … b → c, a 2 to 4 tokens before b, is seen ")
+    assert err.startswith("mi-checks: no trigram a … b → c, a 2 to 4 tokens before b, occurs ")
     assert first in err
     option, value = re.findall(relaxed, err)[-1].split()
     assert mined("--gap", "4", "--least-count", "20", *options, option, value, "--pair", "none")[0] == 0
@@ -160,12 +160,14 @@ def test_nothing_near_names_two_options(mined, corpus):
     strict = ["--least-count", "20", "--pair", "none", "--likely", "0.9", "--unlikely", "0.1"]
     code, _, err = mined(*strict)
     assert code == 2
-    named = re.search(r"  nor with one of these dropped; the nearest is '.*; (--likely [\d.]+ --unlikely [\d.]+)$", err)
+    named = re.search(
+        r"  relaxing one criterion is not enough; the closest is '.*; use (--likely [\d.]+ --unlikely [\d.]+)$", err
+    )
     assert mined(*strict, *named[1].split())[0] == 0
 
 
 def test_too_little_text_is_said(mined):
-    told = "nor is any trigram of such tokens seen 9999 times: give more text, or lower --least-count"
+    told = "no trigram of eligible tokens occurs 9999 times at all: add text, or lower --least-count"
     assert told in mined("--least-count", "9999", "--likely", "1", "--unlikely", "0")[2]
 
 
@@ -182,18 +184,18 @@ def test_no_pairs(mined):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nowhere"], "there is no file or folder 'nowhere'; name the text to mine in"),
+        (["nowhere"], "there is no file or folder 'nowhere'; name text files or folders to mine"),
         (
             [".", "--take", "*.md"],
-            "no file in '.' is taken by --take '*.md'; write a glob such as '**/*.txt'",
+            "no file in '.' matches --take '*.md'; use a glob such as '**/*.txt'",
         ),
-        ([".", "--take", "/etc/*"], "--take '/etc/*' is no glob within a folder; write one such as '**/*.txt'"),
-        (["empty.txt"], "of 1 file none holds any text: name files of text, or choose them with --take"),
+        ([".", "--take", "/etc/*"], "--take '/etc/*' is not a glob for files in a folder; use one such as '**/*.txt'"),
+        (["empty.txt"], "there is no text in 1 file; name text files, or select them with --take"),
         (
             ["a.txt", "--held-out", "0.9999999"],
-            "of 1 file every one with text fell to the held-out part: lower --held-out 1, or give more files",
+            "every file with text (1 file in all) is held out; lower --held-out 1 or add more files",
         ),
-        (["latin.txt"], "latin.txt is not UTF-8 text: byte 0 does not fit; convert it"),
+        (["latin.txt"], "latin.txt is not UTF-8 text: byte 0 is invalid; convert the file"),
         (
             ["a.txt", "--output", "rows.cvs"],
             "--output 'rows.cvs': its name must end with .csv or .jsonl; did you mean '.csv'?",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mi_checks.errors import MiChecksError
+from mi_checks.output import numbers
 from mi_checks.output.progress import progress_bar
 from mi_checks.prompts.tokenization import Tokenization
 
@@ -26,17 +27,17 @@ class CorpusFile:
         path: its path.
         name: the name that is hashed: the path within the given folder, so that the split does not depend on where the
             corpus is.
-        asked: whether it was given by name, instead of found in a folder.
+        is_explicit: whether it was given by name, instead of found in a folder.
     """
 
     path: Path
     name: str
-    asked: bool
+    is_explicit: bool
 
-    def held_out(self, share: float) -> bool:
-        """Return whether it belongs to the `share` of files that are held out."""
+    def held_out(self, fraction: float) -> bool:
+        """Return whether it belongs to the `fraction` of files that are held out."""
         digest = hashlib.sha256(self.name.encode("utf-8", "surrogateescape")).digest()
-        return int.from_bytes(digest[:8]) < share * 2**64
+        return int.from_bytes(digest[:8]) < fraction * 2**64
 
 
 def find_files(places: Sequence[Path], take: Sequence[str]) -> tuple[CorpusFile, ...]:
@@ -50,15 +51,17 @@ def find_files(places: Sequence[Path], take: Sequence[str]) -> tuple[CorpusFile,
         if place.is_dir():
             inside = {path for glob in take for path in _glob(place, glob) if path.is_file()}
             for path in sorted(inside):
-                files.setdefault(path.resolve(), CorpusFile(path, path.relative_to(place).as_posix(), asked=False))
+                files.setdefault(
+                    path.resolve(), CorpusFile(path, path.relative_to(place).as_posix(), is_explicit=False)
+                )
         elif place.is_file():
-            files.setdefault(place.resolve(), CorpusFile(place, place.name, asked=True))
+            files.setdefault(place.resolve(), CorpusFile(place, place.name, is_explicit=True))
         else:
-            raise MiChecksError(f"there is no file or folder {str(place)!r}; name the text to mine in")
+            raise MiChecksError(f"there is no file or folder {str(place)!r}; name text files or folders to mine")
     if not files:
         raise MiChecksError(
-            f"no file in {', '.join(map(repr, map(str, places)))} is taken by --take {' '.join(map(repr, take))}; "
-            "write a glob such as '**/*.txt'"
+            f"no file in {', '.join(map(repr, map(str, places)))} matches --take {' '.join(map(repr, take))}; "
+            "use a glob such as '**/*.txt'"
         )
     return tuple(files.values())
 
@@ -67,7 +70,9 @@ def _glob(folder: Path, glob: str) -> Iterator[Path]:
     try:
         yield from folder.glob(glob)
     except (ValueError, NotImplementedError):
-        raise MiChecksError(f"--take {glob!r} is no glob within a folder; write one such as '**/*.txt'") from None
+        raise MiChecksError(
+            f"--take {glob!r} is not a glob for files in a folder; use one such as '**/*.txt'"
+        ) from None
 
 
 def read_text(file: CorpusFile) -> str | None:
@@ -83,18 +88,18 @@ def read_text(file: CorpusFile) -> str | None:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if not file.asked:
+        if not file.is_explicit:
             return None
-        raise MiChecksError(f"{file.path} is not UTF-8 text: byte {error.start} does not fit; convert it") from None
+        raise MiChecksError(f"{file.path} is not UTF-8 text: byte {error.start} is invalid; convert the file") from None
     if "\0" in text:
-        if not file.asked:
+        if not file.is_explicit:
             return None
-        raise MiChecksError(f"{file.path} is not UTF-8 text: it holds the character U+0000; convert it")
+        raise MiChecksError(f"{file.path} is not UTF-8 text: it contains the character U+0000; convert the file")
     return text.replace("\r\n", "\n")
 
 
 def text_blocks(text: str) -> Iterator[str]:
-    """Yield the text in blocks of about `BLOCK` characters that end at a line end if possible."""
+    """Yield the text in blocks of about `BLOCK_CHARACTERS` that end at a line end if possible."""
     start = 0
     while start < len(text):
         end = (
@@ -168,7 +173,7 @@ def tokenize_corpus(
         try:
             encodings = tokenization.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         except (TypeError, UnicodeEncodeError) as error:
-            raise MiChecksError(f"the tokenizer cannot read a file's text: {error}") from None
+            raise MiChecksError(f"the tokenizer cannot process a file's text: {error}") from None
         for (part, begins, _), encoding in zip(waiting, encodings, strict=True):
             part.add(encoding.ids, begins=begins)
         waiting.clear()
@@ -212,9 +217,8 @@ class _TokenBuffer:
 
 
 def _no_text_message(encoded: TokenizedCorpus, files: int, held_out: float) -> str:
-    of_them = f"of {files} file{'' if files == 1 else 's'}"
+    counted = numbers.count(files, "file")
     if encoded.held_out.size:
-        all_apart = f"{of_them} every one with text fell to the held-out part"
-        return f"{all_apart}: lower --held-out {held_out:g}, or give more files"
-    skipped = f" ({encoded.skipped} no UTF-8 text)" if encoded.skipped else ""
-    return f"{of_them}{skipped} none holds any text: name files of text, or choose them with --take"
+        return f"every file with text ({counted} in all) is held out; lower --held-out {held_out:g} or add more files"
+    skipped = f" ({encoded.skipped} not UTF-8 text)" if encoded.skipped else ""
+    return f"there is no text in {counted}{skipped}; name text files, or select them with --take"

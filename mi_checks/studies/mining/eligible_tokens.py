@@ -56,7 +56,7 @@ class EligibleTokens:
         begins = np.array([text.startswith(" ") or not letters for text in self.texts], dtype=bool)
         self.masks = TokenMasks(a=fit & begins, b=fit & begins if gap else fit, c=fit)
 
-    def holds(self, triple: Triple) -> bool:
+    def round_trips(self, triple: Triple) -> bool:
         """Return whether the texts of a, b and c are tokenized to these tokens again, after and between other words."""
         a, b, c = (self.texts[token] for token in triple)
         return all(

@@ -34,7 +34,7 @@ PARTNER_COLUMNS = {
 
 
 def measure_rows(
-    groups: Iterable[Sequence[Trigram]], held_out: TrigramCounter, counted: TrigramCounter, written: EligibleTokens
+    groups: Iterable[Sequence[Trigram]], held_out: TrigramCounter, counted: TrigramCounter, eligible: EligibleTokens
 ) -> list[RowGroup]:
     """Return every trigram with its texts and its statistics in the held-out and the other files."""
     listed = [tuple(group) for group in groups]
@@ -47,7 +47,7 @@ def measure_rows(
         over: tuple[Triple | None, ...] = crossed_triples((group[0], group[1])) if len(group) == 2 else (None,)
         rows.append(
             tuple(
-                _measure_row(one, held_out_counts[one.triple], None if cross is None else crossings[cross], written)
+                _measure_row(one, held_out_counts[one.triple], None if cross is None else crossings[cross], eligible)
                 for one, cross in zip(group, over, strict=True)
             )
         )
@@ -55,18 +55,18 @@ def measure_rows(
 
 
 def _measure_row(
-    found: Trigram, apart: tuple[int, int], crossing: tuple[int, int] | None, written: EligibleTokens
+    trigram: Trigram, apart: tuple[int, int], crossing: tuple[int, int] | None, eligible: EligibleTokens
 ) -> TrigramRow:
     from mi_checks.stats.intervals import proportion_interval  # imported late, so that no other verb waits for scipy
 
-    a, b, c = (written.texts[token] for token in found.triple)
+    a, b, c = (eligible.texts[token] for token in trigram.triple)
     count, both = apart
     return TrigramRow(
-        found,
+        trigram,
         (a, b, c),
         held_out=proportion_interval(count, both) if both else None,
         held_out_count=count,
-        given_other=None if crossing is None else crossing[0] / crossing[1],
+        p_other_given_ab=None if crossing is None else crossing[0] / crossing[1],
     )
 
 
@@ -79,16 +79,16 @@ def row_fields(group: RowGroup, place: int, shared: SharedToken | None) -> dict[
         texts |= {name: other[name[0]] for name in PARTNER_COLUMNS[shared]}
     held_out = row.held_out
     numbers = {
-        "count": str(row.found.count),
-        "given_ab": f"{row.found.given_both:.3f}",
-        "given_b": f"{row.found.given_last:.4f}",
+        "count": str(row.trigram.count),
+        "given_ab": f"{row.trigram.p_given_ab:.3f}",
+        "given_b": f"{row.trigram.p_given_b:.4f}",
         "held_out_count": str(row.held_out_count),
         "held_out_given_ab": "" if held_out is None else f"{held_out.value:.3f}",
         "held_out_low": "" if held_out is None else f"{held_out.low:.3f}",
         "held_out_high": "" if held_out is None else f"{held_out.high:.3f}",
     }
-    if row.given_other is not None:
-        numbers["c2_given_ab"] = f"{row.given_other:.4f}"
+    if row.p_other_given_ab is not None:
+        numbers["c2_given_ab"] = f"{row.p_other_given_ab:.4f}"
     return texts | numbers
 
 
@@ -126,46 +126,48 @@ def trigram_table(groups: Sequence[RowGroup], *, gap: bool, shared: SharedToken 
 
 
 def _cells(row: TrigramRow) -> list[str]:
-    found, held_out = row.found, row.held_out
+    trigram, held_out = row.trigram, row.held_out
     held_out_cells = ("–", "") if held_out is None else (
         f"{number(held_out.value)} of {held_out.n}", f"{number(held_out.low)} to {number(held_out.high)}"
     )  # fmt: skip
     cells = [
         *map(visible, row.texts),
-        str(found.count),
-        number(found.given_both),
+        str(trigram.count),
+        number(trigram.p_given_ab),
         *held_out_cells,
-        number(found.given_last, 3),
+        number(trigram.p_given_b, 3),
     ]
-    return cells if row.given_other is None else [*cells, number(row.given_other, 3)]
+    return cells if row.p_other_given_ab is None else [*cells, number(row.p_other_given_ab, 3)]
 
 
-def no_trigram_message(counter: TrigramCounter, criteria: TrigramCriteria, written: EligibleTokens) -> str:
+def no_trigram_message(counter: TrigramCounter, criteria: TrigramCriteria, eligible: EligibleTokens) -> str:
     """Return the message for criteria that no trigram meets."""
     lines = [
-        f"no trigram {trigram_form(criteria)} is seen {criteria.least_count} times or more with "
-        f"P(c|a,b) of at least {criteria.likely:g} and P(c|b) of at most {criteria.unlikely:g}"
+        f"no trigram {trigram_form(criteria)} occurs {criteria.least_count} times or more with "
+        f"P(c|a,b) ≥ {criteria.likely:g} and P(c|b) ≤ {criteria.unlikely:g}"
     ]
-    if near := _best_trigram(counter, replace(criteria, likely=0.0), written, lambda one: one.given_both):
+    if closest := _best_trigram(counter, replace(criteria, likely=0.0), eligible, lambda one: one.p_given_ab):
         lines.append(
-            f"  the likeliest of the others: {_trigram_text(near, written)}; "
-            f"--likely {_floor_hundredth(near.given_both)}"
+            f"  highest P(c|a,b) among the others: {_trigram_text(closest, eligible)}; "
+            f"use --likely {_floor_hundredth(closest.p_given_ab)}"
         )
-    if near := _best_trigram(counter, replace(criteria, unlikely=1.0), written, lambda one: -one.given_last):
+    if closest := _best_trigram(counter, replace(criteria, unlikely=1.0), eligible, lambda one: -one.p_given_b):
         lines.append(
-            f"  the one that b predicts least: {_trigram_text(near, written)}; "
-            f"--unlikely {_ceil_thousandth(near.given_last)}"
+            f"  lowest P(c|b) among the others: {_trigram_text(closest, eligible)}; "
+            f"use --unlikely {_ceil_thousandth(closest.p_given_b)}"
         )
-    if near := _best_trigram(counter, replace(criteria, least_count=2), written, lambda one: one.count):
-        lines.append(f"  the most frequent of the others: {_trigram_text(near, written)}; --least-count {near.count}")
+    if closest := _best_trigram(counter, replace(criteria, least_count=2), eligible, lambda one: one.count):
+        lines.append(
+            f"  most frequent of the others: {_trigram_text(closest, eligible)}; use --least-count {closest.count}"
+        )
     if len(lines) == 1:
         loose = replace(criteria, likely=0.0, unlikely=1.0)
-        near = _best_trigram(counter, loose, written, lambda one: one.given_both - one.given_last)
+        closest = _best_trigram(counter, loose, eligible, lambda one: one.p_given_ab - one.p_given_b)
         lines.append(
-            f"  nor with one of these dropped; the nearest is {_trigram_text(near, written)}; "
-            f"--likely {_floor_hundredth(near.given_both)} --unlikely {_ceil_thousandth(near.given_last)}"
-            if near
-            else f"  nor is any trigram of such tokens seen {criteria.least_count} times: give more text, or lower "
+            f"  relaxing one criterion is not enough; the closest is {_trigram_text(closest, eligible)}; "
+            f"use --likely {_floor_hundredth(closest.p_given_ab)} --unlikely {_ceil_thousandth(closest.p_given_b)}"
+            if closest
+            else f"  no trigram of eligible tokens occurs {criteria.least_count} times at all: add text, or lower "
             "--least-count and relax --likely or --unlikely"
         )
     return "\n".join(lines)
@@ -179,21 +181,21 @@ def trigram_form(criteria: TrigramCriteria) -> str:
 def _best_trigram(
     counter: TrigramCounter,
     criteria: TrigramCriteria,
-    written: EligibleTokens,
+    eligible: EligibleTokens,
     merit: Callable[[Trigram], float],
 ) -> Trigram | None:
-    return max(mine_trigrams(counter, criteria, written.masks), key=merit, default=None)
+    return max(mine_trigrams(counter, criteria, eligible.masks), key=merit, default=None)
 
 
-def _trigram_text(found: Trigram, written: EligibleTokens) -> str:
-    a, b, c = (visible(written.texts[token]) for token in found.triple)
-    probabilities = f"P(c|a,b) {number(found.given_both)}, P(c|b) {number(found.given_last, 3)}"
-    return f"'{a}' '{b}' → '{c}', {found.count} times, {probabilities}"
+def _trigram_text(trigram: Trigram, eligible: EligibleTokens) -> str:
+    a, b, c = (visible(eligible.texts[token]) for token in trigram.triple)
+    probabilities = f"P(c|a,b) {number(trigram.p_given_ab)}, P(c|b) {number(trigram.p_given_b, 3)}"
+    return f"'{a}' '{b}' → '{c}', {trigram.count} times, {probabilities}"
 
 
-def _floor_hundredth(share: float) -> str:
-    return f"{np.floor(share * 100) / 100:g}"
+def _floor_hundredth(probability: float) -> str:
+    return f"{np.floor(probability * 100) / 100:g}"
 
 
-def _ceil_thousandth(share: float) -> str:
-    return f"{np.ceil(share * 1000) / 1000:g}"
+def _ceil_thousandth(probability: float) -> str:
+    return f"{np.ceil(probability * 1000) / 1000:g}"

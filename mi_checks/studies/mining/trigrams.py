@@ -52,19 +52,19 @@ class Trigram:
 
     triple: Triple
     count: int  # of a … b c
-    both: int  # of a … b followed by any token
-    last_count: int  # of b c
-    last: int  # of b followed by any token
+    ab_count: int  # of a … b followed by any token
+    bc_count: int  # of b c
+    b_count: int  # of b followed by any token
 
     @property
-    def given_both(self) -> float:
+    def p_given_ab(self) -> float:
         """Return P(c | a, b)."""
-        return self.count / self.both
+        return self.count / self.ab_count
 
     @property
-    def given_last(self) -> float:
+    def p_given_b(self) -> float:
         """Return P(c | b)."""
-        return self.last_count / self.last
+        return self.bc_count / self.b_count
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class TrigramRow:
     """A trigram as it is reported.
 
     Attributes:
-        found: the trigram with its counts.
+        trigram: the trigram with its counts.
         texts: the texts of a, b and c.
         held_out: P(c | a, b) in the held-out files, with Wilson's interval; None if a … b does not occur in them.
         held_out_count: the occurrences of a … b c there.
-        given_other: for a pair, P(c2 | a, b), where c2 is the other's continuation; None for a single trigram.
+        p_other_given_ab: for a pair, P(c2 | a, b), where c2 is the other's continuation; None for a single trigram.
     """
 
-    found: Trigram
+    trigram: Trigram
     texts: tuple[str, str, str]
     held_out: Estimate | None
     held_out_count: int
-    given_other: float | None
+    p_other_given_ab: float | None
 
 
 Ints = npt.NDArray[np.int64]
@@ -192,10 +192,10 @@ MAX_TRIED_TRIGRAMS = 12  # the most frequent trigrams that share a token, which 
 
 
 def pair_trigrams(
-    found: list[Trigram],
+    trigrams: list[Trigram],
     counter: TrigramCounter,
     criteria: TrigramCriteria,
-    written: EligibleTokens,
+    eligible: EligibleTokens,
     shared: SharedToken,
 ) -> list[TrigramPair]:
     """Return one pair for each shared token, the most frequent that does not cross over, most frequent pairs first.
@@ -204,7 +204,7 @@ def pair_trigrams(
     `criteria.crossed`. The frequency of a pair is that of its rarer trigram.
     """
     by_shared: defaultdict[int, list[Trigram]] = defaultdict(list)
-    for one in sorted(found, key=lambda one: (-one.count, one.triple)):
+    for one in sorted(trigrams, key=lambda one: (-one.count, one.triple)):
         alike = by_shared[one.triple["ab".index(shared)]]
         if len(alike) < MAX_TRIED_TRIGRAMS:
             alike.append(one)
@@ -219,7 +219,7 @@ def pair_trigrams(
             pair
             for pair in sorted(some, key=lambda pair: -pair[1].count)
             if all(
-                _rare(*crossings[triple], criteria.crossed) and written.holds(triple)
+                _rare(*crossings[triple], criteria.crossed) and eligible.round_trips(triple)
                 for triple in crossed_triples(pair)
             )
         )

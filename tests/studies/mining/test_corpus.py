@@ -67,20 +67,23 @@ def test_files_in_a_folder_that_are_no_text_are_passed_over(corpus, tokenization
 
 @pytest.mark.parametrize(
     ("raw", "why"),
-    [(b"caf\xe9", "byte 3 does not fit; convert it"), (b"a\0b", "it holds the character U+0000; convert it")],
+    [
+        (b"caf\xe9", "byte 3 is invalid; convert the file"),
+        (b"a\0b", "it contains the character U+0000; convert the file"),
+    ],
 )
 def test_a_file_that_was_named_must_be_text(tmp_path, raw, why):
     path = tmp_path / "a.txt"
     path.write_bytes(raw)
     with pytest.raises(MiChecksError) as caught:
-        read_text(CorpusFile(path, "a.txt", asked=True))
+        read_text(CorpusFile(path, "a.txt", is_explicit=True))
     assert str(caught.value) == f"{path} is not UTF-8 text: {why}"
 
 
 def test_line_ends_and_a_byte_order_mark_are_not_text(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xef\xbb\xbfone\r\ntwo")
-    assert read_text(CorpusFile(path, "a.txt", asked=True)) == "one\ntwo"
+    assert read_text(CorpusFile(path, "a.txt", is_explicit=True)) == "one\ntwo"
 
 
 @given(st.text(alphabet="a\n", max_size=50), st.integers(1, 9))

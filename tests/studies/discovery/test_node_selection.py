@@ -1,4 +1,4 @@
-"""Estimates by gradients: what they are at either end, and that a saturated activation does not silence all of them."""
+"""Gradient estimates, the nodes that are selected by them, and how well they agree with patching."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,13 @@ from mi_checks.models.load_model import load
 from mi_checks.output.progress import no_progress
 from mi_checks.studies.discovery.discovery_options import DiscoveryOptions
 from mi_checks.studies.discovery.discovery_prompts import draw_prompts
-from mi_checks.studies.discovery.node_selection import ESTIMATE_ROWS, gradient_estimates
+from mi_checks.studies.discovery.node_selection import (
+    ESTIMATE_ROWS,
+    estimate_agreement,
+    gradient_estimates,
+    largest_estimates,
+    random_sample,
+)
 from tests.planting.kinds import saturated
 
 COMPONENTS = ("head", "neuron")
@@ -65,3 +71,64 @@ def test_case_33_behind_saturated_readers_no_gradient_may_tell():
     assert exact.mean() / engine.base.effect_size.mean() == pytest.approx(1, abs=1e-3)
     assert np.abs(found[:, place]).max() < 1e-5
     assert np.abs(found[:, [nodes.index(node) for node in planted.roles["clip"]]]).min() > 1  # these write the answer
+
+
+def test_the_largest_of_every_estimate_are_chosen_in_turn():
+    estimates = np.array([[0.0, 0.5, -0.9, 0.1], [0.2, 0.0, 0.8, -0.3]])
+    assert largest_estimates(estimates, 3) == [2, 1, 3]
+    assert largest_estimates(estimates, 10) == [2, 1, 3, 0]
+
+
+def test_case_33_an_estimate_of_zero_is_never_chosen():
+    """Of 2,950 estimates 6 differed from zero, and 58 of the 64 chosen were ties in the order of their indices."""
+    estimates = np.zeros((3, 2950))
+    estimates[0, [7, 1509, 2000]] = [0.4, -0.2, 1e-9]  # the last is rounding
+    assert largest_estimates(estimates, 64) == [7, 1509]
+
+
+def test_a_sample_is_of_the_others_and_the_same_again():
+    others = [3, 5, 8, 13, 21, 34]
+    sample = random_sample(others, 4, seed=1)
+    assert sample == random_sample(others, 4, seed=1) == sorted(sample)
+    assert len({*sample}) == 4
+    assert {*sample} < {*others}
+    assert random_sample(others, 10, seed=1) == others
+
+
+def test_case_33_no_correlation_is_reported_over_ties():
+    """As found: 6 estimates differ from zero, and 58 are tied at zero."""
+    estimated = np.array([0.9, 0.5, 0.3, 0.2, 0.1, 0.05, *[0.0] * 58])
+    measured = np.linspace(1, 0, 64)
+    told = estimate_agreement("recovers", estimated, measured)
+    assert (told.n_compared, told.n_zero, told.correlation) == (6, 58, None)
+
+
+def test_case_33_zeros_do_not_count_as_agreement():
+    generator = np.random.default_rng(0)
+    own = generator.normal(0, 1, 40)
+    estimated, measured = (
+        np.concatenate([own, np.zeros(200)]),
+        np.concatenate([generator.permutation(own), np.zeros(200)]),
+    )
+    told = estimate_agreement("removes", estimated, measured)
+    assert (told.n_compared, told.n_zero) == (40, 200)
+    assert abs(told.correlation) < 0.4
+
+
+def test_an_estimate_that_takes_few_values_is_not_compared():
+    told = estimate_agreement("removes", np.array([0.5] * 30 + [0.25] * 10), np.linspace(0, 1, 40))
+    assert (told.n_compared, told.n_zero, told.correlation) == (40, 0, None)
+
+
+def test_case_33_effects_that_are_all_rounding_are_not_compared():
+    """Of 51 neurons that do nothing the order of their rounding errors was taken for agreement."""
+    generator = np.random.default_rng(0)
+    told = estimate_agreement(
+        "recovers", generator.normal(0, 0.1, 60), np.array([1.0, -0.5, *generator.normal(0, 1e-8, 58)])
+    )
+    assert (told.n_compared, told.correlation) == (60, None)
+
+
+def test_estimates_that_agree_are_said_to():
+    exact = np.linspace(-1, 1, 50)
+    assert estimate_agreement("recovers", exact * 0.5 + 0.001, exact).correlation == pytest.approx(1)
